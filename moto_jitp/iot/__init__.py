@@ -1,0 +1,1 @@
+"""The moto service: state, API and the provisioning run."""

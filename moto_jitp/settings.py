@@ -1,0 +1,156 @@
+"""The ``jitp`` section of the configuration, typed and validated.
+
+``mock_jitp(config={"jitp": {...}})``, ``activate({"jitp": {...}})`` and the server all end here.
+The settings in force are a stack of layers: the innermost block's keys win, and a block that ends
+takes out its own layer and no other, in whatever order blocks end.
+"""
+
+from __future__ import annotations
+
+import difflib
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+SECTION = "jitp"
+
+
+@dataclass(frozen=True)
+class JitpSettings:
+    """The settings that are in force.
+
+    Attributes:
+        strict: make every check that AWS makes. Off, every check that moto does not make is
+            skipped, so that tests written for plain moto (text that is no certificate, bodies that
+            are no template) go on passing.
+        enforce_policies: a device needs an IoT policy that allows what it does.
+        enforce_role: the provisioning role must exist, be assumable and allow each step of a run.
+        throttling: ``False`` for none, ``True`` for AWS's documented quotas, or a mapping of
+            operation name to calls per second.
+        metrics: write CloudWatch metrics.
+        trail: write CloudTrail events.
+    """
+
+    strict: bool = True
+    enforce_policies: bool = False
+    enforce_role: bool = False
+    throttling: bool | Mapping[str, float] = False
+    metrics: bool = True
+    trail: bool = True
+
+
+KEYS = tuple(field.name for field in fields(JitpSettings))
+
+
+def parse_section(section: Any) -> dict[str, Any]:
+    """Check a ``jitp`` section and return its keys.
+
+    Args:
+        section: what stands under ``"jitp"``: a mapping of setting names to values, or ``None``.
+
+    Returns:
+        A new dict with the given keys only.
+
+    Raises:
+        ValueError: for a key that does not exist (the message names the nearest one) or a value
+            of the wrong type.
+    """
+    if section is None:
+        return {}
+    if not isinstance(section, Mapping):
+        raise ValueError(
+            f'The configuration section "{SECTION}" must be a mapping of setting names to values, '
+            f"not {type(section).__name__}. For example: {{'{SECTION}': {{'strict': False}}}}."
+        )
+    return {key: _checked(key, value) for key, value in section.items()}
+
+
+def _checked(key: Any, value: Any) -> Any:
+    if key not in KEYS:
+        close = difflib.get_close_matches(str(key), KEYS, n=1, cutoff=0.0)
+        raise ValueError(
+            f'Unknown key {key!r} in the configuration section "{SECTION}". '
+            f"Did you mean {close[0]!r}? The keys are: {', '.join(KEYS)}."
+        )
+    if key == "throttling" and isinstance(value, Mapping):
+        for operation, rate in value.items():
+            if (
+                not isinstance(operation, str)
+                or isinstance(rate, bool)
+                or not isinstance(rate, (int, float))
+                or not rate > 0
+            ):
+                raise ValueError(
+                    f'"{SECTION}.throttling" maps operation names to calls per second, a number '
+                    f"above 0, as in {{'RegisterThing': 10}}; found {operation!r}: {rate!r}."
+                )
+        return dict(value)
+    if not isinstance(value, bool):
+        allowed = "True, False or a mapping of operation name to calls per second"
+        raise ValueError(
+            f'"{SECTION}.{key}" must be '
+            f"{allowed if key == 'throttling' else 'True or False'}, not {value!r}."
+        )
+    return value
+
+
+class SettingsLayer:
+    """One block's keys on the stack; hand it back to :func:`pop` when the block ends."""
+
+    __slots__ = ("keys", "lenient")
+
+    def __init__(self, keys: Mapping[str, Any], lenient: bool) -> None:
+        self.keys = dict(keys)
+        self.lenient = lenient
+
+
+_lock = threading.Lock()
+_layers: list[SettingsLayer] = []
+_current = JitpSettings()
+
+
+def current() -> JitpSettings:
+    """Return the settings in force: the defaults with every block's keys laid over them."""
+    return _current
+
+
+def push(keys: Mapping[str, Any], *, lenient: bool = False) -> SettingsLayer:
+    """Lay checked keys (see :func:`parse_section`) over the settings in force.
+
+    Args:
+        keys: the block's own keys.
+        lenient: whether ``strict`` is off where the keys do not name it, as under ``activate()``.
+            Such a layer lies below the blocks' layers whenever it was pushed, so that a
+            ``mock_jitp`` block is strict also where the backend is activated.
+
+    Returns:
+        The layer, to be given to :func:`pop`.
+    """
+    layer = SettingsLayer(keys, lenient)
+    with _lock:
+        _layers.append(layer)
+        _recompute()
+    return layer
+
+
+def pop(layer: SettingsLayer) -> None:
+    """Take a layer out again, wherever on the stack it stands; a second time does nothing."""
+    with _lock:
+        if layer in _layers:
+            _layers.remove(layer)
+            _recompute()
+
+
+def _recompute() -> None:
+    global _current
+    merged: dict[str, Any] = {}
+    for layer in _layers:
+        if layer.lenient:
+            merged.update({"strict": False, **layer.keys})
+    blocks = [layer for layer in _layers if not layer.lenient]
+    if blocks:
+        merged["strict"] = True
+    for layer in blocks:
+        merged.update(layer.keys)
+    _current = replace(JitpSettings(), **merged)
