@@ -1,0 +1,24 @@
+"""X.509 for device tests: read certificates as AWS IoT does, and make test ones.
+
+Needs ``cryptography`` and nothing of moto or boto3.
+"""
+
+from .authority import CertificateAuthority
+from .device import DeviceFiles, DeviceIdentity
+from .reading import CertificateError, PresentedCertificate, read_certificate, read_chain
+from .subject import certificate_parameters
+from .verification import IssuerCheck, check_issuer, private_key_belongs_to
+
+__all__ = [
+    "CertificateAuthority",
+    "CertificateError",
+    "DeviceFiles",
+    "DeviceIdentity",
+    "IssuerCheck",
+    "PresentedCertificate",
+    "certificate_parameters",
+    "check_issuer",
+    "private_key_belongs_to",
+    "read_certificate",
+    "read_chain",
+]

@@ -1,0 +1,402 @@
+"""``CertificateAuthority``: a test CA that can set every subject field that AWS reads."""
+
+from __future__ import annotations
+
+import enum
+import json
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any, Final, Literal
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import NameOID
+
+from .device import DeviceIdentity
+from .reading import PresentedCertificate, read_certificate
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+KeyKind = Literal["ec", "rsa"]
+
+# A day back, so that a clock that was frozen or set a little early still finds it valid.
+_BACKDATED = timedelta(days=1)
+_CA_VALIDITY = timedelta(days=365 * 20)
+_DEVICE_VALIDITY = timedelta(days=365 * 10)
+_VERIFICATION_VALIDITY = timedelta(days=30)
+_DEFAULT_ROLE = "arn:aws:iam::123456789012:role/JITPRole"
+
+
+class _Generated(enum.Enum):
+    GENERATED = "a name of its own"
+
+
+GENERATED: Final = _Generated.GENERATED
+
+
+class CertificateAuthority:
+    """A certificate authority for tests, self-signed or under a parent.
+
+    Args:
+        common_name: the CA's common name. Without it and any other subject field the CA gets a
+            name of its own; without it but with other fields it has no common name.
+        parent: the CA that signs this one; without it the CA is self-signed.
+        key: ``"ec"`` (P-256) or ``"rsa"`` (2048 bit).
+        country: two letters, as X.520 wants it.
+        organization, organizational_unit, state, locality, dn_qualifier, serial_number: further
+            fields of the subject.
+        certificate_serial: the certificate's own number; a random one without it.
+        not_before: start of validity, an aware ``datetime``; a day ago without it.
+        not_after: end of validity; in twenty years without it.
+        subject: the whole subject as an ``x509.Name``, in the place of the single fields.
+
+    Raises:
+        ValueError: a field has a value that X.509 does not allow; ``key`` is of another kind.
+    """
+
+    def __init__(
+        self,
+        common_name: str | None = None,
+        *,
+        parent: CertificateAuthority | None = None,
+        key: KeyKind = "ec",
+        serial_number: str | None = None,
+        country: str | None = None,
+        organization: str | None = None,
+        organizational_unit: str | None = None,
+        state: str | None = None,
+        locality: str | None = None,
+        dn_qualifier: str | None = None,
+        certificate_serial: int | None = None,
+        not_before: datetime | None = None,
+        not_after: datetime | None = None,
+        subject: x509.Name | None = None,
+    ) -> None:
+        name = _subject(
+            subject,
+            country=country,
+            state=state,
+            locality=locality,
+            organization=organization,
+            organizational_unit=organizational_unit,
+            dn_qualifier=dn_qualifier,
+            common_name=common_name,
+            serial_number=serial_number,
+        )
+        if not list(name):
+            name = _subject(None, common_name=f"moto_jitp test CA {secrets.token_hex(4)}")
+        self._key: PrivateKey | None = _new_key(key)
+        self._parent = parent
+        builder = _builder(
+            name,
+            self._key,
+            serial=certificate_serial,
+            not_before=not_before,
+            not_after=not_after,
+            lasting=_CA_VALIDITY,
+        ).add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        if parent is None:
+            certificate = builder.issuer_name(name).sign(self._key, hashes.SHA256())
+        else:
+            certificate = parent._sign(builder)
+        self._presented = PresentedCertificate(certificate)
+
+    @classmethod
+    def from_pem(
+        cls,
+        certificate_pem: str | bytes,
+        private_key_pem: str | bytes | None = None,
+        *,
+        parent: CertificateAuthority | None = None,
+    ) -> CertificateAuthority:
+        """Take a CA that was made elsewhere.
+
+        Args:
+            certificate_pem: its certificate as PEM text or bytes.
+            private_key_pem: its private key, unencrypted; without it the CA can be registered in
+                SNI_ONLY mode, but issues nothing.
+            parent: the CA above it, if ``chain_pem`` of its devices is to name it.
+
+        Raises:
+            CertificateError: the first text holds no readable certificate.
+            ValueError: the private key cannot be read, or is neither EC nor RSA.
+        """
+        ca = cls.__new__(cls)
+        ca._presented = read_certificate(certificate_pem)
+        ca._parent = parent
+        ca._key = None
+        if private_key_pem is not None:
+            data = private_key_pem.encode() if isinstance(private_key_pem, str) else private_key_pem
+            key = load_pem_private_key(data, password=None)
+            if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
+                raise ValueError(f"A CA's key is EC or RSA, not {type(key).__name__}.")
+            ca._key = key
+        return ca
+
+    @property
+    def certificate_pem(self) -> str:
+        """The CA's certificate as PEM text."""
+        return self._presented.pem
+
+    @property
+    def private_key_pem(self) -> str:
+        """The CA's private key as unencrypted PKCS#8 PEM text."""
+        return _key_pem(self._signing_key())
+
+    @property
+    def certificate_id(self) -> str:
+        """The id that AWS IoT gives the CA: lower-case hex SHA-256 of the certificate's DER."""
+        return self._presented.certificate_id
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        """The CA's certificate as a ``cryptography`` object."""
+        return self._presented.certificate
+
+    def verification_certificate(self, code: str) -> str:
+        """Make the certificate that proves possession of the CA's key to AWS IoT.
+
+        Args:
+            code: what ``get_registration_code`` answered; becomes the common name.
+
+        Returns:
+            The certificate as PEM text, for ``verificationCertificate``.
+
+        See https://docs.aws.amazon.com/iot/latest/developerguide/register-CA-cert.html
+        """
+        builder = _builder(
+            _subject(None, common_name=code), _new_key("ec"), lasting=_VERIFICATION_VALIDITY
+        )
+        return _pem(self._sign(builder))
+
+    def issue(
+        self,
+        common_name: str | _Generated | None = GENERATED,
+        *,
+        serial_number: str | None = None,
+        country: str | None = None,
+        organization: str | None = None,
+        organizational_unit: str | None = None,
+        state: str | None = None,
+        locality: str | None = None,
+        dn_qualifier: str | None = None,
+        certificate_serial: int | None = None,
+        not_before: datetime | None = None,
+        not_after: datetime | None = None,
+        key: KeyKind = "ec",
+        subject: x509.Name | None = None,
+    ) -> DeviceIdentity:
+        """Issue a device certificate with a key of its own.
+
+        Args:
+            common_name: the subject's CN. Left out, the device gets a name of its own; ``None``
+                makes a certificate without a common name.
+            serial_number: the subject's serialNumber attribute (2.5.4.5).
+            country: the subject's C, two letters.
+            organization: the subject's O.
+            organizational_unit: the subject's OU.
+            state: the subject's ST.
+            locality: the subject's L.
+            dn_qualifier: the subject's dnQualifier.
+            certificate_serial: the certificate's own number, a positive integer; a random one
+                without it.
+            not_before: start of validity, an aware ``datetime``; a day ago without it.
+            not_after: end of validity; in ten years without it.
+            key: ``"ec"`` (P-256) or ``"rsa"`` (2048 bit).
+            subject: the whole subject as an ``x509.Name``, in the place of the single fields;
+                for repeated attributes and an order of your own.
+
+        Returns:
+            The device's certificate, private key and chain.
+
+        Raises:
+            ValueError: a field has a value that X.509 does not allow.
+        """
+        if common_name is GENERATED:
+            common_name = f"device-{secrets.token_hex(4)}" if subject is None else None
+        name = _subject(
+            subject,
+            country=country,
+            state=state,
+            locality=locality,
+            organization=organization,
+            organizational_unit=organizational_unit,
+            dn_qualifier=dn_qualifier,
+            common_name=common_name,
+            serial_number=serial_number,
+        )
+        device_key = _new_key(key)
+        builder = _builder(
+            name,
+            device_key,
+            serial=certificate_serial,
+            not_before=not_before,
+            not_after=not_after,
+            lasting=_DEVICE_VALIDITY,
+        )
+        return DeviceIdentity(
+            _pem(self._sign(builder)), _key_pem(device_key), tuple(self._chain_pems())
+        )
+
+    def register(
+        self,
+        client: Any,
+        *,
+        template_body: str | Mapping[str, Any] | None = None,
+        role_arn: str | None = None,
+        template_name: str | None = None,
+        certificate_mode: Literal["DEFAULT", "SNI_ONLY"] = "DEFAULT",
+        active: bool = True,
+        auto_registration: bool = True,
+    ) -> str:
+        """Register this CA: ``get_registration_code`` and ``register_ca_certificate`` in one line.
+
+        Args:
+            client: a boto3 client for ``iot``.
+            template_body: the provisioning template's JSON text, or the object that it describes.
+            role_arn: the provisioning role, needed beside a template body; without it a role named
+                ``JITPRole`` of account 123456789012 is named.
+            template_name: a stored template of type JITP, in the place of a body.
+            certificate_mode: ``"DEFAULT"``, with a verification certificate, or ``"SNI_ONLY"``.
+            active: whether the CA is set ACTIVE.
+            auto_registration: whether devices of this CA register themselves.
+
+        Returns:
+            The CA's certificate id.
+
+        Raises:
+            botocore.exceptions.ClientError: AWS IoT refuses the registration.
+        """
+        request: dict[str, Any] = {
+            "caCertificate": self.certificate_pem,
+            "setAsActive": active,
+            "allowAutoRegistration": auto_registration,
+            "certificateMode": certificate_mode,
+        }
+        if certificate_mode != "SNI_ONLY":
+            code = client.get_registration_code()["registrationCode"]
+            request["verificationCertificate"] = self.verification_certificate(code)
+        config: dict[str, str] = {}
+        if template_body is not None:
+            is_text = isinstance(template_body, str)
+            config["templateBody"] = template_body if is_text else json.dumps(template_body)  # type: ignore[assignment]
+            config["roleArn"] = role_arn or _DEFAULT_ROLE
+        elif role_arn is not None:
+            config["roleArn"] = role_arn
+        if template_name is not None:
+            config["templateName"] = template_name
+        if config:
+            request["registrationConfig"] = config
+        answer: dict[str, str] = client.register_ca_certificate(**request)
+        return answer["certificateId"]
+
+    def sign_public_key(self, subject: x509.Name, public_key: Any, not_after: datetime) -> str:
+        """Issue a certificate for a public key whose private half is elsewhere (a CSR's).
+
+        Returns:
+            The certificate as PEM text.
+        """
+        builder = _builder(subject, public_key, not_after=not_after, lasting=_DEVICE_VALIDITY)
+        return _pem(self._sign(builder))
+
+    def _sign(self, builder: x509.CertificateBuilder) -> x509.Certificate:
+        issuer = builder.issuer_name(self._presented.certificate.subject)
+        return issuer.sign(self._signing_key(), hashes.SHA256())
+
+    def _signing_key(self) -> PrivateKey:
+        if self._key is None:
+            raise ValueError(
+                f"The CA {self._presented.subject_text!r} was taken from its certificate alone and "
+                "has no private key, so it can sign nothing. Give from_pem() its private_key_pem."
+            )
+        return self._key
+
+    def _chain_pems(self) -> list[str]:
+        chain, ca = [], self
+        while True:
+            chain.append(ca.certificate_pem)
+            if ca._parent is None:
+                return chain
+            ca = ca._parent
+
+    def __repr__(self) -> str:
+        return f"<CertificateAuthority {self._presented.subject_text}>"
+
+
+# In the order in which OpenSSL's default configuration writes a subject.
+_FIELDS = {
+    "country": NameOID.COUNTRY_NAME,
+    "state": NameOID.STATE_OR_PROVINCE_NAME,
+    "locality": NameOID.LOCALITY_NAME,
+    "organization": NameOID.ORGANIZATION_NAME,
+    "organizational_unit": NameOID.ORGANIZATIONAL_UNIT_NAME,
+    "dn_qualifier": NameOID.DN_QUALIFIER,
+    "common_name": NameOID.COMMON_NAME,
+    "serial_number": NameOID.SERIAL_NUMBER,
+}
+
+
+def _subject(subject: x509.Name | None, **fields: str | None) -> x509.Name:
+    given = {field: value for field, value in fields.items() if value is not None}
+    if subject is not None:
+        if given:
+            raise ValueError(
+                f"subject= is the whole subject; it cannot be combined with {', '.join(given)}."
+            )
+        return subject
+    attributes = []
+    for field, oid in _FIELDS.items():
+        if field in given:
+            try:
+                attributes.append(x509.NameAttribute(oid, given[field]))
+            except (ValueError, TypeError) as error:
+                raise ValueError(f"{field}={given[field]!r} is refused by X.509: {error}") from None
+    return x509.Name(attributes)
+
+
+def _new_key(kind: KeyKind) -> PrivateKey:
+    if kind == "ec":
+        return ec.generate_private_key(ec.SECP256R1())
+    if kind == "rsa":
+        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    raise ValueError(f'key is "ec" or "rsa", not {kind!r}.')
+
+
+def _builder(
+    subject: x509.Name,
+    key: Any,
+    *,
+    lasting: timedelta,
+    serial: int | None = None,
+    not_before: datetime | None = None,
+    not_after: datetime | None = None,
+) -> x509.CertificateBuilder:
+    public_key = key.public_key() if hasattr(key, "public_key") else key
+    now = datetime.now(timezone.utc)
+    if not_before is None:
+        not_before = now - _BACKDATED if not_after is None else min(now, not_after) - _BACKDATED
+    if not_after is None:
+        not_after = max(now, not_before) + lasting
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .public_key(public_key)
+        .serial_number(x509.random_serial_number() if serial is None else serial)
+        .not_valid_before(not_before)
+        .not_valid_after(not_after)
+    )
+
+
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(Encoding.PEM).decode("ascii")
+
+
+def _key_pem(key: PrivateKey) -> str:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii")

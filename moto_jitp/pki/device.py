@@ -1,0 +1,107 @@
+"""``DeviceIdentity``: what a device holds in its secure element."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+
+from cryptography import x509
+
+from .reading import PresentedCertificate, read_certificate, read_chain
+
+
+@dataclass(frozen=True)
+class DeviceFiles:
+    """Where :meth:`DeviceIdentity.write` put things, as real clients want them named."""
+
+    certificate: Path
+    private_key: Path
+    chain: Path
+
+
+class DeviceIdentity:
+    """A device's certificate, its private key, and the CAs above it.
+
+    Args:
+        certificate_pem: the device certificate as PEM text.
+        private_key_pem: its private key as PEM text (PKCS#8, unencrypted).
+        issuers_pem: the certificates of the CAs above it, the issuing one first, as PEM texts.
+    """
+
+    def __init__(
+        self, certificate_pem: str, private_key_pem: str, issuers_pem: tuple[str, ...] = ()
+    ) -> None:
+        self._certificate_pem = certificate_pem
+        self._private_key_pem = private_key_pem
+        self._issuers_pem = issuers_pem
+
+    @classmethod
+    def from_pem(cls, certificate_pem: str | bytes, private_key_pem: str | bytes) -> DeviceIdentity:
+        """Take an identity that was made elsewhere.
+
+        Args:
+            certificate_pem: the leaf, and optionally its chain, as PEM text or bytes.
+            private_key_pem: the leaf's private key as PEM text or bytes.
+
+        Raises:
+            CertificateError: the first text holds no readable certificate.
+        """
+        leaf, *issuers = (certificate.pem for certificate in read_chain(certificate_pem))
+        key = private_key_pem.decode() if isinstance(private_key_pem, bytes) else private_key_pem
+        return cls(leaf, key, tuple(issuers))
+
+    @property
+    def certificate_pem(self) -> str:
+        """The device certificate alone, as PEM text."""
+        return self._certificate_pem
+
+    @property
+    def private_key_pem(self) -> str:
+        """The private key as unencrypted PEM text."""
+        return self._private_key_pem
+
+    @property
+    def chain_pem(self) -> str:
+        """The device certificate followed by those of its issuers, as PEM text."""
+        return "".join((self._certificate_pem, *self._issuers_pem))
+
+    @cached_property
+    def presented(self) -> PresentedCertificate:
+        """The device certificate, read."""
+        return read_certificate(self._certificate_pem)
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        """The device certificate as a ``cryptography`` object."""
+        return self.presented.certificate
+
+    @property
+    def certificate_id(self) -> str:
+        """The id that AWS IoT gives the certificate: lower-case hex SHA-256 of its DER bytes."""
+        return self.presented.certificate_id
+
+    def write(self, directory: str | PathLike[str]) -> DeviceFiles:
+        """Write the identity for clients that want files (the AWS CLI, MQTT clients, curl).
+
+        Args:
+            directory: where to; made if it does not exist.
+
+        Returns:
+            The paths of ``certificate.pem``, ``private_key.pem`` (readable by the owner only) and
+            ``chain.pem``.
+        """
+        folder = Path(directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        files = DeviceFiles(
+            folder / "certificate.pem", folder / "private_key.pem", folder / "chain.pem"
+        )
+        files.certificate.write_text(self.certificate_pem)
+        files.private_key.touch(mode=0o600)
+        files.private_key.write_text(self.private_key_pem)
+        files.chain.write_text(self.chain_pem)
+        return files
+
+    def __repr__(self) -> str:
+        return f"<DeviceIdentity {self.presented.subject_text or '(no subject)'}>"

@@ -1,0 +1,182 @@
+"""Reads certificates: PEM or DER in, one value out that knows its AWS IoT certificate id."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from datetime import datetime
+from functools import cached_property
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from .strings import explain_bad_string
+
+_PEM_BLOCK = re.compile(
+    rb"-----BEGIN (?:X509 )?CERTIFICATE-----(.*?)-----END (?:X509 )?CERTIFICATE-----",
+    re.DOTALL,
+)
+_CLOSING_LINE = b"-----END CERTIFICATE-----"
+
+
+class CertificateError(ValueError):
+    """The text holds no certificate, or one that cannot be read; the message says which and why."""
+
+
+class PresentedCertificate:
+    """A certificate as a device presents it.
+
+    Attributes:
+        certificate: the parsed ``cryptography`` certificate.
+        certificate_id: the id that AWS IoT gives it, lower-case hex SHA-256 of the DER bytes.
+    """
+
+    # No __slots__: cached_property keeps its values in __dict__.
+
+    def __init__(self, certificate: x509.Certificate) -> None:
+        self.certificate = certificate
+        self.certificate_id = hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, PresentedCertificate) and other.certificate_id == self.certificate_id
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.certificate_id)
+
+    def __repr__(self) -> str:
+        return f"<PresentedCertificate {self.subject_text or '(no subject)'}>"
+
+    @property
+    def not_before(self) -> datetime:
+        """Start of validity, in UTC."""
+        return self.certificate.not_valid_before_utc
+
+    @property
+    def not_after(self) -> datetime:
+        """End of validity, in UTC."""
+        return self.certificate.not_valid_after_utc
+
+    @cached_property
+    def subject_key(self) -> bytes:
+        """The subject as DER: what an issuer name is compared with."""
+        return self.certificate.subject.public_bytes()
+
+    @cached_property
+    def issuer_key(self) -> bytes:
+        """The issuer as DER."""
+        return self.certificate.issuer.public_bytes()
+
+    @cached_property
+    def pem(self) -> str:
+        """The certificate alone, as PEM text."""
+        return self.certificate.public_bytes(Encoding.PEM).decode("ascii")
+
+    @property
+    def subject_text(self) -> str:
+        """The subject for people, in certificate order: ``C=KR,CN=bulb-1``."""
+        return name_text(self.certificate.subject)
+
+    @property
+    def issuer_text(self) -> str:
+        """The issuer for people."""
+        return name_text(self.certificate.issuer)
+
+    @property
+    def common_name(self) -> str | None:
+        """The subject's first common name, ``None`` where it has none or an empty one."""
+        for attribute in self.certificate.subject:
+            if attribute.oid == x509.NameOID.COMMON_NAME:
+                return as_text(attribute.value) or None
+        return None
+
+
+def name_text(name: x509.Name) -> str:
+    """Write a distinguished name in certificate order (RFC 4514 would turn it round)."""
+    return ",".join(attribute.rfc4514_string() for attribute in name)
+
+
+def as_text(value: str | bytes) -> str:
+    """Return an attribute's value as text; bit strings come as bytes."""
+    return value if isinstance(value, str) else value.hex()
+
+
+def read_certificate(pem: str | bytes) -> PresentedCertificate:
+    """Read the first certificate of a PEM text.
+
+    Args:
+        pem: PEM text or bytes; text before and further certificates after it are ignored.
+
+    Raises:
+        CertificateError: there is no certificate in it, or it cannot be parsed.
+    """
+    data = _as_bytes(pem)
+    # Most texts hold one certificate and nothing before it: let the library read it at once.
+    if data.startswith(b"-----BEGIN CERTIFICATE-----"):
+        try:
+            return PresentedCertificate(x509.load_pem_x509_certificate(data))
+        except ValueError:
+            pass  # read it block by block below, which explains what is wrong
+    return _read_der(_pem_blocks(data)[0])
+
+
+def read_chain(pem: str | bytes) -> tuple[PresentedCertificate, ...]:
+    """Read every certificate of a PEM text, in its order (the leaf first).
+
+    Raises:
+        CertificateError: there is no certificate in it, or one cannot be parsed.
+    """
+    return tuple(_read_der(der) for der in _pem_blocks(_as_bytes(pem)))
+
+
+def _as_bytes(pem: str | bytes) -> bytes:
+    if isinstance(pem, str):
+        return pem.encode("utf-8", "replace")
+    if isinstance(pem, (bytes, bytearray)):
+        return bytes(pem)
+    raise TypeError(f"A certificate is PEM text or bytes, not {type(pem).__name__}.")
+
+
+def _pem_blocks(data: bytes) -> list[bytes]:
+    blocks = []
+    for match in _PEM_BLOCK.finditer(data):
+        try:
+            blocks.append(base64.b64decode(b"".join(match.group(1).split()), validate=True))
+        except binascii.Error as error:
+            raise CertificateError(
+                f"The text between the BEGIN and END CERTIFICATE lines is not base64 ({error}). "
+                "Was the file cut off, or its line breaks escaped?"
+            ) from None
+    if not blocks:
+        raise CertificateError(_why_no_block(data))
+    return blocks
+
+
+def _why_no_block(data: bytes) -> str:
+    expected = "Expected a PEM certificate (-----BEGIN CERTIFICATE----- …)"
+    if not data.strip():
+        return f"{expected}, found an empty text."
+    if b"PRIVATE KEY-----" in data and b"CERTIFICATE" not in data:
+        return f"{expected}, found a private key. Give the certificate, leaf first."
+    if b"CERTIFICATE REQUEST-----" in data:
+        return f"{expected}, found a certificate signing request. Give the certificate made of it."
+    if b"-----BEGIN CERTIFICATE-----" in data:
+        return (
+            f"{expected}, found its first line but no line {_CLOSING_LINE.decode()}: it is cut off."
+        )
+    if data[:1] == b"\x30":
+        return f"{expected}, found binary data that looks like DER. Convert it to PEM first."
+    return f"{expected}, found {data[:40]!r}."
+
+
+def _read_der(der: bytes) -> PresentedCertificate:
+    try:
+        return PresentedCertificate(x509.load_der_x509_certificate(der))
+    except ValueError as error:
+        why = explain_bad_string(der) or str(error)
+        raise CertificateError(
+            f"The certificate {hashlib.sha256(der).hexdigest()} cannot be read: {why}"
+        ) from None

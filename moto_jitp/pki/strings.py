@@ -1,0 +1,72 @@
+"""Finds the attribute that keeps a certificate from being read.
+
+Some tools (node-forge among them) write a ``PrintableString`` with characters that X.680 does not
+allow in one, such as ``_``. ``cryptography`` refuses those since version 45 without saying which
+attribute it was, so on that path alone we walk the DER ourselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+_SEQUENCE, _SET, _OID, _PRINTABLE = 0x30, 0x31, 0x06, 0x13
+_ALLOWED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?")
+_NAMES = {
+    b"\x55\x04\x03": "common name (CN)",
+    b"\x55\x04\x05": "serial number (2.5.4.5)",
+    b"\x55\x04\x06": "country (C)",
+    b"\x55\x04\x07": "locality (L)",
+    b"\x55\x04\x08": "state (ST)",
+    b"\x55\x04\x0a": "organization (O)",
+    b"\x55\x04\x0b": "organizational unit (OU)",
+    b"\x55\x04\x2e": "distinguished name qualifier (dnQualifier)",
+}
+_MAX_DEPTH = 12
+
+
+def explain_bad_string(der: bytes) -> str | None:
+    """Say which PrintableString of a certificate holds what it may not, if that is its trouble.
+
+    Args:
+        der: the certificate's DER bytes; anything else is answered with ``None``.
+    """
+    for oid, value in _printable_strings(der, 0):
+        wrong = sorted({chr(byte) for byte in value if byte not in _ALLOWED})
+        if wrong:
+            name = _NAMES.get(oid, "attribute " + oid.hex())
+            return (
+                f"its {name} {value.decode('latin-1')!r} is a PrintableString, which cannot hold "
+                f"{' or '.join(map(repr, wrong))}. Make the certificate again with that attribute "
+                "as UTF8String (OpenSSL does so by itself), or without the character."
+            )
+    return None
+
+
+def _printable_strings(data: bytes, depth: int) -> Iterator[tuple[bytes, bytes]]:
+    """Yield (OID, value) of each attribute whose value is a PrintableString."""
+    oid = b""
+    for tag, content in _elements(data):
+        if tag == _OID:
+            oid = content
+        elif tag == _PRINTABLE and oid:
+            yield oid, content
+        elif tag & 0x20 and depth < _MAX_DEPTH:
+            yield from _printable_strings(content, depth + 1)
+
+
+def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield (tag, content) of each element; stops at the first that is not whole."""
+    at = 0
+    while at + 2 <= len(data):
+        tag, length = data[at], data[at + 1]
+        at += 2
+        if length & 0x80:
+            size = length & 0x7F
+            if not 0 < size <= 4:
+                return
+            length = int.from_bytes(data[at : at + size], "big")
+            at += size
+        if at + length > len(data):
+            return
+        yield tag, data[at : at + length]
+        at += length

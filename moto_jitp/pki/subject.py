@@ -1,0 +1,56 @@
+"""The values that a provisioning template can take from a device certificate."""
+
+from __future__ import annotations
+
+import re
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from .reading import PresentedCertificate, as_text
+
+_PREFIX = "AWS::IoT::Certificate::"
+_FROM_SUBJECT = {
+    NameOID.COUNTRY_NAME: _PREFIX + "Country",
+    NameOID.ORGANIZATION_NAME: _PREFIX + "Organization",
+    NameOID.ORGANIZATIONAL_UNIT_NAME: _PREFIX + "OrganizationalUnit",
+    NameOID.DN_QUALIFIER: _PREFIX + "DistinguishedNameQualifier",
+    NameOID.STATE_OR_PROVINCE_NAME: _PREFIX + "StateName",
+    NameOID.COMMON_NAME: _PREFIX + "CommonName",
+    NameOID.SERIAL_NUMBER: _PREFIX + "SerialNumber",
+}
+_ID = _PREFIX + "Id"
+_SERIAL_NUMBER = _PREFIX + "SerialNumber"
+
+# AWS hands a subject's value on with these escaped: a CN of "a=b" arrives as "a\=b", in a recorded
+# RegisterThing event as well as in the documentation of the certificate policy variables.
+_ESCAPED = re.compile(r'[,"\\+=<>;]')
+
+
+def certificate_parameters(certificate: PresentedCertificate) -> dict[str, str]:
+    """Return the ``AWS::IoT::Certificate::*`` parameters that AWS extracts from a certificate.
+
+    A repeated attribute gives its first value, in certificate order; one that is present but empty
+    counts as missing. ``SerialNumber`` is the subject's serialNumber (2.5.4.5) where there is one
+    and otherwise the certificate's own serial number in decimal: the developer guide describes the
+    first, AWS's published samples work by the second.
+
+    Args:
+        certificate: the device certificate.
+
+    Returns:
+        Parameter name to value, for those of the eight that the certificate has.
+
+    See https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
+    """
+    parameters: dict[str, str] = {}
+    attribute: x509.NameAttribute[str | bytes]
+    for attribute in certificate.certificate.subject:
+        name = _FROM_SUBJECT.get(attribute.oid)
+        if name is not None and name not in parameters:
+            parameters[name] = _ESCAPED.sub(r"\\\g<0>", as_text(attribute.value))
+    parameters = {name: value for name, value in parameters.items() if value}
+    if _SERIAL_NUMBER not in parameters:
+        parameters[_SERIAL_NUMBER] = str(certificate.certificate.serial_number)
+    parameters[_ID] = certificate.certificate_id
+    return parameters

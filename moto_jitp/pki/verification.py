@@ -1,0 +1,61 @@
+"""Does this CA stand behind that certificate, and this key?"""
+
+from __future__ import annotations
+
+import enum
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from .reading import PresentedCertificate
+
+
+class IssuerCheck(enum.Enum):
+    """The outcome of :func:`check_issuer`."""
+
+    ISSUED = "the CA issued the certificate"
+    NAME_DIFFERS = "the certificate's issuer is not the CA's subject"
+    SIGNATURE_DIFFERS = "the signature does not verify with the CA's key"
+
+
+def check_issuer(certificate: PresentedCertificate, ca: PresentedCertificate) -> IssuerCheck:
+    """Check whether a CA issued a certificate: its name is the issuer, its key made the signature.
+
+    Nothing else is asked of the CA. AWS wants the CA that directly signs the leaves registered, so
+    there is no path to build, and CAs without key identifiers or of X.509 v1 are in real use.
+    """
+    if certificate.issuer_key != ca.subject_key:
+        return IssuerCheck.NAME_DIFFERS
+    try:
+        certificate.certificate.verify_directly_issued_by(ca.certificate)
+    except (InvalidSignature, ValueError, TypeError):
+        # ValueError and TypeError: the signature's algorithm is not one for the CA's kind of key.
+        return IssuerCheck.SIGNATURE_DIFFERS
+    return IssuerCheck.ISSUED
+
+
+def private_key_belongs_to(certificate: PresentedCertificate, private_key_pem: str | bytes) -> bool:
+    """Check whether a private key is the one whose public half stands in the certificate.
+
+    Args:
+        certificate: the certificate.
+        private_key_pem: an unencrypted private key as PEM text or bytes.
+
+    Raises:
+        ValueError: the text is no private key that can be read.
+    """
+    data = private_key_pem.encode() if isinstance(private_key_pem, str) else private_key_pem
+    try:
+        key = load_pem_private_key(data, password=None)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            "Expected an unencrypted private key in PEM (-----BEGIN PRIVATE KEY----- …); "
+            f"it cannot be read: {error}"
+        ) from None
+    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    public_key = certificate.certificate.public_key()
+    return key.public_key().public_bytes(*form) == public_key.public_bytes(*form)
