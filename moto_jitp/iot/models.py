@@ -1,19 +1,48 @@
-"""``JitpIoTBackend``: moto's IoT backend with just-in-time provisioning in it."""
+"""``JitpIoTBackend``: moto's IoT backend with just-in-time provisioning in it.
+
+The class must stay in a module of this name, with ``urls`` beside it: moto derives the one from the
+other.
+"""
 
 from __future__ import annotations
 
 from moto.iot.models import IoTBackend
 
+from .ca_certificates import adopt_ca
+from .certificates import adopt_certificate
+from .thing_registration import ThingRegistration
 
-class JitpIoTBackend(IoTBackend):
-    """State per account and Region."""
+
+class JitpIoTBackend(ThingRegistration):
+    """All of one account's and Region's IoT state.
+
+    The parts stand in modules of their own, each on the one that it needs: lookups, endpoints,
+    tags, provisioning templates, CA certificates, certificates, thing registration.
+    """
 
 
 def adopt(backend: IoTBackend) -> None:
-    """Turn a live backend of moto's into ours, in place and with its state."""
+    """Turn a live backend of moto's into ours, in place and with its state.
+
+    What ours had kept there before a :func:`release` is found again.
+    """
+    if isinstance(backend, JitpIoTBackend):
+        return
+    fresh = JitpIoTBackend(backend.region_name, backend.account_id)
+    kept = dict(backend.__dict__)
     backend.__class__ = JitpIoTBackend
+    assert isinstance(backend, JitpIoTBackend)
+    backend.__dict__.update({key: fresh.__dict__[key] for key in fresh.__dict__ if key not in kept})
+    for ca in backend.ca_certificates.values():
+        adopt_ca(ca, next(backend.sequences))
+    for certificate in backend.certificates.values():
+        adopt_certificate(certificate, next(backend.sequences))
+    sequences = backend.sequences
+    backend.install_indexes()
+    backend.sequences = sequences
 
 
 def release(backend: IoTBackend) -> None:
     """Turn a backend of ours back into moto's, in place and with its state."""
-    backend.__class__ = IoTBackend
+    if isinstance(backend, JitpIoTBackend):
+        backend.__class__ = IoTBackend  # type: ignore[assignment]

@@ -11,6 +11,7 @@ from functools import cached_property
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from .strings import explain_bad_string
 
@@ -94,9 +95,25 @@ class PresentedCertificate:
         return None
 
 
+_SHORT_NAMES = {
+    NameOID.COMMON_NAME: "CN",
+    NameOID.COUNTRY_NAME: "C",
+    NameOID.DN_QUALIFIER: "dnQualifier",
+    NameOID.EMAIL_ADDRESS: "emailAddress",
+    NameOID.LOCALITY_NAME: "L",
+    NameOID.ORGANIZATION_NAME: "O",
+    NameOID.ORGANIZATIONAL_UNIT_NAME: "OU",
+    NameOID.SERIAL_NUMBER: "serialNumber",
+    NameOID.STATE_OR_PROVINCE_NAME: "ST",
+}
+
+
 def name_text(name: x509.Name) -> str:
-    """Write a distinguished name in certificate order (RFC 4514 would turn it round)."""
-    return ",".join(attribute.rfc4514_string() for attribute in name)
+    """Write a distinguished name as OpenSSL does, in certificate order: ``C=KR,CN=bulb-1``."""
+    return ",".join(
+        f"{_SHORT_NAMES.get(attribute.oid, attribute.oid.dotted_string)}={as_text(attribute.value)}"
+        for attribute in name
+    )
 
 
 def as_text(value: str | bytes) -> str:

@@ -1,0 +1,159 @@
+"""``connect_device``: a device connects, inside the test process."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
+from moto.iot.models import iot_backends
+
+from moto_jitp.iot.endpoints import parse_endpoint
+from moto_jitp.iot.models import JitpIoTBackend
+from moto_jitp.pki import DeviceIdentity, IssuerCheck, check_issuer, read_chain
+
+from .attempts import ConnectionAttempt, RefusalReason, live_backends
+from .connection import DeviceConnection
+from .gateway import connect, thing_name_of
+from .refusal import ConnectionRefused
+from .verdict import ConnectRequest
+
+_THE_ENDPOINT: Any = "<the endpoint>"
+
+
+class AmbiguousEndpoint(ValueError):  # noqa: N818 - says what is wrong with the argument
+    """Several accounts or Regions know the device or its CA; name the endpoint."""
+
+
+def connect_device(
+    device: DeviceIdentity | str | bytes,
+    *,
+    endpoint: str | None = None,
+    server_name: str | None = _THE_ENDPOINT,
+    client_id: str | None = None,
+    reconnect: bool = True,
+) -> DeviceConnection:
+    """Connect a device to AWS IoT Core, as its firmware would over MQTT.
+
+    On the first connection of a device whose CA auto-registers, AWS IoT registers the certificate
+    as PENDING_ACTIVATION, runs the CA's provisioning template and drops the connection.
+
+    Args:
+        device: the device's identity, or its certificate as PEM text or bytes (the leaf first, a
+            chain optional).
+        endpoint: what ``describe_endpoint`` answered; it says which account and Region. Without
+            it: the one account and Region that know the certificate or its CA, else the default
+            ones.
+        server_name: the server name (SNI) that the device asks for; the endpoint's unless given.
+            ``None`` sends none.
+        client_id: the MQTT client id; the thing's name unless given, else the common name.
+        reconnect: connect again after a provisioning that succeeded, as good firmware does. A
+            failed provisioning is not tried again. ``False`` makes one attempt.
+
+    Returns:
+        The accepted connection.
+
+    Raises:
+        ConnectionRefused: AWS IoT did not let the device in; the error says why.
+        AmbiguousEndpoint: several accounts or Regions could be meant.
+        ValueError: there is no certificate in the text, it cannot be read, or the endpoint is none.
+        RuntimeError: no mock with just-in-time provisioning is active.
+
+    See https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
+    """
+    _require_mock()
+    request = _request(device, client_id)
+    backend = _backend_at(endpoint) if endpoint is not None else _backend_knowing(request)
+    if server_name is _THE_ENDPOINT:
+        server_name = endpoint if endpoint is not None else backend.endpoint_address()
+    request = request._replace(server_name=server_name)
+    attempts: tuple[ConnectionAttempt, ...] = (connect(backend, request),)
+    if reconnect and attempts[0].reason is RefusalReason.RECONNECT_REQUIRED:
+        attempts += (connect(backend, request),)
+    if not attempts[-1].accepted:
+        raise ConnectionRefused(attempts)
+    return DeviceConnection(backend, attempts, thing_name_of(backend, request.certificate))
+
+
+def _require_mock() -> None:
+    if iot_backends.backend is not JitpIoTBackend or not botocore_stubber.enabled:
+        raise RuntimeError(
+            "connect_device() needs an active mock: use it inside mock_jitp (decorator, context "
+            "manager or the pytest fixture jitp), or call moto_jitp.activate() and use it inside "
+            "mock_aws."
+        )
+
+
+def _request(device: DeviceIdentity | str | bytes, client_id: str | None) -> ConnectRequest:
+    if isinstance(device, DeviceIdentity):
+        return ConnectRequest(
+            device.presented, device.certificate_pem, None, client_id, device.private_key_pem
+        )
+    if not isinstance(device, (str, bytes)):
+        raise TypeError(
+            "device is a DeviceIdentity, or a certificate as PEM text or bytes, not "
+            f"{type(device).__name__}."
+        )
+    leaf, *issuers = read_chain(device)
+    return ConnectRequest(leaf, leaf.pem, None, client_id, issuers=issuers)
+
+
+def _backend_at(endpoint: str) -> JitpIoTBackend:
+    address = parse_endpoint(endpoint)
+    if address is None:
+        for backend in live_backends():  # a domain configuration's name
+            if backend.serves(endpoint):
+                return backend
+        raise ValueError(
+            f"{endpoint!r} is no endpoint: give what describe_endpoint(endpointType="
+            "'iot:Data-ATS') answers as endpointAddress, or the domain name of an enabled domain "
+            "configuration."
+        )
+    return _backend(address.account_id, address.region_name)
+
+
+def _backend_knowing(request: ConnectRequest) -> JitpIoTBackend:
+    """The one account and Region that know the certificate or its CA, else the default ones."""
+    backends = live_backends()
+    knowing = [backend for backend in backends if _knows(backend, request)]
+    if not knowing:  # a CA of the right name but with another key: say so where it is
+        issuer = request.certificate.issuer_key
+        knowing = [b for b in backends if b.ca_certificates.with_subject(issuer)][:1]
+    if len(knowing) > 1:
+        places = ", ".join(
+            f"account {backend.account_id} in {backend.region_name} ({backend.endpoint_address()})"
+            for backend in knowing
+        )
+        raise AmbiguousEndpoint(
+            "Several accounts or Regions know this device or its CA: "
+            f"{places}. Say which one the device connects to with endpoint=…."
+        )
+    if knowing:
+        return knowing[0]
+    return _backend(
+        os.environ.get("MOTO_ACCOUNT_ID", DEFAULT_ACCOUNT_ID),
+        os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION") or "us-east-1",
+    )
+
+
+def _knows(backend: JitpIoTBackend, request: ConnectRequest) -> bool:
+    presented = request.certificate
+    if backend.certificates.presented_as(presented.certificate_id) is not None:
+        return True
+    for ca in backend.ca_certificates.with_subject(presented.issuer_key):
+        issuer = getattr(ca, "presented", None)
+        if issuer is not None and check_issuer(presented, issuer) is IssuerCheck.ISSUED:
+            return True
+    return False
+
+
+def _backend(account_id: str, region_name: str) -> JitpIoTBackend:
+    try:
+        backend = iot_backends[account_id][region_name]
+    except KeyError:
+        raise ValueError(f"{region_name!r} is no Region that moto knows for AWS IoT.") from None
+    assert isinstance(backend, JitpIoTBackend)
+    return backend
+
+
+__all__ = ["AmbiguousEndpoint", "ConnectionAttempt", "connect_device"]

@@ -1,0 +1,229 @@
+"""The gateway: looks at a certificate, decides, provisions, answers.
+
+Every way in (``connect_device``, the server's control route, an MQTT endpoint) comes through here,
+so they cannot disagree. What decides is AWS's documented behaviour; where it documents nothing, the
+sentence in question says so.
+https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
+https://docs.aws.amazon.com/iot/latest/developerguide/auto-register-device-cert.html
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from moto_jitp.events import Event, bus
+from moto_jitp.iot.ca_certificates import CaCertificate
+from moto_jitp.iot.certificates import DeviceCertificate
+from moto_jitp.iot.models import JitpIoTBackend
+from moto_jitp.iot.provisioning_run import ProvisioningStep, StepResult
+from moto_jitp.pki import (
+    IssuerCheck,
+    PresentedCertificate,
+    certificate_parameters,
+    check_issuer,
+    private_key_belongs_to,
+)
+
+from . import refusal_texts as texts
+from .attempts import ConnectionAttempt, attempts_of, events_of, sequence
+from .verdict import ConnectRequest, Verdict
+
+
+def connect(backend: JitpIoTBackend, request: ConnectRequest) -> ConnectionAttempt:
+    """Let one MQTT CONNECT of a device happen.
+
+    Args:
+        backend: the account and Region whose endpoint the device reached.
+        request: what the device brings.
+
+    Returns:
+        The attempt, which is also kept with the account and Region.
+    """
+    events: list[Event] = []
+    with backend.lock:
+        verdict = _judge(backend, request, events)
+        attempt = _record(backend, request, verdict)
+    # Handlers run after the decision and outside the lock: they may call the cloud, or connect.
+    for event in events:
+        bus.publish(event)
+    return attempt
+
+
+def _judge(backend: JitpIoTBackend, request: ConnectRequest, events: list[Event]) -> Verdict:
+    server_name, presented = request.server_name, request.certificate
+    if server_name is not None and not backend.serves(server_name):
+        return texts.sni_misused(server_name, backend)
+    if request.private_key_pem is not None and not private_key_belongs_to(
+        presented, request.private_key_pem
+    ):
+        return texts.wrong_private_key(presented)
+    known = backend.certificates.presented_as(presented.certificate_id)
+    if known is not None:
+        assert isinstance(known, DeviceCertificate)
+        return _judge_known(backend, request, known, events)
+    return _judge_unknown(backend, request, events)
+
+
+def _judge_known(
+    backend: JitpIoTBackend, request: ConnectRequest, known: DeviceCertificate, events: list[Event]
+) -> Verdict:
+    outdated = _judge_validity(request.certificate)
+    if outdated is not None:
+        return outdated
+    if known.status == "ACTIVE":
+        return texts.ACCEPTED
+    if known.status == "REVOKED":
+        return texts.revoked(known)
+    if known.status != "PENDING_ACTIVATION":
+        return texts.inactive(known)
+    ca = backend.ca_certificates.get(known.ca_certificate_id or "")
+    if ca is None:
+        return texts.pending_without_ca(known)
+    assert isinstance(ca, CaCertificate)
+    step = ProvisioningStep(
+        "RegisterCertificate", f"cert/{known.certificate_id}", StepResult.UNCHANGED
+    )
+    return _judge_ca(ca, request) or _pending(backend, request, known, ca, step, events)
+
+
+def _judge_unknown(
+    backend: JitpIoTBackend, request: ConnectRequest, events: list[Event]
+) -> Verdict:
+    presented = request.certificate
+    named = backend.ca_certificates.with_subject(presented.issuer_key)
+    issuers = [
+        ca
+        for ca in named
+        if isinstance(ca, CaCertificate)
+        and ca.presented is not None
+        and check_issuer(presented, ca.presented) is IssuerCheck.ISSUED
+    ]
+    if not issuers:
+        return texts.not_registered(request, backend, named)
+    # One key may stand behind several CA certificates: the one that registers devices counts.
+    ca = max(issuers, key=lambda ca: (ca.is_active, ca.registers_devices))
+    refused = _judge_validity(presented) or _judge_ca(ca, request)
+    if refused is not None:
+        return refused
+    certificate = backend.add_certificate(
+        request.pem, presented, status="PENDING_ACTIVATION", ca=ca
+    )
+    step = ProvisioningStep("RegisterCertificate", f"cert/{certificate.certificate_id}")
+    return _pending(backend, request, certificate, ca, step, events)
+
+
+def _judge_validity(presented: PresentedCertificate) -> Verdict | None:
+    now = datetime.now(timezone.utc)
+    if presented.not_after < now:
+        return texts.expired(presented, now)
+    if presented.not_before > now:
+        return texts.not_yet_valid(presented, now)
+    return None
+
+
+def _judge_ca(ca: CaCertificate, request: ConnectRequest) -> Verdict | None:
+    """What keeps a CA's unknown and pending certificates from being registered or provisioned."""
+    if not ca.is_active:
+        return texts.ca_inactive(ca)
+    if not ca.registers_devices:
+        return texts.auto_registration_disabled(ca)
+    if request.server_name is None:
+        return texts.server_name_missing()
+    return None
+
+
+def _pending(
+    backend: JitpIoTBackend,
+    request: ConnectRequest,
+    certificate: DeviceCertificate,
+    ca: CaCertificate,
+    first_step: ProvisioningStep,
+    events: list[Event],
+) -> Verdict:
+    """A certificate in PENDING_ACTIVATION connects: the event, and the template where there is one.
+
+    AWS publishes the event on each such connection, with or without a template.
+    """
+    events.append(_registered_event(backend, certificate, ca, first_step))
+    if not ca.provisions_devices:
+        return texts.pending(certificate)
+    run = backend.provision_certificate(
+        certificate,
+        certificate_parameters(request.certificate),
+        registration_config=ca.registration_config,
+        first_step=first_step,
+    )
+    return texts.provisioned(run) if run.succeeded else texts.provisioning_failed(run)
+
+
+def _registered_event(
+    backend: JitpIoTBackend,
+    certificate: DeviceCertificate,
+    ca: CaCertificate,
+    first_step: ProvisioningStep,
+) -> Event:
+    """Make the event of a pending certificate's connection.
+
+    https://docs.aws.amazon.com/iot/latest/developerguide/auto-register-device-cert.html
+    """
+    # Seen on AWS: no registration time in the first event, text in the later ones.
+    is_first = first_step.result is StepResult.SUCCEEDED
+    registered = None if is_first else str(_milliseconds(certificate.creation_date))
+    event = Event(
+        f"$aws/events/certificates/registered/{ca.certificate_id}",
+        {
+            "certificateId": certificate.certificate_id,
+            "caCertificateId": ca.certificate_id,
+            "timestamp": _milliseconds(datetime.now(timezone.utc)),
+            "certificateStatus": "PENDING_ACTIVATION",
+            "awsAccountId": backend.account_id,
+            "certificateRegistrationTimestamp": registered,
+        },
+        backend.account_id,
+        backend.region_name,
+    )
+    events_of(backend).append((next(sequence), event))
+    return event
+
+
+def _milliseconds(moment: datetime) -> int:
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return int(moment.timestamp() * 1000)
+
+
+def _record(
+    backend: JitpIoTBackend, request: ConnectRequest, verdict: Verdict
+) -> ConnectionAttempt:
+    presented = request.certificate
+    attempt = ConnectionAttempt(
+        verdict.reason is None,
+        verdict.reason,
+        verdict.message,
+        verdict.advice,
+        presented.certificate_id,
+        presented.subject_text,
+        request.client_id or _default_client_id(backend, presented),
+        request.server_name,
+        backend.account_id,
+        backend.region_name,
+        datetime.now(timezone.utc),
+        next(sequence),
+        verdict.provisioning,
+    )
+    attempts_of(backend).append(attempt)
+    return attempt
+
+
+def thing_name_of(backend: JitpIoTBackend, presented: PresentedCertificate) -> str | None:
+    """The thing that a presented certificate is attached to, if it is known and attached."""
+    known = backend.certificates.presented_as(presented.certificate_id)
+    if known is None:
+        return None
+    return next(iter(backend.principal_things.seconds_of(known.arn)), None)
+
+
+def _default_client_id(backend: JitpIoTBackend, presented: PresentedCertificate) -> str:
+    return (
+        thing_name_of(backend, presented) or presented.common_name or presented.certificate_id[:36]
+    )

@@ -1,0 +1,198 @@
+"""What the gateway says: for each decision, what was found and what to change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from moto.iot.models import FakeCaCertificate
+
+from moto_jitp.iot.ca_certificates import CaCertificate
+from moto_jitp.iot.certificates import DeviceCertificate
+from moto_jitp.iot.models import JitpIoTBackend
+from moto_jitp.iot.provisioning_run import ProvisioningRun
+from moto_jitp.pki import PresentedCertificate
+
+from .attempts import RefusalReason
+from .verdict import ConnectRequest, Verdict
+
+ACCEPTED = Verdict(None, "The certificate is ACTIVE; the device is connected.")
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def sni_misused(server_name: str, backend: JitpIoTBackend) -> Verdict:
+    address = backend.endpoint_address()
+    return Verdict(
+        RefusalReason.SNI_MISUSED,
+        f"The device asked for the server name {server_name!r}, which is no device endpoint of "
+        f"account {backend.account_id} in {backend.region_name}.",
+        f"Use the endpointAddress of describe_endpoint(endpointType='iot:Data-ATS') there, "
+        f"{address}, or the domain name of an enabled domain configuration.",
+    )
+
+
+def wrong_private_key(presented: PresentedCertificate) -> Verdict:
+    return Verdict(
+        RefusalReason.NOT_AUTHENTICATED,
+        "The device's private key does not belong to the certificate that it presents "
+        f"({presented.subject_text or 'no subject'}).",
+        "Load the key that the certificate was issued for; a mix-up of two devices' files is the "
+        "usual cause.",
+    )
+
+
+def expired(presented: PresentedCertificate, now: datetime) -> Verdict:
+    return Verdict(
+        RefusalReason.DEVICE_CERTIFICATE_EXPIRED,
+        f"The certificate expired at {_time(presented.not_after)}; it is {_time(now)}.",
+        "Issue the device a new certificate, or set the clock of the test back.",
+    )
+
+
+def not_yet_valid(presented: PresentedCertificate, now: datetime) -> Verdict:
+    return Verdict(
+        RefusalReason.DEVICE_CERTIFICATE_NOT_YET_VALID,
+        f"The certificate is valid from {_time(presented.not_before)} on; it is {_time(now)}.",
+        "Wait, issue a certificate that is valid already, or set the clock of the test forward.",
+    )
+
+
+def revoked(certificate: DeviceCertificate) -> Verdict:
+    return Verdict(
+        RefusalReason.DEVICE_CERTIFICATE_REVOKED,
+        f"The certificate {certificate.certificate_id} is REVOKED.",
+        "Issue the device a new certificate; one that is revoked is not provisioned again.",
+    )
+
+
+def inactive(certificate: DeviceCertificate) -> Verdict:
+    return Verdict(
+        RefusalReason.DEVICE_CERTIFICATE_INACTIVE,
+        f"The certificate {certificate.certificate_id} is registered and {certificate.status}.",
+        "Activate it with update_certificate(newStatus='ACTIVE'); just-in-time provisioning runs "
+        "for new and pending certificates only.",
+    )
+
+
+def pending(certificate: DeviceCertificate) -> Verdict:
+    return Verdict(
+        RefusalReason.DEVICE_CERTIFICATE_PENDING_ACTIVATION,
+        f"The certificate {certificate.certificate_id} is registered and PENDING_ACTIVATION. Its "
+        "CA registers devices but has no provisioning template (just-in-time registration).",
+        "Activate the certificate from a subscriber to $aws/events/certificates/registered/+, or "
+        "give the CA a registrationConfig, and connect again.",
+    )
+
+
+def pending_without_ca(certificate: DeviceCertificate) -> Verdict:
+    return Verdict(
+        RefusalReason.DEVICE_CERTIFICATE_PENDING_ACTIVATION,
+        f"The certificate {certificate.certificate_id} is PENDING_ACTIVATION, and the CA "
+        "certificate that registered it has been deleted.",
+        "Activate it with update_certificate(newStatus='ACTIVE'), or delete it and register the "
+        "CA again.",
+    )
+
+
+def ca_inactive(ca: CaCertificate) -> Verdict:
+    return Verdict(
+        RefusalReason.CA_CERTIFICATE_INACTIVE,
+        f"The CA certificate {ca.certificate_id} that issued the device's is {ca.status}, which "
+        "new and pending devices need ACTIVE.",
+        f"Call update_ca_certificate(certificateId='{ca.certificate_id}', newStatus='ACTIVE'), or "
+        "register the CA with setAsActive=True; INACTIVE is the default.",
+    )
+
+
+def auto_registration_disabled(ca: CaCertificate) -> Verdict:
+    return Verdict(
+        RefusalReason.AUTO_REGISTRATION_DISABLED,
+        f"The CA certificate {ca.certificate_id} that issued the device's has auto-registration "
+        "switched off.",
+        f"Call update_ca_certificate(certificateId='{ca.certificate_id}', "
+        "newAutoRegistrationStatus='ENABLE'), or register the CA with "
+        "allowAutoRegistration=True; DISABLE is the default.",
+    )
+
+
+def server_name_missing() -> Verdict:
+    return Verdict(
+        RefusalReason.SERVER_NAME_MISSING,
+        "The device sent no server name (SNI), without which AWS IoT registers and provisions no "
+        "device.",
+        "Have the TLS client send the endpoint's host name as server name.",
+    )
+
+
+def not_registered(
+    request: ConnectRequest, backend: JitpIoTBackend, named: Sequence[FakeCaCertificate]
+) -> Verdict:
+    """No registered CA issued the certificate; say what comes nearest."""
+    presented = request.certificate
+    where = f"account {backend.account_id}, Region {backend.region_name}"
+    issuer = presented.issuer_text or "no name"
+    if named:
+        message = (
+            f"A CA certificate with the subject {issuer!r} is registered in {where}, but its key "
+            "did not sign the device's certificate."
+        )
+        advice = (
+            "Register the CA that signed this device, or issue the device from the registered "
+            "one: two CAs of one name but with different keys are the usual cause."
+        )
+    elif higher := _registered_above(request, backend):
+        message = (
+            f"The device's certificate was issued by {issuer!r}, which is not registered in "
+            f"{where}; {higher!r} above it is."
+        )
+        advice = (
+            "Register the intermediate CA that signs the devices directly; AWS IoT does not "
+            "follow a chain up to a registered root."
+        )
+    elif not backend.ca_certificates:
+        message = f"No CA certificate is registered in {where}; the device's issuer is {issuer!r}."
+        advice = (
+            "Register that CA there with register_ca_certificate; registrations belong to one "
+            "account and Region."
+        )
+    else:
+        count = len(backend.ca_certificates)
+        message = (
+            f"None of the {count} CA certificates registered in {where} has the subject "
+            f"{issuer!r}, the issuer of the device's certificate."
+        )
+        advice = "Register the CA that signs the devices directly, in this account and Region."
+    return Verdict(RefusalReason.DEVICE_CERTIFICATE_NOT_REGISTERED, message, advice)
+
+
+def _registered_above(request: ConnectRequest, backend: JitpIoTBackend) -> str | None:
+    """A registered CA further up in the chain that the device presents."""
+    for issuer in request.issuers:
+        for key in (issuer.subject_key, issuer.issuer_key):
+            for ca in backend.ca_certificates.with_subject(key):
+                if isinstance(ca, CaCertificate) and ca.presented is not None:
+                    return ca.presented.subject_text
+    return None
+
+
+def provisioned(run: ProvisioningRun) -> Verdict:
+    made = f" as the thing {run.thing_name!r}" if run.thing_name else ""
+    return Verdict(
+        RefusalReason.RECONNECT_REQUIRED,
+        f"The device was provisioned{made}. AWS IoT drops the connection on which it does so.",
+        "Have the device connect again after a short pause.",
+        run,
+    )
+
+
+def provisioning_failed(run: ProvisioningRun) -> Verdict:
+    return Verdict(
+        RefusalReason.PROVISIONING_FAILED,
+        f"Provisioning failed, the certificate stays PENDING_ACTIVATION. {run.error_code}: "
+        f"{run.message}",
+        run.advice,
+        run,
+    )

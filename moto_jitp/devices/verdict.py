@@ -1,0 +1,40 @@
+"""What the gateway hands on with a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from moto_jitp.iot.provisioning_run import ProvisioningRun
+from moto_jitp.pki import PresentedCertificate
+
+from .attempts import RefusalReason
+
+
+class ConnectRequest(NamedTuple):
+    """What a device brings.
+
+    Attributes:
+        certificate: the certificate that it presents.
+        pem: that certificate as PEM text, to be stored as it came.
+        server_name: the server name (SNI) that it asks for; ``None`` where it sends none.
+        client_id: the MQTT client id; ``None`` for the thing's name, else the common name.
+        private_key_pem: the private key, where possession is to be proven; ``None`` trusts it.
+        issuers: further certificates that it presents after its own.
+    """
+
+    certificate: PresentedCertificate
+    pem: str
+    server_name: str | None
+    client_id: str | None = None
+    private_key_pem: str | None = None
+    issuers: Sequence[PresentedCertificate] = ()
+
+
+class Verdict(NamedTuple):
+    """What the gateway decided; without a reason the device is let in."""
+
+    reason: RefusalReason | None
+    message: str
+    advice: str | None = None
+    provisioning: ProvisioningRun | None = None

@@ -1,0 +1,159 @@
+"""Events: what AWS IoT and devices publish, and the Python handlers that listen.
+
+Topics and topic filters follow MQTT: ``+`` stands for one level, a final ``#`` for all that follow,
+and neither matches a topic's first level where that begins with ``$``.
+https://docs.aws.amazon.com/iot/latest/developerguide/reserved-topics.html
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+Handler = Callable[..., object]
+
+
+class Event(NamedTuple):
+    """One published message.
+
+    Attributes:
+        topic: where it was published.
+        payload: a dict for what AWS IoT itself publishes as JSON; bytes for a device's message.
+        account_id: the account whose topic it is.
+        region_name: the Region whose topic it is.
+    """
+
+    topic: str
+    payload: Any
+    account_id: str
+    region_name: str
+
+
+class Subscription:
+    """A handler's place among the listeners; ends with :meth:`cancel`."""
+
+    def __init__(
+        self,
+        bus: EventBus,
+        topic_filter: str,
+        handler: Handler,
+        only: tuple[str, str] | None = None,
+    ) -> None:
+        self.topic_filter = topic_filter
+        self._only = only
+        self._bus = bus
+        self._handler = handler
+        self._takes_two = _takes_two(handler)
+
+    def wants(self, event: Event) -> bool:
+        """Whether an event is one to deliver."""
+        here = (event.account_id, event.region_name)
+        return self._only in (None, here) and topic_matches(self.topic_filter, event.topic)
+
+    def deliver(self, event: Event) -> None:
+        """Call the handler, with the event or, if it takes two, with topic and payload."""
+        if self._takes_two:
+            self._handler(event.topic, event.payload)
+        else:
+            self._handler(event)
+
+    def cancel(self) -> None:
+        """Stop listening; a second time does nothing."""
+        self._bus.remove(self)
+
+
+class EventBus:
+    """All events since the state was last reset, and who listens for more."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._subscriptions: dict[int, Subscription] = {}
+        self._ids = itertools.count()
+
+    def subscribe(
+        self, topic_filter: str, handler: Handler, *, only: tuple[str, str] | None = None
+    ) -> Subscription:
+        """Have a handler called for each event on matching topics.
+
+        Args:
+            topic_filter: an MQTT topic filter, such as ``$aws/events/certificates/registered/+``.
+            handler: called with the :class:`Event`, or with topic and payload where it takes two
+                arguments; in the publisher's thread. What it raises reaches the publisher.
+            only: the account id and Region to listen to; ``None`` for all.
+
+        Raises:
+            ValueError: the filter is none of MQTT's.
+        """
+        check_topic_filter(topic_filter)
+        subscription = Subscription(self, topic_filter, handler, only)
+        with self._lock:
+            self._subscriptions[next(self._ids)] = subscription
+        return subscription
+
+    def remove(self, subscription: Subscription) -> None:
+        """Forget a subscription."""
+        with self._lock:
+            for key, known in list(self._subscriptions.items()):
+                if known is subscription:
+                    del self._subscriptions[key]
+
+    def publish(self, event: Event) -> None:
+        """Deliver an event to everyone whose filter matches its topic."""
+        if not self._subscriptions:
+            return
+        with self._lock:
+            listeners = list(self._subscriptions.values())
+        for subscription in listeners:
+            if subscription.wants(event):
+                subscription.deliver(event)
+
+
+bus = EventBus()
+"""The process's one bus: subscriptions are a block's, events are kept by the backends."""
+
+
+def check_topic_filter(topic_filter: str) -> None:
+    """Check an MQTT topic filter.
+
+    Raises:
+        ValueError: a wildcard stands where MQTT allows none, or the filter is empty.
+    """
+    levels = topic_filter.split("/")
+    wrong = not topic_filter or any(
+        ("+" in level and level != "+")
+        or ("#" in level and (level != "#" or at != len(levels) - 1))
+        for at, level in enumerate(levels)
+    )
+    if wrong:
+        raise ValueError(
+            f"{topic_filter!r} is no MQTT topic filter: + stands for one whole level, # only at "
+            "the end for all that follow, as in 'devices/+/status' or '$aws/events/#'."
+        )
+
+
+def topic_matches(topic_filter: str, topic: str) -> bool:
+    """Whether a topic is one of those that an MQTT topic filter stands for."""
+    if topic.startswith("$") and topic_filter[:1] in ("+", "#"):
+        return False
+    wanted, levels = topic_filter.split("/"), topic.split("/")
+    for at, level in enumerate(wanted):
+        if level == "#":
+            return True
+        if at >= len(levels) or level not in ("+", levels[at]):
+            return False
+    return len(wanted) == len(levels)
+
+
+def _takes_two(handler: Handler) -> bool:
+    try:
+        inspect.signature(handler).bind(None, None)
+    except (TypeError, ValueError):
+        return False
+    try:
+        inspect.signature(handler).bind(None)
+    except TypeError:
+        return True
+    return False

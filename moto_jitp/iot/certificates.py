@@ -1,0 +1,432 @@
+"""Device certificates: registration, issue, status, listing.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/x509-client-certs.html
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from datetime import datetime, timezone
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+from cryptography.x509.oid import NameOID
+from moto.core.responses import ActionResult, EmptyResult
+from moto.core.utils import utcnow
+from moto.iot.models import FakeCertificate
+from moto.moto_api._internal import mock_random
+
+from moto_jitp import settings
+from moto_jitp.pki import (
+    CertificateAuthority,
+    CertificateError,
+    PresentedCertificate,
+    read_certificate,
+)
+
+from . import exceptions as errors
+from .actions import IoTActions
+from .ca_certificates import (
+    CaCertificate,
+    CaCertificates,
+    certificate_id,
+    check_key,
+    require_issuer,
+)
+from .paging import page
+
+_DEFAULT_PAGE = 25
+_REGISTRABLE = ("ACTIVE", "INACTIVE", "REVOKED")
+_INTERNAL = ("PENDING_TRANSFER", "PENDING_ACTIVATION")
+# AWS's own certificates end with 2049, whenever they were made.
+_ISSUED_UNTIL = datetime(2049, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
+
+
+class DeviceCertificate(FakeCertificate):
+    """A registered device certificate."""
+
+    def __init__(
+        self,
+        pem: str,
+        presented: PresentedCertificate | None,
+        *,
+        status: str,
+        account_id: str,
+        region_name: str,
+        ca_certificate_id: str | None,
+        mode: str,
+        sequence: int,
+    ) -> None:
+        self._id = certificate_id(presented, pem)
+        super().__init__(pem, status, account_id, region_name, ca_certificate_id)
+        self.complete(presented, mode=mode, sequence=sequence)
+
+    def complete(
+        self, presented: PresentedCertificate | None, *, mode: str = "DEFAULT", sequence: int
+    ) -> None:
+        """Set what moto's own class does not keep, also on one that plain moto registered."""
+        self.certificate_mode = mode
+        self.sequence = sequence
+        self.customer_version = 1
+        self._generation_id: str | None = None
+        self.der_id: str | None = None
+        if presented is not None:
+            self.der_id = presented.certificate_id
+            self.validity_not_before = presented.not_before.replace(tzinfo=None)
+            self.validity_not_after = presented.not_after.replace(tzinfo=None)
+
+    def compute_cert_id(self, certificate_pem: str) -> str:
+        return self._id
+
+    @property
+    def generation_id(self) -> str:
+        if self._generation_id is None:
+            self._generation_id = str(mock_random.uuid4())
+        return self._generation_id
+
+    def set_status(self, status: str) -> None:
+        """Change the status and remember when."""
+        self.status = status
+        self.last_modified_date = utcnow()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**super().to_dict(), "certificateMode": self.certificate_mode}
+
+    def to_description_dict(self) -> dict[str, Any]:
+        return {
+            **super().to_description_dict(),
+            "caCertificateId": self.ca_certificate_id,
+            "customerVersion": self.customer_version,
+            "generationId": self.generation_id,
+            "certificateMode": self.certificate_mode,
+        }
+
+
+class Certificates(CaCertificates):
+    """The part of the backend that keeps device certificates."""
+
+    def add_certificate(
+        self,
+        pem: str,
+        presented: PresentedCertificate | None,
+        *,
+        status: str,
+        ca: CaCertificate | None = None,
+        mode: str = "DEFAULT",
+    ) -> DeviceCertificate:
+        """Register a certificate whose rules have been checked.
+
+        Args:
+            pem: its PEM text, kept to the letter.
+            presented: the same, read; ``None`` for text that moto accepts though it is none.
+            status: the status to start from.
+            ca: the registered CA that issued it, whose mode it takes.
+            mode: its mode where there is no such CA.
+
+        Raises:
+            ResourceAlreadyExists: it is registered already.
+        """
+        with self.lock:
+            certificate = DeviceCertificate(
+                pem,
+                presented,
+                status=status,
+                account_id=self.account_id,
+                region_name=self.region_name,
+                ca_certificate_id=ca.certificate_id if ca else None,
+                mode=ca.certificate_mode if ca else mode,
+                sequence=next(self.sequences),
+            )
+            existing = self.certificates.presented_as(certificate.certificate_id)
+            if existing is not None:
+                raise errors.ResourceAlreadyExists(
+                    errors.ALREADY_REGISTERED, existing.certificate_id, existing.arn
+                )
+            self.certificates[certificate.certificate_id] = certificate
+            return certificate
+
+    def register_certificate(
+        self,
+        certificate_pem: str,
+        ca_certificate_pem: str | None,
+        set_as_active: bool,
+        status: str | None,
+    ) -> DeviceCertificate:
+        """Register a device certificate under its registered, active CA.
+
+        Raises:
+            CertificateValidation, CertificateState, CertificateConflict, InvalidRequest,
+            ResourceAlreadyExists: as RegisterCertificate does.
+        """
+        start = "ACTIVE" if set_as_active else status or "INACTIVE"
+        with self.lock:
+            if not settings.current().strict:
+                return self._register_unchecked(certificate_pem, ca_certificate_pem, start)
+            _check_first_status(status)
+            presented = read_device_certificate(certificate_pem)
+            if self.certificates.presented_as(presented.certificate_id) is None:
+                ca = self._registered_issuer(presented, ca_certificate_pem)
+                if not ca.is_active:
+                    raise errors.CertificateState(errors.CA_NOT_ACTIVE)
+                assert ca.presented is not None
+                require_issuer(presented, ca.presented)
+            else:
+                ca = None
+            return self.add_certificate(certificate_pem, presented, status=start, ca=ca)
+
+    def _register_unchecked(
+        self, pem: str, ca_certificate_pem: str | None, status: str
+    ) -> DeviceCertificate:
+        ca_id = self._find_ca_certificate(ca_certificate_pem)
+        ca = self.describe_ca_certificate(ca_id) if ca_id else None
+        return self.add_certificate(pem, _read_or_none(pem), status=status, ca=ca)
+
+    def _registered_issuer(
+        self, presented: PresentedCertificate, ca_certificate_pem: str | None
+    ) -> CaCertificate:
+        if ca_certificate_pem is not None:
+            try:
+                named = read_certificate(ca_certificate_pem)
+            except CertificateError as error:
+                raise errors.CertificateValidation(
+                    f"The CA certificate is not valid: {error}"
+                ) from None
+            ca = self.ca_certificates.get(named.certificate_id)
+            if ca is None:
+                raise errors.CertificateState(errors.NO_CA_CERTIFICATE)
+            return ca  # type: ignore[return-value]
+        candidates = self.ca_certificates.with_subject(presented.issuer_key)
+        if not candidates:
+            raise errors.CertificateState(errors.NO_CA_CERTIFICATE)
+        if len(candidates) > 1:
+            raise errors.CertificateConflict(
+                f"{len(candidates)} registered CA certificates have the subject "
+                f"{presented.issuer_text!r}. Provide the CA certificate (caCertificatePem) that "
+                "signed this certificate."
+            )
+        return candidates[0]  # type: ignore[return-value]
+
+    def register_certificate_without_ca(
+        self, certificate_pem: str, status: str | None
+    ) -> DeviceCertificate:
+        """Register a device certificate alone, in SNI_ONLY mode.
+
+        Raises:
+            CertificateValidation, CertificateState, InvalidRequest, ResourceAlreadyExists: as
+            RegisterCertificateWithoutCA does.
+        """
+        if settings.current().strict:
+            _check_first_status(status)
+            presented: PresentedCertificate | None = read_device_certificate(certificate_pem)
+        else:
+            presented = _read_or_none(certificate_pem)
+        return self.add_certificate(
+            certificate_pem, presented, status=status or "INACTIVE", mode="SNI_ONLY"
+        )
+
+    def create_keys_and_certificate(
+        self, set_as_active: bool
+    ) -> tuple[FakeCertificate, dict[str, str]]:
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        pem = service_ca().sign_public_key(_ISSUED_SUBJECT, key.public_key(), _ISSUED_UNTIL)
+        certificate = self._add_issued(pem, set_as_active)
+        return certificate, {
+            "PublicKey": key.public_key()
+            .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+            .decode(),
+            "PrivateKey": key.private_bytes(
+                Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
+            ).decode(),
+        }
+
+    def create_certificate_from_csr(self, csr: str, set_as_active: bool) -> DeviceCertificate:
+        """Issue a certificate for the CSR's own key and subject.
+
+        Raises:
+            InvalidRequest: the text is no CSR, its signature is wrong, or its key is of a kind
+                that AWS IoT does not take.
+        """
+        try:
+            request = x509.load_pem_x509_csr(csr.encode())
+            signed = request.is_signature_valid
+        except (ValueError, InvalidSignature, TypeError) as error:
+            raise errors.InvalidRequest(
+                "The certificateSigningRequest is no PEM certificate signing request "
+                f"(-----BEGIN CERTIFICATE REQUEST----- …) that can be read: {error}"
+            ) from None
+        if settings.current().strict and not signed:
+            raise errors.InvalidRequest(
+                "The signature of the certificateSigningRequest does not verify with its own key."
+            )
+        subject = request.subject if list(request.subject) else _ISSUED_SUBJECT
+        pem = service_ca().sign_public_key(subject, request.public_key(), _ISSUED_UNTIL)
+        if settings.current().strict:
+            try:
+                check_key(read_certificate(pem), "The certificateSigningRequest")
+            except errors.CertificateValidation as error:
+                raise errors.InvalidRequest(str(error.message)) from None
+        return self._add_issued(pem, set_as_active)
+
+    def _add_issued(self, pem: str, set_as_active: bool) -> DeviceCertificate:
+        status = "ACTIVE" if set_as_active else "INACTIVE"
+        return self.add_certificate(pem, read_certificate(pem), status=status)
+
+    def describe_certificate(self, certificate_id: str) -> DeviceCertificate:
+        certificate = super().describe_certificate(certificate_id)
+        assert isinstance(certificate, DeviceCertificate)
+        return certificate
+
+    def update_certificate(self, certificate_id: str, new_status: str) -> None:
+        """Change a certificate's status; setting the one that it has changes nothing.
+
+        Raises:
+            ResourceNotFound: there is none with this id.
+            CertificateState: the status is one that only AWS IoT itself sets, or the certificate
+                is on its way to another account.
+        """
+        with self.lock:
+            certificate = self.describe_certificate(certificate_id)
+            if settings.current().strict:
+                if new_status in _INTERNAL:
+                    raise errors.CertificateState(
+                        f"Not allowed to update certificate to {new_status} status, which only "
+                        f"AWS IoT sets. Id: {certificate_id}"
+                    )
+                if certificate.status == "PENDING_TRANSFER":
+                    raise errors.CertificateState(
+                        "Not allowed to update a certificate in PENDING_TRANSFER status. "
+                        f"Id: {certificate_id}"
+                    )
+            if certificate.status != new_status:
+                certificate.set_status(new_status)
+
+    def delete_certificate(self, certificate_id: str, force_delete: bool) -> None:
+        with self.lock:
+            super().delete_certificate(certificate_id, force_delete)
+
+
+def read_device_certificate(pem: str) -> PresentedCertificate:
+    """Read a certificate that is to be registered, and check its key.
+
+    Raises:
+        CertificateValidation: it cannot be read, or its key is of a kind that AWS does not take.
+    """
+    try:
+        presented = read_certificate(pem)
+    except CertificateError as error:
+        raise errors.CertificateValidation(f"The certificate is not valid: {error}") from None
+    check_key(presented, "The certificate")
+    return presented
+
+
+def _read_or_none(pem: str) -> PresentedCertificate | None:
+    try:
+        return read_certificate(pem)
+    except CertificateError:
+        return None
+
+
+def _check_first_status(status: str | None) -> None:
+    if status is None or status in _REGISTRABLE:
+        return
+    if status == "PENDING_ACTIVATION":
+        raise errors.CertificateState(
+            "Not allowed to register certificate with PENDING_ACTIVATION status"
+        )
+    raise errors.InvalidRequest(
+        f"A certificate cannot be registered with the status {status}; give one of "
+        f"{', '.join(_REGISTRABLE)}."
+    )
+
+
+_ISSUED_SUBJECT = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "AWS IoT Certificate")])
+_service_ca_lock = threading.Lock()
+
+
+def service_ca() -> CertificateAuthority:
+    """The CA behind the certificates that the service itself issues; its key stays in memory."""
+    with _service_ca_lock:
+        return _make_service_ca()
+
+
+@functools.lru_cache(maxsize=1)
+def _make_service_ca() -> CertificateAuthority:
+    return CertificateAuthority(
+        key="rsa",
+        organizational_unit="Amazon Web Services O=Amazon.com Inc. L=Seattle ST=Washington C=US",
+        not_after=_ISSUED_UNTIL,
+    )
+
+
+def adopt_certificate(certificate: FakeCertificate, sequence: int) -> None:
+    """Complete a certificate that plain moto registered, so that it can stand among ours."""
+    if isinstance(certificate, DeviceCertificate):
+        return
+    certificate.__class__ = DeviceCertificate
+    assert isinstance(certificate, DeviceCertificate)
+    certificate._id = certificate.certificate_id
+    certificate.complete(_read_or_none(certificate.certificate_pem), sequence=sequence)
+
+
+class CertificateActions(IoTActions):
+    """The API actions on device certificates that differ from moto's."""
+
+    @property
+    def backend(self) -> Certificates:
+        return self.any_backend()  # type: ignore[no-any-return]
+
+    def register_certificate(self) -> ActionResult:
+        given = self.input()
+        certificate = self.backend.register_certificate(
+            given["certificatePem"],
+            given.get("caCertificatePem"),
+            given.get("setAsActive", False),
+            given.get("status"),
+        )
+        return _id_and_arn(certificate)
+
+    def register_certificate_without_ca(self) -> ActionResult:
+        given = self.input()
+        certificate = self.backend.register_certificate_without_ca(
+            given["certificatePem"], given.get("status")
+        )
+        return _id_and_arn(certificate)
+
+    def update_certificate(self) -> ActionResult:
+        given = self.input()
+        self.backend.update_certificate(given["certificateId"], given["newStatus"])
+        return EmptyResult()
+
+    def list_certificates(self) -> ActionResult:
+        return self._list(list(self.backend.certificates.values()))
+
+    def list_certificates_by_ca(self) -> ActionResult:
+        ca_certificate_id = self.input()["caCertificateId"]
+        return self._list(self.backend.list_certificates_by_ca(ca_certificate_id))
+
+    def _list(self, certificates: list[Any]) -> ActionResult:
+        given = self.input()
+        # Code written for plain moto asks for one page and expects all there is.
+        default = _DEFAULT_PAGE if settings.current().strict else None
+        chosen, marker = page(
+            certificates,
+            given.get("marker"),
+            given.get("pageSize", default),
+            ascending=given.get("ascendingOrder", False),
+        )
+        return ActionResult({"certificates": [c.to_dict() for c in chosen], "nextMarker": marker})
+
+
+def _id_and_arn(certificate: DeviceCertificate) -> ActionResult:
+    return ActionResult(
+        {"certificateArn": certificate.arn, "certificateId": certificate.certificate_id}
+    )

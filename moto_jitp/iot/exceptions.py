@@ -1,0 +1,122 @@
+"""AWS IoT's errors, each text in one place.
+
+The codes are shapes of botocore's service model, which also gives the HTTP status. A text marked
+"own wording" has no public source; the others are AWS's, seen in recorded answers.
+"""
+
+from __future__ import annotations
+
+from moto.core.exceptions import JsonRESTError, ServiceException
+
+
+class IoTError(ServiceException):
+    """An error of the service model; moto's server and stubber turn it into the HTTP answer."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message)
+
+
+def code_and_message(error: Exception) -> tuple[str, str]:
+    """Return the AWS error code and the text of an error, ours or one of moto's own."""
+    if isinstance(error, ServiceException):
+        return error.code, str(error.message)
+    if isinstance(error, JsonRESTError):
+        return error.error_type, str(error.message)
+    raise TypeError(f"not an AWS error: {error!r}")
+
+
+AwsError = (ServiceException, JsonRESTError)
+
+
+class InvalidRequest(IoTError):
+    def __init__(self, message: str) -> None:
+        super().__init__("InvalidRequestException", message)
+
+
+class ResourceNotFound(IoTError):
+    def __init__(self, message: str) -> None:
+        super().__init__("ResourceNotFoundException", message)
+
+
+class ResourceAlreadyExists(IoTError):
+    """Also carries the model's ``resourceId`` and ``resourceArn``."""
+
+    def __init__(self, message: str, resource_id: str, resource_arn: str) -> None:
+        super().__init__("ResourceAlreadyExistsException", message)
+        self.resourceId = resource_id
+        self.resourceArn = resource_arn
+
+
+class CertificateState(IoTError):
+    def __init__(self, message: str) -> None:
+        super().__init__("CertificateStateException", message)
+
+
+class CertificateValidation(IoTError):
+    def __init__(self, message: str) -> None:
+        super().__init__("CertificateValidationException", message)
+
+
+class CertificateConflict(IoTError):
+    def __init__(self, message: str) -> None:
+        super().__init__("CertificateConflictException", message)
+
+
+class RegistrationCodeValidation(IoTError):
+    def __init__(self) -> None:
+        super().__init__(
+            "RegistrationCodeValidationException",
+            "Registration code provided in the CN field of verification certificate is invalid.",
+        )
+
+
+class LimitExceeded(IoTError):
+    def __init__(self, message: str) -> None:
+        super().__init__("LimitExceededException", message)
+
+
+class VersionsLimitExceeded(IoTError):
+    def __init__(self, template_name: str) -> None:
+        super().__init__(
+            "VersionsLimitExceededException",
+            f"Can't create a template version for the template {template_name}, the maximum number "
+            "of template versions has been reached",
+        )
+
+
+class DeleteConflict(IoTError):
+    def __init__(self, message: str) -> None:
+        super().__init__("DeleteConflictException", message)
+
+
+class ResourceRegistrationFailure(IoTError):
+    def __init__(self, message: str) -> None:
+        super().__init__("ResourceRegistrationFailureException", message)
+
+
+# The sentences below are used by more than one rule, or are easier to compare side by side.
+
+SNI_ONLY_WITH_VERIFICATION = (
+    "Cannot provide verification certificate for registering CA Certificates in SNI_ONLY mode"
+)
+DEFAULT_WITHOUT_VERIFICATION = (
+    "Need to provide verification certificate for registering CA Certificates in DEFAULT mode"
+)
+BAD_VERIFICATION_CERTIFICATE = "Contents of the Verification Certificate are not correct"
+ISSUER_DIFFERS = (
+    "The issuer of the certificate did not match the subject of the provided CA certificate."
+)
+SIGNATURE_DIFFERS = (
+    "The signature of the certificate failed verification against the provided CA certificate."
+)
+NO_CA_CERTIFICATE = "No CA certificate exists for the given certificate"
+CA_NOT_ACTIVE = "The CA certificate is not active"
+ALREADY_REGISTERED = "The certificate is already provisioned or registered"
+
+
+def not_emulated(operation: str) -> InvalidRequest:
+    """The answer to an operation that is neither moto's nor ours (own wording)."""
+    return InvalidRequest(
+        f"The operation {operation} of AWS IoT is not emulated, neither by moto nor by moto_jitp. "
+        "Nothing was done. Leave the call out of the test, or stub it."
+    )

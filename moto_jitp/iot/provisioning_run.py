@@ -1,0 +1,147 @@
+"""What a provisioning run leaves behind: each step, and in the end why it failed."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+from .exceptions import AwsError, IoTError, code_and_message
+
+ResultT = TypeVar("ResultT")
+
+
+class RunStatus(str, enum.Enum):
+    """How a run ended."""
+
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+
+class StepResult(str, enum.Enum):
+    """How a step ended; ``UNCHANGED`` where what it was to make existed as wanted."""
+
+    SUCCEEDED = "SUCCEEDED"
+    UNCHANGED = "UNCHANGED"
+    FAILED = "FAILED"
+
+
+class ProvisioningStep(NamedTuple):
+    """One step of a run.
+
+    Attributes:
+        action: the API action that AWS IoT calls for it, such as ``CreateThing``.
+        resource: what it acts on, such as ``thing/bulb-1``.
+        result: how it ended.
+        error_code: the API action's error code, where it failed.
+        message: the error's text, where it failed.
+    """
+
+    action: str
+    resource: str
+    result: StepResult = StepResult.SUCCEEDED
+    error_code: str | None = None
+    message: str | None = None
+
+
+class ProvisioningRun(NamedTuple):
+    """One execution of a provisioning template for one device.
+
+    Attributes:
+        status: ``SUCCEEDED`` or ``FAILED``.
+        template_name: the stored template's name; ``None`` for a template body on the CA.
+        parameters: what was offered to the template: parameter name to value.
+        wanted: the parameter names that the template wants, in its order.
+        steps: what was done, in order; of a failed run up to where it stopped.
+        resource_arns: logical name to ARN, as RegisterThing answers it.
+        thing_name: the thing that was made or found, where the template has one.
+        certificate_id: the certificate that was provisioned.
+        certificate_status: its status after the run.
+        error_code: the AWS error code of a failed run.
+        message: the AWS error text of a failed run.
+        advice: one plain sentence on what to change, for a failed run.
+        place: where in the template the trouble lies, such as
+            ``Resources.thing.Properties.ThingName``; empty where it lies elsewhere.
+    """
+
+    status: RunStatus
+    template_name: str | None
+    parameters: Mapping[str, str]
+    wanted: tuple[str, ...]
+    steps: tuple[ProvisioningStep, ...]
+    resource_arns: Mapping[str, str]
+    thing_name: str | None = None
+    certificate_id: str | None = None
+    certificate_status: str | None = None
+    error_code: str | None = None
+    message: str | None = None
+    advice: str | None = None
+    place: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the run reached its end."""
+        return self.status is RunStatus.SUCCEEDED
+
+    @property
+    def failed_steps(self) -> tuple[ProvisioningStep, ...]:
+        """The steps that failed; several where several resources are missing."""
+        return tuple(step for step in self.steps if step.result is StepResult.FAILED)
+
+
+class ProvisioningFailure(Exception):
+    """Ends a run: the error that RegisterThing answers with, and what to change.
+
+    Args:
+        error: AWS's error.
+        advice: one plain sentence for a person.
+        place: where in the template the trouble lies, if it lies there.
+    """
+
+    def __init__(self, error: IoTError, advice: str, place: str = "") -> None:
+        super().__init__(str(error.message))
+        self.error = error
+        self.advice = advice
+        self.place = place
+
+
+class StepRecorder:
+    """Carries out a run's steps one by one and writes them down."""
+
+    __slots__ = ("_permit", "steps")
+
+    def __init__(self, permit: Callable[[str, str], None] | None = None) -> None:
+        self.steps: list[ProvisioningStep] = []
+        self._permit = permit
+
+    def do(self, action: str, resource: str, call: Callable[..., ResultT], *args: Any) -> ResultT:
+        """Carry out a step.
+
+        Args:
+            action: the API action's name.
+            resource: what it acts on.
+            call: carries it out; an AWS error that it raises ends the step as failed.
+            *args: its arguments.
+
+        Raises:
+            The AWS error, once it is written down.
+        """
+        try:
+            if self._permit is not None:
+                self._permit(action, resource)
+            result = call(*args)
+        except AwsError as error:
+            self.fail(action, resource, *code_and_message(error))
+            raise
+        self.steps.append(ProvisioningStep(action, resource))
+        return result
+
+    def unchanged(self, action: str, resource: str) -> None:
+        """Write down a step that found everything as wanted."""
+        self.steps.append(ProvisioningStep(action, resource, StepResult.UNCHANGED))
+
+    def fail(self, action: str, resource: str, error_code: str, message: str) -> None:
+        """Write down a step that failed."""
+        self.steps.append(
+            ProvisioningStep(action, resource, StepResult.FAILED, error_code, message)
+        )

@@ -1,0 +1,90 @@
+"""One plain sentence for each way in which a run fails: what to change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from moto_jitp.templates import CERTIFICATE_PARAMETERS, TemplateError, UnresolvedReferenceError
+
+_PREFIX = "AWS::IoT::Certificate::"
+# How the subject attribute behind a parameter is called on an OpenSSL command line.
+_ATTRIBUTES = {
+    "Country": "country (C)",
+    "Organization": "organization (O)",
+    "OrganizationalUnit": "organizational unit (OU)",
+    "DistinguishedNameQualifier": "distinguished name qualifier (dnQualifier)",
+    "StateName": "state (ST)",
+    "CommonName": "common name (CN)",
+}
+_CREATE = {
+    "thingtype": ("the thing type", "create_thing_type(thingTypeName={!r})"),
+    "thinggroup": ("the thing group", "create_thing_group(thingGroupName={!r})"),
+    "billinggroup": ("the billing group", "create_billing_group(billingGroupName={!r})"),
+    "policy": ("the policy", "create_policy(policyName={!r}, policyDocument=...)"),
+}
+
+
+def missing_parameters(names: Sequence[str]) -> str:
+    """For declared parameters that the certificate offers no value for."""
+    unknown = [name for name in names if name not in CERTIFICATE_PARAMETERS]
+    if unknown:
+        return (
+            f"No certificate can offer the parameter {unknown[0]!r}: just-in-time provisioning "
+            f"knows only {', '.join(CERTIFICATE_PARAMETERS)}. Rename it in Parameters and wherever "
+            "the template refers to it, or give it a Default."
+        )
+    fields = [_ATTRIBUTES.get(name.removeprefix(_PREFIX), name) for name in names]
+    return (
+        f"The certificate's subject has no {' and no '.join(fields)}: issue the certificate with "
+        f"it, give {' and '.join(names)} a Default in the template, or take "
+        f"{'it' if len(names) == 1 else 'them'} out of the template."
+    )
+
+
+def template_mistake(error: TemplateError) -> str:
+    """For a template that is wrong, or a value that it cannot take."""
+    if isinstance(error, UnresolvedReferenceError):
+        return error.advice or missing_parameters([error.parameter])
+    if error.advice:
+        return error.advice
+    at = f" at {error.place}" if error.place else ""
+    allowed = f": allowed is {error.expected}" if error.expected else ""
+    return f"Change the template, or the certificate that the value comes from{at}{allowed}."
+
+
+def template_deleted(name: str) -> str:
+    """For a CA that names a template that is no more."""
+    return (
+        f"The CA certificate names the provisioning template {name!r}, which was deleted: create "
+        "it again, or give the CA another with update_ca_certificate(registrationConfig=...)."
+    )
+
+
+def missing_resources(resources: Sequence[str]) -> str:
+    """For types, groups and policies that the template only names."""
+    calls = []
+    for resource in resources:
+        kind, _, name = resource.partition("/")
+        what, call = _CREATE[kind]
+        calls.append(f"{what} {name!r} (iot.{call.format(name)})")
+    return (
+        f"Create {' and '.join(calls)} before devices connect: a template makes no thing types, "
+        "groups, billing groups or named policies."
+    )
+
+
+def conflict(thing_name: str, setting: str) -> str:
+    """For a thing that exists with other values."""
+    return (
+        f"The thing {thing_name!r} exists with other values, perhaps of another device of that "
+        f"name: give each device a name of its own, or set {setting} to REPLACE, MERGE or "
+        "DO_NOTHING in the thing's OverrideSettings."
+        if setting != "ThingTypeName"
+        else f"The thing {thing_name!r} exists with another type: set ThingTypeName to REPLACE or "
+        "DO_NOTHING in the thing's OverrideSettings, or give each device a name of its own."
+    )
+
+
+def step_failed(action: str, resource: str, code: str) -> str:
+    """For an API action that failed for a reason of its own."""
+    return f"Mend what {action} complains about for {resource} ({code}), then connect again."

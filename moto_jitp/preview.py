@@ -1,0 +1,48 @@
+"""``render``: what a template would create for a device, without any mock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .pki import DeviceIdentity, PresentedCertificate, certificate_parameters, read_certificate
+from .templates import ProvisioningPlan, UnresolvedReferenceError, parse_template
+
+
+def render(
+    template_body: str,
+    certificate_or_parameters: DeviceIdentity | str | bytes | Mapping[str, str],
+) -> ProvisioningPlan:
+    """Preview a provisioning template for one device.
+
+    Nothing is looked up: whether thing types, groups and named policies exist is for a run to say.
+
+    Args:
+        template_body: the template's JSON text.
+        certificate_or_parameters: the device (its identity, or its certificate as PEM text or
+            bytes), whose subject gives the parameters as in just-in-time provisioning; or the
+            parameters themselves, name to value, as RegisterThing takes them.
+
+    Returns:
+        What would be created: thing, certificate, policies, device configuration.
+
+    Raises:
+        TemplateError: the template is wrong or a value is none that AWS IoT takes; the error names
+            the place in the template.
+        CertificateError: the text is no certificate that can be read.
+    """
+    template = parse_template(template_body)
+    if isinstance(certificate_or_parameters, Mapping):
+        return template.resolve(certificate_or_parameters)
+    template.check_for_jit()
+    parameters = certificate_parameters(_presented(certificate_or_parameters))
+    for name in template.missing(parameters):
+        raise UnresolvedReferenceError(
+            name,
+            place=f"Parameters.{name}",
+            advice=f"The certificate offers no {name}; it offers {', '.join(sorted(parameters))}.",
+        )
+    return template.resolve(parameters)
+
+
+def _presented(device: DeviceIdentity | str | bytes) -> PresentedCertificate:
+    return device.presented if isinstance(device, DeviceIdentity) else read_certificate(device)
