@@ -1,0 +1,118 @@
+"""What is wrong with a policy document, in AWS's opening words and with the place and the remedy.
+
+Three openings were seen on AWS: ``Policy document is Malformed`` (text that is no JSON),
+``…: Invalid policy syntax.`` and ``…: The resource <resource> is not in valid ARN format``. The
+rest of each sentence is ours; AWS says no more than that.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable
+
+_MALFORMED = "Policy document is Malformed"
+_LONGEST_QUOTE = 80
+
+
+class MalformedPolicyError(ValueError):
+    """A policy document that AWS IoT would refuse with ``MalformedPolicyException``.
+
+    Attributes:
+        message: what is wrong, where, and what is allowed there.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+def not_text(found: object) -> MalformedPolicyError:
+    return MalformedPolicyError(
+        f"{_MALFORMED}: the document must be JSON text, not {_kind(found)}; "
+        "pass what json.dumps() returns."
+    )
+
+
+def not_json(detail: str) -> MalformedPolicyError:
+    return MalformedPolicyError(f"{_MALFORMED}: the text is not JSON ({detail}).")
+
+
+def too_long(length: int, limit: int) -> MalformedPolicyError:
+    return MalformedPolicyError(
+        f"{_MALFORMED}: the document has {length} characters without white space; "
+        f"{limit} are allowed. Shorten it, or split it into several policies."
+    )
+
+
+def wrong_value(place: str, found: object, expected: str) -> MalformedPolicyError:
+    return _syntax(f"{place} must be {expected}, not {quoted(found)}.")
+
+
+def duplicate_key(key: str) -> MalformedPolicyError:
+    return _syntax(f"The key {quoted(key)} stands twice in one object; write it once.")
+
+
+def unknown_element(place: str, key: str, allowed: Iterable[str]) -> MalformedPolicyError:
+    names = list(allowed)
+    near = difflib.get_close_matches(key.casefold(), [name.casefold() for name in names], n=1)
+    hint = "".join(f" Did you mean {n}?" for n in names if near and n.casefold() == near[0])
+    return _syntax(f"{place} may not have {quoted(key)}; it may have {', '.join(names)}.{hint}")
+
+
+def principal_given(place: str) -> MalformedPolicyError:
+    return _syntax(
+        f"{place} has a Principal. An AWS IoT policy holds for the certificates and thing groups "
+        "that it is attached to; leave Principal out and use AttachPolicy."
+    )
+
+
+def one_of(place: str, first: str, second: str, found: int) -> MalformedPolicyError:
+    count = "neither" if found == 0 else "both"
+    return _syntax(f"{place} must have either {first} or {second}; it has {count}.")
+
+
+def unknown_operator(place: str, operator: str, allowed: Iterable[str]) -> MalformedPolicyError:
+    names = list(allowed)
+    near = difflib.get_close_matches(operator, names, n=1, cutoff=0.4)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    return _syntax(
+        f"{place} has the condition operator {quoted(operator)}, which does not exist.{hint} "
+        "An operator may begin with ForAllValues: or ForAnyValue: and, except for Null, "
+        "end with IfExists."
+    )
+
+
+def not_an_arn(place: str, resource: str) -> MalformedPolicyError:
+    return MalformedPolicyError(
+        f"{_MALFORMED}: The resource {shortened(resource)} is not in valid ARN format. {place} "
+        'must be "*" or an ARN such as arn:aws:iot:<region>:<account>:client/<client id>, '
+        "…:topic/<topic>, …:topicfilter/<topic filter> or …:thing/<thing name>."
+    )
+
+
+def quoted(found: object) -> str:
+    """A found value as people recognise it in their JSON, shortened."""
+    if isinstance(found, str):
+        return f"'{shortened(found)}'"
+    if isinstance(found, (bool, int, float)) or found is None:
+        return shortened(json.dumps(found))
+    return _kind(found)
+
+
+def shortened(text: str) -> str:
+    if len(text) <= _LONGEST_QUOTE:
+        return text
+    return f"{text[:_LONGEST_QUOTE]}… ({len(text)} characters)"
+
+
+def _syntax(detail: str) -> MalformedPolicyError:
+    return MalformedPolicyError(f"{_MALFORMED}: Invalid policy syntax. {detail}")
+
+
+def _kind(found: object) -> str:
+    if isinstance(found, dict):
+        return "an object"
+    if isinstance(found, list):
+        return "an empty list" if not found else "a list"
+    return f"a {type(found).__name__}"
