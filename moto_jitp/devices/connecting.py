@@ -87,7 +87,7 @@ def _require_mock() -> None:
 def _request(device: DeviceIdentity | str | bytes, client_id: str | None) -> ConnectRequest:
     if isinstance(device, DeviceIdentity):
         return ConnectRequest(
-            device.presented, device.certificate_pem, None, client_id, device.private_key_pem
+            device.presented, device.certificate_pem, None, client_id, device.holds_its_key
         )
     if not isinstance(device, (str, bytes)):
         raise TypeError(

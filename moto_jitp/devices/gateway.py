@@ -21,7 +21,6 @@ from moto_jitp.pki import (
     PresentedCertificate,
     certificate_parameters,
     check_issuer,
-    private_key_belongs_to,
 )
 
 from . import refusal_texts as texts
@@ -53,9 +52,7 @@ def _judge(backend: JitpIoTBackend, request: ConnectRequest, events: list[Event]
     server_name, presented = request.server_name, request.certificate
     if server_name is not None and not backend.serves(server_name):
         return texts.sni_misused(server_name, backend)
-    if request.private_key_pem is not None and not private_key_belongs_to(
-        presented, request.private_key_pem
-    ):
+    if not request.holds_key:
         return texts.wrong_private_key(presented)
     known = backend.certificates.presented_as(presented.certificate_id)
     if known is not None:

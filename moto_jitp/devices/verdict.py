@@ -19,7 +19,7 @@ class ConnectRequest(NamedTuple):
         pem: that certificate as PEM text, to be stored as it came.
         server_name: the server name (SNI) that it asks for; ``None`` where it sends none.
         client_id: the MQTT client id; ``None`` for the thing's name, else the common name.
-        private_key_pem: the private key, where possession is to be proven; ``None`` trusts it.
+        holds_key: whether the device proves to have the certificate's private key.
         issuers: further certificates that it presents after its own.
     """
 
@@ -27,7 +27,7 @@ class ConnectRequest(NamedTuple):
     pem: str
     server_name: str | None
     client_id: str | None = None
-    private_key_pem: str | None = None
+    holds_key: bool = True
     issuers: Sequence[PresentedCertificate] = ()
 
 

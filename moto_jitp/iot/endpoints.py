@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ class EndpointAddress:
         return self.endpoint_type in _FOR_DEVICES
 
 
+@functools.lru_cache(maxsize=256)
 def endpoint_address(account_id: str, region_name: str, endpoint_type: str) -> str:
     """Return the host name of an endpoint; always the same for the same arguments.
 
@@ -51,6 +53,7 @@ def endpoint_address(account_id: str, region_name: str, endpoint_type: str) -> s
     return f"{_prefix(account_id)}{_SUFFIXES[endpoint_type]}.{region_name}.{domain}"
 
 
+@functools.lru_cache(maxsize=256)
 def parse_endpoint(address: str) -> EndpointAddress | None:
     """Read whose endpoint a host name is.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from cryptography import x509
 
 from .reading import PresentedCertificate, read_certificate, read_chain
+from .verification import private_key_belongs_to
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,15 @@ class DeviceIdentity:
     def presented(self) -> PresentedCertificate:
         """The device certificate, read."""
         return read_certificate(self._certificate_pem)
+
+    @cached_property
+    def holds_its_key(self) -> bool:
+        """Whether the private key is the one that the certificate was issued for.
+
+        Raises:
+            ValueError: the private key cannot be read.
+        """
+        return private_key_belongs_to(self.presented, self._private_key_pem)
 
     @property
     def certificate(self) -> x509.Certificate:

@@ -38,6 +38,8 @@ class PresentedCertificate:
 
     def __init__(self, certificate: x509.Certificate) -> None:
         self.certificate = certificate
+        # By CA id: verifying a signature is the dear part of a connection, and never changes.
+        self.issuer_checks: dict[str, object] = {}
         self.certificate_id = hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
 
     def __eq__(self, other: object) -> bool:
@@ -146,6 +148,8 @@ def read_chain(pem: str | bytes) -> tuple[PresentedCertificate, ...]:
     Raises:
         CertificateError: there is no certificate in it, or one cannot be parsed.
     """
+    if pem.count("-----BEGIN" if isinstance(pem, str) else b"-----BEGIN") == 1:
+        return (read_certificate(pem),)
     return tuple(_read_der(der) for der in _pem_blocks(_as_bytes(pem)))
 
 

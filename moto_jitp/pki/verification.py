@@ -28,6 +28,15 @@ def check_issuer(certificate: PresentedCertificate, ca: PresentedCertificate) ->
     Nothing else is asked of the CA. AWS wants the CA that directly signs the leaves registered, so
     there is no path to build, and CAs without key identifiers or of X.509 v1 are in real use.
     """
+    known = certificate.issuer_checks.get(ca.certificate_id)
+    if isinstance(known, IssuerCheck):
+        return known
+    check = _check_issuer(certificate, ca)
+    certificate.issuer_checks[ca.certificate_id] = check
+    return check
+
+
+def _check_issuer(certificate: PresentedCertificate, ca: PresentedCertificate) -> IssuerCheck:
     if certificate.issuer_key != ca.subject_key:
         return IssuerCheck.NAME_DIFFERS
     try:
