@@ -1,0 +1,118 @@
+"""What a template changes about a thing that exists already: ``OverrideSettings``.
+
+Without a setting, values that are the same are accepted and others are a conflict, and so it is
+with ``FAIL``; AWS documents no default.
+https://docs.aws.amazon.com/iot/latest/developerguide/provision-template.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from moto.iot.models import FakeThing
+
+from moto_jitp.templates import Override, PlannedThing
+
+
+class ThingConflict(Exception):  # noqa: N818 - not an error of ours: it ends a run
+    """The thing has other values than the template, and the settings do not say what to do.
+
+    Attributes:
+        setting: the property in question, such as ``AttributePayload``.
+    """
+
+    def __init__(self, setting: str, message: str) -> None:
+        super().__init__(message)
+        self.setting = setting
+
+
+class ThingChanges(NamedTuple):
+    """What is to be done to an existing thing; ``None`` and empty for what stays as it is."""
+
+    attributes: dict[str, str] | None
+    thing_type: str | None
+    groups_to_join: tuple[str, ...]
+    groups_to_leave: tuple[str, ...]
+
+
+def changes(thing: FakeThing, groups: Mapping[str, str], planned: PlannedThing) -> ThingChanges:
+    """Compare a thing with what a template wants of it.
+
+    Args:
+        thing: the thing as it is.
+        groups: the groups that it is in, name to ARN.
+        planned: what the template says. A property that the template leaves out, or gives empty,
+            is no wish.
+
+    Raises:
+        ThingConflict: with AWS's text.
+    """
+    to_join, to_leave = _groups(groups, planned)
+    return ThingChanges(_attributes(thing, planned), _type(thing, planned), to_join, to_leave)
+
+
+def type_name(thing: FakeThing) -> str | None:
+    """Return the name of a thing's type, if it has one."""
+    return thing.thing_type.thing_type_name if thing.thing_type else None
+
+
+def _attributes(thing: FakeThing, planned: PlannedThing) -> dict[str, str] | None:
+    wanted = planned.attributes
+    if not wanted or wanted == thing.attributes:
+        return None
+    override = planned.overrides.attribute_payload
+    if override is Override.DO_NOTHING:
+        return None
+    if override is Override.MERGE:
+        merged = {**thing.attributes, **wanted}
+        return merged if merged != thing.attributes else None
+    if override is Override.REPLACE:
+        return dict(wanted)
+    raise ThingConflict(
+        "AttributePayload",
+        f"Existing AttributePayload: {_java_map(thing.attributes)} conflicts with "
+        f"AttributePayload: {_java_map(wanted)} in Template.",
+    )
+
+
+def _type(thing: FakeThing, planned: PlannedThing) -> str | None:
+    existing = type_name(thing)
+    if planned.thing_type is None or planned.thing_type == existing:
+        return None
+    override = planned.overrides.thing_type_name
+    if override is Override.DO_NOTHING:
+        return None
+    if override is Override.REPLACE:
+        return planned.thing_type
+    raise ThingConflict(
+        "ThingTypeName",
+        f"Existing ThingType: {existing or 'null'} conflicts with ThingType: "
+        f"{planned.thing_type} in Template.",
+    )
+
+
+def _groups(
+    existing: Mapping[str, str], planned: PlannedThing
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    to_join = tuple(name for name in planned.groups if name not in existing)
+    to_leave = tuple(name for name in existing if name not in planned.groups)
+    override = planned.overrides.thing_groups
+    if not planned.groups or not (to_join or to_leave) or override is Override.DO_NOTHING:
+        return (), ()
+    if override is Override.MERGE:
+        return to_join, ()
+    # A thing in no group yet is no conflict: an earlier run may have stopped before it.
+    if override is Override.REPLACE or not existing:
+        return to_join, to_leave
+    has = ", ".join(f"{{GroupName: {name},GroupArn: {arn}}}" for name, arn in existing.items())
+    raise ThingConflict(
+        "ThingGroups",
+        f"Existing ThingGroups: [{has}] conflict with ThingGroups: "
+        f"[{', '.join(planned.groups)}] in Template.",
+    )
+
+
+def _java_map(values: Mapping[str, str]) -> str:
+    """Write a map as AWS's error texts do."""
+    return "{" + ", ".join(f"{key}={value}" for key, value in values.items()) + "}"
