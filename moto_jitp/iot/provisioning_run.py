@@ -133,7 +133,7 @@ class StepRecorder:
         except AwsError as error:
             self.fail(action, resource, *code_and_message(error))
             raise
-        self.steps.append(ProvisioningStep(action, resource))
+        self.steps.append(ProvisioningStep(action, resource, StepResult.SUCCEEDED, None, None))
         return result
 
     def unchanged(self, action: str, resource: str) -> None:

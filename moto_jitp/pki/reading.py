@@ -40,6 +40,10 @@ class PresentedCertificate:
         self.certificate = certificate
         # By CA id: verifying a signature is the dear part of a connection, and never changes.
         self.issuer_checks: dict[str, object] = {}
+        self.issuer_key = certificate.issuer.public_bytes()
+        """The issuer as DER."""
+        self._subject: tuple[tuple[x509.ObjectIdentifier, str], ...] | None = None
+        self._subject_text: str | None = None
         self.certificate_id = hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
 
     def __eq__(self, other: object) -> bool:
@@ -69,31 +73,35 @@ class PresentedCertificate:
         return self.certificate.subject.public_bytes()
 
     @cached_property
-    def issuer_key(self) -> bytes:
-        """The issuer as DER."""
-        return self.certificate.issuer.public_bytes()
-
-    @cached_property
     def pem(self) -> str:
         """The certificate alone, as PEM text."""
         return self.certificate.public_bytes(Encoding.PEM).decode("ascii")
 
     @property
+    def subject(self) -> tuple[tuple[x509.ObjectIdentifier, str], ...]:
+        """The subject's attributes, OID and value, in certificate order."""
+        if self._subject is None:
+            self._subject = _attributes(self.certificate.subject)
+        return self._subject
+
+    @property
     def subject_text(self) -> str:
         """The subject for people, in certificate order: ``C=KR,CN=bulb-1``."""
-        return name_text(self.certificate.subject)
+        if self._subject_text is None:
+            self._subject_text = _name_text(self.subject)
+        return self._subject_text
 
     @property
     def issuer_text(self) -> str:
         """The issuer for people."""
-        return name_text(self.certificate.issuer)
+        return _name_text(_attributes(self.certificate.issuer))
 
     @property
     def common_name(self) -> str | None:
         """The subject's first common name, ``None`` where it has none or an empty one."""
-        for attribute in self.certificate.subject:
-            if attribute.oid == x509.NameOID.COMMON_NAME:
-                return as_text(attribute.value) or None
+        for oid, value in self.subject:
+            if oid == NameOID.COMMON_NAME:
+                return value or None
         return None
 
 
@@ -110,17 +118,19 @@ _SHORT_NAMES = {
 }
 
 
-def name_text(name: x509.Name) -> str:
-    """Write a distinguished name as OpenSSL does, in certificate order: ``C=KR,CN=bulb-1``."""
+def _attributes(name: x509.Name) -> tuple[tuple[x509.ObjectIdentifier, str], ...]:
+    found = []
+    for attribute in name:
+        value: str | bytes = attribute.value  # a bit string comes as bytes
+        found.append((attribute.oid, value if isinstance(value, str) else value.hex()))
+    return tuple(found)
+
+
+def _name_text(attributes: tuple[tuple[x509.ObjectIdentifier, str], ...]) -> str:
+    """Write a distinguished name as OpenSSL does, in certificate order."""
     return ",".join(
-        f"{_SHORT_NAMES.get(attribute.oid, attribute.oid.dotted_string)}={as_text(attribute.value)}"
-        for attribute in name
+        [f"{_SHORT_NAMES.get(oid) or oid.dotted_string}={value}" for oid, value in attributes]
     )
-
-
-def as_text(value: str | bytes) -> str:
-    """Return an attribute's value as text; bit strings come as bytes."""
-    return value if isinstance(value, str) else value.hex()
 
 
 def read_certificate(pem: str | bytes) -> PresentedCertificate:
@@ -148,9 +158,10 @@ def read_chain(pem: str | bytes) -> tuple[PresentedCertificate, ...]:
     Raises:
         CertificateError: there is no certificate in it, or one cannot be parsed.
     """
-    if pem.count("-----BEGIN" if isinstance(pem, str) else b"-----BEGIN") == 1:
-        return (read_certificate(pem),)
-    return tuple(_read_der(der) for der in _pem_blocks(_as_bytes(pem)))
+    data = _as_bytes(pem)
+    if data.count(b"-----BEGIN") == 1:
+        return (read_certificate(data),)
+    return tuple(_read_der(der) for der in _pem_blocks(data))
 
 
 def _as_bytes(pem: str | bytes) -> bytes:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from .reading import PresentedCertificate, as_text
+from .reading import PresentedCertificate
 
 _PREFIX = "AWS::IoT::Certificate::"
 _FROM_SUBJECT = {
@@ -44,12 +43,12 @@ def certificate_parameters(certificate: PresentedCertificate) -> dict[str, str]:
     See https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
     """
     parameters: dict[str, str] = {}
-    attribute: x509.NameAttribute[str | bytes]
-    for attribute in certificate.certificate.subject:
-        name = _FROM_SUBJECT.get(attribute.oid)
+    for oid, value in certificate.subject:
+        name = _FROM_SUBJECT.get(oid)
         if name is not None and name not in parameters:
-            parameters[name] = _ESCAPED.sub(r"\\\g<0>", as_text(attribute.value))
-    parameters = {name: value for name, value in parameters.items() if value}
+            parameters[name] = _ESCAPED.sub(r"\\\g<0>", value)
+    for name in [name for name, value in parameters.items() if not value]:
+        del parameters[name]
     if _SERIAL_NUMBER not in parameters:
         parameters[_SERIAL_NUMBER] = str(certificate.certificate.serial_number)
     parameters[_ID] = certificate.certificate_id
