@@ -1,0 +1,204 @@
+"""What a mistake in a provisioning template is called, and where each sentence about it lives.
+
+AWS's own sentences are kept word for word, without the prefix that depends on the operation
+("Invalid registration template. " at a CA certificate and RegisterThing, "The template body is
+invalid: " at a provisioning template). Sentences for which no text of AWS is known are ours.
+"""
+
+import difflib
+import json
+from collections.abc import Iterable
+
+CERTIFICATE_PREFIX = "AWS::IoT::Certificate::"
+
+CERTIFICATE_PARAMETERS: tuple[str, ...] = tuple(
+    CERTIFICATE_PREFIX + name
+    for name in (
+        "Country",
+        "Organization",
+        "OrganizationalUnit",
+        "DistinguishedNameQualifier",
+        "StateName",
+        "CommonName",
+        "SerialNumber",
+        "Id",
+    )
+)
+"""The names whose values AWS IoT reads from a device certificate; there are no others.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
+"""
+
+# Sentences of AWS, as users of the real service have seen them.
+NO_CERTIFICATE = "Template must have certificate resource."
+SEVERAL_CERTIFICATES = "Only one certificate resource can be defined"
+PROPERTIES_NULL = "Properties of a resource cannot be null."
+CERTIFICATE_ID_REFERENCE = "CertificateId must contain a reference to AWS::IoT::Certificate::Id"
+STATUS_NOT_GIVEN = 'A certificate resource must specify a Status of either "Active" or "Inactive"'
+POLICY_EMPTY = "Neither policyName nor policyDocument is present in the Template."
+UNRESOLVED = "Cannot resolve reference value: {{Ref={name}}}"
+NOT_WELL_FORMED = "Template format error: JSON not well-formed with location of {location}"
+
+# Names that people write from OpenSSL, X.509 tools and other clouds, to what AWS calls them.
+_ALIASES = {
+    "c": "Country",
+    "countryname": "Country",
+    "o": "Organization",
+    "org": "Organization",
+    "organizationname": "Organization",
+    "organisation": "Organization",
+    "organisationname": "Organization",
+    "ou": "OrganizationalUnit",
+    "orgunit": "OrganizationalUnit",
+    "organizationunit": "OrganizationalUnit",
+    "organizationunitname": "OrganizationalUnit",
+    "organizationalunitname": "OrganizationalUnit",
+    "dnq": "DistinguishedNameQualifier",
+    "dnqualifier": "DistinguishedNameQualifier",
+    "st": "StateName",
+    "state": "StateName",
+    "province": "StateName",
+    "stateorprovince": "StateName",
+    "stateorprovincename": "StateName",
+    "cn": "CommonName",
+    "serial": "SerialNumber",
+    "certificateid": "Id",
+    "certid": "Id",
+}
+_BY_LAST_WORD = {
+    name.removeprefix(CERTIFICATE_PREFIX).lower(): name for name in CERTIFICATE_PARAMETERS
+}
+
+
+class TemplateError(ValueError):
+    """A mistake in a provisioning template, or a value that the template cannot take.
+
+    :ivar reason: the sentence that AWS says, without its prefix; our own where none is known
+    :ivar place: where it is, such as ``Resources.thing.Properties.ThingName``; empty for the
+        body as a whole
+    :ivar found: what stands there
+    :ivar expected: what is allowed there
+    :ivar advice: what to change
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        place: str = "",
+        found: str = "",
+        expected: str = "",
+        advice: str = "",
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.place = place
+        self.found = found
+        self.expected = expected
+        self.advice = advice
+
+    @property
+    def message(self) -> str:
+        """The reason, word for word at the start, then place, found, allowed and advice."""
+        details = "; ".join(
+            f"{label}: {text}"
+            for label, text in (
+                ("at", self.place),
+                ("found", self.found),
+                ("allowed", self.expected),
+            )
+            if text
+        )
+        parts = [self.reason, f"({details})" if details else "", self.advice]
+        return " ".join(part for part in parts if part)
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class TemplateSyntaxError(TemplateError):
+    """The body is not a JSON object, or longer or deeper than a template can be."""
+
+
+class UnresolvedReferenceError(TemplateError):
+    """A ``Ref`` or a variable of ``Fn::Sub`` has no value.
+
+    Raised by ``parse_template`` for a name that the template does not declare, and by
+    ``Template.resolve`` for a declared one without a value and without a ``Default``.
+
+    :ivar parameter: the name
+    """
+
+    def __init__(
+        self, parameter: str, *, place: str = "", expected: str = "", advice: str = ""
+    ) -> None:
+        super().__init__(
+            UNRESOLVED.format(name=parameter), place=place, expected=expected, advice=advice
+        )
+        self.parameter = parameter
+
+
+def shown(value: object, limit: int = 80) -> str:
+    """A value from a template for an error text: quoted, shortened and always encodable."""
+    if isinstance(value, str):
+        text = f'"{value if len(value) <= limit else value[: limit - 1] + "…"}"'
+    elif isinstance(value, bool):
+        text = "true" if value else "false"
+    elif value is None:
+        text = "null"
+    elif isinstance(value, dict):
+        text = json.dumps(value, ensure_ascii=False)
+        if len(text) > limit:
+            names = ", ".join(key[:40] for key in list(value)[:4])
+            text = f"an object with {names}{', …' if len(value) > 4 else ''}"
+    elif isinstance(value, list):
+        text = f"a list of {len(value)}" if value else "[]"
+    else:
+        text = str(value)[:limit]
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for an "allowed" text."""
+    return ", ".join(names)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``Did you mean X?`` for the nearest known name, or nothing."""
+    lower: dict[str, str] = {}
+    for candidate in known:
+        lower.setdefault(candidate.lower(), candidate)
+    match = lower.get(name.lower()) or lower.get(name.lower().replace("_", ""))
+    if match is None:
+        near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.75)
+        match = lower[near[0]] if near else None
+    return f"Did you mean {match}?" if match is not None else ""
+
+
+def certificate_parameter_like(name: str) -> str | None:
+    """The certificate parameter that a name without or with a wrong namespace stands for.
+
+    ``CommonName`` and ``AWS::IoT::Certificate::OrganizationName`` have one, ``Color`` has none.
+    """
+    last = name.rpartition("::")[2].rpartition(".")[2].lower().replace("_", "").replace("-", "")
+    alias = _ALIASES.get(last)
+    return CERTIFICATE_PREFIX + alias if alias is not None else _BY_LAST_WORD.get(last)
+
+
+def reference_advice(name: str, declared: Iterable[str], resources: Iterable[str]) -> str:
+    """What to do about a reference to a name that the template does not declare."""
+    if name in resources:
+        return (
+            f"{name} is a resource of this template; Ref reaches parameters only, "
+            "so use the parameter from which the resource takes its name."
+        )
+    like = certificate_parameter_like(name)
+    names = [*declared, *CERTIFICATE_PARAMETERS]
+    if like is not None and name.lower() not in {known.lower() for known in names}:
+        return f"Did you mean {like}? A parameter of your own stands under Parameters."
+    near = did_you_mean(name, names)
+    if near:
+        return near
+    if name.startswith("AWS::"):
+        return "CloudFormation's pseudo parameters do not exist in provisioning templates."
+    return f"Declare {shown(name)} under Parameters, or refer to a declared parameter."

@@ -1,0 +1,184 @@
+"""Compiled values of a template, evaluated for each device.
+
+A value is a *text* or a *list of texts*; which of the two is known when the template is parsed
+(``functions.py``), so a list where a name belongs is refused then and not at the first device.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+
+from .errors import (
+    CERTIFICATE_PARAMETERS,
+    CERTIFICATE_PREFIX,
+    TemplateError,
+    UnresolvedReferenceError,
+    certificate_parameter_like,
+    listed,
+    shown,
+)
+
+Values = Mapping[str, str]
+
+
+class Text(ABC):
+    """An expression whose value is one text."""
+
+    constant: bool = False
+    references: tuple[str, ...] = ()
+
+    @abstractmethod
+    def evaluate(self, values: Values) -> str:
+        """The value for one device; raises TemplateError."""
+
+
+class TextList(ABC):
+    """An expression whose value is a list of texts."""
+
+    constant: bool = False
+    references: tuple[str, ...] = ()
+
+    @abstractmethod
+    def evaluate(self, values: Values) -> list[str]:
+        """The values for one device; raises TemplateError."""
+
+
+class Literal(Text):
+    constant = True
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def evaluate(self, values: Values) -> str:
+        return self.text
+
+
+class Ref(Text):
+    def __init__(self, name: str, default: str | None, place: str) -> None:
+        self.name = name
+        self.default = default
+        self.place = place
+        self.references = (name,)
+
+    def evaluate(self, values: Values) -> str:
+        value = values.get(self.name, self.default)
+        if value is None:
+            raise UnresolvedReferenceError(
+                self.name, place=self.place, advice=_missing_advice(self.name)
+            )
+        return value
+
+
+class ListOf(TextList):
+    def __init__(self, items: tuple[Text, ...]) -> None:
+        self.items = items
+        self.constant = all(item.constant for item in items)
+        self.references = _references(items)
+
+    def evaluate(self, values: Values) -> list[str]:
+        return [item.evaluate(values) for item in self.items]
+
+
+class Join(Text):
+    """``Fn::Join``, and ``Fn::Sub`` as the join of its pieces."""
+
+    def __init__(self, delimiter: str, items: TextList) -> None:
+        self.delimiter = delimiter
+        self.items = items
+        self.constant = items.constant
+        self.references = items.references
+
+    def evaluate(self, values: Values) -> str:
+        return self.delimiter.join(self.items.evaluate(values))
+
+
+class Split(TextList):
+    def __init__(self, delimiter: str, text: Text) -> None:
+        self.delimiter = delimiter
+        self.text = text
+        self.constant = text.constant
+        self.references = text.references
+
+    def evaluate(self, values: Values) -> list[str]:
+        return self.text.evaluate(values).split(self.delimiter)
+
+
+class Select(Text):
+    def __init__(self, index: Text, items: TextList, place: str) -> None:
+        self.index = index
+        self.items = items
+        self.place = place
+        self.references = _references((index, items))
+
+    def evaluate(self, values: Values) -> str:
+        index = self.index.evaluate(values)
+        items = self.items.evaluate(values)
+        # isdecimal alone admits digits of other scripts; four digits cannot be a valid index.
+        if index.isascii() and index.isdecimal() and len(index) < 5 and int(index) < len(items):
+            return items[int(index)]
+        raise TemplateError(
+            "Fn::Select has no element at its index.",
+            place=self.place,
+            found=f"index {shown(index)} of {len(items)} elements",
+            expected=f"0 to {len(items) - 1}" if items else "a list that is not empty",
+        )
+
+
+class _MapLookup:
+    def __init__(
+        self,
+        name: str,
+        table: Mapping[str, Mapping[str, str | list[str]]],
+        keys: tuple[Text, Text],
+        place: str,
+    ) -> None:
+        self.name = name
+        self.table = table
+        self.keys = keys
+        self.place = place
+        self.references = _references(keys)
+
+    def find(self, values: Values) -> str | list[str]:
+        top, second = (key.evaluate(values) for key in self.keys)
+        row = self.table.get(top)
+        if row is None:
+            raise self._nothing(f"{self.name} has no key {shown(top)}", self.table)
+        value = row.get(second)
+        if value is None:
+            raise self._nothing(f"{self.name}.{top} has no key {shown(second)}", row)
+        return value
+
+    def _nothing(self, found: str, known: Collection[str]) -> TemplateError:
+        return TemplateError(
+            "Fn::FindInMap finds no value.",
+            place=self.place,
+            found=found,
+            expected=listed(list(known)[:10]),
+        )
+
+
+class FindText(_MapLookup, Text):
+    def evaluate(self, values: Values) -> str:
+        value = self.find(values)
+        assert isinstance(value, str)
+        return value
+
+
+class FindList(_MapLookup, TextList):
+    def evaluate(self, values: Values) -> list[str]:
+        value = self.find(values)
+        assert isinstance(value, list)
+        return list(value)
+
+
+def _references(expressions: Collection[Text | TextList]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for item in expressions for name in item.references))
+
+
+def _missing_advice(name: str) -> str:
+    if name in CERTIFICATE_PARAMETERS:
+        field_name = name.removeprefix(CERTIFICATE_PREFIX)
+        return f"The certificate gives no {field_name}: issue it with one, or give a Default."
+    like = certificate_parameter_like(name)
+    if like is not None:
+        return f"A certificate can only give the eight names; did you mean {like}?"
+    return "Deliver the parameter, or give it a Default."

@@ -1,0 +1,109 @@
+"""What a template says for one device: plain values, ready for a provisioning run."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+
+
+class Override(str, Enum):
+    """What happens to a value of a resource that exists already (``OverrideSettings``).
+
+    https://docs.aws.amazon.com/iot/latest/developerguide/provision-template.html
+    """
+
+    DO_NOTHING = "DO_NOTHING"
+    REPLACE = "REPLACE"
+    MERGE = "MERGE"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideSettings:
+    """The ``OverrideSettings`` of a thing; None where the template says nothing."""
+
+    attribute_payload: Override | None = None
+    thing_type_name: Override | None = None
+    thing_groups: Override | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedThing:
+    """The thing to create or to update.
+
+    :param logical_name: its key under ``Resources``, and in RegisterThing's ``resourceArns``
+    :param groups: names of static thing groups, without repetitions
+    :param package_versions: software package name to version
+    """
+
+    logical_name: str
+    name: str
+    attributes: dict[str, str]
+    thing_type: str | None
+    groups: tuple[str, ...]
+    billing_group: str | None
+    package_versions: Mapping[str, str]
+    overrides: OverrideSettings
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCertificate:
+    """The certificate to use: exactly one of id, PEM and signing request is given.
+
+    :param certificate_id: of a certificate that AWS IoT knows already
+    :param certificate_pem: to be registered
+    :param ca_certificate_pem: its issuer, where several CAs of one subject are registered
+    :param certificate_signing_request: to be signed by AWS
+    :param status: ``ACTIVE`` or ``INACTIVE``
+    :param status_override: the certificate's ``OverrideSettings``
+    :param thing_principal_type: ``EXCLUSIVE_THING``, ``NON_EXCLUSIVE_THING``, or None
+    """
+
+    logical_name: str
+    certificate_id: str | None
+    certificate_pem: str | None
+    ca_certificate_pem: str | None
+    certificate_signing_request: str | None
+    status: str
+    status_override: Override | None
+    thing_principal_type: str | None
+
+
+@dataclass(frozen=True)
+class PlannedPolicy:
+    """A policy: by the name of an existing one, or by its document.
+
+    :param document: the text that stood in the template; of a document given as an object its
+        JSON without spaces, keys in the template's order
+    """
+
+    logical_name: str
+    name: str | None
+    document: str | None
+
+    @cached_property
+    def policy_name(self) -> str:
+        """The name given, or the one made from the document: its SHA-1 in upper-case hex.
+
+        AWS documents "a hash of the policy document" and shows 40 upper-case hex characters;
+        what exactly it hashes is unknown.
+        """
+        if self.name is not None:
+            return self.name
+        # A value of RegisterThing may hold half a surrogate pair; CreatePolicy judges it, not we.
+        text = (self.document or "").encode("utf-8", "surrogatepass")
+        return hashlib.sha1(text, usedforsecurity=False).hexdigest().upper()
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisioningPlan:
+    """All that a template says for one device.
+
+    :param device_configuration: what fleet provisioning sends back to the device
+    """
+
+    thing: PlannedThing | None
+    certificate: PlannedCertificate
+    policies: tuple[PlannedPolicy, ...] = ()
+    device_configuration: Mapping[str, str] = field(default_factory=dict)

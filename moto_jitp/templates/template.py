@@ -1,0 +1,92 @@
+"""A parsed template: an immutable value that is resolved for each device."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .errors import TemplateError
+from .expressions import Text
+from .functions import Parameter
+from .plan import ProvisioningPlan
+from .policies import PolicyResource
+from .resources import CertificateResource, ThingResource
+from .rules import POLICIES_PER_CERTIFICATE
+
+
+@dataclass(frozen=True, repr=False)
+class Template:
+    """A provisioning template whose structure is right; made by ``parse_template``.
+
+    It holds no state of a device and may be shared between threads.
+
+    :param body: the text, as given
+    :param parameters: what ``Parameters`` declares, in the template's order
+    :param references: every name that a ``Ref`` or a variable of ``Fn::Sub`` uses
+    :param wanted: the names that the template wants from a device: the declared parameters, then
+        the certificate parameters that are used without being declared
+    """
+
+    body: str
+    parameters: Mapping[str, Parameter] = field(compare=False)
+    references: frozenset[str] = field(compare=False)
+    wanted: tuple[str, ...] = field(compare=False)
+    _thing: ThingResource | None = field(compare=False)
+    _certificate: CertificateResource = field(compare=False)
+    _policies: tuple[PolicyResource, ...] = field(compare=False)
+    _configuration: tuple[tuple[str, Text], ...] = field(compare=False)
+
+    def __repr__(self) -> str:
+        return f"<Template wanting {', '.join(self.wanted) or 'nothing'}>"
+
+    def check_for_jit(self) -> None:
+        """Check what only a template for connecting devices must have.
+
+        A body at a CA certificate or in CreateProvisioningTemplate must take the certificate by
+        ``{"Ref": "AWS::IoT::Certificate::Id"}``; RegisterThing takes every form.
+
+        :raises TemplateError: it does not
+        """
+        self._certificate.refuse_unless_by_reference()
+
+    def check_certificate_status(self) -> None:
+        """Check that the certificate resource has a ``Status``, as CreateProvisioningTemplate does.
+
+        Elsewhere a certificate without one becomes ACTIVE.
+
+        :raises TemplateError: it has none
+        """
+        self._certificate.refuse_without_status()
+
+    def missing(self, values: Mapping[str, str]) -> tuple[str, ...]:
+        """The declared parameters that have neither a value nor a ``Default``.
+
+        JITP fails for each of them, used or not (the developer guide says so); RegisterThing
+        only for those that something refers to, which ``resolve`` finds by itself.
+        """
+        return tuple(
+            name
+            for name, parameter in self.parameters.items()
+            if name not in values and parameter.default is None
+        )
+
+    def resolve(self, values: Mapping[str, str]) -> ProvisioningPlan:
+        """What the template says for one device.
+
+        :param values: parameter name to value; names that the template does not know are ignored
+        :raises UnresolvedReferenceError: something refers to a parameter without a value
+        :raises TemplateError: a value is no possible thing name, attribute, …; or a function fails
+        """
+        policies = self._policies
+        if len(policies) > POLICIES_PER_CERTIFICATE:
+            raise TemplateError(
+                f"A certificate can have at most {POLICIES_PER_CERTIFICATE} policies.",
+                place="Resources",
+                found=f"{len(policies)} policy resources",
+                expected=f"at most {POLICIES_PER_CERTIFICATE}",
+            )
+        thing = self._thing
+        return ProvisioningPlan(
+            thing.plan(values) if thing is not None else None,
+            self._certificate.plan(values),
+            tuple([policy.plan(values) for policy in policies]),
+            {name: text.evaluate(values) for name, text in self._configuration},
+        )
