@@ -1,0 +1,303 @@
+"""Puts our IoT backend under moto, and takes it out again.
+
+The only module that changes moto's registries. A ``mock_jitp`` block and :func:`activate` both hold
+the backend in place; it goes back to moto's when the last of them lets go, in whatever order they
+end. What is alive at that moment keeps its state, in both directions: moto copies the backend class
+into every account it has created, and a live Region keeps the backend it has, so registering a
+class alone would only concern the backends made afterwards.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import threading
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from moto_jitp import settings
+
+if TYPE_CHECKING:
+    from moto.core.base_backend import AccountSpecificBackend
+    from moto.iot.models import IoTBackend
+
+KNOWN_TO_WORK = "5.2.0 to 5.2.5"
+
+#: Every name of moto's that this project replaces, extends or reads beyond moto's public API.
+HOOKED_NAMES: Mapping[str, tuple[str, ...]] = {
+    "moto.iot.models": (
+        "IoTBackend.__init__",
+        "IoTBackend.reset",
+        "iot_backends.backend",
+        "iot_backends.values",
+    ),
+    "moto.iot.responses": ("IoTResponse.dispatch", "IoTResponse.iot_backend"),
+    "moto.iot.urls": ("url_bases", "url_paths"),
+    "moto.core.base_backend": (
+        "AccountSpecificBackend.values",
+        "BackendDict.reset",
+        "backend_lock",
+    ),
+    "moto.core.config": ("default_user_config",),
+    "moto.core.models": (
+        "MockAWS",
+        "MockAWS.start",
+        "MockAWS.stop",
+        "MockAWS._nested_count",
+        "MockAWS._mock_init_lock",
+        "ProxyModeMockAWS",
+        "ServerModeMockAWS",
+    ),
+    "moto.core.decorator": ("mock_aws",),
+    "moto.moto_api": (
+        "state_manager.get_transition",
+        "state_manager.set_transition",
+        "state_manager.unset_transition",
+    ),
+}
+
+#: Attributes that exist on instances only, by the class that sets them.
+HOOKED_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
+    "moto.core.models.MockAWS": (
+        "_default_session_mock",
+        "_fake_creds",
+        "_orig_creds",
+        "_user_config_mock.values",
+    ),
+    "moto.core.base_backend.AccountSpecificBackend": ("backend",),
+}
+
+
+class UnsupportedMotoError(RuntimeError):
+    """The installed moto lacks a name that moto_jitp hooks, so nothing has been changed.
+
+    Attributes:
+        missing: the dotted names that were not found.
+        moto_version: the version of the installed moto.
+    """
+
+    def __init__(self, missing: tuple[str, ...], moto_version: str) -> None:
+        super().__init__(
+            f"moto {moto_version} has no {', '.join(missing)}, which moto_jitp hooks. "
+            f"It is known to work with moto {KNOWN_TO_WORK}: install one of these versions, or a "
+            "moto_jitp that supports yours. Nothing was changed."
+        )
+        self.missing = missing
+        self.moto_version = moto_version
+
+
+_lock = threading.RLock()
+_holders = 0
+_activated: settings.SettingsLayer | None = None
+_found: type[IoTBackend] | None = None
+
+
+def activate(config: Mapping[str, Any] | None = None) -> None:
+    """Put the just-in-time provisioning backend under plain ``mock_aws`` and moto's server.
+
+    What IoT has stored so far stays. Under a server, call this before its first request, because a
+    server builds the application of a service once. ``strict`` is off unless the config says
+    otherwise, so that tests written for plain moto go on passing.
+
+    It may be called again at any time: the backend stays, and the newest config replaces the one
+    before. One :func:`deactivate` undoes it, however often it was called.
+
+    Args:
+        config: moto's configuration mapping, or one with the section ``"jitp"`` alone, as in
+            ``{"jitp": {"strict": True}}``. Only that section is read: moto's own sections belong to
+            ``mock_aws``.
+
+    Raises:
+        ValueError: the section has an unknown key or a value of the wrong type.
+        UnsupportedMotoError: the installed moto lacks a name we hook; nothing has been changed.
+    """
+    global _activated
+    _, keys = split_config(config)
+    with _lock:
+        if _activated is None:
+            hold()
+        else:
+            settings.pop(_activated)
+        _activated = settings.push(keys, lenient=True)
+
+
+def deactivate() -> None:
+    """Undo :func:`activate`: moto's own backend again, with the state that moto knows kept.
+
+    While a ``mock_jitp`` block is active its backend stays until that block ends. Without a
+    preceding :func:`activate` it does nothing.
+    """
+    global _activated
+    with _lock:
+        if _activated is not None:
+            settings.pop(_activated)
+            _activated = None
+            let_go()
+
+
+def hold() -> None:
+    """Put our backend in place for one more user of it; see :func:`let_go`.
+
+    Raises:
+        UnsupportedMotoError: the installed moto lacks a name we hook; nothing has been changed.
+    """
+    global _holders
+    check_moto()
+    with _lock:
+        if _holders == 0:
+            _switch_on()
+        _holders += 1
+
+
+def let_go() -> None:
+    """End one :func:`hold`; the last one puts moto's own backend back."""
+    global _holders
+    with _lock:
+        _holders -= 1
+        if _holders == 0:
+            _switch_off()
+
+
+def check_moto() -> None:
+    """Make sure that every name of moto's that we hook exists.
+
+    Raises:
+        UnsupportedMotoError: it names what is missing, the moto found and the versions that work.
+    """
+    missing = tuple(_missing_names()) or tuple(_missing_attributes())
+    if missing:
+        import moto
+
+        raise UnsupportedMotoError(missing, getattr(moto, "__version__", "(version unknown)"))
+
+
+def split_config(
+    config: Mapping[str, Any] | None,
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """Take the ``jitp`` section out of a configuration.
+
+    Args:
+        config: moto's configuration mapping, with or without a section ``"jitp"``, or ``None``.
+
+    Returns:
+        moto's sections, each copied, and the checked keys of the ``jitp`` section.
+
+    Raises:
+        ValueError: it is no mapping of sections, or the ``jitp`` section is misspelt or wrong.
+    """
+    if config is None:
+        return {}, {}
+    if not isinstance(config, Mapping):
+        raise ValueError(
+            "The configuration must be a mapping of section names to sections, as in "
+            f"{{'core': {{...}}, '{settings.SECTION}': {{...}}}}, not {type(config).__name__}."
+        )
+    sections = {name: _section(name, value) for name, value in config.items()}
+    return sections, settings.parse_section(sections.pop(settings.SECTION, None))
+
+
+def _section(name: Any, value: Any) -> Any:
+    if name == settings.SECTION:
+        return value
+    if name in settings.KEYS:
+        raise ValueError(
+            f"{name!r} is a key of the section {settings.SECTION!r}: write "
+            f"{{'{settings.SECTION}': {{{name!r}: {value!r}}}}}."
+        )
+    from moto.core.config import default_user_config
+
+    # Other unknown sections pass, as they do in moto, which ignores them.
+    if name not in default_user_config and difflib.get_close_matches(
+        str(name).lower(), [settings.SECTION]
+    ):
+        raise ValueError(
+            f"Unknown configuration section {name!r}. Did you mean {settings.SECTION!r}?"
+        )
+    if not isinstance(value, Mapping):
+        raise ValueError(
+            f"The configuration section {name!r} must be a mapping of setting names to values, "
+            f"not {type(value).__name__}."
+        )
+    return dict(value)
+
+
+def _switch_on() -> None:
+    global _found
+    from moto.core.base_backend import backend_lock
+    from moto.iot.models import iot_backends
+
+    from moto_jitp.iot.models import JitpIoTBackend, adopt
+
+    # moto creates accounts and Regions under this lock, so none slips in unconverted.
+    with backend_lock:
+        _found = iot_backends.backend
+        iot_backends.backend = JitpIoTBackend
+        for account in _accounts():
+            account.backend = JitpIoTBackend
+            for backend in account.values():
+                if not isinstance(backend, JitpIoTBackend):
+                    adopt(backend)
+
+
+def _switch_off() -> None:
+    global _found
+    from moto.core.base_backend import backend_lock
+    from moto.iot.models import IoTBackend, iot_backends
+
+    from moto_jitp.iot.models import JitpIoTBackend, release
+
+    with backend_lock:
+        plain = _found or IoTBackend
+        _found = None
+        iot_backends.backend = plain
+        for account in _accounts():
+            account.backend = plain
+            for backend in account.values():
+                if isinstance(backend, JitpIoTBackend):
+                    release(backend)
+
+
+def _accounts() -> Iterator[AccountSpecificBackend[IoTBackend]]:
+    from moto.iot.models import iot_backends
+
+    yield from iot_backends.values()
+
+
+_ABSENT = object()
+
+
+def _missing_names() -> Iterator[str]:
+    for module_name, paths in HOOKED_NAMES.items():
+        try:
+            module = importlib.import_module(module_name)
+        except ImportError:
+            yield module_name
+            continue
+        for path in paths:
+            if _resolve(module, path) is _ABSENT:
+                yield f"{module_name}.{path}"
+
+
+def _missing_attributes() -> Iterator[str]:
+    for class_name, paths in HOOKED_ATTRIBUTES.items():
+        sample = _sample(class_name)
+        for path in paths:
+            # No account may be alive yet.
+            if sample is not None and _resolve(sample, path) is _ABSENT:
+                yield f"{class_name}().{path}"
+
+
+def _sample(class_name: str) -> Any:
+    if class_name.endswith("AccountSpecificBackend"):
+        return next(_accounts(), None)
+    module_name, _, name = class_name.rpartition(".")
+    found = getattr(importlib.import_module(module_name), name, None)
+    return None if found is None else found()
+
+
+def _resolve(value: Any, path: str) -> Any:
+    for name in path.split("."):
+        value = getattr(value, name, _ABSENT)
+        if value is _ABSENT:
+            break
+    return value

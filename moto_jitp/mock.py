@@ -1,0 +1,318 @@
+"""``mock_jitp``: everything that ``mock_aws`` is, with just-in-time provisioning in its IoT.
+
+It composes moto's mock rather than extending it, because moto counts nesting per class: a subclass
+would take a ``mock_aws`` around it for absent and clear its state.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import threading
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from moto_jitp import _decorating, _environment, activation, settings
+
+if TYPE_CHECKING:
+    from moto_jitp.devices import ConnectionAttempt
+    from moto_jitp.events import Event, Subscription
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: The model name under which moto's state manager keeps how fast devices get their state.
+_TRANSITION = "iot::jitp"
+
+
+class JitpHandle:
+    """What happened in a ``mock_jitp`` block: ``with mock_jitp() as jitp``, or :func:`current`.
+
+    After the block it still tells what had happened until its end.
+    """
+
+    def __init__(self) -> None:
+        self._is_known = False
+        self._subscriptions: list[Subscription] = []
+        self._at_the_end: tuple[tuple[ConnectionAttempt, ...], tuple[Event, ...]] | None = None
+
+    @property
+    def connections(self) -> tuple[ConnectionAttempt, ...]:
+        """All connection attempts so far, of every account and Region, the oldest first."""
+        if self._at_the_end is not None:
+            return self._at_the_end[0]
+        from moto_jitp.devices import all_connection_attempts
+
+        return all_connection_attempts()
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """All events so far that AWS IoT or a device has published, the oldest first."""
+        if self._at_the_end is not None:
+            return self._at_the_end[1]
+        from moto_jitp.devices import all_events
+
+        return all_events()
+
+    def subscribe(self, topic_filter: str, handler: Callable[..., Any]) -> Subscription:
+        """Call a handler for each message on matching topics, until the block ends.
+
+        Args:
+            topic_filter: an MQTT topic filter; ``+`` stands for one level and a final ``#`` for
+                all that follow.
+            handler: called with each message.
+
+        Returns:
+            The subscription; its ``cancel()`` ends it before the block does.
+
+        Raises:
+            RuntimeError: the block has ended.
+        """
+        if self._at_the_end is not None:
+            raise RuntimeError(
+                "This mock_jitp block has ended, so nothing will be published in it any more. "
+                "Subscribe inside the block."
+            )
+        from moto_jitp.events import bus
+
+        subscription = bus.subscribe(topic_filter, handler)
+        self._subscriptions.append(subscription)
+        return subscription
+
+    def reset(self) -> None:
+        """Clear the state of all services, as the ``reset()`` of ``mock_aws`` does."""
+        _moto_mock().reset()
+
+    def _close(self) -> None:
+        # Where nobody has imported the devices there were none; and a decorated helper that is
+        # called for each of many devices must not list them all each time.
+        some = self._is_known and "moto_jitp.devices" in sys.modules
+        self._at_the_end = (self.connections, self.events) if some else ((), ())
+        for subscription in self._subscriptions:
+            subscription.cancel()
+
+
+_blocks: list[_Block] = []
+
+
+def current() -> JitpHandle:
+    """Return the handle of the innermost active ``mock_jitp`` block.
+
+    Raises:
+        RuntimeError: no ``mock_jitp`` block is active.
+    """
+    blocks = _blocks[-1:]
+    if not blocks:
+        raise RuntimeError(
+            "No mock_jitp block is active. Decorate the test with @mock_jitp, or call this inside "
+            '"with mock_jitp():".'
+        )
+    return blocks[0].known_handle()
+
+
+class MockJitp:
+    """One ``mock_jitp``: a context manager, a decorator, and ``start()`` with ``stop()``.
+
+    It can be used any number of times, also within itself and from several threads.
+    """
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        self._moto_config, self._keys = activation.split_config(config)
+        self._started: list[_Block] = []
+
+    def __call__(self, func: F, reset: bool = True, remove_data: bool = True) -> F:
+        """Decorate a function, coroutine function, generator function or class.
+
+        Args:
+            func: what to decorate. Nothing is added to its arguments.
+            reset: clear all state at the start of each call, if no other mock is active.
+            remove_data: clear all state at the end of each call, if no other mock is active.
+
+        Returns:
+            A function of the same kind and signature, or the same class with its methods decorated.
+
+        Raises:
+            TypeError: it is neither a function nor a class.
+        """
+        if inspect.isclass(func):
+            _decorating.decorate_class(func, self.__call__)
+            return func
+        decorated: F = _decorating.decorate_callable(func, lambda: self._block(reset, remove_data))
+        return decorated
+
+    def start(self, reset: bool = True) -> None:
+        """Begin a block.
+
+        Args:
+            reset: clear all state first, if no other mock is active.
+
+        Raises:
+            UnsupportedMotoError: the installed moto lacks a name we hook; nothing has been changed.
+        """
+        self._begin(reset)
+
+    def _begin(self, reset: bool) -> _Block:
+        block = _Block(self._moto_config, self._keys, reset)
+        self._started.append(block)
+        return block
+
+    def stop(self, remove_data: bool = True) -> None:
+        """End the block that was begun last; in the thread that calls, if it has begun one.
+
+        Args:
+            remove_data: clear all state, if no other mock is active.
+
+        Raises:
+            RuntimeError: no block has been begun.
+        """
+        with _environment.lock:
+            if not self._started:
+                raise RuntimeError("Called stop() before start().")
+            thread = threading.get_ident()
+            own = [block for block in self._started if block.thread == thread]
+            block = (own or self._started)[-1]
+            self._started.remove(block)
+        block.end(remove_data)
+
+    def reset(self) -> None:
+        """Clear the state of all services, as the ``reset()`` of ``mock_aws`` does."""
+        _moto_mock().reset()
+
+    def __enter__(self) -> JitpHandle:
+        return self._begin(reset=True).known_handle()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> JitpHandle:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @contextmanager
+    def _block(self, reset: bool, remove_data: bool) -> Generator[None]:
+        # Held here and not in _started: two calls of a decorated function may end in any order.
+        block = _Block(self._moto_config, self._keys, reset)
+        try:
+            yield
+        finally:
+            block.end(remove_data)
+
+
+class _Block:
+    """One active block, from its construction to :meth:`end`."""
+
+    def __init__(
+        self, moto_config: Mapping[str, Mapping[str, Any]], keys: Mapping[str, Any], reset: bool
+    ) -> None:
+        activation.check_moto()
+        self._handle = JitpHandle()
+        self.thread = threading.get_ident()
+        self._mock = _moto_mock()
+        with _environment.lock, ExitStack() as undo:
+            if _in_process(self._mock):
+                # A server has settings and a backend of its own.
+                undo.callback(settings.pop, settings.push(keys))
+                activation.hold()
+                undo.callback(activation.let_go)
+                if not _blocks:
+                    _transition.keep()
+            _environment.start(self._mock, reset=reset, config=moto_config)
+            _blocks.append(self)
+            self._undo = undo.pop_all()
+
+    def known_handle(self) -> JitpHandle:
+        self._handle._is_known = True
+        return self._handle
+
+    def end(self, remove_data: bool) -> None:
+        with _environment.lock, self._undo:
+            try:
+                self._handle._close()
+            finally:
+                _blocks.remove(self)
+                if _in_process(self._mock) and not _blocks:
+                    _transition.restore()
+                _environment.stop(self._mock, remove_data=remove_data)
+
+
+class _Transition:
+    """How moto's state manager treats our model outside all blocks: its settings outlive a mock."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Any] = {}
+
+    def keep(self) -> None:
+        from moto.moto_api import state_manager
+
+        self._kept = state_manager.get_transition(_TRANSITION)
+
+    def restore(self) -> None:
+        from moto.moto_api import state_manager
+
+        state_manager.unset_transition(_TRANSITION)
+        if state_manager.get_transition(_TRANSITION) != self._kept:
+            state_manager.set_transition(_TRANSITION, self._kept)
+
+
+_transition = _Transition()
+
+
+def _moto_mock() -> Any:
+    from moto import mock_aws
+
+    return mock_aws()
+
+
+def _in_process(mock: Any) -> bool:
+    from moto.core import models
+
+    return not isinstance(mock, (models.ServerModeMockAWS, models.ProxyModeMockAWS))
+
+
+@overload
+def mock_jitp(func: F, config: Mapping[str, Any] | None = None) -> F: ...
+
+
+@overload
+def mock_jitp(func: None = None, config: Mapping[str, Any] | None = None) -> MockJitp: ...
+
+
+def mock_jitp(func: F | None = None, config: Mapping[str, Any] | None = None) -> F | MockJitp:
+    """Mock AWS as ``mock_aws`` does, with just-in-time provisioning in AWS IoT.
+
+    A decorator with and without arguments, for functions, ``async def``, generators (pytest
+    fixtures that yield) and classes; a context manager for ``with`` and ``async with``; and
+    ``start()`` with ``stop()``. It may be nested in a ``mock_aws``, stand around one, or overlap
+    with one in any order: they share their state, and each takes out its own configuration.
+
+    Under moto's ``TEST_SERVER_MODE`` the calls go to that server, whose settings count.
+
+    Args:
+        func: what to decorate, when used as ``@mock_jitp`` without arguments.
+        config: moto's configuration, as ``mock_aws`` takes it, plus the section ``"jitp"``, as in
+            ``{"core": {...}, "jitp": {"strict": False}}``. Where blocks are nested, the keys of
+            the innermost win, and keys that it does not name keep their value.
+
+    Returns:
+        The decorated function or class; without ``func`` a :class:`MockJitp`, which gives a
+        :class:`JitpHandle` on entry.
+
+    Raises:
+        ValueError: the config has an unknown key or a value of the wrong type.
+        TypeError: ``func`` is neither a function nor a class.
+    """
+    mock = MockJitp(config)
+    return mock if func is None else mock(func)
