@@ -19,6 +19,7 @@ from moto_jitp import _decorating, _environment, activation, settings
 if TYPE_CHECKING:
     from moto_jitp.devices import ConnectionAttempt
     from moto_jitp.events import Event, Subscription
+    from moto_jitp.faults import Fault
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,6 +36,7 @@ class JitpHandle:
     def __init__(self) -> None:
         self._is_known = False
         self._subscriptions: list[Subscription] = []
+        self._faults: list[Fault] = []
         self._at_the_end: tuple[tuple[ConnectionAttempt, ...], tuple[Event, ...]] | None = None
 
     @property
@@ -80,6 +82,41 @@ class JitpHandle:
         self._subscriptions.append(subscription)
         return subscription
 
+    def fail(
+        self,
+        operation: str,
+        error: str | Exception,
+        times: int | None = 1,
+        *,
+        message: str | None = None,
+    ) -> Fault:
+        """Have an AWS IoT operation fail, called by boto3 or as a step of a provisioning run.
+
+        Args:
+            operation: its name, such as ``CreateThing`` or ``create_thing``.
+            error: the code of an error in the service model, such as ``ThrottlingException``; or a
+                boto3 ``ClientError`` to fail with.
+            times: how many calls fail, from the next one on; ``None`` for every one.
+            message: the error text, if it matters.
+
+        Returns:
+            The request; its ``cancel()`` ends it before the block does.
+
+        Raises:
+            ValueError: there is no such operation or error, or ``times`` is less than one.
+            RuntimeError: the block has ended.
+        """
+        if self._at_the_end is not None:
+            raise RuntimeError(
+                "This mock_jitp block has ended, so nothing will be called in it any more. "
+                "Call fail() inside the block."
+            )
+        from moto_jitp.iot.failure_requests import request_failure
+
+        fault = request_failure(operation, error, times, message)
+        self._faults.append(fault)
+        return fault
+
     def reset(self) -> None:
         """Clear the state of all services, as the ``reset()`` of ``mock_aws`` does."""
         _moto_mock().reset()
@@ -91,6 +128,8 @@ class JitpHandle:
         self._at_the_end = (self.connections, self.events) if some else ((), ())
         for subscription in self._subscriptions:
             subscription.cancel()
+        for fault in self._faults:
+            fault.cancel()
 
 
 _blocks: list[_Block] = []

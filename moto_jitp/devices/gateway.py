@@ -15,7 +15,7 @@ from moto_jitp.events import Event, bus
 from moto_jitp.iot.ca_certificates import CaCertificate
 from moto_jitp.iot.certificates import DeviceCertificate
 from moto_jitp.iot.models import JitpIoTBackend
-from moto_jitp.iot.provisioning_run import ProvisioningStep, StepResult
+from moto_jitp.iot.provisioning_run import ProvisioningStep, RunStatus, StepResult
 from moto_jitp.pki import (
     IssuerCheck,
     PresentedCertificate,
@@ -54,6 +54,7 @@ def _judge(backend: JitpIoTBackend, request: ConnectRequest, events: list[Event]
         return texts.sni_misused(server_name, backend)
     if not request.holds_key:
         return texts.wrong_private_key(presented)
+    backend.carry_out_due_runs(looked_at=presented.certificate_id)
     known = backend.certificates.presented_as(presented.certificate_id)
     if known is not None:
         assert isinstance(known, DeviceCertificate)
@@ -73,6 +74,8 @@ def _judge_known(
         return texts.revoked(known)
     if known.status != "PENDING_ACTIVATION":
         return texts.inactive(known)
+    if known.certificate_id in backend.deferred_runs:
+        return texts.in_progress(None)
     ca = backend.ca_certificates.get(known.ca_certificate_id or "")
     if ca is None:
         return texts.pending_without_ca(known)
@@ -150,6 +153,8 @@ def _pending(
         registration_config=ca.registration_config,
         first_step=first_step,
     )
+    if run.status is RunStatus.IN_PROGRESS:
+        return texts.in_progress(run)
     return texts.provisioned(run) if run.succeeded else texts.provisioning_failed(run)
 
 
@@ -208,7 +213,15 @@ def _record(
         next(sequence),
         verdict.provisioning,
     )
-    attempts_of(backend).append(attempt)
+    attempts = attempts_of(backend)
+    attempts.append(attempt)
+    deferred = backend.deferred_runs.get(presented.certificate_id)
+    if deferred is not None and deferred.when_done is None:
+        at = len(attempts) - 1
+        # The attempt that set the run off is to tell how it ended.
+        deferred.when_done = lambda run: attempts.__setitem__(
+            at, attempts[at]._replace(provisioning=run)
+        )
     return attempt
 
 

@@ -188,6 +188,16 @@ def provisioned(run: ProvisioningRun) -> Verdict:
     )
 
 
+def in_progress(run: ProvisioningRun | None) -> Verdict:
+    return Verdict(
+        RefusalReason.DEVICE_CERTIFICATE_PENDING_ACTIVATION,
+        "The certificate is PENDING_ACTIVATION and provisioning is in progress: moto's state "
+        "manager has iot::jitp complete later.",
+        "Look at the certificate with describe_certificate until it is ACTIVE, then connect again.",
+        run,
+    )
+
+
 def provisioning_failed(run: ProvisioningRun) -> Verdict:
     return Verdict(
         RefusalReason.PROVISIONING_FAILED,

@@ -26,6 +26,7 @@ from moto_jitp.templates import TemplateError, parse_template
 
 from . import exceptions as errors
 from .actions import IoTActions
+from .admission import check_role
 from .paging import page
 from .provisioning_templates import JITP, ProvisioningTemplates
 
@@ -298,7 +299,7 @@ class CaCertificates(ProvisioningTemplates):
                     "role to provision devices with."
                 )
         if config.get("roleArn"):
-            self.check_role(config["roleArn"])
+            check_role(config["roleArn"])
 
     def update_ca_certificate(
         self,

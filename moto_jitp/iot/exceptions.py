@@ -120,3 +120,55 @@ def not_emulated(operation: str) -> InvalidRequest:
         f"The operation {operation} of AWS IoT is not emulated, neither by moto nor by moto_jitp. "
         "Nothing was done. Leave the call out of the test, or stub it."
     )
+
+
+class NotAdmitted(IoTError):
+    """An error that keeps a call from happening at all; ``advice`` says what to change."""
+
+    def __init__(self, code: str, message: str, advice: str) -> None:
+        super().__init__(code, message)
+        self.advice = advice
+
+
+class Throttled(NotAdmitted):
+    """Too many calls of an operation within a second."""
+
+    def __init__(self, operation: str, quota: float) -> None:
+        super().__init__(
+            "ThrottlingException",
+            "Rate exceeded",
+            f"{operation} is limited to {quota:g} calls per second: slow down and try again with "
+            "a growing pause, or raise the quota in the configuration (jitp.throttling).",
+        )
+
+
+class RoleNotAssumable(NotAdmitted):
+    """AWS IoT cannot assume the provisioning role."""
+
+    def __init__(self, role_arn: str, why: str) -> None:
+        super().__init__(
+            "InvalidRequestException",
+            f"AWS IoT (iot.amazonaws.com) is unable to assume role (sts:AssumeRole) on "
+            f"resource: {role_arn}.  If the role was just created or updated, please try again in "
+            f"a few seconds. The role cannot be assumed: {why}",
+            f"Mend the provisioning role {role_arn}: {why}",
+        )
+
+
+class AccessDenied(NotAdmitted):
+    """The provisioning role does not allow a call of the run."""
+
+    def __init__(self, role_arn: str, action: str, resource_arn: str, *, denied: bool) -> None:
+        session = role_arn.replace(":iam::", ":sts::").replace(":role/", ":assumed-role/")
+        because = (
+            "with an explicit deny in an identity-based policy"
+            if denied
+            else f"because no identity-based policy allows the iot:{action} action"
+        )
+        super().__init__(
+            "AccessDeniedException",
+            f"User: {session}/iot-provisioning is not authorized to perform: iot:{action} on "
+            f"resource: {resource_arn} {because}",
+            f"Allow iot:{action} on {resource_arn} in a policy of the provisioning role "
+            f"{role_arn}; AWS's managed policy AWSIoTThingsRegistration has all that a run needs.",
+        )

@@ -12,10 +12,11 @@ ResultT = TypeVar("ResultT")
 
 
 class RunStatus(str, enum.Enum):
-    """How a run ended."""
+    """How a run ended, or that it has not ended yet."""
 
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
+    IN_PROGRESS = "IN_PROGRESS"
 
 
 class StepResult(str, enum.Enum):
@@ -48,7 +49,7 @@ class ProvisioningRun(NamedTuple):
     """One execution of a provisioning template for one device.
 
     Attributes:
-        status: ``SUCCEEDED`` or ``FAILED``.
+        status: ``SUCCEEDED``, ``FAILED``, or ``IN_PROGRESS`` where completion is asynchronous.
         template_name: the stored template's name; ``None`` for a template body on the CA.
         parameters: what was offered to the template: parameter name to value.
         wanted: the parameter names that the template wants, in its order.
@@ -108,11 +109,11 @@ class ProvisioningFailure(Exception):
 class StepRecorder:
     """Carries out a run's steps one by one and writes them down."""
 
-    __slots__ = ("_permit", "steps")
+    __slots__ = ("permit", "steps")
 
     def __init__(self, permit: Callable[[str, str], None] | None = None) -> None:
         self.steps: list[ProvisioningStep] = []
-        self._permit = permit
+        self.permit = permit
 
     def do(self, action: str, resource: str, call: Callable[..., ResultT], *args: Any) -> ResultT:
         """Carry out a step.
@@ -127,8 +128,8 @@ class StepRecorder:
             The AWS error, once it is written down.
         """
         try:
-            if self._permit is not None:
-                self._permit(action, resource)
+            if self.permit is not None:
+                self.permit(action, resource)
             result = call(*args)
         except AwsError as error:
             self.fail(action, resource, *code_and_message(error))

@@ -17,6 +17,7 @@ from moto_jitp import settings
 from moto_jitp.templates import TemplateError, TemplateSyntaxError, parse_template
 
 from .actions import IoTActions
+from .admission import check_role
 from .exceptions import (
     InvalidRequest,
     LimitExceeded,
@@ -154,7 +155,7 @@ class ProvisioningTemplates(Tags):
             check_stored_body(template_body)
             hook = _checked_hook(hook, kind)
             self._check_fleet_limit(kind)
-            self.check_role(role_arn)
+            check_role(role_arn)
             template = ProvisioningTemplate(
                 template_name,
                 self.arn(f"provisioningtemplate/{template_name}"),
@@ -179,9 +180,6 @@ class ProvisioningTemplates(Tags):
                 f"The account already has {MAX_FLEET_TEMPLATES} fleet provisioning templates, the "
                 "most that AWS IoT allows."
             )
-
-    def check_role(self, role_arn: str) -> None:
-        """Refuse a provisioning role that AWS IoT cannot assume; checks nothing by default."""
 
     def describe_provisioning_template(self, template_name: str) -> ProvisioningTemplate:
         """Return a template.
@@ -220,7 +218,7 @@ class ProvisioningTemplates(Tags):
                 )
             hook = _checked_hook(hook, template.template_type)
             if role_arn is not None:
-                self.check_role(role_arn)
+                check_role(role_arn)
                 template.role_arn = role_arn
             if description is not None:
                 template.description = description or None

@@ -8,9 +8,11 @@ from typing import Any
 from moto.core.responses import ActionResult
 from moto.core.utils import camelcase_to_underscores, get_service_model, method_names_from_class
 
+from .admission import admit
 from .ca_certificates import CaCertificateActions
 from .certificates import CertificateActions
-from .exceptions import InvalidRequest, IoTError, not_emulated
+from .deferred_runs import DeferredRunActions
+from .exceptions import InvalidRequest, IoTError, NotAdmitted, not_emulated
 from .models import JitpIoTBackend
 from .provisioning_templates import ProvisioningTemplateActions
 from .tags import TagsActions
@@ -21,6 +23,7 @@ class JitpIoTResponse(
     ProvisioningTemplateActions,
     CaCertificateActions,
     CertificateActions,
+    DeferredRunActions,
     ThingRegistrationActions,
     TagsActions,
 ):
@@ -40,6 +43,11 @@ class JitpIoTResponse(
             # moto would raise NotImplementedError, which a server answers with a page and a status
             # of 500 that every SDK retries.
             return self._answer_error(not_emulated(operation))
+        try:
+            admit(self.backend, operation)
+        except NotAdmitted as error:
+            return self._answer_error(error)
+        self.backend.carry_out_due_runs()
         return super().call_action()
 
     def _answer_error(self, error: IoTError) -> Any:

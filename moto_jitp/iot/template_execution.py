@@ -24,11 +24,13 @@ from moto_jitp.templates import (
 )
 
 from . import run_advice as advice
+from .admission import check_role, permit_for_run
 from .certificates import DeviceCertificate
 from .exceptions import (
     AwsError,
     InvalidRequest,
     IoTError,
+    NotAdmitted,
     ResourceRegistrationFailure,
     code_and_message,
 )
@@ -63,12 +65,13 @@ class TemplateExecution:
         parameters: Mapping[str, str],
         *,
         template_name: str | None,
+        role_arn: str | None = None,
     ) -> None:
         self.backend = backend
         self.template = template
         self.parameters = parameters
         self.template_name = template_name
-        self.recorder = StepRecorder()
+        self.recorder = StepRecorder(permit_for_run(backend, role_arn))
         self.certificate: DeviceCertificate | None = None
         self.thing_name: str | None = None
         self.resource_arns: dict[str, str] = {}
@@ -112,6 +115,17 @@ class TemplateExecution:
             self.template = parse_template(body)
         except TemplateError as error:
             raise self._template_failure(error) from None
+
+    def enter(self, role_arn: str | None) -> None:
+        """Assume the provisioning role and call RegisterThing, as JITP does."""
+        resource = self._template_resource()
+        try:
+            check_role(role_arn)
+            if self.recorder.permit is not None:
+                self.recorder.permit("RegisterThing", resource)
+        except NotAdmitted as error:
+            self._fail_step("RegisterThing", resource, error)
+            raise ProvisioningFailure(error, error.advice) from None
 
     def require_declared_parameters(self) -> None:
         """JITP needs a value for every declared parameter, also for one that nothing uses."""
@@ -198,7 +212,7 @@ class TemplateExecution:
                 missing.append((resource, text))
                 self.recorder.fail(action, resource, "ResourceNotFoundException", text)
             else:
-                self.recorder.do(action, resource, _nothing)
+                self._step(action, resource, _nothing)
         if missing:
             raise ProvisioningFailure(
                 ResourceRegistrationFailure(_TERMINATED + missing[0][1]),
@@ -458,6 +472,8 @@ class TemplateExecution:
     ) -> ResultT:
         try:
             return self.recorder.do(action, resource, call, *args)
+        except NotAdmitted as error:
+            raise ProvisioningFailure(error, error.advice) from None
         except AwsError as error:
             code, message = code_and_message(error)
             raise ProvisioningFailure(

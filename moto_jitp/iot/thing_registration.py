@@ -15,13 +15,13 @@ from moto_jitp.templates import TemplateError, parse_template
 
 from .actions import IoTActions
 from .certificates import DeviceCertificate
+from .deferred_runs import DeferredRun, DeferredRuns, is_immediate
 from .exceptions import InvalidRequest
-from .provisioning_run import ProvisioningFailure, ProvisioningRun, ProvisioningStep
+from .provisioning_run import ProvisioningFailure, ProvisioningRun, ProvisioningStep, RunStatus
 from .template_execution import INVALID, TemplateExecution
-from .thing_principals import ThingPrincipals
 
 
-class ThingRegistration(ThingPrincipals):
+class ThingRegistration(DeferredRuns):
     """The part of the backend that executes provisioning templates."""
 
     def register_thing(
@@ -72,18 +72,50 @@ class ThingRegistration(ThingPrincipals):
             registration_config: the CA's.
             first_step: the certificate's registration, which came before.
         """
-        template_name = registration_config.get("templateName")
+        if is_immediate():
+            return self._provision(certificate, parameters, registration_config, first_step)
         with self.lock:
-            run = TemplateExecution(self, None, parameters, template_name=template_name)
+            self.deferred_runs[certificate.certificate_id] = DeferredRun(
+                lambda: self._provision(certificate, parameters, registration_config, first_step)
+            )
+        return ProvisioningRun(
+            RunStatus.IN_PROGRESS,
+            registration_config.get("templateName"),
+            parameters,
+            (),
+            (first_step,),
+            {},
+            certificate_id=certificate.certificate_id,
+            certificate_status=certificate.status,
+        )
+
+    def _provision(
+        self,
+        certificate: DeviceCertificate,
+        parameters: Mapping[str, str],
+        registration_config: Mapping[str, str],
+        first_step: ProvisioningStep,
+    ) -> ProvisioningRun:
+        template_name = registration_config.get("templateName")
+        role_arn = self._role_of(registration_config)
+        with self.lock:
+            run = TemplateExecution(
+                self, None, parameters, template_name=template_name, role_arn=role_arn
+            )
             run.certificate = certificate
             run.recorder.steps.append(first_step)
             try:
                 run.load(registration_config)
+                run.enter(role_arn)
                 run.require_declared_parameters()
                 run.execute(certificate)
             except ProvisioningFailure as failure:
                 return run.outcome(failure)
             return run.outcome()
+
+    def _role_of(self, registration_config: Mapping[str, str]) -> str | None:
+        stored = self.provisioning_templates.get(registration_config.get("templateName", ""))
+        return registration_config.get("roleArn") or (stored.role_arn if stored else None)
 
 
 class ThingRegistrationActions(IoTActions):

@@ -1,0 +1,76 @@
+"""Failures on demand: operations that a test has asked to fail.
+
+``jitp.fail("CreateThing", "ThrottlingException")`` makes the next CreateThing fail, whether boto3
+calls it or a provisioning run does.
+"""
+
+from __future__ import annotations
+
+import threading
+
+
+class Fault:
+    """One request to fail an operation; ends by itself, with :meth:`cancel` or with the block.
+
+    Attributes:
+        operation: the API operation's name, such as ``CreateThing``.
+        code: the error code that it fails with.
+        message: the error text.
+        remaining: how many calls are still to fail; ``None`` for every one.
+        calls: how many calls have failed so far.
+    """
+
+    def __init__(self, operation: str, code: str, message: str, times: int | None) -> None:
+        self.operation = operation
+        self.code = code
+        self.message = message
+        self.remaining = times
+        self.calls = 0
+
+    def cancel(self) -> None:
+        """Let the operation succeed again; a second time does nothing."""
+        with _lock:
+            if self in _faults:
+                _faults.remove(self)
+
+    def __repr__(self) -> str:
+        left = "always" if self.remaining is None else f"{self.remaining} more"
+        return f"<Fault {self.operation} {self.code} ({left})>"
+
+
+_lock = threading.Lock()
+_faults: list[Fault] = []
+
+
+def add(operation: str, code: str, message: str, times: int | None) -> Fault:
+    """Have an operation fail; names are checked by the caller.
+
+    Args:
+        operation: the API operation's name.
+        code: the error code.
+        message: the error text.
+        times: how many calls fail; ``None`` for every one until the fault is cancelled.
+    """
+    fault = Fault(operation, code, message, times)
+    with _lock:
+        _faults.append(fault)
+    return fault
+
+
+def any_planned() -> bool:
+    """Whether any failure is asked for."""
+    return bool(_faults)
+
+
+def take(operation: str) -> Fault | None:
+    """Return the fault that this call of an operation is to fail with, and count it."""
+    with _lock:
+        for fault in _faults:
+            if fault.operation == operation:
+                fault.calls += 1
+                if fault.remaining is not None:
+                    fault.remaining -= 1
+                    if fault.remaining <= 0:
+                        _faults.remove(fault)
+                return fault
+    return None

@@ -1,0 +1,69 @@
+"""May a call happen at all? Failures on demand, quotas, the provisioning role's permissions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from moto_jitp import faults, settings
+
+from .exceptions import NotAdmitted
+from .lookups import Lookups
+from .provisioning_role import require_assumable, require_permission
+from .quotas import CallMeter
+
+
+def admit(backend: Lookups, operation: str) -> None:
+    """Let a call of an API operation happen, or not.
+
+    Args:
+        backend: the account and Region that it is made in.
+        operation: its name, such as ``CreateThing``.
+
+    Raises:
+        NotAdmitted: a test asked for a failure, or the operation's quota is used up.
+    """
+    if faults.any_planned() and (fault := faults.take(operation)):
+        raise NotAdmitted(
+            fault.code,
+            fault.message,
+            f"The test asked for this failure of {operation} with jitp.fail().",
+        )
+    throttling = settings.current().throttling
+    if throttling is not False:
+        with backend.lock:
+            meter = backend.__dict__.setdefault("call_meter", CallMeter())
+            meter.take(operation, throttling)
+
+
+def permit_for_run(backend: Lookups, role_arn: str | None) -> Callable[[str, str], None] | None:
+    """Return what each step of a run must pass, or ``None`` where nothing could stop one.
+
+    Args:
+        backend: the account and Region of the run.
+        role_arn: the provisioning role of a just-in-time run; ``None`` for RegisterThing, which
+            runs with its caller's permissions.
+
+    Returns:
+        A function of the API action's name and the resource, which raises ``NotAdmitted``.
+    """
+    current = settings.current()
+    role = role_arn if current.enforce_role else None
+    if role is None and current.throttling is False and not faults.any_planned():
+        return None
+
+    def permit(action: str, resource: str) -> None:
+        admit(backend, action)
+        if role is not None:
+            require_permission(role, action, backend.arn(resource))
+
+    return permit
+
+
+def check_role(role_arn: str | None) -> None:
+    """With ``enforce_role``, refuse a role that AWS IoT cannot assume.
+
+    Raises:
+        RoleNotAssumable: there is no such role, or it does not trust AWS IoT.
+    """
+    if settings.current().enforce_role and role_arn is not None:
+        require_assumable(role_arn)
