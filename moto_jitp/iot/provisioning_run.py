@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from .exceptions import AwsError, IoTError, code_and_message
@@ -45,6 +45,20 @@ class ProvisioningStep(NamedTuple):
     message: str | None = None
 
 
+# The steps of a run, five entries each. A hundred thousand runs are kept in memory, and the garbage
+# collector walks every object that could hold others: a flat tuple of texts is none of these.
+StepRecord = tuple["str | None", ...]
+
+
+def pack_steps(steps: Iterable[ProvisioningStep]) -> StepRecord:
+    """Return steps in the form in which a run keeps them."""
+    return tuple(
+        entry
+        for step in steps
+        for entry in (step.action, step.resource, step.result.value, step.error_code, step.message)
+    )
+
+
 class ProvisioningRun(NamedTuple):
     """One execution of a provisioning template for one device.
 
@@ -53,7 +67,7 @@ class ProvisioningRun(NamedTuple):
         template_name: the stored template's name; ``None`` for a template body on the CA.
         parameters: what was offered to the template: parameter name to value.
         wanted: the parameter names that the template wants, in its order.
-        steps: what was done, in order; of a failed run up to where it stopped.
+        record: the steps in the form in which they are kept; read :attr:`steps`.
         resource_arns: logical name to ARN, as RegisterThing answers it.
         thing_name: the thing that was made or found, where the template has one.
         certificate_id: the certificate that was provisioned.
@@ -69,7 +83,7 @@ class ProvisioningRun(NamedTuple):
     template_name: str | None
     parameters: Mapping[str, str]
     wanted: tuple[str, ...]
-    steps: tuple[ProvisioningStep, ...]
+    record: StepRecord
     resource_arns: Mapping[str, str]
     thing_name: str | None = None
     certificate_id: str | None = None
@@ -78,6 +92,15 @@ class ProvisioningRun(NamedTuple):
     message: str | None = None
     advice: str | None = None
     place: str = ""
+
+    @property
+    def steps(self) -> tuple[ProvisioningStep, ...]:
+        """What was done, in order; of a failed run up to where it stopped."""
+        entries: Any = iter(self.record)
+        return tuple(
+            ProvisioningStep(action, resource, StepResult(result), error_code, message)
+            for action, resource, result, error_code, message in zip(*[entries] * 5, strict=True)
+        )
 
     @property
     def succeeded(self) -> bool:
@@ -109,11 +132,16 @@ class ProvisioningFailure(Exception):
 class StepRecorder:
     """Carries out a run's steps one by one and writes them down."""
 
-    __slots__ = ("permit", "steps")
+    __slots__ = ("_entries", "permit")
 
     def __init__(self, permit: Callable[[str, str], None] | None = None) -> None:
-        self.steps: list[ProvisioningStep] = []
+        self._entries: list[str | None] = []
         self.permit = permit
+
+    @property
+    def record(self) -> StepRecord:
+        """What has been written down, as :class:`ProvisioningRun` keeps it."""
+        return tuple(self._entries)
 
     def do(self, action: str, resource: str, call: Callable[..., ResultT], *args: Any) -> ResultT:
         """Carry out a step.
@@ -134,15 +162,17 @@ class StepRecorder:
         except AwsError as error:
             self.fail(action, resource, *code_and_message(error))
             raise
-        self.steps.append(ProvisioningStep(action, resource, StepResult.SUCCEEDED, None, None))
+        self._entries += (action, resource, "SUCCEEDED", None, None)
         return result
+
+    def add(self, step: ProvisioningStep) -> None:
+        """Write down a step that was carried out elsewhere."""
+        self._entries += pack_steps([step])
 
     def unchanged(self, action: str, resource: str) -> None:
         """Write down a step that found everything as wanted."""
-        self.steps.append(ProvisioningStep(action, resource, StepResult.UNCHANGED))
+        self._entries += (action, resource, "UNCHANGED", None, None)
 
     def fail(self, action: str, resource: str, error_code: str, message: str) -> None:
         """Write down a step that failed."""
-        self.steps.append(
-            ProvisioningStep(action, resource, StepResult.FAILED, error_code, message)
-        )
+        self._entries += (action, resource, "FAILED", error_code, message)

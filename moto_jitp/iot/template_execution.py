@@ -84,7 +84,7 @@ class TemplateExecution:
             self.template_name,
             self.parameters,
             self.template.wanted if self.template else (),
-            tuple(self.recorder.steps),
+            self.recorder.record,
             self.resource_arns,
             self.thing_name,
             certificate.certificate_id if certificate else None,
@@ -144,7 +144,7 @@ class TemplateExecution:
             plan = self.template.resolve(self.parameters)
         except TemplateError as error:
             raise self._template_failure(error) from None
-        self.recorder.steps.append(ProvisioningStep("RegisterThing", self._template_resource()))
+        self.recorder.add(ProvisioningStep("RegisterThing", self._template_resource()))
         return plan
 
     def _template_failure(self, error: TemplateError) -> ProvisioningFailure:

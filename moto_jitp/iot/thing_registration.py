@@ -17,7 +17,13 @@ from .actions import IoTActions
 from .certificates import DeviceCertificate
 from .deferred_runs import DeferredRun, DeferredRuns, is_immediate
 from .exceptions import InvalidRequest
-from .provisioning_run import ProvisioningFailure, ProvisioningRun, ProvisioningStep, RunStatus
+from .provisioning_run import (
+    ProvisioningFailure,
+    ProvisioningRun,
+    ProvisioningStep,
+    RunStatus,
+    pack_steps,
+)
 from .template_execution import INVALID, TemplateExecution
 
 
@@ -83,7 +89,7 @@ class ThingRegistration(DeferredRuns):
             registration_config.get("templateName"),
             parameters,
             (),
-            (first_step,),
+            pack_steps([first_step]),
             {},
             certificate_id=certificate.certificate_id,
             certificate_status=certificate.status,
@@ -103,7 +109,7 @@ class ThingRegistration(DeferredRuns):
                 self, None, parameters, template_name=template_name, role_arn=role_arn
             )
             run.certificate = certificate
-            run.recorder.steps.append(first_step)
+            run.recorder.add(first_step)
             try:
                 run.load(registration_config)
                 run.enter(role_arn)
