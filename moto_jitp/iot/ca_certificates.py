@@ -5,35 +5,34 @@ https://docs.aws.amazon.com/iot/latest/developerguide/manage-your-CA-certs.html
 
 from __future__ import annotations
 
-import hashlib
+import threading
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import utcnow
 from moto.iot.models import FakeCaCertificate, FakeCertificate, iot_backends
 from moto.moto_api._internal import mock_random
 
 from moto_jitp import settings
-from moto_jitp.pki import (
-    CertificateError,
-    IssuerCheck,
-    PresentedCertificate,
-    check_issuer,
-    read_certificate,
-)
+from moto_jitp.pki import CertificateError, PresentedCertificate, read_certificate
 from moto_jitp.templates import TemplateError, parse_template
 
 from . import exceptions as errors
 from .actions import IoTActions
 from .admission import check_role
+from .certificate_rules import (
+    certificate_id,
+    read_for_registration,
+    read_or_none,
+    require_issuer,
+)
 from .paging import page
 from .provisioning_templates import JITP, ProvisioningTemplates
 
 MAX_CAS_PER_SUBJECT = 10
 _DEFAULT_PAGE = 25
-_RSA_MINIMUM = 2048
-_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+# No two accounts of a Region may register one CA in DEFAULT mode, also not at the same moment.
+_across_accounts = threading.Lock()
 
 
 class CaCertificate(FakeCaCertificate):
@@ -61,7 +60,6 @@ class CaCertificate(FakeCaCertificate):
             registration_config=registration_config or {},
         )
         self.complete(presented, mode=mode, auto_registration=auto_registration, sequence=sequence)
-        self.arn = self.arn.replace(":cert/", ":cacert/")
 
     def complete(
         self,
@@ -73,6 +71,7 @@ class CaCertificate(FakeCaCertificate):
     ) -> None:
         """Set what moto's own class does not keep, also on a CA that plain moto registered."""
         self.presented = presented
+        self.arn = self.arn.replace(":cert/", ":cacert/")
         self.certificate_mode = mode
         self.auto_registration_status = "ENABLE" if auto_registration else "DISABLE"
         self.generation_id = str(mock_random.uuid4())
@@ -120,13 +119,6 @@ class CaCertificate(FakeCaCertificate):
             },
             "certificateMode": self.certificate_mode,
         }
-
-
-def certificate_id(presented: PresentedCertificate | None, pem: str) -> str:
-    """Return AWS's id, of the DER bytes; of the text where moto accepts one that is none."""
-    if presented is not None:
-        return presented.certificate_id
-    return hashlib.sha256(pem.encode()).hexdigest()
 
 
 class CaCertificates(ProvisioningTemplates):
@@ -185,13 +177,14 @@ class CaCertificates(ProvisioningTemplates):
             ResourceAlreadyExists, ResourceNotFound: as RegisterCACertificate does.
         """
         mode = certificate_mode or "DEFAULT"
-        with self.lock:
+        with self.lock, _across_accounts:
             presented = self._checked_ca(ca_certificate)
             if settings.current().strict:
                 assert presented is not None
                 self._check_possession(presented, mode, verification_certificate)
                 self._check_not_registered(presented, mode)
                 self._check_registration_config(registration_config)
+            check_role((registration_config or {}).get("roleArn"))
             ca = CaCertificate(
                 ca_certificate,
                 presented,
@@ -203,25 +196,18 @@ class CaCertificates(ProvisioningTemplates):
                 registration_config=registration_config,
                 sequence=next(self.sequences),
             )
-            self.ca_certificates[ca.certificate_id] = ca
             self.tag(ca.arn, tags)
+            self.ca_certificates[ca.certificate_id] = ca
             return ca
 
     def _checked_ca(self, pem: str) -> PresentedCertificate | None:
-        try:
-            presented = read_certificate(pem)
-        except CertificateError as error:
-            if not settings.current().strict:
-                return None
+        if not settings.current().strict:
+            return read_or_none(pem)
+        presented = read_for_registration(pem, "The CA certificate")
+        if presented.not_after.replace(tzinfo=None) < utcnow():
             raise errors.CertificateValidation(
-                f"The CA certificate is not valid: {error}"
-            ) from None
-        if settings.current().strict:
-            check_key(presented, "The CA certificate")
-            if presented.not_after.replace(tzinfo=None) < utcnow():
-                raise errors.CertificateValidation(
-                    f"The CA certificate expired at {presented.not_after:%Y-%m-%d %H:%M:%S} UTC."
-                )
+                f"The CA certificate expired at {presented.not_after:%Y-%m-%d %H:%M:%S} UTC."
+            )
         return presented
 
     def _check_possession(
@@ -242,7 +228,7 @@ class CaCertificates(ProvisioningTemplates):
             raise errors.RegistrationCodeValidation
 
     def _check_not_registered(self, ca: PresentedCertificate, mode: str) -> None:
-        existing = self.ca_certificates.get(ca.certificate_id)
+        existing = self.ca_certificates.presented_as(ca.subject_key, ca.certificate_id)
         if existing is not None:
             # Provisioning scripts read the id out of this text.
             raise errors.ResourceAlreadyExists(
@@ -255,7 +241,7 @@ class CaCertificates(ProvisioningTemplates):
                 f"The account already has {MAX_CAS_PER_SUBJECT} CA certificates with the subject "
                 f"{ca.subject_text!r} in this Region, the most that AWS IoT allows."
             )
-        if mode == "DEFAULT" and (owner := self._default_mode_owner(ca.certificate_id)):
+        if mode == "DEFAULT" and (owner := self._default_mode_owner(ca)):
             raise errors.ResourceAlreadyExists(
                 "CA Certificate is registered in DEFAULT mode by another account of this Region. "
                 f"ID:{ca.certificate_id}. Register it in SNI_ONLY mode in each account.",
@@ -263,14 +249,14 @@ class CaCertificates(ProvisioningTemplates):
                 owner.arn,
             )
 
-    def _default_mode_owner(self, ca_certificate_id: str) -> FakeCaCertificate | None:
+    def _default_mode_owner(self, ca: PresentedCertificate) -> FakeCaCertificate | None:
         """Another account's registration of this CA in DEFAULT mode, of which there can be one."""
         for account_id, regions in list(iot_backends.items()):
             backend = dict(regions).get(self.region_name)
-            if account_id != self.account_id and backend is not None:
-                ca = backend.ca_certificates.get(ca_certificate_id)
-                if getattr(ca, "certificate_mode", None) == "DEFAULT":
-                    return ca
+            if account_id != self.account_id and isinstance(backend, CaCertificates):
+                other = backend.ca_certificates.presented_as(ca.subject_key, ca.certificate_id)
+                if getattr(other, "certificate_mode", None) == "DEFAULT":
+                    return other
         return None
 
     def _check_registration_config(self, config: dict[str, str] | None) -> None:
@@ -298,8 +284,6 @@ class CaCertificates(ProvisioningTemplates):
                     "The registrationConfig has a templateBody but no roleArn; AWS IoT needs the "
                     "role to provision devices with."
                 )
-        if config.get("roleArn"):
-            check_role(config["roleArn"])
 
     def update_ca_certificate(
         self,
@@ -326,6 +310,7 @@ class CaCertificates(ProvisioningTemplates):
             ca = self.describe_ca_certificate(certificate_id)
             if config is not None and settings.current().strict:
                 self._check_registration_config(config)
+            check_role((config or {}).get("roleArn"))
             if new_status is not None:
                 ca.status = new_status
             if new_auto_registration_status is not None:
@@ -360,10 +345,13 @@ class CaCertificates(ProvisioningTemplates):
 
     def list_ca_certificates(self) -> list[CaCertificate]:
         """Return every CA, oldest first."""
-        return [ca for ca in self.ca_certificates.values() if isinstance(ca, CaCertificate)]
+        stored = list(self.ca_certificates.values())  # a copy: other threads may register more
+        return [ca for ca in stored if isinstance(ca, CaCertificate)]
 
-    def taggable_arns(self) -> set[str]:
-        return super().taggable_arns() | {ca.arn for ca in self.ca_certificates.values()}
+    def has_taggable(self, kind: str, name: str) -> bool:
+        if kind == "cacert":
+            return name in self.ca_certificates
+        return super().has_taggable(kind, name)
 
 
 def check_registered_body(template_body: str) -> None:
@@ -376,44 +364,6 @@ def check_registered_body(template_body: str) -> None:
         parse_template(template_body).check_for_jit()
     except TemplateError as error:
         raise errors.InvalidRequest(f"Invalid registration template. {error.message}") from None
-
-
-def require_issuer(certificate: PresentedCertificate, ca: PresentedCertificate) -> None:
-    """Check that a CA issued a certificate.
-
-    Raises:
-        CertificateValidation: the names differ, or the signature does not verify.
-    """
-    check = check_issuer(certificate, ca)
-    if check is IssuerCheck.NAME_DIFFERS:
-        raise errors.CertificateValidation(errors.ISSUER_DIFFERS)
-    if check is IssuerCheck.SIGNATURE_DIFFERS:
-        raise errors.CertificateValidation(errors.SIGNATURE_DIFFERS)
-
-
-def check_key(certificate: PresentedCertificate, what: str) -> None:
-    """Check a certificate's key against AWS's list: RSA from 2048 bit, P-256, P-384, P-521.
-
-    Raises:
-        CertificateValidation: the key is of another kind or too short (own wording).
-    """
-    try:
-        key = certificate.certificate.public_key()
-    except ValueError as error:
-        raise errors.CertificateValidation(
-            f"{what} has a key that cannot be read: {error}"
-        ) from None
-    if isinstance(key, rsa.RSAPublicKey):
-        if key.key_size < _RSA_MINIMUM:
-            raise errors.CertificateValidation(
-                f"{what} has an RSA key of {key.key_size} bit; AWS IoT wants {_RSA_MINIMUM} bit "
-                "or more."
-            )
-    elif not (isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES)):
-        raise errors.CertificateValidation(
-            f"{what} has a key of a kind that AWS IoT does not take ({type(key).__name__}); it "
-            "takes RSA, and EC on P-256, P-384 or P-521."
-        )
 
 
 class CaCertificateActions(IoTActions):
@@ -487,10 +437,7 @@ def adopt_ca(ca: FakeCertificate, sequence: int) -> None:
     """Complete a CA that plain moto registered, so that it can stand among ours."""
     if isinstance(ca, CaCertificate):
         return
-    try:
-        presented: PresentedCertificate | None = read_certificate(ca.certificate_pem)
-    except CertificateError:
-        presented = None
+    presented = read_or_none(ca.certificate_pem)
     ca.__class__ = CaCertificate
     assert isinstance(ca, CaCertificate)
     ca.registration_config = ca.registration_config or {}

@@ -5,21 +5,8 @@ https://docs.aws.amazon.com/iot/latest/developerguide/x509-client-certs.html
 
 from __future__ import annotations
 
-import functools
-import threading
-from datetime import datetime, timezone
 from typing import Any
 
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
-from cryptography.x509.oid import NameOID
 from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import utcnow
 from moto.iot.models import FakeCertificate
@@ -27,28 +14,28 @@ from moto.moto_api._internal import mock_random
 
 from moto_jitp import settings
 from moto_jitp.pki import (
-    CertificateAuthority,
     CertificateError,
+    IssuerCheck,
     PresentedCertificate,
+    check_issuer,
     read_certificate,
 )
 
 from . import exceptions as errors
 from .actions import IoTActions
-from .ca_certificates import (
-    CaCertificate,
-    CaCertificates,
+from .ca_certificates import CaCertificate, CaCertificates
+from .certificate_rules import (
     certificate_id,
-    check_key,
+    read_for_registration,
+    read_or_none,
     require_issuer,
 )
 from .paging import page
+from .service_ca import issue_from_csr, issue_with_keys
 
 _DEFAULT_PAGE = 25
 _REGISTRABLE = ("ACTIVE", "INACTIVE", "REVOKED")
 _INTERNAL = ("PENDING_TRANSFER", "PENDING_ACTIVATION")
-# AWS's own certificates end with 2049, whenever they were made.
-_ISSUED_UNTIL = datetime(2049, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
 
 
 class DeviceCertificate(FakeCertificate):
@@ -172,7 +159,7 @@ class Certificates(CaCertificates):
             if not settings.current().strict:
                 return self._register_unchecked(certificate_pem, ca_certificate_pem, start)
             _check_first_status(status)
-            presented = read_device_certificate(certificate_pem)
+            presented = read_for_registration(certificate_pem, "The certificate")
             if self.certificates.presented_as(presented.certificate_id) is None:
                 ca = self._registered_issuer(presented, ca_certificate_pem)
                 if not ca.is_active:
@@ -186,9 +173,21 @@ class Certificates(CaCertificates):
     def _register_unchecked(
         self, pem: str, ca_certificate_pem: str | None, status: str
     ) -> DeviceCertificate:
+        presented = read_or_none(pem)
         ca_id = self._find_ca_certificate(ca_certificate_pem)
-        ca = self.describe_ca_certificate(ca_id) if ca_id else None
-        return self.add_certificate(pem, _read_or_none(pem), status=status, ca=ca)
+        if ca_id is not None:
+            ca: CaCertificate | None = self.describe_ca_certificate(ca_id)
+        else:
+            ca = None if presented is None else self._known_issuer(presented)
+        return self.add_certificate(pem, presented, status=status, ca=ca)
+
+    def _known_issuer(self, presented: PresentedCertificate) -> CaCertificate | None:
+        """The first registered CA that really issued a certificate."""
+        for ca in self.ca_certificates.with_subject(presented.issuer_key):
+            issuer = getattr(ca, "presented", None)
+            if issuer is not None and check_issuer(presented, issuer) is IssuerCheck.ISSUED:
+                return ca  # type: ignore[return-value]
+        return None
 
     def _registered_issuer(
         self, presented: PresentedCertificate, ca_certificate_pem: str | None
@@ -200,7 +199,7 @@ class Certificates(CaCertificates):
                 raise errors.CertificateValidation(
                     f"The CA certificate is not valid: {error}"
                 ) from None
-            ca = self.ca_certificates.get(named.certificate_id)
+            ca = self.ca_certificates.presented_as(named.subject_key, named.certificate_id)
             if ca is None:
                 raise errors.CertificateState(errors.NO_CA_CERTIFICATE)
             return ca  # type: ignore[return-value]
@@ -226,9 +225,11 @@ class Certificates(CaCertificates):
         """
         if settings.current().strict:
             _check_first_status(status)
-            presented: PresentedCertificate | None = read_device_certificate(certificate_pem)
+            presented: PresentedCertificate | None = read_for_registration(
+                certificate_pem, "The certificate"
+            )
         else:
-            presented = _read_or_none(certificate_pem)
+            presented = read_or_none(certificate_pem)
         return self.add_certificate(
             certificate_pem, presented, status=status or "INACTIVE", mode="SNI_ONLY"
         )
@@ -236,16 +237,10 @@ class Certificates(CaCertificates):
     def create_keys_and_certificate(
         self, set_as_active: bool
     ) -> tuple[FakeCertificate, dict[str, str]]:
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        pem = service_ca().sign_public_key(_ISSUED_SUBJECT, key.public_key(), _ISSUED_UNTIL)
-        certificate = self._add_issued(pem, set_as_active)
-        return certificate, {
-            "PublicKey": key.public_key()
-            .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-            .decode(),
-            "PrivateKey": key.private_bytes(
-                Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
-            ).decode(),
+        issued = issue_with_keys()
+        return self._add_issued(issued.certificate_pem, set_as_active), {
+            "PublicKey": issued.public_key_pem,
+            "PrivateKey": issued.private_key_pem,
         }
 
     def create_certificate_from_csr(self, csr: str, set_as_active: bool) -> DeviceCertificate:
@@ -255,26 +250,7 @@ class Certificates(CaCertificates):
             InvalidRequest: the text is no CSR, its signature is wrong, or its key is of a kind
                 that AWS IoT does not take.
         """
-        try:
-            request = x509.load_pem_x509_csr(csr.encode())
-            signed = request.is_signature_valid
-        except (ValueError, InvalidSignature, TypeError) as error:
-            raise errors.InvalidRequest(
-                "The certificateSigningRequest is no PEM certificate signing request "
-                f"(-----BEGIN CERTIFICATE REQUEST----- …) that can be read: {error}"
-            ) from None
-        if settings.current().strict and not signed:
-            raise errors.InvalidRequest(
-                "The signature of the certificateSigningRequest does not verify with its own key."
-            )
-        subject = request.subject if list(request.subject) else _ISSUED_SUBJECT
-        pem = service_ca().sign_public_key(subject, request.public_key(), _ISSUED_UNTIL)
-        if settings.current().strict:
-            try:
-                check_key(read_certificate(pem), "The certificateSigningRequest")
-            except errors.CertificateValidation as error:
-                raise errors.InvalidRequest(str(error.message)) from None
-        return self._add_issued(pem, set_as_active)
+        return self._add_issued(issue_from_csr(csr), set_as_active)
 
     def _add_issued(self, pem: str, set_as_active: bool) -> DeviceCertificate:
         status = "ACTIVE" if set_as_active else "INACTIVE"
@@ -314,27 +290,6 @@ class Certificates(CaCertificates):
             super().delete_certificate(certificate_id, force_delete)
 
 
-def read_device_certificate(pem: str) -> PresentedCertificate:
-    """Read a certificate that is to be registered, and check its key.
-
-    Raises:
-        CertificateValidation: it cannot be read, or its key is of a kind that AWS does not take.
-    """
-    try:
-        presented = read_certificate(pem)
-    except CertificateError as error:
-        raise errors.CertificateValidation(f"The certificate is not valid: {error}") from None
-    check_key(presented, "The certificate")
-    return presented
-
-
-def _read_or_none(pem: str) -> PresentedCertificate | None:
-    try:
-        return read_certificate(pem)
-    except CertificateError:
-        return None
-
-
 def _check_first_status(status: str | None) -> None:
     if status is None or status in _REGISTRABLE:
         return
@@ -348,25 +303,6 @@ def _check_first_status(status: str | None) -> None:
     )
 
 
-_ISSUED_SUBJECT = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "AWS IoT Certificate")])
-_service_ca_lock = threading.Lock()
-
-
-def service_ca() -> CertificateAuthority:
-    """The CA behind the certificates that the service itself issues; its key stays in memory."""
-    with _service_ca_lock:
-        return _make_service_ca()
-
-
-@functools.lru_cache(maxsize=1)
-def _make_service_ca() -> CertificateAuthority:
-    return CertificateAuthority(
-        key="rsa",
-        organizational_unit="Amazon Web Services O=Amazon.com Inc. L=Seattle ST=Washington C=US",
-        not_after=_ISSUED_UNTIL,
-    )
-
-
 def adopt_certificate(certificate: FakeCertificate, sequence: int) -> None:
     """Complete a certificate that plain moto registered, so that it can stand among ours."""
     if isinstance(certificate, DeviceCertificate):
@@ -374,7 +310,7 @@ def adopt_certificate(certificate: FakeCertificate, sequence: int) -> None:
     certificate.__class__ = DeviceCertificate
     assert isinstance(certificate, DeviceCertificate)
     certificate._id = certificate.certificate_id
-    certificate.complete(_read_or_none(certificate.certificate_pem), sequence=sequence)
+    certificate.complete(read_or_none(certificate.certificate_pem), sequence=sequence)
 
 
 class CertificateActions(IoTActions):
@@ -415,13 +351,14 @@ class CertificateActions(IoTActions):
 
     def _list(self, certificates: list[Any]) -> ActionResult:
         given = self.input()
-        # Code written for plain moto asks for one page and expects all there is.
-        default = _DEFAULT_PAGE if settings.current().strict else None
+        # Code written for plain moto expects all there is on one page, the oldest first.
+        strict = settings.current().strict
+        default = _DEFAULT_PAGE if strict else None
         chosen, marker = page(
             certificates,
             given.get("marker"),
             given.get("pageSize", default),
-            ascending=given.get("ascendingOrder", False),
+            ascending=given.get("ascendingOrder", not strict),
         )
         return ActionResult({"certificates": [c.to_dict() for c in chosen], "nextMarker": marker})
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from moto.iot.models import FakeEndpoint
 
+from .exceptions import InvalidRequest
 from .lookups import Lookups
 
 _SUFFIXES = {
@@ -96,7 +97,12 @@ class Endpoints(Lookups):
     """DescribeEndpoint, and the names under which devices may reach this account and Region."""
 
     def describe_endpoint(self, endpoint_type: str) -> FakeEndpoint:
-        endpoint: FakeEndpoint = super().describe_endpoint(endpoint_type)  # refuses unknown types
+        if endpoint_type not in _SUFFIXES:
+            raise InvalidRequest(
+                f"Endpoint type {endpoint_type} not recognized. The types are: "
+                f"{', '.join(_SUFFIXES)}."
+            )
+        endpoint: FakeEndpoint = super().describe_endpoint(endpoint_type)
         endpoint.endpoint = self.endpoint_address(endpoint_type)
         return endpoint
 

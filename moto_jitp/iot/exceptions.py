@@ -70,6 +70,11 @@ class RegistrationCodeValidation(IoTError):
         )
 
 
+class NotConfigured(IoTError):
+    def __init__(self, message: str) -> None:
+        super().__init__("NotConfiguredException", message)
+
+
 class LimitExceeded(IoTError):
     def __init__(self, message: str) -> None:
         super().__init__("LimitExceededException", message)
@@ -87,6 +92,11 @@ class VersionsLimitExceeded(IoTError):
 class DeleteConflict(IoTError):
     def __init__(self, message: str) -> None:
         super().__init__("DeleteConflictException", message)
+
+
+class MalformedPolicy(IoTError):
+    def __init__(self, message: str) -> None:
+        super().__init__("MalformedPolicyException", message)
 
 
 class ResourceRegistrationFailure(IoTError):
@@ -130,6 +140,15 @@ class NotAdmitted(IoTError):
         self.advice = advice
 
 
+class FailureOnDemand(NotAdmitted):
+    """A failure that a test asked for."""
+
+    def __init__(self, operation: str, code: str, message: str) -> None:
+        super().__init__(
+            code, message, f"The test asked for this failure of {operation} with jitp.fail()."
+        )
+
+
 class Throttled(NotAdmitted):
     """Too many calls of an operation within a second."""
 
@@ -155,11 +174,19 @@ class RoleNotAssumable(NotAdmitted):
         )
 
 
+def session_arn(role_arn: str) -> str:
+    """Return the ARN under which AWS IoT acts in a provisioning role (its session name is ours).
+
+    An assumed role's ARN has the role's name, but not its path.
+    """
+    account = role_arn.partition(":role/")[0].replace(":iam::", ":sts::")
+    return f"{account}:assumed-role/{role_arn.rpartition('/')[2]}/iot-provisioning"
+
+
 class AccessDenied(NotAdmitted):
     """The provisioning role does not allow a call of the run."""
 
     def __init__(self, role_arn: str, action: str, resource_arn: str, *, denied: bool) -> None:
-        session = role_arn.replace(":iam::", ":sts::").replace(":role/", ":assumed-role/")
         because = (
             "with an explicit deny in an identity-based policy"
             if denied
@@ -167,7 +194,7 @@ class AccessDenied(NotAdmitted):
         )
         super().__init__(
             "AccessDeniedException",
-            f"User: {session}/iot-provisioning is not authorized to perform: iot:{action} on "
+            f"User: {session_arn(role_arn)} is not authorized to perform: iot:{action} on "
             f"resource: {resource_arn} {because}",
             f"Allow iot:{action} on {resource_arn} in a policy of the provisioning role "
             f"{role_arn}; AWS's managed policy AWSIoTThingsRegistration has all that a run needs.",

@@ -7,7 +7,7 @@ code goes on reading and writing them) and keep an index up to date with every c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from moto.iot.models import FakeCaCertificate, FakeCertificate
@@ -25,13 +25,15 @@ class PairTable(dict[tuple[str, str], ValueT]):
         for key, value in (items or {}).items():
             self[key] = value
 
-    def seconds_of(self, first: str) -> Iterable[str]:
-        """The second halves that stand with this first half, in the order they were added."""
-        return self._by_first.get(first, {}).keys()
+    # Both answer with copies: moto reads these without a lock while other threads write.
 
-    def firsts_of(self, second: str) -> Iterable[str]:
+    def seconds_of(self, first: str) -> tuple[str, ...]:
+        """The second halves that stand with this first half, in the order they were added."""
+        return tuple(self._by_first.get(first, ()))
+
+    def firsts_of(self, second: str) -> tuple[str, ...]:
         """The first halves that stand with this second half, in the order they were added."""
-        return self._by_second.get(second, {}).keys()
+        return tuple(self._by_second.get(second, ()))
 
     def __setitem__(self, key: tuple[str, str], value: ValueT) -> None:
         first, second = key
@@ -80,9 +82,10 @@ class CertificateTable(dict[str, FakeCertificate]):
         for key, value in (items or {}).items():
             self[key] = value
 
-    def of_ca(self, ca_certificate_id: str) -> Iterator[FakeCertificate]:
+    def of_ca(self, ca_certificate_id: str) -> list[FakeCertificate]:
         """The certificates of one CA, oldest first."""
-        return (self[key] for key in self._by_ca.get(ca_certificate_id, ()))
+        keys = tuple(self._by_ca.get(ca_certificate_id, ()))
+        return [self[key] for key in keys if key in self]
 
     def presented_as(self, der_id: str) -> FakeCertificate | None:
         """The certificate whose DER bytes have this SHA-256, whatever its id here."""
@@ -122,7 +125,19 @@ class CaTable(dict[str, FakeCaCertificate]):
 
     def with_subject(self, subject_key: bytes) -> list[FakeCaCertificate]:
         """The CAs with this subject (as DER), oldest first."""
-        return [self[key] for key in self._by_subject.get(subject_key, ())]
+        keys = tuple(self._by_subject.get(subject_key, ()))
+        return [self[key] for key in keys if key in self]
+
+    def presented_as(self, subject_key: bytes, der_id: str) -> FakeCaCertificate | None:
+        """The CA whose DER bytes have this SHA-256, whatever its id here.
+
+        The two differ only for a CA that plain moto registered.
+        """
+        ca = self.get(der_id)
+        if ca is not None:
+            return ca
+        same = (ca for ca in self.with_subject(subject_key) if _der_id(ca) == der_id)
+        return next(same, None)
 
     def __setitem__(self, key: str, value: FakeCaCertificate) -> None:
         super().__setitem__(key, value)
@@ -143,6 +158,11 @@ class CaTable(dict[str, FakeCaCertificate]):
         value = self[key]
         del self[key]
         return value
+
+
+def _der_id(ca: FakeCaCertificate) -> str | None:
+    presented = getattr(ca, "presented", None)
+    return None if presented is None else presented.certificate_id
 
 
 class ArnList(list[str]):

@@ -51,6 +51,8 @@ def read_input(
             value = unquote(in_path[wire_name]) if in_path.get(wire_name) else None
         elif location == "querystring":
             value = in_query[wire_name][0] if wire_name in in_query else None
+        elif name == shape.serialization.get("payload"):
+            value = in_body  # the body is this member, not an object that has it
         else:
             value = in_body.get(wire_name)
         if value is not None:
@@ -91,12 +93,19 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
+# The template language says better what is wrong with a body, its length included.
+_CHECKED_ELSEWHERE = ("TemplateBody",)
+
+
 def _typed(name: str, shape: Shape, value: Any, *, from_text: bool, check: bool) -> Any:
     kind = shape.type_name
     if from_text:
         value = _from_text(name, kind, value)
     expected = _PYTHON_TYPES.get(kind)
-    if expected and (not isinstance(value, expected) or (kind != "boolean" and value is True)):
+    # To Python a boolean is an integer too.
+    if expected and not (
+        isinstance(value, expected) and isinstance(value, bool) == (kind == "boolean")
+    ):
         raise InvalidRequest(
             f"The member {name} must be of type {kind}; found {type(value).__name__}."
         )
@@ -117,11 +126,14 @@ def _typed(name: str, shape: Shape, value: Any, *, from_text: bool, check: bool)
             for at, item in enumerate(value, 1)
         ]
     elif kind == "map":
+        if check:
+            for key in value:
+                _check(name, shape.key, key)
         value = {
             key: _typed(f"{name}.{key}", shape.value, item, from_text=False, check=check)
             for key, item in value.items()
         }
-    if check:
+    if check and shape.name not in _CHECKED_ELSEWHERE:
         _check(name, shape, value)
     return value
 

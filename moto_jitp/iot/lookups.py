@@ -121,10 +121,11 @@ class Lookups(IoTBackend):
         return _found(self.policies.get(policy_name))
 
     def list_attached_policies(self, target: str) -> list[FakePolicy]:
-        return [
-            self.principal_policies[target, name][1]
-            for name in self.principal_policies.seconds_of(target)
-        ]
+        with self.lock:
+            return [
+                self.principal_policies[target, name][1]
+                for name in self.principal_policies.seconds_of(target)
+            ]
 
     def list_principal_policies(self, principal_arn: str) -> list[FakePolicy]:
         return self.list_attached_policies(principal_arn)
@@ -165,7 +166,8 @@ class Lookups(IoTBackend):
         return _found(self.certificates.get(certificate_id))
 
     def list_certificates_by_ca(self, ca_certificate_id: str) -> list[FakeCertificate]:
-        return list(self.certificates.of_ca(ca_certificate_id))
+        with self.lock:
+            return self.certificates.of_ca(ca_certificate_id)
 
     def _validation_delete(self, cert: FakeCertificate, force_delete: bool = False) -> None:
         if cert.status == "ACTIVE":

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
+
 from moto.core.responses import ActionResult, EmptyResult
 from moto.utilities.tagging_service import TaggingService
 
 from .actions import IoTActions
 from .endpoints import Endpoints
-from .exceptions import InvalidRequest, ResourceNotFound
+from .exceptions import LimitExceeded, ResourceNotFound
 
 MAX_TAGS = 50
 
@@ -23,15 +25,11 @@ class Tags(Endpoints):
         """Put tags on a resource that is known to exist.
 
         Raises:
-            InvalidRequest: the resource would have more than 50.
+            LimitExceeded: the resource would have more than 50.
         """
         if not tags:
             return
-        keys = {*self._tags.get_tag_dict_for_resource(arn), *(tag["Key"] for tag in tags)}
-        if len(keys) > MAX_TAGS:
-            raise InvalidRequest(
-                f"A resource can have at most {MAX_TAGS} tags; {arn} would have {len(keys)}."
-            )
+        _check_number(arn, {*self._tags.get_tag_dict_for_resource(arn), *_keys(tags)})
         self._tags.tag_resource(arn, [{"Value": "", **tag} for tag in tags])
 
     def untag(self, arn: str, keys: list[str]) -> None:
@@ -52,22 +50,45 @@ class Tags(Endpoints):
         Raises:
             ResourceNotFound: there is no such resource.
         """
-        if arn not in self.taggable_arns():
+        kind, _, name = arn.rpartition(":")[2].partition("/")
+        if arn != self.arn(f"{kind}/{name}") or not self.has_taggable(kind, name):
             raise ResourceNotFound(
-                f"No resource with the ARN {arn} exists in account {self.account_id}, Region "
-                f"{self.region_name}."
+                f"No resource with the ARN {arn} that can have tags exists in account "
+                f"{self.account_id}, Region {self.region_name}."
             )
 
-    def taggable_arns(self) -> set[str]:
-        """The ARNs of the resources that can carry tags."""
-        arns = {*self.thing_types, *self.thing_groups}
-        for kind in (self.billing_groups, self.policies, self.role_aliases):
-            arns.update(resource.arn for resource in kind.values())
-        return arns
+    def has_taggable(self, kind: str, name: str) -> bool:
+        """Whether there is such a resource, of a kind that can have tags.
+
+        Args:
+            kind: as ARNs call it, such as ``thinggroup``.
+            name: what follows it in the ARN.
+        """
+        if kind == "thingtype":
+            return self.find_thing_type(name) is not None
+        if kind == "thinggroup":
+            return self.find_thing_group(name) is not None
+        named: dict[str, Mapping[str, object]] = {
+            "billinggroup": self.billing_groups,
+            "policy": self.policies,
+            "rolealias": self.role_aliases,
+        }
+        return name in named.get(kind, {})
+
+
+def _keys(tags: list[dict[str, str]]) -> set[str]:
+    return {tag["Key"] for tag in tags}
+
+
+def _check_number(arn: str, keys: Collection[str]) -> None:
+    if len(keys) > MAX_TAGS:
+        raise LimitExceeded(
+            f"A resource can have at most {MAX_TAGS} tags; {arn} would have {len(keys)}."
+        )
 
 
 class TagsActions(IoTActions):
-    """The API actions on tags."""
+    """The API actions on tags, and the tags that moto's own resources are created with."""
 
     @property
     def backend(self) -> Tags:
@@ -75,17 +96,48 @@ class TagsActions(IoTActions):
 
     def tag_resource(self) -> ActionResult:
         given = self.input()
-        self.backend.check_taggable(given["resourceArn"])
-        self.backend.tag(given["resourceArn"], given["tags"])
+        with self.backend.lock:
+            self.backend.check_taggable(given["resourceArn"])
+            self.backend.tag(given["resourceArn"], given["tags"])
         return EmptyResult()
 
     def untag_resource(self) -> ActionResult:
         given = self.input()
-        self.backend.check_taggable(given["resourceArn"])
-        self.backend.untag(given["resourceArn"], given["tagKeys"])
+        with self.backend.lock:
+            self.backend.check_taggable(given["resourceArn"])
+            self.backend.untag(given["resourceArn"], given["tagKeys"])
         return EmptyResult()
 
     def list_tags_for_resource(self) -> ActionResult:
         arn = self.input()["resourceArn"]
-        self.backend.check_taggable(arn)
-        return ActionResult({"tags": self.backend.tags_of(arn)})
+        with self.backend.lock:
+            self.backend.check_taggable(arn)
+            return ActionResult({"tags": self.backend.tags_of(arn)})
+
+    # moto drops the tags of what it creates; a list without them would be a lie.
+
+    def create_thing_type(self) -> ActionResult:
+        return self._create("thingtype", "thingTypeName", super().create_thing_type)
+
+    def create_thing_group(self) -> ActionResult:
+        return self._create("thinggroup", "thingGroupName", super().create_thing_group)
+
+    def create_billing_group(self) -> ActionResult:
+        return self._create("billinggroup", "billingGroupName", super().create_billing_group)
+
+    def create_policy(self) -> ActionResult:
+        return self._create("policy", "policyName", super().create_policy)
+
+    def create_role_alias(self) -> ActionResult:
+        return self._create("rolealias", "roleAlias", super().create_role_alias)
+
+    def _create(self, kind: str, member: str, create: Callable[[], ActionResult]) -> ActionResult:
+        arn = self.backend.arn(f"{kind}/{self._get_param(member)}")
+        tags = self._get_param("tags") or []
+        _check_number(arn, _keys(tags))
+        with self.backend.lock:
+            result = create()
+            # One of the same name that was deleted may have left its own.
+            self.backend.untag_all(arn)
+            self.backend.tag(arn, tags)
+        return result

@@ -1,0 +1,97 @@
+"""The certificates that AWS IoT issues itself, from a CA that lives in memory.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/device-certs-create.html
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from datetime import datetime, timezone
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+from cryptography.x509.oid import NameOID
+
+from moto_jitp import settings
+from moto_jitp.pki import CertificateAuthority
+
+from .certificate_rules import fault_of_key
+from .exceptions import InvalidRequest
+
+# AWS's own certificates end with 2049, whenever they were made.
+_ISSUED_UNTIL = datetime(2049, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
+_ISSUED_SUBJECT = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "AWS IoT Certificate")])
+_lock = threading.Lock()
+
+
+class IssuedKeys(NamedTuple):
+    """A certificate with its key pair, each as PEM text."""
+
+    certificate_pem: str
+    public_key_pem: str
+    private_key_pem: str
+
+
+def issue_with_keys() -> IssuedKeys:
+    """Make an RSA key pair of 2048 bit and a certificate for it."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    public_key = key.public_key()
+    return IssuedKeys(
+        _service_ca().sign_public_key(_ISSUED_SUBJECT, public_key, _ISSUED_UNTIL),
+        public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode(),
+        key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode(),
+    )
+
+
+def issue_from_csr(csr: str) -> str:
+    """Issue a certificate for a CSR's own key and subject.
+
+    Returns:
+        The certificate as PEM text.
+
+    Raises:
+        InvalidRequest: the text is no CSR, its signature is wrong, or its key is of a kind that
+            AWS IoT does not take (own wording).
+    """
+    try:
+        request = x509.load_pem_x509_csr(csr.encode())
+        key = request.public_key()
+        signed = request.is_signature_valid
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
+        raise InvalidRequest(
+            "The certificateSigningRequest is no PEM certificate signing request "
+            f"(-----BEGIN CERTIFICATE REQUEST----- …) that can be read: {error}"
+        ) from None
+    if settings.current().strict:
+        if not signed:
+            raise InvalidRequest(
+                "The signature of the certificateSigningRequest does not verify with its own key."
+            )
+        fault = fault_of_key(key)
+        if fault is not None:
+            raise InvalidRequest(f"The certificateSigningRequest has {fault}")
+    subject = request.subject if list(request.subject) else _ISSUED_SUBJECT
+    return _service_ca().sign_public_key(subject, key, _ISSUED_UNTIL)
+
+
+def _service_ca() -> CertificateAuthority:
+    with _lock:  # two threads would otherwise make two
+        return _make_service_ca()
+
+
+@functools.lru_cache(maxsize=1)
+def _make_service_ca() -> CertificateAuthority:
+    return CertificateAuthority(
+        key="rsa",
+        organizational_unit="Amazon Web Services O=Amazon.com Inc. L=Seattle ST=Washington C=US",
+        not_after=_ISSUED_UNTIL,
+    )

@@ -1,0 +1,30 @@
+"""Fixtures of the whole suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from cloud import client
+
+from moto_jitp import CertificateAuthority, JitpHandle, mock_jitp
+
+
+@pytest.fixture
+def mocked() -> Iterator[JitpHandle]:
+    """A ``mock_jitp`` around the test."""
+    with mock_jitp() as handle:
+        yield handle
+
+
+@pytest.fixture
+def iot(mocked: JitpHandle) -> Any:
+    """An IoT client of the default account in us-east-1, inside a ``mock_jitp``."""
+    return client()
+
+
+@pytest.fixture
+def acme() -> CertificateAuthority:
+    """A CA that is not registered."""
+    return CertificateAuthority(common_name="Acme Root")

@@ -1,0 +1,83 @@
+"""DescribeEndpoint: one stable address for each account, Region and endpoint type."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from bodies import PLAIN_BODY
+from cloud import client, client_of, refused
+
+from moto_jitp import (
+    CertificateAuthority,
+    ConnectionRefused,
+    RefusalReason,
+    connect_device,
+    mock_jitp,
+)
+
+SUFFIXES = {
+    "iot:Data-ATS": "-ats.iot.us-east-1.amazonaws.com",
+    "iot:Data": ".iot.us-east-1.amazonaws.com",
+    "iot:CredentialProvider": ".credentials.iot.us-east-1.amazonaws.com",
+    "iot:Jobs": ".jobs.iot.us-east-1.amazonaws.com",
+}
+
+
+def address(iot: Any, kind: str = "iot:Data-ATS") -> str:
+    found: str = iot.describe_endpoint(endpointType=kind)["endpointAddress"]
+    return found
+
+
+@pytest.mark.parametrize("kind", SUFFIXES)
+def test_addresses_look_as_on_aws_and_stay_the_same(iot: Any, kind: str) -> None:
+    found = address(iot, kind)
+    assert re.fullmatch(r"a[0-9a-z]{13}" + re.escape(SUFFIXES[kind]), found)
+    assert address(iot, kind) == found
+
+
+def test_the_address_outlives_the_mock(iot: Any) -> None:
+    before = address(iot)
+    with mock_jitp():
+        assert address(client()) == before
+
+
+def test_an_account_has_one_prefix_everywhere(iot: Any) -> None:
+    prefixes = {address(iot, kind)[:14] for kind in SUFFIXES}
+    assert prefixes == {address(client("eu-west-1"))[:14]}
+
+
+def test_no_two_accounts_regions_or_types_share_an_address(iot: Any) -> None:
+    clients = [
+        make(region)
+        for region in ("us-east-1", "ap-northeast-2")
+        for make in (client, lambda region: client_of("111111111111", region))
+    ]
+    assert len({address(where, kind) for where in clients for kind in SUFFIXES}) == 16
+
+
+def test_china_has_a_domain_of_its_own(iot: Any) -> None:
+    assert address(client("cn-north-1")).endswith("-ats.iot.cn-north-1.amazonaws.com.cn")
+
+
+def test_an_unknown_type_is_refused(iot: Any) -> None:
+    with refused("InvalidRequestException", 400, "Endpoint type iot:Data-TLS not recognized"):
+        address(iot, "iot:Data-TLS")
+
+
+@pytest.mark.parametrize("kind", ["iot:Data-ATS", "iot:Data"])
+def test_a_device_connects_to_the_address_that_was_described(iot: Any, kind: str) -> None:
+    ca = CertificateAuthority()
+    ca.register(iot, template_body=PLAIN_BODY)
+    bulb = ca.issue(common_name="bulb-1")
+    assert connect_device(bulb, endpoint=address(iot, kind)).thing_name == "bulb-1"
+
+
+@pytest.mark.parametrize("kind", ["iot:Jobs", "iot:CredentialProvider"])
+def test_an_address_that_is_not_for_mqtt_refuses_devices(iot: Any, kind: str) -> None:
+    ca = CertificateAuthority()
+    ca.register(iot, template_body=PLAIN_BODY)
+    with pytest.raises(ConnectionRefused) as caught:
+        connect_device(ca.issue(), server_name=address(iot, kind))
+    assert caught.value.reason is RefusalReason.SNI_MISUSED

@@ -1,0 +1,93 @@
+"""What nobody emulates is refused by name: an error that boto3 knows and does not repeat."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto.server import ThreadedMotoServer
+
+import moto_jitp
+
+CALLS: dict[str, dict[str, Any]] = {
+    "CreateProvisioningClaim": {"templateName": "bulbs"},
+    "StartThingRegistrationTask": {
+        "templateBody": "{}",
+        "inputFileBucket": "bucket",
+        "inputFileKey": "key",
+        "roleArn": "arn:aws:iam::123456789012:role/JITPRole",
+    },
+    "DescribeAccountAuditConfiguration": {},
+    "AcceptCertificateTransfer": {"certificateId": "0" * 64},
+}
+
+
+def method(iot: Any, operation: str) -> Any:
+    names = {iot.meta.method_to_api_mapping[name]: name for name in iot.meta.method_to_api_mapping}
+    return getattr(iot, names[operation])
+
+
+def expect_refusal(error: ClientError, operation: str) -> None:
+    assert f"The operation {operation} of AWS IoT is not emulated" in str(error)
+    metadata = error.response["ResponseMetadata"]
+    assert metadata["HTTPStatusCode"] == 400
+    assert metadata["RetryAttempts"] == 0
+
+
+@pytest.mark.parametrize("operation", CALLS)
+def test_the_error_names_the_operation_in_process(iot: Any, operation: str) -> None:
+    with pytest.raises(iot.exceptions.InvalidRequestException) as caught:
+        method(iot, operation)(**CALLS[operation])
+    expect_refusal(caught.value, operation)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The address of moto's server with our backend; stopping one takes half a second."""
+    moto_jitp.activate()
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
+        moto_jitp.deactivate()
+
+
+@pytest.mark.parametrize("operation", CALLS)
+def test_the_error_names_the_operation_over_http(server: str, operation: str) -> None:
+    session = boto3.Session("testing", "testing", region_name="us-east-1")
+    iot = session.client("iot", endpoint_url=server)
+    with pytest.raises(iot.exceptions.InvalidRequestException) as caught:
+        method(iot, operation)(**CALLS[operation])
+    expect_refusal(caught.value, operation)
+
+
+def test_what_is_emulated_works_over_http(server: str) -> None:
+    session = boto3.Session("testing", "testing", region_name="us-east-1")
+    iot = session.client("iot", endpoint_url=server)
+    code = iot.get_registration_code()["registrationCode"]
+    assert iot.get_registration_code()["registrationCode"] == code
+    with pytest.raises(iot.exceptions.ResourceNotFoundException) as caught:
+        iot.describe_provisioning_template(templateName="bulbs")
+    assert "Unable to find template named bulbs" in str(caught.value)
+
+
+def test_a_path_that_is_no_operation_is_refused_in_json(server: str) -> None:
+    credential = "Credential=testing/20200101/us-east-1/iot/aws4_request"
+    headers = {"Authorization": f"AWS4-HMAC-SHA256 {credential}"}
+    request = urllib.request.Request(f"{server}/no-such-thing", headers=headers)
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=30)
+    with caught.value as answer:
+        assert answer.code == 400
+        assert answer.headers["x-amzn-ErrorType"] == "InvalidRequestException"
+        message = json.loads(answer.read())["message"]
+    assert message == "GET /no-such-thing is no operation of AWS IoT."
