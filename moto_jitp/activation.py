@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from moto_jitp import settings
@@ -20,11 +21,13 @@ from moto_jitp import settings
 if TYPE_CHECKING:
     from moto.core.base_backend import AccountSpecificBackend
     from moto.iot.models import IoTBackend
+    from moto.iotdata.models import IoTDataPlaneBackend
 
 KNOWN_TO_WORK = "5.2.0 to 5.2.5"
 
 #: Every name of moto's that this project replaces, extends or reads beyond moto's public API.
 HOOKED_NAMES: Mapping[str, tuple[str, ...]] = {
+    "moto.backend_index": ("backend_url_patterns",),
     "moto.iot.models": (
         "IoTBackend.__init__",
         "IoTBackend.reset",
@@ -33,11 +36,34 @@ HOOKED_NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "moto.iot.responses": ("IoTResponse.dispatch", "IoTResponse.iot_backend"),
     "moto.iot.urls": ("url_bases", "url_paths"),
+    "moto.iotdata.models": (
+        "FakeShadow.to_dict",
+        "FakeShadow.to_response_dict",
+        "IoTDataPlaneBackend.delete_thing_shadow",
+        "IoTDataPlaneBackend.get_thing_shadow",
+        "IoTDataPlaneBackend.publish",
+        "IoTDataPlaneBackend.update_thing_shadow",
+        "iotdata_backends.backend",
+        "iotdata_backends.values",
+    ),
+    "moto.iotdata.exceptions": ("InvalidRequestException", "ResourceNotFoundException"),
+    "moto.iotdata.responses": (
+        "IoTDataPlaneResponse.dispatch",
+        "IoTDataPlaneResponse.iotdata_backend",
+    ),
+    "moto.iotdata.urls": ("url_bases", "url_paths"),
     "moto.core.base_backend": (
         "AccountSpecificBackend.values",
         "BackendDict.reset",
         "backend_lock",
     ),
+    "moto.cloudtrail.responses": ("CloudTrailResponse.cloudtrail_backend",),
+    "moto.cloudwatch.models": (
+        "CloudWatchBackend.aws_metric_data",
+        "MetricAggregatedDatum.filter",
+        "are_dimensions_same",
+    ),
+    "moto.core.common_models": ("CloudWatchMetricProvider.get_cloudwatch_metrics",),
     "moto.core.config": ("default_user_config",),
     "moto.core.models": (
         "MockAWS",
@@ -49,6 +75,14 @@ HOOKED_NAMES: Mapping[str, tuple[str, ...]] = {
         "ServerModeMockAWS",
     ),
     "moto.core.decorator": ("mock_aws",),
+    "moto.logs.models": (
+        "LogsBackend.ensure_log_group",
+        "LogsBackend.ensure_log_stream",
+        "LogsBackend.put_log_events",
+        "LogsBackend.put_retention_policy",
+        "logs_backends",
+    ),
+    "moto.sts.models": ("STSBackend.get_caller_identity", "sts_backends"),
     "moto.moto_api": (
         "state_manager.get_transition",
         "state_manager.set_transition",
@@ -90,6 +124,9 @@ _lock = threading.RLock()
 _holders = 0
 _activated: settings.SettingsLayer | None = None
 _found: type[IoTBackend] | None = None
+_found_data: type[IoTDataPlaneBackend] | None = None
+_found_lookup: Any = None
+_LOOKUP = "lookup_events"
 
 
 def activate(config: Mapping[str, Any] | None = None) -> None:
@@ -171,6 +208,28 @@ def check_moto() -> None:
         raise UnsupportedMotoError(missing, getattr(moto, "__version__", "(version unknown)"))
 
 
+def add_control_route(path: str, handler: Callable[..., Any]) -> None:
+    """Add a route beside moto's own under ``/moto-api/``.
+
+    It must come before the first such request: a server builds the application once.
+
+    Args:
+        path: a pattern as in moto's ``urls`` modules, with ``{0}`` for the base.
+        handler: called with request, URL and headers; returns status, headers and body.
+
+    Raises:
+        UnsupportedMotoError: the installed moto keeps its routes elsewhere.
+    """
+    module_name = "moto.moto_api._internal.urls"
+    try:
+        url_paths = importlib.import_module(module_name).url_paths
+    except (ImportError, AttributeError):
+        import moto
+
+        raise UnsupportedMotoError((f"{module_name}.url_paths",), moto.__version__) from None
+    url_paths[path] = handler
+
+
 def split_config(
     config: Mapping[str, Any] | None,
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
@@ -193,7 +252,16 @@ def split_config(
             f"{{'core': {{...}}, '{settings.SECTION}': {{...}}}}, not {type(config).__name__}."
         )
     sections = {name: _section(name, value) for name, value in config.items()}
-    return sections, settings.parse_section(sections.pop(settings.SECTION, None))
+    keys = settings.parse_section(sections.pop(settings.SECTION, None))
+    if isinstance(keys.get("throttling"), Mapping):
+        keys["throttling"] = _checked_quotas(keys["throttling"])
+    return sections, keys
+
+
+def _checked_quotas(quotas: Mapping[str, float]) -> dict[str, float]:
+    from moto_jitp.iot.operation_names import operation_name
+
+    return {operation_name(name): rate for name, rate in quotas.items()}
 
 
 def _section(name: Any, value: Any) -> Any:
@@ -222,10 +290,13 @@ def _section(name: Any, value: Any) -> Any:
 
 
 def _switch_on() -> None:
-    global _found
+    global _found, _found_data
+    from moto import backend_index
     from moto.core.base_backend import backend_lock
     from moto.iot.models import iot_backends
+    from moto.iotdata.models import iotdata_backends
 
+    from moto_jitp.iot.data_plane.models import JitpIoTDataBackend
     from moto_jitp.iot.models import JitpIoTBackend, adopt
 
     # moto creates accounts and Regions under this lock, so none slips in unconverted.
@@ -237,12 +308,18 @@ def _switch_on() -> None:
             for backend in account.values():
                 if not isinstance(backend, JitpIoTBackend):
                     adopt(backend)
+        _found_data = iotdata_backends.backend
+        _set_data_class(JitpIoTDataBackend)
+        backend_index.backend_url_patterns.append(_data_endpoints())
+    _switch_monitoring_on()
 
 
 def _switch_off() -> None:
-    global _found
+    global _found, _found_data
+    from moto import backend_index
     from moto.core.base_backend import backend_lock
     from moto.iot.models import IoTBackend, iot_backends
+    from moto.iotdata.models import IoTDataPlaneBackend
 
     from moto_jitp.iot.models import JitpIoTBackend, release
 
@@ -255,6 +332,55 @@ def _switch_off() -> None:
             for backend in account.values():
                 if isinstance(backend, JitpIoTBackend):
                     release(backend)
+        _set_data_class(_found_data or IoTDataPlaneBackend)
+        _found_data = None
+        backend_index.backend_url_patterns.remove(_data_endpoints())
+    _switch_monitoring_off()
+
+
+def _switch_monitoring_on() -> None:
+    """Give CloudWatch the metrics, and CloudTrail the action that moto's lacks."""
+    global _found_lookup
+    from moto.cloudtrail.responses import CloudTrailResponse
+
+    from moto_jitp.monitoring import IoTMetrics, lookup_events
+
+    IoTMetrics.switched_on = True
+    _found_lookup = CloudTrailResponse.__dict__.get(_LOOKUP)
+    setattr(CloudTrailResponse, _LOOKUP, lookup_events)
+
+
+def _switch_monitoring_off() -> None:
+    from moto.cloudtrail.responses import CloudTrailResponse
+
+    from moto_jitp.monitoring import IoTMetrics
+
+    IoTMetrics.switched_on = False
+    if _found_lookup is None:
+        delattr(CloudTrailResponse, _LOOKUP)
+    else:
+        setattr(CloudTrailResponse, _LOOKUP, _found_lookup)
+
+
+def _data_endpoints() -> tuple[str, re.Pattern[str]]:
+    """Where clients of iot-data are sent by ``endpoint_url=``, as moto lists such places.
+
+    That is what ``describe_endpoint`` answers, which moto knows for no service.
+    """
+    from moto_jitp.iot.data_plane.urls import ENDPOINTS
+
+    return "iotdata", re.compile(ENDPOINTS)
+
+
+def _set_data_class(wanted: type[IoTDataPlaneBackend]) -> None:
+    """Make this the class of the data plane's backends; ours has no state that moto's lacks."""
+    from moto.iotdata.models import iotdata_backends
+
+    iotdata_backends.backend = wanted
+    for account in iotdata_backends.values():
+        account.backend = wanted
+        for backend in account.values():
+            backend.__class__ = wanted
 
 
 def _accounts() -> Iterator[AccountSpecificBackend[IoTBackend]]:

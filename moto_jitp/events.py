@@ -100,15 +100,29 @@ class EventBus:
                 if known is subscription:
                     del self._subscriptions[key]
 
+    @property
+    def has_listeners(self) -> bool:
+        """Whether anybody listens."""
+        return bool(self._subscriptions)
+
     def publish(self, event: Event) -> None:
-        """Deliver an event to everyone whose filter matches its topic."""
+        """Deliver an event to everyone whose filter matches its topic.
+
+        What a handler raises is raised once all the others have heard the event, too.
+        """
         if not self._subscriptions:
             return
         with self._lock:
             listeners = list(self._subscriptions.values())
+        failures = []
         for subscription in listeners:
-            if subscription.wants(event):
-                subscription.deliver(event)
+            try:
+                if subscription.wants(event):
+                    subscription.deliver(event)
+            except Exception as failure:
+                failures.append(failure)
+        if failures:
+            raise failures[0]
 
 
 bus = EventBus()

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import enum
-import itertools
+from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
 from moto.iot.models import iot_backends
 
-from moto_jitp.events import Event
+from moto_jitp.iot.message_broker import events_of, sequence
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.provisioning_run import ProvisioningRun
 
-sequence = itertools.count(1)
-"""Orders the attempts and events of the whole process."""
+observers: list[Callable[[ConnectionAttempt], object]] = []
+"""Called with each attempt as it is made, for what reports on a test after its mock has ended."""
 
 
 class RefusalReason(str, enum.Enum):
@@ -102,21 +102,13 @@ def attempts_of(backend: JitpIoTBackend) -> list[ConnectionAttempt]:
     return backend.__dict__.setdefault("connection_attempts", [])  # type: ignore[no-any-return]
 
 
-def events_of(backend: JitpIoTBackend) -> list[tuple[int, Event]]:
-    """The events of one account and Region with their sequence numbers; to be appended to."""
-    return backend.__dict__.setdefault("published_events", [])  # type: ignore[no-any-return]
-
-
 def all_connection_attempts() -> tuple[ConnectionAttempt, ...]:
     """Every attempt since the state was last reset, of all accounts and Regions, oldest first."""
-    attempts = [attempt for backend in live_backends() for attempt in attempts_of(backend)]
+    backends = live_backends()
+    for backend in backends:
+        backend.carry_out_due_runs()  # nobody may have called the cloud since they became due
+    attempts = [attempt for backend in backends for attempt in attempts_of(backend)]
     return tuple(sorted(attempts, key=lambda attempt: attempt.sequence))
-
-
-def all_events() -> tuple[Event, ...]:
-    """Every event since the state was last reset, of all accounts and Regions, oldest first."""
-    events = [entry for backend in live_backends() for entry in events_of(backend)]
-    return tuple(event for _, event in sorted(events, key=lambda entry: entry[0]))
 
 
 def live_backends() -> list[JitpIoTBackend]:
@@ -127,3 +119,15 @@ def live_backends() -> list[JitpIoTBackend]:
         for backend in list(dict.values(regions))
         if isinstance(backend, JitpIoTBackend)
     ]
+
+
+__all__ = [
+    "ConnectionAttempt",
+    "RefusalReason",
+    "all_connection_attempts",
+    "attempts_of",
+    "events_of",
+    "live_backends",
+    "observers",
+    "sequence",
+]

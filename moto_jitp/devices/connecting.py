@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
+from moto import settings as moto_settings
 from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 from moto.iot.models import iot_backends
 
 from moto_jitp.iot.endpoints import parse_endpoint
 from moto_jitp.iot.models import JitpIoTBackend
-from moto_jitp.pki import DeviceIdentity, IssuerCheck, check_issuer, read_chain
+from moto_jitp.pki import (
+    DeviceIdentity,
+    IssuerCheck,
+    PresentedCertificate,
+    check_issuer,
+    read_chain,
+)
 
 from .attempts import ConnectionAttempt, RefusalReason, live_backends
 from .connection import DeviceConnection
@@ -28,7 +36,7 @@ class AmbiguousEndpoint(ValueError):  # noqa: N818 - says what is wrong with the
 def connect_device(
     device: DeviceIdentity | str | bytes,
     *,
-    endpoint: str | None = None,
+    endpoint: str | Mapping[str, Any] | None = None,
     server_name: str | None = _THE_ENDPOINT,
     client_id: str | None = None,
     reconnect: bool = True,
@@ -41,9 +49,9 @@ def connect_device(
     Args:
         device: the device's identity, or its certificate as PEM text or bytes (the leaf first, a
             chain optional).
-        endpoint: what ``describe_endpoint`` answered; it says which account and Region. Without
-            it: the one account and Region that know the certificate or its CA, else the default
-            ones.
+        endpoint: what ``describe_endpoint`` answered, or its ``endpointAddress``; it says which
+            account and Region. Without it: the one account and Region that know the certificate or
+            its CA, else the default ones.
         server_name: the server name (SNI) that the device asks for; the endpoint's unless given.
             ``None`` sends none.
         client_id: the MQTT client id; the thing's name unless given, else the common name.
@@ -56,23 +64,63 @@ def connect_device(
     Raises:
         ConnectionRefused: AWS IoT did not let the device in; the error says why.
         AmbiguousEndpoint: several accounts or Regions could be meant.
-        ValueError: there is no certificate in the text, it cannot be read, or the endpoint is none.
+        ValueError: there is no certificate in the text, it cannot be read, the chain does not begin
+            with the device's own certificate, or the endpoint is none.
         RuntimeError: no mock with just-in-time provisioning is active.
 
     See https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
     """
+    named = None if server_name is _THE_ENDPOINT else ServerName(server_name)
+    if isinstance(endpoint, Mapping):
+        endpoint = str(endpoint["endpointAddress"])
+    if moto_settings.TEST_SERVER_MODE:
+        from .server_mode import connect_through_server
+
+        return connect_through_server(device, endpoint, named, client_id, reconnect)
     _require_mock()
-    request = _request(device, client_id)
-    backend = _backend_at(endpoint) if endpoint is not None else _backend_knowing(request)
-    if server_name is _THE_ENDPOINT:
-        server_name = endpoint if endpoint is not None else backend.endpoint_address()
-    request = request._replace(server_name=server_name)
-    attempts: tuple[ConnectionAttempt, ...] = (connect(backend, request),)
-    if reconnect and attempts[0].reason is RefusalReason.RECONNECT_REQUIRED:
-        attempts += (connect(backend, request),)
+    request = request_of(device, client_id)
+    backend, attempts = make_attempts(request, endpoint, named, reconnect=reconnect)
     if not attempts[-1].accepted:
         raise ConnectionRefused(attempts)
     return DeviceConnection(backend, attempts, thing_name_of(backend, request.certificate))
+
+
+class ServerName(NamedTuple):
+    """A server name that a caller gave, as ``None`` means that the device sends none."""
+
+    value: str | None
+
+
+def make_attempts(
+    request: ConnectRequest,
+    endpoint: str | None,
+    server_name: ServerName | None,
+    *,
+    reconnect: bool,
+) -> tuple[JitpIoTBackend, tuple[ConnectionAttempt, ...]]:
+    """Let a device connect, and connect again after a provisioning if ``reconnect`` says so.
+
+    Args:
+        request: what the device brings.
+        endpoint: as for :func:`connect_device`.
+        server_name: what the device names; ``None`` for the endpoint's name.
+        reconnect: as for :func:`connect_device`.
+
+    Returns:
+        The account and Region that was reached, and the attempts, oldest first.
+
+    Raises:
+        AmbiguousEndpoint: several accounts or Regions could be meant.
+        ValueError: the endpoint is none.
+    """
+    backend = _backend_at(endpoint) if endpoint is not None else _backend_knowing(request)
+    if server_name is None:
+        server_name = ServerName(endpoint if endpoint is not None else backend.endpoint_address())
+    request = request._replace(server_name=server_name.value)
+    attempts: tuple[ConnectionAttempt, ...] = (connect(backend, request),)
+    if reconnect and attempts[0].reason is RefusalReason.RECONNECT_REQUIRED:
+        attempts += (connect(backend, request),)
+    return backend, attempts
 
 
 def _require_mock() -> None:
@@ -84,10 +132,16 @@ def _require_mock() -> None:
         )
 
 
-def _request(device: DeviceIdentity | str | bytes, client_id: str | None) -> ConnectRequest:
+def request_of(device: DeviceIdentity | str | bytes, client_id: str | None) -> ConnectRequest:
+    """Return what a device brings; see :func:`connect_device`."""
     if isinstance(device, DeviceIdentity):
         return ConnectRequest(
-            device.presented, device.certificate_pem, None, client_id, device.holds_its_key
+            device.presented,
+            device.certificate_pem,
+            None,
+            client_id,
+            device.holds_its_key,
+            lambda: device.issuers,
         )
     if not isinstance(device, (str, bytes)):
         raise TypeError(
@@ -95,7 +149,19 @@ def _request(device: DeviceIdentity | str | bytes, client_id: str | None) -> Con
             f"{type(device).__name__}."
         )
     leaf, *issuers = read_chain(device)
-    return ConnectRequest(leaf, leaf.pem, None, client_id, issuers=issuers)
+    if issuers and _is_upside_down(leaf, issuers[0]):
+        raise ValueError(
+            f"The chain begins with the CA {leaf.subject_text!r} and goes on with "
+            f"{issuers[0].subject_text!r}, which that CA issued: put the device's own certificate "
+            "first, then its issuers."
+        )
+    return ConnectRequest(leaf, leaf.pem, None, client_id, issuers=lambda: issuers)
+
+
+def _is_upside_down(first: PresentedCertificate, second: PresentedCertificate) -> bool:
+    return (
+        first.issuer_key != second.subject_key and check_issuer(second, first) is IssuerCheck.ISSUED
+    )
 
 
 def _backend_at(endpoint: str) -> JitpIoTBackend:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import queue
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any
 
-from moto_jitp.events import Subscription, bus
+from moto_jitp.events import Event, Subscription
+from moto_jitp.iot.message_broker import broker_of
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.provisioning_run import ProvisioningRun
+from moto_jitp.iot.topics import check_subscribe
 
+from . import presence
 from .attempts import ConnectionAttempt
-from .publishing import publish_event
+from .authorization import NotAuthorized, require
+from .publishing import publish_message
+from .recording import record_operation
 
 
 class DeviceConnection:
     """A device's accepted connection; usable in a ``with`` block, which disconnects at its end.
+
+    With ``enforce_policies`` each operation needs the permission of an IoT policy. A refused one
+    raises :class:`NotAuthorized` and leaves the connection as it is, so that a test can try the
+    next; AWS IoT ends an MQTT 3.1.1 connection that publishes without permission.
 
     Attributes:
         certificate_id: the id of the device's certificate.
@@ -38,7 +48,8 @@ class DeviceConnection:
         self.thing_name = thing_name
         self.attempts = attempts
         self._backend = backend
-        self._subscriptions: list[Subscription] | None = []
+        self._session = last
+        self._inbox: _Inbox | None = None
 
     @property
     def provisioning(self) -> ProvisioningRun | None:
@@ -48,53 +59,148 @@ class DeviceConnection:
 
     @property
     def connected(self) -> bool:
-        """Whether :meth:`disconnect` has not been called yet."""
-        return self._subscriptions is not None
+        """Whether the connection stands.
 
-    def publish(self, topic: str, payload: bytes | str) -> None:
+        It ends with :meth:`disconnect`, and when a newer connection takes its client ID.
+        """
+        return presence.is_connected(self._backend, self._session)
+
+    def publish(self, topic: str, payload: bytes | str, *, retain: bool = False) -> None:
         """Publish a message, as ``iot-data`` keeps it and as subscribers receive it.
 
+        Requests to shadows (``$aws/things/<thing>/shadow/update`` and its like) are carried out by
+        moto's shadows and answered on ``…/accepted`` or ``…/rejected``. It needs ``iot:Publish``.
+
         Args:
-            topic: an MQTT topic, without wildcards.
-            payload: bytes, or text that is sent as UTF-8.
+            topic: an MQTT topic, without wildcards, of at most 256 bytes and 7 slashes.
+            payload: bytes, or text that is sent as UTF-8; at most 128 KB.
+            retain: keep the message for those who subscribe to exactly this topic later; an empty
+                one deletes what was kept. It needs ``iot:RetainPublish``, too.
 
         Raises:
-            ConnectionError: the connection is closed.
-            ValueError: the topic is empty, has a wildcard, or is one that only AWS IoT uses.
+            ConnectionError: the connection has ended.
+            NotAuthorized: policies are enforced and do not allow it.
+            ValueError: the topic is empty, has a wildcard, is too long, or is one that clients
+                cannot publish on.
+
+        See https://docs.aws.amazon.com/iot/latest/developerguide/mqtt.html
         """
         self._require_open()
         data = payload.encode() if isinstance(payload, str) else bytes(payload)
-        publish_event(self._backend, topic, data)
+        publish_message(self._backend, self._session, topic, data, retain=retain)
 
-    def subscribe(self, topic_filter: str, handler: Any) -> Subscription:
-        """Have a handler called for messages of this account and Region.
+    def subscribe(
+        self, topic_filter: str, handler: Callable[..., object] | None = None
+    ) -> DeviceSubscription:
+        """Receive messages of this account and Region, from now on and the one that is retained.
+
+        It needs ``iot:Subscribe`` for the filter and ``iot:Receive`` for the topic of each message.
+        A message whose receipt is not allowed does not arrive: the handler is not called, and
+        :attr:`undelivered` says why.
 
         Args:
             topic_filter: an MQTT topic filter.
-            handler: called with the :class:`moto_jitp.events.Event`, or with topic and payload.
+            handler: called with the :class:`moto_jitp.events.Event`, or with topic and payload
+                where it takes two arguments; in the publisher's thread. Without it messages wait
+                for :meth:`receive`.
+
+        Returns:
+            The subscription, whose ``cancel()`` unsubscribes.
 
         Raises:
-            ConnectionError: the connection is closed.
-            ValueError: the filter is none of MQTT's.
+            ConnectionError: the connection has ended.
+            NotAuthorized: policies are enforced and do not allow it.
+            ValueError: the filter is none of MQTT's, or a shared subscription.
         """
-        subscriptions = self._require_open()
-        here = (self._backend.account_id, self._backend.region_name)
-        subscription = bus.subscribe(topic_filter, handler, only=here)
-        subscriptions.append(subscription)
+        self._require_open()
+        check_subscribe(topic_filter)
+        logged = {"topicName": topic_filter}
+        try:
+            require(self._backend, self._session, "iot:Subscribe", topic_filter)
+        except NotAuthorized:
+            record_operation(self._backend, self._session, "Subscribe", logged, not_authorized=True)
+            raise
+        record_operation(self._backend, self._session, "Subscribe", logged)
+        subscription = DeviceSubscription(self, topic_filter, handler)
+        presence.publish_subscription(self._backend, self._session, "subscribed", topic_filter)
+        # AWS IoT sends a retained message to those alone who name its topic, not for a wildcard.
+        retained = broker_of(self._backend).retained.get(topic_filter)
+        if retained is not None:
+            here = (self._backend.account_id, self._backend.region_name)
+            subscription.deliver(Event(topic_filter, retained.payload, *here))
         return subscription
+
+    def receive(self, timeout: float | None = None) -> Event:
+        """Return the next message of the subscriptions without a handler, oldest first.
+
+        A message that a publisher has published is here at once; there is nothing to wait for,
+        except what another thread is about to publish.
+
+        Args:
+            timeout: seconds to wait for a message; ``None`` for not at all.
+
+        Raises:
+            ConnectionError: the connection has ended, and no message is left.
+            NotAuthorized: the next message has arrived on a topic that the policies do not let
+                the device receive from. The message after it comes with the next call.
+            TimeoutError: there is no message.
+        """
+        try:
+            if timeout is None:
+                item = self._own_inbox.messages.get_nowait()
+            else:
+                item = self._own_inbox.messages.get(timeout=timeout)
+        except queue.Empty:
+            self._require_open()
+            raise TimeoutError(self._nothing_received()) from None
+        if isinstance(item, NotAuthorized):
+            raise item
+        return item
+
+    @property
+    def undelivered(self) -> tuple[NotAuthorized, ...]:
+        """Why messages for this device did not arrive: ``iot:Receive`` was not allowed."""
+        return tuple(self._inbox.refusals) if self._inbox is not None else ()
 
     def disconnect(self) -> None:
         """End the connection and its subscriptions; a second time does nothing."""
-        for subscription in self._subscriptions or ():
-            subscription.cancel()
-        self._subscriptions = None
+        presence.disconnect(self._backend, self._session)
+        if self._inbox is not None:
+            for subscription in self._inbox.subscriptions:
+                subscription.end()
 
-    def _require_open(self) -> list[Subscription]:
-        if self._subscriptions is None:
-            raise ConnectionError(
-                f"The connection of {self.client_id!r} is closed; call connect_device() again."
+    @property
+    def _own_inbox(self) -> _Inbox:
+        # Most devices of a large fleet never subscribe.
+        if self._inbox is None:
+            self._inbox = _Inbox()
+        return self._inbox
+
+    def _nothing_received(self) -> str:
+        subscriptions = self._own_inbox.subscriptions
+        filters = [one.topic_filter for one in subscriptions if one.handler is None]
+        if not filters:
+            return (
+                f"{self.client_id!r} has no subscription that keeps messages for receive(): call "
+                "subscribe(topic_filter) without a handler before the message is published."
             )
-        return self._subscriptions
+        return (
+            f"No message is waiting for {self.client_id!r}, which is subscribed to "
+            f"{', '.join(filters)}. Was it published before the subscription, on another topic, or "
+            "in another account or Region?"
+        )
+
+    def _require_open(self) -> None:
+        if self.connected:
+            return
+        if presence.is_taken_over(self._backend, self._session):
+            raise ConnectionError(
+                f"The connection of {self.client_id!r} has ended: a newer connection uses the same "
+                "client ID, and AWS IoT lets only one be connected. Give each its own client_id."
+            )
+        raise ConnectionError(
+            f"The connection of {self.client_id!r} is closed; call connect_device() again."
+        )
 
     def __enter__(self) -> DeviceConnection:
         return self
@@ -110,3 +216,75 @@ class DeviceConnection:
     def __repr__(self) -> str:
         state = "connected" if self.connected else "disconnected"
         return f"<DeviceConnection {self.client_id!r} {state}>"
+
+
+class DeviceSubscription:
+    """A device's subscription; ends with :meth:`cancel`, and with its connection.
+
+    Attributes:
+        topic_filter: the MQTT topic filter.
+        handler: what is called with each message; ``None`` where they wait for ``receive()``.
+    """
+
+    def __init__(
+        self,
+        connection: DeviceConnection,
+        topic_filter: str,
+        handler: Callable[..., object] | None,
+    ) -> None:
+        self.topic_filter = topic_filter
+        self.handler = handler
+        self._connection = connection
+        self._inbox = connection._own_inbox
+        devices = broker_of(connection._backend).devices
+        # Not listed anywhere: it knows how to call a handler that takes topic and payload.
+        self._target = Subscription(devices, topic_filter, handler or self._inbox.messages.put)
+        self._listed = devices.subscribe(topic_filter, self.deliver)
+        self._inbox.subscriptions.append(self)
+
+    def cancel(self) -> None:
+        """Unsubscribe; a second time does nothing."""
+        connection = self._connection
+        if self in self._inbox.subscriptions and connection.connected:
+            presence.publish_subscription(
+                connection._backend, connection._session, "unsubscribed", self.topic_filter
+            )
+            record_operation(
+                connection._backend,
+                connection._session,
+                "Unsubscribe",
+                {"topicName": self.topic_filter},
+            )
+        self.end()
+
+    def end(self) -> None:
+        """Stop listening."""
+        self._listed.cancel()
+        if self in self._inbox.subscriptions:
+            self._inbox.subscriptions = [s for s in self._inbox.subscriptions if s is not self]
+
+    def deliver(self, event: Event) -> None:
+        """Give the device a message, if it may receive it."""
+        connection = self._connection
+        if not connection.connected:
+            self.end()
+            return
+        try:
+            require(connection._backend, connection._session, "iot:Receive", event.topic)
+        except NotAuthorized as refused:
+            self._inbox.refusals.append(refused)
+            if self.handler is None:
+                self._inbox.messages.put(refused)
+            return
+        except ConnectionError:
+            return  # its certificate was deleted, which is not the publisher's fault
+        self._target.deliver(event)
+
+
+class _Inbox:
+    """What has arrived for a connection, and its subscriptions."""
+
+    def __init__(self) -> None:
+        self.subscriptions: list[DeviceSubscription] = []
+        self.messages: queue.SimpleQueue[Event | NotAuthorized] = queue.SimpleQueue()
+        self.refusals: list[NotAuthorized] = []

@@ -11,11 +11,15 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from moto_jitp.events import Event, bus
+from moto_jitp import settings
+from moto_jitp.events import Event
+from moto_jitp.iot.admission import fail_on_demand
 from moto_jitp.iot.ca_certificates import CaCertificate
 from moto_jitp.iot.certificates import DeviceCertificate
+from moto_jitp.iot.exceptions import NotAdmitted
+from moto_jitp.iot.message_broker import deliver
 from moto_jitp.iot.models import JitpIoTBackend
-from moto_jitp.iot.provisioning_run import ProvisioningStep, RunStatus, StepResult
+from moto_jitp.iot.provisioning_run import ProvisioningRun, ProvisioningStep, RunStatus, StepResult
 from moto_jitp.pki import (
     IssuerCheck,
     PresentedCertificate,
@@ -23,8 +27,11 @@ from moto_jitp.pki import (
     check_issuer,
 )
 
+from . import presence
 from . import refusal_texts as texts
-from .attempts import ConnectionAttempt, attempts_of, events_of, sequence
+from .attempts import ConnectionAttempt, attempts_of, events_of, observers, sequence
+from .authorization import Principal, judge_connect
+from .recording import record_attempt, record_late_run
 from .verdict import ConnectRequest, Verdict
 
 
@@ -42,9 +49,12 @@ def connect(backend: JitpIoTBackend, request: ConnectRequest) -> ConnectionAttem
     with backend.lock:
         verdict = _judge(backend, request, events)
         attempt = _record(backend, request, verdict)
+        presence.follow(backend, attempt, events)
+    for observe in observers:
+        observe(attempt)
     # Handlers run after the decision and outside the lock: they may call the cloud, or connect.
     for event in events:
-        bus.publish(event)
+        deliver(backend, event)
     return attempt
 
 
@@ -54,7 +64,7 @@ def _judge(backend: JitpIoTBackend, request: ConnectRequest, events: list[Event]
         return texts.sni_misused(server_name, backend)
     if not request.holds_key:
         return texts.wrong_private_key(presented)
-    backend.carry_out_due_runs(looked_at=presented.certificate_id)
+    backend.carry_out_due_runs(connecting=presented.certificate_id)
     known = backend.certificates.presented_as(presented.certificate_id)
     if known is not None:
         assert isinstance(known, DeviceCertificate)
@@ -69,13 +79,11 @@ def _judge_known(
     if outdated is not None:
         return outdated
     if known.status == "ACTIVE":
-        return texts.ACCEPTED
+        return _authorize(backend, request, known)
     if known.status == "REVOKED":
         return texts.revoked(known)
     if known.status != "PENDING_ACTIVATION":
         return texts.inactive(known)
-    if known.certificate_id in backend.deferred_runs:
-        return texts.in_progress(None)
     ca = backend.ca_certificates.get(known.ca_certificate_id or "")
     if ca is None:
         return texts.pending_without_ca(known)
@@ -83,7 +91,19 @@ def _judge_known(
     step = ProvisioningStep(
         "RegisterCertificate", f"cert/{known.certificate_id}", StepResult.UNCHANGED
     )
-    return _judge_ca(ca, request) or _pending(backend, request, known, ca, step, events)
+    # The documentation makes no exception for CAs that register no more devices.
+    if request.server_name is not None:
+        events.append(_registered_event(backend, known, ca, step))
+    return _judge_ca(ca, request) or _pending(backend, request, known, ca, step)
+
+
+def _authorize(
+    backend: JitpIoTBackend, request: ConnectRequest, known: DeviceCertificate
+) -> Verdict:
+    if not settings.current().enforce_policies:
+        return texts.ACCEPTED
+    client_id = request.client_id or _default_client_id(backend, request.certificate)
+    return judge_connect(backend, Principal(known, client_id, request.server_name))
 
 
 def _judge_unknown(
@@ -105,11 +125,27 @@ def _judge_unknown(
     refused = _judge_validity(presented) or _judge_ca(ca, request)
     if refused is not None:
         return refused
+    try:
+        fail_on_demand("RegisterCertificate")
+    except NotAdmitted as error:
+        return _registration_failed(backend, presented, ca, error)
     certificate = backend.add_certificate(
         request.pem, presented, status="PENDING_ACTIVATION", ca=ca
     )
     step = ProvisioningStep("RegisterCertificate", f"cert/{certificate.certificate_id}")
-    return _pending(backend, request, certificate, ca, step, events)
+    events.append(_registered_event(backend, certificate, ca, step))
+    return _pending(backend, request, certificate, ca, step)
+
+
+def _registration_failed(
+    backend: JitpIoTBackend, presented: PresentedCertificate, ca: CaCertificate, error: NotAdmitted
+) -> Verdict:
+    if not ca.provisions_devices:
+        return texts.registration_failed(error, None)
+    run = backend.registration_failed(
+        certificate_parameters(presented), ca.registration_config, presented.certificate_id, error
+    )
+    return texts.registration_failed(error, run)
 
 
 def _judge_validity(presented: PresentedCertificate) -> Verdict | None:
@@ -138,13 +174,10 @@ def _pending(
     certificate: DeviceCertificate,
     ca: CaCertificate,
     first_step: ProvisioningStep,
-    events: list[Event],
 ) -> Verdict:
-    """A certificate in PENDING_ACTIVATION connects: the event, and the template where there is one.
-
-    AWS publishes the event on each such connection, with or without a template.
-    """
-    events.append(_registered_event(backend, certificate, ca, first_step))
+    """A certificate in PENDING_ACTIVATION connects: the CA's template runs, if it has one."""
+    if backend.is_being_provisioned(certificate):
+        return texts.in_progress(None)
     if not ca.provisions_devices:
         return texts.pending(certificate)
     run = backend.provision_certificate(
@@ -166,6 +199,8 @@ def _registered_event(
 ) -> Event:
     """Make the event of a pending certificate's connection.
 
+    AWS publishes it when it registers the certificate and on each connection that it presents
+    while it is pending, with or without a provisioning template.
     https://docs.aws.amazon.com/iot/latest/developerguide/auto-register-device-cert.html
     """
     # Seen on AWS: no registration time in the first event, text in the later ones.
@@ -218,10 +253,14 @@ def _record(
     deferred = backend.deferred_runs.get(presented.certificate_id)
     if deferred is not None and deferred.when_done is None:
         at = len(attempts) - 1
-        # The attempt that set the run off is to tell how it ended.
-        deferred.when_done = lambda run: attempts.__setitem__(
-            at, attempts[at]._replace(provisioning=run)
-        )
+
+        def finish(run: ProvisioningRun) -> None:
+            # The attempt that set the run off is to tell how it ended.
+            attempts[at] = attempts[at]._replace(provisioning=run)
+            record_late_run(backend, attempt, run)
+
+        deferred.when_done = finish
+    record_attempt(backend, attempt)
     return attempt
 
 

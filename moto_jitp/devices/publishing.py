@@ -1,27 +1,45 @@
-"""Messages that devices publish: kept, handed to moto's data plane and to subscribers."""
+"""What devices publish: checked, then handed to the message broker."""
 
 from __future__ import annotations
 
-from moto.iotdata.models import iotdata_backends
-
-from moto_jitp.events import Event, bus
+from moto_jitp.iot.message_broker import publish
 from moto_jitp.iot.models import JitpIoTBackend
+from moto_jitp.iot.topics import check_publish
 
-from .attempts import events_of, sequence
+from .attempts import ConnectionAttempt
+from .authorization import NotAuthorized, require
+from .recording import record_operation
 
 
-def publish_event(backend: JitpIoTBackend, topic: str, payload: bytes) -> None:
+def publish_message(
+    backend: JitpIoTBackend,
+    session: ConnectionAttempt,
+    topic: str,
+    payload: bytes,
+    *,
+    retain: bool,
+) -> None:
     """Publish a device's message.
 
+    Args:
+        backend: the account and Region.
+        session: the accepted attempt that the connection goes back to.
+        topic: an MQTT topic, without wildcards.
+        payload: the message.
+        retain: keep it for later subscribers of this topic.
+
     Raises:
-        ValueError: the topic is empty, has a wildcard, or is one that only AWS IoT publishes on.
+        NotAuthorized: policies are enforced and do not allow it.
+        ValueError: the topic or payload is none that AWS IoT takes.
     """
-    if not topic or "+" in topic or "#" in topic:
-        raise ValueError(f"{topic!r} is no topic to publish on: it is empty or has a wildcard.")
-    if topic.startswith("$aws/events/"):
-        raise ValueError(f"{topic!r} is reserved: only AWS IoT itself publishes on $aws/events/.")
-    event = Event(topic, payload, backend.account_id, backend.region_name)
-    with backend.lock:
-        events_of(backend).append((next(sequence), event))
-        iotdata_backends[backend.account_id][backend.region_name].publish(topic, payload)
-    bus.publish(event)
+    check_publish(topic, payload, retain=retain)
+    try:
+        require(backend, session, "iot:Publish", topic)
+        if retain:
+            require(backend, session, "iot:RetainPublish", topic)
+    except NotAuthorized:
+        record_operation(backend, session, "Publish-In", {"topicName": topic}, not_authorized=True)
+        raise
+    logged = {"topicName": topic, "retain": "True"} if retain else {"topicName": topic}
+    record_operation(backend, session, "Publish-In", logged)
+    publish(backend, topic, payload, retain=retain)

@@ -32,10 +32,19 @@ class ConnectionRefused(Exception):  # noqa: N818 - the name that users know fro
         self.provisioning: ProvisioningRun | None = next(
             (attempt.provisioning for attempt in reversed(attempts) if attempt.provisioning), None
         )
-        super().__init__(explain(last))
+        super().__init__(_explain_all(attempts))
 
     def __reduce__(self) -> tuple[type[ConnectionRefused], tuple[object, ...]]:
         return type(self), (self.attempts,)
+
+
+def _explain_all(attempts: tuple[ConnectionAttempt, ...]) -> str:
+    """Describe the last attempt, after the one before it where that provisioned the device."""
+    return "\n".join(
+        explain(attempt)
+        for attempt in attempts
+        if attempt is attempts[-1] or attempt.provisioning is not None
+    )
 
 
 def explain(attempt: ConnectionAttempt) -> str:
@@ -58,9 +67,13 @@ def run_lines(run: ProvisioningRun) -> list[str]:
     """Describe a run: the template, what was offered and wanted, each step."""
     source = f"template {run.template_name}" if run.template_name else "the CA's template body"
     lines = [f"  template: {source}; provisioning {run.status.value}"]
+    wanted = frozenset(run.wanted)
     for name in run.wanted:
         value = run.parameters.get(name)
         lines.append(f"    wants {name}: {'nothing offered' if value is None else repr(value)}")
+    besides = [f"{name} {value!r}" for name, value in run.parameters.items() if name not in wanted]
+    if besides:
+        lines.append(f"    the certificate offers besides: {', '.join(besides)}")
     for number, step in enumerate(run.steps, 1):
         line = f"    {number}. {step.action} {step.resource}: {_MARKS[step.result]}"
         if step.error_code:

@@ -9,12 +9,18 @@ from moto.iot.models import FakeCaCertificate
 
 from moto_jitp.iot.ca_certificates import CaCertificate
 from moto_jitp.iot.certificates import DeviceCertificate
+from moto_jitp.iot.exceptions import NotAdmitted
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.provisioning_run import ProvisioningRun
 from moto_jitp.pki import PresentedCertificate
+from moto_jitp.policies import Decision
 
 from .attempts import RefusalReason
 from .verdict import ConnectRequest, Verdict
+
+_NOT_REGISTERED = RefusalReason.DEVICE_CERTIFICATE_NOT_REGISTERED
+
+_FEW = 3
 
 ACCEPTED = Verdict(None, "The certificate is ACTIVE; the device is connected.")
 
@@ -69,11 +75,27 @@ def revoked(certificate: DeviceCertificate) -> Verdict:
 
 
 def inactive(certificate: DeviceCertificate) -> Verdict:
+    certificate_id, status = certificate.certificate_id, certificate.status
+    if status == "PENDING_TRANSFER":
+        advice = (
+            "Have the other account accept the transfer, or call cancel_certificate_transfer("
+            f"certificateId='{certificate_id}')."
+        )
+    else:
+        advice = (
+            f"{_activate(certificate)}, or have the provisioning template set Status ACTIVE; it "
+            "runs for new and pending certificates only."
+        )
     return Verdict(
         RefusalReason.DEVICE_CERTIFICATE_INACTIVE,
-        f"The certificate {certificate.certificate_id} is registered and {certificate.status}.",
-        "Activate it with update_certificate(newStatus='ACTIVE'); just-in-time provisioning runs "
-        "for new and pending certificates only.",
+        f"The certificate {certificate_id} is registered and {status}.",
+        advice,
+    )
+
+
+def _activate(certificate: DeviceCertificate) -> str:
+    return (
+        f"Call update_certificate(certificateId='{certificate.certificate_id}', newStatus='ACTIVE')"
     )
 
 
@@ -92,8 +114,32 @@ def pending_without_ca(certificate: DeviceCertificate) -> Verdict:
         RefusalReason.DEVICE_CERTIFICATE_PENDING_ACTIVATION,
         f"The certificate {certificate.certificate_id} is PENDING_ACTIVATION, and the CA "
         "certificate that registered it has been deleted.",
-        "Activate it with update_certificate(newStatus='ACTIVE'), or delete it and register the "
-        "CA again.",
+        f"{_activate(certificate)}, or register the CA again.",
+    )
+
+
+def not_authorized(
+    certificate_arn: str, resource: str, decision: Decision, notes: Sequence[str]
+) -> Verdict:
+    if decision.explicit_deny:
+        advice = (
+            f"Change the statement that denies iot:Connect on {resource}, or detach its policy; or "
+            "have the device use a client ID that it does not deny."
+        )
+    elif decision.policy_names:
+        advice = (
+            f"Allow iot:Connect on {resource} in one of these policies, or have the device use a "
+            "client ID that they allow (client_id=…); the thing's name is the usual one."
+        )
+    else:
+        advice = (
+            f"Give the provisioning template a policy that allows iot:Connect on {resource}, or "
+            f"attach one: attach_policy(policyName=…, target='{certificate_arn}')."
+        )
+    return Verdict(
+        RefusalReason.NOT_AUTHORIZED,
+        " ".join(("The certificate is ACTIVE, but may not connect:", decision.reason, *notes)),
+        advice,
     )
 
 
@@ -134,7 +180,13 @@ def not_registered(
     presented = request.certificate
     where = f"account {backend.account_id}, Region {backend.region_name}"
     issuer = presented.issuer_text or "no name"
-    if named:
+    if not named and presented.issuer_key == presented.subject_key:
+        message = (
+            f"The device's certificate {issuer!r} is self-signed, and is no CA certificate that is "
+            f"registered in {where}."
+        )
+        advice = "Have the device present a certificate of its own: issue it from a registered CA."
+    elif named:
         message = (
             f"A CA certificate with the subject {issuer!r} is registered in {where}, but its key "
             "did not sign the device's certificate."
@@ -159,18 +211,29 @@ def not_registered(
             "account and Region."
         )
     else:
-        count = len(backend.ca_certificates)
         message = (
-            f"None of the {count} CA certificates registered in {where} has the subject "
-            f"{issuer!r}, the issuer of the device's certificate."
+            f"No CA certificate with the subject {issuer!r}, the issuer of the device's "
+            f"certificate, is registered in {where}; registered {_registered(backend)}."
         )
         advice = "Register the CA that signs the devices directly, in this account and Region."
     return Verdict(RefusalReason.DEVICE_CERTIFICATE_NOT_REGISTERED, message, advice)
 
 
+def _registered(backend: JitpIoTBackend) -> str:
+    """Which CAs are there: a few by name, many by number."""
+    names = [
+        repr(ca.presented.subject_text)
+        for ca in list(backend.ca_certificates.values())[: _FEW + 1]
+        if isinstance(ca, CaCertificate) and ca.presented is not None
+    ]
+    if len(names) > _FEW:
+        return f"are {len(backend.ca_certificates)} others"
+    return f"{'is' if len(names) == 1 else 'are'} {', '.join(names)}" if names else "are others"
+
+
 def _registered_above(request: ConnectRequest, backend: JitpIoTBackend) -> str | None:
     """A registered CA further up in the chain that the device presents."""
-    for issuer in request.issuers:
+    for issuer in request.issuers():
         for key in (issuer.subject_key, issuer.issuer_key):
             for ca in backend.ca_certificates.with_subject(key):
                 if isinstance(ca, CaCertificate) and ca.presented is not None:
@@ -180,10 +243,17 @@ def _registered_above(request: ConnectRequest, backend: JitpIoTBackend) -> str |
 
 def provisioned(run: ProvisioningRun) -> Verdict:
     made = f" as the thing {run.thing_name!r}" if run.thing_name else ""
+    if run.certificate_status == "ACTIVE":
+        advice = "Have the device connect again after a short pause."
+    else:
+        advice = (
+            f"Have the provisioning template set Status ACTIVE: it left the certificate "
+            f"{run.certificate_status}, so that the next connection is refused, too."
+        )
     return Verdict(
         RefusalReason.RECONNECT_REQUIRED,
         f"The device was provisioned{made}. AWS IoT drops the connection on which it does so.",
-        "Have the device connect again after a short pause.",
+        advice,
         run,
     )
 
@@ -194,6 +264,15 @@ def in_progress(run: ProvisioningRun | None) -> Verdict:
         "The certificate is PENDING_ACTIVATION and provisioning is in progress: moto's state "
         "manager has iot::jitp complete later.",
         "Look at the certificate with describe_certificate until it is ACTIVE, then connect again.",
+        run,
+    )
+
+
+def registration_failed(error: NotAdmitted, run: ProvisioningRun | None) -> Verdict:
+    return Verdict(
+        RefusalReason.PROVISIONING_FAILED if run else _NOT_REGISTERED,
+        f"The certificate could not be registered. {error.code}: {error.message}",
+        error.advice,
         run,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from moto_jitp.iot.provisioning_run import ProvisioningRun
@@ -20,7 +20,7 @@ class ConnectRequest(NamedTuple):
         server_name: the server name (SNI) that it asks for; ``None`` where it sends none.
         client_id: the MQTT client id; ``None`` for the thing's name, else the common name.
         holds_key: whether the device proves to have the certificate's private key.
-        issuers: further certificates that it presents after its own.
+        issuers: returns the further certificates that it presents after its own.
     """
 
     certificate: PresentedCertificate
@@ -28,7 +28,7 @@ class ConnectRequest(NamedTuple):
     server_name: str | None
     client_id: str | None = None
     holds_key: bool = True
-    issuers: Sequence[PresentedCertificate] = ()
+    issuers: Callable[[], Sequence[PresentedCertificate]] = tuple
 
 
 class Verdict(NamedTuple):

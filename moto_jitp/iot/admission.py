@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from moto_jitp import faults, settings
 
-from .exceptions import NotAdmitted
+from .exceptions import FailureOnDemand
 from .lookups import Lookups
 from .provisioning_role import require_assumable, require_permission
 from .quotas import CallMeter
@@ -22,12 +22,7 @@ def admit(backend: Lookups, operation: str) -> None:
     Raises:
         NotAdmitted: a test asked for a failure, or the operation's quota is used up.
     """
-    if faults.any_planned() and (fault := faults.take(operation)):
-        raise NotAdmitted(
-            fault.code,
-            fault.message,
-            f"The test asked for this failure of {operation} with jitp.fail().",
-        )
+    fail_on_demand(operation)
     throttling = settings.current().throttling
     if throttling is not False:
         with backend.lock:
@@ -35,13 +30,26 @@ def admit(backend: Lookups, operation: str) -> None:
             meter.take(operation, throttling)
 
 
-def permit_for_run(backend: Lookups, role_arn: str | None) -> Callable[[str, str], None] | None:
+def fail_on_demand(operation: str) -> None:
+    """Fail a call of an API operation if a test asked for it.
+
+    Raises:
+        FailureOnDemand: it did.
+    """
+    if faults.any_planned() and (fault := faults.take(operation)):
+        raise FailureOnDemand(operation, fault.code, fault.message)
+
+
+def permit_for_run(
+    backend: Lookups, role_arn: str | None, resources: Callable[[], Mapping[str, str]]
+) -> Callable[[str, str], None] | None:
     """Return what each step of a run must pass, or ``None`` where nothing could stop one.
 
     Args:
         backend: the account and Region of the run.
         role_arn: the provisioning role of a just-in-time run; ``None`` for RegisterThing, which
             runs with its caller's permissions.
+        resources: returns the run's certificate and thing by kind, as far as they are known.
 
     Returns:
         A function of the API action's name and the resource, which raises ``NotAdmitted``.
@@ -54,7 +62,7 @@ def permit_for_run(backend: Lookups, role_arn: str | None) -> Callable[[str, str
     def permit(action: str, resource: str) -> None:
         admit(backend, action)
         if role is not None:
-            require_permission(role, action, backend.arn(resource))
+            require_permission(role, action, resource, resources(), backend.arn)
 
     return permit
 

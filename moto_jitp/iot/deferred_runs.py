@@ -2,7 +2,8 @@
 
 On AWS a run ends a second or more after its connection. Here it ends at once, unless
 moto's state manager says otherwise for the model ``iot::jitp``: after some seconds of the clock, or
-after the device's certificate has been looked at some number of times.
+after the device has been looked at some number of times. A look is to describe its certificate or
+its thing, to list certificates or things, or to have it connect.
 https://docs.getmoto.org/en/latest/docs/configuration/state_transition/index.html
 """
 
@@ -10,16 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from moto.core.responses import ActionResult
 from moto.moto_api import state_manager
 from moto.moto_api._internal.managed_state_model import ManagedState
 
-from .actions import IoTActions
+from .certificates import DeviceCertificate
 from .provisioning_run import ProvisioningRun
 from .thing_principals import ThingPrincipals
 
 MODEL = "iot::jitp"
 _WAITING, _DUE = "WAITING", "DUE"
+_LISTINGS = ("ListCertificates", "ListCertificatesByCA", "ListThings")
 
 state_manager.register_default_transition(MODEL, {"progression": "immediate"})
 
@@ -30,15 +31,28 @@ def is_immediate() -> bool:
 
 
 class DeferredRun:
-    """A run that has been set off and not been carried out yet."""
+    """A run that has been set off and not been carried out yet.
 
-    def __init__(self, execute: Callable[[], ProvisioningRun]) -> None:
+    Args:
+        certificate: the certificate that it provisions.
+        thing_name: the thing that it will make or change, as far as that can be said beforehand.
+        execute: carries it out.
+    """
+
+    def __init__(
+        self,
+        certificate: DeviceCertificate,
+        thing_name: str | None,
+        execute: Callable[[], ProvisioningRun],
+    ) -> None:
+        self.certificate = certificate
+        self.thing_name = thing_name
         self._execute = execute
         self._state = ManagedState(MODEL, transitions=[(_WAITING, _DUE)])
         self.when_done: Callable[[ProvisioningRun], None] | None = None
 
     def look(self) -> None:
-        """Count one look at the certificate."""
+        """Count one look at the device."""
         self._state.advance()
 
     @property
@@ -60,32 +74,55 @@ class DeferredRuns(ThingPrincipals):
         super().__init__(region_name, account_id)
         self.deferred_runs: dict[str, DeferredRun] = {}
 
-    def carry_out_due_runs(self, looked_at: str | None = None) -> None:
-        """Carry out the runs whose time has come.
+    def defer(self, run: DeferredRun) -> None:
+        """Keep a run until it is due."""
+        with self.lock:
+            certificate_id = run.certificate.certificate_id
+            # The certificate was deleted and the device has registered anew: the run before ends.
+            before = self.deferred_runs.pop(certificate_id, None)
+            self.deferred_runs[certificate_id] = run
+            if before is not None:
+                before.carry_out()
+
+    def is_being_provisioned(self, certificate: DeviceCertificate) -> bool:
+        """Whether a run for a certificate has been set off and has not ended."""
+        run = self.deferred_runs.get(certificate.certificate_id)
+        return run is not None and run.certificate is certificate
+
+    def note_call(self, operation: str, parameter: Callable[[str], str | None]) -> None:
+        """Count an API call as a look at the devices that it is about, and carry out what is due.
 
         Args:
-            looked_at: the id of a certificate that was just looked at, which counts for its run.
+            operation: its name, such as ``DescribeCertificate``.
+            parameter: returns one of its parameters by name.
         """
         if not self.deferred_runs:
             return
         with self.lock:
-            if looked_at in self.deferred_runs:
-                self.deferred_runs[looked_at].look()
+            for certificate_id, run in self.deferred_runs.items():
+                if (
+                    operation in _LISTINGS
+                    or (
+                        operation == "DescribeCertificate"
+                        and parameter("certificateId") == certificate_id
+                    )
+                    or (operation == "DescribeThing" and parameter("thingName") == run.thing_name)
+                ):
+                    run.look()
+            self.carry_out_due_runs()
+
+    def carry_out_due_runs(self, connecting: str | None = None) -> None:
+        """Carry out the runs whose time has come.
+
+        Args:
+            connecting: the id of a device's certificate that connects, which counts for its run.
+        """
+        if not self.deferred_runs:
+            return
+        with self.lock:
+            if connecting in self.deferred_runs:
+                self.deferred_runs[connecting].look()
             for certificate_id, run in list(self.deferred_runs.items()):
-                if certificate_id not in self.certificates:
-                    del self.deferred_runs[certificate_id]
-                elif run.is_due:
+                if run.is_due:
                     del self.deferred_runs[certificate_id]
                     run.carry_out()
-
-
-class DeferredRunActions(IoTActions):
-    """DescribeCertificate, which is a look at the certificate."""
-
-    @property
-    def backend(self) -> DeferredRuns:
-        return self.any_backend()  # type: ignore[no-any-return]
-
-    def describe_certificate(self) -> ActionResult:
-        self.backend.carry_out_due_runs(looked_at=self._get_param("certificateId"))
-        return super().describe_certificate()

@@ -10,14 +10,17 @@ from moto.iot.models import IoTBackend
 
 from .ca_certificates import adopt_ca
 from .certificates import adopt_certificate
+from .iot_policies import IotPolicies
+from .logging_options import LoggingOptions
 from .thing_registration import ThingRegistration
 
 
-class JitpIoTBackend(ThingRegistration):
+class JitpIoTBackend(ThingRegistration, IotPolicies, LoggingOptions):
     """All of one account's and Region's IoT state.
 
     The parts stand in modules of their own, each on the one that it needs: lookups, endpoints,
-    tags, provisioning templates, CA certificates, certificates, thing registration.
+    tags, provisioning templates, CA certificates, certificates, thing principals, IoT policies,
+    logging options, thing registration.
     """
 
 

@@ -77,6 +77,7 @@ class ProvisioningRun(NamedTuple):
         advice: one plain sentence on what to change, for a failed run.
         place: where in the template the trouble lies, such as
             ``Resources.thing.Properties.ThingName``; empty where it lies elsewhere.
+        role_arn: the provisioning role; ``None`` where none is configured.
     """
 
     status: RunStatus
@@ -92,6 +93,7 @@ class ProvisioningRun(NamedTuple):
     message: str | None = None
     advice: str | None = None
     place: str = ""
+    role_arn: str | None = None
 
     @property
     def steps(self) -> tuple[ProvisioningStep, ...]:
@@ -170,7 +172,20 @@ class StepRecorder:
         self._entries += pack_steps([step])
 
     def unchanged(self, action: str, resource: str) -> None:
-        """Write down a step that found everything as wanted."""
+        """Write down a step that found everything as wanted.
+
+        It was a call all the same: it counts for quotas, needs its permission, and can be made to
+        fail.
+
+        Raises:
+            NotAdmitted: the call may not happen, which is written down.
+        """
+        try:
+            if self.permit is not None:
+                self.permit(action, resource)
+        except AwsError as error:
+            self.fail(action, resource, *code_and_message(error))
+            raise
         self._entries += (action, resource, "UNCHANGED", None, None)
 
     def fail(self, action: str, resource: str, error_code: str, message: str) -> None:

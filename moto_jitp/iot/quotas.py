@@ -1,6 +1,6 @@
 """Request quotas: how many calls per second AWS IoT takes of each operation.
 
-https://docs.aws.amazon.com/general/latest/gr/iot-core.html
+https://docs.aws.amazon.com/general/latest/gr/iot-core.html#throttling-limits
 """
 
 from __future__ import annotations
@@ -10,38 +10,70 @@ from collections.abc import Mapping
 
 from .exceptions import Throttled
 
-# AWS's defaults, in calls per second and account and Region (those of the large Regions).
-DEFAULT_QUOTAS: Mapping[str, float] = {
-    "AddThingToBillingGroup": 60,
-    "AddThingToThingGroup": 100,
-    "AttachPolicy": 15,
-    "AttachThingPrincipal": 100,
-    "CreatePolicy": 10,
-    "CreateProvisioningClaim": 10,
-    "CreateProvisioningTemplate": 10,
-    "CreateProvisioningTemplateVersion": 10,
-    "CreateThing": 100,
-    "DeleteCACertificate": 10,
-    "DeleteThing": 100,
-    "DescribeCACertificate": 10,
-    "DescribeCertificate": 10,
-    "ListCACertificates": 10,
-    "RegisterCACertificate": 10,
-    "RegisterCertificate": 10,
-    "RegisterThing": 10,
-    "StartThingRegistrationTask": 10,
-    "UpdateCACertificate": 10,
-    "UpdateCertificate": 10,
-    "UpdateThing": 100,
-    "UpdateThingGroupsForThing": 10,
+# AWS's defaults, in calls per second and account and Region. In some smaller Regions AWS halves the
+# quotas of 100; an operation that stands in no row has no published quota, and none here.
+_BY_RATE: Mapping[int, str] = {
+    1: """CreateCertificateProvider CreateDomainConfiguration DeleteCertificateProvider
+        ListTopicRuleDestinations UpdateCertificateProvider UpdateEncryptionConfiguration""",
+    2: """DeleteV2LoggingLevel GetLoggingOptions GetV2LoggingOptions ListTopicRules
+        ListV2LoggingLevels SetLoggingOptions SetV2LoggingLevel SetV2LoggingOptions""",
+    5: """CreateDynamicThingGroup CreateTopicRule CreateTopicRuleDestination
+        DeleteDynamicThingGroup DeleteTopicRuleDestination DisableTopicRule EnableTopicRule
+        GetEffectivePolicies ReplaceTopicRule UpdateDynamicThingGroup
+        UpdateTopicRuleDestination""",
+    10: """AcceptCertificateTransfer CancelCertificateTransfer ClearDefaultAuthorizer
+        CreateAuthorizer CreateKeysAndCertificate CreatePolicy CreatePolicyVersion
+        CreateProvisioningClaim CreateProvisioningTemplate CreateProvisioningTemplateVersion
+        CreateRoleAlias DeleteAuthorizer DeleteCACertificate DeleteCertificate
+        DeleteDomainConfiguration DeletePolicy DeletePolicyVersion DeleteProvisioningTemplate
+        DeleteProvisioningTemplateVersion DeleteRegistrationCode DeleteRoleAlias
+        DescribeAuthorizer DescribeCACertificate DescribeCertificate DescribeCertificateProvider
+        DescribeDefaultAuthorizer DescribeDomainConfiguration DescribeEncryptionConfiguration
+        DescribeEndpoint DescribeEventConfigurations DescribeProvisioningTemplate
+        DescribeProvisioningTemplateVersion DescribeRoleAlias DescribeThingRegistrationTask
+        GetPolicy GetRegistrationCode ListAuthorizers ListBillingGroups ListCACertificates
+        ListCertificateProviders ListCertificates ListCertificatesByCA ListDomainConfigurations
+        ListOutgoingCertificates ListPolicies ListPolicyPrincipals ListPolicyVersions
+        ListPrincipalThings ListPrincipalThingsV2 ListProvisioningTemplateVersions
+        ListProvisioningTemplates ListRoleAliases ListTagsForResource ListTargetsForPolicy
+        ListThingGroups ListThingRegistrationTaskReports ListThingRegistrationTasks ListThingTypes
+        ListThings RegisterCACertificate RegisterCertificate RegisterCertificateWithoutCA
+        RegisterThing RejectCertificateTransfer SetDefaultAuthorizer SetDefaultPolicyVersion
+        StartThingRegistrationTask StopThingRegistrationTask TagResource TestAuthorization
+        TestInvokeAuthorizer TransferCertificate UntagResource UpdateAuthorizer
+        UpdateCACertificate UpdateCertificate UpdateDomainConfiguration
+        UpdateEventConfigurations UpdateProvisioningTemplate UpdateRoleAlias
+        UpdateThingGroupsForThing""",
+    15: """AttachPolicy AttachPrincipalPolicy CreateCertificateFromCsr CreateThingType
+        DeleteBillingGroup DeleteThingGroup DeleteThingType DeprecateThingType DetachPolicy
+        DetachPrincipalPolicy GetPolicyVersion ListAttachedPolicies ListPrincipalPolicies
+        UpdateBillingGroup UpdateThingGroup UpdateThingType""",
+    20: "DeleteTopicRule ListThingPrincipals ListThingPrincipalsV2",
+    25: "CreateBillingGroup CreateThingGroup ListThingsInBillingGroup ListThingsInThingGroup",
+    30: "RemoveThingFromBillingGroup",
+    50: "GetTopicRuleDestination",
+    60: "AddThingToBillingGroup",
+    100: """AddThingToThingGroup AttachThingPrincipal CreateThing DeleteThing DescribeBillingGroup
+        DescribeThingGroup DescribeThingType DetachThingPrincipal ListThingGroupsForThing
+        RemoveThingFromThingGroup UpdateThing""",
+    200: "GetTopicRule",
+    350: "DescribeThing",
 }
+
+DEFAULT_QUOTAS: Mapping[str, float] = {
+    operation: rate for rate, operations in _BY_RATE.items() for operation in operations.split()
+}
+
+
+# A tenth of a second later there must be one more call of ten, whatever the clock's last digits.
+_ROUNDING = 0.001
 
 
 class CallMeter:
     """Counts one account's and Region's calls, operation by operation, as a token bucket.
 
-    A bucket holds as many calls as its quota allows in a second and fills up at that rate. The time
-    is ``time.time()``, which freezegun holds.
+    A bucket holds as many calls as its quota allows in a second, at least one, and fills up at that
+    rate. The time is ``time.time()``, which freezegun holds.
     """
 
     def __init__(self) -> None:
@@ -52,10 +84,11 @@ class CallMeter:
 
         Args:
             operation: the API operation's name.
-            throttling: the setting: AWS's quotas, the test's own, or none.
+            throttling: the setting: ``True`` for AWS's quotas, the test's own (which are then the
+                only ones), or ``False`` for none.
 
         Raises:
-            Throttled: there have been too many within a second.
+            Throttled: there have been too many within a second; this one does not count.
         """
         if throttling is False:
             return
@@ -66,7 +99,7 @@ class CallMeter:
         now, most = time.time(), max(float(quota), 1.0)
         left, since = self._buckets.get(operation, (most, now))
         left = min(most, left + max(0.0, now - since) * quota)
-        if left < 1.0:
+        if left < 1.0 - _ROUNDING:
             self._buckets[operation] = (left, now)
             raise Throttled(operation, quota)
         self._buckets[operation] = (left - 1.0, now)

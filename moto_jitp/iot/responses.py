@@ -6,14 +6,18 @@ import json
 from typing import Any
 
 from moto.core.responses import ActionResult
-from moto.core.utils import camelcase_to_underscores, get_service_model, method_names_from_class
+from moto.core.utils import camelcase_to_underscores, get_service_model
 
 from .admission import admit
+from .authorization_simulation import AuthorizationActions
 from .ca_certificates import CaCertificateActions
+from .call_records import keep_call
 from .certificates import CertificateActions
-from .deferred_runs import DeferredRunActions
 from .exceptions import InvalidRequest, IoTError, NotAdmitted, not_emulated
+from .iot_policies import IotPolicyActions
+from .logging_options import LoggingActions
 from .models import JitpIoTBackend
+from .operation_names import COMMON_ERRORS
 from .provisioning_templates import ProvisioningTemplateActions
 from .tags import TagsActions
 from .thing_registration import ThingRegistrationActions
@@ -23,8 +27,10 @@ class JitpIoTResponse(
     ProvisioningTemplateActions,
     CaCertificateActions,
     CertificateActions,
-    DeferredRunActions,
     ThingRegistrationActions,
+    IotPolicyActions,
+    AuthorizationActions,
+    LoggingActions,
     TagsActions,
 ):
     """Every IoT operation: moto's, ours, and an error that names it for the rest."""
@@ -39,19 +45,26 @@ class JitpIoTResponse(
             return self._answer_error(
                 InvalidRequest(f"{self.method} {self.path} is no operation of AWS IoT.")
             )
-        if camelcase_to_underscores(operation) not in method_names_from_class(type(self)):
-            # moto would raise NotImplementedError, which a server answers with a page and a status
-            # of 500 that every SDK retries.
-            return self._answer_error(not_emulated(operation))
+        answer = self._carry_out(operation)
+        keep_call(self, operation, answer)
+        return answer
+
+    def _carry_out(self, operation: str) -> Any:
         try:
             admit(self.backend, operation)
         except NotAdmitted as error:
             return self._answer_error(error)
-        self.backend.carry_out_due_runs()
+        if not hasattr(type(self), camelcase_to_underscores(operation)):
+            # moto would raise NotImplementedError, which a server answers with a page and a status
+            # of 500 that every SDK retries.
+            return self._answer_error(not_emulated(operation))
+        self.backend.note_call(operation, self._get_param)
         return super().call_action()
 
     def _answer_error(self, error: IoTError) -> Any:
-        if self._get_action() in get_service_model("iot").operation_names:
-            status, headers, body = self.serialized(ActionResult(error))
-            return status, headers, body
-        return 400, {"x-amzn-ErrorType": error.code}, json.dumps({"message": error.message})
+        # moto's serializer knows the operations and the errors of the model only.
+        status = COMMON_ERRORS.get(error.code)
+        if status is None and self._get_action() in get_service_model("iot").operation_names:
+            return self.serialized(ActionResult(error))
+        headers = {"x-amzn-ErrorType": error.code}
+        return status or 400, headers, json.dumps({"message": error.message})

@@ -60,6 +60,14 @@ def template_deleted(name: str) -> str:
     )
 
 
+def certificate_deleted() -> str:
+    """For a certificate that was deleted while its provisioning was in progress."""
+    return (
+        "Delete a device's certificate only once its provisioning has ended; the device registers "
+        "anew when it connects again."
+    )
+
+
 def missing_resources(resources: Sequence[str]) -> str:
     """For types, groups and policies that the template only names."""
     calls = []

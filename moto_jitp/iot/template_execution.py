@@ -51,6 +51,16 @@ _MAX_ATTRIBUTES = 50
 _MAX_GROUPS = 10
 _MAX_POLICIES = 10
 _EXCLUSIVE = "EXCLUSIVE_THING"
+_ERRORS_OF_REGISTER_THING = {
+    "AccessDeniedException",
+    "ConflictingResourceUpdateException",
+    "InternalFailureException",
+    "InvalidRequestException",
+    "ResourceRegistrationFailureException",
+    "ServiceUnavailableException",
+    "ThrottlingException",
+    "UnauthorizedException",
+}
 
 ResultT = TypeVar("ResultT")
 
@@ -71,10 +81,20 @@ class TemplateExecution:
         self.template = template
         self.parameters = parameters
         self.template_name = template_name
-        self.recorder = StepRecorder(permit_for_run(backend, role_arn))
+        self.role_arn = role_arn
+        self.recorder = StepRecorder(permit_for_run(backend, role_arn, self._own_resources))
         self.certificate: DeviceCertificate | None = None
         self.thing_name: str | None = None
         self.resource_arns: dict[str, str] = {}
+
+    def _own_resources(self) -> dict[str, str]:
+        """The run's certificate and thing by kind, as far as they are known."""
+        own = {}
+        if self.certificate is not None:
+            own["cert"] = f"cert/{self.certificate.certificate_id}"
+        if self.thing_name is not None:
+            own["thing"] = f"thing/{self.thing_name}"
+        return own
 
     def outcome(self, failure: ProvisioningFailure | None = None) -> ProvisioningRun:
         certificate = self.certificate
@@ -88,11 +108,12 @@ class TemplateExecution:
             self.resource_arns,
             self.thing_name,
             certificate.certificate_id if certificate else None,
-            certificate.status if certificate else None,
+            certificate.status if certificate and self._is_registered(certificate) else None,
             code,
             message,
             failure.advice if failure else None,
             failure.place if failure else "",
+            self.role_arn,
         )
 
     # Before the first call: the template and its values.
@@ -125,7 +146,7 @@ class TemplateExecution:
                 self.recorder.permit("RegisterThing", resource)
         except NotAdmitted as error:
             self._fail_step("RegisterThing", resource, error)
-            raise ProvisioningFailure(error, error.advice) from None
+            raise _not_admitted(error) from None
 
     def require_declared_parameters(self) -> None:
         """JITP needs a value for every declared parameter, also for one that nothing uses."""
@@ -166,6 +187,8 @@ class TemplateExecution:
                 says which.
         """
         plan = self._resolve()
+        if certificate is not None:
+            self._require_registered(certificate)
         self._require_named_resources(plan)
         if certificate is None:
             self.certificate = certificate = self._certificate(plan.certificate)
@@ -177,6 +200,20 @@ class TemplateExecution:
         if plan.thing is not None:
             self._attach_thing(plan.thing, plan.certificate, certificate)
         self._status(plan.certificate, certificate)
+
+    def _require_registered(self, certificate: DeviceCertificate) -> None:
+        """A run that takes its time may find the certificate deleted."""
+        if self._is_registered(certificate):
+            return
+        resource = f"cert/{certificate.certificate_id}"
+        message = f"The certificate {certificate.certificate_id} was deleted."
+        self.recorder.fail("DescribeCertificate", resource, "ResourceNotFoundException", message)
+        raise ProvisioningFailure(
+            ResourceRegistrationFailure(_TERMINATED + message), advice.certificate_deleted()
+        )
+
+    def _is_registered(self, certificate: DeviceCertificate) -> bool:
+        return self.backend.certificates.get(certificate.certificate_id) is certificate
 
     def _require_named_resources(self, plan: ProvisioningPlan) -> None:
         """Find everything that the template only names, before anything is made.
@@ -296,7 +333,7 @@ class TemplateExecution:
         stays = [name for name in groups if name not in wanted.groups_to_leave]
         self._check_groups([*stays, *wanted.groups_to_join], planned)
         if wanted.attributes is None and wanted.thing_type is None:
-            self.recorder.unchanged("CreateThing", resource)
+            self._unchanged("CreateThing", resource)
         else:
             self._check_attribute_count(thing, wanted, resource)
             payload = None if wanted.attributes is None else {"attributes": wanted.attributes}
@@ -381,7 +418,7 @@ class TemplateExecution:
         resource = f"billinggroup/{name}"
         existing = thing.billing_group_name
         if existing == name:
-            self.recorder.unchanged("AddThingToBillingGroup", resource)
+            self._unchanged("AddThingToBillingGroup", resource)
             return
         if existing is not None:
             raise self._refused(
@@ -406,12 +443,12 @@ class TemplateExecution:
         resource = f"policy/{name}"
         if planned.document is not None:
             if name in backend.policies:
-                self.recorder.unchanged("CreatePolicy", resource)
+                self._unchanged("CreatePolicy", resource)
             else:
                 self._step("CreatePolicy", resource, backend.create_policy, name, planned.document)
             self.resource_arns[planned.logical_name] = backend.policies[name].arn
         if (certificate.arn, name) in backend.principal_policies:
-            self.recorder.unchanged("AttachPolicy", resource)
+            self._unchanged("AttachPolicy", resource)
             return
         if len(backend.list_attached_policies(certificate.arn)) >= _MAX_POLICIES:
             raise self._refused(
@@ -438,7 +475,7 @@ class TemplateExecution:
                     f"Detach the certificate from {others[0]}, or leave ThingPrincipalType out.",
                 )
         if (certificate.arn, thing.name) in backend.principal_things:
-            self.recorder.unchanged("AttachThingPrincipal", resource)
+            self._unchanged("AttachThingPrincipal", resource)
         else:
             call = backend.attach_thing_principal
             self._step("AttachThingPrincipal", resource, call, thing.name, certificate.arn)
@@ -453,7 +490,7 @@ class TemplateExecution:
         if certificate.status == planned.status or (
             planned.status_override is Override.DO_NOTHING and not pending
         ):
-            self.recorder.unchanged("UpdateCertificate", resource)
+            self._unchanged("UpdateCertificate", resource)
             return
         if planned.status_override is Override.FAIL and not pending:
             raise self._refused(
@@ -473,13 +510,19 @@ class TemplateExecution:
         try:
             return self.recorder.do(action, resource, call, *args)
         except NotAdmitted as error:
-            raise ProvisioningFailure(error, error.advice) from None
+            raise _not_admitted(error) from None
         except AwsError as error:
             code, message = code_and_message(error)
             raise ProvisioningFailure(
                 ResourceRegistrationFailure(_TERMINATED + message),
                 advice.step_failed(action, resource, code),
             ) from error
+
+    def _unchanged(self, action: str, resource: str) -> None:
+        try:
+            self.recorder.unchanged(action, resource)
+        except NotAdmitted as error:
+            raise _not_admitted(error) from None
 
     def _refused(
         self, action: str, resource: str, message: str, advice_text: str, place: str = ""
@@ -499,6 +542,13 @@ class TemplateExecution:
 
     def _fail_step(self, action: str, resource: str, error: IoTError) -> None:
         self.recorder.fail(action, resource, error.code, str(error.message))
+
+
+def _not_admitted(error: NotAdmitted) -> ProvisioningFailure:
+    # RegisterThing answers with its own errors only, and IAM with AccessDeniedException.
+    declared = error.code in _ERRORS_OF_REGISTER_THING
+    answer = error if declared else ResourceRegistrationFailure(_TERMINATED + str(error.message))
+    return ProvisioningFailure(answer, error.advice)
 
 
 def _nothing() -> None:

@@ -16,12 +16,13 @@ from moto_jitp.templates import TemplateError, parse_template
 from .actions import IoTActions
 from .certificates import DeviceCertificate
 from .deferred_runs import DeferredRun, DeferredRuns, is_immediate
-from .exceptions import InvalidRequest
+from .exceptions import InvalidRequest, NotAdmitted
 from .provisioning_run import (
     ProvisioningFailure,
     ProvisioningRun,
     ProvisioningStep,
     RunStatus,
+    StepResult,
     pack_steps,
 )
 from .template_execution import INVALID, TemplateExecution
@@ -78,12 +79,14 @@ class ThingRegistration(DeferredRuns):
             registration_config: the CA's.
             first_step: the certificate's registration, which came before.
         """
-        if is_immediate():
+
+        def execute() -> ProvisioningRun:
             return self._provision(certificate, parameters, registration_config, first_step)
-        with self.lock:
-            self.deferred_runs[certificate.certificate_id] = DeferredRun(
-                lambda: self._provision(certificate, parameters, registration_config, first_step)
-            )
+
+        if is_immediate():
+            return execute()
+        thing_name = self._planned_thing(parameters, registration_config)
+        self.defer(DeferredRun(certificate, thing_name, execute))
         return ProvisioningRun(
             RunStatus.IN_PROGRESS,
             registration_config.get("templateName"),
@@ -93,6 +96,42 @@ class ThingRegistration(DeferredRuns):
             {},
             certificate_id=certificate.certificate_id,
             certificate_status=certificate.status,
+        )
+
+    def registration_failed(
+        self,
+        parameters: Mapping[str, str],
+        registration_config: Mapping[str, str],
+        certificate_id: str,
+        error: NotAdmitted,
+    ) -> ProvisioningRun:
+        """Return the run of a device whose certificate could not even be registered.
+
+        Args:
+            parameters: what the certificate offers to the template.
+            registration_config: the CA's.
+            certificate_id: the id of the certificate that is not registered.
+            error: why not.
+        """
+        message = str(error.message)
+        step = ProvisioningStep(
+            "RegisterCertificate",
+            f"cert/{certificate_id}",
+            StepResult.FAILED,
+            error.code,
+            message,
+        )
+        return ProvisioningRun(
+            RunStatus.FAILED,
+            registration_config.get("templateName"),
+            parameters,
+            (),
+            pack_steps([step]),
+            {},
+            certificate_id=certificate_id,
+            error_code=error.code,
+            message=message,
+            advice=error.advice,
         )
 
     def _provision(
@@ -118,6 +157,20 @@ class ThingRegistration(DeferredRuns):
             except ProvisioningFailure as failure:
                 return run.outcome(failure)
             return run.outcome()
+
+    def _planned_thing(
+        self, parameters: Mapping[str, str], registration_config: Mapping[str, str]
+    ) -> str | None:
+        run = TemplateExecution(
+            self, None, parameters, template_name=registration_config.get("templateName")
+        )
+        try:
+            run.load(registration_config)
+            assert run.template is not None
+            thing = run.template.resolve(parameters).thing
+        except (ProvisioningFailure, TemplateError):
+            return None
+        return thing.name if thing else None
 
     def _role_of(self, registration_config: Mapping[str, str]) -> str | None:
         stored = self.provisioning_templates.get(registration_config.get("templateName", ""))

@@ -1,0 +1,189 @@
+"""May a connected device do that? IoT policies of its certificate and its thing's groups.
+
+Asked only with ``enforce_policies``.
+https://docs.aws.amazon.com/iot/latest/developerguide/iot-policy-actions.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import NamedTuple
+
+from moto.iot.models import FakeCertificate, FakePolicy
+
+from moto_jitp import settings
+from moto_jitp.iot.authorization_contexts import certificate_context, thing_context
+from moto_jitp.iot.iot_policies import evaluate_policies, problem_with
+from moto_jitp.iot.models import JitpIoTBackend
+from moto_jitp.policies import (
+    AuthorizationContext,
+    Decision,
+    Request,
+    client_arn,
+    topic_arn,
+    topic_filter_arn,
+)
+
+from . import refusal_texts as texts
+from .attempts import ConnectionAttempt
+from .verdict import Verdict
+
+SOURCE_ADDRESS = "127.0.0.1"
+"""The address of every device, which lives in the process of the test (``aws:SourceIp``)."""
+
+
+class NotAuthorized(PermissionError):  # noqa: N818 - what MQTT 5 calls it
+    """No policy allows what a connected device wants to do, or one denies it.
+
+    The text names the statement that denies it, or says what the allowing ones lack.
+
+    Attributes:
+        action: such as ``iot:Publish``.
+        resource: the ARN of the client, topic or topic filter.
+        decision: the evaluation, with the statements that decided.
+    """
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(" ".join((outcome.decision.reason, *outcome.notes)))
+        self.action = outcome.action
+        self.resource = outcome.resource
+        self.decision = outcome.decision
+        self._outcome = outcome
+
+    def __reduce__(self) -> tuple[type[NotAuthorized], tuple[Outcome]]:
+        return type(self), (self._outcome,)
+
+
+class Outcome(NamedTuple):
+    """A decision with what a person needs to understand it.
+
+    Attributes:
+        action: what was asked for.
+        resource: its ARN.
+        decision: the evaluation.
+        notes: sentences on what the evaluation looked at, and what it left out and why.
+    """
+
+    action: str
+    resource: str
+    decision: Decision
+    notes: tuple[str, ...]
+
+
+class Principal(NamedTuple):
+    """Who asks.
+
+    Attributes:
+        certificate: the registered certificate of the connection.
+        client_id: the MQTT client ID.
+        server_name: the server name (SNI) that the device asked for.
+    """
+
+    certificate: FakeCertificate
+    client_id: str
+    server_name: str | None
+
+
+def judge_connect(backend: JitpIoTBackend, principal: Principal) -> Verdict:
+    """Decide on a CONNECT whose certificate is in order: it needs ``iot:Connect``."""
+    resource = client_arn(
+        backend.partition, backend.region_name, backend.account_id, principal.client_id
+    )
+    # A device here neither keeps a session nor leaves a will.
+    outcome = decide(backend, principal, "iot:Connect", resource, connect_attributes=())
+    if outcome.decision.allowed:
+        return texts.ACCEPTED
+    return texts.not_authorized(
+        principal.certificate.arn, resource, outcome.decision, outcome.notes
+    )
+
+
+def require(backend: JitpIoTBackend, session: ConnectionAttempt, action: str, name: str) -> None:
+    """Make sure that a connected device may do something, where policies are enforced.
+
+    Args:
+        backend: the account and Region.
+        session: the accepted attempt that the connection goes back to.
+        action: such as ``iot:Publish``.
+        name: the topic, or the topic filter for ``iot:Subscribe``.
+
+    Raises:
+        NotAuthorized: the policies do not let it.
+    """
+    if not settings.current().enforce_policies:
+        return
+    make_arn = topic_filter_arn if action == "iot:Subscribe" else topic_arn
+    resource = make_arn(backend.partition, backend.region_name, backend.account_id, name)
+    certificate = backend.certificates.presented_as(session.certificate_id)
+    if certificate is None:
+        raise ConnectionError(
+            f"The certificate {session.certificate_id} of {session.client_id!r} has been deleted; "
+            "AWS IoT ends such a connection."
+        )
+    principal = Principal(certificate, session.client_id, session.server_name)
+    outcome = decide(backend, principal, action, resource)
+    if not outcome.decision.allowed:
+        raise NotAuthorized(outcome)
+
+
+def decide(
+    backend: JitpIoTBackend,
+    principal: Principal,
+    action: str,
+    resource: str,
+    *,
+    connect_attributes: Sequence[str] | None = None,
+) -> Outcome:
+    """Evaluate every policy in effect for a connection.
+
+    Args:
+        backend: the account and Region.
+        principal: who asks.
+        action: such as ``iot:Publish``.
+        resource: its ARN.
+        connect_attributes: for a CONNECT, which of ``PersistentConnect`` and ``LastWill`` it uses.
+    """
+    certificate_arn = principal.certificate.arn
+    context = AuthorizationContext(
+        client_id=principal.client_id,
+        thing=thing_context(backend, certificate_arn, principal.client_id),
+        certificate=certificate_context(principal.certificate),
+        source_ip=SOURCE_ADDRESS,
+        domain_name=principal.server_name,
+        connect_attributes=connect_attributes,
+        current_time=datetime.now(timezone.utc),
+    )
+    policies = backend.policies_of_connection(certificate_arn, context)
+    decision = evaluate_policies(policies, Request(action, resource, context))
+    notes = () if decision.allowed else _notes(backend, certificate_arn, context, policies)
+    return Outcome(action, resource, decision, notes)
+
+
+def _notes(
+    backend: JitpIoTBackend,
+    certificate_arn: str,
+    context: AuthorizationContext,
+    policies: Sequence[FakePolicy],
+) -> tuple[str, ...]:
+    notes = []
+    if policies:
+        notes.append(f"Policies looked at: {', '.join(policy.name for policy in policies)}.")
+    for policy in policies:
+        problem = problem_with(policy)
+        if problem is not None:
+            notes.append(f"{policy.name} cannot be read and so allows nothing ({problem})")
+    looked_at = {policy.name for policy in policies}
+    connected = context.connected_thing
+    for thing_name in backend.list_principal_things(certificate_arn):
+        if connected is not None and connected.name == thing_name:
+            continue
+        by_group = backend.policies_in_effect("", [thing_name])
+        names = [policy.name for policy in by_group if policy.name not in looked_at]
+        if names:
+            notes.append(
+                f"{', '.join(names)} of the thing groups of {thing_name!r} did not count: the "
+                f"client ID is {context.client_id!r}, and a group's policies count where the "
+                "client ID is the thing's name."
+            )
+    return tuple(notes)

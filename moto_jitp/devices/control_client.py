@@ -1,0 +1,104 @@
+"""Speaks to a running server's control routes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+import urllib3
+
+PREFIX = "/moto-api/jitp"
+"""Under this path the control routes stand, beside moto's own."""
+
+_SECONDS = 60.0
+
+
+class ControlError(Exception):
+    """A server refused a request, which is not the refusal of a device.
+
+    Attributes:
+        status: the HTTP status.
+        code: the error's name; empty where the server is none with just-in-time provisioning.
+    """
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+class ControlClient:
+    """The control routes of one server; may be used by several threads.
+
+    Args:
+        endpoint_url: where the server listens, such as ``http://127.0.0.1:5000``.
+        verify: whether the certificate of an https server must be one that this machine trusts.
+        connections: how many connections are kept open for reuse.
+
+    Raises:
+        ValueError: the endpoint is no URL.
+    """
+
+    def __init__(self, endpoint_url: str, *, verify: bool = True, connections: int = 1) -> None:
+        parts = urlsplit(endpoint_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(
+                f"{endpoint_url!r} is no endpoint URL: write it as http://127.0.0.1:5000."
+            )
+        self._endpoint_url = endpoint_url.rstrip("/")
+        self._pool = urllib3.PoolManager(
+            maxsize=connections,
+            block=True,
+            retries=False,
+            timeout=_SECONDS,
+            cert_reqs="CERT_REQUIRED" if verify else "CERT_NONE",
+        )
+
+    def get(self, path: str, **query: Any) -> Any:
+        """Read a route.
+
+        Args:
+            path: what follows the prefix, such as ``connections/1``.
+            **query: query parameters.
+
+        Raises:
+            ControlError: the server refused it.
+            ConnectionError: there is no answer.
+        """
+        return self._request("GET", path, fields=query)
+
+    def post(self, path: str, body: Any) -> Any:
+        """Send a JSON document to a route and return the answer's; raises as :meth:`get`."""
+        headers = {"Content-Type": "application/json"}
+        return self._request("POST", path, body=json.dumps(body), headers=headers)
+
+    def _request(self, method: str, path: str, **options: Any) -> Any:
+        url = f"{self._endpoint_url}{PREFIX}/{path}"
+        try:
+            answer = self._pool.request(method, url, **options)
+        except urllib3.exceptions.HTTPError as error:
+            raise ConnectionError(
+                f"No server answers at {self._endpoint_url} ({_short(error)}). Start one with "
+                "'moto-jitp serve', or say where it listens."
+            ) from None
+        try:
+            document = json.loads(answer.data)
+        except ValueError:
+            document = None
+        if answer.status == 200 and document is not None:
+            return document
+        if isinstance(document, dict) and {"error", "message"} <= document.keys():
+            raise ControlError(answer.status, document["error"], document["message"])
+        raise ControlError(
+            answer.status,
+            "",
+            f"The server at {self._endpoint_url} has no just-in-time provisioning ({method} {url} "
+            f"answered {answer.status}): start it with 'moto-jitp serve' or ThreadedJitpServer.",
+        )
+
+
+def _short(error: Exception) -> str:
+    cause = getattr(error, "reason", None) or error
+    text = getattr(cause, "strerror", None) or str(cause)
+    return text.rpartition(": ")[2] or type(cause).__name__

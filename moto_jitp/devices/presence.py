@@ -1,0 +1,243 @@
+"""Who is connected, and the lifecycle events that tell of it.
+
+AWS IoT lets one client of a name be connected: a newer connection ends the older one. Connections
+are many, and few tests read these events, so they are put together when somebody reads them: those
+of connecting from the attempts, which are kept anyway.
+https://docs.aws.amazon.com/iot/latest/developerguide/life-cycle-events.html
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from typing import Any, NamedTuple
+
+from moto_jitp.events import Event
+from moto_jitp.iot.message_broker import broker_of, deliver, publish_as_aws
+from moto_jitp.iot.models import JitpIoTBackend
+
+from .attempts import ConnectionAttempt, RefusalReason, attempts_of, live_backends
+from .authorization import SOURCE_ADDRESS
+from .recording import record_operation
+
+_NEVER: tuple[None, int] = (None, -1)
+_Clients = dict[str, tuple["ConnectionAttempt | None", int]]
+
+
+def follow(backend: JitpIoTBackend, attempt: ConnectionAttempt, events: list[Event]) -> None:
+    """Take note of an attempt; called with the backend's lock held.
+
+    Args:
+        backend: the account and Region.
+        attempt: the attempt that was just recorded.
+        events: takes the events that are to be delivered once the lock is free.
+    """
+    broker = broker_of(backend)
+    version = 0
+    if attempt.accepted:
+        clients = _clients(backend)
+        before, last = clients.get(attempt.client_id, _NEVER)
+        version = last + 1
+        clients[attempt.client_id] = (attempt, version)
+        _note_exclusive_thing(backend, attempt)
+        if before is not None:
+            record_operation(
+                backend,
+                before,
+                "Disconnect",
+                {
+                    "reason": "DUPLICATE_CLIENT_ID",
+                    "details": "A new connection was established with the same client ID",
+                    "disconnectReason": "DUPLICATE_CLIENTID",
+                },
+            )
+        if before is not None and _has_topic(attempt.client_id):
+            ended = _ended(backend, before, last, "DUPLICATE_CLIENTID")
+            # Written down with the number of the newer connection, before whose event it comes.
+            broker.events.append((attempt.sequence, ended))
+            if broker.has_listeners:
+                events.append(ended.render())
+    if broker.has_listeners:
+        events += _event_of_attempt(attempt, version, _exclusive_things(backend))
+
+
+def is_connected(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> bool:
+    """Whether the connection of an accepted attempt still stands."""
+    return _clients(backend).get(attempt.client_id, _NEVER)[0] is attempt
+
+
+def is_taken_over(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> bool:
+    """Whether a newer connection has the client ID of this one."""
+    return _clients(backend).get(attempt.client_id, _NEVER)[0] not in (None, attempt)
+
+
+def disconnect(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> None:
+    """The client ends its connection; nothing happens where it has ended already."""
+    with backend.lock:
+        clients = _clients(backend)
+        current, version = clients.get(attempt.client_id, _NEVER)
+        if current is not attempt:
+            return
+        clients[attempt.client_id] = (None, version)
+        reason = "CLIENT_INITIATED_DISCONNECT"
+        record_operation(backend, attempt, "Disconnect", {"disconnectReason": reason})
+        if not _has_topic(attempt.client_id):
+            return
+        ended = _ended(backend, attempt, version, reason)
+        broker = broker_of(backend)
+        broker.record(ended)
+    if broker.has_listeners:
+        deliver(backend, ended.render())
+
+
+def publish_subscription(
+    backend: JitpIoTBackend, attempt: ConnectionAttempt, event_type: str, topic_filter: str
+) -> None:
+    """Publish that a client subscribed or unsubscribed.
+
+    Args:
+        backend: the account and Region.
+        attempt: the client's accepted attempt.
+        event_type: ``subscribed`` or ``unsubscribed``.
+        topic_filter: the topic filter in question.
+    """
+    if not _has_topic(attempt.client_id):
+        return
+    thing_name = _exclusive_things(backend).get(attempt.sequence)
+    payload = _payload(attempt, event_type, datetime.now(timezone.utc), thing_name)
+    topic = f"$aws/events/subscriptions/{event_type}/{attempt.client_id}"
+    publish_as_aws(backend, topic, payload | {"topics": [topic_filter]})
+
+
+def all_events() -> tuple[Event, ...]:
+    """Every event since the state was last reset, of all accounts and Regions, oldest first."""
+    return events_until_now()()
+
+
+def events_until_now() -> Callable[[], tuple[Event, ...]]:
+    """Remember what has been published so far.
+
+    Returns:
+        A function that puts the events together, also when the state is gone by then.
+    """
+    kept = [
+        (list(broker_of(backend).events), list(attempts_of(backend)), _exclusive_things(backend))
+        for backend in live_backends()
+    ]
+
+    def read() -> tuple[Event, ...]:
+        numbered: list[tuple[int, Event]] = []
+        for entries, attempts, things in kept:
+            numbered += (
+                (number, entry if isinstance(entry, Event) else entry.render())
+                for number, entry in entries
+            )
+            versions: dict[str, int] = {}
+            for attempt in attempts:
+                version = versions.get(attempt.client_id, -1) + 1
+                if attempt.accepted:
+                    versions[attempt.client_id] = version
+                for event in _event_of_attempt(attempt, version, things):
+                    numbered.append((attempt.sequence, event))
+        numbered.sort(key=lambda entry: entry[0])
+        return tuple(event for _, event in numbered)
+
+    return functools.cache(read)
+
+
+class _Ended(NamedTuple):
+    """The end of a connection, until somebody reads of it."""
+
+    attempt: ConnectionAttempt
+    version: int
+    reason: str
+    moment: datetime
+    thing_name: str | None
+
+    def render(self) -> Event:
+        return _event(
+            self.attempt,
+            f"$aws/events/presence/disconnected/{self.attempt.client_id}",
+            _payload(self.attempt, "disconnected", self.moment, self.thing_name)
+            | {
+                "clientInitiatedDisconnect": self.reason == "CLIENT_INITIATED_DISCONNECT",
+                "disconnectReason": self.reason,
+                "versionNumber": self.version,
+            },
+        )
+
+
+def _ended(
+    backend: JitpIoTBackend, attempt: ConnectionAttempt, version: int, reason: str
+) -> _Ended:
+    thing_name = _exclusive_things(backend).get(attempt.sequence)
+    return _Ended(attempt, version, reason, datetime.now(timezone.utc), thing_name)
+
+
+def _event_of_attempt(
+    attempt: ConnectionAttempt, version: int, things: Mapping[int, str]
+) -> list[Event]:
+    """The event of an attempt; none for most refused ones, of which AWS IoT says nothing."""
+    more: dict[str, Any]
+    if attempt.accepted:
+        kind, more = "connected", {"ipAddress": SOURCE_ADDRESS, "versionNumber": version}
+    elif attempt.reason is RefusalReason.NOT_AUTHORIZED:
+        kind = "connect_failed"
+        more = {"connectFailureReason": "AUTHORIZATION_FAILED", "ipAddress": SOURCE_ADDRESS}
+    else:
+        return []
+    if not _has_topic(attempt.client_id):
+        return []
+    topic = f"$aws/events/presence/{kind}/{attempt.client_id}"
+    thing_name = things.get(attempt.sequence)
+    return [_event(attempt, topic, _payload(attempt, kind, attempt.timestamp, thing_name) | more)]
+
+
+def _has_topic(client_id: str) -> bool:
+    """Whether a client ID can stand in a topic; AWS IoT publishes no events for others."""
+    return "#" not in client_id and "+" not in client_id
+
+
+def _payload(
+    attempt: ConnectionAttempt, event_type: str, moment: datetime, thing_name: str | None
+) -> dict[str, Any]:
+    return {
+        "clientId": attempt.client_id,
+        **({"thingName": thing_name} if thing_name else {}),
+        "timestamp": int(moment.timestamp() * 1000),
+        "eventType": event_type,
+        "sessionIdentifier": _session_identifier(attempt),
+        "principalIdentifier": attempt.certificate_id,
+    }
+
+
+def _session_identifier(attempt: ConnectionAttempt) -> str:
+    """A UUID that is the same in all events of one connection."""
+    text = f"{attempt.certificate_id}/{attempt.sequence}"
+    digits = hashlib.sha256(text.encode()).hexdigest()
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:32]}"
+
+
+def _event(attempt: ConnectionAttempt, topic: str, payload: dict[str, Any]) -> Event:
+    return Event(topic, payload, attempt.account_id, attempt.region_name)
+
+
+def _clients(backend: JitpIoTBackend) -> _Clients:
+    """The clients that have been connected: the present connection, and the number of the last."""
+    clients: _Clients | None = backend.__dict__.get("connected_clients")
+    return backend.__dict__.setdefault("connected_clients", {}) if clients is None else clients
+
+
+def _note_exclusive_thing(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> None:
+    if backend.exclusive_things:
+        certificate_arn = backend.arn(f"cert/{attempt.certificate_id}")
+        thing_name = backend.exclusive_things.get(certificate_arn)
+        if thing_name is not None and (certificate_arn, thing_name) in backend.principal_things:
+            _exclusive_things(backend)[attempt.sequence] = thing_name
+
+
+def _exclusive_things(backend: JitpIoTBackend) -> dict[int, str]:
+    """The things of connections whose certificate is attached to one exclusively."""
+    return backend.__dict__.setdefault("things_of_connections", {})  # type: ignore[no-any-return]

@@ -1,0 +1,56 @@
+"""Hands each call of the API to the trail, as it came; it is read when somebody looks it up."""
+
+from __future__ import annotations
+
+import functools
+from datetime import datetime, timezone
+from typing import Any
+
+from moto.core.utils import get_service_model
+
+from moto_jitp import settings
+from moto_jitp.monitoring import ApiCall, is_read_only, record_call
+
+from .actions import IoTActions
+from .exceptions import IoTError
+from .inputs import read_input
+from .message_broker import sequence
+
+
+def keep_call(request: IoTActions, operation: str, answer: Any) -> None:
+    """Keep a call for CloudTrail, unless it only reads or ``trail`` is off.
+
+    Args:
+        request: the request.
+        operation: the API operation.
+        answer: its answer: status, headers, body.
+    """
+    if is_read_only(operation) or not settings.current().trail:
+        return
+    status, headers, body = answer
+    parsed = request.parsed_url
+    record_call(
+        request.any_backend(),
+        ApiCall(
+            datetime.now(timezone.utc),
+            next(sequence),
+            operation,
+            functools.partial(_parameters, operation, parsed.path, parsed.query, request.body),
+            request.get_access_key(),
+            # A request in the process has no address, nor has any in moto before 5.2.5.
+            getattr(getattr(request, "normalized_request", None), "remote_addr", None)
+            or "127.0.0.1",
+            request.headers.get("User-Agent", ""),
+            int(status),
+            next((headers[name] for name in headers if name.lower() == "x-amzn-errortype"), None),
+            body.decode() if isinstance(body, bytes) else str(body or ""),
+        ),
+    )
+
+
+def _parameters(operation: str, path: str, query: str, body: str | None) -> dict[str, Any]:
+    model = get_service_model("iot").operation_model(operation)
+    try:
+        return read_input(model, path, query, body or "", check=False)
+    except IoTError:
+        return {}  # refused for its form, which the event's error says

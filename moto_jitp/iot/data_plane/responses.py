@@ -1,0 +1,82 @@
+"""``JitpIoTDataResponse``: moto's answers to iot-data requests, with ours over and beside them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+from urllib.parse import unquote
+
+from moto.iotdata.exceptions import InvalidRequestException, ResourceNotFoundException
+from moto.iotdata.responses import IoTDataPlaneResponse
+
+from moto_jitp import settings
+from moto_jitp.iot.message_broker import MessageBroker, RetainedMessage, broker_of
+from moto_jitp.iot.topics import check_publish
+
+from .models import JitpIoTDataBackend
+
+_DEFAULT_PAGE = 200
+
+
+class JitpIoTDataResponse(IoTDataPlaneResponse):
+    """The operations on messages; shadows are answered as moto does."""
+
+    def publish(self) -> str:
+        topic = self._topic_after("/topics/")
+        payload = self.body or b""
+        retain = self._query("retain") == "true"
+        if settings.current().strict:
+            try:
+                check_publish(topic, payload, retain=retain)
+            except ValueError as error:
+                raise InvalidRequestException(str(error)) from None
+        backend = self.iotdata_backend
+        assert isinstance(backend, JitpIoTDataBackend)
+        backend.publish(topic, payload, retain=retain, qos=int(self._query("qos") or 0))
+        return json.dumps({})
+
+    def get_retained_message(self) -> str:
+        message = self._broker.retained.get(self._topic_after("/retainedMessage/"))
+        if message is None:
+            raise ResourceNotFoundException
+        payload = base64.b64encode(message.payload).decode()
+        return json.dumps({**_summary(message), "payload": payload})
+
+    def list_retained_messages(self) -> str:
+        size = int(self._query("maxResults") or _DEFAULT_PAGE)
+        after = self._query("nextToken") or ""
+        messages = [
+            message for topic, message in sorted(self._broker.retained.items()) if topic > after
+        ]
+        found: dict[str, Any] = {
+            "retainedTopics": [
+                {**_summary(message), "payloadSize": len(message.payload)}
+                for message in messages[:size]
+            ]
+        }
+        if len(messages) > size:
+            found["nextToken"] = messages[size - 1].topic
+        return json.dumps(found)
+
+    @property
+    def _broker(self) -> MessageBroker:
+        backend: Any = self.iotdata_backend
+        return broker_of(backend.iot_backend)
+
+    def _query(self, name: str) -> str | None:
+        values = self.querystring.get(name)
+        return values[0] if values else None
+
+    def _topic_after(self, marker: str) -> str:
+        topic = self.path.partition(marker)[2]
+        # moto's server hands some paths on decoded, and others not.
+        return unquote(topic) if "%" in topic else topic
+
+
+def _summary(message: RetainedMessage) -> dict[str, Any]:
+    return {
+        "topic": message.topic,
+        "qos": message.qos,
+        "lastModifiedTime": message.modified,
+    }

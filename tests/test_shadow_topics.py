@@ -1,0 +1,237 @@
+"""Devices read and write shadows over MQTT, and boto3 sees the same ones."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from moto_jitp import CertificateAuthority, connect_device
+from moto_jitp.devices import DeviceConnection
+from moto_jitp.mock import mock_jitp
+
+CLASSIC = "$aws/things/bulb-1/shadow"
+NAMED = f"{CLASSIC}/name/config"
+TEMPLATE = json.dumps(
+    {
+        "Resources": {
+            "thing": {
+                "Type": "AWS::IoT::Thing",
+                "Properties": {"ThingName": {"Ref": "AWS::IoT::Certificate::CommonName"}},
+            },
+            "certificate": {
+                "Type": "AWS::IoT::Certificate",
+                "Properties": {
+                    "CertificateId": {"Ref": "AWS::IoT::Certificate::Id"},
+                    "Status": "ACTIVE",
+                },
+            },
+        }
+    }
+)
+
+
+@functools.cache
+def client(service: str) -> Any:
+    return boto3.Session("any-key", "any-secret", region_name="us-east-1").client(service)
+
+
+@functools.cache
+def authority() -> CertificateAuthority:
+    return CertificateAuthority(common_name="Acme")
+
+
+@pytest.fixture
+def bulb() -> Iterator[DeviceConnection]:
+    with mock_jitp():
+        authority().register(client("iot"), template_body=TEMPLATE)
+        yield connect_device(authority().issue(common_name="bulb-1"))
+
+
+def ask(bulb: DeviceConnection, topic: str, message: Any) -> list[tuple[str, Any]]:
+    """Publish a request; return the answers, each with the end of its topic."""
+    with_answers = bulb.subscribe(f"{topic}/+")
+    text = message if isinstance(message, (str, bytes)) else json.dumps(message)
+    bulb.publish(topic, text)
+    with_answers.cancel()
+    answers = []
+    while True:
+        try:
+            event = bulb.receive()
+        except TimeoutError:
+            return answers
+        answers.append((event.topic.removeprefix(f"{topic}/"), event.payload))
+
+
+def stored(name: str | None = None) -> dict[str, Any]:
+    more = {"shadowName": name} if name else {}
+    answer = client("iot-data").get_thing_shadow(thingName="bulb-1", **more)
+    return dict(json.loads(answer["payload"].read()))
+
+
+@pytest.mark.parametrize(("prefix", "name"), [(CLASSIC, None), (NAMED, "config")])
+def test_an_update_is_kept_and_answered(
+    bulb: DeviceConnection, prefix: str, name: str | None
+) -> None:
+    request = {"state": {"reported": {"color": "red"}}, "clientToken": "t1"}
+    answers = dict(ask(bulb, f"{prefix}/update", request))
+    assert stored(name)["state"] == {"reported": {"color": "red"}}
+    accepted = answers["accepted"]
+    assert accepted["state"] == {"reported": {"color": "red"}}
+    assert accepted["version"] == 1
+    assert accepted["clientToken"] == "t1"
+    assert accepted["metadata"]["reported"]["color"]["timestamp"] == accepted["timestamp"]
+    documents = answers["documents"]
+    assert documents["current"]["state"] == {"reported": {"color": "red"}}
+    assert "previous" not in documents
+    assert "delta" not in answers
+
+
+def test_the_documents_of_an_update_have_the_state_before(bulb: DeviceConnection) -> None:
+    ask(bulb, f"{CLASSIC}/update", {"state": {"reported": {"color": "red"}}})
+    answers = dict(ask(bulb, f"{CLASSIC}/update", {"state": {"reported": {"color": "blue"}}}))
+    documents = answers["documents"]
+    assert documents["previous"]["state"]["reported"] == {"color": "red"}
+    assert documents["previous"]["version"] == 1
+    assert documents["current"]["state"]["reported"] == {"color": "blue"}
+    assert documents["current"]["version"] == 2
+
+
+@pytest.mark.parametrize(("prefix", "name"), [(CLASSIC, None), (NAMED, "config")])
+def test_what_the_cloud_desires_reaches_the_device_as_a_delta(
+    bulb: DeviceConnection, prefix: str, name: str | None
+) -> None:
+    """The round trip of every shadow: desired by an app, done and reported by the device."""
+
+    def follow(topic: str, payload: dict[str, Any]) -> None:
+        bulb.publish(f"{prefix}/update", json.dumps({"state": {"reported": payload["state"]}}))
+
+    bulb.subscribe(f"{prefix}/update/delta", follow)
+    bulb.subscribe(f"{prefix}/update/delta")
+    more = {"shadowName": name} if name else {}
+    client("iot-data").update_thing_shadow(
+        thingName="bulb-1",
+        payload=json.dumps({"state": {"desired": {"light": {"on": True, "level": 3}}}}),
+        **more,
+    )
+    delta = bulb.receive().payload
+    assert delta["state"] == {"light": {"on": True, "level": 3}}
+    assert set(delta["metadata"]["light"]) == {"on", "level"}
+    assert set(delta["metadata"]["light"]["on"]) == {"timestamp"}
+    assert delta["version"] == 1
+    with pytest.raises(TimeoutError):
+        bulb.receive()
+    assert stored(name)["state"] == {
+        "desired": {"light": {"on": True, "level": 3}},
+        "reported": {"light": {"on": True, "level": 3}},
+    }
+
+
+def test_a_delta_has_only_what_differs(bulb: DeviceConnection) -> None:
+    ask(bulb, f"{CLASSIC}/update", {"state": {"reported": {"a": 1, "b": 2}}})
+    request = {"state": {"desired": {"a": 1, "b": 3}}, "clientToken": "t"}
+    delta = dict(ask(bulb, f"{CLASSIC}/update", request))["delta"]
+    assert delta["state"] == {"b": 3}
+    assert list(delta["metadata"]) == ["b"]
+    assert delta["clientToken"] == "t"
+
+
+@pytest.mark.parametrize(("prefix", "name"), [(CLASSIC, None), (NAMED, "config")])
+def test_a_device_gets_and_deletes_its_shadow(
+    bulb: DeviceConnection, prefix: str, name: str | None
+) -> None:
+    ask(bulb, f"{prefix}/update", {"state": {"desired": {"a": 1}}})
+    ((end, document),) = ask(bulb, f"{prefix}/get", {"clientToken": "g"})
+    assert end == "accepted"
+    assert document["state"] == {"desired": {"a": 1}, "delta": {"a": 1}}
+    assert document["clientToken"] == "g"
+    ((end, message),) = ask(bulb, f"{prefix}/delete", "")
+    assert end == "accepted"
+    assert set(message) == {"version", "timestamp"}
+    with pytest.raises(client("iot-data").exceptions.ResourceNotFoundException):
+        stored(name)
+
+
+@pytest.mark.parametrize(
+    ("topic", "message"),
+    [
+        (f"{CLASSIC}/get", "No shadow exists with name: 'bulb-1'"),
+        (f"{CLASSIC}/delete", "No shadow exists with name: 'bulb-1'"),
+        (f"{NAMED}/get", "No shadow exists with name: 'bulb-1~config'"),
+        ("$aws/things/nobody/shadow/get", "Thing not found"),
+    ],
+)
+def test_a_shadow_that_does_not_exist_is_rejected_with_404(
+    bulb: DeviceConnection, topic: str, message: str
+) -> None:
+    ((end, answer),) = ask(bulb, topic, {"clientToken": "t"})
+    assert (end, answer["code"], answer["message"]) == ("rejected", 404, message)
+    assert answer["clientToken"] == "t"
+
+
+def test_a_deleted_shadow_cannot_be_deleted_again(bulb: DeviceConnection) -> None:
+    ask(bulb, f"{CLASSIC}/update", {"state": {"desired": {"a": 1}}})
+    ask(bulb, f"{CLASSIC}/delete", "")
+    ((end, answer),) = ask(bulb, f"{CLASSIC}/delete", "")
+    assert (end, answer["code"]) == ("rejected", 404)
+
+
+@pytest.mark.parametrize(
+    ("request_text", "code", "message"),
+    [
+        ("{", 400, "Invalid JSON"),
+        ("[]", 400, "Invalid JSON"),
+        ("7", 400, "Invalid JSON"),
+        ("{}", 400, "Missing required node: state"),
+        ('{"state": 7}', 400, "State node must be an object"),
+        ('{"state": {"wanted": {}}}', 400, "State contains an invalid node"),
+        ('{"state": {"desired": 7}}', 400, "Desired node must be an object"),
+        ('{"state": {"reported": []}}', 400, "Reported node must be an object"),
+        ('{"state": {}, "version": "1"}', 400, "Invalid version"),
+        ('{"state": {}, "clientToken": "' + "t" * 65 + '"}', 400, "Invalid clientToken"),
+        ('{"state": {}, "version": 7}', 409, "Version conflict"),
+        (b'{"state": "\xff"}', 415, "Unsupported documented encoding"),
+    ],
+)
+def test_a_wrong_update_is_rejected_and_changes_nothing(
+    bulb: DeviceConnection, request_text: str | bytes, code: int, message: str
+) -> None:
+    ask(bulb, f"{CLASSIC}/update", {"state": {"desired": {"a": 1}}})
+    before = stored()
+    ((end, answer),) = ask(bulb, f"{CLASSIC}/update", request_text)
+    assert (end, answer["code"]) == ("rejected", code)
+    assert answer["message"].startswith(message)
+    assert stored() == before
+
+
+def test_an_update_of_the_present_version_is_accepted(bulb: DeviceConnection) -> None:
+    ask(bulb, f"{CLASSIC}/update", {"state": {"desired": {"a": 1}}})
+    answers = dict(ask(bulb, f"{CLASSIC}/update", {"state": {"desired": None}, "version": 1}))
+    assert answers["accepted"]["version"] == 2
+
+
+def test_boto3_can_ask_over_the_topics_too(bulb: DeviceConnection) -> None:
+    bulb.subscribe(f"{CLASSIC}/update/accepted")
+    client("iot-data").publish(
+        topic=f"{CLASSIC}/update", payload=json.dumps({"state": {"desired": {"a": 1}}})
+    )
+    assert bulb.receive().payload["state"] == {"desired": {"a": 1}}
+    assert stored()["state"]["desired"] == {"a": 1}
+
+
+def test_what_boto3_does_to_a_shadow_is_told_on_its_topics(bulb: DeviceConnection) -> None:
+    bulb.subscribe(f"{CLASSIC}/#")
+    data = client("iot-data")
+    data.update_thing_shadow(
+        thingName="bulb-1", payload=json.dumps({"state": {"reported": {"a": 1}}})
+    )
+    data.get_thing_shadow(thingName="bulb-1")
+    data.delete_thing_shadow(thingName="bulb-1")
+    topics = [bulb.receive().topic.removeprefix(f"{CLASSIC}/") for _ in range(3)]
+    assert topics == ["update/accepted", "update/documents", "delete/accepted"]
+    with pytest.raises(TimeoutError):
+        bulb.receive()
