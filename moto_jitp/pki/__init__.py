@@ -6,8 +6,11 @@ Needs ``cryptography`` and nothing of moto or boto3.
 from .authority import CertificateAuthority
 from .device import DeviceFiles, DeviceIdentity
 from .reading import CertificateError, PresentedCertificate, read_certificate, read_chain
+from .real_clock import meet_real_clock
 from .subject import certificate_parameters
 from .verification import IssuerCheck, check_issuer, private_key_belongs_to
+
+meet_real_clock()
 
 __all__ = [
     "CertificateAuthority",

@@ -12,16 +12,13 @@ from typing import Any, Final, Literal
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
 from .device import DeviceIdentity
 from .reading import PresentedCertificate, read_certificate
+from .strings import not_printable
+from .verification import private_key_belongs_to, read_private_key
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 KeyKind = Literal["ec", "rsa"]
@@ -53,7 +50,7 @@ class CertificateAuthority:
         organization, organizational_unit, state, locality, dn_qualifier, serial_number: further
             fields of the subject.
         certificate_serial: the certificate's own number; a random one without it.
-        not_before: start of validity, an aware ``datetime``; a day ago without it.
+        not_before: start of validity, in UTC where it names no time zone; a day ago without it.
         not_after: end of validity; in twenty years without it.
         subject: the whole subject as an ``x509.Name``, in the place of the single fields.
 
@@ -126,17 +123,22 @@ class CertificateAuthority:
 
         Raises:
             CertificateError: the first text holds no readable certificate.
-            ValueError: the private key cannot be read, or is neither EC nor RSA.
+            ValueError: the private key cannot be read, is neither EC nor RSA, or belongs to
+                another certificate.
         """
         ca = cls.__new__(cls)
         ca._presented = read_certificate(certificate_pem)
         ca._parent = parent
         ca._key = None
         if private_key_pem is not None:
-            data = private_key_pem.encode() if isinstance(private_key_pem, str) else private_key_pem
-            key = load_pem_private_key(data, password=None)
+            key = read_private_key(private_key_pem)
             if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
                 raise ValueError(f"A CA's key is EC or RSA, not {type(key).__name__}.")
+            if not private_key_belongs_to(ca._presented, private_key_pem):
+                raise ValueError(
+                    f"The private key does not belong to the CA certificate "
+                    f"{ca._presented.subject_text!r}; give the key that it was made with."
+                )
             ca._key = key
         return ca
 
@@ -207,7 +209,7 @@ class CertificateAuthority:
             dn_qualifier: the subject's dnQualifier.
             certificate_serial: the certificate's own number, a positive integer; a random one
                 without it.
-            not_before: start of validity, an aware ``datetime``; a day ago without it.
+            not_before: start of validity, in UTC where it names no time zone; a day ago without it.
             not_after: end of validity; in ten years without it.
             key: ``"ec"`` (P-256) or ``"rsa"`` (2048 bit).
             subject: the whole subject as an ``x509.Name``, in the place of the single fields;
@@ -341,6 +343,8 @@ _FIELDS = {
     "common_name": NameOID.COMMON_NAME,
     "serial_number": NameOID.SERIAL_NUMBER,
 }
+# X.520 makes these PrintableStrings, whatever they hold.
+_PRINTABLE = ("country", "dn_qualifier", "serial_number")
 
 
 def _subject(subject: x509.Name | None, **fields: str | None) -> x509.Name:
@@ -354,10 +358,16 @@ def _subject(subject: x509.Name | None, **fields: str | None) -> x509.Name:
     attributes = []
     for field, oid in _FIELDS.items():
         if field in given:
+            value = given[field]
             try:
-                attributes.append(x509.NameAttribute(oid, given[field]))
+                attributes.append(x509.NameAttribute(oid, value))
             except (ValueError, TypeError) as error:
-                raise ValueError(f"{field}={given[field]!r} is refused by X.509: {error}") from None
+                raise ValueError(f"{field}={value!r} is refused by X.509: {error}") from None
+            if field in _PRINTABLE and (wrong := not_printable(value.encode())):
+                raise ValueError(
+                    f"{field}={value!r} is refused by X.509: it is a PrintableString, which cannot "
+                    f"hold {wrong}."
+                )
     return x509.Name(attributes)
 
 
@@ -380,6 +390,7 @@ def _builder(
 ) -> x509.CertificateBuilder:
     public_key = key.public_key() if hasattr(key, "public_key") else key
     now = datetime.now(timezone.utc)
+    not_before, not_after = _in_utc(not_before), _in_utc(not_after)
     if not_before is None:
         not_before = now - _BACKDATED if not_after is None else min(now, not_after) - _BACKDATED
     if not_after is None:
@@ -392,6 +403,12 @@ def _builder(
         .not_valid_before(not_before)
         .not_valid_after(not_after)
     )
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    if moment is None or moment.tzinfo is not None:
+        return moment
+    return moment.replace(tzinfo=timezone.utc)
 
 
 def _pem(certificate: x509.Certificate) -> str:

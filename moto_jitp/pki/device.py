@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography import x509
 
 from .reading import PresentedCertificate, read_certificate, read_chain
-from .verification import private_key_belongs_to
+from .verification import private_key_belongs_to, read_private_key
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,9 @@ class DeviceIdentity:
 
         Raises:
             CertificateError: the first text holds no readable certificate.
+            ValueError: the private key cannot be read.
         """
+        read_private_key(private_key_pem)
         leaf, *issuers = (certificate.pem for certificate in read_chain(certificate_pem))
         key = private_key_pem.decode() if isinstance(private_key_pem, bytes) else private_key_pem
         return cls(leaf, key, tuple(issuers))
@@ -72,6 +74,11 @@ class DeviceIdentity:
     def presented(self) -> PresentedCertificate:
         """The device certificate, read."""
         return read_certificate(self._certificate_pem)
+
+    @cached_property
+    def issuers(self) -> tuple[PresentedCertificate, ...]:
+        """The certificates of the CAs above it, read, the issuing one first."""
+        return tuple(read_certificate(pem) for pem in self._issuers_pem)
 
     @cached_property
     def holds_its_key(self) -> bool:
@@ -107,10 +114,12 @@ class DeviceIdentity:
         files = DeviceFiles(
             folder / "certificate.pem", folder / "private_key.pem", folder / "chain.pem"
         )
-        files.certificate.write_text(self.certificate_pem)
+        # As bytes: the line ends stay as they are on every platform.
+        files.certificate.write_bytes(self.certificate_pem.encode())
         files.private_key.touch(mode=0o600)
-        files.private_key.write_text(self.private_key_pem)
-        files.chain.write_text(self.chain_pem)
+        files.private_key.chmod(0o600)  # of a file that was there before, too
+        files.private_key.write_bytes(self.private_key_pem.encode())
+        files.chain.write_bytes(self.chain_pem.encode())
         return files
 
     def __repr__(self) -> str:

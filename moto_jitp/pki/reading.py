@@ -6,8 +6,11 @@ import base64
 import binascii
 import hashlib
 import re
+import warnings
+from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -19,7 +22,10 @@ _PEM_BLOCK = re.compile(
     rb"-----BEGIN (?:X509 )?CERTIFICATE-----(.*?)-----END (?:X509 )?CERTIFICATE-----",
     re.DOTALL,
 )
+_UNREADABLE = (ValueError, x509.InvalidVersion)
 _CLOSING_LINE = b"-----END CERTIFICATE-----"
+
+ResultT = TypeVar("ResultT")
 
 
 class CertificateError(ValueError):
@@ -32,6 +38,9 @@ class PresentedCertificate:
     Attributes:
         certificate: the parsed ``cryptography`` certificate.
         certificate_id: the id that AWS IoT gives it, lower-case hex SHA-256 of the DER bytes.
+
+    Raises:
+        ValueError: its subject or issuer cannot be read.
     """
 
     # No __slots__: cached_property keeps its values in __dict__.
@@ -40,9 +49,11 @@ class PresentedCertificate:
         self.certificate = certificate
         # By CA id: verifying a signature is the dear part of a connection, and never changes.
         self.issuer_checks: dict[str, object] = {}
-        self.issuer_key = certificate.issuer.public_bytes()
+        self.issuer_key = unwarned(lambda: certificate.issuer.public_bytes())
         """The issuer as DER."""
-        self._subject: tuple[tuple[x509.ObjectIdentifier, str], ...] | None = None
+        # Read at once: the library parses names late, and a bad one is to be refused here.
+        self.subject = _attributes(certificate)
+        """The subject's attributes, OID and value, in certificate order."""
         self._subject_text: str | None = None
         self.certificate_id = hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
 
@@ -68,21 +79,19 @@ class PresentedCertificate:
         return self.certificate.not_valid_after_utc
 
     @cached_property
+    def serial_number(self) -> int:
+        """The certificate's own number, not the subject's serialNumber."""
+        return unwarned(lambda: self.certificate.serial_number)
+
+    @cached_property
     def subject_key(self) -> bytes:
         """The subject as DER: what an issuer name is compared with."""
-        return self.certificate.subject.public_bytes()
+        return unwarned(lambda: self.certificate.subject.public_bytes())
 
     @cached_property
     def pem(self) -> str:
         """The certificate alone, as PEM text."""
         return self.certificate.public_bytes(Encoding.PEM).decode("ascii")
-
-    @property
-    def subject(self) -> tuple[tuple[x509.ObjectIdentifier, str], ...]:
-        """The subject's attributes, OID and value, in certificate order."""
-        if self._subject is None:
-            self._subject = _attributes(self.certificate.subject)
-        return self._subject
 
     @property
     def subject_text(self) -> str:
@@ -94,7 +103,7 @@ class PresentedCertificate:
     @property
     def issuer_text(self) -> str:
         """The issuer for people."""
-        return _name_text(_attributes(self.certificate.issuer))
+        return _name_text(_attributes(self.certificate, of_issuer=True))
 
     @property
     def common_name(self) -> str | None:
@@ -118,7 +127,24 @@ _SHORT_NAMES = {
 }
 
 
-def _attributes(name: x509.Name) -> tuple[tuple[x509.ObjectIdentifier, str], ...]:
+def unwarned(read: Callable[[], ResultT]) -> ResultT:
+    """Call ``read``, which meets what is unusual but in real use, also where warnings are errors.
+
+    ``cryptography`` warns of serial numbers that are not positive and of countries that are not
+    two letters; AWS IoT takes both.
+    """
+    try:
+        return read()
+    except Warning:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return read()
+
+
+def _attributes(
+    certificate: x509.Certificate, of_issuer: bool = False
+) -> tuple[tuple[x509.ObjectIdentifier, str], ...]:
+    name = unwarned(lambda: certificate.issuer if of_issuer else certificate.subject)
     found = []
     for attribute in name:
         value: str | bytes = attribute.value  # a bit string comes as bytes
@@ -146,8 +172,8 @@ def read_certificate(pem: str | bytes) -> PresentedCertificate:
     # Most texts hold one certificate and nothing before it: let the library read it at once.
     if data.startswith(b"-----BEGIN CERTIFICATE-----"):
         try:
-            return PresentedCertificate(x509.load_pem_x509_certificate(data))
-        except ValueError:
+            return PresentedCertificate(unwarned(lambda: x509.load_pem_x509_certificate(data)))
+        except _UNREADABLE:
             pass  # read it block by block below, which explains what is wrong
     return _read_der(_pem_blocks(data)[0])
 
@@ -206,8 +232,8 @@ def _why_no_block(data: bytes) -> str:
 
 def _read_der(der: bytes) -> PresentedCertificate:
     try:
-        return PresentedCertificate(x509.load_der_x509_certificate(der))
-    except ValueError as error:
+        return PresentedCertificate(unwarned(lambda: x509.load_der_x509_certificate(der)))
+    except _UNREADABLE as error:
         why = explain_bad_string(der) or str(error)
         raise CertificateError(
             f"The certificate {hashlib.sha256(der).hexdigest()} cannot be read: {why}"

@@ -31,15 +31,21 @@ def explain_bad_string(der: bytes) -> str | None:
         der: the certificate's DER bytes; anything else is answered with ``None``.
     """
     for oid, value in _printable_strings(der, 0):
-        wrong = sorted({chr(byte) for byte in value if byte not in _ALLOWED})
+        wrong = not_printable(value)
         if wrong:
             name = _NAMES.get(oid, "attribute " + oid.hex())
             return (
                 f"its {name} {value.decode('latin-1')!r} is a PrintableString, which cannot hold "
-                f"{' or '.join(map(repr, wrong))}. Make the certificate again with that attribute "
-                "as UTF8String (OpenSSL does so by itself), or without the character."
+                f"{wrong}. Make the certificate again with that attribute as UTF8String (OpenSSL "
+                "does so by itself), or without the character."
             )
     return None
+
+
+def not_printable(value: bytes) -> str:
+    """Return the characters that a PrintableString cannot hold, for people; empty for none."""
+    wrong = sorted({one for one in value.decode("utf-8", "replace") if ord(one) not in _ALLOWED})
+    return " or ".join(map(repr, wrong))
 
 
 def _printable_strings(data: bytes, depth: int) -> Iterator[tuple[bytes, bytes]]:

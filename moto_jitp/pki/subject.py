@@ -50,6 +50,6 @@ def certificate_parameters(certificate: PresentedCertificate) -> dict[str, str]:
     for name in [name for name, value in parameters.items() if not value]:
         del parameters[name]
     if _SERIAL_NUMBER not in parameters:
-        parameters[_SERIAL_NUMBER] = str(certificate.certificate.serial_number)
+        parameters[_SERIAL_NUMBER] = str(certificate.serial_number)
     parameters[_ID] = certificate.certificate_id
     return parameters

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import enum
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
     load_pem_private_key,
 )
 
-from .reading import PresentedCertificate
+from .reading import PresentedCertificate, unwarned
 
 
 class IssuerCheck(enum.Enum):
@@ -40,9 +41,9 @@ def _check_issuer(certificate: PresentedCertificate, ca: PresentedCertificate) -
     if certificate.issuer_key != ca.subject_key:
         return IssuerCheck.NAME_DIFFERS
     try:
-        certificate.certificate.verify_directly_issued_by(ca.certificate)
-    except (InvalidSignature, ValueError, TypeError):
-        # ValueError and TypeError: the signature's algorithm is not one for the CA's kind of key.
+        unwarned(lambda: certificate.certificate.verify_directly_issued_by(ca.certificate))
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+        # All but the first: the signature's algorithm is not one for the CA's kind of key.
         return IssuerCheck.SIGNATURE_DIFFERS
     return IssuerCheck.ISSUED
 
@@ -57,14 +58,26 @@ def private_key_belongs_to(certificate: PresentedCertificate, private_key_pem: s
     Raises:
         ValueError: the text is no private key that can be read.
     """
+    key = read_private_key(private_key_pem)
+    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    try:
+        public_key = certificate.certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return False  # no key of a kind that could be held
+    return key.public_key().public_bytes(*form) == public_key.public_bytes(*form)
+
+
+def read_private_key(private_key_pem: str | bytes) -> PrivateKeyTypes:
+    """Read an unencrypted private key from PEM text or bytes.
+
+    Raises:
+        ValueError: the text is no private key that can be read.
+    """
     data = private_key_pem.encode() if isinstance(private_key_pem, str) else private_key_pem
     try:
-        key = load_pem_private_key(data, password=None)
-    except (ValueError, TypeError) as error:
+        return load_pem_private_key(data, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise ValueError(
             "Expected an unencrypted private key in PEM (-----BEGIN PRIVATE KEY----- …); "
             f"it cannot be read: {error}"
         ) from None
-    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    public_key = certificate.certificate.public_key()
-    return key.public_key().public_bytes(*form) == public_key.public_bytes(*form)

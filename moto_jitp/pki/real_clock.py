@@ -1,0 +1,31 @@
+"""Has cryptography meet the real ``datetime`` before a test holds the clock.
+
+cryptography looks the class up once, when it first makes or reads a certificate's time. Where that
+happens while freezegun has put its own class in the place, no other time is good enough for it ever
+after: the tests that follow would fail with a TypeError that names no cause.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+
+def meet_real_clock() -> None:
+    """Make and read one certificate with the real class in its place; takes half a millisecond."""
+    found: Any = datetime.datetime
+    # freezegun's class derives from the real one, and is the only one with a metaclass.
+    real: Any = next(kind for kind in found.__mro__ if type(kind) is type)
+    datetime.datetime = real  # type: ignore[misc]
+    try:
+        key, nobody = Ed25519PrivateKey.generate(), x509.Name([])
+        moment = real(2000, 1, 1)
+        certificate = (
+            x509.CertificateBuilder(nobody, nobody, key.public_key(), 1, moment, moment)
+        ).sign(key, None)
+        assert certificate.not_valid_after_utc
+    finally:
+        datetime.datetime = found  # type: ignore[misc]
