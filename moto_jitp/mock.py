@@ -37,7 +37,10 @@ class JitpHandle:
         self._is_known = False
         self._subscriptions: list[Subscription] = []
         self._faults: list[Fault] = []
-        self._at_the_end: tuple[tuple[ConnectionAttempt, ...], tuple[Event, ...]] | None = None
+        # Events are put together by the function, when somebody reads them.
+        self._at_the_end: (
+            tuple[tuple[ConnectionAttempt, ...], Callable[[], tuple[Event, ...]]] | None
+        ) = None
 
     @property
     def connections(self) -> tuple[ConnectionAttempt, ...]:
@@ -52,7 +55,7 @@ class JitpHandle:
     def events(self) -> tuple[Event, ...]:
         """All events so far that AWS IoT or a device has published, the oldest first."""
         if self._at_the_end is not None:
-            return self._at_the_end[1]
+            return self._at_the_end[1]()
         from moto_jitp.devices import all_events
 
         return all_events()
@@ -85,17 +88,19 @@ class JitpHandle:
     def fail(
         self,
         operation: str,
-        error: str | Exception,
+        error: str | Exception | type[Exception],
         times: int | None = 1,
         *,
         message: str | None = None,
     ) -> Fault:
         """Have an AWS IoT operation fail, called by boto3 or as a step of a provisioning run.
 
+        Several requests for one operation are used up in the order in which they were made.
+
         Args:
             operation: its name, such as ``CreateThing`` or ``create_thing``.
-            error: the code of an error in the service model, such as ``ThrottlingException``; or a
-                boto3 ``ClientError`` to fail with.
+            error: the code of an error in the service model, such as ``ThrottlingException``; a
+                boto3 ``ClientError`` to fail with; or a class of the client's ``exceptions``.
             times: how many calls fail, from the next one on; ``None`` for every one.
             message: the error text, if it matters.
 
@@ -115,6 +120,8 @@ class JitpHandle:
 
         fault = request_failure(operation, error, times, message)
         self._faults.append(fault)
+        if self._at_the_end is not None:  # another thread ended the block meanwhile
+            fault.cancel()
         return fault
 
     def reset(self) -> None:
@@ -124,8 +131,12 @@ class JitpHandle:
     def _close(self) -> None:
         # Where nobody has imported the devices there were none; and a decorated helper that is
         # called for each of many devices must not list them all each time.
-        some = self._is_known and "moto_jitp.devices" in sys.modules
-        self._at_the_end = (self.connections, self.events) if some else ((), ())
+        if self._is_known and "moto_jitp.devices" in sys.modules:
+            from moto_jitp.devices import events_until_now
+
+            self._at_the_end = (self.connections, events_until_now())
+        else:
+            self._at_the_end = ((), tuple)
         for subscription in self._subscriptions:
             subscription.cancel()
         for fault in self._faults:

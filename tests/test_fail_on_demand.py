@@ -1,0 +1,354 @@
+"""``jitp.fail``: any IoT call and any step of a run fails as a test asks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import botocore.session
+import every_step
+import pytest
+from bodies import PLAIN_BODY
+from botocore.exceptions import ClientError
+from cloud import client, refused
+
+from moto_jitp import (
+    CertificateAuthority,
+    ConnectionRefused,
+    DeviceIdentity,
+    JitpHandle,
+    connect_device,
+    current,
+    mock_jitp,
+)
+
+MODEL = botocore.session.get_session().get_service_model("iot")
+MODELLED = sorted(
+    (shape.name, shape.metadata["error"]["httpStatusCode"]) for shape in MODEL.error_shapes
+)
+
+
+@pytest.fixture
+def ca(iot: Any, acme: CertificateAuthority) -> CertificateAuthority:
+    """A registered CA whose template takes every step."""
+    every_step.prepare(iot)
+    acme.register(iot, template_body=every_step.BODY)
+    return acme
+
+
+@pytest.fixture
+def bulb(ca: CertificateAuthority) -> DeviceIdentity:
+    return ca.issue(common_name="bulb")
+
+
+# Calls of boto3.
+
+
+def test_the_next_call_fails_and_the_one_after_succeeds(iot: Any, mocked: JitpHandle) -> None:
+    mocked.fail("CreateThing", "ThrottlingException")
+    with refused("ThrottlingException", 400, ""):
+        iot.create_thing(thingName="bulb")
+    assert iot.list_things()["things"] == []
+    iot.create_thing(thingName="bulb")
+
+
+def test_calls_fail_as_often_as_asked(iot: Any, mocked: JitpHandle) -> None:
+    fault = mocked.fail("ListThings", "ServiceUnavailableException", times=3)
+    for _ in range(3):
+        with refused("ServiceUnavailableException", 503, ""):
+            iot.list_things()
+    assert iot.list_things()["things"] == []
+    assert (fault.calls, fault.remaining) == (3, 0)
+
+
+def test_calls_fail_always_until_cancelled(iot: Any, mocked: JitpHandle) -> None:
+    fault = mocked.fail("ListThings", "InternalFailureException", times=None)
+    for _ in range(20):
+        with refused("InternalFailureException", 500, ""):
+            iot.list_things()
+    fault.cancel()
+    fault.cancel()
+    assert iot.list_things()["things"] == []
+    assert fault.calls == 20
+
+
+@pytest.mark.parametrize(("code", "status"), MODELLED)
+def test_every_error_of_the_model_has_its_code_status_and_class(
+    iot: Any, mocked: JitpHandle, code: str, status: int
+) -> None:
+    mocked.fail("ListThings", code, message="no luck today")
+    with pytest.raises(getattr(iot.exceptions, code)) as error:
+        iot.list_things()
+    response = error.value.response
+    assert response["Error"] == {"Code": code, "Message": "no luck today"}
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == status
+
+
+def test_a_caller_without_permission_gets_iams_error(iot: Any, mocked: JitpHandle) -> None:
+    mocked.fail("ListThings", "AccessDeniedException")
+    with pytest.raises(ClientError, match="AccessDeniedException") as error:
+        iot.list_things()
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+
+
+@pytest.mark.parametrize(
+    ("operation", "call"),
+    [
+        ("ListThings", lambda iot: iot.list_things()),
+        ("DescribeEndpoint", lambda iot: iot.describe_endpoint()),
+        ("ListCACertificates", lambda iot: iot.list_ca_certificates()),
+        ("CreatePolicy", lambda iot: iot.create_policy(policyName="p", policyDocument="{}")),
+        (
+            "UpdateCertificate",
+            lambda iot: iot.update_certificate(certificateId="0" * 64, newStatus="ACTIVE"),
+        ),
+        ("ListAuditFindings", lambda iot: iot.list_audit_findings()),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_any_operation_can_fail_whoever_emulates_it(
+    iot: Any, mocked: JitpHandle, operation: str, call: Callable[[Any], Any]
+) -> None:
+    mocked.fail(operation, "InternalFailureException", message="down")
+    with refused("InternalFailureException", 500, "down"):
+        call(iot)
+
+
+def test_operations_can_be_named_as_boto3_names_the_methods(iot: Any, mocked: JitpHandle) -> None:
+    fault = mocked.fail("list_things", "throttling_exception")
+    assert (fault.operation, fault.code) == ("ListThings", "ThrottlingException")
+    with refused("ThrottlingException", 400, ""):
+        iot.list_things()
+
+
+def test_the_text_says_where_the_error_comes_from_unless_the_test_gives_one(
+    iot: Any, mocked: JitpHandle
+) -> None:
+    mocked.fail("ListThings", "ThrottlingException")
+    mocked.fail("ListThings", "ThrottlingException", message="Rate exceeded")
+    with refused("ThrottlingException", 400, "") as error:
+        iot.list_things()
+    assert "the test asked ListThings to fail" in error.response["Error"]["Message"]
+    with refused("ThrottlingException", 400, "Rate exceeded"):
+        iot.list_things()
+
+
+def test_a_client_error_or_its_class_says_how_to_fail(iot: Any, mocked: JitpHandle) -> None:
+    recorded = {"Error": {"Code": "UnauthorizedException", "Message": "not today"}}
+    mocked.fail("ListThings", ClientError(recorded, "ListThings"))
+    with refused("UnauthorizedException", 401, "not today"):
+        iot.list_things()
+    mocked.fail("ListThings", iot.exceptions.UnauthorizedException(recorded, "ListThings"))
+    with refused("UnauthorizedException", 401, "not today"):
+        iot.list_things()
+    mocked.fail("ListThings", iot.exceptions.ThrottlingException, message="slow down")
+    with refused("ThrottlingException", 400, "slow down"):
+        iot.list_things()
+
+
+def test_several_requests_are_used_up_in_their_order(iot: Any, mocked: JitpHandle) -> None:
+    mocked.fail("ListThings", "ThrottlingException")
+    mocked.fail("ListThings", "InternalFailureException")
+    mocked.fail("ListCertificates", "UnauthorizedException")
+    with refused("ThrottlingException", 400, ""):
+        iot.list_things()
+    with refused("InternalFailureException", 500, ""):
+        iot.list_things()
+    iot.list_things()
+    with refused("UnauthorizedException", 401, ""):
+        iot.list_certificates()
+
+
+def test_a_failed_call_does_not_use_up_a_quota(iot: Any) -> None:
+    with mock_jitp(config={"jitp": {"throttling": {"ListThings": 1}}}) as jitp:
+        jitp.fail("ListThings", "InternalFailureException")
+        with refused("InternalFailureException", 500, ""):
+            iot.list_things()
+        iot.list_things()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("CreateThng", "ThrottlingException"), "Did you mean CreateThing?"),
+        (("Publish", "ThrottlingException"), "no operation of AWS IoT"),
+        ((None, "ThrottlingException"), "no operation of AWS IoT"),
+        (("CreateThing", "ThrotlingException"), "Did you mean ThrottlingException?"),
+        (("CreateThing", "AccessDenied"), "Did you mean AccessDeniedException?"),
+        (("CreateThing", ValueError("x")), "'ValueError' is no error"),
+        (("CreateThing", KeyError), "'KeyError' is no error"),
+        (("CreateThing", "ThrottlingException", 0), "from 1 on"),
+        (("CreateThing", "ThrottlingException", -1), "from 1 on"),
+        (("CreateThing", "ThrottlingException", True), "from 1 on"),
+        (("CreateThing", "ThrottlingException", 1.5), "from 1 on"),
+    ],
+)
+def test_a_wrong_request_is_refused_at_once(
+    iot: Any, mocked: JitpHandle, arguments: Any, text: str
+) -> None:
+    with pytest.raises(ValueError, match=text.replace("?", r"\?")):
+        mocked.fail(*arguments)
+    iot.create_thing(thingName="bulb")
+
+
+# Steps of a run.
+
+
+@pytest.mark.parametrize("action", every_step.ACTIONS)
+def test_any_step_of_a_run_fails_once_and_the_next_connection_succeeds(
+    iot: Any, mocked: JitpHandle, bulb: DeviceIdentity, action: str
+) -> None:
+    mocked.fail(action, "ThrottlingException", message="too fast")
+
+    run = every_step.failed_run(bulb)
+
+    last = run.steps[-1]
+    assert (last.action, last.error_code, last.message) == (
+        action,
+        "ThrottlingException",
+        "too fast",
+    )
+    assert [step.action for step in run.failed_steps] == [action]
+    assert run.error_code == "ThrottlingException"
+    assert run.certificate_status == "PENDING_ACTIVATION"
+    assert f"this failure of {action} with jitp.fail()" in str(run.advice)
+    before = every_step.ACTIONS[: every_step.ACTIONS.index(action)]
+    assert every_step.traces(iot, bulb, "bulb") <= set(before)
+    assert connect_device(bulb).thing_name == "bulb"
+
+
+def test_a_run_fails_on_every_connection_while_a_step_does(
+    mocked: JitpHandle, bulb: DeviceIdentity
+) -> None:
+    fault = mocked.fail("UpdateCertificate", "InternalFailureException", times=None)
+    for _ in range(3):
+        assert every_step.failed_run(bulb).error_code == "InternalFailureException"
+    fault.cancel()
+    connect_device(bulb)
+    assert fault.calls == 3
+
+
+def test_a_step_that_finds_everything_as_wanted_can_fail_too(
+    mocked: JitpHandle, ca: CertificateAuthority
+) -> None:
+    connect_device(ca.issue(common_name="one"))
+    mocked.fail("CreatePolicy", "ThrottlingException")
+    run = every_step.failed_run(ca.issue(common_name="two"))
+    assert [step.action for step in run.failed_steps] == ["CreatePolicy"]
+
+
+def test_a_run_answers_with_register_things_own_errors(
+    mocked: JitpHandle, bulb: DeviceIdentity
+) -> None:
+    mocked.fail("CreateThing", "ResourceAlreadyExistsException", message="taken")
+    run = every_step.failed_run(bulb)
+    assert run.failed_steps[0].error_code == "ResourceAlreadyExistsException"
+    assert run.error_code == "ResourceRegistrationFailureException"
+    assert str(run.message).endswith("taken")
+
+
+def test_register_thing_fails_with_its_steps(iot: Any, mocked: JitpHandle) -> None:
+    parameters = {
+        "AWS::IoT::Certificate::CommonName": "bulb",
+        "AWS::IoT::Certificate::Id": iot.create_keys_and_certificate()["certificateId"],
+    }
+
+    def register() -> None:
+        iot.register_thing(templateBody=PLAIN_BODY, parameters=parameters)
+
+    mocked.fail("AttachThingPrincipal", "ServiceUnavailableException")
+    with refused("ServiceUnavailableException", 503, ""):
+        register()
+    mocked.fail("CreateThing", "ResourceNotFoundException", message="lost")
+    with refused("ResourceRegistrationFailureException", 400, "Register thing workflow") as error:
+        register()
+    assert error.response["Error"]["Message"].endswith("lost")
+    mocked.fail("RegisterThing", "UnauthorizedException")
+    with refused("UnauthorizedException", 401, ""):
+        register()
+    register()
+
+
+def test_a_device_that_cannot_be_registered_leaves_nothing(
+    iot: Any, mocked: JitpHandle, bulb: DeviceIdentity
+) -> None:
+    mocked.fail("RegisterCertificate", "LimitExceededException", message="full")
+    run = every_step.failed_run(bulb)
+    assert [(step.action, step.error_code) for step in run.steps] == [
+        ("RegisterCertificate", "LimitExceededException")
+    ]
+    assert run.certificate_status is None
+    assert iot.list_certificates()["certificates"] == []
+    assert mocked.events == ()
+    assert connect_device(bulb).thing_name == "bulb"
+
+
+def test_just_in_time_registration_can_fail_too(
+    iot: Any, mocked: JitpHandle, acme: CertificateAuthority
+) -> None:
+    acme.register(iot)
+    mocked.fail("RegisterCertificate", "ThrottlingException", message="too fast")
+    with pytest.raises(ConnectionRefused, match="too fast") as refusal:
+        connect_device(acme.issue())
+    assert refusal.value.reason == "DEVICE_CERTIFICATE_NOT_REGISTERED"
+    assert refusal.value.provisioning is None
+    assert "jitp.fail()" in str(refusal.value)
+
+
+# How long it lasts.
+
+
+def test_failures_end_with_their_block(iot: Any, mocked: JitpHandle) -> None:
+    mocked.fail("ListThings", "ThrottlingException", times=None)
+    with mock_jitp() as inner:
+        inner.fail("ListCertificates", "ThrottlingException", times=None)
+        with refused("ThrottlingException", 400, ""):
+            iot.list_things()
+        with refused("ThrottlingException", 400, ""):
+            iot.list_certificates()
+    iot.list_certificates()
+    with refused("ThrottlingException", 400, ""):
+        iot.list_things()
+
+
+def test_nothing_is_left_for_the_next_test() -> None:
+    with mock_jitp() as jitp:
+        fault = jitp.fail("ListThings", "ThrottlingException", times=None)
+    with mock_jitp():
+        client().list_things()
+    assert fault.calls == 0
+    with pytest.raises(RuntimeError, match="has ended"):
+        jitp.fail("ListThings", "ThrottlingException")
+
+
+def test_a_decorated_test_asks_through_the_current_handle() -> None:
+    @mock_jitp
+    def run() -> None:
+        current().fail("ListThings", "ThrottlingException", times=None)
+        with refused("ThrottlingException", 400, ""):
+            client().list_things()
+
+    run()
+    with mock_jitp():
+        client().list_things()
+
+
+def test_threads_share_the_number_of_failures(mocked: JitpHandle) -> None:
+    mocked.fail("ListThings", "ThrottlingException", times=10)
+    failures: list[str] = []
+
+    def call() -> None:
+        iot = client()
+        for _ in range(10):
+            try:
+                iot.list_things()
+            except iot.exceptions.ThrottlingException as error:
+                failures.append(error.response["Error"]["Code"])
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(failures) == 10

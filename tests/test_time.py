@@ -1,0 +1,443 @@
+"""Runs that take their time (``iot::jitp`` of moto's state manager), and certificates' clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from bodies import PLAIN_BODY, ROLE
+from botocore.exceptions import ClientError
+from cloud import client, client_of
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+from freezegun import freeze_time
+from freezegun.api import FrozenDateTimeFactory
+from moto.moto_api import state_manager
+
+from moto_jitp import (
+    CertificateAuthority,
+    ConnectionAttempt,
+    ConnectionRefused,
+    DeviceIdentity,
+    JitpHandle,
+    connect_device,
+    mock_jitp,
+)
+
+MODEL = "iot::jitp"
+
+
+@pytest.fixture
+def clock() -> Iterator[FrozenDateTimeFactory]:
+    """A clock that only the test moves."""
+    with freeze_time("2026-03-01 12:00:00") as frozen:
+        assert isinstance(frozen, FrozenDateTimeFactory)
+        yield frozen
+
+
+@pytest.fixture
+def ca(iot: Any, acme: CertificateAuthority) -> CertificateAuthority:
+    """A registered CA that provisions its devices."""
+    acme.register(iot, template_body=PLAIN_BODY)
+    return acme
+
+
+@pytest.fixture
+def bulb(ca: CertificateAuthority) -> DeviceIdentity:
+    return ca.issue(common_name="bulb")
+
+
+def after_looks(times: int) -> None:
+    state_manager.set_transition(MODEL, {"progression": "manual", "times": times})
+
+
+def after_seconds(seconds: float) -> None:
+    state_manager.set_transition(MODEL, {"progression": "time", "seconds": seconds})
+
+
+def set_off(device: DeviceIdentity) -> ConnectionAttempt:
+    """Connect a device whose provisioning takes its time; return the refused attempt."""
+    with pytest.raises(ConnectionRefused) as refusal:
+        connect_device(device)
+    assert refusal.value.reason == "DEVICE_CERTIFICATE_PENDING_ACTIVATION"
+    (attempt,) = refusal.value.attempts
+    return attempt
+
+
+def status(iot: Any, device: DeviceIdentity) -> str:
+    answer = iot.describe_certificate(certificateId=device.certificate_id)
+    found: str = answer["certificateDescription"]["status"]
+    return found
+
+
+def has_thing(iot: Any, name: str) -> bool:
+    try:
+        iot.describe_thing(thingName=name)
+    except iot.exceptions.ResourceNotFoundException:
+        return False
+    return True
+
+
+# By count.
+
+
+def test_by_default_a_run_ends_within_its_connection(iot: Any, bulb: DeviceIdentity) -> None:
+    with pytest.raises(ConnectionRefused) as refusal:
+        connect_device(bulb, reconnect=False)
+    assert refusal.value.reason == "RECONNECT_REQUIRED"
+    assert status(iot, bulb) == "ACTIVE"
+
+
+def test_a_poll_for_active_sees_pending_first(iot: Any, bulb: DeviceIdentity) -> None:
+    after_looks(3)
+    attempt = set_off(bulb)
+    assert attempt.provisioning is not None
+    assert attempt.provisioning.status == "IN_PROGRESS"
+    assert attempt.provisioning.certificate_status == "PENDING_ACTIVATION"
+    assert "iot::jitp" in attempt.message
+    assert [status(iot, bulb) for _ in range(4)] == [
+        "PENDING_ACTIVATION",
+        "PENDING_ACTIVATION",
+        "ACTIVE",
+        "ACTIVE",
+    ]
+    assert connect_device(bulb).thing_name == "bulb"
+
+
+def test_a_poll_for_the_thing_sees_none_first(iot: Any, bulb: DeviceIdentity) -> None:
+    after_looks(2)
+    set_off(bulb)
+    assert [has_thing(iot, "bulb") for _ in range(3)] == [False, True, True]
+
+
+def test_a_poll_by_listing_ends_too(iot: Any, bulb: DeviceIdentity) -> None:
+    after_looks(4)
+    set_off(bulb)
+    assert iot.list_things()["things"] == []
+    assert iot.list_certificates()["certificates"][0]["status"] == "PENDING_ACTIVATION"
+    ca_id = iot.list_ca_certificates()["certificates"][0]["certificateId"]
+    by_ca = iot.list_certificates_by_ca(caCertificateId=ca_id)["certificates"]
+    assert [found["status"] for found in by_ca] == ["PENDING_ACTIVATION"]
+    assert len(iot.list_things()["things"]) == 1
+
+
+def test_calls_about_something_else_do_not_count(
+    iot: Any, ca: CertificateAuthority, bulb: DeviceIdentity
+) -> None:
+    keys = iot.create_keys_and_certificate()
+    after_looks(1)
+    set_off(bulb)
+    iot.describe_certificate(certificateId=keys["certificateId"])
+    assert not has_thing(iot, "another")
+    iot.describe_endpoint()
+    iot.list_thing_types()
+    client("eu-west-1").list_things()
+    assert iot.list_policies()["policies"] == []
+    assert iot.list_things()["things"] != []
+
+
+def test_a_device_that_connects_again_counts_as_a_look(bulb: DeviceIdentity) -> None:
+    after_looks(2)
+    set_off(bulb)
+    attempt = set_off(bulb)
+    assert attempt.provisioning is None
+    assert connect_device(bulb).thing_name == "bulb"
+
+
+def test_every_connection_while_in_progress_publishes_the_event(
+    mocked: JitpHandle, bulb: DeviceIdentity
+) -> None:
+    after_looks(3)
+    set_off(bulb)
+    set_off(bulb)
+    set_off(bulb)
+    connect_device(bulb)
+    topics = [event.topic for event in mocked.events if "certificates/registered" in event.topic]
+    assert len(topics) == 3
+
+
+def test_the_cas_state_counts_also_while_in_progress(
+    iot: Any, ca: CertificateAuthority, bulb: DeviceIdentity
+) -> None:
+    after_looks(5)
+    set_off(bulb)
+    ca_id = iot.list_ca_certificates()["certificates"][0]["certificateId"]
+    iot.update_ca_certificate(certificateId=ca_id, newStatus="INACTIVE")
+    with pytest.raises(ConnectionRefused) as refusal:
+        connect_device(bulb)
+    assert refusal.value.reason == "CA_CERTIFICATE_INACTIVE"
+
+
+def test_two_devices_are_provisioned_each_in_its_time(
+    iot: Any, mocked: JitpHandle, ca: CertificateAuthority
+) -> None:
+    one, two = ca.issue(common_name="one"), ca.issue(common_name="two")
+    after_looks(2)
+    set_off(one)
+    set_off(two)
+    assert [status(iot, one), status(iot, one)] == ["PENDING_ACTIVATION", "ACTIVE"]
+    assert has_thing(iot, "one")
+    assert [status(iot, two), status(iot, two)] == ["PENDING_ACTIVATION", "ACTIVE"]
+    runs = [attempt.provisioning for attempt in mocked.connections]
+    assert [run.thing_name for run in runs if run] == ["one", "two"]
+
+
+# By time.
+
+
+def test_a_run_ends_when_its_time_has_come(
+    clock: FrozenDateTimeFactory, iot: Any, bulb: DeviceIdentity
+) -> None:
+    after_seconds(3)
+    set_off(bulb)
+    clock.tick(2)
+    assert [status(iot, bulb) for _ in range(5)] == ["PENDING_ACTIVATION"] * 5
+    set_off(bulb)
+    clock.tick(1.5)
+    assert connect_device(bulb).thing_name == "bulb"
+    assert status(iot, bulb) == "ACTIVE"
+
+
+@pytest.mark.parametrize("call", ["list_things", "list_policies", "describe_endpoint"])
+def test_any_call_finds_what_time_has_finished(
+    clock: FrozenDateTimeFactory, iot: Any, bulb: DeviceIdentity, call: str
+) -> None:
+    after_seconds(3)
+    set_off(bulb)
+    clock.tick(4)
+    getattr(iot, call)()
+    state_manager.unset_transition(MODEL)
+    assert [thing["thingName"] for thing in iot.list_things()["things"]] == ["bulb"]
+
+
+def test_accounts_and_regions_keep_their_own_runs(
+    clock: FrozenDateTimeFactory, iot: Any, ca: CertificateAuthority, bulb: DeviceIdentity
+) -> None:
+    other = client_of("210987654321", "eu-west-1")
+    lamps = CertificateAuthority(common_name="Lamps")
+    lamps.register(other, template_body=PLAIN_BODY)
+    lamp = lamps.issue(common_name="lamp")
+    after_seconds(3)
+    set_off(bulb)
+    clock.tick(2)
+    set_off(lamp)
+    clock.tick(2)
+    assert (status(iot, bulb), status(other, lamp)) == ("ACTIVE", "PENDING_ACTIVATION")
+    clock.tick(2)
+    assert status(other, lamp) == "ACTIVE"
+
+
+# How a run ends.
+
+
+def test_the_attempt_that_set_the_run_off_tells_how_it_ended(
+    iot: Any, mocked: JitpHandle, bulb: DeviceIdentity
+) -> None:
+    after_looks(2)
+    set_off(bulb)
+    set_off(bulb)
+    connect_device(bulb)
+    first, second, third = mocked.connections
+    assert first.provisioning is not None
+    assert first.provisioning.succeeded
+    assert first.provisioning.certificate_status == "ACTIVE"
+    assert [step.action for step in first.provisioning.steps] == [
+        "RegisterCertificate",
+        "RegisterThing",
+        "CreateThing",
+        "AttachThingPrincipal",
+        "UpdateCertificate",
+    ]
+    assert second.provisioning is third.provisioning is None
+    assert third.accepted
+
+
+def test_a_run_that_fails_later_shows_in_the_connections(
+    iot: Any, mocked: JitpHandle, bulb: DeviceIdentity
+) -> None:
+    after_looks(2)
+    set_off(bulb)
+    mocked.fail("CreateThing", "InternalFailureException")
+    assert [status(iot, bulb) for _ in range(4)] == ["PENDING_ACTIVATION"] * 4
+    run = mocked.connections[0].provisioning
+    assert run is not None
+    assert (run.status, run.error_code) == ("FAILED", "InternalFailureException")
+    set_off(bulb)  # and the next connection runs the template again
+    assert [status(iot, bulb) for _ in range(2)] == ["PENDING_ACTIVATION", "ACTIVE"]
+
+
+def test_the_connections_are_up_to_date_without_any_call(
+    clock: FrozenDateTimeFactory, mocked: JitpHandle, iot: Any, bulb: DeviceIdentity
+) -> None:
+    after_seconds(3)
+    set_off(bulb)
+    before = mocked.connections[0].provisioning
+    assert before is not None
+    assert before.status == "IN_PROGRESS"
+    clock.tick(4)
+    run = mocked.connections[0].provisioning
+    assert run is not None
+    assert run.succeeded
+
+
+def test_a_certificate_deleted_meanwhile_fails_its_run(
+    clock: FrozenDateTimeFactory, iot: Any, mocked: JitpHandle, bulb: DeviceIdentity
+) -> None:
+    after_seconds(3)
+    set_off(bulb)
+    iot.delete_certificate(certificateId=bulb.certificate_id)
+    clock.tick(4)
+    assert iot.list_things()["things"] == []
+    run = mocked.connections[0].provisioning
+    assert run is not None
+    assert run.status == "FAILED"
+    assert run.failed_steps[0].error_code == "ResourceNotFoundException"
+    assert run.certificate_status is None
+    assert run.advice
+
+
+def test_a_device_registers_anew_where_its_certificate_was_deleted_meanwhile(
+    clock: FrozenDateTimeFactory, iot: Any, mocked: JitpHandle, bulb: DeviceIdentity
+) -> None:
+    after_seconds(3)
+    set_off(bulb)
+    iot.delete_certificate(certificateId=bulb.certificate_id)
+    clock.tick(2)
+    set_off(bulb)
+    clock.tick(2)
+    assert status(iot, bulb) == "PENDING_ACTIVATION"
+    clock.tick(2)
+    assert status(iot, bulb) == "ACTIVE"
+    runs = [attempt.provisioning for attempt in mocked.connections]
+    assert [run.status for run in runs if run] == ["FAILED", "SUCCEEDED"]
+
+
+def test_a_run_uses_what_is_there_when_it_is_carried_out(
+    iot: Any, mocked: JitpHandle, acme: CertificateAuthority
+) -> None:
+    iot.create_provisioning_template(
+        templateName="bulbs", templateBody=PLAIN_BODY, type="JITP", provisioningRoleArn=ROLE
+    )
+    acme.register(iot, template_name="bulbs")
+    bulb = acme.issue(common_name="bulb")
+    after_looks(1)
+    set_off(bulb)
+    iot.delete_provisioning_template(templateName="bulbs")
+    assert status(iot, bulb) == "PENDING_ACTIVATION"
+    run = mocked.connections[0].provisioning
+    assert run is not None
+    assert run.error_code == "InvalidRequestException"
+    assert "bulbs" in str(run.message)
+
+
+def test_a_device_without_a_resolvable_thing_name_is_deferred_too(
+    iot: Any, mocked: JitpHandle, ca: CertificateAuthority
+) -> None:
+    nameless = ca.issue(subject=x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Acme")]))
+    after_looks(1)
+    set_off(nameless)
+    assert not has_thing(iot, "bulb")
+    assert status(iot, nameless) == "PENDING_ACTIVATION"
+    run = mocked.connections[0].provisioning
+    assert run is not None
+    assert "CommonName" in str(run.message)
+
+
+def test_runs_in_progress_end_when_the_setting_is_taken_back(
+    iot: Any, bulb: DeviceIdentity
+) -> None:
+    after_looks(100)
+    set_off(bulb)
+    state_manager.unset_transition(MODEL)
+    assert status(iot, bulb) == "ACTIVE"
+
+
+def test_the_setting_and_the_runs_are_gone_with_the_block(acme: CertificateAuthority) -> None:
+    bulb = acme.issue(common_name="bulb")
+    with mock_jitp() as jitp:
+        acme.register(client(), template_body=PLAIN_BODY)
+        after_looks(100)
+        set_off(bulb)
+    assert jitp.connections[0].provisioning is not None
+    assert jitp.connections[0].provisioning.status == "IN_PROGRESS"
+    with mock_jitp():
+        assert client().list_certificates()["certificates"] == []
+        acme.register(client(), template_body=PLAIN_BODY)
+        assert connect_device(bulb).thing_name == "bulb"
+
+
+def test_a_reset_forgets_the_runs(
+    iot: Any, mocked: JitpHandle, ca: CertificateAuthority, bulb: DeviceIdentity
+) -> None:
+    after_looks(1)
+    set_off(bulb)
+    mocked.reset()
+    assert iot.list_things()["things"] == []
+    with pytest.raises(ClientError, match="ResourceNotFound"):
+        status(iot, bulb)
+
+
+# The clock of certificates.
+
+
+@pytest.mark.parametrize("provisioned", [True, False])
+def test_a_certificate_expires_by_the_held_clock(
+    clock: FrozenDateTimeFactory, iot: Any, ca: CertificateAuthority, provisioned: bool
+) -> None:
+    now = datetime.now(timezone.utc)
+    bulb = ca.issue(common_name="bulb", not_after=now + timedelta(days=30))
+    if provisioned:
+        connect_device(bulb)
+    clock.tick(timedelta(days=30, seconds=1))
+    with pytest.raises(ConnectionRefused) as refusal:
+        connect_device(bulb)
+    assert refusal.value.reason == "DEVICE_CERTIFICATE_EXPIRED"
+    clock.tick(timedelta(days=-1))
+    assert connect_device(bulb).thing_name == "bulb"
+
+
+def test_a_certificate_is_not_valid_before_its_time(
+    clock: FrozenDateTimeFactory, iot: Any, ca: CertificateAuthority
+) -> None:
+    soon = datetime.now(timezone.utc) + timedelta(hours=1)
+    bulb = ca.issue(common_name="bulb", not_before=soon)
+    with pytest.raises(ConnectionRefused) as refusal:
+        connect_device(bulb)
+    assert refusal.value.reason == "DEVICE_CERTIFICATE_NOT_YET_VALID"
+    assert iot.list_certificates()["certificates"] == []
+    clock.tick(timedelta(hours=1))
+    assert connect_device(bulb).thing_name == "bulb"
+
+
+def test_a_certificate_that_expires_while_in_progress_is_refused(
+    clock: FrozenDateTimeFactory, iot: Any, ca: CertificateAuthority
+) -> None:
+    end = datetime.now(timezone.utc) + timedelta(seconds=10)
+    bulb = ca.issue(common_name="bulb", not_after=end)
+    after_seconds(3)
+    set_off(bulb)
+    clock.tick(20)
+    with pytest.raises(ConnectionRefused) as refusal:
+        connect_device(bulb)
+    assert refusal.value.reason == "DEVICE_CERTIFICATE_EXPIRED"
+    assert status(iot, bulb) == "ACTIVE"
+
+
+def test_holding_the_clock_spoils_no_certificate_afterwards() -> None:
+    """cryptography keeps the datetime class that it sees first; it must not be freezegun's."""
+    import subprocess
+    import sys
+
+    code = """
+from freezegun import freeze_time
+with freeze_time("2026-03-01"):
+    from moto_jitp import CertificateAuthority
+    ca = CertificateAuthority()
+ca.issue()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
