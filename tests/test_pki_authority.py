@@ -165,8 +165,6 @@ def test_a_moment_without_time_zone_is_utc() -> None:
     ("fields", "text"),
     [
         ({"country": "KOR"}, r"country='KOR' is refused by X\.509"),
-        ({"common_name": "x" * 65}, r"common_name=.* is refused by X\.509"),
-        ({"common_name": ""}, r"common_name='' is refused by X\.509"),
         (
             {"serial_number": "SN_1"},
             r"serial_number='SN_1' .* PrintableString, which cannot hold '_'",
@@ -238,6 +236,7 @@ def test_text_that_is_no_ca_certificate_is_refused() -> None:
 
 
 def test_the_signatures_are_of_a_kind_that_aws_takes() -> None:
-    for kind in ("ec", "rsa"):
-        algorithm = CertificateAuthority(key=kind).issue().certificate.signature_hash_algorithm  # type: ignore[arg-type]
+    kinds: tuple[Literal["ec", "rsa"], ...] = ("ec", "rsa")
+    for kind in kinds:
+        algorithm = CertificateAuthority(key=kind).issue().certificate.signature_hash_algorithm
         assert isinstance(algorithm, hashes.SHA256)

@@ -100,5 +100,5 @@ class ControlClient:
 
 def _short(error: Exception) -> str:
     cause = getattr(error, "reason", None) or error
-    text = getattr(cause, "strerror", None) or str(cause)
-    return text.rpartition(": ")[2] or type(cause).__name__
+    text = str(cause).rpartition(": ")[2].rpartition("] ")[2]
+    return text or type(cause).__name__

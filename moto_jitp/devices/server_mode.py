@@ -66,7 +66,7 @@ def connect_at(
     try:
         outcome = client.post("connect", body)
     except ControlError as error:
-        if not error.code:
+        if error.code in ("", "NotActive"):
             raise RuntimeError(str(error)) from None
         raise _ERRORS.get(error.code, ValueError)(str(error)) from None
     made = tuple(attempt_from_json(attempt) for attempt in outcome["attempts"])

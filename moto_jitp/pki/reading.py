@@ -22,7 +22,8 @@ _PEM_BLOCK = re.compile(
     rb"-----BEGIN (?:X509 )?CERTIFICATE-----(.*?)-----END (?:X509 )?CERTIFICATE-----",
     re.DOTALL,
 )
-_UNREADABLE = (ValueError, x509.InvalidVersion)
+# KeyError: what release 42 raises at a string type that it does not know.
+_UNREADABLE = (ValueError, KeyError, x509.InvalidVersion)
 _CLOSING_LINE = b"-----END CERTIFICATE-----"
 
 ResultT = TypeVar("ResultT")
