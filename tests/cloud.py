@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ import botocore.session
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from freezegun import freeze_time
 
 ACCOUNT = "123456789012"
 
@@ -34,6 +36,11 @@ def client_of(account_id: str, region: str = "us-east-1") -> Any:
     keys = assumed["Credentials"]
     session = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
     return session.client("iot", region_name=region, config=_ONCE)
+
+
+def an_hour_later() -> Any:
+    """A context in which it is an hour later: dates come in milliseconds, and calls are faster."""
+    return freeze_time(datetime.now(timezone.utc) + timedelta(hours=1))
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from bodies import GUIDE_BODY, PLAIN_BODY, ROLE, body
 from botocore.exceptions import ClientError
-from cloud import ACCOUNT, client, client_of, refused
+from cloud import ACCOUNT, an_hour_later, client, client_of, refused
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -324,6 +324,25 @@ class TestSeveralAccountsAndRegions:
         assert listed(second) == []
         register(client_of("111111111111", "eu-west-1"), acme)
 
+    def test_of_two_accounts_that_register_a_ca_at_once_one_gets_it(
+        self, iot: Any, acme: CertificateAuthority
+    ) -> None:
+        accounts = [iot, client_of("111111111111")]
+        arguments = [request(where, acme) for where in accounts]
+        together = threading.Barrier(2)
+
+        def once(number: int) -> str:
+            together.wait(timeout=30)
+            try:
+                accounts[number].register_ca_certificate(**arguments[number])
+            except ClientError as error:
+                return str(error.response["Error"]["Code"])
+            return "registered"
+
+        with ThreadPoolExecutor(2) as pool:
+            outcomes = sorted(pool.map(once, range(2)))
+        assert outcomes == ["ResourceAlreadyExistsException", "registered"]
+
     def test_sni_only_registers_a_ca_in_many_accounts(
         self, iot: Any, acme: CertificateAuthority
     ) -> None:
@@ -475,12 +494,13 @@ class TestUpdate:
 
     def test_what_is_not_named_stays(self, iot: Any, ca_id: str) -> None:
         before = described(iot, ca_id)
-        iot.update_ca_certificate(certificateId=ca_id, newStatus="ACTIVE")
+        with an_hour_later():
+            iot.update_ca_certificate(certificateId=ca_id, newStatus="ACTIVE")
         after = described(iot, ca_id)
         assert after["certificateDescription"].pop("status") == "ACTIVE"
         modified = after["certificateDescription"].pop("lastModifiedDate")
         assert before["certificateDescription"].pop("status") == "INACTIVE"
-        assert before["certificateDescription"].pop("lastModifiedDate") <= modified
+        assert before["certificateDescription"].pop("lastModifiedDate") < modified
         assert after == before
 
     def test_remove_auto_registration_drops_template_and_role(self, iot: Any, ca_id: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from cloud import ACCOUNT, client, client_of, refused
+from cloud import ACCOUNT, an_hour_later, client, client_of, refused
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -433,7 +433,8 @@ class TestUpdate:
         self, iot: Any, bulb: DeviceIdentity
     ) -> None:
         created = described(iot, register(iot, bulb))
-        iot.update_certificate(certificateId=bulb.certificate_id, newStatus="ACTIVE")
+        with an_hour_later():
+            iot.update_certificate(certificateId=bulb.certificate_id, newStatus="ACTIVE")
         active = described(iot, bulb.certificate_id)
         assert active["lastModifiedDate"] > created["lastModifiedDate"]
         assert active["creationDate"] == created["creationDate"]

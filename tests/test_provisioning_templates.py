@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from bodies import GUIDE_BODY, PLAIN_BODY, ROLE, body
-from cloud import ACCOUNT, client, client_of, refused
+from cloud import ACCOUNT, an_hour_later, client, client_of, refused
 
 HOOK = {"targetArn": f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:hook"}
 OTHER_ROLE = f"arn:aws:iam::{ACCOUNT}:role/Other"
@@ -264,8 +264,17 @@ class TestUpdate:
             assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
             assert set(answer) == {"ResponseMetadata"}
             after = described(iot)
-            assert before.pop("lastModifiedDate") < after.pop("lastModifiedDate")
+            assert before.pop("lastModifiedDate") <= after.pop("lastModifiedDate")
             assert after == {**before, **change}
+
+    def test_an_update_is_remembered(self, iot: Any) -> None:
+        create(iot)
+        before = described(iot)
+        with an_hour_later():
+            iot.update_provisioning_template(templateName="bulbs", enabled=True)
+        after = described(iot)
+        assert after["lastModifiedDate"] > before["lastModifiedDate"]
+        assert after["creationDate"] == before["creationDate"]
 
     def test_a_description_can_be_taken_away(self, iot: Any) -> None:
         create(iot, "never-had-one", description="")
@@ -313,7 +322,8 @@ class TestVersions:
     def test_a_new_version_bumps_the_template(self, iot: Any) -> None:
         create(iot)
         before = described(iot)
-        add_version(iot)
+        with an_hour_later():
+            add_version(iot)
         after = described(iot)
         assert after["lastModifiedDate"] > before["lastModifiedDate"]
         assert after["creationDate"] == before["creationDate"]
