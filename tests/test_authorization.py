@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from ipaddress import ip_address
 from typing import Any
 
 import boto3
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from moto_jitp import CertificateAuthority
 from moto_jitp.mock import mock_jitp
@@ -210,6 +217,49 @@ def test_variables_of_the_certificate_are_known(bench: Bench, variable: str, val
     value = value.format(
         id=bench.device.certificate_id, serial=bench.device.certificate.serial_number
     )
+    assert bench.ask("PUBLISH", f"topic/{value}/state")["authDecision"] == "ALLOWED"
+    assert bench.ask("PUBLISH", "topic/other/state")["authDecision"] == "IMPLICIT_DENY"
+
+
+ALTERNATIVE_NAMES: list[tuple[str, str, x509.GeneralName]] = [
+    ("RFC822Name", "bulb@example.com", x509.RFC822Name("bulb@example.com")),
+    ("DNSName", "bulb.example.com", x509.DNSName("bulb.example.com")),
+    ("UniformResourceIdentifier", "urn:bulb:1", x509.UniformResourceIdentifier("urn:bulb:1")),
+    ("IPAddress", "192.0.2.7", x509.IPAddress(ip_address("192.0.2.7"))),
+    (
+        "DirectoryName",
+        "cn=bulb,o=Acme",
+        x509.DirectoryName(
+            x509.Name(
+                [
+                    x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Acme"),
+                    x509.NameAttribute(NameOID.COMMON_NAME, "bulb"),
+                ]
+            )
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "value", "name"), ALTERNATIVE_NAMES)
+def test_alternative_names_of_the_certificate_are_known(
+    bench: Bench, kind: str, value: str, name: x509.GeneralName
+) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bulb")])
+    now = datetime.now(timezone.utc)
+    certificate = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([name]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    bench.certificate_arn = bench.iot.register_certificate_without_ca(
+        certificatePem=certificate.public_bytes(Encoding.PEM).decode(), status="ACTIVE"
+    )["certificateArn"]
+    variable = f"${{iot:Certificate.Subject.AlternativeName.{kind}}}"
+    bench.policy("p", ("Allow", "iot:Publish", f"topic/{variable}/state"))
     assert bench.ask("PUBLISH", f"topic/{value}/state")["authDecision"] == "ALLOWED"
     assert bench.ask("PUBLISH", "topic/other/state")["authDecision"] == "IMPLICIT_DENY"
 

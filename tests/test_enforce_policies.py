@@ -358,15 +358,20 @@ def test_a_permission_taken_away_is_missed_at_once(
     refused(connection.publish, "a", b"")
 
 
-def test_a_device_whose_certificate_is_deleted_can_publish_nothing(
+def test_a_device_whose_certificate_is_deleted_neither_publishes_nor_receives(
     bulb: Bulb, connection: DeviceConnection
 ) -> None:
     iot = client("iot")
+    bulb.allow("p", ("Allow", "iot:Subscribe", "*"), ("Allow", "iot:Receive", "*"))
+    connection.subscribe("a")
     iot.update_certificate(certificateId=bulb.device.certificate_id, newStatus="INACTIVE")
     iot.detach_thing_principal(thingName="bulb-1", principal=bulb.arn)
     iot.delete_certificate(certificateId=bulb.device.certificate_id, forceDelete=True)
     with pytest.raises(ConnectionError, match="deleted"):
         connection.publish("a", b"")
+    client("iot-data").publish(topic="a", payload=b"")
+    with pytest.raises(TimeoutError):
+        connection.receive()
 
 
 def test_the_error_survives_a_trip_to_another_process(connection: DeviceConnection) -> None:

@@ -6,6 +6,7 @@ import functools
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
@@ -167,6 +168,26 @@ def test_receive_waits_for_another_thread_when_asked(bulb: DeviceConnection) -> 
     assert [event.payload for event in received] == [b"1"]
     with pytest.raises(TimeoutError):
         bulb.receive(timeout=0.001)
+
+
+def test_messages_of_many_threads_all_arrive(
+    jitp: Any, bulb: DeviceConnection, phone: DeviceConnection
+) -> None:
+    phone.subscribe("state/#")
+
+    def report(thread: int) -> None:
+        for number in range(50):
+            bulb.publish(f"state/{thread}", str(number))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(report, range(8)))
+    received = [phone.receive() for _ in range(400)]
+    assert no_message(phone)
+    for thread in range(8):
+        payloads = [event.payload for event in received if event.topic == f"state/{thread}"]
+        assert payloads == [str(number).encode() for number in range(50)]
+    assert len(published()) == 400
+    assert sum(event.topic.startswith("state/") for event in jitp.events) == 400
 
 
 def test_a_cancelled_subscription_hears_nothing_more(bulb: DeviceConnection) -> None:

@@ -58,7 +58,7 @@ def ask(bulb: DeviceConnection, topic: str, message: Any) -> list[tuple[str, Any
     text = message if isinstance(message, (str, bytes)) else json.dumps(message)
     bulb.publish(topic, text)
     with_answers.cancel()
-    answers = []
+    answers: list[tuple[str, Any]] = []
     while True:
         try:
             event = bulb.receive()
