@@ -42,8 +42,10 @@ class DeviceConnection:
         thing_name: str | None,
     ) -> None:
         last = attempts[-1]
-        self.certificate_id = last.certificate_id
-        self.certificate_arn = backend.arn(f"cert/{last.certificate_id}")
+        # A certificate that plain moto registered has another id than its DER bytes give it.
+        known = backend.certificates.presented_as(last.certificate_id)
+        self.certificate_id = known.certificate_id if known else last.certificate_id
+        self.certificate_arn = known.arn if known else backend.arn(f"cert/{last.certificate_id}")
         self.client_id = last.client_id
         self.thing_name = thing_name
         self.attempts = attempts

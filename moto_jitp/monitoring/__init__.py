@@ -1,0 +1,18 @@
+"""What AWS records of devices and calls: CloudWatch metrics, CloudTrail events, log entries.
+
+It is all in moto's own CloudWatch, CloudTrail and CloudWatch Logs, and read with their clients.
+"""
+
+from .metrics import IoTMetrics
+from .records import ApiCall, EndedRun, is_read_only, record_call, records_of
+from .trail_lookup import lookup_events
+
+__all__ = [
+    "ApiCall",
+    "EndedRun",
+    "IoTMetrics",
+    "is_read_only",
+    "lookup_events",
+    "record_call",
+    "records_of",
+]

@@ -1,0 +1,216 @@
+"""Log entries of AWS IoT, in moto's CloudWatch Logs.
+
+Entries are JSON, as with AWS's second generation of IoT logging (log group ``AWSIotLogsV2``).
+https://docs.aws.amazon.com/iot/latest/developerguide/cwl-format.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from moto.logs.models import logs_backends
+
+from .metrics import is_authentication_error
+from .records import Attempt, Run
+
+LOG_GROUP = "AWSIotLogsV2"
+LOG_GROUP_V1 = "AWSIotLogs"
+LEVELS = ("DISABLED", "ERROR", "WARN", "INFO", "DEBUG")
+"""From nothing to everything."""
+
+EVENT_TYPES = (
+    "Connect",
+    "Connection.AuthNError",
+    "Disconnect",
+    "ProvisionDevice",
+    "Publish-In",
+    "Subscribe",
+    "Unsubscribe",
+)
+"""The event types that are written here."""
+
+OPT_IN = ("Connection.AuthNError",)
+"""Those that the account's default level does not turn on."""
+
+_RETENTION_DAYS = 30
+_AUTHENTICATION_ERRORS = {
+    "DEVICE_CERTIFICATE_INACTIVE": "Device certificate is not active",
+    "DEVICE_CERTIFICATE_NOT_REGISTERED": "Device certificate is not registered",
+    "DEVICE_CERTIFICATE_REVOKED": "Device certificate is revoked",
+    "NOT_AUTHENTICATED": "The credentials provided could not be authenticated",
+    "SNI_MISUSED": "The client used an SNI that is not associated with this account",
+}
+_NOT_AUTHORIZED = {"reason": "AUTHORIZATION_FAILURE", "details": "Authorization Failure"}
+
+
+class Client(NamedTuple):
+    """Whose doing an entry is about.
+
+    Attributes:
+        client_id: the MQTT client ID.
+        certificate_id: the id of its certificate, which is its ``principalId``.
+        address: its IP address.
+        port: its port; 0 for a client in the test's process.
+    """
+
+    client_id: str
+    certificate_id: str
+    address: str
+    port: int = 0
+
+    def fields(self) -> dict[str, Any]:
+        """The entry's fields on the client."""
+        return {
+            "protocol": "MQTT",
+            "clientId": self.client_id,
+            "principalId": self.certificate_id,
+            "sourceIp": self.address,
+            "sourcePort": self.port,
+        }
+
+
+class LogEntry(NamedTuple):
+    """An entry, before it is known whether anybody wants it.
+
+    Attributes:
+        event_type: such as ``Connect``.
+        failed: whether what it tells of failed; the level is ERROR then, else INFO.
+        fields: what it says beyond the fields that all entries have.
+    """
+
+    event_type: str
+    failed: bool
+    fields: Mapping[str, Any]
+
+    @property
+    def level(self) -> str:
+        return "ERROR" if self.failed else "INFO"
+
+
+def entries_of_attempt(attempt: Attempt, client: Client) -> Iterator[LogEntry]:
+    """Yield what AWS IoT logs of a connection attempt."""
+    run = attempt.provisioning
+    if run is not None and run.status.value != "IN_PROGRESS":
+        yield provisioning_entry(run)
+    if attempt.accepted:
+        yield LogEntry("Connect", False, client.fields())
+    elif attempt.reason is not None and attempt.reason.value == "NOT_AUTHORIZED":
+        yield LogEntry("Connect", True, client.fields() | _NOT_AUTHORIZED)
+    elif is_authentication_error(attempt):
+        yield authentication_error(attempt, client)
+
+
+def authentication_error(attempt: Attempt, client: Client) -> LogEntry:
+    """The ``Connection.AuthNError`` of a refused attempt."""
+    assert attempt.reason is not None
+    reason = attempt.reason.aws_reason or "NOT_AUTHENTICATED"
+    fields = client.fields()
+    fields["authenticationType"] = "AWS_X509"
+    fields["targetPort"] = 8883
+    fields["serverNameIndication"] = attempt.server_name
+    fields["reason"] = reason
+    fields["details"] = _AUTHENTICATION_ERRORS[reason]
+    return LogEntry("Connection.AuthNError", True, fields)
+
+
+def provisioning_entry(run: Run) -> LogEntry:
+    """The entry of a provisioning run that has ended.
+
+    AWS says that errors of auto-registration are logged, but not how: this is the entry that it
+    documents for fleet provisioning.
+    """
+    failed = run.status.value == "FAILED"
+    named = {"provisioningTemplateName": run.template_name} if run.template_name else {}
+    details = f"{run.error_code}: {run.message}" if failed else "The device was provisioned."
+    fields = {**named, "deviceCertificateId": run.certificate_id, "details": details}
+    return LogEntry("ProvisionDevice", failed, fields)
+
+
+def operation_entry(
+    event_type: str, client: Client, fields: Mapping[str, str], *, not_authorized: bool = False
+) -> LogEntry:
+    """The entry of what a connected client does, such as ``Publish-In``.
+
+    Args:
+        event_type: the event type.
+        client: the client.
+        fields: the fields of this event type, such as ``topicName``.
+        not_authorized: whether the policies did not allow it.
+    """
+    more = _NOT_AUTHORIZED if not_authorized else {}
+    return LogEntry(event_type, not_authorized, {**client.fields(), **fields, **more})
+
+
+class LogWriter:
+    """Writes entries into the log groups of one account and Region.
+
+    Args:
+        account_id: the account.
+        region_name: the Region.
+    """
+
+    def __init__(self, account_id: str, region_name: str) -> None:
+        self._account_id = account_id
+        self._region_name = region_name
+        digits = hashlib.sha256(f"{account_id}/{region_name}".encode()).hexdigest()
+        self._stream = f"{uuid.UUID(hex=digits[:32])}_{account_id}_0"
+
+    def write(self, group: str, moment: datetime, entry: LogEntry, trace_id: str) -> None:
+        """Write an entry as JSON.
+
+        Args:
+            group: the log group, which is made if it does not exist.
+            moment: when it happened, in UTC.
+            entry: the entry.
+            trace_id: the same for all entries of one request.
+        """
+        text = {
+            "timestamp": _readable(moment),
+            "logLevel": entry.level,
+            "traceId": trace_id,
+            "accountId": self._account_id,
+            "status": "Failure" if entry.failed else "Success",
+            "eventType": entry.event_type,
+            **entry.fields,
+        }
+        self._put(group, moment, json.dumps(text))
+
+    def write_plain(self, group: str, moment: datetime, entry: LogEntry, trace_id: str) -> None:
+        """Write an entry as text, as the first generation of IoT logging does.
+
+        Its form is not documented any more (own form, the names of the fields are AWS's).
+        """
+        principal = entry.fields.get("principalId", entry.fields.get("deviceCertificateId"))
+        parts = [
+            _readable(moment),
+            f"TRACEID:{trace_id}",
+            f"PRINCIPALID:{principal}",
+            f"[{entry.level}]",
+            f"EVENT:{entry.event_type}",
+            *(f"{n}:{v}" for n, v in entry.fields.items() if n in ("clientId", "topicName")),
+            f"MESSAGE:{entry.fields.get('details', 'Failure' if entry.failed else 'Success')}",
+        ]
+        self._put(group, moment, " ".join(parts))
+
+    def _put(self, group: str, moment: datetime, message: str) -> None:
+        logs = logs_backends[self._account_id][self._region_name]
+        if group not in logs.groups:
+            logs.ensure_log_group(group)
+            logs.put_retention_policy(group, _RETENTION_DAYS)  # type: ignore[arg-type]
+        logs.ensure_log_stream(group, self._stream)
+        event = {"timestamp": int(moment.timestamp() * 1000), "message": message}
+        logs.put_log_events(group, self._stream, [event])
+
+
+def _readable(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%S.") + f"{moment.microsecond // 1000:03d}"
+
+
+def new_trace_id() -> str:
+    """Return an identifier for the entries of one request."""
+    return str(uuid.uuid4())

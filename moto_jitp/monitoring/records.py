@@ -1,0 +1,194 @@
+"""What metrics and the trail are rendered from, and where it is kept.
+
+A connection costs nothing here: its attempt is kept anyway, with the provisioning run that it set
+off, and says all that CloudWatch and CloudTrail tell of it. What is kept beside the attempts lies
+with them in the backend of the account and Region, so that moto's reset takes it away.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from moto.iot.models import IoTBackend, iot_backends
+
+_READ_ONLY = ("Describe", "Get", "List", "Search", "Test", "Validate")
+
+
+class Named(Protocol):
+    """A member of an enumeration of texts."""
+
+    @property
+    def value(self) -> str: ...
+
+
+class Reason(Named, Protocol):
+    """Why a connection was refused."""
+
+    @property
+    def aws_reason(self) -> str | None: ...
+
+
+class Step(NamedTuple):
+    """One step of a provisioning run, as :attr:`Run.record` has it."""
+
+    action: str
+    resource: str
+    result: str
+    error_code: str | None
+    message: str | None
+
+
+class Run(Protocol):
+    """A provisioning run, as the layers above keep it; ``record`` has five texts of each step."""
+
+    @property
+    def status(self) -> Named: ...
+    @property
+    def template_name(self) -> str | None: ...
+    @property
+    def parameters(self) -> Mapping[str, str]: ...
+    @property
+    def record(self) -> Sequence[str | None]: ...
+    @property
+    def resource_arns(self) -> Mapping[str, str]: ...
+    @property
+    def thing_name(self) -> str | None: ...
+    @property
+    def certificate_id(self) -> str | None: ...
+    @property
+    def certificate_status(self) -> str | None: ...
+    @property
+    def error_code(self) -> str | None: ...
+    @property
+    def message(self) -> str | None: ...
+    @property
+    def role_arn(self) -> str | None: ...
+
+
+class Attempt(Protocol):
+    """A connection attempt, as the layers above keep it."""
+
+    @property
+    def accepted(self) -> bool: ...
+    @property
+    def reason(self) -> Reason | None: ...
+    @property
+    def certificate_id(self) -> str: ...
+    @property
+    def client_id(self) -> str: ...
+    @property
+    def server_name(self) -> str | None: ...
+    @property
+    def timestamp(self) -> datetime: ...
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def provisioning(self) -> Run | None: ...
+
+
+class ApiCall(NamedTuple):
+    """One call of an API operation, in the form in which it came.
+
+    Attributes:
+        moment: when, in UTC.
+        sequence: orders it among attempts and calls of the same moment.
+        operation: such as ``CreateThing``.
+        parameters: returns the operation's input.
+        access_key: the access key id that signed it.
+        source_address: where it came from.
+        user_agent: what made it.
+        status: the HTTP status of the answer.
+        error_type: the answer's header with the error code, if it has one.
+        answer: the answer's body.
+    """
+
+    moment: datetime
+    sequence: int
+    operation: str
+    parameters: Callable[[], Mapping[str, Any]]
+    access_key: str
+    source_address: str
+    user_agent: str
+    status: int
+    error_type: str | None
+    answer: str
+
+    def error(self) -> tuple[str | None, str | None]:
+        """The error's code and text; ``None`` for a call that succeeded."""
+        if self.status < 400:
+            return None, None
+        body = self.answered()
+        code = self.error_type or body.get("__type") or body.get("Code") or str(self.status)
+        return code.rpartition("#")[2].partition(":")[0], body.get("message") or body.get("Message")
+
+    def answered(self) -> dict[str, Any]:
+        """The answer's members."""
+        try:
+            body = json.loads(self.answer or "{}")
+        except ValueError:
+            return {}
+        return body if isinstance(body, dict) else {}
+
+
+class EndedRun(NamedTuple):
+    """When a provisioning run ended that went on after its connection had."""
+
+    sequence: int
+    moment: datetime
+
+
+class Records:
+    """What is kept of one account and Region beside its connection attempts.
+
+    Attributes:
+        calls: the calls for the trail, oldest first.
+        ends: of attempts by sequence number, when their runs ended, where that was later.
+        misdirected: attempts that asked for a server name of this account and Region elsewhere.
+        without_metrics: sequence numbers of the attempts made while ``metrics`` was off.
+        without_trail: sequence numbers of the attempts made while ``trail`` was off.
+    """
+
+    __slots__ = ("calls", "ends", "misdirected", "without_metrics", "without_trail")
+
+    def __init__(self) -> None:
+        self.calls: list[ApiCall] = []
+        self.ends: dict[int, EndedRun] = {}
+        self.misdirected: list[Attempt] = []
+        self.without_metrics: set[int] = set()
+        self.without_trail: set[int] = set()
+
+
+def records_of(backend: IoTBackend) -> Records:
+    """Return the records of an account and Region, to be added to."""
+    records = backend.__dict__.get("monitoring_records")
+    if records is None:
+        records = backend.__dict__.setdefault("monitoring_records", Records())
+    return records  # type: ignore[no-any-return]
+
+
+def record_call(backend: IoTBackend, call: ApiCall) -> None:
+    """Keep a call for the trail."""
+    records_of(backend).calls.append(call)
+
+
+def is_read_only(operation: str) -> bool:
+    """Whether an operation changes nothing, so that CloudTrail keeps no event of it.
+
+    https://docs.aws.amazon.com/iot/latest/developerguide/iot-using-cloudtrail.html
+    """
+    return operation.startswith(_READ_ONLY)
+
+
+def kept(account_id: str, region_name: str) -> tuple[list[Attempt], Records]:
+    """Return the attempts, oldest first, and the records of an account and Region.
+
+    One that has not been used is not brought into being by asking.
+    """
+    account = iot_backends.get(account_id)
+    backend = None if account is None else dict.get(account, region_name)
+    if backend is None:
+        return [], Records()
+    return list(backend.__dict__.get("connection_attempts", ())), records_of(backend)

@@ -1,0 +1,292 @@
+"""CloudTrail events of AWS IoT: calls of its API, and the steps of just-in-time provisioning.
+
+Events are put together when somebody reads them, from the calls as they came and from the
+provisioning runs that are kept with the connection attempts. A device's connection itself leaves no
+event, nor do calls that only read.
+https://docs.aws.amazon.com/iot/latest/developerguide/iot-using-cloudtrail.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timezone
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from moto.utilities.utils import get_partition
+
+from .identities import SERVICE, Identity, caller, provisioning_service
+from .records import ApiCall, Run, Step, is_read_only, kept
+from .trail_resources import Resource, parameter_of, resources_in
+
+_THING_TOO = ("AddThingToBillingGroup", "AddThingToThingGroup", "RemoveThingFromThingGroup")
+_ANSWERS_WITH_SECRETS = ("keyPair", "privateKey", "certificateOwnershipToken")
+
+
+class Place(NamedTuple):
+    """The account and Region of events."""
+
+    account_id: str
+    region_name: str
+
+    def arn(self, resource: str) -> str:
+        """The ARN of an IoT resource here."""
+        partition = get_partition(self.region_name)
+        return f"arn:{partition}:iot:{self.region_name}:{self.account_id}:{resource}"
+
+
+class Details(ABC):
+    """What is looked up only for events that are read, or looked for by it."""
+
+    __slots__ = ()
+
+    access_key: str | None = None
+    source_address: str = SERVICE
+    user_agent: str = SERVICE
+
+    @abstractmethod
+    def identity(self, place: Place) -> Identity:
+        """Who made the call."""
+
+    @abstractmethod
+    def parameters(self, place: Place) -> Mapping[str, Any]:
+        """The call's input."""
+
+    def answer(self) -> Mapping[str, Any] | None:
+        """The call's output; ``None`` for an empty or failed one."""
+        return None
+
+    def subject(self) -> Mapping[str, Any] | None:
+        """What the call is about beyond what input and output name."""
+        return None
+
+
+class TrailEvent(NamedTuple):
+    """An event, before it is written out.
+
+    Attributes:
+        moment: when the call was made.
+        sequence: orders calls and runs of one moment.
+        step: orders the steps of one run.
+        name: the API operation.
+        error_code: why it failed, as CloudTrail words it; ``None`` where it succeeded.
+        error_message: the error's text.
+        details: the rest.
+    """
+
+    moment: datetime
+    sequence: int
+    step: int
+    name: str
+    error_code: str | None
+    error_message: str | None
+    details: Details
+
+    @property
+    def time(self) -> datetime:
+        """The event's time, in whole seconds as CloudTrail gives it."""
+        return self.moment.replace(microsecond=0)
+
+    def event_id(self, place: Place) -> str:
+        """A UUID that is the same each time the event is read."""
+        digits = hashlib.sha256(f"{place.account_id}/{place.region_name}".encode()).hexdigest()
+        own = f"{self.sequence & 0xFFFFFFFF:08x}-{self.step & 0xFFFF:04x}"
+        return f"{own}-4{digits[:3]}-8{digits[3:6]}-{digits[6:18]}"
+
+    def resources(self, place: Place) -> list[Resource]:
+        """What the call is about."""
+        details = self.details
+        return resources_in(
+            self.name, details.subject(), details.parameters(place), details.answer()
+        )
+
+    def record(self, place: Place) -> str:
+        """The event's JSON text.
+
+        https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
+        """
+        event_id = self.event_id(place)
+        error = {"errorCode": self.error_code, "errorMessage": self.error_message}
+        event = {
+            "eventVersion": "1.11",
+            "userIdentity": self.details.identity(place).element,
+            "eventTime": self.time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "eventSource": SERVICE,
+            "eventName": self.name,
+            "awsRegion": place.region_name,
+            "sourceIPAddress": self.details.source_address,
+            "userAgent": self.details.user_agent,
+            **(error if self.error_code else {}),
+            "requestParameters": self.details.parameters(place) or None,
+            "responseElements": self.details.answer() or None,
+            "requestID": f"{event_id[:14]}5{event_id[15:]}",
+            "eventID": event_id,
+            "readOnly": is_read_only(self.name),
+            "eventType": "AwsApiCall",
+            "managementEvent": True,
+            "recipientAccountId": place.account_id,
+            "eventCategory": "Management",
+        }
+        return json.dumps(event, default=str)
+
+
+def events_newest_first(
+    place: Place, start: datetime, end: datetime, wanted: Callable[[ApiCall | Run], bool]
+) -> Iterator[TrailEvent]:
+    """Yield the events of an account and Region.
+
+    Args:
+        place: the account and Region.
+        start: the first second of interest, in UTC.
+        end: the last one.
+        wanted: whether a call or a run can have an event of interest; see :func:`may_have`.
+    """
+    attempts, records = kept(*place)
+    sources: list[tuple[datetime, int, ApiCall | Run]] = [
+        (call.moment, call.sequence, call) for call in list(records.calls)
+    ]
+    for attempt in attempts:
+        run = attempt.provisioning
+        if run is None or run.status.value == "IN_PROGRESS":
+            continue
+        if attempt.sequence not in records.without_trail:
+            ended = records.ends.get(attempt.sequence)
+            moment, sequence = (
+                (ended.moment, ended.sequence) if ended else (attempt.timestamp, attempt.sequence)
+            )
+            sources.append((moment, sequence, run))
+    sources.sort(key=itemgetter(0, 1), reverse=True)
+    for moment, sequence, source in sources:
+        if not (start <= moment.replace(microsecond=0) <= end and wanted(source)):
+            continue
+        if isinstance(source, ApiCall):
+            yield _event_of_call(source)
+        else:
+            yield from reversed(list(_events_of_run(moment, sequence, source)))
+
+
+def may_have(attribute: str | None, value: str) -> Callable[[ApiCall | Run], bool]:
+    """Return what sorts out calls and runs that cannot match, before events are made of them.
+
+    Args:
+        attribute: the lookup attribute, if there is one.
+        value: its value.
+    """
+
+    def by_name(source: ApiCall | Run) -> bool:
+        if isinstance(source, ApiCall):
+            return source.operation == value
+        return value in source.record
+
+    def by_resource(source: ApiCall | Run) -> bool:
+        if isinstance(source, ApiCall) or source.certificate_id == value:
+            return True
+        return any(value in text for text in source.record if text)
+
+    sorters = {"EventName": by_name, "ResourceName": by_resource}
+    return sorters.get(attribute or "", lambda source: True)
+
+
+class _CallDetails(Details):
+    __slots__ = ("_call",)
+
+    def __init__(self, call: ApiCall) -> None:
+        self._call = call
+
+    @property
+    def access_key(self) -> str:  # type: ignore[override]
+        return self._call.access_key
+
+    @property
+    def source_address(self) -> str:  # type: ignore[override]
+        return self._call.source_address
+
+    @property
+    def user_agent(self) -> str:  # type: ignore[override]
+        return self._call.user_agent
+
+    def identity(self, place: Place) -> Identity:
+        return caller(place.account_id, place.region_name, self._call.access_key)
+
+    def parameters(self, place: Place) -> Mapping[str, Any]:
+        return self._call.parameters()
+
+    def answer(self) -> Mapping[str, Any] | None:
+        if self._call.status >= 400:
+            return None
+        members = self._call.answered()
+        return {name: members[name] for name in members if name not in _ANSWERS_WITH_SECRETS}
+
+
+class _StepDetails(Details):
+    __slots__ = ("_run", "_step")
+
+    def __init__(self, run: Run, step: Step) -> None:
+        self._run = run
+        self._step = step
+
+    def identity(self, place: Place) -> Identity:
+        return provisioning_service(place.account_id, place.region_name, self._run.role_arn)
+
+    def parameters(self, place: Place) -> Mapping[str, Any]:
+        run, action = self._run, self._step.action
+        if action == "RegisterThing":
+            # The template's name is no parameter of the API; it tells whose values these are.
+            named = {"templateName": run.template_name} if run.template_name else {}
+            return {**named, "parameters": dict(run.parameters)}
+        given: dict[str, Any] = parameter_of(self._step.resource)
+        certificate_arn = place.arn(f"cert/{run.certificate_id}")
+        if action == "AttachPolicy":
+            given["target"] = certificate_arn
+        elif action == "AttachThingPrincipal":
+            given["principal"] = certificate_arn
+        elif action == "UpdateCertificate" and self._step.error_code is None:
+            given["newStatus"] = run.certificate_status
+        elif action in _THING_TOO and run.thing_name:
+            given["thingName"] = run.thing_name
+        return given
+
+    def answer(self) -> Mapping[str, Any] | None:
+        if self._step.action != "RegisterThing" or not self._run.resource_arns:
+            return None
+        return None if self._run.error_code else {"resourceArns": dict(self._run.resource_arns)}
+
+    def subject(self) -> Mapping[str, Any] | None:
+        # Who looks for a device that is not provisioned has its certificate's id.
+        is_run = self._step.action == "RegisterThing"
+        return {"certificateId": self._run.certificate_id} if is_run else None
+
+
+def _event_of_call(call: ApiCall) -> TrailEvent:
+    code, message = call.error()
+    return TrailEvent(
+        call.moment, call.sequence, 0, call.operation, _code(code), message, _CallDetails(call)
+    )
+
+
+def _events_of_run(moment: datetime, sequence: int, run: Run) -> Iterator[TrailEvent]:
+    entries: Any = iter(run.record)
+    for number, step in enumerate(map(Step, *[entries] * 5)):
+        name, code, message = step.action, step.error_code, step.message
+        if number == 0 and code is None:
+            continue  # the message broker registers the certificate, which is no API call
+        if name == "RegisterThing":
+            # This call ends as the run does.
+            code, message = run.error_code, run.message
+        elif code is None and is_read_only(name):
+            continue
+        details = _StepDetails(run, step)
+        yield TrailEvent(moment, sequence, number, name, _code(code), message, details)
+
+
+def _code(code: str | None) -> str | None:
+    """CloudTrail's word for an error code, which is another one where IAM refused."""
+    return "AccessDenied" if code == "AccessDeniedException" else code
+
+
+def utc(seconds: float) -> datetime:
+    """The moment of a number of seconds since 1970."""
+    return datetime.fromtimestamp(seconds, timezone.utc)

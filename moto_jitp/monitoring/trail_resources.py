@@ -1,0 +1,87 @@
+"""What a call is about: the resources by which LookupEvents finds its event.
+
+The types are CloudFormation's, as in the events of other services; what AWS IoT itself puts there
+is not documented.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+_TYPES = {
+    "thing": "AWS::IoT::Thing",
+    "thingtype": "AWS::IoT::ThingType",
+    "thinggroup": "AWS::IoT::ThingGroup",
+    "billinggroup": "AWS::IoT::BillingGroup",
+    "policy": "AWS::IoT::Policy",
+    "cert": "AWS::IoT::Certificate",
+    "cacert": "AWS::IoT::CACertificate",
+    "provisioningtemplate": "AWS::IoT::ProvisioningTemplate",
+    "rolealias": "AWS::IoT::RoleAlias",
+    "rule": "AWS::IoT::TopicRule",
+    "job": "AWS::IoT::Job",
+    "jobtemplate": "AWS::IoT::JobTemplate",
+    "authorizer": "AWS::IoT::Authorizer",
+    "domainconfiguration": "AWS::IoT::DomainConfiguration",
+}
+_KINDS = {
+    "thingName": "thing",
+    "thingTypeName": "thingtype",
+    "thingGroupName": "thinggroup",
+    "billingGroupName": "billinggroup",
+    "policyName": "policy",
+    "certificateId": "cert",
+    "templateName": "provisioningtemplate",
+    "roleAlias": "rolealias",
+    "ruleName": "rule",
+    "jobId": "job",
+    "jobTemplateId": "jobtemplate",
+    "authorizerName": "authorizer",
+    "domainConfigurationName": "domainconfiguration",
+}
+_PARAMETERS = {kind: parameter for parameter, kind in _KINDS.items()}
+_ARN = re.compile(r"arn:[\w-]+:iot:[\w-]*:\d*:(?P<kind>\w+)/(?P<name>.+)")
+_MEMBERS_WITH_ARNS = ("principal", "target", "resourceArn", "resourceArns", "thingGroupArn")
+
+
+class Resource(NamedTuple):
+    """A resource of an event: its CloudFormation type, and its name or id."""
+
+    type: str
+    name: str
+
+
+def parameter_of(resource: str) -> dict[str, str]:
+    """Return the input member that names a resource of a run's step.
+
+    Args:
+        resource: such as ``thing/bulb-1``.
+    """
+    kind, _, name = resource.partition("/")
+    return {_PARAMETERS[kind]: name} if kind in _PARAMETERS and name else {}
+
+
+def resources_in(operation: str, *members: Mapping[str, Any] | None) -> list[Resource]:
+    """Return the resources that an operation's input and output name, each once.
+
+    Args:
+        operation: such as ``UpdateCACertificate``.
+        *members: the input and the output.
+    """
+    of_ca = "CACertificate" in operation
+    found = (resource for given in members for resource in _named_in(given or {}, of_ca))
+    return list(dict.fromkeys(found))
+
+
+def _named_in(members: Mapping[str, Any], of_ca: bool) -> Iterator[Resource]:
+    for name, value in members.items():
+        if name in _KINDS and isinstance(value, str):
+            kind = "cacert" if of_ca and name == "certificateId" else _KINDS[name]
+            yield Resource(_TYPES[kind], value)
+        elif name in _MEMBERS_WITH_ARNS:
+            for arn in value.values() if isinstance(value, Mapping) else (value,):
+                match = _ARN.fullmatch(str(arn))
+                if match and match["kind"] in _TYPES:
+                    yield Resource(_TYPES[match["kind"]], match["name"])

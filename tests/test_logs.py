@@ -1,0 +1,466 @@
+"""Log entries of devices in CloudWatch Logs, for whom and as far as logging is configured."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from bodies import GUIDE_BODY, PLAIN_BODY, ROLE
+from cloud import ACCOUNT, client
+from freezegun import freeze_time
+from freezegun.api import FrozenDateTimeFactory
+from monitoring_helpers import (
+    event_types,
+    log_entries,
+    served,
+    session_of_other_account,
+    try_to_connect,
+)
+from moto.moto_api import state_manager
+
+from moto_jitp import CertificateAuthority, connect_device, mock_jitp
+from moto_jitp.devices import NotAuthorized
+
+AUTHN_ERROR = "Connection.AuthNError"
+OPT_IN = [{"eventType": AUTHN_ERROR, "logLevel": "ERROR"}]
+
+
+def set_level(iot: Any, level: str, **more: Any) -> None:
+    iot.set_v2_logging_options(roleArn=ROLE, defaultLogLevel=level, **more)
+
+
+@pytest.fixture
+def ca(iot: Any, acme: CertificateAuthority) -> CertificateAuthority:
+    """A registered CA that provisions its devices."""
+    acme.register(iot, template_body=PLAIN_BODY)
+    return acme
+
+
+@pytest.fixture
+def clock() -> Iterator[FrozenDateTimeFactory]:
+    with freeze_time("2026-03-01 12:00:00.5") as frozen:
+        assert isinstance(frozen, FrozenDateTimeFactory)
+        yield frozen
+
+
+def test_nothing_is_written_until_logging_is_configured(ca: CertificateAuthority) -> None:
+    connect_device(ca.issue(common_name="bulb")).disconnect()
+
+    assert client(service="logs").describe_log_groups()["logGroups"] == []
+
+
+def test_nothing_is_written_while_all_logs_are_disabled(iot: Any, ca: CertificateAuthority) -> None:
+    set_level(iot, "DEBUG", disableAllLogs=True)
+    connect_device(ca.issue(common_name="bulb"))
+    assert event_types() == []
+
+    iot.set_v2_logging_options(disableAllLogs=False)
+    connect_device(ca.issue(common_name="lamp"))
+    assert "Connect" in event_types()
+
+
+def test_a_connection_is_an_entry_in_the_documented_form(
+    clock: FrozenDateTimeFactory, iot: Any, ca: CertificateAuthority
+) -> None:
+    set_level(iot, "INFO")
+    bulb = ca.issue(common_name="bulb")
+    connect_device(bulb)
+
+    entry = log_entries()[-1]
+
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", entry.pop("traceId"))
+    assert entry == {
+        "timestamp": "2026-03-01 12:00:00.500",
+        "logLevel": "INFO",
+        "accountId": ACCOUNT,
+        "status": "Success",
+        "eventType": "Connect",
+        "protocol": "MQTT",
+        "clientId": "bulb",
+        "principalId": bulb.certificate_id,
+        "sourceIp": "127.0.0.1",
+        "sourcePort": 0,
+    }
+
+
+def test_entries_are_read_from_a_stream_too(
+    clock: FrozenDateTimeFactory, iot: Any, ca: CertificateAuthority
+) -> None:
+    set_level(iot, "INFO")
+    connect_device(ca.issue(common_name="bulb"))
+    logs = client(service="logs")
+
+    (group,) = logs.describe_log_groups()["logGroups"]
+    assert (group["logGroupName"], group["retentionInDays"]) == ("AWSIotLogsV2", 30)
+    (stream,) = logs.describe_log_streams(logGroupName="AWSIotLogsV2")["logStreams"]
+    found = logs.get_log_events(
+        logGroupName="AWSIotLogsV2", logStreamName=stream["logStreamName"], startFromHead=True
+    )["events"]
+    assert len(found) == 2
+    assert {event["timestamp"] for event in found} == {1772366400500}
+
+
+@pytest.mark.parametrize(
+    ("level", "written"),
+    [
+        ("DEBUG", ["ProvisionDevice", "ProvisionDevice", "Connect"]),
+        ("INFO", ["ProvisionDevice", "ProvisionDevice", "Connect"]),
+        ("WARN", ["ProvisionDevice"]),
+        ("ERROR", ["ProvisionDevice"]),
+        ("DISABLED", []),
+    ],
+)
+def test_the_level_says_what_is_written(
+    iot: Any, acme: CertificateAuthority, level: str, written: list[str]
+) -> None:
+    set_level(iot, level)
+    failing = CertificateAuthority(common_name="Failing")
+    failing.register(iot, template_body=GUIDE_BODY)
+    acme.register(iot, template_body=PLAIN_BODY)
+    try_to_connect(failing.issue(common_name="lamp"))
+    connect_device(acme.issue(common_name="bulb"))
+
+    assert event_types() == written
+
+
+def test_a_failed_run_is_an_error_that_says_why(iot: Any, acme: CertificateAuthority) -> None:
+    iot.create_provisioning_template(
+        templateName="fleet", templateBody=GUIDE_BODY, provisioningRoleArn=ROLE, type="JITP"
+    )
+    acme.register(iot, template_name="fleet")
+    set_level(iot, "ERROR")
+    bulb = acme.issue(common_name="bulb")
+    assert not try_to_connect(bulb)
+
+    (entry,) = log_entries()
+    assert (entry["eventType"], entry["status"]) == ("ProvisionDevice", "Failure")
+    assert entry["logLevel"] == "ERROR"
+    assert entry["deviceCertificateId"] == bulb.certificate_id
+    assert entry["provisioningTemplateName"] == "fleet"
+    assert "{Ref=AWS::IoT::Certificate::Country}" in entry["details"]
+
+
+def test_a_run_that_takes_its_time_is_logged_when_it_ends(
+    clock: FrozenDateTimeFactory, iot: Any, ca: CertificateAuthority
+) -> None:
+    state_manager.set_transition("iot::jitp", {"progression": "time", "seconds": 60})
+    set_level(iot, "INFO")
+    bulb = ca.issue(common_name="bulb")
+    assert not try_to_connect(bulb)
+    assert event_types() == []
+    clock.tick(90)
+    iot.describe_certificate(certificateId=bulb.certificate_id)
+
+    (entry,) = log_entries()
+    assert (entry["eventType"], entry["status"]) == ("ProvisionDevice", "Success")
+    assert entry["timestamp"] == "2026-03-01 12:01:30.500"
+
+
+# Connection.AuthNError.
+
+
+def test_a_rejected_device_is_logged_with_the_reason_where_that_is_asked_for(
+    iot: Any, ca: CertificateAuthority
+) -> None:
+    set_level(iot, "DISABLED", eventConfigurations=OPT_IN)
+    stranger = CertificateAuthority(common_name="Nobody").issue(common_name="bulb")
+    endpoint = iot.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
+    assert not try_to_connect(stranger)
+
+    (entry,) = log_entries()
+
+    assert (entry["eventType"], entry["logLevel"], entry["status"]) == (
+        AUTHN_ERROR,
+        "ERROR",
+        "Failure",
+    )
+    assert entry["reason"] == "DEVICE_CERTIFICATE_NOT_REGISTERED"
+    assert entry["details"] == "Device certificate is not registered"
+    assert entry["authenticationType"] == "AWS_X509"
+    assert entry["serverNameIndication"] == endpoint
+    assert entry["targetPort"] == 8883
+    assert entry["principalId"] == stranger.certificate_id
+
+
+def test_the_accounts_level_alone_does_not_turn_them_on(iot: Any, ca: CertificateAuthority) -> None:
+    set_level(iot, "DEBUG")
+    assert not try_to_connect(CertificateAuthority(common_name="No").issue(common_name="bulb"))
+
+    assert event_types() == []
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [("INACTIVE", "DEVICE_CERTIFICATE_INACTIVE"), ("REVOKED", "DEVICE_CERTIFICATE_REVOKED")],
+)
+def test_the_reason_follows_the_certificate(
+    iot: Any, ca: CertificateAuthority, status: str, reason: str
+) -> None:
+    bulb = ca.issue(common_name="bulb")
+    connect_device(bulb)
+    iot.update_certificate(certificateId=bulb.certificate_id, newStatus=status)
+    set_level(iot, "ERROR", eventConfigurations=OPT_IN)
+    assert not try_to_connect(bulb)
+
+    assert [entry["reason"] for entry in log_entries()] == [reason]
+
+
+def test_a_failed_run_and_its_rejection_share_a_trace(iot: Any, acme: CertificateAuthority) -> None:
+    acme.register(iot, template_body=GUIDE_BODY)
+    set_level(iot, "ERROR", eventConfigurations=OPT_IN)
+    assert not try_to_connect(acme.issue(common_name="bulb"))
+
+    entries = log_entries()
+    assert [entry["eventType"] for entry in entries] == ["ProvisionDevice", AUTHN_ERROR]
+    assert entries[1]["reason"] == "DEVICE_CERTIFICATE_INACTIVE"
+    assert len({entry["traceId"] for entry in entries}) == 1
+
+
+def test_no_server_name_no_entry(iot: Any, ca: CertificateAuthority) -> None:
+    set_level(iot, "ERROR", eventConfigurations=OPT_IN)
+    assert not try_to_connect(ca.issue(common_name="bulb"), server_name=None)
+
+    assert event_types() == []
+
+
+def test_anothers_server_name_is_logged_where_it_belongs(
+    iot: Any, acme: CertificateAuthority
+) -> None:
+    acme.register(iot, template_body=PLAIN_BODY)
+    elsewhere = client("eu-west-1")
+    for one in (iot, elsewhere):
+        set_level(one, "ERROR", eventConfigurations=OPT_IN)
+    here = iot.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
+    there = elsewhere.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
+    assert not try_to_connect(acme.issue(common_name="b"), endpoint=here, server_name=there)
+
+    assert event_types() == []
+    (entry,) = log_entries(logs=client("eu-west-1", "logs"))
+    assert entry["reason"] == "SNI_MISUSED"
+    assert entry["serverNameIndication"] == there
+
+
+# What connected devices do.
+
+
+def test_a_session_is_logged_from_connect_to_disconnect(iot: Any, ca: CertificateAuthority) -> None:
+    bulb = ca.issue(common_name="bulb")
+    connect_device(bulb)
+    set_level(iot, "INFO")
+    connection = connect_device(bulb)
+    subscription = connection.subscribe("orders/bulb")
+    connection.publish("status/bulb", "on", retain=True)
+    subscription.cancel()
+    connection.disconnect()
+    connection.disconnect()
+
+    entries = log_entries()
+    # The earlier connection of the same client ends when the new one comes.
+    assert [entry["eventType"] for entry in entries if entry.get("reason") is None] == [
+        "Connect",
+        "Subscribe",
+        "Publish-In",
+        "Unsubscribe",
+        "Disconnect",
+    ]
+    by_type = {entry["eventType"]: entry for entry in entries if entry.get("reason") is None}
+    assert by_type["Subscribe"]["topicName"] == "orders/bulb"
+    assert by_type["Publish-In"]["topicName"] == "status/bulb"
+    assert by_type["Publish-In"]["retain"] == "True"
+    assert by_type["Disconnect"]["disconnectReason"] == "CLIENT_INITIATED_DISCONNECT"
+    (taken_over,) = (entry for entry in entries if entry.get("reason"))
+    assert (taken_over["eventType"], taken_over["reason"]) == ("Disconnect", "DUPLICATE_CLIENT_ID")
+
+
+def test_what_policies_do_not_allow_is_an_authorization_failure(
+    acme: CertificateAuthority,
+) -> None:
+    policy = (
+        '{"Version": "2012-10-17", "Statement": '
+        '[{"Effect": "Allow", "Action": "iot:Connect", "Resource": "*"}]}'
+    )
+    with mock_jitp(config={"jitp": {"enforce_policies": True}}):
+        iot = client()
+        acme.register(iot, template_body=PLAIN_BODY)
+        set_level(iot, "ERROR")
+        bulb = acme.issue(common_name="bulb")
+        assert not try_to_connect(bulb)
+        (refused,) = log_entries()
+        assert (refused["eventType"], refused["reason"]) == ("Connect", "AUTHORIZATION_FAILURE")
+
+        iot.create_policy(policyName="p", policyDocument=policy)
+        certificate = iot.describe_certificate(certificateId=bulb.certificate_id)
+        iot.attach_policy(
+            policyName="p", target=certificate["certificateDescription"]["certificateArn"]
+        )
+        connection = connect_device(bulb)
+        with pytest.raises(NotAuthorized):
+            connection.publish("a", "x")
+        with pytest.raises(NotAuthorized):
+            connection.subscribe("a")
+        assert event_types() == ["Connect", "Publish-In", "Subscribe"]
+        assert {entry["status"] for entry in log_entries()} == {"Failure"}
+
+
+# Levels of one event type, and of one resource.
+
+
+def test_an_event_type_can_have_a_log_group_of_its_own(iot: Any, ca: CertificateAuthority) -> None:
+    events = [
+        {"eventType": "Connect", "logDestination": "connections"},
+        {"eventType": "ProvisionDevice", "logLevel": "DISABLED"},
+    ]
+    set_level(iot, "INFO", eventConfigurations=events)
+    connect_device(ca.issue(common_name="bulb")).disconnect()
+
+    assert event_types() == ["Disconnect"]
+    assert event_types("connections") == ["Connect"]
+
+
+@pytest.fixture
+def grouped(iot: Any, ca: CertificateAuthority) -> Any:
+    """The things bulb, in bulbs below lights, and lamp in no group, both provisioned."""
+    iot.create_thing_group(thingGroupName="lights")
+    iot.create_thing_group(thingGroupName="bulbs", parentGroupName="lights")
+    devices = {name: ca.issue(common_name=name) for name in ("bulb", "lamp")}
+    for device in devices.values():
+        connect_device(device).disconnect()
+    iot.add_thing_to_thing_group(thingGroupName="bulbs", thingName="bulb")
+    set_level(iot, "DISABLED")
+    return devices
+
+
+def clients_logged() -> list[str]:
+    return [entry["clientId"] for entry in log_entries()]
+
+
+def set_group_level(iot: Any, group: str, level: str) -> None:
+    target = {"targetType": "THING_GROUP", "targetName": group}
+    iot.set_v2_logging_level(logTarget=target, logLevel=level)
+
+
+@pytest.mark.parametrize("group", ["bulbs", "lights"])
+def test_a_groups_level_counts_for_its_things_and_those_below(
+    iot: Any, grouped: Any, group: str
+) -> None:
+    set_group_level(iot, group, "INFO")
+    for device in grouped.values():
+        connect_device(device)
+
+    assert clients_logged() == ["bulb"]
+
+
+def test_a_childs_level_goes_before_its_parents(iot: Any, grouped: Any) -> None:
+    set_group_level(iot, "lights", "INFO")
+    set_group_level(iot, "bulbs", "ERROR")
+    connect_device(grouped["bulb"])
+
+    assert clients_logged() == []
+
+
+def test_without_the_groups_level_the_default_counts_again(iot: Any, grouped: Any) -> None:
+    set_group_level(iot, "bulbs", "INFO")
+    iot.delete_v2_logging_level(targetType="THING_GROUP", targetName="bulbs")
+    connect_device(grouped["bulb"])
+
+    assert clients_logged() == []
+
+
+def test_a_group_can_be_quieter_than_the_rest(iot: Any, grouped: Any) -> None:
+    set_level(iot, "INFO")
+    set_group_level(iot, "bulbs", "DISABLED")
+    for device in grouped.values():
+        connect_device(device)
+
+    assert clients_logged() == ["lamp"]
+
+
+def test_a_client_that_is_not_named_like_its_thing_is_in_no_group(iot: Any, grouped: Any) -> None:
+    set_group_level(iot, "bulbs", "INFO")
+    connect_device(grouped["bulb"], client_id="somebody")
+
+    assert clients_logged() == []
+
+
+@pytest.mark.parametrize("kind", ["CLIENT_ID", "PRINCIPAL_ID", "SOURCE_IP"])
+def test_a_client_can_have_a_level_of_its_own(iot: Any, grouped: Any, kind: str) -> None:
+    names = {
+        "CLIENT_ID": "bulb",
+        "PRINCIPAL_ID": grouped["bulb"].certificate_id,
+        "SOURCE_IP": "127.0.0.1",
+    }
+    target = {"targetType": kind, "targetName": names[kind]}
+    iot.set_v2_logging_level(logTarget=target, logLevel="INFO")
+    for device in grouped.values():
+        connect_device(device)
+
+    assert clients_logged() == (["bulb", "lamp"] if kind == "SOURCE_IP" else ["bulb"])
+
+
+def test_a_resources_level_turns_authentication_errors_on(iot: Any, grouped: Any) -> None:
+    iot.update_certificate(certificateId=grouped["bulb"].certificate_id, newStatus="INACTIVE")
+    set_group_level(iot, "bulbs", "ERROR")
+    assert not try_to_connect(grouped["bulb"])
+
+    assert event_types() == [AUTHN_ERROR]
+
+
+# The first generation, and where entries go.
+
+
+def test_the_first_generation_writes_plain_text(iot: Any, ca: CertificateAuthority) -> None:
+    iot.set_logging_options(loggingOptionsPayload={"roleArn": ROLE, "logLevel": "INFO"})
+    bulb = ca.issue(common_name="bulb")
+    connect_device(bulb)
+    assert not try_to_connect(CertificateAuthority(common_name="No").issue(common_name="x"))
+
+    found = client(service="logs").filter_log_events(logGroupName="AWSIotLogs")["events"]
+    texts = [event["message"] for event in found]
+    assert len(texts) == 2  # authentication errors belong to the second generation
+    assert f"PRINCIPALID:{bulb.certificate_id} [INFO] EVENT:Connect" in texts[-1]
+    assert event_types() == []
+
+
+def test_the_second_generation_takes_the_firsts_place(iot: Any, ca: CertificateAuthority) -> None:
+    iot.set_logging_options(loggingOptionsPayload={"roleArn": ROLE, "logLevel": "INFO"})
+    set_level(iot, "INFO")
+    connect_device(ca.issue(common_name="bulb"))
+
+    assert event_types("AWSIotLogs") == []
+    assert event_types("AWSIotLogsV2") == ["ProvisionDevice", "Connect"]
+
+
+def test_the_first_generation_without_a_level_writes_nothing(
+    iot: Any, ca: CertificateAuthority
+) -> None:
+    iot.set_logging_options(loggingOptionsPayload={"roleArn": ROLE})
+    connect_device(ca.issue(common_name="bulb"))
+
+    assert client(service="logs").describe_log_groups()["logGroups"] == []
+
+
+def test_entries_lie_in_the_account_and_region_of_the_device(
+    iot: Any, ca: CertificateAuthority
+) -> None:
+    other = session_of_other_account()
+    elsewhere = CertificateAuthority(common_name="Elsewhere")
+    elsewhere.register(other.client("iot"), template_body=PLAIN_BODY)
+    set_level(other.client("iot"), "INFO")
+    connect_device(elsewhere.issue(common_name="theirs"))
+    connect_device(ca.issue(common_name="ours"))
+
+    assert event_types() == []
+    assert event_types(logs=other.client("logs")) == ["ProvisionDevice", "Connect"]
+    assert event_types(logs=client("eu-west-1", "logs")) == []
+
+
+def test_a_server_has_them_too(acme: CertificateAuthority) -> None:
+    with mock_jitp(), served() as session:
+        iot = session.client("iot")
+        acme.register(iot, template_body=PLAIN_BODY)
+        set_level(iot, "INFO")
+        connect_device(acme.issue(common_name="bulb"))
+
+        assert event_types(logs=session.client("logs")) == ["ProvisionDevice", "Connect"]

@@ -1,0 +1,312 @@
+"""CloudWatch counts what devices meet, in the namespace AWS/IoT."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from bodies import GUIDE_BODY, PLAIN_BODY
+from cloud import client
+from freezegun import freeze_time
+from freezegun.api import FrozenDateTimeFactory
+from monitoring_helpers import (
+    metric_names,
+    metric_sum,
+    served,
+    session_of_other_account,
+    try_to_connect,
+)
+from moto import mock_aws
+from moto.moto_api import state_manager
+
+from moto_jitp import (
+    CertificateAuthority,
+    JitpHandle,
+    activate,
+    connect_device,
+    deactivate,
+    mock_jitp,
+)
+
+SUCCESS, CLIENT_ERROR, SERVER_ERROR = (
+    f"ProvisionThing.{kind}" for kind in ("Success", "ClientError", "ServerError")
+)
+AUTHN_ERROR = "Connection.AuthNError"
+
+
+@pytest.fixture
+def ca(iot: Any, acme: CertificateAuthority) -> CertificateAuthority:
+    """A registered CA that provisions its devices."""
+    acme.register(iot, template_body=PLAIN_BODY)
+    return acme
+
+
+@pytest.fixture
+def clock() -> Iterator[FrozenDateTimeFactory]:
+    with freeze_time("2026-03-01 12:00:10") as frozen:
+        assert isinstance(frozen, FrozenDateTimeFactory)
+        yield frozen
+
+
+def test_a_device_that_provisions_itself_is_a_success(ca: CertificateAuthority) -> None:
+    connect_device(ca.issue(common_name="bulb-1"))
+    connect_device(ca.issue(common_name="bulb-2"))
+
+    assert metric_sum(SUCCESS) == 2
+    assert metric_sum(CLIENT_ERROR) == metric_sum(SERVER_ERROR) == 0
+
+
+def test_each_failed_run_is_a_client_error(iot: Any, acme: CertificateAuthority) -> None:
+    acme.register(iot, template_body=GUIDE_BODY)
+    bulb = acme.issue(common_name="bulb", country="KR")  # neither type nor groups exist
+
+    assert not try_to_connect(bulb)
+    assert not try_to_connect(bulb)
+
+    assert metric_sum(CLIENT_ERROR) == 2
+    assert metric_sum(SUCCESS) == metric_sum(SERVER_ERROR) == 0
+
+
+def test_a_run_that_aws_itself_fails_is_a_server_error(
+    mocked: JitpHandle, ca: CertificateAuthority
+) -> None:
+    mocked.fail("CreateThing", "InternalFailureException")
+
+    assert not try_to_connect(ca.issue(common_name="bulb"))
+
+    assert metric_sum(SERVER_ERROR) == 1
+    assert metric_sum(SUCCESS) == metric_sum(CLIENT_ERROR) == 0
+
+
+def test_registration_without_a_template_is_no_provisioning(
+    iot: Any, acme: CertificateAuthority
+) -> None:
+    acme.register(iot)
+
+    assert not try_to_connect(acme.issue(common_name="bulb"))
+
+    assert not [name for name in metric_names() if name.startswith("ProvisionThing")]
+
+
+def test_register_thing_by_boto3_is_no_just_in_time_provisioning(
+    iot: Any, ca: CertificateAuthority
+) -> None:
+    bulb = ca.issue(common_name="bulb")
+    iot.register_certificate(certificatePem=bulb.certificate_pem, status="ACTIVE")
+    parameters = {
+        "AWS::IoT::Certificate::CommonName": "bulb",
+        "AWS::IoT::Certificate::Id": bulb.certificate_id,
+    }
+    iot.register_thing(templateBody=PLAIN_BODY, parameters=parameters)
+
+    assert metric_sum(SUCCESS) == 0
+
+
+def test_connections_are_counted_by_protocol(ca: CertificateAuthority) -> None:
+    bulb = ca.issue(common_name="bulb")
+    connect_device(bulb)
+    connect_device(bulb)
+
+    assert metric_sum("Connect.Success", by_protocol="MQTT") == 2
+    assert metric_sum("Connect.Success", by_protocol="HTTP") == 0
+
+
+def test_the_connection_that_is_dropped_after_provisioning_is_neither_success_nor_error(
+    ca: CertificateAuthority,
+) -> None:
+    try_to_connect(ca.issue(common_name="bulb"), reconnect=False)
+
+    assert metric_names() == [SUCCESS]
+
+
+def test_an_unknown_device_is_an_authentication_error(
+    ca: CertificateAuthority, acme: CertificateAuthority
+) -> None:
+    stranger = CertificateAuthority(common_name="Nobody").issue(common_name="bulb")
+
+    assert not try_to_connect(stranger)
+
+    assert metric_sum(AUTHN_ERROR, by_protocol="MQTT") == 1
+    assert metric_names() == [AUTHN_ERROR]
+
+
+def test_a_device_without_a_server_name_is_not_counted(ca: CertificateAuthority) -> None:
+    assert not try_to_connect(ca.issue(common_name="bulb"), server_name=None)
+
+    assert metric_names() == []
+
+
+def test_a_device_with_anothers_server_name_counts_where_the_name_belongs(
+    iot: Any, acme: CertificateAuthority
+) -> None:
+    acme.register(iot, template_body=PLAIN_BODY, certificate_mode="SNI_ONLY")
+    here = iot.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
+    there = client("eu-west-1").describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
+
+    assert not try_to_connect(acme.issue(common_name="b"), endpoint=here, server_name=there)
+    assert not try_to_connect(acme.issue(common_name="b"), endpoint=here, server_name="no.where")
+
+    assert metric_names() == []
+    assert metric_sum(AUTHN_ERROR, cloudwatch=client("eu-west-1", "cloudwatch")) == 1
+
+
+def test_a_device_whose_policies_do_not_let_it_in_is_an_authorization_error(
+    acme: CertificateAuthority,
+) -> None:
+    with mock_jitp(config={"jitp": {"enforce_policies": True}}):
+        acme.register(client(), template_body=PLAIN_BODY)
+        assert not try_to_connect(acme.issue(common_name="bulb"))
+
+        assert metric_sum("Connect.AuthError", by_protocol="MQTT") == 1
+        assert metric_names() == ["Connect.AuthError", SUCCESS]
+
+
+def test_values_carry_the_minute_in_which_they_were_counted(
+    clock: FrozenDateTimeFactory, ca: CertificateAuthority
+) -> None:
+    bulb = ca.issue(common_name="bulb")
+    connect_device(bulb)
+    clock.tick(30)
+    connect_device(bulb)
+    clock.tick(timedelta(minutes=2))
+    connect_device(bulb)
+
+    query = {
+        "Id": "connections",
+        "MetricStat": {
+            "Metric": {
+                "Namespace": "AWS/IoT",
+                "MetricName": "Connect.Success",
+                "Dimensions": [{"Name": "Protocol", "Value": "MQTT"}],
+            },
+            "Period": 60,
+            "Stat": "Sum",
+        },
+    }
+    noon = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+    until = noon + timedelta(minutes=5)
+    (data,) = client(service="cloudwatch").get_metric_data(
+        MetricDataQueries=[query], StartTime=noon, EndTime=until, ScanBy="TimestampAscending"
+    )["MetricDataResults"]
+    statistics = client(service="cloudwatch").get_metric_statistics(
+        Namespace="AWS/IoT",
+        MetricName="Connect.Success",
+        Dimensions=[{"Name": "Protocol", "Value": "MQTT"}],
+        StartTime=noon,
+        EndTime=until,
+        Period=60,
+        Statistics=["Sum", "SampleCount", "Average", "Maximum"],
+    )["Datapoints"]
+
+    assert data["Timestamps"] == [noon, noon + timedelta(minutes=2)]
+    assert data["Values"] == [2.0, 1.0]
+    assert [(p["Timestamp"], p["Sum"], p["SampleCount"]) for p in statistics] == [
+        (noon, 2.0, 2.0),
+        (noon + timedelta(minutes=2), 1.0, 1.0),
+    ]
+    assert [(p["Average"], p["Maximum"], p["Unit"]) for p in statistics] == [(1, 1, "Count")] * 2
+
+
+def test_each_metric_is_listed_once(clock: FrozenDateTimeFactory, ca: CertificateAuthority) -> None:
+    for number in range(3):
+        connect_device(ca.issue(common_name=f"bulb-{number}"))
+        clock.tick(timedelta(minutes=5))
+
+    assert metric_names() == ["Connect.Success", SUCCESS]
+
+
+def test_a_run_that_takes_its_time_counts_when_it_ends(
+    clock: FrozenDateTimeFactory, iot: Any, ca: CertificateAuthority
+) -> None:
+    state_manager.set_transition("iot::jitp", {"progression": "time", "seconds": 120})
+    bulb = ca.issue(common_name="bulb")
+
+    assert not try_to_connect(bulb)
+    assert metric_names() == [AUTHN_ERROR]
+    clock.tick(150)
+    iot.describe_certificate(certificateId=bulb.certificate_id)
+
+    (point,) = client(service="cloudwatch").get_metric_statistics(
+        Namespace="AWS/IoT",
+        MetricName=SUCCESS,
+        StartTime=datetime(2026, 3, 1, 12, tzinfo=timezone.utc),
+        EndTime=datetime(2026, 3, 1, 13, tzinfo=timezone.utc),
+        Period=60,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    assert point["Timestamp"] == datetime(2026, 3, 1, 12, 2, tzinfo=timezone.utc)
+
+
+def test_without_metrics_nothing_is_counted(acme: CertificateAuthority) -> None:
+    with mock_jitp(config={"jitp": {"metrics": False}}):
+        acme.register(client(), template_body=PLAIN_BODY)
+        connect_device(acme.issue(common_name="bulb"))
+
+        assert metric_names() == []
+
+
+def test_a_block_without_metrics_leaves_those_of_the_block_around_it(
+    ca: CertificateAuthority,
+) -> None:
+    bulb = ca.issue(common_name="bulb")
+    connect_device(bulb)
+    with mock_jitp(config={"jitp": {"metrics": False}}):
+        connect_device(bulb)
+    connect_device(bulb)
+
+    assert metric_sum("Connect.Success") == 2
+
+
+def test_accounts_and_regions_count_for_themselves(iot: Any, ca: CertificateAuthority) -> None:
+    other = session_of_other_account()
+    elsewhere = CertificateAuthority(common_name="Elsewhere")
+    elsewhere.register(other.client("iot"), template_body=PLAIN_BODY)
+    connect_device(elsewhere.issue(common_name="bulb"))
+    connect_device(elsewhere.issue(common_name="lamp"))
+    connect_device(ca.issue(common_name="bulb"))
+
+    assert metric_sum(SUCCESS) == 1
+    assert metric_sum(SUCCESS, cloudwatch=other.client("cloudwatch")) == 2
+    assert metric_names(client("eu-west-1", "cloudwatch")) == []
+
+
+def test_metrics_of_the_test_itself_stay_beside_ours(ca: CertificateAuthority) -> None:
+    connect_device(ca.issue(common_name="bulb"))
+    client(service="cloudwatch").put_metric_data(
+        Namespace="AWS/IoT", MetricData=[{"MetricName": "Own", "Value": 1.0}]
+    )
+
+    assert metric_names() == ["Connect.Success", "Own", SUCCESS]
+
+
+def test_each_block_starts_from_nothing(acme: CertificateAuthority) -> None:
+    for _ in range(2):
+        with mock_jitp():
+            assert metric_names() == []
+            acme.register(client(), template_body=PLAIN_BODY)
+            connect_device(acme.issue(common_name="bulb"))
+            assert metric_sum(SUCCESS) == 1
+
+
+def test_plain_moto_has_the_metrics_while_the_backend_is_activated(
+    acme: CertificateAuthority,
+) -> None:
+    with mock_aws():
+        activate({"jitp": {"strict": True}})
+        try:
+            acme.register(client(), template_body=PLAIN_BODY)
+            connect_device(acme.issue(common_name="bulb"))
+            assert metric_sum(SUCCESS) == 1
+        finally:
+            deactivate()
+        assert metric_names() == []
+
+
+def test_a_server_answers_with_them(acme: CertificateAuthority) -> None:
+    with mock_jitp(), served() as session:
+        acme.register(session.client("iot"), template_body=PLAIN_BODY)
+        connect_device(acme.issue(common_name="bulb"))
+
+        assert metric_sum(SUCCESS, cloudwatch=session.client("cloudwatch")) == 1
