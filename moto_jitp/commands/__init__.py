@@ -1,0 +1,5 @@
+"""The commands of ``moto-jitp``, one module each; what they share is in ``output``.
+
+A command's module imports little at its top, so that ``--help`` is quick; what does the work is
+imported when the command runs.
+"""

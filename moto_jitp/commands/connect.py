@@ -1,0 +1,107 @@
+"""``moto-jitp connect``: a device connects to a running server, and its story is printed."""
+
+from __future__ import annotations
+
+import os
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from .files import read_device
+from .output import FAILED, OK, USAGE, CommandFailed, add_json_option, say, say_json
+
+HELP = "connect a device to a running server and print the story"
+DESCRIPTION = """\
+Connects a device, as its firmware would over MQTT, to a server that 'moto-jitp serve' runs, and
+prints what AWS IoT did with it, step by step."""
+EPILOG = "exit codes: 0 accepted, 1 refused or no server, 2 wrong usage"
+
+DEFAULT_URL = "http://127.0.0.1:5000"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "certificate",
+        metavar="CERTIFICATE",
+        help="PEM file, the leaf first; - for standard input; or the directory of a device",
+    )
+    parser.add_argument("--key", metavar="FILE", help="its private key: proves that it has it")
+    add_server_options(parser)
+    parser.add_argument(
+        "--endpoint",
+        metavar="HOST",
+        help="what describe-endpoint answered: says which account and Region",
+    )
+    names = parser.add_mutually_exclusive_group()
+    names.add_argument(
+        "--server-name", metavar="HOST", help="the server name (SNI); the endpoint's without it"
+    )
+    names.add_argument("--no-server-name", action="store_true", help="send no server name")
+    parser.add_argument("--client-id", metavar="TEXT", help="the MQTT client id")
+    parser.add_argument(
+        "--no-reconnect",
+        action="store_true",
+        help="make one attempt, also where it provisions the device",
+    )
+    add_json_option(parser)
+
+
+def add_server_options(parser: ArgumentParser, default: str | None = DEFAULT_URL) -> None:
+    """Give a command the options that say which server it speaks to."""
+    default = os.environ.get("AWS_ENDPOINT_URL_IOT", default) if default else None
+    parser.add_argument(
+        "--endpoint-url",
+        metavar="URL",
+        default=default,
+        help=f"where the server listens{f' ({default})' if default else ''}",
+    )
+    parser.add_argument(
+        "--no-verify-ssl",
+        action="store_true",
+        help="trust any certificate of an https server, such as that of serve --ssl",
+    )
+
+
+def control_client(arguments: Namespace, connections: int = 1) -> Any:
+    """Return a client for the server that the options name.
+
+    Raises:
+        CommandFailed: the URL is none.
+    """
+    import urllib3
+
+    from moto_jitp.devices.control_client import ControlClient
+
+    if arguments.no_verify_ssl:  # the user has said so; no need to warn of it
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    try:
+        return ControlClient(
+            arguments.endpoint_url, verify=not arguments.no_verify_ssl, connections=connections
+        )
+    except ValueError as error:
+        raise CommandFailed(str(error), USAGE) from None
+
+
+def run(arguments: Namespace) -> int:
+    from moto_jitp.devices.connecting import ServerName
+    from moto_jitp.devices.control_client import ControlError
+    from moto_jitp.devices.server_mode import connect_body
+
+    device = read_device(arguments.certificate, arguments.key)
+    name = arguments.server_name
+    given = name is not None or arguments.no_server_name
+    body = connect_body(
+        device,
+        arguments.endpoint,
+        ServerName(name) if given else None,
+        arguments.client_id,
+        not arguments.no_reconnect,
+    )
+    try:
+        outcome = control_client(arguments).post("connect", body)
+    except (ControlError, ConnectionError) as error:
+        raise CommandFailed(str(error)) from None
+    if arguments.json:
+        say_json(outcome)
+    else:
+        say(*outcome["explanation"].splitlines())
+    return OK if outcome["accepted"] else FAILED

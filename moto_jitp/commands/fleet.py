@@ -1,0 +1,280 @@
+"""``moto-jitp fleet``: many generated devices connect; rates, failures, percentiles."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import sys
+import time
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .connect import add_server_options, control_client
+from .demo import REGION, ROLE, THING_GROUPS, THING_TYPE, example_template
+from .files import read_ca, read_text
+from .output import (
+    FAILED,
+    OK,
+    CommandFailed,
+    add_json_option,
+    neutral_environment,
+    say,
+    say_json,
+)
+
+if TYPE_CHECKING:
+    from moto_jitp.pki import CertificateAuthority, DeviceIdentity
+
+HELP = "connect many generated devices and print rates, failures and percentiles"
+DESCRIPTION = """\
+Makes devices, connects each for the first time (and again, as AWS IoT has provisioned it), and says
+how fast that went and why devices were refused. In this process, or against a running server with
+--endpoint-url. A CA with AWS's example template is set up for them, unless --ca names one that is
+registered already."""
+EPILOG = """\
+exit codes: 0 every device was accepted (but those of --without-country), 1 some were refused,
+            2 wrong usage"""
+
+_COUNTRY = "KR"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--devices", type=_positive, default=1000, metavar="N", help="how many (%(default)s)"
+    )
+    add_server_options(parser, default=None)
+    parser.add_argument(
+        "--threads",
+        type=_positive,
+        default=8,
+        metavar="N",
+        help="how many connect at once to a server (%(default)s); in this process it is one",
+    )
+    parser.add_argument(
+        "--without-country",
+        type=_percentage,
+        default=0,
+        metavar="PERCENT",
+        help="how many certificates lack the Country, with which the example template fails",
+    )
+    parser.add_argument("--template", metavar="FILE", help="a template of yours")
+    parser.add_argument("--ca", metavar="DIRECTORY", help="a CA that the server knows")
+    parser.add_argument("--region", default=REGION, help="the Region (%(default)s)")
+    add_json_option(parser)
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 10_000_000):
+        raise ArgumentTypeError(f"{text!r} is no number above 0")
+    return int(text)
+
+
+def _percentage(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= 100):
+        raise ArgumentTypeError(f"{text!r} is no percentage from 0 to 100")
+    return int(text)
+
+
+class Result(NamedTuple):
+    """What became of one device.
+
+    Attributes:
+        reason: why it was refused; ``None`` for an accepted one.
+        advice: what to change.
+        seconds: how long it took, both connections.
+    """
+
+    reason: str | None
+    advice: str | None
+    seconds: float
+
+
+Connect = Callable[["DeviceIdentity"], Result]
+
+
+def run(arguments: Namespace) -> int:
+    if arguments.ca and not arguments.endpoint_url:
+        raise CommandFailed("--ca needs --endpoint-url: in this process no CA is registered yet.")
+    with neutral_environment():
+        surroundings = _server(arguments) if arguments.endpoint_url else _this_process(arguments)
+        with surroundings as (authority, connect):
+            devices = _make(authority, arguments)
+            began = time.perf_counter()
+            results = _connect_all(devices, connect, arguments)
+            seconds = time.perf_counter() - began
+    report = _report(results, seconds)
+    if arguments.json:
+        say_json(report)
+    else:
+        _tell(report)
+    wanted_refusals = sum(_lacks_country(number, arguments) for number in range(len(devices)))
+    return OK if report["refused"] <= wanted_refusals else FAILED
+
+
+@contextlib.contextmanager
+def _this_process(arguments: Namespace) -> Generator[tuple[CertificateAuthority, Connect]]:
+    import boto3
+
+    from moto_jitp.devices import ConnectionRefused, connect_device
+    from moto_jitp.mock import mock_jitp
+
+    def connect(device: DeviceIdentity) -> Result:
+        began = time.perf_counter()
+        try:
+            connect_device(device)
+        except ConnectionRefused as refused:
+            last = refused.attempts[-1]
+            return Result(refused.reason.value, last.advice, time.perf_counter() - began)
+        return Result(None, None, time.perf_counter() - began)
+
+    with mock_jitp():
+        iot = boto3.client("iot", region_name=arguments.region)
+        yield _set_up(iot, arguments), connect
+
+
+@contextlib.contextmanager
+def _server(arguments: Namespace) -> Generator[tuple[CertificateAuthority, Connect]]:
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    from moto_jitp.devices.control_client import ControlError
+    from moto_jitp.devices.server_mode import connect_body
+
+    client = control_client(arguments, connections=arguments.threads)
+
+    def connect(device: DeviceIdentity) -> Result:
+        began = time.perf_counter()
+        outcome = client.post("connect", connect_body(device, None, None, None, True))
+        return Result(outcome["reason"], outcome["advice"], time.perf_counter() - began)
+
+    try:
+        client.get("ready")
+        if arguments.ca:
+            yield read_ca(arguments.ca), connect
+            return
+        iot = boto3.client(
+            "iot",
+            region_name=arguments.region,
+            endpoint_url=arguments.endpoint_url,
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",
+            verify=not arguments.no_verify_ssl,
+        )
+        yield _set_up(iot, arguments), connect
+    except (ControlError, ConnectionError, BotoCoreError) as error:
+        raise CommandFailed(str(error)) from None
+
+
+def _set_up(iot: Any, arguments: Namespace) -> CertificateAuthority:
+    """Register a CA with the template, and make what the example template only names."""
+    from botocore.exceptions import ClientError
+
+    from moto_jitp.pki import CertificateAuthority
+
+    body = read_text(arguments.template) if arguments.template else example_template()
+    if not arguments.template:
+        # A second fleet against one server finds them there.
+        with contextlib.suppress(iot.exceptions.ResourceAlreadyExistsException):
+            iot.create_thing_type(thingTypeName=THING_TYPE)
+        for group in THING_GROUPS:
+            with contextlib.suppress(iot.exceptions.ResourceAlreadyExistsException):
+                iot.create_thing_group(thingGroupName=group)
+    authority = CertificateAuthority()
+    try:
+        authority.register(iot, template_body=body, role_arn=ROLE)
+    except ClientError as error:
+        raise CommandFailed(str(error)) from None
+    return authority
+
+
+def _make(authority: CertificateAuthority, arguments: Namespace) -> list[DeviceIdentity]:
+    import secrets
+
+    run = secrets.token_hex(3)  # two fleets against one server have things of different names
+    devices = []
+    for number in _with_progress(range(arguments.devices), "making", arguments.devices):
+        country = None if _lacks_country(number, arguments) else _COUNTRY
+        devices.append(
+            authority.issue(f"fleet-{run}-{number}", country=country, serial_number=str(number))
+        )
+    return devices
+
+
+def _lacks_country(number: int, arguments: Namespace) -> bool:
+    """Spread them evenly: of every hundred, the given number."""
+    share: int = arguments.without_country
+    return (number + 1) * share // 100 > number * share // 100
+
+
+def _connect_all(
+    devices: Sequence[DeviceIdentity], connect: Connect, arguments: Namespace
+) -> list[Result]:
+    if not arguments.endpoint_url:
+        # One thread at a time can run Python; more would only get in each other's way.
+        return list(_with_progress(map(connect, devices), "connecting", len(devices)))
+    with ThreadPoolExecutor(arguments.threads) as pool:
+        results = pool.map(connect, devices)
+        return list(_with_progress(results, "connecting", len(devices)))
+
+
+def _report(results: Sequence[Result], seconds: float) -> dict[str, Any]:
+    reasons = collections.Counter(result.reason for result in results if result.reason)
+    advice = {result.reason: result.advice for result in reversed(results) if result.reason}
+    times = sorted(result.seconds * 1000 for result in results)
+    return {
+        "devices": len(results),
+        "seconds": round(seconds, 3),
+        "devicesPerSecond": round(len(results) / seconds, 1) if seconds else None,
+        "accepted": len(results) - sum(reasons.values()),
+        "refused": sum(reasons.values()),
+        "failures": [
+            {"reason": reason, "count": count, "advice": advice[reason]}
+            for reason, count in reasons.most_common()
+        ],
+        "milliseconds": {
+            name: round(times[min(len(times) - 1, int(len(times) * share))], 3)
+            for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("max", 1.0))
+        },
+    }
+
+
+def _tell(report: dict[str, Any]) -> None:
+    say(
+        f"{report['devices']} devices in {report['seconds']} s: "
+        f"{report['devicesPerSecond']} devices per second",
+        f"  accepted: {report['accepted']}",
+        f"  refused:  {report['refused']}",
+    )
+    for failure in report["failures"]:
+        say(f"    {failure['count']} x {failure['reason']}: {failure['advice']}")
+    times = report["milliseconds"]
+    say(
+        "  milliseconds per device, both connections: "
+        + ", ".join(f"{name} {value}" for name, value in times.items())
+    )
+
+
+_BAR = 30
+
+
+def _with_progress(items: Iterable[Any], what: str, total: int) -> Generator[Any]:
+    """Hand items on, and draw a bar on standard error where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield from items
+        return
+    began = shown = time.perf_counter()
+    for done, item in enumerate(items, 1):
+        yield item
+        now = time.perf_counter()
+        if now - shown > 0.1 or done == total:
+            shown = now
+            filled = "#" * (_BAR * done // total)
+            rate = done / (now - began or 1e-9)
+            sys.stderr.write(f"\r{what} [{filled:<{_BAR}}] {done}/{total} {rate:.0f}/s ")
+            sys.stderr.flush()
+    sys.stderr.write("\n")
+
+
+__all__ = ["Result", "add_arguments", "run"]

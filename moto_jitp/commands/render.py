@@ -1,0 +1,207 @@
+"""``moto-jitp render``: what a template would create for a device, and what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .files import read_device, read_text
+from .output import FAILED, OK, CommandFailed, add_json_option, say, say_json
+
+if TYPE_CHECKING:
+    from moto_jitp.templates import LintFinding, ProvisioningPlan
+
+HELP = "show what a provisioning template would create, and lint it"
+DESCRIPTION = """\
+Shows what provisioning would create for a device, without a server: the thing with its attributes
+and groups, the certificate's status, the policies. Or the exact place and reason of the failure.
+Without a device it only looks for mistakes in the template."""
+EPILOG = """\
+exit codes: 0 the template is fine, 1 it fails for this device or has an error (with
+            --fail-on-warning also a warning), 2 wrong usage"""
+
+Json = dict[str, Any]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("template", metavar="TEMPLATE", help="JSON file; - for standard input")
+    device = parser.add_mutually_exclusive_group()
+    device.add_argument(
+        "--certificate",
+        metavar="FILE",
+        help="a device's certificate, or its directory: its subject gives the parameters",
+    )
+    device.add_argument(
+        "--parameters",
+        metavar="NAME=VALUE",
+        nargs="+",
+        type=_assignment,
+        help="the parameters themselves; Country stands for AWS::IoT::Certificate::Country",
+    )
+    parser.add_argument(
+        "--fail-on-warning", action="store_true", help="exit with 1 also for a warning"
+    )
+    add_json_option(parser)
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise ArgumentTypeError(f"{text!r} is no NAME=VALUE")
+    return name, value
+
+
+def run(arguments: Namespace) -> int:
+    from moto_jitp.templates import TemplateError, lint
+
+    body = _body(read_text(arguments.template))
+    findings = lint(body)
+    plan: ProvisioningPlan | None = None
+    failure: TemplateError | None = None
+    try:
+        plan = _plan(body, arguments)
+    except TemplateError as error:
+        failure = error
+    if arguments.json:
+        say_json(
+            {
+                "plan": _plan_to_json(plan) if plan is not None else None,
+                "failure": _failure_to_json(failure) if failure is not None else None,
+                "findings": [_finding_to_json(finding) for finding in findings],
+            }
+        )
+    else:
+        say(*_lines(plan, failure, findings))
+    counted = ("error", "warning") if arguments.fail_on_warning else ("error",)
+    bad = failure is not None or any(finding.severity in counted for finding in findings)
+    return FAILED if bad else OK
+
+
+def _body(text: str) -> str:
+    """The template in a file, which may also be a ``registration-config`` as the AWS CLI takes."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    body = document.get("templateBody") if isinstance(document, dict) else None
+    return body if isinstance(body, str) else text
+
+
+def _plan(body: str, arguments: Namespace) -> ProvisioningPlan | None:
+    from moto_jitp.pki import CertificateError
+    from moto_jitp.preview import render
+
+    if arguments.certificate is not None:
+        device = read_device(arguments.certificate, None)
+        try:
+            return render(body, device)
+        except CertificateError as error:
+            raise CommandFailed(f"{arguments.certificate}: {error}") from None
+    if arguments.parameters is not None:
+        return render(body, _full_names(body, arguments.parameters))
+    return None
+
+
+def _full_names(body: str, given: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Spell out ``Country`` and its like, unless the template has a parameter of that name."""
+    from moto_jitp.templates import CERTIFICATE_PARAMETERS, parse_template
+
+    declared = parse_template(body).parameters
+    long_names = {name.rpartition("::")[2]: name for name in CERTIFICATE_PARAMETERS}
+    return {
+        name if name in declared else long_names.get(name, name): value for name, value in given
+    }
+
+
+def _lines(
+    plan: ProvisioningPlan | None, failure: Any, findings: Sequence[LintFinding]
+) -> Iterator[str]:
+    if failure is not None:
+        yield f"FAILED: {failure.reason}"
+        labels = (
+            ("place in the template", failure.place),
+            ("found", failure.found),
+            ("allowed", failure.expected),
+            ("to mend", failure.advice),
+        )
+        yield from (f"  {label}: {text}" for label, text in labels if text)
+    if plan is not None:
+        yield from _plan_lines(plan)
+    for finding in findings:
+        # What stopped the rendering has just been said.
+        if failure is None or not (finding.severity == "error" and finding.place == failure.place):
+            place = f" at {finding.place}" if finding.place else ""
+            yield f"{finding.severity}{place}: {finding.message} [{finding.rule}]"
+    if plan is None and failure is None and not findings:
+        yield "The template is fine."
+
+
+def _plan_lines(plan: ProvisioningPlan) -> Iterator[str]:
+    thing = plan.thing
+    if thing is not None:
+        yield f"thing {thing.name}"
+        if thing.thing_type is not None:
+            yield f"  type: {thing.thing_type}"
+        yield from (f"  attribute {name}: {value}" for name, value in thing.attributes.items())
+        yield from (f"  group: {group}" for group in thing.groups)
+        if thing.billing_group is not None:
+            yield f"  billing group: {thing.billing_group}"
+    certificate = plan.certificate
+    yield f"certificate {certificate.certificate_id or '(registered by the run)'}"
+    yield f"  status: {certificate.status}"
+    for policy in plan.policies:
+        yield f"policy {policy.policy_name}"
+        if policy.document is None:
+            yield "  an existing one"
+        else:
+            yield from (f"  {line}" for line in _pretty(policy.document))
+    for name, value in plan.device_configuration.items():
+        yield f"device configuration {name}: {value}"
+
+
+def _pretty(document: str) -> list[str]:
+    try:
+        return json.dumps(json.loads(document), indent=2).splitlines()
+    except ValueError:
+        return document.splitlines()
+
+
+def _plan_to_json(plan: ProvisioningPlan) -> Json:
+    thing, certificate = plan.thing, plan.certificate
+    return {
+        "thing": None
+        if thing is None
+        else {
+            "name": thing.name,
+            "type": thing.thing_type,
+            "attributes": dict(thing.attributes),
+            "groups": list(thing.groups),
+            "billingGroup": thing.billing_group,
+        },
+        "certificate": {"id": certificate.certificate_id, "status": certificate.status},
+        "policies": [
+            {"name": policy.policy_name, "document": policy.document} for policy in plan.policies
+        ],
+        "deviceConfiguration": dict(plan.device_configuration),
+    }
+
+
+def _failure_to_json(failure: Any) -> Json:
+    return {
+        "reason": failure.reason,
+        "place": failure.place,
+        "found": failure.found,
+        "allowed": failure.expected,
+        "advice": failure.advice,
+    }
+
+
+def _finding_to_json(finding: LintFinding) -> Json:
+    return {
+        "severity": finding.severity,
+        "place": finding.place,
+        "rule": finding.rule,
+        "message": finding.message,
+    }

@@ -1,0 +1,203 @@
+"""``moto-jitp serve``: moto's server with just-in-time provisioning, until a signal ends it."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .output import OK, USAGE, CommandFailed, complain, say
+
+if TYPE_CHECKING:
+    import ssl
+
+    from moto_jitp.server import ThreadedJitpServer
+
+HELP = "run moto's server with just-in-time provisioning in it"
+DESCRIPTION = """\
+Runs moto's server, every AWS service that moto has, with just-in-time provisioning in AWS IoT, for
+the AWS CLI and SDKs of any language. Control routes stand under /moto-api/jitp/ beside moto's own;
+openapi.json there describes them, and a browser finds a page."""
+EPILOG = """\
+exit codes: 0 stopped by SIGINT, SIGTERM or the end of standard input,
+            1 cannot listen (the port is taken), 2 wrong usage"""
+
+_DEFAULT_PORT = 5000
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "-H",
+        "--host",
+        default="127.0.0.1",
+        help="the address to listen on; this machine only by default (%(default)s)",
+    )
+    parser.add_argument(
+        "-p",
+        "--port",
+        type=port_number,
+        default=os.environ.get("MOTO_PORT", str(_DEFAULT_PORT)),
+        help=f"the port, 0 for a free one (MOTO_PORT, else {_DEFAULT_PORT})",
+    )
+    parser.add_argument(
+        "-r", "--reload", action="store_true", help="start again when a source file changes"
+    )
+    parser.add_argument(
+        "-s", "--ssl", action="store_true", help="https, with a certificate made for the purpose"
+    )
+    parser.add_argument("-c", "--ssl-cert", metavar="FILE", help="https, with this certificate")
+    parser.add_argument("-k", "--ssl-key", metavar="FILE", help="the certificate's private key")
+    parser.add_argument(
+        "--config",
+        type=_json_object,
+        metavar="JSON",
+        help="settings of the section jitp, as in '{\"enforce_policies\": true}'; @FILE reads one",
+    )
+    parser.add_argument(
+        "--log-format",
+        choices=("text", "json"),
+        default="text",
+        help="how requests and connections are logged on standard error (%(default)s)",
+    )
+    parser.add_argument(
+        "--exit-with-stdin",
+        action="store_true",
+        help="stop when standard input ends: with the process that started the server",
+    )
+
+
+def port_number(text: str) -> int:
+    """Read a port from the command line."""
+    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
+        raise ArgumentTypeError(f"{text!r} is no port: a port is a number from 0 to 65535")
+    return int(text)
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(Path(text[1:]).read_text("utf-8") if text.startswith("@") else text)
+    except (OSError, ValueError) as error:
+        raise ArgumentTypeError(f"{text!r} is no JSON object: {error}") from None
+    if not isinstance(value, dict):
+        raise ArgumentTypeError(f"{text!r} is no JSON object")
+    return value
+
+
+def run(arguments: Namespace) -> int:
+    try:
+        from moto_jitp.server import ThreadedJitpServer
+        from moto_jitp.server.logs import write_log
+    except ImportError as error:
+        raise CommandFailed(str(error)) from None
+    config = {"jitp": {"strict": True, **(arguments.config or {})}}
+    try:
+        server = ThreadedJitpServer(
+            arguments.host, arguments.port, config, ssl_context=_ssl_context(arguments)
+        )
+    except ValueError as error:
+        raise CommandFailed(str(error), USAGE) from None
+    write_log(arguments.log_format)
+    if arguments.reload:
+        return _run_with_reloader(server, arguments)
+    return _serve(server, arguments)
+
+
+def _serve(server: ThreadedJitpServer, arguments: Namespace) -> int:
+    # Reentrant, so that a signal handler may put into it.
+    stops: queue.SimpleQueue[str] = queue.SimpleQueue()
+    # Before listening, and explicitly: a script's background job inherits SIGINT as ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: stops.put(signal.Signals(number).name))
+    _start(server, arguments)
+    if arguments.exit_with_stdin:
+        reader = threading.Thread(target=_wait_for_end_of_input, args=(stops,), daemon=True)
+        reader.start()
+    _wait(stops)
+    server.stop()
+    return OK
+
+
+def _start(server: ThreadedJitpServer, arguments: Namespace) -> None:
+    where = f"{arguments.host}:{arguments.port}"
+    try:
+        server.start()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        advice = ""
+        if error.errno == errno.EADDRINUSE:
+            advice = ". Stop what listens there, or take another port: --port 0 finds a free one"
+        raise CommandFailed(f"cannot listen on {where}: {reason}{advice}.") from None
+    # Parts of moto that call the server themselves look here.
+    os.environ["MOTO_PORT"] = str(server.port)
+    _announce(server.endpoint_url, arguments.log_format)
+
+
+def _announce(url: str, log_format: str) -> None:
+    if log_format == "json":
+        say(json.dumps({"event": "listening", "endpointUrl": url, "pid": os.getpid()}))
+    else:
+        say(
+            f"moto_jitp listens on {url}",
+            f"  AWS CLI: aws --endpoint-url {url} iot list-ca-certificates",
+            f"  boto3:   boto3.client('iot', endpoint_url='{url}')",
+            f"  browser: {url}/moto-api/jitp/",
+        )
+    sys.stdout.flush()
+
+
+def _wait(stops: queue.SimpleQueue[str]) -> None:
+    while True:
+        try:
+            # On Windows a wait without end would not be interrupted by Ctrl-C.
+            stops.get(timeout=1.0)
+        except queue.Empty:
+            continue
+        return
+
+
+def _wait_for_end_of_input(stops: queue.SimpleQueue[str]) -> None:
+    while os.read(sys.stdin.fileno(), 65536):
+        pass
+    stops.put("end of standard input")
+
+
+def _ssl_context(arguments: Namespace) -> ssl.SSLContext | None:
+    from werkzeug.serving import generate_adhoc_ssl_context, load_ssl_context
+
+    certificate, key = arguments.ssl_cert, arguments.ssl_key
+    if bool(certificate) != bool(key):
+        raise CommandFailed("--ssl-cert and --ssl-key belong together: give both.", USAGE)
+    if certificate:
+        try:
+            return load_ssl_context(certificate, key)
+        except OSError as error:  # ssl.SSLError is one
+            raise CommandFailed(f"cannot use {certificate} and {key}: {error}.") from None
+    return generate_adhoc_ssl_context() if arguments.ssl else None
+
+
+def _run_with_reloader(server: ThreadedJitpServer, arguments: Namespace) -> int:
+    """Serve in a child process, which werkzeug starts again after each change of a source file."""
+    from werkzeug._reloader import run_with_reloader
+
+    if arguments.exit_with_stdin:
+        raise CommandFailed("--reload and --exit-with-stdin cannot be combined.", USAGE)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    run_with_reloader(lambda: _serve_in_thread(server, arguments))
+    return OK
+
+
+def _serve_in_thread(server: ThreadedJitpServer, arguments: Namespace) -> None:
+    try:
+        _start(server, arguments)
+    except CommandFailed as failure:
+        complain(str(failure))
+        # The reloader in the main thread would wait for a change that does not come.
+        os._exit(failure.code)
+    threading.Event().wait()

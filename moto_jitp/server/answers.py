@@ -1,0 +1,55 @@
+"""What control routes answer, and how they refuse."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+
+class Answer(NamedTuple):
+    """An HTTP answer.
+
+    Attributes:
+        status: the HTTP status.
+        body: the bytes.
+        content_type: their media type.
+        headers: further headers.
+    """
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, document: Any, status: int = 200) -> Answer:
+        """Answer with a JSON document."""
+        return cls(status, json.dumps(document).encode("ascii") + b"\n")
+
+
+class RequestRefused(Exception):  # noqa: N818 - the request's fault, not the server's
+    """A request that cannot be carried out; answered as JSON with a 4xx status.
+
+    Args:
+        message: what was expected, what was found, what to change.
+        status: the HTTP status.
+        code: the error's name in the answer.
+        headers: further headers.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        status: int = 400,
+        code: str = "InvalidRequest",
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.headers = headers
+
+    def answer(self) -> Answer:
+        """Return the answer that tells it."""
+        document = {"error": self.code, "message": str(self)}
+        return Answer.of(document, self.status)._replace(headers=self.headers)

@@ -1,0 +1,173 @@
+"""Reads and checks what a request brings: its JSON body and its query."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from werkzeug.wsgi import get_input_stream
+
+from .answers import RequestRefused
+
+MAX_BYTES = 1024 * 1024
+"""A body may be this long; the longest sensible one is a chain of certificates."""
+
+# Reading on lets a client that is still sending see the answer, and no broken connection.
+_DRAIN_BYTES = 64 * MAX_BYTES
+_CHUNK = 64 * 1024
+
+_TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
+    "string": (str, "a text"),
+    "boolean": (bool, "true or false"),
+    "integer": (int, "a whole number"),
+    "number": ((int, float), "a number"),
+    "object": (dict, "an object"),
+    "array": (list, "a list"),
+    "null": (type(None), "null"),
+}
+
+
+def read_body(environ: dict[str, Any]) -> bytes:
+    """Read a request's body, whatever media type it claims (curl's default is that of forms).
+
+    Raises:
+        RequestRefused: it is longer than :data:`MAX_BYTES`.
+    """
+    declared = environ.get("CONTENT_LENGTH") or "0"
+    stream = get_input_stream(environ)
+    body = b"" if declared.isdigit() and int(declared) > MAX_BYTES else _read(stream, MAX_BYTES + 1)
+    if len(body) > MAX_BYTES or (declared.isdigit() and int(declared) > MAX_BYTES):
+        _drain(stream)
+        raise RequestRefused(
+            f"The body is longer than {MAX_BYTES} bytes, the most that is read.",
+            413,
+            "BodyTooLarge",
+        )
+    return body
+
+
+def _read(stream: Any, limit: int) -> bytes:
+    parts, length = [], 0
+    while length < limit:
+        part = stream.read(min(_CHUNK, limit - length))
+        if not part:
+            break
+        parts.append(part)
+        length += len(part)
+    return b"".join(parts)
+
+
+def _drain(stream: Any) -> None:
+    left = _DRAIN_BYTES
+    while left > 0:
+        part = stream.read(_CHUNK)
+        if not part:
+            break
+        left -= len(part)
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """Parse a body that is to be a JSON object.
+
+    Raises:
+        RequestRefused: it is none; the text says where it goes wrong.
+    """
+    try:
+        document = json.loads(body) if body.strip() else None
+    except UnicodeDecodeError:
+        raise RequestRefused("The body is no UTF-8 text; send JSON.") from None
+    except RecursionError:
+        raise RequestRefused("The body is nested too deeply.") from None
+    except ValueError as error:
+        raise RequestRefused(f"The body is no JSON: {error}.") from None
+    if not isinstance(document, dict):
+        found = "empty" if document is None else f"{_name_of(document)}"
+        raise RequestRefused(f"The body must be a JSON object; it is {found}.")
+    return document
+
+
+def check_object(value: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+    """Check an object against its schema in the OpenAPI document.
+
+    Args:
+        value: the parsed body.
+        schema: uses ``properties`` with ``type``, ``enum`` and ``minimum``, and ``required``; what
+            is not among the properties is refused.
+
+    Raises:
+        RequestRefused: it names the field.
+    """
+    properties: Mapping[str, Any] = schema["properties"]
+    for name in value:
+        if name not in properties:
+            near = difflib.get_close_matches(name, properties, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise RequestRefused(
+                f"Unknown field {_shown(name)}.{hint} The fields are: {', '.join(properties)}."
+            )
+    for name in schema.get("required", ()):
+        if name not in value:
+            raise RequestRefused(f"The field {name!r} is missing; it is required.")
+    for name, found in value.items():
+        _check_type(name, found, properties[name])
+
+
+def _check_type(name: str, found: Any, schema: Mapping[str, Any]) -> None:
+    allowed = schema.get("type")
+    if allowed is None:
+        return
+    names = [allowed] if isinstance(allowed, str) else list(allowed)
+    if not any(_is_of(found, kind) for kind in names):
+        expected = " or ".join(_TYPES[kind][1] for kind in names)
+        raise RequestRefused(f"The field {name!r} must be {expected}; it is {_name_of(found)}.")
+    if isinstance(found, str):
+        try:
+            found.encode("utf-8")
+        except UnicodeEncodeError:
+            raise RequestRefused(f"The field {name!r} has half a surrogate pair in it.") from None
+
+
+def _is_of(value: Any, kind: str) -> bool:
+    if isinstance(value, bool) and kind != "boolean":
+        return False
+    return isinstance(value, _TYPES[kind][0])
+
+
+def _name_of(value: Any) -> str:
+    kinds = (kind for kind in _TYPES if _is_of(value, kind))
+    return _TYPES[next(kinds)][1]
+
+
+def _shown(name: str) -> str:
+    return ascii(name if len(name) <= 60 else name[:59] + "...")
+
+
+def whole_number(query: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    """Read a number from the query.
+
+    Raises:
+        RequestRefused: it is no number, or out of range.
+    """
+    text = query.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 19 and least <= int(text) <= most):
+        raise RequestRefused(
+            f"The query parameter {name!r} must be a whole number from {least} to {most}; it is "
+            f"{_shown(text)}."
+        )
+    return int(text)
+
+
+def check_query(query: Mapping[str, str], allowed: tuple[str, ...]) -> None:
+    """Make sure that only known parameters are given.
+
+    Raises:
+        RequestRefused: it names the unknown one.
+    """
+    for name in query:
+        if name not in allowed:
+            known = f"The parameters are: {', '.join(allowed)}." if allowed else "It takes none."
+            raise RequestRefused(f"Unknown query parameter {_shown(name)}. {known}")

@@ -1,0 +1,56 @@
+"""Tells those who wait that something has happened: the live updates of the page."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+
+
+class Changes:
+    """Counts what happens in a server, and wakes those who wait for the next.
+
+    Nothing is known of what has changed: who is woken reads the state again.
+    """
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        # A server that was started again must not be taken for the one before.
+        self._run = secrets.token_hex(4)
+        self._count = 0
+        self._is_closed = False
+
+    @property
+    def version(self) -> str:
+        """Differs from every earlier one once something has happened."""
+        return f"{self._run}-{self._count}"
+
+    def note(self) -> None:
+        """Take note that something has happened."""
+        with self._condition:
+            self._count += 1
+            self._condition.notify_all()
+
+    def wait(self, after: str, seconds: float) -> str:
+        """Wait until the version is another than the one given.
+
+        Args:
+            after: a version.
+            seconds: how long at most.
+
+        Returns:
+            The version then, the same one if nothing has happened.
+        """
+        until = time.monotonic() + seconds
+        with self._condition:
+            while self.version == after and not self._is_closed:
+                left = until - time.monotonic()
+                if left <= 0 or not self._condition.wait(left):
+                    break
+        return self.version
+
+    def close(self) -> None:
+        """Wake everybody: the server stops."""
+        with self._condition:
+            self._is_closed = True
+            self._condition.notify_all()

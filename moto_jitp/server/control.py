@@ -1,0 +1,160 @@
+"""Finds the control route that a request means, and turns what goes wrong into JSON.
+
+The routes stand beside moto's own under ``/moto-api/``, in its table, so that they work wherever
+moto's do.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from moto.iot.models import iot_backends
+
+from moto_jitp.activation import add_control_route
+from moto_jitp.devices.control_client import PREFIX
+from moto_jitp.iot.models import JitpIoTBackend
+
+from . import routes
+from .answers import Answer, RequestRefused
+from .bodies import read_body
+from .context import ENVIRON_KEY, ServerContext
+from .page import page_file
+
+_log = logging.getLogger("moto_jitp.server")
+
+Handler = Callable[[routes.ControlRequest], Answer]
+Headers = dict[str, str]
+
+ROUTES: Mapping[str, Mapping[str, Handler]] = {
+    "ready": {"GET": routes.ready},
+    "openapi.json": {"GET": routes.describe},
+    "connect": {"POST": routes.connect},
+    "connections": {"GET": routes.list_connections},
+    "connections/{id}": {"GET": routes.get_connection},
+    "connections/{id}/publish": {"POST": routes.publish},
+    "connections/{id}/disconnect": {"POST": routes.disconnect},
+    "runs": {"GET": routes.list_runs},
+    "runs/{id}": {"GET": routes.get_run},
+    "events": {"GET": routes.list_events},
+    "config": {"GET": routes.get_config, "PUT": routes.put_config},
+    "state": {"GET": routes.get_state},
+}
+"""Path after the prefix, to HTTP method, to what answers."""
+
+_PATTERNS = [
+    (re.compile(path.replace(".", r"\.").replace("{id}", r"(?P<id>[0-9]{1,18})")), methods)
+    for path, methods in ROUTES.items()
+]
+# A caller that is no server (moto's own routes inside a process) has no settings and no updates.
+_no_server = ServerContext()
+
+
+def install() -> None:
+    """Put the control routes beside moto's; must come before the first ``/moto-api`` request."""
+    add_control_route(f"{{0}}{PREFIX}$", _answer_moto)
+    # In two groups, because moto's translation for Flask ends a group at the first bracket.
+    add_control_route(f"{{0}}{PREFIX}/(?P<route>.*)$", _answer_moto)
+
+
+def _answer_moto(request: Any, full_url: str, headers: Any) -> tuple[int, Headers, bytes]:
+    environ = getattr(request, "environ", None)
+    if environ is None:  # older moto, inside a process
+
+        def read() -> bytes:
+            body = request.body or b""
+            return body if isinstance(body, bytes) else str(body).encode()
+
+        parts = urlsplit(full_url)
+        answer = respond(request.method, unquote(parts.path), parts.query, read, _no_server)
+    else:
+        # Not from the URL: moto's versions differ in what they have decoded in it.
+        path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
+        context = environ.get(ENVIRON_KEY, _no_server)
+        answer = respond(request.method, path, query, lambda: read_body(environ), context)
+    more = {
+        "Content-Type": answer.content_type,
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    body = b"" if request.method == "HEAD" else answer.body
+    return answer.status, {**more, **dict(answer.headers)}, body
+
+
+def respond(
+    method: str, path: str, query: str, body: Callable[[], bytes], context: ServerContext
+) -> Answer:
+    """Carry out a request for a control route; what goes wrong becomes a JSON answer."""
+    rest = path.removeprefix(PREFIX)
+    try:
+        if not rest:
+            return Answer(308, b"", "text/plain", (("Location", f"{PREFIX}/"),))
+        return _respond(method, rest[1:], _query(query), body, context)
+    except RequestRefused as refused:
+        return refused.answer()
+    except Exception:
+        _log.exception("%s %s failed", method, path)
+        return RequestRefused(
+            "The server failed to answer; its log has the traceback. This is a mistake of "
+            "moto_jitp's, please report it.",
+            500,
+            "InternalError",
+        ).answer()
+
+
+def _respond(
+    method: str,
+    path: str,
+    query: Mapping[str, str],
+    body: Callable[[], bytes],
+    context: ServerContext,
+) -> Answer:
+    asset = page_file(path)
+    if asset is not None:
+        _check_method(method, ("GET",))
+        return asset
+    for pattern, methods in _PATTERNS:
+        match = pattern.fullmatch(path)
+        if match is not None:
+            handler = methods[_check_method(method, methods)]
+            if iot_backends.backend is not JitpIoTBackend:
+                raise RequestRefused(
+                    "Just-in-time provisioning is not active here: start the server with "
+                    "'moto-jitp serve' or ThreadedJitpServer, or call moto_jitp.activate() first.",
+                    409,
+                    "NotActive",
+                )
+            wanted = int(match.groupdict().get("id") or 0)
+            return handler(routes.ControlRequest(context, query, body, wanted))
+    raise RequestRefused(
+        f"There is nothing at {PREFIX}/{path[:80]}. GET {PREFIX}/openapi.json describes the "
+        f"routes: {', '.join(ROUTES)}.",
+        404,
+        "NotFound",
+    )
+
+
+def _check_method(method: str, allowed: Iterable[str]) -> str:
+    """Return the method that answers; HEAD is answered as GET."""
+    wanted = "GET" if method == "HEAD" else method
+    if wanted not in allowed:
+        listed = ", ".join(allowed)
+        raise RequestRefused(
+            f"This route takes {listed}, not {method}.",
+            405,
+            "MethodNotAllowed",
+            (("Allow", listed),),
+        )
+    return wanted
+
+
+def _query(text: str) -> dict[str, str]:
+    query: dict[str, str] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True):
+        if name in query:
+            raise RequestRefused(f"The query parameter {name[:60]!a} is given twice.")
+        query[name] = value
+    return query

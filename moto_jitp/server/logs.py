@@ -1,0 +1,131 @@
+"""What a server writes to its log: requests and what became of devices, as text or as JSON."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Literal
+
+from moto.moto_server import werkzeug_app
+from werkzeug.serving import WSGIRequestHandler
+
+from moto_jitp.devices import ConnectionAttempt, RefusalReason
+from moto_jitp.devices.refusal import explain
+
+if TYPE_CHECKING:
+    _MotoRequestHandler = WSGIRequestHandler
+else:
+    # Older versions of moto have none of their own.
+    _MotoRequestHandler = getattr(werkzeug_app, "MotoRequestHandler", WSGIRequestHandler)
+
+LogFormat = Literal["text", "json"]
+
+log = logging.getLogger("moto_jitp.server")
+
+
+class RequestHandler(_MotoRequestHandler):
+    """moto's request handler, which logs through :data:`log`, and keeps a connection alive."""
+
+    protocol_version = "HTTP/1.1"
+    # A client that connects and says nothing holds its thread no longer than this many seconds.
+    timeout = 120
+
+    def handle_one_request(self) -> None:
+        self._began = time.perf_counter()
+        super().handle_one_request()
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        if not log.isEnabledFor(logging.INFO):
+            return
+        fields = {
+            "method": getattr(self, "command", None) or "-",
+            "path": getattr(self, "path", "-"),
+            "status": int(code) if str(code).isdigit() else 0,
+            "milliseconds": round((time.perf_counter() - self._began) * 1000, 1),
+            "client": self.address_string(),
+        }
+        log.info(
+            "%s %s %s", fields["method"], fields["path"], code, extra=_extra("request", fields)
+        )
+
+    def log_error(self, format: str, *args: Any) -> None:
+        if format.startswith("Request timed out"):
+            return  # a client that keeps its connection open and has nothing to say
+        log.warning(format, *args, extra=_extra("error", {"client": self.address_string()}))
+
+
+def log_attempt(attempt: ConnectionAttempt) -> None:
+    """Log what became of a device; refused ones with the whole explanation."""
+    if not log.isEnabledFor(logging.INFO):
+        return
+    fields = {
+        "accepted": attempt.accepted,
+        "reason": attempt.reason.value if attempt.reason else None,
+        "certificateId": attempt.certificate_id,
+        "subject": attempt.subject,
+        "clientId": attempt.client_id,
+        "id": attempt.sequence,
+    }
+    # RECONNECT_REQUIRED is a success, and part of every first connection.
+    failed = attempt.reason not in (None, RefusalReason.RECONNECT_REQUIRED)
+    log.info(
+        "device %s: %s",
+        attempt.client_id,
+        explain(attempt) if failed else attempt.message,
+        extra=_extra("connection", fields),
+    )
+
+
+def _extra(event: str, fields: dict[str, Any]) -> dict[str, Any]:
+    return {"jitp_event": event, "jitp_fields": fields}
+
+
+class TextFormatter(logging.Formatter):
+    """Time and message; control characters are shown as escapes."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created).strftime("%H:%M:%S")
+        text = _visible(record.getMessage())
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
+        return f"{moment} {text}"
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: ``time``, ``level``, ``event``, ``message`` and the event's own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(),
+            "level": record.levelname,
+            "event": getattr(record, "jitp_event", "message"),
+            "message": record.getMessage(),
+            **getattr(record, "jitp_fields", {}),
+        }
+        if record.exc_info:
+            entry["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(entry)
+
+
+def _visible(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one == "\n" or one.isprintable() else one.encode("unicode_escape").decode("ascii")
+        for one in text
+    )
+
+
+def write_log(log_format: LogFormat) -> None:
+    """Have the log written to standard error.
+
+    Args:
+        log_format: ``"text"`` for people, ``"json"`` for programs.
+    """
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    log.handlers[:] = [handler]
+    log.propagate = False
+    log.setLevel(logging.INFO)

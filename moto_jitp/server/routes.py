@@ -1,0 +1,281 @@
+"""The control routes: what each of them does.
+
+``openapi.py`` describes them; ``control.py`` finds the one that a request means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
+from typing import Any, NamedTuple
+
+import moto
+
+from moto_jitp.devices import AmbiguousEndpoint, DeviceConnection, NotAuthorized, presence
+from moto_jitp.devices.attempts import (
+    ConnectionAttempt,
+    all_connection_attempts,
+    live_backends,
+)
+from moto_jitp.devices.connecting import ServerName, make_attempts, request_of
+from moto_jitp.devices.gateway import thing_name_of
+from moto_jitp.devices.json_form import (
+    attempt_to_json,
+    event_to_json,
+    outcome_to_json,
+    payload_from_json,
+    run_to_json,
+)
+from moto_jitp.events import check_topic_filter, topic_matches
+from moto_jitp.iot.models import JitpIoTBackend
+from moto_jitp.iot.provisioning_run import ProvisioningRun
+from moto_jitp.pki import CertificateError, DeviceIdentity
+
+from . import openapi, schemas
+from .answers import Answer, RequestRefused
+from .bodies import check_object, check_query, parse_object, whole_number
+from .context import ServerContext, current_config
+from .state import state
+
+Json = dict[str, Any]
+
+
+class ControlRequest(NamedTuple):
+    """A request for a control route.
+
+    Attributes:
+        context: the server that it came to.
+        query: its query parameters.
+        body: reads its body.
+        id: the attempt's id, where the path has one.
+    """
+
+    context: ServerContext
+    query: Mapping[str, str]
+    body: Callable[[], bytes]
+    id: int = 0
+
+    def object(self, schema: schemas.Schema) -> Json:
+        """Return the body, parsed and checked against a schema.
+
+        Raises:
+            RequestRefused: it is wrong; the text names the field.
+        """
+        value = parse_object(self.body())
+        check_object(value, schema)
+        return value
+
+
+def ready(request: ControlRequest) -> Answer:
+    check_query(request.query, ())
+    document = {"status": "ready", "version": _version(), "motoVersion": moto.__version__}
+    return Answer.of(document)
+
+
+def describe(request: ControlRequest) -> Answer:
+    return Answer.of(openapi.document(_version()))
+
+
+def _version() -> str:
+    return metadata.version("moto_jitp")
+
+
+def connect(request: ControlRequest) -> Answer:
+    value = request.object(schemas.CONNECT_REQUEST)
+    device: DeviceIdentity | str = value["certificatePem"]
+    if "privateKeyPem" in value:
+        device = _identity(value["certificatePem"], value["privateKeyPem"])
+    named = ServerName(value["serverName"]) if "serverName" in value else None
+    try:
+        presented = request_of(device, value.get("clientId"))
+        backend, attempts = make_attempts(
+            presented, value.get("endpoint"), named, reconnect=value.get("reconnect", True)
+        )
+    except AmbiguousEndpoint as error:
+        raise RequestRefused(str(error), code="AmbiguousEndpoint") from None
+    except CertificateError as error:
+        message = f"certificatePem: {error}"
+        raise RequestRefused(message, code="CertificateError") from None
+    except ValueError as error:
+        raise RequestRefused(str(error)) from None
+    arn = backend.arn(f"cert/{attempts[-1].certificate_id}")
+    thing_name = thing_name_of(backend, presented.certificate)
+    return Answer.of(outcome_to_json(attempts, arn, thing_name))
+
+
+def _identity(certificate_pem: str, private_key_pem: str) -> DeviceIdentity:
+    try:
+        return DeviceIdentity.from_pem(certificate_pem, private_key_pem)
+    except CertificateError as error:
+        message = f"certificatePem: {error}"
+        raise RequestRefused(message, code="CertificateError") from None
+    except ValueError as error:
+        raise RequestRefused(f"privateKeyPem: {error}") from None
+
+
+def list_connections(request: ControlRequest) -> Answer:
+    check_query(request.query, ("limit", "cursor", "order", "certificateId"))
+    attempts = _of_certificate(request, all_connection_attempts())
+    return _page(request, "connections", attempts, attempt_to_json, _sequence)
+
+
+def get_connection(request: ControlRequest) -> Answer:
+    check_query(request.query, ())
+    backend, attempt = _attempt(request.id)
+    connected = presence.is_connected(backend, attempt)
+    return Answer.of({**attempt_to_json(attempt), "connected": connected})
+
+
+def publish(request: ControlRequest) -> Answer:
+    value = request.object(schemas.PUBLISH_REQUEST)
+    if ("payloadText" in value) == ("payloadBase64" in value):
+        raise RequestRefused("Give exactly one of the fields 'payloadText' and 'payloadBase64'.")
+    connection = _connection(request.id)
+    try:
+        payload = payload_from_json(value)
+        connection.publish(value["topic"], payload, retain=value.get("retain", False))
+    except NotAuthorized as error:
+        raise RequestRefused(str(error), 403, "NotAuthorized") from None
+    except ConnectionError as error:
+        raise RequestRefused(str(error), 409, "NotConnected") from None
+    except ValueError as error:
+        raise RequestRefused(str(error)) from None
+    return Answer.of({"status": "ok"})
+
+
+def disconnect(request: ControlRequest) -> Answer:
+    request.object(schemas.NOTHING)
+    _connection(request.id).disconnect()
+    return Answer.of({"status": "ok"})
+
+
+def list_runs(request: ControlRequest) -> Answer:
+    check_query(request.query, ("limit", "cursor", "order", "certificateId"))
+    attempts = _of_certificate(request, all_connection_attempts())
+    with_run = [attempt for attempt in attempts if attempt.provisioning is not None]
+    return _page(request, "runs", with_run, _listed_run, _sequence)
+
+
+def get_run(request: ControlRequest) -> Answer:
+    check_query(request.query, ())
+    _, attempt = _attempt(request.id)
+    if attempt.provisioning is None:
+        raise RequestRefused(
+            f"The connection attempt {request.id} set off no provisioning run.", 404, "NotFound"
+        )
+    return Answer.of(_listed_run(attempt))
+
+
+def _listed_run(attempt: ConnectionAttempt) -> Json:
+    run = attempt.provisioning
+    assert isinstance(run, ProvisioningRun)
+    return {"connectionId": attempt.sequence, **run_to_json(run)}
+
+
+def list_events(request: ControlRequest) -> Answer:
+    check_query(request.query, ("limit", "cursor", "order", "topicFilter"))
+    numbered = list(enumerate(presence.all_events(), 1))
+    wanted = request.query.get("topicFilter")
+    if wanted is not None:
+        try:
+            check_topic_filter(wanted)
+        except ValueError as error:
+            raise RequestRefused(f"topicFilter: {error}") from None
+        numbered = [entry for entry in numbered if topic_matches(wanted, entry[1].topic)]
+    return _page(request, "events", numbered, lambda entry: event_to_json(entry[1]), _first)
+
+
+def get_config(request: ControlRequest) -> Answer:
+    check_query(request.query, ())
+    return Answer.of(current_config())
+
+
+def put_config(request: ControlRequest) -> Answer:
+    value = request.object(schemas.CONFIG_REQUEST)
+    try:
+        request.context.configure(value)
+    except ValueError as error:
+        raise RequestRefused(str(error)) from None
+    return Answer.of(current_config())
+
+
+def get_state(request: ControlRequest) -> Answer:
+    query = request.query
+    check_query(query, ("after", "wait", "limit"))
+    limit = whole_number(query, "limit", 200, 1, openapi.MAX_LIMIT)
+    wait = whole_number(query, "wait", 0, 0, openapi.MAX_WAIT)
+    changes = request.context.changes
+    version = changes.version
+    if "after" in query:
+        version = changes.wait(query["after"], wait)
+    return Answer.of(state(version, limit))
+
+
+def _of_certificate(
+    request: ControlRequest, attempts: Sequence[ConnectionAttempt]
+) -> Sequence[ConnectionAttempt]:
+    wanted = request.query.get("certificateId")
+    if wanted is None:
+        return attempts
+    return [attempt for attempt in attempts if attempt.certificate_id == wanted]
+
+
+def _attempt(wanted: int) -> tuple[JitpIoTBackend, ConnectionAttempt]:
+    for backend in live_backends():
+        for attempt in list(backend.__dict__.get("connection_attempts", ())):
+            if attempt.sequence == wanted:
+                return backend, attempt
+    raise RequestRefused(
+        f"There is no connection attempt {wanted}; it may have gone with a reset. GET "
+        "/moto-api/jitp/connections lists those there are.",
+        404,
+        "NotFound",
+    )
+
+
+def _connection(wanted: int) -> DeviceConnection:
+    backend, attempt = _attempt(wanted)
+    if not attempt.accepted:
+        raise RequestRefused(
+            f"The connection attempt {wanted} was refused ({attempt.reason}), so the device is not "
+            "connected.",
+            409,
+            "NotConnected",
+        )
+    return DeviceConnection(backend, (attempt,), None)
+
+
+def _sequence(attempt: ConnectionAttempt) -> int:
+    return attempt.sequence
+
+
+def _first(entry: tuple[int, Any]) -> int:
+    return entry[0]
+
+
+def _page(
+    request: ControlRequest,
+    name: str,
+    items: Sequence[Any],
+    to_json: Callable[[Any], Json],
+    number_of: Callable[[Any], int],
+) -> Answer:
+    """Answer with a part of a list, whose items' numbers rise."""
+    query = request.query
+    limit = whole_number(query, "limit", openapi.DEFAULT_LIMIT, 1, openapi.MAX_LIMIT)
+    order = query.get("order", "asc")
+    if order not in ("asc", "desc"):
+        raise RequestRefused(f"The query parameter 'order' is asc or desc, not {order!a}.")
+    cursor = whole_number(query, "cursor", 0, 1, 10**18 - 1)
+    if order == "asc":
+        left = [item for item in items if number_of(item) > cursor]
+    else:
+        left = [item for item in reversed(items) if not cursor or number_of(item) < cursor]
+    page = left[:limit]
+    more = len(left) > limit
+    return Answer.of(
+        {
+            name: [to_json(item) for item in page],
+            "nextCursor": str(number_of(page[-1])) if more else None,
+        }
+    )

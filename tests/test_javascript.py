@@ -1,0 +1,115 @@
+"""The AWS SDK for JavaScript on Node: AWS's guide, and ``examples/javascript``."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from server_support import clean_environment
+from test_guide_walkthrough import CONFIG_FILE
+
+from moto_jitp import CertificateAuthority
+from moto_jitp.cli import main
+from moto_jitp.server import ThreadedJitpServer
+
+TESTS = Path(__file__).resolve().parent
+README = TESTS.parent / "README.md"
+EXAMPLE = TESTS.parent / "examples" / "javascript"
+NODE, NPM = shutil.which("node"), shutil.which("npm")
+SCRIPTS = str(Path(sys.executable).parent)
+
+pytestmark = [
+    pytest.mark.skipif(NODE is None or NPM is None, reason="Node.js is not installed"),
+    pytest.mark.skipif(
+        shutil.which("moto-jitp", path=SCRIPTS) is None,
+        reason="the command moto-jitp is not installed beside this Python",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def modules(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> Path:
+    """A folder with the SDK, which is kept from one run of the tests to the next."""
+    assert pytestconfig.cache is not None
+    # One for each process: they may come here at the same time.
+    folder = pytestconfig.cache.mkdir(f"javascript-{worker_id}")
+    shutil.copy(EXAMPLE / "package.json", folder)
+    if not (folder / "node_modules" / "@aws-sdk" / "client-iot" / "package.json").exists():
+        installed = subprocess.run(
+            [str(NPM), "install", "--no-audit", "--no-fund", "--no-package-lock"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        if installed.returncode:
+            pytest.skip(f"npm cannot install @aws-sdk/client-iot: {installed.stderr[-300:]}")
+    return folder
+
+
+def node(modules: Path, script: Path, *arguments: str, cwd: Path) -> str:
+    """Run a script beside the SDK, and return what it prints."""
+    copied = shutil.copy(script, modules)
+    done = subprocess.run(
+        [str(NODE), str(copied), *arguments],
+        cwd=cwd,
+        env=clean_environment(PATH=os.pathsep.join([SCRIPTS, os.environ.get("PATH", "")])),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_example_runs(modules: Path, tmp_path: Path) -> None:
+    ca, bulb = str(tmp_path / "ca"), str(tmp_path / "bulb")
+    assert main(["ca", "new", ca]) == 0
+    assert main(["device", bulb, "--ca", ca, "--common-name", "bulb-1"]) == 0
+    with ThreadedJitpServer() as server:
+        script = EXAMPLE / "provision.mjs"
+        said = node(modules, script, server.endpoint_url, "ca", "bulb", cwd=tmp_path)
+    assert said == "bulb-1 is provisioned, its certificate ACTIVE\n"
+
+
+@pytest.mark.parametrize(("mode", "way"), [("DEFAULT", "name"), ("SNI_ONLY", "body")])
+def test_the_guide_with_the_sdk(modules: Path, tmp_path: Path, mode: str, way: str) -> None:
+    (tmp_path / "your-template").write_bytes(CONFIG_FILE.encode())
+    assert main(["ca", "new", str(tmp_path / "ca")]) == 0
+    pems = [(tmp_path / "ca" / name).read_text() for name in ("certificate.pem", "private_key.pem")]
+    bulb = CertificateAuthority.from_pem(*pems).issue("bulb-1", country="KR", serial_number="42")
+    bulb.write(tmp_path / "bulb")
+    with ThreadedJitpServer() as server:
+        arguments = (server.endpoint_url, "ca", "bulb", mode, way, "your-template")
+        said = node(modules, TESTS / "javascript" / "guide.mjs", *arguments, cwd=tmp_path)
+    assert said == "bulb-1 ACTIVE\n"
+
+
+@pytest.mark.usefixtures("modules")
+def test_the_readmes_javascript_runs(tmp_path: Path) -> None:
+    readme = README.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```bash\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    wanted = [block for block in blocks if "@aws-sdk/client-iot" in block]
+    assert len(wanted) == 1, "the README has no bash block that uses @aws-sdk/client-iot"
+    done = subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", wanted[0]],
+        cwd=tmp_path,
+        env=clean_environment(PATH=os.pathsep.join([SCRIPTS, os.environ.get("PATH", "")])),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "thingName: 'bulb-1'" in done.stdout

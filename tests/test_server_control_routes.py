@@ -1,0 +1,435 @@
+"""The control routes: what a test in any language asks the server for."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from server_support import Api, client, provisioning_ca
+
+from moto_jitp import CertificateAuthority
+from moto_jitp.server import ThreadedJitpServer
+
+STRANGER = CertificateAuthority().issue().certificate_pem
+
+
+@pytest.fixture
+def server() -> Iterator[ThreadedJitpServer]:
+    with ThreadedJitpServer() as server:
+        yield server
+
+
+@pytest.fixture
+def api(server: ThreadedJitpServer) -> Api:
+    return Api(server.endpoint_url)
+
+
+@pytest.fixture
+def ca(server: ThreadedJitpServer) -> CertificateAuthority:
+    return provisioning_ca(server.endpoint_url)
+
+
+# ------------------------------------------------------------------------------------- connect
+
+
+def test_a_device_is_provisioned_and_its_outcome_is_told(
+    server: ThreadedJitpServer, api: Api, ca: CertificateAuthority
+) -> None:
+    bulb = ca.issue(common_name="bulb-1", country="KR")
+    outcome = api.connect(bulb)
+    assert outcome["accepted"] is True
+    assert outcome["reason"] is None
+    assert outcome["certificateId"] == bulb.certificate_id
+    assert outcome["thingName"] == outcome["clientId"] == "bulb-1"
+    assert [attempt["reason"] for attempt in outcome["attempts"]] == ["RECONNECT_REQUIRED", None]
+    assert outcome["provisioning"]["status"] == "SUCCEEDED"
+    assert outcome["attempts"][0]["provisioning"] == outcome["provisioning"]
+    assert "CreateThing" in [step["action"] for step in outcome["provisioning"]["steps"]]
+    found = client(server.endpoint_url).describe_certificate(certificateId=bulb.certificate_id)
+    assert found["certificateDescription"]["status"] == "ACTIVE"
+    assert found["certificateDescription"]["certificateArn"] == outcome["certificateArn"]
+
+
+def test_a_refused_device_is_an_answer_that_says_why(api: Api, ca: CertificateAuthority) -> None:
+    outcome = api.connect(ca.issue(common_name="bulb-2"))
+    assert outcome["accepted"] is False
+    assert outcome["reason"] == "PROVISIONING_FAILED"
+    assert outcome["thingName"] is None
+    assert "country" in outcome["advice"]
+    assert outcome["provisioning"]["place"] == "Parameters.AWS::IoT::Certificate::Country"
+    assert "nothing offered" in outcome["explanation"]
+
+
+def test_a_device_of_an_unknown_ca_is_refused(api: Api) -> None:
+    outcome = api.connect(CertificateAuthority().issue())
+    assert outcome["reason"] == "DEVICE_CERTIFICATE_NOT_REGISTERED"
+    assert outcome["provisioning"] is None
+
+
+def test_curls_default_media_type_does_no_harm(api: Api, ca: CertificateAuthority) -> None:
+    body = json.dumps({"certificatePem": ca.issue(country="KR").certificate_pem})
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = api.request("POST", "/connect", body=body, headers=form)
+    assert json.loads(answer.data)["accepted"] is True
+
+
+def test_a_chain_may_follow_the_leaf(api: Api, ca: CertificateAuthority) -> None:
+    assert api.connect(ca.issue(country="KR").chain_pem)["accepted"] is True
+
+
+def test_without_reconnecting_a_provisioned_device_is_told_to(
+    api: Api, ca: CertificateAuthority
+) -> None:
+    outcome = api.connect(ca.issue(country="KR"), reconnect=False)
+    assert outcome["reason"] == "RECONNECT_REQUIRED"
+    assert len(outcome["attempts"]) == 1
+
+
+def test_the_private_key_is_proof(api: Api, ca: CertificateAuthority) -> None:
+    bulb, other = ca.issue(country="KR"), ca.issue(country="KR")
+    assert api.connect(bulb, privateKeyPem=bulb.private_key_pem)["accepted"] is True
+    refused = api.connect(bulb, privateKeyPem=other.private_key_pem)
+    assert refused["reason"] == "NOT_AUTHENTICATED"
+
+
+def test_server_name_and_endpoint_count(
+    server: ThreadedJitpServer, api: Api, ca: CertificateAuthority
+) -> None:
+    bulb = ca.issue(country="KR")
+    assert api.connect(bulb, serverName=None)["reason"] == "SERVER_NAME_MISSING"
+    assert api.connect(bulb, serverName="elsewhere.example")["reason"] == "SNI_MISUSED"
+    paris = client(server.endpoint_url, region_name="eu-west-3")
+    there = paris.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
+    refused = api.connect(bulb, endpoint=there)
+    assert refused["reason"] == "DEVICE_CERTIFICATE_NOT_REGISTERED"
+    assert refused["attempts"][0]["regionName"] == "eu-west-3"
+    here = client(server.endpoint_url).describe_endpoint(endpointType="iot:Data-ATS")
+    accepted = api.connect(bulb, endpoint=here["endpointAddress"], clientId="my-bulb")
+    assert accepted["accepted"] is True
+    assert accepted["clientId"] == "my-bulb"
+
+
+def test_an_endpoint_must_be_named_where_several_are_meant(
+    server: ThreadedJitpServer, api: Api, ca: CertificateAuthority
+) -> None:
+    ca.register(client(server.endpoint_url, region_name="eu-west-1"), certificate_mode="SNI_ONLY")
+    body = {"certificatePem": ca.issue(country="KR").certificate_pem}
+    refused = api.post("/connect", body, 400)
+    assert refused["error"] == "AmbiguousEndpoint"
+    assert "eu-west-1" in refused["message"]
+    assert "us-east-1" in refused["message"]
+
+
+# ---------------------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "empty"),
+        (b"{", "no JSON"),
+        (b"\xff\xfe\xfa", "UTF-8"),
+        (b"[]", "a list"),
+        (b"17", "a whole number"),
+        (b'"text"', "a text"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"1" * 10_000, "no JSON"),
+        (b"{}", "'certificatePem' is missing"),
+        (b'{"certificatePem": 5}', "'certificatePem' must be a text; it is a whole number"),
+        (b'{"certificatePem": null}', "'certificatePem' must be a text; it is null"),
+        (b'{"certificatePem": "x"}', "certificatePem"),
+        (b'{"certificatePem": "\\ud800"}', "'certificatePem' has half a surrogate pair"),
+        (b'{"certificatePem": "x", "reconnect": 1}', "'reconnect' must be true or false"),
+        (b'{"certificatePem": "x", "serverName": []}', "'serverName' must be a text or null"),
+        (b'{"certificatePEM": "x"}', "Did you mean 'certificatePem'?"),
+        (b'{"certificatePem": "x", "colour": 1}', "Unknown field 'colour'"),
+    ],
+)
+def test_a_wrong_body_is_refused_with_a_sentence_and_the_server_lives_on(
+    api: Api, body: bytes, said: str
+) -> None:
+    answer = api.request("POST", "/connect", body=body)
+    assert answer.status == 400
+    assert answer.headers["Content-Type"] == "application/json"
+    assert said in json.loads(answer.data)["message"]
+    assert api.get("/ready")["status"] == "ready"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"privateKeyPem": "no key"}, "privateKeyPem"),
+        ({"endpoint": "nowhere.example"}, "nowhere.example"),
+        ({"endpoint": "\x00"}, "is no endpoint"),
+    ],
+)
+def test_a_wrong_value_is_named(api: Api, ca: CertificateAuthority, fields: Any, said: str) -> None:
+    body = {"certificatePem": ca.issue().certificate_pem, **fields}
+    assert said in api.post("/connect", body, 400)["message"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+FIELDS = st.sampled_from(["certificatePem", "privateKeyPem", "endpoint", "serverName", "clientId"])
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(body=JSON | st.dictionaries(FIELDS | st.text(), JSON))
+def test_no_body_is_more_than_the_server_can_refuse(api: Api, body: Any) -> None:
+    answer = api.request("POST", "/connect", body=json.dumps(body))
+    assert answer.status == 400
+    assert json.loads(answer.data)["message"]
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(endpoint=st.text(), server_name=st.none() | st.text(), client_id=st.text())
+def test_no_text_is_more_than_the_server_can_answer(
+    api: Api, endpoint: str, server_name: str | None, client_id: str
+) -> None:
+    body = {"certificatePem": STRANGER, "serverName": server_name, "clientId": client_id}
+    assert api.request("POST", "/connect", body=json.dumps(body)).status in (200, 400)
+    body["endpoint"] = endpoint
+    assert api.request("POST", "/connect", body=json.dumps(body)).status in (200, 400)
+    assert api.request("GET", "/events").status == 200
+
+
+def test_a_huge_body_is_refused_and_the_server_lives_on(api: Api) -> None:
+    huge = b" " * (3 * 1024 * 1024)
+    answer = api.request("POST", "/connect", body=huge)
+    assert answer.status == 413
+    assert "longer than" in json.loads(answer.data)["message"]
+    in_chunks = (b" " * 65536 for _ in range(48))
+    assert api.request("POST", "/connect", body=in_chunks).status == 413
+    assert api.get("/ready")["status"] == "ready"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/connect", "POST"),
+        ("POST", "/connections", "GET"),
+        ("DELETE", "/config", "GET, PUT"),
+        ("POST", "/", "GET"),
+    ],
+)
+def test_a_wrong_method_is_told_the_right_one(
+    api: Api, method: str, path: str, allowed: str
+) -> None:
+    answer = api.request(method, path)
+    assert answer.status == 405
+    assert answer.headers["Allow"] == allowed
+    assert method in json.loads(answer.data)["message"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/nothing", "/connections/x", "/connections/0/", "/page/__init__.py", "/..%2findex.html"],
+)
+def test_an_unknown_path_is_told_the_known_ones(api: Api, path: str) -> None:
+    answer = api.request("GET", path)
+    assert answer.status == 404
+    assert "connections/{id}" in json.loads(answer.data)["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/connections?limit=0", "'limit'"),
+        ("/connections?limit=99999999999999999999999", "'limit'"),
+        ("/connections?cursor=x", "'cursor'"),
+        ("/connections?order=up", "'order'"),
+        ("/connections?colour=red", "'colour'"),
+        ("/connections?limit=1&limit=2", "given twice"),
+        ("/events?topicFilter=a%23", "topicFilter"),
+        ("/ready?x=1", "takes none"),
+        ("/state?wait=31", "'wait'"),
+    ],
+)
+def test_a_wrong_query_is_named(api: Api, path: str, said: str) -> None:
+    answer = api.request("GET", path)
+    assert answer.status == 400
+    assert said in json.loads(answer.data)["message"]
+
+
+# -------------------------------------------------------------------------------------- lists
+
+
+def test_connections_are_listed_in_pages_and_read_by_id(api: Api, ca: CertificateAuthority) -> None:
+    bulbs = [ca.issue(country="KR") for _ in range(3)]
+    ids = [attempt["id"] for bulb in bulbs for attempt in api.connect(bulb)["attempts"]]
+    first = api.get("/connections?limit=4")
+    assert [item["id"] for item in first["connections"]] == ids[:4]
+    rest = api.get(f"/connections?limit=4&cursor={first['nextCursor']}")
+    assert [item["id"] for item in rest["connections"]] == ids[4:]
+    assert rest["nextCursor"] is None
+    newest = api.get("/connections?order=desc&limit=2")
+    assert [item["id"] for item in newest["connections"]] == ids[:3:-1]
+    older = api.get(f"/connections?order=desc&cursor={newest['nextCursor']}")
+    assert [item["id"] for item in older["connections"]] == ids[3::-1]
+    of_one = api.get(f"/connections?certificateId={bulbs[1].certificate_id}")
+    assert [item["id"] for item in of_one["connections"]] == ids[2:4]
+    one = api.get(f"/connections/{ids[3]}")
+    assert one["certificateId"] == bulbs[1].certificate_id
+    assert one["connected"] is True
+    assert api.request("GET", "/connections/999999999").status == 404
+
+
+def test_runs_are_listed_and_read(api: Api, ca: CertificateAuthority) -> None:
+    good, bad = api.connect(ca.issue(country="KR")), api.connect(ca.issue())
+    runs = api.get("/runs")["runs"]
+    assert [run["status"] for run in runs] == ["SUCCEEDED", "FAILED"]
+    assert runs[0]["connectionId"] == good["attempts"][0]["id"]
+    refused = bad["attempts"][0]["id"]
+    assert api.get(f"/runs/{refused}")["steps"][-1]["result"] == "FAILED"
+    second = good["attempts"][1]["id"]
+    assert api.request("GET", f"/runs/{second}").status == 404
+
+
+def test_events_of_aws_iot_and_of_devices_are_read(api: Api, ca: CertificateAuthority) -> None:
+    outcome = api.connect(ca.issue(common_name="bulb-1", country="KR"))
+    session = f"/connections/{outcome['attempts'][-1]['id']}"
+    api.post(f"{session}/publish", {"topic": "home/lamp", "payloadText": "on é"})
+    api.post(f"{session}/publish", {"topic": "home/lamp", "payloadBase64": "/w=="})
+    registered = api.get("/events?topicFilter=$aws/events/certificates/registered/%2B")["events"]
+    assert registered[0]["payload"]["certificateId"] == outcome["certificateId"]
+    messages = api.get("/events?topicFilter=home/%23")["events"]
+    assert messages[0]["payloadText"] == "on é"
+    assert messages[1]["payloadBase64"] == "/w=="
+    everything = api.get("/events?limit=1")
+    following = api.get(f"/events?cursor={everything['nextCursor']}")["events"]
+    assert len(following) == len(api.get("/events")["events"]) - 1
+
+
+def test_a_device_publishes_and_disconnects(api: Api, ca: CertificateAuthority) -> None:
+    session = f"/connections/{api.connect(ca.issue(country='KR'))['attempts'][-1]['id']}"
+    message = {"topic": "a/b", "payloadText": "x"}
+    assert api.post(f"{session}/publish", message) == {"status": "ok"}
+    assert "wildcard" in api.post(f"{session}/publish", message | {"topic": "a/+"}, 400)["message"]
+    both = message | {"payloadBase64": "eA=="}
+    assert "exactly one" in api.post(f"{session}/publish", both, 400)["message"]
+    no_base64 = {"topic": "a/b", "payloadBase64": "?"}
+    assert "payloadBase64" in api.post(f"{session}/publish", no_base64, 400)["message"]
+    assert api.post(f"{session}/disconnect", {}) == {"status": "ok"}
+    assert api.get(session)["connected"] is False
+    assert api.post(f"{session}/publish", message, 409)["error"] == "NotConnected"
+
+
+def test_a_refused_device_publishes_nothing(api: Api, ca: CertificateAuthority) -> None:
+    refused = api.connect(ca.issue())["attempts"][0]["id"]
+    message = {"topic": "a/b", "payloadText": "x"}
+    assert (
+        "PROVISIONING_FAILED"
+        in api.post(f"/connections/{refused}/publish", message, 409)["message"]
+    )
+
+
+# ----------------------------------------------------------------------- settings and reset
+
+
+def test_settings_are_read_and_changed(api: Api, ca: CertificateAuthority) -> None:
+    assert api.get("/config")["strict"] is True
+    put = api.request("PUT", "/config", body=json.dumps({"enforce_policies": True}))
+    assert json.loads(put.data)["enforce_policies"] is True
+    assert api.connect(ca.issue(country="KR"))["reason"] == "NOT_AUTHORIZED"
+    api.request("PUT", "/config", body="{}")
+    assert api.get("/config")["enforce_policies"] is False
+    rates = json.dumps({"throttling": {"RegisterThing": 10}})
+    assert json.loads(api.request("PUT", "/config", body=rates).data)["throttling"] == {
+        "RegisterThing": 10
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"stict": True}, "Did you mean 'strict'?"),
+        ({"strict": "yes"}, "'strict' must be true or false"),
+        ({"throttling": {"RegisterThing": -1}}, "throttling"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_changes_nothing(api: Api, body: Any, said: str) -> None:
+    answer = api.request("PUT", "/config", body=json.dumps(body))
+    assert answer.status == 400
+    assert said in json.loads(answer.data)["message"]
+    assert api.get("/config")["strict"] is True
+
+
+def test_motos_reset_clears_what_the_routes_tell(
+    server: ThreadedJitpServer, api: Api, ca: CertificateAuthority
+) -> None:
+    outcome = api.connect(ca.issue(country="KR"))
+    assert api.request("POST", "/../reset").status == 200
+    assert api.get("/connections")["connections"] == []
+    assert api.get("/runs")["runs"] == []
+    assert api.get("/events")["events"] == []
+    assert api.get("/state")["cas"] == []
+    assert api.request("GET", f"/connections/{outcome['attempts'][0]['id']}").status == 404
+    assert client(server.endpoint_url).list_ca_certificates()["certificates"] == []
+
+
+# -------------------------------------------------------------------------------------- state
+
+
+def test_the_state_has_cas_devices_and_connections(api: Api, ca: CertificateAuthority) -> None:
+    good, bad = ca.issue(common_name="bulb-1", country="KR"), ca.issue(common_name="bulb-2")
+    api.connect(good)
+    api.connect(bad)
+    state = api.get("/state")
+    assert [(one["subject"], one["status"]) for one in state["cas"]] == [("CN=Acme Root", "ACTIVE")]
+    assert "AWS::IoT::Thing" in state["cas"][0]["templateBody"]
+    devices = {one["certificateId"]: one for one in state["devices"]}
+    assert devices[good.certificate_id]["status"] == "ACTIVE"
+    assert devices[good.certificate_id]["thingName"] == "bulb-1"
+    assert devices[bad.certificate_id]["status"] == "PENDING_ACTIVATION"
+    assert devices[bad.certificate_id]["caCertificateId"] == ca.certificate_id
+    assert state["totals"] == {"cas": 1, "devices": 2, "connections": 3, "accepted": 1}
+    newest = api.get("/state?limit=1")
+    assert newest["connections"] == state["connections"][-1:]
+    assert newest["totals"] == state["totals"]
+
+
+def test_who_waits_for_changes_is_woken_by_the_next(
+    server: ThreadedJitpServer, api: Api, ca: CertificateAuthority
+) -> None:
+    before = api.get("/state")
+    assert api.get(f"/state?after={before['version']}")["version"] == before["version"]
+    answers: list[Any] = []
+    waiting = threading.Thread(
+        target=lambda: answers.append(api.get(f"/state?after={before['version']}&wait=30"))
+    )
+    waiting.start()
+    api.connect(ca.issue(country="KR"))
+    waiting.join(20)
+    assert answers[0]["version"] != before["version"]
+    # What boto3 does is a change, too.
+    version = api.get("/state")["version"]
+    client(server.endpoint_url).create_thing(thingName="one")
+    assert api.get(f"/state?after={version}&wait=5")["version"] != version
+
+
+# --------------------------------------------------------------------------------------- page
+
+
+def test_a_browser_finds_the_page_which_may_load_nothing_from_elsewhere(api: Api) -> None:
+    assert api.request("GET", "").headers["Location"] == "/moto-api/jitp/"
+    answer = api.request("GET", "/")
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert b"<!doctype html>" in answer.data.lower()
+
+
+def test_motos_own_routes_work_as_before(server: ThreadedJitpServer, api: Api) -> None:
+    assert api.request("GET", "/../data.json").status == 200
+    assert api.request("HEAD", "/ready").data == b""

@@ -1,0 +1,146 @@
+"""Under moto's ``TEST_SERVER_MODE`` the same test runs against a server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from moto import mock_aws
+from moto import settings as moto_settings
+from moto.core.models import ServerModeMockAWS
+from moto.server import ThreadedMotoServer
+from server_support import TEMPLATE
+
+from moto_jitp import (
+    AmbiguousEndpoint,
+    CertificateAuthority,
+    CertificateError,
+    ConnectionRefused,
+    RefusalReason,
+    connect_device,
+    mock_jitp,
+)
+from moto_jitp.server import ThreadedJitpServer
+
+
+@pytest.fixture
+def server_mode(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    monkeypatch.setattr(moto_settings, "TEST_SERVER_MODE", True)
+    monkeypatch.setattr(ServerModeMockAWS, "_RESET_IN_PROGRESS", False)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    return monkeypatch
+
+
+@pytest.fixture
+def server(server_mode: pytest.MonkeyPatch) -> Iterator[ThreadedJitpServer]:
+    with ThreadedJitpServer() as server:
+        server_mode.setenv("TEST_SERVER_MODE_ENDPOINT", server.endpoint_url)
+        yield server
+
+
+def register(ca: CertificateAuthority, region: str = "us-east-1") -> None:
+    ca.register(boto3.client("iot", region_name=region), template_body=TEMPLATE)
+
+
+@pytest.mark.usefixtures("server")
+def test_a_device_connects_through_the_server() -> None:
+    with mock_jitp() as jitp:
+        ca = CertificateAuthority()
+        register(ca)
+        bulb = ca.issue(common_name="bulb-1", country="KR")
+        connection = connect_device(bulb)
+        assert connection.thing_name == connection.client_id == "bulb-1"
+        assert connection.certificate_id == bulb.certificate_id
+        assert connection.certificate_arn.endswith(f"cert/{bulb.certificate_id}")
+        assert [attempt.reason for attempt in connection.attempts] == [
+            RefusalReason.RECONNECT_REQUIRED,
+            None,
+        ]
+        assert connection.provisioning is not None
+        assert connection.provisioning.succeeded
+        assert connection.connected
+        iot = boto3.client("iot", region_name="us-east-1")
+        found = iot.describe_certificate(certificateId=bulb.certificate_id)
+        assert found["certificateDescription"]["status"] == "ACTIVE"
+        assert jitp.connections == connection.attempts
+        connection.publish("home/lamp", b"\xff")
+        assert jitp.events[-1].payload == b"\xff"
+        with pytest.raises(ValueError, match="wildcard"):
+            connection.publish("home/#", "x")
+        connection.disconnect()
+        assert not connection.connected
+        with pytest.raises(ConnectionError):
+            connection.publish("home/lamp", "x")
+    assert jitp.connections == connection.attempts
+    with mock_jitp() as another:
+        assert another.connections == ()
+
+
+@pytest.mark.usefixtures("server")
+def test_a_refusal_says_the_same_as_in_process() -> None:
+    with mock_jitp():
+        ca = CertificateAuthority()
+        register(ca)
+        with pytest.raises(ConnectionRefused) as raised:
+            connect_device(ca.issue(common_name="bulb-2").certificate_pem.encode())
+    refused = raised.value
+    assert refused.reason is RefusalReason.PROVISIONING_FAILED
+    assert refused.provisioning is not None
+    assert refused.provisioning.failed_steps[0].action == "RegisterThing"
+    assert refused.provisioning.place == "Parameters.AWS::IoT::Certificate::Country"
+    assert "no country (C)" in str(refused)
+
+
+@pytest.mark.usefixtures("server")
+def test_every_argument_reaches_the_server() -> None:
+    with mock_jitp():
+        ca = CertificateAuthority()
+        register(ca)
+        bulb = ca.issue(country="KR")
+        for server_name, reason in ((None, "SERVER_NAME_MISSING"), ("x.example", "SNI_MISUSED")):
+            with pytest.raises(ConnectionRefused) as raised:
+                connect_device(bulb, server_name=server_name)
+            assert raised.value.reason == reason
+        with pytest.raises(ConnectionRefused) as raised:
+            connect_device(bulb, reconnect=False)
+        assert raised.value.reason is RefusalReason.RECONNECT_REQUIRED
+        iot = boto3.client("iot", region_name="us-east-1")
+        endpoint = iot.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
+        assert connect_device(bulb, endpoint=endpoint, client_id="me").client_id == "me"
+
+
+@pytest.mark.usefixtures("server")
+def test_wrong_arguments_raise_what_they_raise_in_process() -> None:
+    with mock_jitp():
+        ca = CertificateAuthority()
+        register(ca)
+        register(ca, "eu-west-1")
+        with pytest.raises(AmbiguousEndpoint, match="eu-west-1"):
+            connect_device(ca.issue(country="KR"))
+        with pytest.raises(CertificateError):
+            connect_device("no certificate")
+        with pytest.raises(ValueError, match="no endpoint"):
+            connect_device(ca.issue(), endpoint="nowhere.example")
+        with pytest.raises(TypeError, match="PEM text or bytes"):
+            connect_device(5)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("server")
+def test_without_a_mock_it_is_an_error_in_server_mode_too() -> None:
+    with pytest.raises(RuntimeError, match="needs an active mock"):
+        connect_device(CertificateAuthority().issue())
+
+
+def test_a_server_without_jitp_is_named(server_mode: pytest.MonkeyPatch) -> None:
+    plain = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    plain.start()
+    host, port = plain.get_host_and_port()
+    server_mode.setenv("TEST_SERVER_MODE_ENDPOINT", f"http://{host}:{port}")
+    try:
+        with mock_aws(), pytest.raises(RuntimeError, match="moto-jitp serve"):
+            connect_device(CertificateAuthority().issue())
+    finally:
+        plain.stop()

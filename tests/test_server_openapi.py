@@ -1,0 +1,109 @@
+"""The OpenAPI document says what the control routes really do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+from server_support import Api, provisioning_ca
+
+from moto_jitp import CertificateAuthority
+from moto_jitp.server import ThreadedJitpServer
+
+PREFIX = "/moto-api/jitp"
+
+
+class Checker:
+    """Makes requests, and checks each answer against the served document."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self.document = api.get("/openapi.json")
+        self.asked: set[tuple[str, str]] = set()
+
+    def __call__(self, method: str, path: str, status: int = 200, **options: Any) -> Any:
+        answer = self.api.request(method, path, **options)
+        assert answer.status == status, answer.data
+        document = json.loads(answer.data)
+        template, operation = self._operation(method, path.partition("?")[0])
+        if status == 200:
+            self.asked.add((method, template))
+        described = operation["responses"]["200" if status == 200 else "4XX"]
+        self._validate(document, described["content"]["application/json"]["schema"])
+        return document
+
+    def _operation(self, method: str, path: str) -> tuple[str, Any]:
+        plain = "/".join("{id}" if part.isdigit() else part for part in path.split("/"))
+        return plain, self.document["paths"][f"{PREFIX}{plain}"][method.lower()]
+
+    def _validate(self, value: Any, schema: Any) -> None:
+        whole = {**schema, "components": self.document["components"]}
+        Draft202012Validator(whole).validate(value)
+
+
+@pytest.fixture
+def server() -> Iterator[ThreadedJitpServer]:
+    with ThreadedJitpServer() as server:
+        yield server
+
+
+@pytest.fixture
+def ask(server: ThreadedJitpServer) -> Checker:
+    return Checker(Api(server.endpoint_url))
+
+
+def test_the_document_is_openapi(ask: Checker) -> None:
+    assert ask.document["openapi"].startswith("3.1")
+    validate(ask.document)
+
+
+def test_every_answer_is_as_described(server: ThreadedJitpServer, ask: Checker) -> None:
+    ca = provisioning_ca(server.endpoint_url)
+    good, bad = ca.issue(common_name="bulb-1", country="KR"), ca.issue()
+
+    def body(value: Any) -> str:
+        return json.dumps(value)
+
+    outcome = ask("POST", "/connect", body=body({"certificatePem": good.certificate_pem}))
+    refused = ask("POST", "/connect", body=body({"certificatePem": bad.certificate_pem}))
+    stranger = CertificateAuthority().issue().certificate_pem
+    ask("POST", "/connect", body=body({"certificatePem": stranger, "serverName": None}))
+    session = outcome["attempts"][-1]["id"]
+    publish = f"/connections/{session}/publish"
+    ask("POST", publish, body=body({"topic": "a", "payloadText": "x", "retain": True}))
+    ask("POST", publish, body=body({"topic": "a", "payloadBase64": "/w=="}))
+    for path in ("/ready", "/connections", "/runs", "/events", "/config", "/state"):
+        ask("GET", path)
+    ask("GET", "/connections?limit=1&order=desc")
+    ask("GET", f"/connections/{session}")
+    ask("GET", f"/runs/{refused['attempts'][0]['id']}")
+    ask("PUT", "/config", body=body({"throttling": {"RegisterThing": 10}}))
+    ask("POST", f"/connections/{session}/disconnect", body="{}")
+    described = {
+        (method.upper(), path.removeprefix(PREFIX))
+        for path, operations in ask.document["paths"].items()
+        for method in operations
+    }
+    assert ask.asked == described
+
+
+def test_every_refusal_is_as_described(ask: Checker) -> None:
+    ask("POST", "/connect", 400, body="{")
+    ask("POST", "/connect", 413, body=" " * 2_000_000)
+    ask("GET", "/connections/999", 404)
+    ask("GET", "/runs/999", 404)
+    ask("POST", "/connections/999/publish", 404, body='{"topic": "a", "payloadText": ""}')
+    ask("PUT", "/config", 400, body='{"x": 1}')
+    ask("GET", "/state?wait=x", 400)
+
+
+def test_a_body_that_the_document_forbids_is_refused(ask: Checker) -> None:
+    request = ask.document["components"]["schemas"]["ConnectRequest"]
+    validator = Draft202012Validator(request)
+    for wrong in ({}, {"certificatePem": 1}, {"certificatePem": "x", "more": 1}):
+        assert not validator.is_valid(wrong)
+        ask("POST", "/connect", 400, body=json.dumps(wrong))

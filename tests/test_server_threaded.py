@@ -1,0 +1,198 @@
+"""``ThreadedJitpServer``: a server for the time of a ``with`` block."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+import threading
+import time
+from typing import Any
+
+import boto3
+import botocore.exceptions
+import pytest
+from moto import mock_aws
+from server_support import Api, client, provisioning_ca
+from werkzeug.serving import generate_adhoc_ssl_context
+
+from moto_jitp import CertificateAuthority
+from moto_jitp.server import ThreadedJitpServer
+
+
+def things(iot: Any) -> list[str]:
+    return [thing["thingName"] for thing in iot.list_things()["things"]]
+
+
+def test_boto3_and_a_device_meet_at_a_server_in_this_process() -> None:
+    with ThreadedJitpServer() as server:
+        assert server.endpoint_url == f"http://127.0.0.1:{server.port}"
+        bulb = provisioning_ca(server.endpoint_url).issue(common_name="bulb-1", country="KR")
+        assert Api(server.endpoint_url).connect(bulb)["thingName"] == "bulb-1"
+        assert things(client(server.endpoint_url)) == ["bulb-1"]
+
+
+def test_a_stopped_server_answers_nobody_and_forgets() -> None:
+    server = ThreadedJitpServer()
+    with server:
+        url, port = server.endpoint_url, server.port
+        client(url).create_thing(thingName="one")
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", port), timeout=5)
+    with pytest.raises(RuntimeError, match="not running"):
+        server.endpoint_url  # noqa: B018
+    with server:
+        assert things(client(server.endpoint_url)) == []
+
+
+def test_a_taken_port_is_an_error_at_once() -> None:
+    with ThreadedJitpServer() as first:
+        second = ThreadedJitpServer(port=first.port)
+        with pytest.raises(OSError) as raised:
+            second.start()
+        assert raised.value.errno == errno.EADDRINUSE
+        assert Api(first.endpoint_url).get("/ready")["status"] == "ready"
+    # Nothing of the second one is left behind: it can start now.
+    with second:
+        assert Api(second.endpoint_url).get("/ready")["status"] == "ready"
+
+
+def test_starting_twice_is_an_error_and_stopping_twice_is_none() -> None:
+    server = ThreadedJitpServer()
+    server.stop()
+    with server:
+        with pytest.raises(RuntimeError, match="running already"):
+            server.start()
+        assert Api(server.endpoint_url).get("/ready")["status"] == "ready"
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"config": {"jitp": {"stict": True}}}, "strict"),
+        ({"config": {"jitp": {"trail": "yes"}}}, "jitp.trail"),
+    ],
+)
+def test_a_wrong_setting_is_named(arguments: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        ThreadedJitpServer(**arguments)
+
+
+def test_a_number_that_is_no_port_is_named() -> None:
+    with pytest.raises(ValueError, match="70000 is no port"):
+        ThreadedJitpServer(port=70000).start()
+
+
+def test_a_server_is_strict_unless_told_otherwise() -> None:
+    def register(url: str) -> Any:
+        return client(url).register_certificate_without_ca(certificatePem="no certificate")
+
+    with ThreadedJitpServer() as server, pytest.raises(botocore.exceptions.ClientError):
+        register(server.endpoint_url)
+    with ThreadedJitpServer(config={"jitp": {"strict": False}}) as server:
+        assert register(server.endpoint_url)["certificateId"]
+
+
+def test_a_mock_around_the_server_shares_its_state_and_keeps_it() -> None:
+    with mock_aws():
+        iot = boto3.client("iot", region_name="us-east-1")
+        iot.create_thing(thingName="before")
+        with ThreadedJitpServer() as server:
+            assert things(client(server.endpoint_url)) == ["before"]
+            client(server.endpoint_url).create_thing(thingName="during")
+        assert sorted(things(iot)) == ["before", "during"]
+
+
+def test_accounts_and_regions_are_separate() -> None:
+    with ThreadedJitpServer() as server:
+        client(server.endpoint_url).create_thing(thingName="here")
+        elsewhere = client(server.endpoint_url, region_name="eu-west-1")
+        assert things(elsewhere) == []
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+def test_https_answers_though_another_client_says_nothing() -> None:
+    with ThreadedJitpServer(ssl_context=generate_adhoc_ssl_context()) as server:
+        assert server.endpoint_url.startswith("https://")
+        with socket.create_connection(("127.0.0.1", server.port)):
+            assert Api(server.endpoint_url).get("/ready")["status"] == "ready"
+
+
+def test_https_refuses_plain_http_and_lives_on() -> None:
+    with ThreadedJitpServer(ssl_context=generate_adhoc_ssl_context()) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as plain:
+            plain.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            assert not plain.recv(100).startswith(b"HTTP")
+        context = ssl._create_unverified_context()
+        with (
+            socket.create_connection(("127.0.0.1", server.port)) as raw,
+            context.wrap_socket(raw) as secured,
+        ):
+            secured.sendall(b"GET /moto-api/jitp/ready HTTP/1.0\r\n\r\n")
+            assert b"200" in secured.recv(100)
+
+
+def test_stopping_does_not_wait_for_those_who_wait_for_changes() -> None:
+    server = ThreadedJitpServer().start()
+    api = Api(server.endpoint_url)
+    version = api.get("/state")["version"]
+    answers: list[Any] = []
+    asking = threading.Event()
+
+    def ask() -> None:
+        asking.set()
+        answers.append(api.request("GET", f"/state?after={version}&wait=30").status)
+
+    waiting = threading.Thread(target=ask)
+    waiting.start()
+    asking.wait()
+    # It has been accepted once the server has answered a request that came after it.
+    api.get("/ready")
+    began = time.monotonic()
+    server.stop()
+    assert time.monotonic() - began < 10
+    waiting.join(10)
+    assert not waiting.is_alive()
+
+
+def test_one_device_that_connects_a_hundred_times_at_once_is_provisioned_once() -> None:
+    with ThreadedJitpServer() as server:
+        api = Api(server.endpoint_url)
+        bulb = provisioning_ca(server.endpoint_url).issue(common_name="bulb-1", country="KR")
+        outcomes: list[Any] = []
+        together = threading.Barrier(100)
+
+        def connect() -> None:
+            together.wait()
+            outcomes.append(api.connect(bulb))
+
+        threads = [threading.Thread(target=connect) for _ in range(100)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [outcome["accepted"] for outcome in outcomes] == [True] * 100
+        assert {outcome["thingName"] for outcome in outcomes} == {"bulb-1"}
+        assert len(api.get("/runs")["runs"]) == 1
+        assert api.get("/state")["totals"]["devices"] == 1
+        assert things(client(server.endpoint_url)) == ["bulb-1"]
+
+
+def test_many_devices_connect_at_once() -> None:
+    with ThreadedJitpServer() as server:
+        api = Api(server.endpoint_url)
+        ca: CertificateAuthority = provisioning_ca(server.endpoint_url)
+        bulbs = [ca.issue(common_name=f"bulb-{n}", country="KR") for n in range(40)]
+        outcomes: list[Any] = []
+        threads = [
+            threading.Thread(target=lambda bulb=bulb: outcomes.append(api.connect(bulb)))
+            for bulb in bulbs
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        names = sorted(outcome["thingName"] for outcome in outcomes)
+        assert names == sorted(f"bulb-{n}" for n in range(40))
+        assert len(api.get("/runs")["runs"]) == 40
