@@ -1,0 +1,119 @@
+"""``Jitp``: what the fixture ``jitp`` gives to a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .description import DeviceDescription, describe
+
+if TYPE_CHECKING:
+    from moto_jitp import (
+        CertificateAuthority,
+        ConnectionAttempt,
+        DeviceConnection,
+        DeviceIdentity,
+        Event,
+        JitpHandle,
+    )
+
+    from .description import Device
+
+
+class Jitp:
+    """AWS with just-in-time provisioning for one test, with a CA that is ready.
+
+    Attributes:
+        iot: a boto3 client for ``iot`` in the test's Region.
+        ca: the test's CA, registered.
+        region: the test's Region.
+        mock: the handle of the ``mock_jitp`` block.
+    """
+
+    def __init__(self, mock: JitpHandle, iot: Any, ca: CertificateAuthority) -> None:
+        self.mock = mock
+        self.iot = iot
+        self.ca = ca
+        self.region: str = iot.meta.region_name
+
+    def client(self, service: str, **options: Any) -> Any:
+        """Make a boto3 client in the test's Region.
+
+        Args:
+            service: such as ``"iot-data"`` or ``"cloudwatch"``.
+            **options: what ``boto3.client`` takes besides.
+        """
+        import boto3
+
+        return boto3.client(service, **{"region_name": self.region, **options})
+
+    def issue(self, *args: Any, **subject: Any) -> DeviceIdentity:
+        """Issue a device from the test's CA.
+
+        Args:
+            *args: the common name.
+            **subject: what ``CertificateAuthority.issue`` takes: ``common_name``,
+                ``serial_number``, ``country``, ``not_after`` and so on.
+        """
+        return self.ca.issue(*args, **subject)
+
+    def connect(self, device: DeviceIdentity | str | bytes, **options: Any) -> DeviceConnection:
+        """Connect a device, as :func:`moto_jitp.connect_device` does.
+
+        Args:
+            device: the device, or its certificate as PEM text or bytes.
+            **options: ``endpoint``, ``server_name``, ``client_id``, ``reconnect``.
+
+        Raises:
+            ConnectionRefused: AWS IoT did not let the device in; the error says why.
+        """
+        from moto_jitp import connect_device
+
+        return connect_device(device, **options)
+
+    def describe(self, device: Device) -> DeviceDescription:
+        """Tell what AWS IoT holds about a device: thing, policies, groups, status and more.
+
+        Args:
+            device: the device, its connection, its certificate as PEM text or bytes, or the
+                certificate's id.
+        """
+        return describe(self.iot, device)
+
+    @property
+    def connections(self) -> tuple[ConnectionAttempt, ...]:
+        """All connection attempts of this test so far, the oldest first."""
+        return self.mock.connections
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """All that AWS IoT and devices have published in this test so far, the oldest first."""
+        return self.mock.events
+
+    def subscribe(self, topic_filter: str, handler: Callable[..., Any]) -> Any:
+        """Call a handler for each message on matching topics, until the test ends.
+
+        Args:
+            topic_filter: an MQTT topic filter, such as ``$aws/events/certificates/registered/+``.
+            handler: called with the event, or with topic and payload if it takes two arguments.
+
+        Returns:
+            The subscription; its ``cancel()`` ends it sooner.
+        """
+        return self.mock.subscribe(topic_filter, handler)
+
+    def fail(
+        self, operation: str, error: str | Exception, times: int | None = 1, **options: Any
+    ) -> Any:
+        """Have an AWS IoT operation fail, as :meth:`moto_jitp.JitpHandle.fail` does.
+
+        Args:
+            operation: its name, such as ``CreateThing``.
+            error: the error's code, such as ``ThrottlingException``, or a ``ClientError``.
+            times: how many calls fail; ``None`` for every one.
+            **options: ``message``, the error text.
+        """
+        return self.mock.fail(operation, error, times, **options)
+
+    def __repr__(self) -> str:
+        return f"<Jitp {self.region}, {self.ca!r}, {len(self.connections)} connections>"

@@ -1,0 +1,89 @@
+"""pytest's hooks: the marker, clean state for each test, and the section in a failed report.
+
+PYTEST_DONT_REWRITE: every session loads this module, and it has no ``assert``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from .connections import Connections, Recorder
+    from .server import JitpServer
+
+_MARKER = (
+    "jitp(*, template=, template_name=, role_arn=, config=, region=, certificate_mode=, active=, "
+    "auto_registration=): settings of the moto_jitp fixtures. template: the provisioning "
+    "template's body as a dict, JSON text or path, or None for a CA without one; template_name: "
+    "store it under this name and have the CA name it; role_arn: the provisioning role; config: "
+    'as mock_jitp takes it, such as {"jitp": {"enforce_policies": True}}; region: the Region; '
+    'certificate_mode: "DEFAULT" or "SNI_ONLY"; active, auto_registration: whether the CA is '
+    "(default True). On a function, class or module; the nearest wins per key."
+)
+_FIXTURES = frozenset({"jitp_mock", "jitp_ca", "jitp", "jitp_device", "jitp_server"})
+#: Whoever connects devices without a fixture has imported one of these.
+_MODULES = ("moto_jitp.devices", "moto_jitp.mock", "moto_jitp.activation")
+
+server_key: pytest.StashKey[JitpServer] = pytest.StashKey()
+_recorder_key: pytest.StashKey[Recorder] = pytest.StashKey()
+_connections_key: pytest.StashKey[Connections] = pytest.StashKey()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", _MARKER)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _recorder_key in config.stash:
+        config.stash[_recorder_key].close()
+
+
+def recorder_of(config: pytest.Config) -> Recorder:
+    """The session's recorder of connections, made when it is first wanted."""
+    if _recorder_key not in config.stash:
+        from .connections import Recorder
+
+        config.stash[_recorder_key] = Recorder()
+    return config.stash[_recorder_key]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    used = _FIXTURES.intersection(getattr(item, "fixturenames", ()))
+    is_loaded = any(module in sys.modules for module in _MODULES)
+    if used or is_loaded:
+        recorder = recorder_of(item.config)
+        item.stash[_connections_key] = recorder.start()
+        if is_loaded:
+            recorder.listen()
+    server = item.config.stash.get(server_key, None)
+    if server is not None:
+        server.begin_test(is_used="jitp_server" in used)
+    if item.get_closest_marker("jitp") is not None:
+        from .marker import MarkerError, options_of
+
+        try:
+            options_of(item)
+        except MarkerError as error:
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
+
+
+# A wrapper of the old kind, which the pluggy of every pytest knows.
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
+    outcome = yield
+    report: pytest.TestReport = outcome.get_result()
+    connections = item.stash.get(_connections_key, None)
+    if report.failed and connections is not None:
+        used = _FIXTURES.intersection(getattr(item, "fixturenames", ()))
+        # That there were none is news too, for a test that ran.
+        connections.tell(
+            report,
+            item.config,
+            server=item.config.stash.get(server_key, None),
+            tell_none=report.when == "call" and bool(used),
+        )

@@ -1,0 +1,153 @@
+"""What the fixtures do; loaded with the first test that uses one."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from moto_jitp import CertificateAuthority, mock_jitp
+
+from .clients import default_session
+from .environment import safe_values, unsafe_names
+from .marker import body_text, options_of, settle
+
+if TYPE_CHECKING:
+    from moto_jitp import JitpHandle
+
+_ROLE = "arn:aws:iam::123456789012:role/JITPRole"
+
+
+@contextmanager
+def mock(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, config: Any, region: Any
+) -> Iterator[JitpHandle]:
+    """Run a test's mock, with an environment that leads to no real account.
+
+    Args:
+        request: of a function-scoped fixture.
+        monkeypatch: the test's own, so that its changes and ours are undone in one order.
+        config: what ``jitp_config`` gave.
+        region: what ``jitp_region`` gave.
+    """
+    from .hooks import recorder_of
+
+    region = settle(request, "region", region)
+    try:
+        block = mock_jitp(config=settle(request, "config", config))
+    except ValueError as error:
+        raise pytest.fail.Exception(f"jitp_config: {error}", pytrace=False) from None
+    for name in list(unsafe_names(os.environ)):
+        monkeypatch.delenv(name)
+    for name, value in safe_values(region).items():
+        monkeypatch.setenv(name, value)
+    recorder_of(request.config).listen()
+    with block as handle, default_session():
+        _check_region(region)
+        yield handle
+
+
+def client(request: pytest.FixtureRequest, region: Any) -> Any:
+    """Make the test's client for ``iot``."""
+    import boto3
+
+    return boto3.client("iot", region_name=settle(request, "region", region))
+
+
+def registered_ca(request: pytest.FixtureRequest, iot: Any, template: Any) -> CertificateAuthority:
+    """Make a CA and register it as the marker and the template say."""
+    ca = CertificateAuthority(common_name="JITP test CA")
+    _register(request, iot, ca, template)
+    return ca
+
+
+def ensure_registered(
+    request: pytest.FixtureRequest, iot: Any, ca: CertificateAuthority, template: Any
+) -> None:
+    """Register what an override of ``jitp_ca`` has only made."""
+    if not isinstance(ca, CertificateAuthority):
+        raise pytest.fail.Exception(
+            f"jitp_ca gave {ca!r}. An override returns a moto_jitp.CertificateAuthority, "
+            "registered or not.",
+            pytrace=False,
+        )
+    try:
+        iot.describe_ca_certificate(certificateId=ca.certificate_id)
+    except iot.exceptions.ResourceNotFoundException:
+        _register(request, iot, ca, template)
+
+
+def _register(
+    request: pytest.FixtureRequest, iot: Any, ca: CertificateAuthority, template: Any
+) -> None:
+    options = options_of(request.node)
+    body = body_text(settle(request, "template", template))
+    role, name = options.get("role_arn"), options.get("template_name")
+    if name is not None and body is not None:
+        iot.create_provisioning_template(
+            templateName=name,
+            templateBody=body,
+            type="JITP",
+            provisioningRoleArn=role or _ROLE,
+        )
+        body = role = None
+    ca.register(
+        iot,
+        template_body=body,
+        template_name=name,
+        role_arn=role,
+        certificate_mode=options.get("certificate_mode", "DEFAULT"),
+        active=options.get("active", True),
+        auto_registration=options.get("auto_registration", True),
+    )
+
+
+def _check_region(region: Any) -> None:
+    from moto.core.models import DEFAULT_ACCOUNT_ID
+    from moto.iot.models import iot_backends
+
+    regions = iot_backends[DEFAULT_ACCOUNT_ID].regions
+    if region not in regions:
+        nearest = difflib.get_close_matches(str(region), regions, n=1, cutoff=0.0)
+        raise pytest.fail.Exception(
+            f"jitp_region: {region!r} is no Region in which AWS IoT is. "
+            f"Did you mean {' or '.join(map(repr, nearest))}?",
+            pytrace=False,
+        )
+
+
+def default_template() -> dict[str, Any]:
+    """The body that ``jitp_template`` gives unless a suite overrides it."""
+    certificate, string = "AWS::IoT::Certificate", {"Type": "String"}
+    return {
+        "Parameters": {f"{certificate}::CommonName": dict(string), f"{certificate}::Id": string},
+        "Resources": {
+            "thing": {
+                "Type": "AWS::IoT::Thing",
+                "Properties": {"ThingName": {"Ref": f"{certificate}::CommonName"}},
+            },
+            "certificate": {
+                "Type": certificate,
+                "Properties": {
+                    "CertificateId": {"Ref": f"{certificate}::Id"},
+                    "Status": "ACTIVE",
+                },
+            },
+            "policy": {
+                "Type": "AWS::IoT::Policy",
+                "Properties": {"PolicyDocument": _allowing_all()},
+            },
+        },
+    }
+
+
+def _allowing_all() -> dict[str, Any]:
+    actions = ["iot:Connect", "iot:Publish", "iot:Subscribe", "iot:Receive"]
+    return {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}],
+    }

@@ -1,0 +1,126 @@
+"""The marker ``jitp``: settings of the fixtures for one test, class or module."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_EXPECTED = {
+    "template": "a dict, JSON text, a path to a JSON file, or None",
+    "template_name": "a template name",
+    "role_arn": "a role's ARN",
+    "config": 'a mapping of sections, such as {"jitp": {"enforce_policies": True}}',
+    "region": 'a Region\'s name, such as "eu-central-1"',
+    "certificate_mode": '"DEFAULT" or "SNI_ONLY"',
+    "active": "True or False",
+    "auto_registration": "True or False",
+}
+KEYS = tuple(_EXPECTED)
+
+_taken = pytest.StashKey[set[str]]()
+
+
+class MarkerError(ValueError):
+    """A ``jitp`` marker says something that cannot be meant."""
+
+
+def options_of(item: pytest.Item) -> dict[str, Any]:
+    """Merge the ``jitp`` markers of a test, of its class and of its module.
+
+    Args:
+        item: the test.
+
+    Returns:
+        The given keys; for each the value of the nearest marker. ``config`` is merged key by key
+        too, as the configurations of nested ``mock_jitp`` blocks are.
+
+    Raises:
+        MarkerError: a marker has an unknown keyword, a value of the wrong kind, or a positional
+            argument.
+    """
+    options: dict[str, Any] = {}
+    for marker in reversed(list(item.iter_markers("jitp"))):
+        _check(marker)
+        for key, value in marker.kwargs.items():
+            options[key] = merged(options.get(key, {}), value) if key == "config" else value
+    return options
+
+
+def take(request: pytest.FixtureRequest, key: str, default: Any) -> Any:
+    """The marker's value for a fixture that hands it out; see :func:`settle`."""
+    request.node.stash.setdefault(_taken, set()).add(key)
+    return options_of(request.node).get(key, default)
+
+
+def settle(request: pytest.FixtureRequest, key: str, found: Any) -> Any:
+    """Decide between a fixture's value and the marker's.
+
+    Args:
+        request: of a function-scoped fixture.
+        key: the marker's keyword.
+        found: the fixture's value.
+
+    Returns:
+        The marker's value where a fixture that a suite has overridden does not know the marker. An
+        override that is built on the plugin's fixture has seen the marker, so its word stands.
+    """
+    options = options_of(request.node)
+    if key not in options or key in request.node.stash.get(_taken, set()):
+        return found
+    return merged(found, options[key]) if key == "config" else options[key]
+
+
+def merged(under: Mapping[str, Any] | None, over: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay one configuration over another, key by key within each section."""
+    result = dict(under or {})
+    for section, keys in over.items():
+        below = result.get(section)
+        both = isinstance(below, Mapping) and isinstance(keys, Mapping)
+        result[section] = {**below, **keys} if both else keys  # type: ignore[dict-item]
+    return result
+
+
+def body_text(template: Any) -> str | None:
+    """The JSON text of a template given as a mapping, as text or as a path."""
+    if template is None or isinstance(template, str):
+        return template
+    if isinstance(template, os.PathLike):
+        return Path(template).read_text(encoding="utf-8")
+    return json.dumps(template)
+
+
+def _check(marker: pytest.Mark) -> None:
+    if marker.args:
+        raise MarkerError(
+            f"The marker jitp takes keywords only, not {marker.args[0]!r} alone. For example: "
+            "@pytest.mark.jitp(template={...}, region='eu-central-1')."
+        )
+    for key, value in marker.kwargs.items():
+        if key not in _EXPECTED:
+            (nearest,) = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.0)
+            raise MarkerError(
+                f"The marker jitp has no keyword {key!r}. Did you mean {nearest!r}? "
+                f"It takes {', '.join(KEYS)}."
+            )
+        if not _is_possible(key, value):
+            raise MarkerError(
+                f"The marker jitp wants {key}= to be {_EXPECTED[key]}, not {value!r}."
+            )
+
+
+def _is_possible(key: str, value: Any) -> bool:
+    if key == "template":
+        return value is None or isinstance(value, (Mapping, str, os.PathLike))
+    if key == "config":
+        return isinstance(value, Mapping)
+    if key in ("active", "auto_registration"):
+        return isinstance(value, bool)
+    if key == "certificate_mode":
+        return value in ("DEFAULT", "SNI_ONLY")
+    return isinstance(value, str) and value != ""

@@ -1,0 +1,199 @@
+"""``JitpServer``: moto's server in a process of its own, for one pytest process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from .clients import isolated_session
+from .environment import safe_values, unsafe_names
+
+if TYPE_CHECKING:
+    from moto_jitp import ConnectionAttempt, DeviceConnection, DeviceIdentity
+
+    from .description import Device, DeviceDescription
+
+_REGION = "us-east-1"
+_STOPS_WITHIN = 5.0
+_LAST_WORDS = 2000
+_THE_ENDPOINT: Final[Any] = "<the endpoint>"
+
+
+@contextmanager
+def running_server() -> Iterator[JitpServer]:
+    """Run a server until the block ends, or this process does, however it dies.
+
+    Raises:
+        RuntimeError: it does not start; the text has what it said.
+    """
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "conftest_plugin.server_process"],
+            # It ends when this pipe does, which even the death of this process brings about.
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=_environment(),
+            # Ctrl-C is for pytest, which ends the server after the fixtures that use it.
+            start_new_session=True,
+        )
+        with process:
+            try:
+                yield JitpServer(_listening_at(process, log), process)
+            finally:
+                _stop(process)
+
+
+class JitpServer:
+    """A server and how to reach it.
+
+    Its state is that of the test that is running: it is cleared before each test that uses it.
+
+    Attributes:
+        process_id: the id of its process.
+    """
+
+    def __init__(self, endpoint_url: str, process: subprocess.Popen[bytes]) -> None:
+        from moto_jitp.devices.control_client import ControlClient
+
+        self.process_id = process.pid
+        self._process = process
+        self._endpoint_url = endpoint_url
+        self._control = ControlClient(endpoint_url, connections=8)
+        self._is_used = True
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where it listens, such as ``http://127.0.0.1:43123``.
+
+        For the ``endpoint_url`` of boto3 and aiobotocore and ``--endpoint-url`` of the AWS CLI.
+        """
+        self._begin_use()
+        return self._endpoint_url
+
+    def client(self, service: str, **options: Any) -> Any:
+        """Make a boto3 client that speaks to the server, with dummy credentials.
+
+        Args:
+            service: such as ``"iot"``.
+            **options: what ``boto3.client`` takes besides; ``region_name`` is us-east-1 without it.
+        """
+        from botocore.config import Config
+
+        # A proxy for the world outside does not lead to this machine.
+        config = Config(proxies={})
+        if options.get("config") is not None:
+            config = config.merge(options["config"])
+        session = isolated_session(options.pop("region_name", _REGION))
+        return session.client(
+            service, **{"endpoint_url": self.endpoint_url, **options, "config": config}
+        )
+
+    def connect(
+        self,
+        device: DeviceIdentity | str | bytes,
+        *,
+        endpoint: str | None = None,
+        server_name: str | None = _THE_ENDPOINT,
+        client_id: str | None = None,
+        reconnect: bool = True,
+    ) -> DeviceConnection:
+        """Connect a device to the server, as :func:`moto_jitp.connect_device` does in process.
+
+        Arguments, result and errors are those of that function.
+        """
+        from moto_jitp.devices.connecting import ServerName
+        from moto_jitp.devices.server_mode import connect_at
+
+        self._begin_use()
+        named = None if server_name is _THE_ENDPOINT else ServerName(server_name)
+        return connect_at(self._control, device, endpoint, named, client_id, reconnect)
+
+    def describe(self, device: Device) -> DeviceDescription:
+        """Tell what the server holds about a device; as ``jitp.describe``."""
+        from .description import describe
+
+        return describe(self.client("iot"), device)
+
+    @property
+    def connections(self) -> tuple[ConnectionAttempt, ...]:
+        """All connection attempts of this test so far, the oldest first."""
+        self._begin_use()
+        return self.attempts()
+
+    def reset(self) -> None:
+        """Clear the state of all services.
+
+        Raises:
+            ConnectionError: the server is gone.
+        """
+        import urllib3
+
+        try:
+            urllib3.request("POST", f"{self._endpoint_url}/moto-api/reset", retries=False)
+        except urllib3.exceptions.HTTPError:
+            code = self._process.poll()
+            state = "runs" if code is None else f"has ended with exit code {code}"
+            raise ConnectionError(
+                f"jitp_server no longer answers at {self._endpoint_url}; its process "
+                f"{self.process_id} {state}."
+            ) from None
+
+    def begin_test(self, is_used: bool) -> None:
+        """A test begins.
+
+        Args:
+            is_used: whether it is known to use the server; if not, its first use will tell.
+        """
+        self._is_used = False
+        if is_used:
+            self._begin_use()
+
+    def attempts(self) -> tuple[ConnectionAttempt, ...]:
+        """The attempts of this test; none where it has not used the server."""
+        from moto_jitp.devices.server_mode import connection_attempts_at
+
+        return connection_attempts_at(self._control) if self._is_used else ()
+
+    def _begin_use(self) -> None:
+        if not self._is_used:
+            self.reset()
+            self._is_used = True
+
+    def __repr__(self) -> str:
+        return f"<JitpServer {self._endpoint_url}>"
+
+
+def _environment() -> dict[str, str]:
+    unsafe = {*unsafe_names(os.environ), "TEST_SERVER_MODE"}
+    kept = {name: value for name, value in os.environ.items() if name not in unsafe}
+    return {**kept, **safe_values(_REGION)}
+
+
+def _listening_at(process: subprocess.Popen[bytes], log: IO[bytes]) -> str:
+    assert process.stdout is not None
+    line = process.stdout.readline().decode()
+    if not line.startswith("http"):
+        process.kill()
+        code = process.wait()
+        log.seek(0)
+        said = log.read().decode(errors="replace")[-_LAST_WORDS:].strip() or "nothing"
+        raise RuntimeError(
+            f"The server of jitp_server ended with exit code {code} before it listened. It said: "
+            f"{said}"
+        )
+    return line.strip()
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        process.wait(_STOPS_WITHIN)
+    except subprocess.TimeoutExpired:
+        process.kill()

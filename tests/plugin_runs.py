@@ -1,0 +1,84 @@
+"""Runs a small suite under the plugin; shared by the tests of the plugin."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Callable
+
+import boto3
+import pytest
+
+import conftest_plugin
+from moto_jitp import CertificateAuthority, connect_device, mock_jitp
+
+#: Keeps what other plugins print and reorder out of the runs.
+PLAIN = (
+    *("-p", "no:randomly", "-p", "no:hypothesispytest", "-p", "no:cacheprovider"),
+    *("-W", "ignore::DeprecationWarning"),
+)
+
+
+@functools.cache
+def load_everything() -> None:
+    """Import all that a device needs, because pytester forgets what a run has imported."""
+    for module in pkgutil.iter_modules(conftest_plugin.__path__, "conftest_plugin."):
+        importlib.import_module(module.name)
+    with mock_jitp():
+        ca = CertificateAuthority()
+        ca.register(boto3.client("iot", region_name="us-east-1"), template_body=TEMPLATE)
+        connect_device(ca.issue(common_name="first"))
+
+
+def needs(module: str) -> pytest.MarkDecorator:
+    """Skip where a module is not installed."""
+    absent = importlib.util.find_spec(module) is None
+    return pytest.mark.skipif(absent, reason=f"{module} is not installed")
+
+
+Run = Callable[..., pytest.RunResult]
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester) -> Run:
+    """Run the text of a test module, in this process: ``run(text, *options)``."""
+    load_everything()
+
+    def run_text(text: str, *options: str) -> pytest.RunResult:
+        pytester.makepyfile(text)
+        return pytester.runpytest_inprocess(*PLAIN, *options)
+
+    return run_text
+
+
+@pytest.fixture
+def run_apart(pytester: pytest.Pytester) -> Run:
+    """Run the text of a test module in a process of its own: ``run_apart(text, *options)``."""
+
+    def run_text(text: str, *options: str) -> pytest.RunResult:
+        pytester.makepyfile(text)
+        return pytester.runpytest_subprocess(*PLAIN, *options)
+
+    return run_text
+
+
+#: Wants a Country, which the plugin's default template does not.
+TEMPLATE = {
+    "Parameters": {
+        "AWS::IoT::Certificate::CommonName": {"Type": "String"},
+        "AWS::IoT::Certificate::Country": {"Type": "String", "Default": "none"},
+        "AWS::IoT::Certificate::Id": {"Type": "String"},
+    },
+    "Resources": {
+        "thing": {
+            "Type": "AWS::IoT::Thing",
+            "Properties": {"ThingName": {"Ref": "AWS::IoT::Certificate::CommonName"}},
+        },
+        "certificate": {
+            "Type": "AWS::IoT::Certificate",
+            "Properties": {"CertificateId": {"Ref": "AWS::IoT::Certificate::Id"}},
+        },
+    },
+}
