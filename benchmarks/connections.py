@@ -1,0 +1,339 @@
+"""What connecting a device costs, and whether that stays so as the fleet grows.
+
+    python benchmarks/connections.py                      # 100,000 devices: a minute or two
+    python benchmarks/connections.py --devices 5000
+
+Three processes take turns in measuring small batches, so that whatever else the machine does slows
+all three: one with the large fleet, one with a fleet of a thousand devices, and one that does *by
+hand*, with boto3 calls on plain moto, what leaves the same things behind.
+
+Each batch stands beside one of *the yardstick*, which nothing that checks certificates can do
+without: parsing the device's PEM and verifying its CA's signature with ``cryptography``.
+
+Times are CPU times of a process, and the median of many batches stands for all of them. A full
+garbage collection is too rare to show in a median, so it is timed wherever it happens and reported
+as a cost of connecting. The collector runs as Python sets it up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import itertools
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from statistics import median
+from typing import Any
+
+import boto3
+from cryptography import x509
+from moto import mock_aws
+
+from moto_jitp import CertificateAuthority, connect_device, mock_jitp
+
+GOAL_YARDSTICKS = 3.0
+GOAL_BY_HAND = 25.0
+GOAL_GROWTH = 1.15
+
+SMALL = 1_000
+ROUNDS = 20
+BATCH = 100
+BATCH_BY_HAND = 20
+WARM_UP = 20
+
+THING_TYPE = "lightBulb-versionA"
+GROUPS = ("v1-lightbulbs", "US")
+POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": ["iot:Publish"], "Resource": ["*"]}],
+}
+ATTRIBUTES = {"version": "v1", "country": "US"}
+
+
+def certificate(name: str) -> str:
+    return f"AWS::IoT::Certificate::{name}"
+
+
+#: A template of the usual size: type, two groups, attributes, a policy document.
+TEMPLATE = {
+    "Parameters": {
+        certificate(name): {"Type": "String"}
+        for name in ("CommonName", "SerialNumber", "Country", "Id")
+    },
+    "Resources": {
+        "thing": {
+            "Type": "AWS::IoT::Thing",
+            "Properties": {
+                "ThingName": {"Ref": certificate("CommonName")},
+                "AttributePayload": {"version": "v1", "country": {"Ref": certificate("Country")}},
+                "ThingTypeName": THING_TYPE,
+                "ThingGroups": ["v1-lightbulbs", {"Ref": certificate("Country")}],
+            },
+        },
+        "certificate": {
+            "Type": "AWS::IoT::Certificate",
+            "Properties": {"CertificateId": {"Ref": certificate("Id")}, "Status": "ACTIVE"},
+        },
+        "policy": {
+            "Type": "AWS::IoT::Policy",
+            "Properties": {"PolicyDocument": json.dumps(POLICY)},
+        },
+    },
+}
+
+
+class FullCollections:
+    """Adds up the CPU time of the collector's full collections while it is on."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.count = 0
+        self._began = 0.0
+
+    def __call__(self, phase: str, info: dict[str, int]) -> None:
+        if info["generation"] != 2:
+            return
+        if phase == "start":
+            self._began = time.process_time()
+        else:
+            self.seconds += time.process_time() - self._began
+            self.count += 1
+
+
+#: Seconds per device: connecting it, and the yardstick.
+Batch = tuple[float, float]
+
+
+@dataclass
+class Figures:
+    """The batches of one process, in seconds per device."""
+
+    connecting: list[float] = field(default_factory=list)
+    yardstick: list[float] = field(default_factory=list)
+
+    def add(self, batch: Batch) -> None:
+        self.connecting.append(batch[0])
+        self.yardstick.append(batch[1])
+
+    @property
+    def cost(self) -> float:
+        return median(self.connecting)
+
+    @property
+    def multiple(self) -> float:
+        """Connecting as a multiple of the yardstick, batch beside batch."""
+        return median(c / y for c, y in zip(self.connecting, self.yardstick, strict=True))
+
+
+class Fleet:
+    """Devices of one CA, connected in one way. It keeps nothing of them but their number."""
+
+    def __init__(self, connect: Callable[[str], object]) -> None:
+        self.ca = CertificateAuthority(common_name="Acme Root")
+        self.size = 0
+        self._connect = connect
+
+    def issue(self, count: int) -> list[str]:
+        """New devices' certificates, as PEM text."""
+        numbers = range(self.size, self.size + count)
+        self.size += count
+        return [
+            self.ca.issue(common_name=f"bulb-{number}", country="US").certificate_pem
+            for number in numbers
+        ]
+
+    def grow(self, size: int) -> None:
+        """Connect new devices, unmeasured, until the fleet has this size."""
+        while self.size < size:
+            for pem in self.issue(min(1_000, size - self.size)):
+                self._connect(pem)
+
+    def measure(self, count: int) -> Batch:
+        """Connect this many new devices, and some before them that warm the processor's caches."""
+        cold, pems = self.issue(WARM_UP), self.issue(count)
+        per_item(self._check, cold)
+        yardstick = per_item(self._check, pems)
+        per_item(self._connect, cold)
+        return per_item(self._connect, pems), yardstick
+
+    def _check(self, pem: str) -> None:
+        x509.load_pem_x509_certificate(pem.encode()).verify_directly_issued_by(self.ca.certificate)
+
+
+@contextmanager
+def jitp_fleet() -> Iterator[Fleet]:
+    """Devices that connect and are provisioned just in time."""
+    with mock_jitp():
+        iot = boto3.client("iot", region_name="us-east-1")
+        prepare(iot)
+        fleet = Fleet(connect_device)
+        fleet.ca.register(iot, template_body=TEMPLATE)
+        yield fleet
+
+
+@contextmanager
+def fleet_by_hand() -> Iterator[Fleet]:
+    """Devices for which boto3 calls on plain moto make what a template would make."""
+    with mock_aws():
+        iot = boto3.client("iot", region_name="us-east-1")
+        prepare(iot)
+        iot.create_policy(policyName="bulbs", policyDocument=json.dumps(POLICY))
+        numbers = itertools.count()
+
+        def provision(pem: str) -> None:
+            thing = f"bulb-{next(numbers)}"
+            # Plain moto checks no certificate; this is the shortest way to one that it knows.
+            made = iot.register_certificate_without_ca(certificatePem=pem, status="INACTIVE")
+            iot.create_thing(
+                thingName=thing,
+                thingTypeName=THING_TYPE,
+                attributePayload={"attributes": ATTRIBUTES},
+            )
+            for group in GROUPS:
+                iot.add_thing_to_thing_group(thingName=thing, thingGroupName=group)
+            iot.attach_policy(policyName="bulbs", target=made["certificateArn"])
+            iot.attach_thing_principal(thingName=thing, principal=made["certificateArn"])
+            iot.update_certificate(certificateId=made["certificateId"], newStatus="ACTIVE")
+
+        yield Fleet(provision)
+
+
+def prepare(iot: Any) -> None:
+    """Make the thing type and the groups, which neither way makes by itself."""
+    iot.create_thing_type(thingTypeName=THING_TYPE)
+    for group in GROUPS:
+        iot.create_thing_group(thingGroupName=group)
+
+
+Way = Callable[[], AbstractContextManager[Fleet]]
+
+
+class Other:
+    """A fleet in a process of its own, which measures a batch when it is told to."""
+
+    def __init__(self, way: Way, size: int, batch: int) -> None:
+        spawning = get_context("spawn")
+        self._pipe, theirs = spawning.Pipe()
+        self._process = spawning.Process(target=serve, args=(theirs, way, size, batch), daemon=True)
+        self._process.start()
+        theirs.close()
+        self._pipe.recv()
+
+    def measure(self) -> Batch:
+        self._pipe.send(None)
+        batch: Batch = self._pipe.recv()
+        return batch
+
+
+def serve(pipe: Connection, way: Way, size: int, batch: int) -> None:
+    with way() as fleet:
+        fleet.grow(size)
+        pipe.send(None)
+        while True:
+            pipe.recv()
+            pipe.send(fleet.measure(batch))
+
+
+def per_item(action: Callable[[str], object], items: Sequence[str]) -> float:
+    began = time.process_time()
+    for item in items:
+        action(item)
+    return (time.process_time() - began) / len(items)
+
+
+def peak_memory() -> str:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return "?"
+    unit = 1 if sys.platform == "darwin" else 1024
+    return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20:,.0f}"
+
+
+def verdict(value: float, goal: float, *, at_most: bool) -> str:
+    met = value <= goal if at_most else value >= goal
+    return f"goal: at {'most' if at_most else 'least'} {goal:g}: {'met' if met else 'MISSED'}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Measure what connecting a device costs.")
+    parser.add_argument(
+        "--devices", type=int, default=100_000, help="size of the fleet (default: %(default)s)"
+    )
+    parser.add_argument("--check", action="store_true", help="exit with 1 when a goal is missed")
+    arguments = parser.parse_args()
+    if arguments.devices < 4 * SMALL:
+        parser.error(f"--devices must be at least {4 * SMALL:,}, to differ from a small fleet")
+
+    large, small, hand = Figures(), Figures(), Figures()
+    small_fleet = Other(jitp_fleet, SMALL, BATCH)
+    hand_fleet = Other(fleet_by_hand, BATCH_BY_HAND, BATCH_BY_HAND)
+    collections = FullCollections()
+    with jitp_fleet() as fleet:
+        # The last quarter: the collector waits for that much growth before it looks at everything.
+        fleet.grow(arguments.devices * 3 // 4)
+        quarter = fleet.size
+        gc.callbacks.append(collections)
+        try:
+            fleet.grow(arguments.devices - ROUNDS * (WARM_UP + BATCH))
+            for _ in range(ROUNDS):
+                large.add(fleet.measure(BATCH))
+                small.add(small_fleet.measure())
+                hand.add(hand_fleet.measure())
+        finally:
+            gc.callbacks.remove(collections)
+        collections.seconds /= fleet.size - quarter
+    return report(arguments, large, small, hand, collections)
+
+
+def report(
+    arguments: argparse.Namespace,
+    large: Figures,
+    small: Figures,
+    hand: Figures,
+    collections: FullCollections,
+) -> int:
+    collected = (large.cost + collections.seconds) / large.cost
+    growth = median(a / b for a, b in zip(large.connecting, small.connecting, strict=True))
+    faster = median(a / b for a, b in zip(hand.connecting, large.connecting, strict=True))
+    goals = (
+        (large.multiple, GOAL_YARDSTICKS, True),
+        (faster, GOAL_BY_HAND, False),
+        (growth, GOAL_GROWTH, True),
+    )
+    verdicts = [verdict(value, goal, at_most=at_most) for value, goal, at_most in goals]
+    size = f"{arguments.devices:,}"
+    python = ".".join(map(str, sys.version_info[:3]))
+    print(f"Python {python}, {size} devices, {ROUNDS} batches of {BATCH}, CPU time: median")
+    print()
+    for name, figures in (
+        (f"connecting, {size} devices", large),
+        (f"connecting, {SMALL:,} devices", small),
+        ("by hand with boto3 on moto", hand),
+    ):
+        yardstick = (
+            f"{figures.multiple:5.2f} yardsticks of {median(figures.yardstick) * 1e6:.0f} µs"
+        )
+        print(f"{name:<30} {figures.cost * 1e6:7,.0f} µs  {yardstick}")
+    print()
+    print(f"connections per second         {1 / large.cost:7,.0f}")
+    print(f"multiple of the yardstick      {large.multiple:7.2f}     {verdicts[0]}")
+    print(f"times as fast as by hand       {faster:7.1f}     {verdicts[1]}")
+    print(f"growth from {SMALL:,} devices      {growth:7.2f}     {verdicts[2]}")
+    print(
+        f"full garbage collections       {collections.seconds * 1e6:7.0f} µs  per connection "
+        f"({collections.count} in the last quarter); with them {large.multiple * collected:.2f} "
+        f"yardsticks, growth {growth * collected:.2f}"
+    )
+    print(f"peak memory                    {peak_memory():>7} MiB")
+    return int(arguments.check and any(line.endswith("MISSED") for line in verdicts))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""The shape of the package: imports point down the layers, and the light parts stay light."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_imports_point_down_the_layers(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli = pytest.importorskip("importlinter.cli", reason="import-linter is not installed")
+    monkeypatch.chdir(ROOT)
+
+    status = cli.lint_imports(config_filename="pyproject.toml", no_cache=True)
+
+    assert status == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("statement", "unwanted"),
+    [
+        ("import moto_jitp", {"moto", "boto3", "botocore", "cryptography"}),
+        ("from moto_jitp import CertificateAuthority", {"moto", "boto3", "botocore"}),
+        ("import moto_jitp.pki", {"moto", "boto3", "botocore"}),
+        ("import moto_jitp.templates", {"moto", "boto3", "botocore", "cryptography"}),
+        ("import moto_jitp.policies", {"moto", "boto3", "botocore", "cryptography"}),
+        ("import conftest_plugin", {"moto", "boto3", "botocore", "cryptography"}),
+    ],
+)
+def test_a_light_import_stays_light(statement: str, unwanted: set[str]) -> None:
+    assert not loaded_by(statement) & unwanted
+
+
+def test_mock_jitp_needs_nothing_of_the_server_extra() -> None:
+    statement = "from moto_jitp import *; mock_jitp(lambda: connect_device)()"
+
+    assert "moto" in loaded_by(statement)
+    assert not loaded_by(statement) & {"flask", "flask_cors", "moto.server"}
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The modules that a new interpreter has loaded after a statement."""
+    code = f"import sys; {statement}; print(*sys.modules, sep='\\n')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
