@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter, deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,7 +49,7 @@ class Connections:
         report: pytest.TestReport,
         config: pytest.Config,
         server: JitpServer | None,
-        tell_none: bool,
+        is_used: bool,
     ) -> None:
         """Add the section to the report of a failed test.
 
@@ -55,14 +57,16 @@ class Connections:
             report: of the phase that failed.
             config: pytest's.
             server: the server, if it runs.
-            tell_none: whether to tell that there were no connections.
+            is_used: whether the test uses a fixture of ours.
         """
         from .report import TITLE, story
 
         try:
-            at_server = server.attempts() if server is not None else ()
+            at_server = [*_at(server), *(_in_server_mode() if is_used else ())]
             count = self.total + len(at_server)
-            # A test can fail in its body and again when it is torn down.
+            # That there were none is news too, for a test that ran. And a test that failed in its
+            # body can fail again when it is torn down.
+            tell_none = is_used and report.when == "call"
             if count == self._told or not (count or tell_none):
                 return
             self._told = count
@@ -75,6 +79,20 @@ class Connections:
         add = getattr(report.longrepr, "addsection", None)
         if shown != "all" and add is not None:
             add(TITLE, text)
+
+
+def _at(server: JitpServer | None) -> Sequence[ConnectionAttempt]:
+    return server.attempts() if server is not None else ()
+
+
+def _in_server_mode() -> Sequence[ConnectionAttempt]:
+    """The attempts at the server of moto's TEST_SERVER_MODE, of which nobody in here is told."""
+    settings = sys.modules.get("moto.settings")
+    if settings is None or not settings.TEST_SERVER_MODE:
+        return ()
+    from moto_jitp.devices import all_connection_attempts
+
+    return all_connection_attempts()
 
 
 class Recorder:

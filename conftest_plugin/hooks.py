@@ -79,11 +79,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     report: pytest.TestReport = outcome.get_result()
     connections = item.stash.get(_connections_key, None)
     if report.failed and connections is not None:
-        used = _FIXTURES.intersection(getattr(item, "fixturenames", ()))
-        # That there were none is news too, for a test that ran.
         connections.tell(
             report,
             item.config,
             server=item.config.stash.get(server_key, None),
-            tell_none=report.when == "call" and bool(used),
+            is_used=bool(_FIXTURES.intersection(getattr(item, "fixturenames", ()))),
         )

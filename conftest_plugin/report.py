@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from .connections import SHOWN, Connections
@@ -22,7 +22,7 @@ def story(here: Connections, at_server: Sequence[ConnectionAttempt] = ()) -> str
 
     Args:
         here: those made in this process.
-        at_server: those made at ``jitp_server``, the oldest first.
+        at_server: those made at a server, the oldest first.
 
     Returns:
         A text of a few lines for each.
@@ -34,7 +34,7 @@ def story(here: Connections, at_server: Sequence[ConnectionAttempt] = ()) -> str
         theirs = Connections()
         for attempt in at_server:
             theirs.note(attempt)
-        lines += ["At jitp_server:", *_chapter(list(theirs.last), theirs.decisions)]
+        lines += ["At the server:", *_chapter(list(theirs.last), theirs.decisions)]
     return "\n".join(lines)
 
 
@@ -48,8 +48,10 @@ def _chapter(attempts: Sequence[ConnectionAttempt], decisions: Counter[str]) -> 
         yield from _connection(total - len(attempts) + 1 + at, attempt, came_back)
 
 
-def _up_to_date(noted: Iterable[ConnectionAttempt]) -> list[ConnectionAttempt]:
+def _up_to_date(noted: Collection[ConnectionAttempt]) -> list[ConnectionAttempt]:
     """The attempts as they are told now: a run may have ended after its connection."""
+    if not noted:
+        return []
     from moto_jitp.devices.attempts import all_connection_attempts
 
     present = {attempt.sequence: attempt for attempt in all_connection_attempts()}

@@ -37,11 +37,17 @@ class JitpApplication:
         environ[ENVIRON_KEY] = self._context
         with self._idle:
             self._in_flight += 1
-        return _Watched(self._moto(environ, start_response), lambda: self._end(environ))
-
-    def _end(self, environ: dict[str, Any]) -> None:
+        try:
+            body = self._moto(environ, start_response)
+        except BaseException:
+            self._end()
+            raise
+        # Before the answer is sent: who has it and reads the state then finds a newer version.
         if environ.get("REQUEST_METHOD") not in _READS or not _is_own(environ):
             self._context.changes.note()
+        return _Watched(body, self._end)
+
+    def _end(self) -> None:
         with self._idle:
             self._in_flight -= 1
             self._idle.notify_all()
