@@ -45,6 +45,16 @@ _WAITING = [
     _parameter(
         "limit", "How many of each kind.", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}
     ),
+    _parameter(
+        "search",
+        "Only devices with this text in a name, an id, the subject or the reason of a refusal.",
+        {"type": "string"},
+    ),
+    _parameter(
+        "refused",
+        "true: only devices whose newest connection was refused.",
+        {"type": "boolean", "default": False},
+    ),
 ]
 
 

@@ -35,7 +35,7 @@ from . import openapi, schemas
 from .answers import Answer, RequestRefused
 from .bodies import check_object, check_query, parse_object, whole_number
 from .context import ServerContext, current_config
-from .state import state
+from .state import Wanted, state
 
 Json = dict[str, Any]
 
@@ -201,14 +201,18 @@ def put_config(request: ControlRequest) -> Answer:
 
 def get_state(request: ControlRequest) -> Answer:
     query = request.query
-    check_query(query, ("after", "wait", "limit"))
+    check_query(query, ("after", "wait", "limit", "search", "refused"))
     limit = whole_number(query, "limit", 200, 1, openapi.MAX_LIMIT)
+    refused = query.get("refused", "false")
+    if refused not in ("true", "false"):
+        raise RequestRefused(f"The query parameter 'refused' is true or false, not {refused!a}.")
+    wanted = Wanted(limit, query.get("search", ""), refused == "true")
     wait = whole_number(query, "wait", 0, 0, openapi.MAX_WAIT)
     changes = request.context.changes
     version = changes.version
     if "after" in query:
         version = changes.wait(query["after"], wait)
-    return Answer.of(state(version, limit))
+    return Answer.of(state(version, wanted))
 
 
 def _of_certificate(

@@ -233,6 +233,7 @@ _STATE = _object(
                 "devices": _of("integer", "Device certificates."),
                 "connections": _of("integer", "Connection attempts."),
                 "accepted": _of("integer", "Accepted ones among them."),
+                "refusedDevices": _of("integer", "Devices whose newest connection was refused."),
             },
         ),
     },

@@ -3,53 +3,143 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping, Sequence, Set
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
-from moto_jitp.devices.attempts import attempts_of, live_backends
+from moto_jitp.devices import RefusalReason
+from moto_jitp.devices.attempts import (
+    ConnectionAttempt,
+    all_connection_attempts,
+    live_backends,
+)
 from moto_jitp.devices.json_form import attempt_to_json
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.pki import CertificateError, read_certificate
 
 Json = dict[str, Any]
+# Account, Region, certificate id: one device.
+_Key = tuple[str, str, str]
 
 
-def state(version: str, limit: int) -> Json:
+class Wanted(NamedTuple):
+    """Which part of the state somebody wants to see.
+
+    Attributes:
+        limit: how many of each kind, the newest ones.
+        search: only devices that have this text in a name, an id, the subject or the reason why
+            they are refused now, and their connections; upper and lower case are the same.
+        refused: only devices whose newest connection was refused, and their connections.
+    """
+
+    limit: int
+    search: str = ""
+    refused: bool = False
+
+
+def state(version: str, wanted: Wanted) -> Json:
     """Return what the page shows, as the JSON object that the OpenAPI document describes.
 
     Args:
         version: the version of the state.
-        limit: how many of each kind, the newest ones.
+        wanted: which part of it.
     """
-    backends = live_backends()
-    attempts = [attempt for backend in backends for attempt in list(attempts_of(backend))]
-    attempts.sort(key=lambda attempt: attempt.sequence)
+    attempts = all_connection_attempts()
+    newest = {_key(attempt): attempt for attempt in attempts}
+    refused = {key for key, attempt in newest.items() if _is_refused(attempt)}
+    found = _found(attempts, newest, wanted.search)
+    if wanted.refused:
+        found = found & refused
+    matching = (attempt for attempt in reversed(attempts) if _key(attempt) in found)
+    shown = list(islice(matching, wanted.limit))
+    # A device comes with its connections; those that have none make up the rest.
+    keys = dict.fromkeys(_key(attempt) for attempt in shown)
     cas: list[Json] = []
-    devices: list[Json] = []
+    connected: list[Json] = []
+    others: list[Json] = []
     totals = {"cas": 0, "devices": 0}
-    for backend in backends:
+    for backend in live_backends():
+        where = (backend.account_id, backend.region_name)
         with backend.lock:
+            certificates = backend.certificates
             totals["cas"] += len(backend.ca_certificates)
-            totals["devices"] += len(backend.certificates)
-            cas += [_ca(backend, ca) for ca in _newest(backend.ca_certificates, limit)]
-            devices += [_device(backend, one) for one in _newest(backend.certificates, limit)]
+            totals["devices"] += len(certificates)
+            cas += [_ca(backend, ca) for ca in _newest(backend.ca_certificates, wanted.limit)]
+            connected += [
+                _device(backend, certificates[key[2]])
+                for key in reversed(keys)
+                if key[:2] == where and key[2] in certificates
+            ]
+            if not wanted.refused:
+                never = (
+                    certificate
+                    for id_, certificate in reversed(certificates.items())
+                    if (*where, id_) not in newest and _has(backend, certificate, wanted.search)
+                )
+                rest = [_device(backend, one) for one in islice(never, wanted.limit)]
+                others += reversed(rest)
     return {
         "version": version,
-        "cas": cas[-limit:],
-        "devices": devices[-limit:],
-        "connections": [attempt_to_json(attempt) for attempt in attempts[-limit:]],
+        "cas": cas[-wanted.limit :],
+        "devices": [*others, *connected][-wanted.limit :],
+        "connections": [attempt_to_json(attempt) for attempt in reversed(shown)],
         "totals": {
             **totals,
             "connections": len(attempts),
             "accepted": sum(attempt.accepted for attempt in attempts),
+            "refusedDevices": len(refused),
         },
     }
+
+
+def _key(attempt: ConnectionAttempt) -> _Key:
+    return attempt.account_id, attempt.region_name, attempt.certificate_id
+
+
+def _is_refused(attempt: ConnectionAttempt) -> bool:
+    # A device that is to connect again has nothing wrong with it.
+    return not attempt.accepted and attempt.reason is not RefusalReason.RECONNECT_REQUIRED
+
+
+def _found(
+    attempts: Sequence[ConnectionAttempt], newest: Mapping[_Key, ConnectionAttempt], search: str
+) -> Set[_Key]:
+    """Return the devices that have connected and that are searched for."""
+    if not search:
+        return newest.keys()
+    search = search.casefold()
+    return {
+        _key(attempt)
+        for attempt in attempts
+        if search in _searched(attempt, newest[_key(attempt)] is attempt).casefold()
+    }
+
+
+def _searched(attempt: ConnectionAttempt, is_newest: bool) -> str:
+    run = attempt.provisioning
+    # Why it was refused formerly, before it was mended, is of no interest.
+    reason = attempt.reason.value if attempt.reason and is_newest else None
+    thing_name = run.thing_name if run is not None else None
+    texts = (attempt.subject, attempt.client_id, attempt.certificate_id, thing_name, reason)
+    return "\n".join(text or "" for text in texts)
+
+
+def _has(backend: JitpIoTBackend, certificate: Any, search: str) -> bool:
+    # Not in the subject: to read the certificates of thousands of devices takes seconds.
+    if not search:
+        return True
+    names = (certificate.certificate_id, certificate.status, _thing_name(backend, certificate))
+    return search.casefold() in "\n".join(name or "" for name in names).casefold()
 
 
 def _newest(table: dict[str, Any], limit: int) -> list[Any]:
     newest = list(islice(reversed(table.values()), limit))
     newest.reverse()
     return newest
+
+
+def _thing_name(backend: JitpIoTBackend, certificate: Any) -> str | None:
+    return next(iter(backend.principal_things.seconds_of(certificate.arn)), None)
 
 
 def _ca(backend: JitpIoTBackend, ca: Any) -> Json:
@@ -78,7 +168,7 @@ def _device(backend: JitpIoTBackend, certificate: Any) -> Json:
         "subject": _subject(certificate.certificate_pem),
         "status": certificate.status,
         "caCertificateId": certificate.ca_certificate_id,
-        "thingName": next(iter(backend.principal_things.seconds_of(certificate.arn)), None),
+        "thingName": _thing_name(backend, certificate),
     }
 
 

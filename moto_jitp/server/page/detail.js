@@ -1,0 +1,277 @@
+// What is opened: a device with the timeline of each of its connections, or a CA with its template.
+
+import { caName, caTrouble, badge, keyOf, templateOf, verdictOf } from "./devices.js";
+import { el, facts, keyed, time } from "./dom.js";
+import { scrollToPlace, templateView } from "./template.js";
+
+/** What a device is and what it went through; what is unchanged keeps standing. */
+export class DeviceDetail {
+  constructor() {
+    this.head = el("div");
+    this.connections = el("ol.connections", { "aria-label": "Connections, the newest first" });
+    this.element = el("article", {}, back(), this.head, this.connections);
+  }
+
+  /**
+   * @param {Object} device as devicesOf() returns it, with all its connections.
+   * @param {Array} cas the CA certificates.
+   */
+  update(device, cas) {
+    const { certificate, attempts, latest, where } = device;
+    const ca = certificate && issuerOf(certificate, cas);
+    const looks = JSON.stringify([device.name, certificate, latest?.id, ca]);
+    if (this.looks !== looks) {
+      this.looks = looks;
+      const hadFocus = this.head.contains(document.activeElement);
+      this.head.replaceChildren(
+        el("h2", { tabindex: "-1" }, device.name, " ", latest && badge(verdictOf(latest))),
+        facts([
+          ["Certificate", certificate ? certificate.status : "not registered"],
+          ["Thing", certificate?.thingName],
+          ["Subject", device.subject],
+          ["CA", ca && el("a", { href: `#/ca/${keyOf(ca)}` }, caName(ca))],
+          ["Account, Region", `${where.accountId}, ${where.regionName}`],
+          ["Certificate id", el("code", {}, where.certificateId)],
+        ]),
+        el("h3", {}, attempts.length ? "Connections" : "It has not connected yet."),
+      );
+      if (hadFocus) this.focus();
+    }
+    const unfolded = firstStory(attempts);
+    keyed(
+      this.connections,
+      attempts.map((attempt, index) => ({
+        attempt,
+        isFollowed: index > 0,
+        template: attempt.provisioning && templateOfRun(attempt, ca, cas),
+      })),
+      ({ attempt }) => String(attempt.id),
+      (item) => connection(item, unfolded.has(item.attempt.id)),
+    );
+  }
+
+  focus() {
+    this.element.querySelector("h2")?.focus();
+  }
+}
+
+/** The newest connection, and the run that went before it: what is to be seen at first sight. */
+function firstStory(attempts) {
+  const [newest, before] = attempts;
+  const ids = new Set(newest ? [newest.id] : []);
+  if (newest?.accepted && before?.provisioning) ids.add(before.id);
+  return ids;
+}
+
+function issuerOf(certificate, cas) {
+  return cas.find(
+    (ca) => keyOf(ca) === keyOf({ ...certificate, certificateId: certificate.caCertificateId }),
+  );
+}
+
+/** The template's text as it is now, if it is still known: runs do not keep it. */
+function templateOfRun({ provisioning, accountId, regionName }, ca, cas) {
+  const name = provisioning.templateName;
+  const candidates = name
+    ? cas.filter((one) => one.accountId === accountId && one.regionName === regionName)
+    : [ca];
+  return candidates.find((one) => one && one.templateName === name)?.templateBody ?? null;
+}
+
+function connection({ attempt, template, isFollowed }, isOpen) {
+  const asked = verdictOf(attempt);
+  // A device that did as it was told has nothing left to do.
+  const verdict =
+    asked.kind === "again" && isFollowed ? { kind: "none", mark: "↻", word: "Reconnected" } : asked;
+  const run = attempt.provisioning;
+  const isInTemplate = Boolean(run?.place);
+  const templated = run && template !== null && templatePart(run, template);
+  const details = el(
+    "details",
+    { open: isOpen },
+    el(
+      "summary",
+      {},
+      el("span.number", {}, `Connection ${attempt.id}`),
+      " ",
+      badge(verdict),
+      attempt.reason && el("code.reason", {}, ` ${attempt.reason} `),
+      time(attempt.timestamp),
+    ),
+    decision(attempt, verdict),
+    // Where the trouble lies belongs beside what it is; else the template is a side matter.
+    isInTemplate ? [templated, timeline(attempt, verdict)] : [timeline(attempt, verdict), templated],
+  );
+  // Told of those that begin unfolded, too; before, a template has no height to scroll in.
+  details.addEventListener("toggle", () => {
+    details.querySelectorAll("pre.template").forEach(scrollToPlace);
+  });
+  return el("li", {}, details);
+}
+
+function decision(attempt, verdict) {
+  if (attempt.accepted) return el("p.decision.good", {}, attempt.message);
+  if (verdict.kind === "none") {
+    return el("p.decision.none", {}, attempt.message, " The device has connected again.");
+  }
+  const place = attempt.provisioning?.place;
+  return el(
+    `div.decision.${verdict.kind}`,
+    {},
+    attempt.advice && el("p.advice", {}, el("strong", {}, "What to do: "), attempt.advice),
+    el("p", {}, el("strong", {}, "What happened: "), attempt.message),
+    place && el("p", {}, el("strong", {}, "In the template: "), el("code", {}, place)),
+    attempt.awsReason &&
+      attempt.awsReason !== attempt.reason &&
+      el("p.aside", {}, "AWS's log calls it ", el("code", {}, attempt.awsReason), "."),
+  );
+}
+
+function timeline(attempt, verdict) {
+  const run = attempt.provisioning;
+  const end = attempt.accepted
+    ? "The connection is accepted"
+    : verdict.kind === "bad"
+      ? "The connection is refused"
+      : "The connection is dropped; the device is to connect again";
+  return el(
+    "ol.timeline",
+    { "aria-label": "Timeline" },
+    step(
+      "none",
+      "The device connects",
+      facts([
+        ["Client id", attempt.clientId],
+        ["Server name", attempt.serverName ?? "none sent"],
+      ]),
+    ),
+    run && runSteps(run),
+    step(
+      verdict.kind,
+      end,
+      run?.certificateStatus && el("p", {}, `The certificate is now ${run.certificateStatus}.`),
+    ),
+  );
+}
+
+function runSteps(run) {
+  const name = run.templateName ? `the template ${run.templateName}` : "the CA's template";
+  const running = run.status === "IN_PROGRESS";
+  const isMissing = run.wanted.some((parameter) => !(parameter in run.parameters));
+  return [
+    step(
+      isMissing && run.status === "FAILED" ? "bad" : "none",
+      running ? `Provisioning with ${name} is under way` : `Provisioning with ${name}`,
+      parameters(run),
+    ),
+    run.steps.map(({ action, resource, result, errorCode, message }) =>
+      step(
+        { SUCCEEDED: "good", UNCHANGED: "none", FAILED: "bad" }[result],
+        [el("code.action", {}, action), " ", el("code.resource", { title: resource }, resource)],
+        result === "UNCHANGED" && el("p", {}, "It exists as wanted."),
+        errorCode && el("p.error", {}, el("strong", {}, errorCode), ` ${message ?? ""}`),
+      ),
+    ),
+  ];
+}
+
+const MARKS = { good: ["✓", "done"], bad: ["✗", "failed"], again: ["↻", ""], none: ["·", ""] };
+
+function step(kind, title, ...more) {
+  const [mark, word] = MARKS[kind];
+  return el(
+    `li.step.${kind}`,
+    {},
+    el("span.mark", { "aria-hidden": "true" }, mark),
+    el("div", {}, el("p.title", {}, title, word && el("span.unseen", {}, ` ${word}`)), ...more),
+  );
+}
+
+/** What the template wants and what the certificate offers, side by side. */
+function parameters(run) {
+  const others = Object.keys(run.parameters).filter((name) => !run.wanted.includes(name));
+  const row = (name, isWanted) => {
+    const value = run.parameters[name];
+    return el(
+      `tr${isWanted ? "" : ".aside"}`,
+      {},
+      el("th", { scope: "row" }, shortName(name)),
+      value === undefined
+        ? el("td.missing", {}, "nothing offered")
+        : el("td", {}, el("code", {}, value), isWanted ? "" : " unused"),
+    );
+  };
+  if (!run.wanted.length && !others.length) return null;
+  return el(
+    "table.parameters",
+    {},
+    el("caption", {}, "Parameters, and what the certificate offers for them"),
+    el("tbody", {}, run.wanted.map((name) => row(name, true)), others.map((name) => row(name))),
+  );
+}
+
+function shortName(name) {
+  const [, prefix, rest] = /^(AWS::IoT::Certificate::)?(.*)$/s.exec(name);
+  return [prefix && el("span.prefix", {}, prefix), rest];
+}
+
+function templatePart(run, body) {
+  const { element, found } = templateView(body, run.place);
+  const isElsewhere = run.place && found !== run.place;
+  const note = isElsewhere
+    ? found
+      ? `The template has no ${run.place}; highlighted is ${found}, where it belongs.`
+      : `The template has no ${run.place}.`
+    : null;
+  return el(
+    "details.template",
+    { open: Boolean(run.place) },
+    el("summary", {}, "The template as it is now"),
+    note && el("p.aside", {}, note),
+    element,
+  );
+}
+
+/** A CA certificate with its template. */
+export class CaDetail {
+  constructor() {
+    this.element = el("article");
+  }
+
+  update(ca) {
+    const looks = JSON.stringify(ca);
+    if (this.looks === looks) return;
+    this.looks = looks;
+    const hadFocus = this.element.contains(document.activeElement);
+    const trouble = caTrouble(ca);
+    this.element.replaceChildren(
+      back(),
+      el("h2", { tabindex: "-1" }, caName(ca), " ", badge(caVerdict(ca))),
+      trouble ? el("p.decision.again", {}, trouble) : "",
+      facts([
+        ["Auto-registration", ca.autoRegistrationStatus],
+        ["Certificate mode", ca.certificateMode],
+        ["Template", templateOf(ca)],
+        ["Provisioning role", ca.roleArn && el("code", {}, ca.roleArn)],
+        ["Account, Region", `${ca.accountId}, ${ca.regionName}`],
+        ["Certificate id", el("code", {}, ca.certificateId)],
+      ]),
+      ca.templateBody === null ? "" : el("h3", {}, "Template"),
+      ca.templateBody === null ? "" : templateView(ca.templateBody).element,
+    );
+    if (hadFocus) this.focus();
+  }
+
+  focus() {
+    this.element.querySelector("h2")?.focus();
+  }
+}
+
+function caVerdict(ca) {
+  return ca.status === "ACTIVE"
+    ? { kind: "good", mark: "✓", word: "ACTIVE" }
+    : { kind: "bad", mark: "✗", word: ca.status };
+}
+
+/** The way back, for windows that have no room for the lists beside what is open. */
+export const back = () => el("p.back", {}, el("a", { href: "#/" }, "← Back to the lists"));

@@ -1,0 +1,218 @@
+// Puts the page together: what is open stands in the address, what there is comes from live.js.
+
+import { announcementOf } from "./announce.js";
+import { caPath, devicesOf, markOpened, showCas, showCounts, showDevices } from "./devices.js";
+import { back, CaDetail, DeviceDetail } from "./detail.js";
+import { command, count, el, setText, time } from "./dom.js";
+import { listenToKeys } from "./keys.js";
+import { ask, Live, ServerError } from "./live.js";
+
+const FEW = 50; // devices at first, and as many more with each "show more"
+const MOST = 1000; // what the server gives at most
+const FEW_CAS = 5;
+const CONNECTIONS = 100; // of an opened device
+
+const by = (id) => document.getElementById(id);
+const [casList, devicesList, opened] = ["cas", "devices", "opened"].map(by);
+const [search, refused] = ["search", "refused"].map(by);
+
+let state = null;
+let deviceLimit = FEW;
+let caLimit = FEW_CAS;
+let view = null; // of what is open: {path, detail, asked, shown}; detail is null until it is found
+let goneSince = null;
+let isOtherQuery = false; // and what is new in the next state need not have happened just now
+
+const live = new Live(query, show, showGone);
+
+/** What to ask the server for. A device that was provisioned has two connections at least. */
+function query() {
+  const wanted = { limit: Math.min(2 * deviceLimit, MOST) };
+  if (search.value.trim()) wanted.search = search.value.trim();
+  if (refused.checked) wanted.refused = "true";
+  return wanted;
+}
+
+const isFiltered = () => search.value.trim() !== "" || refused.checked;
+
+// ------------------------------------------------------------------------------ what there is
+
+function show(now) {
+  const before = isOtherQuery ? null : state;
+  isOtherQuery = false;
+  state = now;
+  if (goneSince) tell("The server answers again.");
+  else tell(announcementOf(now, before));
+  goneSince = null;
+  setText(by("notice"), "");
+  setText(by("live"), "● live");
+  by("live").classList.add("on");
+  showLists();
+  showOpened();
+  return now.connections.some((one) => one.provisioning?.status === "IN_PROGRESS") ? 1 : undefined;
+}
+
+function showGone(error) {
+  const reason =
+    error instanceof ServerError
+      ? error.message
+      : `The server at ${location.origin} does not answer.`;
+  if (!goneSince) {
+    goneSince = new Date().toISOString();
+    by("notice").replaceChildren(
+      `${reason} `,
+      ...(state ? ["You see what it knew at ", time(goneSince), ". "] : []),
+      "This page goes on as soon as it answers.",
+    );
+    tell(reason);
+  }
+  setText(by("live"), "○ no server");
+  by("live").classList.remove("on");
+}
+
+function tell(text) {
+  if (text) setText(by("announcer"), text);
+}
+
+function showLists() {
+  const { totals } = state;
+  const accounts = [...state.cas, ...state.devices, ...state.connections];
+  const several = new Set(accounts.map((one) => one.accountId)).size > 1;
+  const how = { opened: location.hash, several, limit: deviceLimit, caLimit };
+  const isEmpty = !totals.devices && !totals.connections;
+  document.title = totals.refusedDevices ? `(${totals.refusedDevices} refused) moto_jitp` : "moto_jitp";
+  showCounts(by("counts"), totals);
+  showCas(casList, state.cas, how);
+  const none = "None. Devices of a CA that is not registered are refused.";
+  setText(by("cas-hint"), state.cas.length ? "" : none);
+  by("cas-more").hidden = state.cas.length <= caLimit;
+  const found = showDevices(devicesList, state, how);
+  setText(by("refused-label"), `Refused only (${totals.refusedDevices.toLocaleString("en")})`);
+  const { limit } = query();
+  const isCut = found >= limit || state.connections.length >= limit;
+  by("devices-more").hidden = !(found > deviceLimit || (isCut && limit < MOST));
+  setText(by("devices-hint"), hint(found, isCut));
+  by("filter").hidden = isEmpty && !isFiltered();
+  by("start").hidden = !isEmpty;
+  document.body.classList.toggle("is-empty", isEmpty);
+}
+
+function hint(found, isCut) {
+  if (!found) return isFiltered() ? "No device fits the filter." : "No device has connected yet.";
+  if (found > deviceLimit || isCut) {
+    const shown = count(Math.min(found, deviceLimit), "device");
+    return `The ${shown} with the newest connections; the filter finds all others.`;
+  }
+  return isFiltered() ? `${count(found, "device")} found.` : "";
+}
+
+// ------------------------------------------------------------------------------ what is open
+
+async function showOpened({ moveFocus = false } = {}) {
+  const path = location.hash;
+  const [, kind, accountId, regionName, certificateId] = path.split("/");
+  const isOpen = Boolean(certificateId);
+  document.body.classList.toggle("is-open", isOpen);
+  if (!isOpen) {
+    view = null;
+    opened.replaceChildren(el("p.hint", {}, "Open a device to see the timeline of its connections."));
+    return;
+  }
+  if (view?.path !== path) view = { path, detail: null, asked: 0, shown: 0 };
+  const mine = view;
+  const turn = ++view.asked;
+  let now;
+  try {
+    now = await ask({ search: kind === "device" ? certificateId : "", limit: CONNECTIONS });
+  } catch {
+    if (view === mine && !view.detail) {
+      opened.replaceChildren(back(), el("p", {}, "It cannot be shown now: the server is away."));
+    }
+    return;
+  }
+  // Answers may overtake each other.
+  if (view !== mine || turn < view.shown) return;
+  view.shown = turn;
+  const key = `${accountId}/${regionName}/${certificateId}`;
+  const found =
+    kind === "device"
+      ? devicesOf(now).find((device) => device.key === key)
+      : now.cas.find((ca) => caPath(ca) === path);
+  if (!found) {
+    view.detail = null;
+    opened.replaceChildren(
+      back(),
+      el("h2", { tabindex: "-1" }, "It is not there any more"),
+      el("p", {}, "The server's state was reset, or it was deleted."),
+    );
+  } else {
+    if (!view.detail) {
+      view.detail = kind === "device" ? new DeviceDetail() : new CaDetail();
+      opened.replaceChildren(view.detail.element);
+    }
+    view.detail.update(found, now.cas);
+  }
+  if (moveFocus) opened.querySelector("h2").focus();
+}
+
+function close() {
+  const row = [casList, devicesList]
+    .flatMap((list) => [...list.querySelectorAll("a")])
+    .find((link) => link.hash === location.hash);
+  location.hash = "#/";
+  // Not hidden any more in a narrow window, so that it can have the focus.
+  document.body.classList.remove("is-open");
+  (row ?? by("devices-heading")).focus();
+}
+
+// ------------------------------------------------------------------------------ what one does
+
+addEventListener("hashchange", () => {
+  for (const list of [casList, devicesList]) markOpened(list, location.hash);
+  showOpened({ moveFocus: true });
+});
+opened.addEventListener("click", (event) => {
+  if (!event.target.closest(".back a")) return;
+  event.preventDefault();
+  close();
+});
+by("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  by("devices-heading").focus();
+});
+by("filter").addEventListener("submit", (event) => event.preventDefault());
+let typing;
+search.addEventListener("input", () => {
+  clearTimeout(typing);
+  typing = setTimeout(filter, 150);
+});
+refused.addEventListener("change", filter);
+function filter() {
+  askFor(FEW);
+}
+by("devices-more").addEventListener("click", () => askFor(deviceLimit + FEW));
+function askFor(limit) {
+  deviceLimit = limit;
+  isOtherQuery = true;
+  live.refresh();
+}
+by("cas-more").addEventListener("click", () => {
+  caLimit += FEW;
+  showLists();
+});
+listenToKeys({ search, isOpen: () => document.body.classList.contains("is-open"), close });
+
+const server = `--endpoint-url ${location.origin}${
+  location.protocol === "https:" ? " --no-verify-ssl" : ""
+}`;
+by("start").append(
+  el("p", {}, "Five made-up devices, one of which is refused, and a CA for them:"),
+  command(`moto-jitp fleet --devices 5 --without-country 20 ${server}`),
+  el("p", {}, "A device of yours, by its certificate:"),
+  command(`moto-jitp connect certificate.pem ${server}`),
+  el("p", {}, "The same over plain HTTP, as a test in any language can:"),
+  command(
+    `jq -Rs '{certificatePem: .}' certificate.pem | curl -d @- ${new URL("connect", location)}`,
+  ),
+);
+live.run();

@@ -1,0 +1,529 @@
+"""The page at /moto-api/jitp/, in a real Chromium: what somebody who looks at it sees and does."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+from server_support import (
+    COMMON_NAME,
+    COUNTRY,
+    TEMPLATE,
+    Api,
+    ServerProcess,
+    client,
+    provisioning_ca,
+    serving,
+)
+
+from moto_jitp import CertificateAuthority
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+WIDE, NARROW = {"width": 1280, "height": 860}, {"width": 360, "height": 740}
+MARKUP = "<img src=x onerror=alert(1)>"
+
+Opener = Callable[..., "Page"]
+
+
+# These end with this file: as long as playwright runs, so does an event loop in this thread, and
+# other files have tests that are coroutines.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
+    chromium = next(filter(None, found), None)
+    if chromium is None:
+        pytest.skip("needs Chromium: no chromium on the PATH (on Debian, the package chromium)")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[ServerProcess]:
+    with serving() as process:
+        yield process
+
+
+@pytest.fixture
+def url(process: ServerProcess) -> str:
+    Api(process.endpoint_url).request("POST", "/../reset")
+    return process.endpoint_url
+
+
+@pytest.fixture
+def api(url: str) -> Api:
+    return Api(url)
+
+
+@pytest.fixture
+def ca(url: str) -> CertificateAuthority:
+    return provisioning_ca(url)
+
+
+@contextmanager
+def opening(browser: Browser) -> Iterator[tuple[Opener, list[str], list[str]]]:
+    """Give what opens the page, the requests it made, and what it complained about."""
+    requests: list[str] = []
+    complaints: list[str] = []
+    contexts = []
+
+    def open_page(url: str, **options: Any) -> Page:
+        context = browser.new_context(**{"viewport": WIDE, **options})
+        contexts.append(context)
+        context.set_default_timeout(20_000)
+        page = context.new_page()
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda message: (
+                complaints.append(message.text) if message.type in ("error", "warning") else None
+            ),
+        )
+        page.goto(f"{url}/moto-api/jitp/")
+        page.get_by_text("● live").wait_for()
+        return page
+
+    yield open_page, requests, complaints
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def opened(browser: Browser, url: str) -> Iterator[Opener]:
+    """Opens the page; in the end nothing came from elsewhere, and nothing was complained about."""
+    with opening(browser) as (open_page, requests, complaints):
+
+        def opened(**options: Any) -> Page:
+            return open_page(url, **options)
+
+        yield opened
+    assert {urlsplit(request).netloc for request in requests} <= {urlsplit(url).netloc}
+    assert complaints == []
+
+
+def row(page: Page, name: str) -> Any:
+    """The device's row in the list."""
+    return page.locator("#devices a.row").filter(has_text=name)
+
+
+def timeline_of(page: Page) -> list[str]:
+    return page.locator(".opened .timeline >> nth=0").locator(".title").all_inner_texts()
+
+
+def is_wider_than_the_window(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
+
+
+# --------------------------------------------------------------------------------- what one sees
+
+
+def test_a_device_appears_as_it_connects(
+    opened: Opener, api: Api, ca: CertificateAuthority
+) -> None:
+    page = opened()
+    page.get_by_text("No device has connected yet.").wait_for()
+    api.connect(ca.issue(common_name="bulb-1", country="KR"))
+    row(page, "bulb-1").filter(has_text="Accepted").wait_for()
+    api.connect(ca.issue(common_name="bulb-2"))
+    refused = row(page, "bulb-2").filter(has_text="Refused")
+    refused.wait_for()
+    assert "PROVISIONING_FAILED" in refused.inner_text()
+    assert "has no country (C)" in refused.inner_text()
+    # The newest is on top, and a screen reader is told of it.
+    assert "bulb-2" in page.locator("#devices a.row").first.inner_text()
+    page.get_by_role("status").filter(has_text="bulb-2: Refused, PROVISIONING_FAILED.").wait_for()
+    assert page.title() == "(1 refused) moto_jitp"
+
+
+def test_an_opened_device_goes_on_while_it_is_looked_at(
+    opened: Opener, api: Api, ca: CertificateAuthority
+) -> None:
+    bulb = ca.issue(common_name="bulb-1", country="KR")
+    api.connect(bulb, reconnect=False)
+    page = opened()
+    row(page, "bulb-1").filter(has_text="To reconnect").click()
+    page.locator(".opened").get_by_text("dropped; the device is to connect again").wait_for()
+    api.connect(bulb)
+    page.locator(".opened h2").filter(has_text="Accepted").wait_for()
+    page.locator(".opened").get_by_text("The device has connected again.").wait_for()
+    assert page.locator(".opened .connections > li").count() == 2
+    assert "To reconnect" not in page.locator(".opened").inner_text()
+
+
+def test_the_timeline_of_a_provisioned_device_has_every_step(
+    opened: Opener, api: Api, ca: CertificateAuthority
+) -> None:
+    outcome = api.connect(ca.issue(common_name="bulb-1", country="KR"))
+    page = opened()
+    row(page, "bulb-1").click()
+    page.locator(".opened .connections > li").nth(1).locator(".timeline").wait_for()
+    text = page.locator(".opened .timeline").nth(1).inner_text()
+    steps = outcome["provisioning"]["steps"]
+    places = [text.index(step["action"]) for step in steps]
+    assert len(places) > 3
+    assert places == sorted(places)
+    assert outcome["provisioning"]["parameters"][COUNTRY] in text
+
+
+def test_a_refused_device_is_opened_with_the_place_in_the_template(
+    opened: Opener, api: Api, url: str
+) -> None:
+    # So long that the place is not in its first lines.
+    more = {f"Setting{number}": {"Type": "String", "Default": "on"} for number in range(40)}
+    ca = provisioning_ca(url, {**TEMPLATE, "Parameters": {**TEMPLATE["Parameters"], **more}})
+    outcome = api.connect(ca.issue(common_name="no thing name", country="KR"))
+    place = outcome["provisioning"]["place"]
+    assert place == "Resources.thing.Properties.ThingName"
+    page = opened()
+    row(page, "no thing name").click()
+    decision = page.locator(".opened .decision")
+    decision.wait_for()
+    shown = decision.inner_text()
+    assert shown.startswith(f"What to do: {outcome['advice']}")
+    assert outcome["message"] in shown
+    assert place in shown
+    mark = page.locator("pre.template mark")
+    assert mark.inner_text() == f'"ThingName": {{"Ref": "{COMMON_NAME}"}}'
+    # It is in sight, without the page being scrolled.
+    box, around = mark.bounding_box(), page.locator("pre.template").bounding_box()
+    assert around["y"] <= box["y"] <= around["y"] + around["height"] - box["height"]
+    assert box["y"] < WIDE["height"]
+
+
+def test_a_parameter_without_a_value_is_highlighted_where_it_is_declared(
+    opened: Opener, api: Api, ca: CertificateAuthority
+) -> None:
+    api.connect(ca.issue(common_name="bulb-2"))
+    page = opened()
+    row(page, "bulb-2").click()
+    page.locator("mark").wait_for()
+    assert page.locator("mark").inner_text() == f'"{COUNTRY}": {{"Type": "String"}}'
+    assert page.locator("td.missing").inner_text() == "nothing offered"
+    assert timeline_of(page)[-1].startswith("The connection is refused")
+
+
+def test_a_place_that_the_template_lacks_shows_where_it_belongs(
+    opened: Opener, api: Api, url: str
+) -> None:
+    ca = CertificateAuthority(common_name="Acme Root")
+    iot = client(url)
+    ca_id = ca.register(iot, template_body=TEMPLATE)
+    api.connect(ca.issue(common_name="bulb-2"))
+    mended = json.loads(json.dumps(TEMPLATE))
+    del mended["Parameters"][COUNTRY]
+    del mended["Resources"]["thing"]["Properties"]["AttributePayload"]
+    config = {"templateBody": json.dumps(mended), "roleArn": "arn:aws:iam::123456789012:role/r"}
+    iot.update_ca_certificate(certificateId=ca_id, registrationConfig=config)
+    page = opened()
+    row(page, "bulb-2").click()
+    page.get_by_text(f"The template has no Parameters.{COUNTRY};").wait_for()
+    assert page.locator("mark").inner_text().startswith('"Parameters": {')
+
+
+def test_a_device_of_an_unknown_ca_is_shown_though_it_is_not_registered(
+    opened: Opener, api: Api
+) -> None:
+    api.connect(CertificateAuthority().issue(common_name="stranger"))
+    page = opened()
+    stranger = row(page, "stranger")
+    stranger.wait_for()
+    assert "DEVICE_CERTIFICATE_NOT_REGISTERED" in stranger.inner_text()
+    assert "not registered" in stranger.inner_text()
+
+
+def test_a_ca_is_opened_with_its_template_and_what_is_wrong_with_it(
+    opened: Opener, url: str
+) -> None:
+    ca = CertificateAuthority(common_name="Acme Root")
+    ca_id = ca.register(client(url), template_body=TEMPLATE)
+    page = opened()
+    acme = page.locator("#cas a.row").filter(has_text="Acme Root")
+    acme.click()
+    page.locator(".opened pre.template").wait_for()
+    assert json.loads(page.locator(".opened pre.template").inner_text()) == TEMPLATE
+    client(url).update_ca_certificate(certificateId=ca_id, newAutoRegistrationStatus="DISABLE")
+    page.locator(".opened .decision").filter(has_text="Auto-registration is off").wait_for()
+    assert "Auto-registration is off" in acme.inner_text()
+
+
+def test_markup_in_names_and_subjects_is_shown_as_text(opened: Opener, api: Api, url: str) -> None:
+    ca = CertificateAuthority(common_name="<b>Root</b>")
+    ca.register(client(url), template_body={**TEMPLATE, "Description": MARKUP})
+    api.connect(ca.issue(common_name=MARKUP, country="KR"), clientId=f"{MARKUP}<i>")
+    page = opened()
+    row(page, MARKUP).click()
+    page.locator(".opened .decision").wait_for()
+    page.locator(".opened h2").filter(has_text=f"{MARKUP}<i>").wait_for()
+    assert f"CN={MARKUP}" in page.locator(".opened").inner_text()
+    assert "CN=<b>Root</b>" in page.locator("#cas").inner_text()
+    assert page.locator("img, b, i").count() == 0
+
+
+def test_scripts_and_styles_from_anywhere_else_are_forbidden(api: Api, url: str) -> None:
+    answer = api.request("GET", "/")
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert not re.search(rb"<script(?![^>]* src=)|<style| style=| on[a-z]+=", answer.data)
+
+
+def test_every_file_of_the_page_is_served(api: Api) -> None:
+    names = {file.name for file in files("moto_jitp.server.page").iterdir() if file.is_file()}
+    assets = {name for name in names if not name.endswith(".py")}
+    assert {"index.html", "page.css", "main.js", "icon.svg"} <= assets
+    for name in assets:
+        answer = api.request("GET", f"/{name}")
+        assert answer.status == 200
+        for wanted in re.findall(rb'(?:from |src=|href=)"(?:\./)?([a-z_]+\.[a-z]+)"', answer.data):
+            assert wanted.decode() in assets | {"openapi.json"}
+
+
+# --------------------------------------------------------------------------------- what one does
+
+
+def test_the_keyboard_is_enough(opened: Opener, api: Api, ca: CertificateAuthority) -> None:
+    for name in ("bulb-1", "bulb-2", "bulb-3"):
+        api.connect(ca.issue(common_name=name, country="KR"))
+    page = opened()
+    row(page, "bulb-3").wait_for()
+
+    def focused() -> str:
+        return str(page.evaluate("document.activeElement.innerText ?? ''"))
+
+    page.keyboard.press("Tab")
+    assert focused() == "Skip to the devices"
+    page.keyboard.press("Enter")
+    for _ in range(3):  # the filter, the check box, the first device
+        page.keyboard.press("Tab")
+    assert focused().startswith("bulb-3")
+    outline = "getComputedStyle(document.activeElement).outlineStyle"
+    assert page.evaluate(outline) != "none"
+    page.keyboard.press("ArrowDown")
+    assert focused().startswith("bulb-2")
+    page.keyboard.press("Enter")
+    page.locator(".opened h2:focus").filter(has_text="bulb-2").wait_for()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")  # past the link to the CA
+    assert focused().startswith("Connection")
+    second = page.locator(".opened details").first
+    is_open = second.evaluate("(details) => details.open")
+    page.keyboard.press("Enter")
+    assert second.evaluate("(details) => details.open") is not is_open
+    page.keyboard.press("Escape")
+    assert focused().startswith("bulb-2")
+    assert page.locator(".opened h2").count() == 0
+    page.keyboard.press("/")
+    page.keyboard.type("bulb-1")
+    page.get_by_text("1 device found.").wait_for()
+    page.keyboard.press("Escape")
+    row(page, "bulb-3").wait_for()
+    assert page.locator("#search").input_value() == ""
+
+
+def test_what_has_the_focus_keeps_it_while_devices_connect(
+    opened: Opener, api: Api, ca: CertificateAuthority
+) -> None:
+    bulb = ca.issue(common_name="bulb-1", country="KR")
+    api.connect(bulb, reconnect=False)
+    page = opened()
+    row(page, "bulb-1").focus()
+    api.connect(ca.issue(common_name="bulb-2", country="KR"))
+    row(page, "bulb-2").wait_for()
+    assert row(page, "bulb-1").evaluate("(link) => link === document.activeElement")
+    api.connect(bulb)  # which is made anew, and moves to the top
+    row(page, "bulb-1").filter(has_text="Accepted").wait_for()
+    assert row(page, "bulb-1").evaluate("(link) => link === document.activeElement")
+
+
+def test_an_opened_device_can_be_linked_to(
+    opened: Opener, api: Api, ca: CertificateAuthority
+) -> None:
+    api.connect(ca.issue(common_name="bulb-1", country="KR"))
+    page = opened()
+    row(page, "bulb-1").click()
+    page.locator(".opened h2").wait_for()
+    page.reload()
+    page.locator(".opened h2").filter(has_text="bulb-1").wait_for()
+
+
+def test_the_first_command_can_be_copied(opened: Opener, url: str) -> None:
+    page = opened(permissions=["clipboard-read", "clipboard-write"])
+    start = page.get_by_role("region", name="Connect the first device")
+    start.get_by_role("button", name="Copy").first.click()
+    start.get_by_role("button", name="Copied").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("moto-jitp fleet ")
+    assert copied.endswith(f"--endpoint-url {url}")
+
+
+def test_a_narrow_window_needs_no_scrolling_sideways(
+    opened: Opener, api: Api, ca: CertificateAuthority
+) -> None:
+    page = opened(viewport=NARROW)
+    assert not is_wider_than_the_window(page)
+    long = {"organization": "O" * 64, "organizational_unit": "U" * 64}
+    api.connect(ca.issue(common_name="x" * 64, country="KR", **long))
+    api.connect(ca.issue(common_name="<" * 64, **long))
+    row(page, "x" * 64).wait_for()
+    assert not is_wider_than_the_window(page)
+    for name in ("x" * 64, "<" * 64):
+        row(page, name).click()
+        page.locator(".opened .timeline").first.wait_for()
+        assert not is_wider_than_the_window(page)
+        assert not page.locator("#devices").is_visible()
+        page.get_by_role("link", name="Back to the lists").click()
+        assert row(page, name).is_visible()
+
+
+def test_dark_mode_is_followed_and_can_be_read(
+    opened: Opener, api: Api, ca: CertificateAuthority
+) -> None:
+    api.connect(ca.issue(common_name="bulb-2"))
+
+    def brightness(page: Page, property_: str, selector: str) -> float:
+        color = page.locator(selector).first.evaluate(
+            "(element, name) => getComputedStyle(element)[name]", property_
+        )
+        return sum(int(part) for part in re.findall(r"\d+", color)[:3]) / 3
+
+    for scheme in ("light", "dark"):
+        page = opened(color_scheme=scheme)
+        row(page, "bulb-2").click()
+        page.locator("mark").wait_for()
+        ground = brightness(page, "backgroundColor", "body")
+        assert (ground < 60) == (scheme == "dark")
+        for selector in ("body", ".opened h2", ".meta", ".why strong", ".live"):
+            assert abs(brightness(page, "color", selector) - ground) > 70, (scheme, selector)
+
+
+# ----------------------------------------------------------------------------------- many devices
+
+
+def test_of_many_devices_some_are_listed_and_the_others_found(
+    opened: Opener, api: Api, ca: CertificateAuthority
+) -> None:
+    for number in range(120):
+        country = {} if number == 3 else {"country": "KR"}
+        api.connect(ca.issue(common_name=f"bulb-{number:03}", **country))
+    page = opened()
+    rows = page.locator("#devices a.row")
+    row(page, "bulb-119").wait_for()
+    assert rows.count() == 50
+    page.get_by_text("The 50 devices with the newest connections").wait_for()
+    page.get_by_role("button", name="Show more devices").click()
+    row(page, "bulb-020").wait_for()
+    assert rows.count() == 100
+    page.get_by_label("Filter by name").fill("BULB-00")
+    page.get_by_text("10 devices found.").wait_for()
+    assert rows.count() == 10
+    page.get_by_label("Filter by name").fill("")
+    page.get_by_label("Refused only (1)").check()
+    page.get_by_text("1 device found.").wait_for()
+    assert rows.all_inner_texts()[0].startswith("bulb-003")
+    page.get_by_label("Filter by name").fill("no such device")
+    page.get_by_text("No device fits the filter.").wait_for()
+
+
+# ------------------------------------------------------------------------------- the state behind
+
+
+def test_a_search_finds_the_device_with_all_its_connections(
+    api: Api, ca: CertificateAuthority
+) -> None:
+    bulb = ca.issue(common_name="bulb-1", country="KR")
+    api.connect(bulb)
+    api.connect(ca.issue(common_name="bulb-2", country="SE"))
+    for text in ("BULB-1", "c=kr", bulb.certificate_id):
+        state = api.get(f"/state?search={text}")
+        assert [one["certificateId"] for one in state["devices"]] == [bulb.certificate_id]
+        assert [one["accepted"] for one in state["connections"]] == [False, True]
+    assert api.get("/state?search=RECONNECT_REQUIRED")["connections"] == []
+    assert api.get("/state")["totals"]["devices"] == 2
+
+
+def test_a_device_that_was_mended_is_not_among_the_refused(api: Api, url: str) -> None:
+    ca = CertificateAuthority(common_name="Acme Root")
+    bulb = ca.issue(common_name="bulb-1", country="KR")
+    api.connect(bulb)
+    state = api.get("/state?refused=true&search=not_registered")
+    assert [one["certificateId"] for one in state["connections"]] == [bulb.certificate_id]
+    assert state["totals"]["refusedDevices"] == 1
+    ca.register(client(url), template_body=TEMPLATE)
+    api.connect(bulb)
+    state = api.get("/state?refused=true")
+    assert (state["devices"], state["connections"]) == ([], [])
+    assert state["totals"]["refusedDevices"] == 0
+    assert api.get("/state?search=not_registered")["connections"] == []
+
+
+def test_a_registered_device_that_never_connected_is_listed_and_found(
+    opened: Opener, api: Api, ca: CertificateAuthority, url: str
+) -> None:
+    bulb = ca.issue(common_name="bulb-1", country="KR")
+    client(url).register_certificate(certificatePem=bulb.certificate_pem, status="ACTIVE")
+    page = opened()
+    row(page, "CN=bulb-1").filter(has_text="Never connected").click()
+    page.locator(".opened h3").filter(has_text="It has not connected yet.").wait_for()
+    assert api.get("/state?refused=true")["devices"] == []
+    assert len(api.get(f"/state?search={bulb.certificate_id}")["devices"]) == 1
+
+
+def test_a_wrong_filter_is_refused(api: Api) -> None:
+    answer = api.request("GET", "/state?refused=yes")
+    assert answer.status == 400
+    assert "'refused'" in json.loads(answer.data)["message"]
+
+
+# --------------------------------------------------------------------------- the server goes away
+
+
+def test_a_reset_empties_the_page(opened: Opener, api: Api, ca: CertificateAuthority) -> None:
+    api.connect(ca.issue(common_name="bulb-1", country="KR"))
+    page = opened()
+    row(page, "bulb-1").click()
+    page.locator(".opened .timeline").first.wait_for()
+    api.request("POST", "/../reset")
+    page.get_by_role("heading", name="It is not there any more").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("heading", name="Connect the first device").wait_for()
+    assert page.locator("a.row").count() == 0
+
+
+def test_a_server_that_goes_away_is_missed_and_found_again(browser: Browser) -> None:
+    with opening(browser) as (open_page, _, _):
+        with serving() as first:
+            ca = provisioning_ca(first.endpoint_url)
+            Api(first.endpoint_url).connect(ca.issue(common_name="bulb-1", country="KR"))
+            page = open_page(first.endpoint_url)
+            row(page, "bulb-1").wait_for()
+        notice = page.locator("#notice")
+        notice.filter(has_text=f"{first.endpoint_url} does not answer").wait_for()
+        # What was known stays in sight.
+        assert row(page, "bulb-1").is_visible()
+        assert "no server" in page.locator("#live").inner_text()
+        with serving("--port", str(urlsplit(first.endpoint_url).port)):
+            page.get_by_role("status").filter(has_text="The server answers again.").wait_for()
+            page.get_by_text("● live").wait_for()
+            assert not notice.is_visible()
+            assert page.locator("#devices a.row").count() == 0
