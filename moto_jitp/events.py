@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/iot/latest/developerguide/reserved-topics.html
 
 from __future__ import annotations
 
+import copy
 import inspect
 import itertools
 import threading
@@ -42,6 +43,10 @@ class Subscription:
         handler: Handler,
         only: tuple[str, str] | None = None,
     ) -> None:
+        if not callable(handler):
+            raise TypeError(
+                f"The handler is to be called with each message, and {handler!r} cannot be called."
+            )
         self.topic_filter = topic_filter
         self._only = only
         self._bus = bus
@@ -55,6 +60,9 @@ class Subscription:
 
     def deliver(self, event: Event) -> None:
         """Call the handler, with the event or, if it takes two, with topic and payload."""
+        if isinstance(event.payload, dict):
+            # Code that changes what it is given must not change what others hear, or the record.
+            event = event._replace(payload=copy.deepcopy(event.payload))
         if self._takes_two:
             self._handler(event.topic, event.payload)
         else:
@@ -86,6 +94,7 @@ class EventBus:
 
         Raises:
             ValueError: the filter is none of MQTT's.
+            TypeError: the filter is no text, or the handler cannot be called.
         """
         check_topic_filter(topic_filter)
         subscription = Subscription(self, topic_filter, handler, only)
@@ -134,7 +143,10 @@ def check_topic_filter(topic_filter: str) -> None:
 
     Raises:
         ValueError: a wildcard stands where MQTT allows none, or the filter is empty.
+        TypeError: it is no text.
     """
+    if not isinstance(topic_filter, str):
+        raise TypeError(f"A topic filter is text, not {type(topic_filter).__name__}.")
     levels = topic_filter.split("/")
     wrong = not topic_filter or any(
         ("+" in level and level != "+")

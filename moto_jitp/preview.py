@@ -29,9 +29,16 @@ def render(
         TemplateError: the template is wrong or a value is none that AWS IoT takes; the error names
             the place in the template.
         CertificateError: the text is no certificate that can be read.
+        TypeError: a parameter's value is no text, or the device is neither of these.
     """
     template = parse_template(template_body)
     if isinstance(certificate_or_parameters, Mapping):
+        for name, value in certificate_or_parameters.items():
+            if not isinstance(value, str):
+                raise TypeError(
+                    "The values of parameters are text; "
+                    f"{name} is {type(value).__name__}: {value!r}."
+                )
         return template.resolve(certificate_or_parameters)
     template.check_for_jit()
     parameters = certificate_parameters(_presented(certificate_or_parameters))

@@ -591,3 +591,25 @@ def test_a_server_answers_lookups(acme: CertificateAuthority) -> None:
         found = events(session.client("cloudtrail"))
         assert names(found)[-2:] == ["RegisterThing", "RegisterCACertificate"]
         assert record(found[-1])["sourceIPAddress"] == "127.0.0.1"
+
+
+def test_a_principal_that_travels_in_a_header_is_a_parameter_and_a_resource(
+    iot: Any, cloudtrail: Any
+) -> None:
+    iot.create_thing(thingName="bulb-1")
+    made = iot.create_keys_and_certificate()
+    principal = made["certificateArn"]
+    iot.attach_thing_principal(thingName="bulb-1", principal=principal)
+    iot.detach_thing_principal(thingName="bulb-1", principal=principal)
+
+    wanted = {"AttributeKey": "ResourceName", "AttributeValue": made["certificateId"]}
+    found = cloudtrail.lookup_events(LookupAttributes=[wanted])["Events"]
+
+    assert [event["EventName"] for event in found] == [
+        "DetachThingPrincipal",
+        "AttachThingPrincipal",
+        "CreateKeysAndCertificate",
+    ]
+    for event in found[:2]:
+        parameters = record(event)["requestParameters"]
+        assert parameters == {"thingName": "bulb-1", "principal": principal}

@@ -335,3 +335,28 @@ def test_the_client_id_is_the_things_name_else_the_common_name_else_what_is_give
     iot.attach_thing_principal(thingName="another", principal=arn)
     connection = connect_device(device)
     assert (connection.client_id, connection.thing_name) == ("another", "another")
+
+
+# What cannot be an endpoint or a client ID.
+
+
+@pytest.mark.parametrize("endpoint", [3, {}, {"endpointAddress": None}, ["a"]])
+def test_an_endpoint_of_another_type_is_refused_by_name(mocked: JitpHandle, endpoint: Any) -> None:
+    with pytest.raises(TypeError, match="describe_endpoint"):
+        connect_device(CA.issue(), endpoint=endpoint)
+
+
+def test_a_url_as_endpoint_gives_its_host_as_server_name(iot: Any) -> None:
+    register(iot)
+    address = endpoint_of(iot)
+    connection = connect_device(CA.issue(), endpoint=f"https://{address}:8443/")
+    assert connection.attempts[-1].server_name == address
+
+
+def test_a_client_id_has_128_bytes_at_most(iot: Any) -> None:
+    register(iot)
+    assert connect_device(CA.issue(), client_id="x" * 128).client_id == "x" * 128
+    with pytest.raises(ValueError, match="130 bytes"):
+        connect_device(CA.issue(), client_id="é" * 65)
+    with pytest.raises(TypeError, match="int"):
+        connect_device(CA.issue(), client_id=7)  # type: ignore[arg-type]

@@ -370,7 +370,7 @@ def test_a_device_whose_certificate_is_deleted_neither_publishes_nor_receives(
     with pytest.raises(ConnectionError, match="deleted"):
         connection.publish("a", b"")
     client("iot-data").publish(topic="a", payload=b"")
-    with pytest.raises(TimeoutError):
+    with pytest.raises(ConnectionError, match="deleted"):
         connection.receive()
 
 

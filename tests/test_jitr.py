@@ -248,3 +248,31 @@ def test_handlers_end_with_their_block() -> None:
         CA.register(client())
         refused_for("DEVICE_CERTIFICATE_PENDING_ACTIVATION", CA.issue())
     assert heard == []
+
+
+def test_a_pending_device_whose_ca_was_deleted_publishes_it_too(
+    iot: Any, mocked: JitpHandle
+) -> None:
+    ca_id = CA.register(iot)
+    device = CA.issue()
+    refused_for("DEVICE_CERTIFICATE_PENDING_ACTIVATION", device)
+    iot.update_ca_certificate(certificateId=ca_id, newStatus="INACTIVE")
+    iot.delete_ca_certificate(certificateId=ca_id)
+    refused_for("DEVICE_CERTIFICATE_PENDING_ACTIVATION", device)
+    first, second = registered_events(mocked)
+    assert second.topic == first.topic
+    assert second.payload["caCertificateId"] == ca_id
+
+
+def test_a_handler_that_changes_the_payload_changes_no_one_elses(
+    iot: Any, mocked: JitpHandle
+) -> None:
+    CA.register(iot)
+    heard: list[Event] = []
+    mocked.subscribe(REGISTERED + "+", lambda event: event.payload.clear())
+    mocked.subscribe(REGISTERED + "+", heard.append)
+    device = CA.issue()
+    refused_for("DEVICE_CERTIFICATE_PENDING_ACTIVATION", device)
+    for event in (*heard, *registered_events(mocked)):
+        assert event.payload["certificateId"] == device.certificate_id
+    assert len(heard) == 1

@@ -466,3 +466,23 @@ def test_a_topic_without_retained_message_is_not_found() -> None:
 def test_reserved_topics_retain_nothing(bulb: DeviceConnection) -> None:
     with pytest.raises(ValueError, match="retains no message"):
         bulb.publish("$aws/things/bulb/shadow/get", b"", retain=True)
+
+
+@pytest.mark.parametrize("payload", [{"a": 1}, 5, None, ["a"]])
+def test_a_payload_is_bytes_or_text(bulb: DeviceConnection, payload: Any) -> None:
+    with pytest.raises(TypeError, match=r"json\.dumps"):
+        bulb.publish("a", payload)
+    assert published() == []
+
+
+def test_topics_filters_and_handlers_of_another_type_are_refused(
+    jitp: Any, bulb: DeviceConnection
+) -> None:
+    with pytest.raises(TypeError, match="topic"):
+        bulb.publish(5, b"")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="topic filter"):
+        bulb.subscribe(5)  # type: ignore[arg-type]
+    handler: Any = "no function"
+    for subscribe in (bulb.subscribe, jitp.subscribe):
+        with pytest.raises(TypeError, match="handler"):
+            subscribe("a", handler)

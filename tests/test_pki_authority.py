@@ -240,3 +240,15 @@ def test_the_signatures_are_of_a_kind_that_aws_takes() -> None:
     for kind in kinds:
         algorithm = CertificateAuthority(key=kind).issue().certificate.signature_hash_algorithm
         assert isinstance(algorithm, hashes.SHA256)
+
+
+def test_what_x509_refuses_is_told_by_the_arguments_name() -> None:
+    ca = CertificateAuthority(common_name="Acme")
+    with pytest.raises(TypeError, match=r"subject= is an x509\.Name"):
+        ca.issue(subject="CN=bulb")  # type: ignore[arg-type]
+    for number in (0, 2**160):
+        with pytest.raises(ValueError, match=f"certificate_serial={number} is refused"):
+            ca.issue(certificate_serial=number)
+    start = datetime(2030, 1, 1, tzinfo=timezone.utc)
+    with pytest.raises(ValueError, match="ends before it starts: not_before=2030-01-01"):
+        ca.issue(not_before=start, not_after=start - timedelta(days=1))

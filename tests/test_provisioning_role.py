@@ -298,6 +298,8 @@ def test_an_explicit_deny_wins(iot: Any, ca: CertificateAuthority) -> None:
     run = every_step.failed_run(ca.issue(common_name="bulb"))
     assert run.failed_steps[0].action == "CreateThing"
     assert "explicit deny" in str(run.message)
+    # One more Allow would change nothing.
+    assert str(run.advice).startswith("Take the Deny that covers iot:CreateThing")
 
 
 def test_an_attached_managed_policy_grants_in_its_default_version(

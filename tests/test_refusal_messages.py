@@ -228,3 +228,11 @@ def test_what_was_refused_can_be_read_without_the_exception(iot: Any, mocked: Ji
     assert refusal.attempts == (attempt,)
     assert not attempt.accepted
     assert attempt.message in str(refusal)
+
+
+def test_the_advice_on_a_bad_value_says_what_it_may_be(iot: Any) -> None:
+    CA.register(iot, template_body=PLAIN_BODY, role_arn=ROLE)
+    advice = advice_of(refused_for("PROVISIONING_FAILED", CA.issue(common_name="bulb 1")))
+    assert is_one_plain_sentence(advice)
+    for part in (f"{PREFIX}CommonName", "Resources.thing.Properties.ThingName", "[a-zA-Z0-9:_-]"):
+        assert part in advice

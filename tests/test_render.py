@@ -65,6 +65,17 @@ def test_what_the_parameters_lack_is_named() -> None:
         render(PLAIN_BODY, {PREFIX + "Id": "0" * 64})
 
 
+def test_a_value_that_is_no_text_is_refused_by_name() -> None:
+    parameters = {PREFIX + "CommonName": 9, PREFIX + "Id": "0" * 64}
+    with pytest.raises(TypeError, match="CommonName is int: 9"):
+        render(PLAIN_BODY, parameters)  # type: ignore[arg-type]
+
+
+def test_without_a_device_the_id_is_a_parameter_like_the_others() -> None:
+    with pytest.raises(TemplateError, match="deliver it among the parameters"):
+        render(PLAIN_BODY, {PREFIX + "CommonName": "bulb-9"})
+
+
 @pytest.mark.parametrize("wrong", ["", "[]", "{", "{}", '{"Resources": []}'])
 def test_a_body_that_is_no_template_is_refused(wrong: str) -> None:
     with pytest.raises(TemplateError):

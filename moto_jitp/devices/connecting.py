@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import astuple
 from typing import Any, NamedTuple
 
 from moto import settings as moto_settings
 from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 from moto.iot.models import iot_backends
 
-from moto_jitp.iot.endpoints import parse_endpoint
+from moto_jitp.iot.endpoints import endpoint_address, parse_endpoint
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.pki import (
     DeviceIdentity,
@@ -27,6 +28,7 @@ from .refusal import ConnectionRefused
 from .verdict import ConnectRequest
 
 _THE_ENDPOINT: Any = "<the endpoint>"
+_MAX_CLIENT_ID_BYTES = 128
 
 
 class AmbiguousEndpoint(ValueError):  # noqa: N818 - says what is wrong with the argument
@@ -65,14 +67,16 @@ def connect_device(
         ConnectionRefused: AWS IoT did not let the device in; the error says why.
         AmbiguousEndpoint: several accounts or Regions could be meant.
         ValueError: there is no certificate in the text, it cannot be read, the chain does not begin
-            with the device's own certificate, or the endpoint is none.
+            with the device's own certificate, the endpoint is none, or the client id is longer
+            than the 128 bytes that AWS IoT takes.
+        TypeError: an argument is of another type.
         RuntimeError: no mock with just-in-time provisioning is active.
 
     See https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
     """
     named = None if server_name is _THE_ENDPOINT else ServerName(server_name)
-    if isinstance(endpoint, Mapping):
-        endpoint = str(endpoint["endpointAddress"])
+    if endpoint is not None:
+        endpoint = _address_in(endpoint)
     if moto_settings.TEST_SERVER_MODE:
         from .server_mode import connect_through_server
 
@@ -83,6 +87,17 @@ def connect_device(
     if not attempts[-1].accepted:
         raise ConnectionRefused(attempts)
     return DeviceConnection(backend, attempts, thing_name_of(backend, request.certificate))
+
+
+def _address_in(endpoint: str | Mapping[str, Any]) -> str:
+    """Return the address in what a caller gave as the endpoint."""
+    address = endpoint.get("endpointAddress") if isinstance(endpoint, Mapping) else endpoint
+    if isinstance(address, str):
+        return address
+    raise TypeError(
+        "endpoint is what describe_endpoint(endpointType='iot:Data-ATS') answers, or the "
+        f"endpointAddress in it as text; found {endpoint!r}."
+    )
 
 
 class ServerName(NamedTuple):
@@ -115,12 +130,18 @@ def make_attempts(
     """
     backend = _backend_at(endpoint) if endpoint is not None else _backend_knowing(request)
     if server_name is None:
-        server_name = ServerName(endpoint if endpoint is not None else backend.endpoint_address())
+        server_name = ServerName(_host_of(endpoint) if endpoint else backend.endpoint_address())
     request = request._replace(server_name=server_name.value)
     attempts: tuple[ConnectionAttempt, ...] = (connect(backend, request),)
     if reconnect and attempts[0].reason is RefusalReason.RECONNECT_REQUIRED:
         attempts += (connect(backend, request),)
     return backend, attempts
+
+
+def _host_of(endpoint: str) -> str:
+    """The host name that a TLS client would send for an endpoint, which may be a whole URL."""
+    address = parse_endpoint(endpoint)
+    return endpoint if address is None else endpoint_address(*astuple(address))
 
 
 def _require_mock() -> None:
@@ -134,6 +155,8 @@ def _require_mock() -> None:
 
 def request_of(device: DeviceIdentity | str | bytes, client_id: str | None) -> ConnectRequest:
     """Return what a device brings; see :func:`connect_device`."""
+    if client_id is not None:
+        _check_client_id(client_id)
     if isinstance(device, DeviceIdentity):
         return ConnectRequest(
             device.presented,
@@ -156,6 +179,18 @@ def request_of(device: DeviceIdentity | str | bytes, client_id: str | None) -> C
             "first, then its issuers."
         )
     return ConnectRequest(leaf, leaf.pem, None, client_id, issuers=lambda: issuers)
+
+
+def _check_client_id(client_id: str) -> None:
+    # https://docs.aws.amazon.com/general/latest/gr/iot-core.html#message-broker-limits
+    if not isinstance(client_id, str):
+        raise TypeError(f"client_id is text, not {type(client_id).__name__}.")
+    size = len(client_id.encode())
+    if size > _MAX_CLIENT_ID_BYTES:
+        raise ValueError(
+            f"The client ID {client_id[:40]!r}… has {size} bytes; AWS IoT takes "
+            f"{_MAX_CLIENT_ID_BYTES} at most."
+        )
 
 
 def _is_upside_down(first: PresentedCertificate, second: PresentedCertificate) -> bool:

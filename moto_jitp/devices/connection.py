@@ -15,7 +15,7 @@ from moto_jitp.iot.topics import check_subscribe
 from . import presence
 from .attempts import ConnectionAttempt
 from .authorization import NotAuthorized, require
-from .publishing import publish_message
+from .publishing import publish_message, to_bytes
 from .recording import record_operation
 
 
@@ -63,7 +63,8 @@ class DeviceConnection:
     def connected(self) -> bool:
         """Whether the connection stands.
 
-        It ends with :meth:`disconnect`, and when a newer connection takes its client ID.
+        It ends with :meth:`disconnect`, when a newer connection takes its client ID, and as soon
+        as its certificate is not ACTIVE any more (AWS IoT takes some minutes for that).
         """
         return presence.is_connected(self._backend, self._session)
 
@@ -84,12 +85,12 @@ class DeviceConnection:
             NotAuthorized: policies are enforced and do not allow it.
             ValueError: the topic is empty, has a wildcard, is too long, or is one that clients
                 cannot publish on.
+            TypeError: topic or payload is of another type.
 
         See https://docs.aws.amazon.com/iot/latest/developerguide/mqtt.html
         """
         self._require_open()
-        data = payload.encode() if isinstance(payload, str) else bytes(payload)
-        publish_message(self._backend, self._session, topic, data, retain=retain)
+        publish_message(self._backend, self._session, topic, to_bytes(payload), retain=retain)
 
     def subscribe(
         self, topic_filter: str, handler: Callable[..., object] | None = None
@@ -113,6 +114,7 @@ class DeviceConnection:
             ConnectionError: the connection has ended.
             NotAuthorized: policies are enforced and do not allow it.
             ValueError: the filter is none of MQTT's, or a shared subscription.
+            TypeError: the filter is no text, or the handler cannot be called.
         """
         self._require_open()
         check_subscribe(topic_filter)
@@ -199,6 +201,13 @@ class DeviceConnection:
             raise ConnectionError(
                 f"The connection of {self.client_id!r} has ended: a newer connection uses the same "
                 "client ID, and AWS IoT lets only one be connected. Give each its own client_id."
+            )
+        status = presence.lost_status(self._backend, self._session)
+        if status is not None:
+            raise ConnectionError(
+                f"The connection of {self.client_id!r} has ended: its certificate "
+                f"{self.certificate_id} is {status}, and AWS IoT disconnects the clients of one "
+                "that is not ACTIVE."
             )
         raise ConnectionError(
             f"The connection of {self.client_id!r} is closed; call connect_device() again."

@@ -84,16 +84,16 @@ def _judge_known(
         return texts.revoked(known)
     if known.status != "PENDING_ACTIVATION":
         return texts.inactive(known)
+    step = ProvisioningStep(
+        "RegisterCertificate", f"cert/{known.certificate_id}", StepResult.UNCHANGED
+    )
+    # The documentation makes no exception for CAs that register no more devices, or are deleted.
+    if request.server_name is not None and known.ca_certificate_id:
+        events.append(_registered_event(backend, known, step))
     ca = backend.ca_certificates.get(known.ca_certificate_id or "")
     if ca is None:
         return texts.pending_without_ca(known)
     assert isinstance(ca, CaCertificate)
-    step = ProvisioningStep(
-        "RegisterCertificate", f"cert/{known.certificate_id}", StepResult.UNCHANGED
-    )
-    # The documentation makes no exception for CAs that register no more devices.
-    if request.server_name is not None:
-        events.append(_registered_event(backend, known, ca, step))
     return _judge_ca(ca, request) or _pending(backend, request, known, ca, step)
 
 
@@ -133,7 +133,7 @@ def _judge_unknown(
         request.pem, presented, status="PENDING_ACTIVATION", ca=ca
     )
     step = ProvisioningStep("RegisterCertificate", f"cert/{certificate.certificate_id}")
-    events.append(_registered_event(backend, certificate, ca, step))
+    events.append(_registered_event(backend, certificate, step))
     return _pending(backend, request, certificate, ca, step)
 
 
@@ -192,10 +192,7 @@ def _pending(
 
 
 def _registered_event(
-    backend: JitpIoTBackend,
-    certificate: DeviceCertificate,
-    ca: CaCertificate,
-    first_step: ProvisioningStep,
+    backend: JitpIoTBackend, certificate: DeviceCertificate, first_step: ProvisioningStep
 ) -> Event:
     """Make the event of a pending certificate's connection.
 
@@ -207,10 +204,10 @@ def _registered_event(
     is_first = first_step.result is StepResult.SUCCEEDED
     registered = None if is_first else str(_milliseconds(certificate.creation_date))
     event = Event(
-        f"$aws/events/certificates/registered/{ca.certificate_id}",
+        f"$aws/events/certificates/registered/{certificate.ca_certificate_id}",
         {
             "certificateId": certificate.certificate_id,
-            "caCertificateId": ca.certificate_id,
+            "caCertificateId": certificate.ca_certificate_id,
             "timestamp": _milliseconds(datetime.now(timezone.utc)),
             "certificateStatus": "PENDING_ACTIVATION",
             "awsAccountId": backend.account_id,

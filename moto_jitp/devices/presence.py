@@ -1,9 +1,11 @@
 """Who is connected, and the lifecycle events that tell of it.
 
-AWS IoT lets one client of a name be connected: a newer connection ends the older one. Connections
-are many, and few tests read these events, so they are put together when somebody reads them: those
-of connecting from the attempts, which are kept anyway.
+AWS IoT lets one client of a name be connected: a newer connection ends the older one. It also
+disconnects the clients of a certificate that is not ACTIVE any more, within minutes: here at once,
+so that no test has to wait. Connections are many, and few tests read these events, so they are put
+together when somebody reads them: those of connecting from the attempts, which are kept anyway.
 https://docs.aws.amazon.com/iot/latest/developerguide/life-cycle-events.html
+https://docs.aws.amazon.com/iot/latest/apireference/API_UpdateCertificate.html
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 from moto_jitp.events import Event
+from moto_jitp.iot.certificates import Certificates, DeviceCertificate, status_observers
 from moto_jitp.iot.message_broker import broker_of, deliver, publish_as_aws
 from moto_jitp.iot.models import JitpIoTBackend
 
@@ -23,6 +26,7 @@ from .authorization import SOURCE_ADDRESS
 from .recording import record_operation
 
 _NEVER: tuple[None, int] = (None, -1)
+_BY_CLIENT = "CLIENT_INITIATED_DISCONNECT"
 _Clients = dict[str, tuple["ConnectionAttempt | None", int]]
 
 
@@ -41,6 +45,10 @@ def follow(backend: JitpIoTBackend, attempt: ConnectionAttempt, events: list[Eve
         before, last = clients.get(attempt.client_id, _NEVER)
         version = last + 1
         clients[attempt.client_id] = (attempt, version)
+        of_certificates = _clients_of_certificates(backend)
+        known = of_certificates.get(attempt.certificate_id, ())
+        if attempt.client_id not in known:
+            of_certificates[attempt.certificate_id] = (*known, attempt.client_id)
         _note_exclusive_thing(backend, attempt)
         if before is not None:
             record_operation(
@@ -65,7 +73,26 @@ def follow(backend: JitpIoTBackend, attempt: ConnectionAttempt, events: list[Eve
 
 def is_connected(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> bool:
     """Whether the connection of an accepted attempt still stands."""
-    return _clients(backend).get(attempt.client_id, _NEVER)[0] is attempt
+    if _clients(backend).get(attempt.client_id, _NEVER)[0] is not attempt:
+        return False
+    if _certificate_status(backend, attempt) == "ACTIVE":
+        return True
+    # A provisioning run may have taken the certificate's status, of which nobody tells us.
+    _cut_off(backend, attempt)
+    return False
+
+
+def lost_status(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> str | None:
+    """Which status of its certificate keeps a client disconnected; ``None`` where none does."""
+    if attempt.client_id not in _clients(backend):
+        return None  # the state was reset, and knows neither of them
+    status = _certificate_status(backend, attempt)
+    return None if status == "ACTIVE" else status
+
+
+def _certificate_status(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> str:
+    certificate = backend.certificates.presented_as(attempt.certificate_id)
+    return "deleted" if certificate is None else str(certificate.status)
 
 
 def is_taken_over(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> bool:
@@ -75,17 +102,46 @@ def is_taken_over(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> bool:
 
 def disconnect(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> None:
     """The client ends its connection; nothing happens where it has ended already."""
+    _end(backend, attempt, {"disconnectReason": _BY_CLIENT})
+
+
+def drop_clients(backend: Certificates, certificate: DeviceCertificate) -> None:
+    """End the connections of a certificate whose status has changed, unless it is ACTIVE."""
+    if certificate.status == "ACTIVE" or not isinstance(backend, JitpIoTBackend):
+        return
+    presented_id = certificate.der_id or certificate.certificate_id
+    clients = _clients(backend)
+    for client_id in _clients_of_certificates(backend).get(presented_id, ()):
+        attempt = clients.get(client_id, _NEVER)[0]
+        if attempt is not None and attempt.certificate_id == presented_id:
+            _cut_off(backend, attempt)
+
+
+status_observers.append(drop_clients)
+
+
+def _cut_off(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> None:
+    # Which of its reasons AWS IoT gives is not documented; this one is for failed authentication.
+    details = {
+        "reason": "DEVICE_CERTIFICATE_INACTIVE",
+        "details": "Device certificate is not active",
+        "disconnectReason": "AUTH_ERROR",
+    }
+    _end(backend, attempt, details)
+
+
+def _end(backend: JitpIoTBackend, attempt: ConnectionAttempt, logged: Mapping[str, str]) -> None:
+    """End a connection, unless it has ended; what is logged names AWS's ``disconnectReason``."""
     with backend.lock:
         clients = _clients(backend)
         current, version = clients.get(attempt.client_id, _NEVER)
         if current is not attempt:
             return
         clients[attempt.client_id] = (None, version)
-        reason = "CLIENT_INITIATED_DISCONNECT"
-        record_operation(backend, attempt, "Disconnect", {"disconnectReason": reason})
+        record_operation(backend, attempt, "Disconnect", logged)
         if not _has_topic(attempt.client_id):
             return
-        ended = _ended(backend, attempt, version, reason)
+        ended = _ended(backend, attempt, version, logged["disconnectReason"])
         broker = broker_of(backend)
         broker.record(ended)
     if broker.has_listeners:
@@ -162,7 +218,7 @@ class _Ended(NamedTuple):
             f"$aws/events/presence/disconnected/{self.attempt.client_id}",
             _payload(self.attempt, "disconnected", self.moment, self.thing_name)
             | {
-                "clientInitiatedDisconnect": self.reason == "CLIENT_INITIATED_DISCONNECT",
+                "clientInitiatedDisconnect": self.reason == _BY_CLIENT,
                 "disconnectReason": self.reason,
                 "versionNumber": self.version,
             },
@@ -230,11 +286,19 @@ def _clients(backend: JitpIoTBackend) -> _Clients:
     return backend.__dict__.setdefault("connected_clients", {}) if clients is None else clients
 
 
+def _clients_of_certificates(backend: JitpIoTBackend) -> dict[str, tuple[str, ...]]:
+    """The client IDs that certificates have been connected with, by certificate id."""
+    clients: dict[str, tuple[str, ...]] | None = backend.__dict__.get("clients_of_certificates")
+    if clients is None:
+        clients = backend.__dict__.setdefault("clients_of_certificates", {})
+    return clients
+
+
 def _note_exclusive_thing(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> None:
     if backend.exclusive_things:
         certificate_arn = backend.arn(f"cert/{attempt.certificate_id}")
-        thing_name = backend.exclusive_things.get(certificate_arn)
-        if thing_name is not None and (certificate_arn, thing_name) in backend.principal_things:
+        thing_name = backend.exclusive_thing_of(certificate_arn)
+        if thing_name is not None:
             _exclusive_things(backend)[attempt.sequence] = thing_name
 
 

@@ -36,5 +36,6 @@ class IoTActions(IoTResponse):
             self.parsed_url.path,
             self.parsed_url.query,
             self.body or "",
+            self.headers,
             check=settings.current().strict,
         )

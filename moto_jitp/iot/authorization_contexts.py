@@ -49,11 +49,8 @@ def thing_context(
         certificate_arn: the certificate of the connection.
         client_id: the MQTT client ID; ``None`` where there is none.
     """
-    exclusive = backend.exclusive_things.get(certificate_arn)
-    is_exclusive = exclusive is not None and (certificate_arn, exclusive) in (
-        backend.principal_things
-    )
-    name = exclusive if is_exclusive else client_id
+    exclusive = backend.exclusive_thing_of(certificate_arn)
+    name = exclusive or client_id
     thing = backend.find_thing(name) if name is not None else None
     if thing is None:
         return None
@@ -62,7 +59,7 @@ def thing_context(
         type_name(thing),
         dict(thing.attributes),
         is_attached=(certificate_arn, thing.thing_name) in backend.principal_things,
-        exclusive=is_exclusive,
+        exclusive=exclusive is not None,
     )
 
 

@@ -15,7 +15,6 @@ from moto.moto_api._internal import mock_random
 
 from moto_jitp import settings
 from moto_jitp.pki import CertificateError, PresentedCertificate, read_certificate
-from moto_jitp.templates import TemplateError, parse_template
 
 from . import exceptions as errors
 from .actions import IoTActions
@@ -27,7 +26,8 @@ from .certificate_rules import (
     require_issuer,
 )
 from .paging import page
-from .provisioning_templates import JITP, ProvisioningTemplates
+from .provisioning_templates import ProvisioningTemplates
+from .template_rules import check_registered_body
 
 MAX_CAS_PER_SUBJECT = 10
 _DEFAULT_PAGE = 25
@@ -268,15 +268,7 @@ class CaCertificates(ProvisioningTemplates):
                 "The registrationConfig has both a templateBody and a templateName; give one."
             )
         if name:
-            template = self.provisioning_templates.get(name)
-            if template is None:
-                raise errors.ResourceNotFound(f"Unable to find template named {name}")
-            if template.template_type != JITP:
-                raise errors.InvalidRequest(
-                    f"The template {name} of the registrationConfig has the type "
-                    f"{template.template_type}; a CA certificate needs one of type {JITP}. The "
-                    "type is given when a template is created and cannot be changed."
-                )
+            self.jitp_template(name)
         elif body is not None:
             check_registered_body(body)
             if not config.get("roleArn"):
@@ -352,18 +344,6 @@ class CaCertificates(ProvisioningTemplates):
         if kind == "cacert":
             return name in self.ca_certificates
         return super().has_taggable(kind, name)
-
-
-def check_registered_body(template_body: str) -> None:
-    """Check a template body as RegisterCACertificate and UpdateCACertificate do.
-
-    Raises:
-        InvalidRequest: it is no template that could provision a device just in time.
-    """
-    try:
-        parse_template(template_body).check_for_jit()
-    except TemplateError as error:
-        raise errors.InvalidRequest(f"Invalid registration template. {error.message}") from None
 
 
 class CaCertificateActions(IoTActions):

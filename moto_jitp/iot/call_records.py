@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -35,7 +36,14 @@ def keep_call(request: IoTActions, operation: str, answer: Any) -> None:
             datetime.now(timezone.utc),
             next(sequence),
             operation,
-            functools.partial(_parameters, operation, parsed.path, parsed.query, request.body),
+            functools.partial(
+                _parameters,
+                operation,
+                parsed.path,
+                parsed.query,
+                request.body,
+                _members_among(request.headers),
+            ),
             request.get_access_key(),
             # A request in the process has no address, nor has any in moto before 5.2.5.
             getattr(getattr(request, "normalized_request", None), "remote_addr", None)
@@ -48,9 +56,20 @@ def keep_call(request: IoTActions, operation: str, answer: Any) -> None:
     )
 
 
-def _parameters(operation: str, path: str, query: str, body: str | None) -> dict[str, Any]:
+def _members_among(headers: Mapping[str, str]) -> dict[str, str]:
+    """The few headers that are members of an operation's input, such as ``x-amzn-principal``."""
+    return {
+        name.lower(): value
+        for name, value in headers.items()
+        if name.lower().endswith(("-principal", "-policy", "-tagging"))
+    }
+
+
+def _parameters(
+    operation: str, path: str, query: str, body: str | None, headers: dict[str, str]
+) -> dict[str, Any]:
     model = get_service_model("iot").operation_model(operation)
     try:
-        return read_input(model, path, query, body or "", check=False)
+        return read_input(model, path, query, body or "", headers, check=False)
     except IoTError:
         return {}  # refused for its form, which the event's error says

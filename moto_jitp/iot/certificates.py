@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/iot/latest/developerguide/x509-client-certs.html
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
@@ -36,6 +37,10 @@ from .service_ca import issue_from_csr, issue_with_keys
 _DEFAULT_PAGE = 25
 _REGISTRABLE = ("ACTIVE", "INACTIVE", "REVOKED")
 _INTERNAL = ("PENDING_TRANSFER", "PENDING_ACTIVATION")
+
+
+status_observers: list[Callable[[Certificates, DeviceCertificate], object]] = []
+"""Called with the backend and a certificate once UpdateCertificate has changed its status."""
 
 
 class DeviceCertificate(FakeCertificate):
@@ -282,8 +287,12 @@ class Certificates(CaCertificates):
                         "Not allowed to update a certificate in PENDING_TRANSFER status. "
                         f"Id: {certificate_id}"
                     )
-            if certificate.status != new_status:
-                certificate.set_status(new_status)
+            if certificate.status == new_status:
+                return
+            certificate.set_status(new_status)
+        # Outside the lock: they tell handlers, which may call the cloud.
+        for observe in status_observers:
+            observe(self, certificate)
 
     def delete_certificate(self, certificate_id: str, force_delete: bool) -> None:
         with self.lock:

@@ -124,6 +124,11 @@ CA_NOT_ACTIVE = "The CA certificate is not active"
 ALREADY_REGISTERED = "The certificate is already provisioned or registered"
 
 
+def invalid_template(message: str) -> InvalidRequest:
+    """The answer to a wrong template, or a wrong value for it, at a CA or in RegisterThing."""
+    return InvalidRequest(f"Invalid registration template. {message}")
+
+
 def not_emulated(operation: str) -> InvalidRequest:
     """The answer to an operation that is neither moto's nor ours (own wording)."""
     return InvalidRequest(
@@ -187,15 +192,22 @@ class AccessDenied(NotAdmitted):
     """The provisioning role does not allow a call of the run."""
 
     def __init__(self, role_arn: str, action: str, resource_arn: str, *, denied: bool) -> None:
-        because = (
-            "with an explicit deny in an identity-based policy"
-            if denied
-            else f"because no identity-based policy allows the iot:{action} action"
-        )
+        if denied:
+            because = "with an explicit deny in an identity-based policy"
+            advice = (
+                f"Take the Deny that covers iot:{action} on {resource_arn} out of the policies of "
+                f"the provisioning role {role_arn}; it wins over every Allow."
+            )
+        else:
+            because = f"because no identity-based policy allows the iot:{action} action"
+            advice = (
+                f"Allow iot:{action} on {resource_arn} in a policy of the provisioning role "
+                f"{role_arn}; AWS's managed policy AWSIoTThingsRegistration has all that a run "
+                "needs (moto has it with config={'iam': {'load_aws_managed_policies': True}})."
+            )
         super().__init__(
             "AccessDeniedException",
             f"User: {session_arn(role_arn)} is not authorized to perform: iot:{action} on "
             f"resource: {resource_arn} {because}",
-            f"Allow iot:{action} on {resource_arn} in a policy of the provisioning role "
-            f"{role_arn}; AWS's managed policy AWSIoTThingsRegistration has all that a run needs.",
+            advice,
         )

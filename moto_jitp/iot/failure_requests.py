@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from moto import settings as moto_settings
+
 from moto_jitp import faults
 
 from .operation_names import error_code, operation_name
@@ -28,7 +30,14 @@ def request_failure(
     Raises:
         ValueError: there is no such operation or error in the service model, or ``times`` is less
             than one.
+        RuntimeError: under TEST_SERVER_MODE, where calls and runs happen in the server.
     """
+    if moto_settings.TEST_SERVER_MODE:
+        raise RuntimeError(
+            "fail() has no effect under TEST_SERVER_MODE: calls and provisioning runs happen in "
+            "the server's process, which it does not reach. Run this test against mock_jitp in "
+            "the test's own process."
+        )
     name = operation_name(operation)
     if isinstance(error, type):
         error = error.__name__

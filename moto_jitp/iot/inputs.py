@@ -1,8 +1,8 @@
 """Takes an operation's typed input out of a request, by botocore's service model.
 
-The model says where each member travels (path, query string, body), of which type it is and which
-constraints AWS puts on it; boto3 checks types before it sends, but neither patterns nor lengths,
-so those are checked here, with the sentence that AWS answers with.
+The model says where each member travels (path, query string, header, body), of which type it is and
+which constraints AWS puts on it; boto3 checks types before it sends, but neither patterns nor
+lengths, so those are checked here, with the sentence that AWS answers with.
 """
 
 from __future__ import annotations
@@ -20,7 +20,13 @@ from .exceptions import InvalidRequest
 
 
 def read_input(
-    operation: OperationModel, path: str, query: str, body: str, *, check: bool
+    operation: OperationModel,
+    path: str,
+    query: str,
+    body: str,
+    headers: Mapping[str, str],
+    *,
+    check: bool,
 ) -> dict[str, Any]:
     """Return an operation's input: member name to value, for the members that were given.
 
@@ -29,6 +35,7 @@ def read_input(
         path: the request's path, still URL-encoded.
         query: the request's query string.
         body: the request's body, a JSON object or empty.
+        headers: the request's headers, by names in any case.
         check: whether to check the model's constraints (required, lengths, patterns, enums).
 
     Raises:
@@ -51,6 +58,8 @@ def read_input(
             value = unquote(in_path[wire_name]) if in_path.get(wire_name) else None
         elif location == "querystring":
             value = in_query[wire_name][0] if wire_name in in_query else None
+        elif location == "header":
+            value = headers.get(wire_name)
         elif name == shape.serialization.get("payload"):
             value = in_body  # the body is this member, not an object that has it
         else:

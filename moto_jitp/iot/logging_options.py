@@ -28,6 +28,7 @@ from moto_jitp.monitoring.logs import (
 
 from .actions import IoTActions
 from .exceptions import InvalidRequest, NotConfigured
+from .paging import page_of_entries
 from .thing_principals import ThingPrincipals
 
 _DEFAULT_TARGET = "DEFAULT"
@@ -195,7 +196,7 @@ class LoggingOptions(ThingPrincipals):
         """Yield, of each group that the client's thing is in, its level or the nearest above."""
         # A client goes for the thing of its name, or for the one that it has exclusively.
         certificate_arn = self.arn(f"cert/{client.certificate_id}")
-        thing = self.find_thing(self.exclusive_things.get(certificate_arn) or client.client_id)
+        thing = self.find_thing(self.exclusive_thing_of(certificate_arn) or client.client_id)
         if thing is None:
             return
         for group in self.thing_groups.values():
@@ -284,20 +285,7 @@ class LoggingActions(IoTActions):
         )
         wanted = given.get("targetType")
         levels = [one for one in levels if wanted in (None, one["logTarget"]["targetType"])]
-        start = _start_of_page(given.get("nextToken"))
-        end = start + given.get("maxResults", _MOST_LISTED)
-        answer: dict[str, Any] = {"logTargetConfigurations": levels[start:end]}
-        if end < len(levels):
-            answer["nextToken"] = str(end)
-        return ActionResult(answer)
-
-
-def _start_of_page(token: str | None) -> int:
-    if token is None:
-        return 0
-    if not token.isascii() or not token.isdigit():
-        raise InvalidRequest(
-            f"The token {token!r} was not given out by this operation. Leave it out to start from "
-            "the first page."
+        chosen, token = page_of_entries(
+            levels, given.get("nextToken"), given.get("maxResults", _MOST_LISTED)
         )
-    return int(token)
+        return ActionResult({"logTargetConfigurations": chosen, "nextToken": token})

@@ -16,6 +16,7 @@ class _Numbered(Protocol):
 
 
 ItemT = TypeVar("ItemT", bound=_Numbered)
+EntryT = TypeVar("EntryT")
 
 
 def page(
@@ -49,15 +50,36 @@ def page(
     return chosen, _encode(chosen[-1].sequence)
 
 
+def page_of_entries(
+    entries: Sequence[EntryT], token: str | None, size: int | None
+) -> tuple[list[EntryT], str | None]:
+    """Cut one page out of a listing whose entries know no sequence, by their places in it.
+
+    Args:
+        entries: everything, in the order of the listing.
+        token: as ``marker`` of :func:`page`.
+        size: as for :func:`page`.
+
+    Returns:
+        The page, and the token of the next one (``None`` on the last page).
+
+    Raises:
+        InvalidRequest: the token is none of ours.
+    """
+    start = 0 if token is None else _decode(token, "token")
+    end = len(entries) if size is None else start + size
+    return list(entries[start:end]), _encode(end) if end < len(entries) else None
+
+
 def _encode(sequence: int) -> str:
     return base64.b64encode(str(sequence).encode()).decode()
 
 
-def _decode(marker: str) -> int:
+def _decode(marker: str, what: str = "marker") -> int:
     try:
-        return int(base64.b64decode(marker, validate=True))
+        return abs(int(base64.b64decode(marker, validate=True)))
     except (binascii.Error, ValueError):
         raise InvalidRequest(
-            f"The marker {marker!r} was not given out by this operation. Leave it out to start "
+            f"The {what} {marker!r} was not given out by this operation. Leave it out to start "
             "from the first page."
         ) from None

@@ -14,7 +14,6 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import utcnow
 
 from moto_jitp import settings
-from moto_jitp.templates import TemplateError, TemplateSyntaxError, parse_template
 
 from .actions import IoTActions
 from .admission import check_role
@@ -27,10 +26,8 @@ from .exceptions import (
 )
 from .paging import page
 from .tags import Tags
+from .template_rules import FLEET_PROVISIONING, JITP, check_stored_body, checked_hook
 
-JITP = "JITP"
-FLEET_PROVISIONING = "FLEET_PROVISIONING"
-HOOK_PAYLOAD_VERSION = "2020-04-01"
 MAX_VERSIONS = 5
 MAX_FLEET_TEMPLATES = 256
 _DEFAULT_PAGE = 25
@@ -154,7 +151,7 @@ class ProvisioningTemplates(Tags):
                     existing.arn,
                 )
             check_stored_body(template_body)
-            hook = _checked_hook(hook, kind)
+            hook = checked_hook(hook, kind)
             self._check_fleet_limit(kind)
             check_role(role_arn)
             template = ProvisioningTemplate(
@@ -193,6 +190,22 @@ class ProvisioningTemplates(Tags):
             raise ResourceNotFound(f"Unable to find template named {template_name}")
         return template
 
+    def jitp_template(self, template_name: str) -> ProvisioningTemplate:
+        """Return a template that a CA certificate can name.
+
+        Raises:
+            ResourceNotFound: there is none of that name.
+            InvalidRequest: it is of another type.
+        """
+        template = self.describe_provisioning_template(template_name)
+        if template.template_type != JITP and settings.current().strict:
+            raise InvalidRequest(
+                f"The template {template_name} of the registrationConfig has the type "
+                f"{template.template_type}; a CA certificate needs one of type {JITP}. The type is "
+                "given when a template is created and cannot be changed."
+            )
+        return template
+
     def update_provisioning_template(
         self,
         template_name: str,
@@ -217,7 +230,7 @@ class ProvisioningTemplates(Tags):
                     f"Unable to set version {default_version_id} as the default, version does not "
                     "exist"
                 )
-            hook = _checked_hook(hook, template.template_type)
+            hook = checked_hook(hook, template.template_type)
             if role_arn is not None:
                 check_role(role_arn)
                 template.role_arn = role_arn
@@ -299,39 +312,6 @@ class ProvisioningTemplates(Tags):
                 )
             del template.versions[version_id]
             template.last_modified_date = utcnow()
-
-
-def check_stored_body(template_body: str) -> None:
-    """Check a body as CreateProvisioningTemplate does.
-
-    Raises:
-        InvalidRequest: it is no template that could provision a device.
-    """
-    if not settings.current().strict:
-        return
-    try:
-        template = parse_template(template_body)
-        template.check_for_jit()
-        template.check_certificate_status()
-    except TemplateSyntaxError as error:
-        # AWS says no more than the first sentence; the rest is ours, for people.
-        raise InvalidRequest(f"The template body is invalid. {error.message}") from None
-    except TemplateError as error:
-        raise InvalidRequest(f"The template body is invalid: {error.message}") from None
-
-
-def _checked_hook(hook: dict[str, str] | None, kind: str) -> dict[str, str] | None:
-    if hook is None or not settings.current().strict:
-        return hook
-    if kind == JITP:
-        raise InvalidRequest("Provisioning hook is not supported for template type: JITP")
-    version = hook.get("payloadVersion", HOOK_PAYLOAD_VERSION)
-    if version != HOOK_PAYLOAD_VERSION:
-        raise InvalidRequest(
-            "The hook version cannot be supported by AWS Iot, the supported versions are: "
-            f"[{HOOK_PAYLOAD_VERSION}]"
-        )
-    return {**hook, "payloadVersion": version}
 
 
 class ProvisioningTemplateActions(IoTActions):

@@ -20,6 +20,7 @@ from .models import JitpIoTBackend
 from .operation_names import COMMON_ERRORS
 from .provisioning_templates import ProvisioningTemplateActions
 from .tags import TagsActions
+from .thing_principals import ThingPrincipalActions
 from .thing_registration import ThingRegistrationActions
 
 
@@ -27,6 +28,7 @@ class JitpIoTResponse(
     ProvisioningTemplateActions,
     CaCertificateActions,
     CertificateActions,
+    ThingPrincipalActions,
     ThingRegistrationActions,
     IotPolicyActions,
     AuthorizationActions,

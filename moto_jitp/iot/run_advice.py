@@ -45,18 +45,22 @@ def template_mistake(error: TemplateError) -> str:
     """For a template that is wrong, or a value that it cannot take."""
     if isinstance(error, UnresolvedReferenceError):
         return error.advice or missing_parameters([error.parameter])
-    if error.advice:
+    if error.advice and not error.expected:
         return error.advice
+    if error.advice:
+        hint, place = error.advice.rstrip("."), error.place or "this place"
+        return f"{hint}: change that, or the template at {place}, to {error.expected}."
     at = f" at {error.place}" if error.place else ""
     allowed = f": allowed is {error.expected}" if error.expected else ""
     return f"Change the template, or the certificate that the value comes from{at}{allowed}."
 
 
 def template_deleted(name: str) -> str:
-    """For a CA that names a template that is no more."""
+    """For a CA that names a template that is no more, or was made anew with another type."""
     return (
         f"The CA certificate names the provisioning template {name!r}, which was deleted: create "
-        "it again, or give the CA another with update_ca_certificate(registrationConfig=...)."
+        "it again, with the type JITP, or give the CA another with "
+        "update_ca_certificate(registrationConfig=...)."
     )
 
 

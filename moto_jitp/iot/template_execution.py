@@ -7,10 +7,7 @@ https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
-
-from moto.iot.models import FakeThing
+from collections.abc import Mapping
 
 from moto_jitp.templates import (
     Override,
@@ -20,21 +17,23 @@ from moto_jitp.templates import (
     ProvisioningPlan,
     Template,
     TemplateError,
+    UnresolvedReferenceError,
     parse_template,
 )
+from moto_jitp.templates.rules import POLICIES_PER_CERTIFICATE
 
 from . import run_advice as advice
 from .admission import check_role, permit_for_run
 from .certificates import DeviceCertificate
 from .exceptions import (
-    AwsError,
     InvalidRequest,
     IoTError,
     NotAdmitted,
     ResourceRegistrationFailure,
     code_and_message,
+    invalid_template,
 )
-from .existing_things import ThingChanges, ThingConflict, changes, type_name
+from .named_resources import require_named_resources
 from .provisioning_run import (
     ProvisioningFailure,
     ProvisioningRun,
@@ -42,30 +41,12 @@ from .provisioning_run import (
     RunStatus,
     StepRecorder,
 )
-from .thing_principals import ThingPrincipals
-
-INVALID = "Invalid registration template. "
-_TERMINATED = "Register thing workflow execution terminates due to: "
-_MAX_ATTRIBUTES_WITHOUT_TYPE = 3
-_MAX_ATTRIBUTES = 50
-_MAX_GROUPS = 10
-_MAX_POLICIES = 10
-_EXCLUSIVE = "EXCLUSIVE_THING"
-_ERRORS_OF_REGISTER_THING = {
-    "AccessDeniedException",
-    "ConflictingResourceUpdateException",
-    "InternalFailureException",
-    "InvalidRequestException",
-    "ResourceRegistrationFailureException",
-    "ServiceUnavailableException",
-    "ThrottlingException",
-    "UnauthorizedException",
-}
-
-ResultT = TypeVar("ResultT")
+from .run_steps import TERMINATED, not_admitted
+from .thing_principals import EXCLUSIVE, ThingPrincipals
+from .thing_steps import ThingSteps
 
 
-class TemplateExecution:
+class TemplateExecution(ThingSteps):
     """One execution, from the template to the last step."""
 
     def __init__(
@@ -77,15 +58,14 @@ class TemplateExecution:
         template_name: str | None,
         role_arn: str | None = None,
     ) -> None:
-        self.backend = backend
+        super().__init__(
+            backend, StepRecorder(permit_for_run(backend, role_arn, self._own_resources))
+        )
         self.template = template
         self.parameters = parameters
         self.template_name = template_name
         self.role_arn = role_arn
-        self.recorder = StepRecorder(permit_for_run(backend, role_arn, self._own_resources))
         self.certificate: DeviceCertificate | None = None
-        self.thing_name: str | None = None
-        self.resource_arns: dict[str, str] = {}
 
     def _own_resources(self) -> dict[str, str]:
         """The run's certificate and thing by kind, as far as they are known."""
@@ -122,14 +102,14 @@ class TemplateExecution:
         """Find and parse the CA's template."""
         name = self.template_name
         if name is not None:
-            stored = self.backend.provisioning_templates.get(name)
-            if stored is None:
-                error = InvalidRequest(f"Unable to find template named {name}")
-                self._fail_step(
-                    "DescribeProvisioningTemplate", f"provisioningtemplate/{name}", error
+            try:
+                body = self.backend.jitp_template(name).body
+            except IoTError as error:
+                answer = InvalidRequest(str(error.message))
+                self.fail_step(
+                    "DescribeProvisioningTemplate", f"provisioningtemplate/{name}", answer
                 )
-                raise ProvisioningFailure(error, advice.template_deleted(name))
-            body = stored.body
+                raise ProvisioningFailure(answer, advice.template_deleted(name)) from None
         else:
             body = registration_config.get("templateBody", "")
         try:
@@ -145,16 +125,16 @@ class TemplateExecution:
             if self.recorder.permit is not None:
                 self.recorder.permit("RegisterThing", resource)
         except NotAdmitted as error:
-            self._fail_step("RegisterThing", resource, error)
-            raise _not_admitted(error) from None
+            self.fail_step("RegisterThing", resource, error)
+            raise not_admitted(error) from None
 
     def require_declared_parameters(self) -> None:
         """JITP needs a value for every declared parameter, also for one that nothing uses."""
         assert self.template is not None
         missing = self.template.missing(self.parameters)
         if missing:
-            error = InvalidRequest(f"{INVALID}Cannot resolve reference value: {{Ref={missing[0]}}}")
-            self._fail_step("RegisterThing", self._template_resource(), error)
+            error = invalid_template(UnresolvedReferenceError(missing[0]).reason)
+            self.fail_step("RegisterThing", self._template_resource(), error)
             raise ProvisioningFailure(
                 error, advice.missing_parameters(missing), f"Parameters.{missing[0]}"
             )
@@ -169,8 +149,8 @@ class TemplateExecution:
         return plan
 
     def _template_failure(self, error: TemplateError) -> ProvisioningFailure:
-        answer = InvalidRequest(INVALID + error.message)
-        self._fail_step("RegisterThing", self._template_resource(), answer)
+        answer = invalid_template(error.message)
+        self.fail_step("RegisterThing", self._template_resource(), answer)
         return ProvisioningFailure(answer, advice.template_mistake(error), error.place)
 
     def _template_resource(self) -> str:
@@ -189,12 +169,14 @@ class TemplateExecution:
         plan = self._resolve()
         if certificate is not None:
             self._require_registered(certificate)
-        self._require_named_resources(plan)
+        require_named_resources(self, plan)
+        if plan.thing is not None:
+            self.refuse_packages(plan.thing)
         if certificate is None:
             self.certificate = certificate = self._certificate(plan.certificate)
         self.resource_arns[plan.certificate.logical_name] = certificate.arn
         if plan.thing is not None:
-            self._thing(plan.thing)
+            self.make_or_change_thing(plan.thing)
         for policy in plan.policies:
             self._policy(policy, certificate)
         if plan.thing is not None:
@@ -209,72 +191,31 @@ class TemplateExecution:
         message = f"The certificate {certificate.certificate_id} was deleted."
         self.recorder.fail("DescribeCertificate", resource, "ResourceNotFoundException", message)
         raise ProvisioningFailure(
-            ResourceRegistrationFailure(_TERMINATED + message), advice.certificate_deleted()
+            ResourceRegistrationFailure(TERMINATED + message), advice.certificate_deleted()
         )
 
     def _is_registered(self, certificate: DeviceCertificate) -> bool:
         return self.backend.certificates.get(certificate.certificate_id) is certificate
 
-    def _require_named_resources(self, plan: ProvisioningPlan) -> None:
-        """Find everything that the template only names, before anything is made.
-
-        A template makes neither thing types nor groups; what is missing is reported in the order
-        type, groups, billing group, policies, and all of it stands in the run's record.
-        """
-        backend, account_id = self.backend, self.backend.account_id
-        wanted: list[tuple[str, str, object, str]] = []
-        thing = plan.thing
-        if thing is not None:
-            if thing.thing_type is not None:
-                found: object = backend.find_thing_type(thing.thing_type)
-                text = f"Thing Type {account_id}:{thing.thing_type} not found."
-                wanted.append(("DescribeThingType", f"thingtype/{thing.thing_type}", found, text))
-            for name in thing.groups:
-                found = backend.find_thing_group(name)
-                text = f"ThingGroup {account_id}:{name} not found."
-                wanted.append(("DescribeThingGroup", f"thinggroup/{name}", found, text))
-            if thing.billing_group is not None:
-                name = thing.billing_group
-                found = backend.billing_groups.get(name)
-                text = f"BillingGroup {account_id}:{name} not found."
-                wanted.append(("DescribeBillingGroup", f"billinggroup/{name}", found, text))
-        for policy in plan.policies:
-            if policy.name is not None:
-                found = backend.policies.get(policy.name)
-                text = "Policy default version not found"
-                wanted.append(("GetPolicy", f"policy/{policy.name}", found, text))
-        missing = []
-        for action, resource, found, text in wanted:
-            if found is None:
-                missing.append((resource, text))
-                self.recorder.fail(action, resource, "ResourceNotFoundException", text)
-            else:
-                self._step(action, resource, _nothing)
-        if missing:
-            raise ProvisioningFailure(
-                ResourceRegistrationFailure(_TERMINATED + missing[0][1]),
-                advice.missing_resources([resource for resource, _ in missing]),
-            )
-
     def _certificate(self, planned: PlannedCertificate) -> DeviceCertificate:
         backend = self.backend
         if planned.certificate_id is not None:
             resource = f"cert/{planned.certificate_id}"
-            return self._step(
+            return self.step(
                 "DescribeCertificate",
                 resource,
                 backend.describe_certificate,
                 planned.certificate_id,
             )
         if planned.certificate_pem is not None:
-            return self._step(
+            return self.step(
                 "RegisterCertificate",
                 "certificate",
                 self._register_or_find,
                 planned.certificate_pem,
                 planned.ca_certificate_pem,
             )
-        return self._step(
+        return self.step(
             "CreateCertificateFromCsr",
             "certificate",
             backend.create_certificate_from_csr,
@@ -291,183 +232,36 @@ class TemplateExecution:
                 raise
             return self.backend.describe_certificate(known)
 
-    def _thing(self, planned: PlannedThing) -> None:
-        self.thing_name = planned.name
-        if planned.package_versions:
-            raise self._refused(
-                "CreateThing",
-                f"thing/{planned.name}",
-                "PackageVersions is not emulated: moto knows no software packages.",
-                "Take PackageVersions out of the template's thing.",
-            )
-
-        thing = self.backend.find_thing(planned.name)
-        if thing is None:
-            self._check_groups(planned.groups, planned)
-            thing = self._step(
-                "CreateThing",
-                f"thing/{planned.name}",
-                self.backend.create_thing,
-                planned.name,
-                planned.thing_type,
-                {"attributes": dict(planned.attributes)},
-            )
-            self._join_groups(thing, planned.groups)
-        else:
-            self._update_thing(thing, planned)
-        self._join_billing_group(thing, planned.billing_group)
-        self.resource_arns[planned.logical_name] = thing.arn
-
-    def _update_thing(self, thing: FakeThing, planned: PlannedThing) -> None:
-        """Bring an existing thing to what the template says, as far as OverrideSettings allow."""
-        backend, resource = self.backend, f"thing/{planned.name}"
-        groups = {
-            group.thing_group_name: group.arn
-            for group in backend.thing_groups.values()
-            if thing.arn in group.things
-        }
-        try:
-            wanted = changes(thing, groups, planned)
-        except ThingConflict as conflict:
-            raise self._conflict(planned, conflict) from None
-        stays = [name for name in groups if name not in wanted.groups_to_leave]
-        self._check_groups([*stays, *wanted.groups_to_join], planned)
-        if wanted.attributes is None and wanted.thing_type is None:
-            self._unchanged("CreateThing", resource)
-        else:
-            self._check_attribute_count(thing, wanted, resource)
-            payload = None if wanted.attributes is None else {"attributes": wanted.attributes}
-            new_type = wanted.thing_type or ""
-            self._step(
-                "UpdateThing",
-                resource,
-                backend.update_thing,
-                planned.name,
-                new_type,
-                payload,
-                False,
-            )
-        for name in wanted.groups_to_leave:
-            leave = backend.remove_thing_from_thing_group
-            self._step(
-                "RemoveThingFromThingGroup",
-                f"thinggroup/{name}",
-                leave,
-                name,
-                None,
-                thing.thing_name,
-                None,
-            )
-        self._join_groups(thing, wanted.groups_to_join)
-
-    def _check_groups(self, names: Sequence[str], planned: PlannedThing) -> None:
-        """A thing is in ten groups at most, and never in two of one hierarchy."""
-        roots: dict[str, str] = {}
-        for name in names:
-            group = self.backend.describe_thing_group(name)
-            path = group.metadata.get("rootToParentThingGroups")
-            root = path[0]["groupName"] if path else name
-            if root in roots:
-                raise self._refused(
-                    "AddThingToThingGroup",
-                    f"thinggroup/{name}",
-                    f"Thing {planned.name} cannot be in the groups {roots[root]} and {name}, which "
-                    f"belong to one hierarchy, that of {root}.",
-                    f"Name one of {roots[root]} and {name} in ThingGroups; a member of a child "
-                    "group belongs to its parents without being named there.",
-                    f"Resources.{planned.logical_name}.Properties.ThingGroups",
-                )
-            roots[root] = name
-        if len(names) > _MAX_GROUPS:
-            raise self._refused(
-                "AddThingToThingGroup",
-                f"thing/{planned.name}",
-                f"Thing {planned.name} would be in {len(names)} groups; at most {_MAX_GROUPS} are "
-                "allowed.",
-                "Use REPLACE for ThingGroups in OverrideSettings, or take the thing out of groups.",
-            )
-
-    def _check_attribute_count(self, thing: FakeThing, wanted: ThingChanges, resource: str) -> None:
-        attributes = thing.attributes if wanted.attributes is None else wanted.attributes
-        typed = bool(wanted.thing_type or type_name(thing))
-        most = _MAX_ATTRIBUTES if typed else _MAX_ATTRIBUTES_WITHOUT_TYPE
-        if len(attributes) > most:
-            raise self._refused(
-                "UpdateThing",
-                resource,
-                f"The thing would have {len(attributes)} attributes; one "
-                f"{'with' if typed else 'without'} a thing type can have {most}.",
-                "Give the thing a type, or use REPLACE for AttributePayload in OverrideSettings.",
-            )
-
-    def _join_groups(self, thing: FakeThing, names: Sequence[str]) -> None:
-        for name in names:
-            self._step(
-                "AddThingToThingGroup",
-                f"thinggroup/{name}",
-                self.backend.add_thing_to_thing_group,
-                name,
-                None,
-                thing.thing_name,
-                None,
-            )
-
-    def _join_billing_group(self, thing: FakeThing, name: str | None) -> None:
-        if name is None:
-            return
-        resource = f"billinggroup/{name}"
-        existing = thing.billing_group_name
-        if existing == name:
-            self._unchanged("AddThingToBillingGroup", resource)
-            return
-        if existing is not None:
-            raise self._refused(
-                "AddThingToBillingGroup",
-                resource,
-                f"Existing BillingGroup: {existing} conflicts with BillingGroup: {name} in "
-                "Template.",
-                f"Take the thing {thing.thing_name} out of the billing group {existing}; a thing "
-                "is in one at most, and no OverrideSettings apply to it.",
-            )
-        self._step(
-            "AddThingToBillingGroup",
-            resource,
-            self.backend.add_thing_to_billing_group,
-            name,
-            None,
-            thing.thing_name,
-        )
-
     def _policy(self, planned: PlannedPolicy, certificate: DeviceCertificate) -> None:
         backend, name = self.backend, planned.policy_name
         resource = f"policy/{name}"
         if planned.document is not None:
             if name in backend.policies:
-                self._unchanged("CreatePolicy", resource)
+                self.unchanged("CreatePolicy", resource)
             else:
-                self._step("CreatePolicy", resource, backend.create_policy, name, planned.document)
+                self.step("CreatePolicy", resource, backend.create_policy, name, planned.document)
             self.resource_arns[planned.logical_name] = backend.policies[name].arn
         if (certificate.arn, name) in backend.principal_policies:
-            self._unchanged("AttachPolicy", resource)
+            self.unchanged("AttachPolicy", resource)
             return
-        if len(backend.list_attached_policies(certificate.arn)) >= _MAX_POLICIES:
-            raise self._refused(
+        if len(backend.list_attached_policies(certificate.arn)) >= POLICIES_PER_CERTIFICATE:
+            raise self.refused(
                 "AttachPolicy",
                 resource,
-                f"The certificate has {_MAX_POLICIES} policies already, the most that AWS IoT "
-                "allows.",
+                f"The certificate has {POLICIES_PER_CERTIFICATE} policies already, the most that "
+                "AWS IoT allows.",
                 "Detach policies from the certificate, or merge their statements.",
             )
-        self._step("AttachPolicy", resource, backend.attach_policy, name, certificate.arn)
+        self.step("AttachPolicy", resource, backend.attach_policy, name, certificate.arn)
 
     def _attach_thing(
         self, thing: PlannedThing, planned: PlannedCertificate, certificate: DeviceCertificate
     ) -> None:
         backend, resource = self.backend, f"thing/{thing.name}"
-        if planned.thing_principal_type == _EXCLUSIVE:
+        if planned.thing_principal_type == EXCLUSIVE:
             others = [n for n in backend.list_principal_things(certificate.arn) if n != thing.name]
             if others:
-                raise self._refused(
+                raise self.refused(
                     "AttachThingPrincipal",
                     resource,
                     f"The certificate is attached to the thing {others[0]}, so {thing.name} cannot "
@@ -475,11 +269,11 @@ class TemplateExecution:
                     f"Detach the certificate from {others[0]}, or leave ThingPrincipalType out.",
                 )
         if (certificate.arn, thing.name) in backend.principal_things:
-            self._unchanged("AttachThingPrincipal", resource)
+            self.unchanged("AttachThingPrincipal", resource)
         else:
             call = backend.attach_thing_principal
-            self._step("AttachThingPrincipal", resource, call, thing.name, certificate.arn)
-        if planned.thing_principal_type == _EXCLUSIVE:
+            self.step("AttachThingPrincipal", resource, call, thing.name, certificate.arn)
+        if planned.thing_principal_type == EXCLUSIVE:
             backend.exclusive_things[certificate.arn] = thing.name
 
     def _status(self, planned: PlannedCertificate, certificate: DeviceCertificate) -> None:
@@ -490,66 +284,14 @@ class TemplateExecution:
         if certificate.status == planned.status or (
             planned.status_override is Override.DO_NOTHING and not pending
         ):
-            self._unchanged("UpdateCertificate", resource)
+            self.unchanged("UpdateCertificate", resource)
             return
         if planned.status_override is Override.FAIL and not pending:
-            raise self._refused(
+            raise self.refused(
                 "UpdateCertificate",
                 resource,
                 f"Existing Status: {certificate.status} conflicts with Status: {planned.status} in "
                 "Template.",
                 "Use REPLACE for Status in the certificate's OverrideSettings.",
             )
-        self._step("UpdateCertificate", resource, certificate.set_status, planned.status)
-
-    # How steps fail.
-
-    def _step(
-        self, action: str, resource: str, call: Callable[..., ResultT], *args: Any
-    ) -> ResultT:
-        try:
-            return self.recorder.do(action, resource, call, *args)
-        except NotAdmitted as error:
-            raise _not_admitted(error) from None
-        except AwsError as error:
-            code, message = code_and_message(error)
-            raise ProvisioningFailure(
-                ResourceRegistrationFailure(_TERMINATED + message),
-                advice.step_failed(action, resource, code),
-            ) from error
-
-    def _unchanged(self, action: str, resource: str) -> None:
-        try:
-            self.recorder.unchanged(action, resource)
-        except NotAdmitted as error:
-            raise _not_admitted(error) from None
-
-    def _refused(
-        self, action: str, resource: str, message: str, advice_text: str, place: str = ""
-    ) -> ProvisioningFailure:
-        error = ResourceRegistrationFailure(_TERMINATED + message)
-        self.recorder.fail(action, resource, error.code, message)
-        return ProvisioningFailure(error, advice_text, place)
-
-    def _conflict(self, planned: PlannedThing, conflict: ThingConflict) -> ProvisioningFailure:
-        error = ResourceRegistrationFailure(str(conflict))
-        self.recorder.fail("UpdateThing", f"thing/{planned.name}", error.code, str(conflict))
-        return ProvisioningFailure(
-            error,
-            advice.conflict(planned.name, conflict.setting),
-            f"Resources.{planned.logical_name}.Properties.{conflict.setting}",
-        )
-
-    def _fail_step(self, action: str, resource: str, error: IoTError) -> None:
-        self.recorder.fail(action, resource, error.code, str(error.message))
-
-
-def _not_admitted(error: NotAdmitted) -> ProvisioningFailure:
-    # RegisterThing answers with its own errors only, and IAM with AccessDeniedException.
-    declared = error.code in _ERRORS_OF_REGISTER_THING
-    answer = error if declared else ResourceRegistrationFailure(_TERMINATED + str(error.message))
-    return ProvisioningFailure(answer, error.advice)
-
-
-def _nothing() -> None:
-    """The call of a step that only looks."""
+        self.step("UpdateCertificate", resource, certificate.set_status, planned.status)

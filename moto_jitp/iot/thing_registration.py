@@ -16,7 +16,7 @@ from moto_jitp.templates import TemplateError, parse_template
 from .actions import IoTActions
 from .certificates import DeviceCertificate
 from .deferred_runs import DeferredRun, DeferredRuns, is_immediate
-from .exceptions import InvalidRequest, NotAdmitted
+from .exceptions import NotAdmitted, invalid_template
 from .provisioning_run import (
     ProvisioningFailure,
     ProvisioningRun,
@@ -25,7 +25,7 @@ from .provisioning_run import (
     StepResult,
     pack_steps,
 )
-from .template_execution import INVALID, TemplateExecution
+from .template_execution import TemplateExecution
 
 
 class ThingRegistration(DeferredRuns):
@@ -51,7 +51,7 @@ class ThingRegistration(DeferredRuns):
         try:
             template = parse_template(template_body)
         except TemplateError as error:
-            raise InvalidRequest(INVALID + error.message) from None
+            raise invalid_template(error.message) from None
         with self.lock:
             run = TemplateExecution(self, template, parameters, template_name=None)
             try:

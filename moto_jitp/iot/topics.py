@@ -41,6 +41,8 @@ def check_publish(topic: str, payload: bytes, *, retain: bool) -> None:
         ValueError: the topic is empty, has a wildcard, is too long or is one that clients cannot
             publish on; the payload is too long; a message on a reserved topic is to be retained.
     """
+    if not isinstance(topic, str):
+        raise TypeError(f"A topic is text, not {type(topic).__name__}.")
     if not topic or "+" in topic or "#" in topic:
         raise ValueError(f"{topic!r} is no topic to publish on: it is empty or has a wildcard.")
     if topic.startswith("$"):

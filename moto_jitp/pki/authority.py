@@ -6,25 +6,18 @@ import enum
 import json
 import secrets
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
+from .building import KeyKind, PrivateKey, key_pem, new_key, pem_of, start_certificate, subject_name
 from .device import DeviceIdentity
 from .reading import PresentedCertificate, read_certificate
-from .strings import not_printable
 from .verification import private_key_belongs_to, read_private_key
 
-PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
-KeyKind = Literal["ec", "rsa"]
-
-# A day back, so that a clock that was frozen or set a little early still finds it valid.
-_BACKDATED = timedelta(days=1)
 _CA_VALIDITY = timedelta(days=365 * 20)
 _DEVICE_VALIDITY = timedelta(days=365 * 10)
 _VERIFICATION_VALIDITY = timedelta(days=30)
@@ -55,7 +48,9 @@ class CertificateAuthority:
         subject: the whole subject as an ``x509.Name``, in the place of the single fields.
 
     Raises:
-        ValueError: a field has a value that X.509 does not allow; ``key`` is of another kind.
+        ValueError: a field has a value that X.509 does not allow, the validity ends before it
+            starts, or ``key`` is of another kind.
+        TypeError: ``subject`` is no ``x509.Name``.
     """
 
     def __init__(
@@ -76,7 +71,7 @@ class CertificateAuthority:
         not_after: datetime | None = None,
         subject: x509.Name | None = None,
     ) -> None:
-        name = _subject(
+        name = subject_name(
             subject,
             country=country,
             state=state,
@@ -88,10 +83,10 @@ class CertificateAuthority:
             serial_number=serial_number,
         )
         if not list(name):
-            name = _subject(None, common_name=f"moto_jitp test CA {secrets.token_hex(4)}")
-        self._key: PrivateKey | None = _new_key(key)
+            name = subject_name(None, common_name=f"moto_jitp test CA {secrets.token_hex(4)}")
+        self._key: PrivateKey | None = new_key(key)
         self._parent = parent
-        builder = _builder(
+        builder = start_certificate(
             name,
             self._key,
             serial=certificate_serial,
@@ -150,7 +145,7 @@ class CertificateAuthority:
     @property
     def private_key_pem(self) -> str:
         """The CA's private key as unencrypted PKCS#8 PEM text."""
-        return _key_pem(self._signing_key())
+        return key_pem(self._signing_key())
 
     @property
     def certificate_id(self) -> str:
@@ -173,10 +168,10 @@ class CertificateAuthority:
 
         See https://docs.aws.amazon.com/iot/latest/developerguide/register-CA-cert.html
         """
-        builder = _builder(
-            _subject(None, common_name=code), _new_key("ec"), lasting=_VERIFICATION_VALIDITY
+        builder = start_certificate(
+            subject_name(None, common_name=code), new_key("ec"), lasting=_VERIFICATION_VALIDITY
         )
-        return _pem(self._sign(builder))
+        return pem_of(self._sign(builder))
 
     def issue(
         self,
@@ -219,11 +214,11 @@ class CertificateAuthority:
             The device's certificate, private key and chain.
 
         Raises:
-            ValueError: a field has a value that X.509 does not allow.
+            ValueError, TypeError: as for the CA itself.
         """
         if common_name is GENERATED:
             common_name = f"device-{secrets.token_hex(4)}" if subject is None else None
-        name = _subject(
+        name = subject_name(
             subject,
             country=country,
             state=state,
@@ -234,8 +229,8 @@ class CertificateAuthority:
             common_name=common_name,
             serial_number=serial_number,
         )
-        device_key = _new_key(key)
-        builder = _builder(
+        device_key = new_key(key)
+        builder = start_certificate(
             name,
             device_key,
             serial=certificate_serial,
@@ -244,7 +239,7 @@ class CertificateAuthority:
             lasting=_DEVICE_VALIDITY,
         )
         return DeviceIdentity(
-            _pem(self._sign(builder)), _key_pem(device_key), tuple(self._chain_pems())
+            pem_of(self._sign(builder)), key_pem(device_key), tuple(self._chain_pems())
         )
 
     def register(
@@ -305,8 +300,10 @@ class CertificateAuthority:
         Returns:
             The certificate as PEM text.
         """
-        builder = _builder(subject, public_key, not_after=not_after, lasting=_DEVICE_VALIDITY)
-        return _pem(self._sign(builder))
+        builder = start_certificate(
+            subject, public_key, not_after=not_after, lasting=_DEVICE_VALIDITY
+        )
+        return pem_of(self._sign(builder))
 
     def _sign(self, builder: x509.CertificateBuilder) -> x509.Certificate:
         issuer = builder.issuer_name(self._presented.certificate.subject)
@@ -330,90 +327,3 @@ class CertificateAuthority:
 
     def __repr__(self) -> str:
         return f"<CertificateAuthority {self._presented.subject_text}>"
-
-
-# In the order in which OpenSSL's default configuration writes a subject.
-_FIELDS = {
-    "country": NameOID.COUNTRY_NAME,
-    "state": NameOID.STATE_OR_PROVINCE_NAME,
-    "locality": NameOID.LOCALITY_NAME,
-    "organization": NameOID.ORGANIZATION_NAME,
-    "organizational_unit": NameOID.ORGANIZATIONAL_UNIT_NAME,
-    "dn_qualifier": NameOID.DN_QUALIFIER,
-    "common_name": NameOID.COMMON_NAME,
-    "serial_number": NameOID.SERIAL_NUMBER,
-}
-# X.520 makes these PrintableStrings, whatever they hold.
-_PRINTABLE = ("country", "dn_qualifier", "serial_number")
-
-
-def _subject(subject: x509.Name | None, **fields: str | None) -> x509.Name:
-    given = {field: value for field, value in fields.items() if value is not None}
-    if subject is not None:
-        if given:
-            raise ValueError(
-                f"subject= is the whole subject; it cannot be combined with {', '.join(given)}."
-            )
-        return subject
-    attributes = []
-    for field, oid in _FIELDS.items():
-        if field in given:
-            value = given[field]
-            try:
-                attributes.append(x509.NameAttribute(oid, value))
-            except (ValueError, TypeError) as error:
-                raise ValueError(f"{field}={value!r} is refused by X.509: {error}") from None
-            if field in _PRINTABLE and (wrong := not_printable(value.encode())):
-                raise ValueError(
-                    f"{field}={value!r} is refused by X.509: it is a PrintableString, which cannot "
-                    f"hold {wrong}."
-                )
-    return x509.Name(attributes)
-
-
-def _new_key(kind: KeyKind) -> PrivateKey:
-    if kind == "ec":
-        return ec.generate_private_key(ec.SECP256R1())
-    if kind == "rsa":
-        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    raise ValueError(f'key is "ec" or "rsa", not {kind!r}.')
-
-
-def _builder(
-    subject: x509.Name,
-    key: Any,
-    *,
-    lasting: timedelta,
-    serial: int | None = None,
-    not_before: datetime | None = None,
-    not_after: datetime | None = None,
-) -> x509.CertificateBuilder:
-    public_key = key.public_key() if hasattr(key, "public_key") else key
-    now = datetime.now(timezone.utc)
-    not_before, not_after = _in_utc(not_before), _in_utc(not_after)
-    if not_before is None:
-        not_before = now - _BACKDATED if not_after is None else min(now, not_after) - _BACKDATED
-    if not_after is None:
-        not_after = max(now, not_before) + lasting
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .public_key(public_key)
-        .serial_number(x509.random_serial_number() if serial is None else serial)
-        .not_valid_before(not_before)
-        .not_valid_after(not_after)
-    )
-
-
-def _in_utc(moment: datetime | None) -> datetime | None:
-    if moment is None or moment.tzinfo is not None:
-        return moment
-    return moment.replace(tzinfo=timezone.utc)
-
-
-def _pem(certificate: x509.Certificate) -> str:
-    return certificate.public_bytes(Encoding.PEM).decode("ascii")
-
-
-def _key_pem(key: PrivateKey) -> str:
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii")

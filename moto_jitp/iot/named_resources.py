@@ -1,0 +1,63 @@
+"""What a template only names must exist before a run makes anything: types, groups, policies."""
+
+from __future__ import annotations
+
+from moto_jitp.templates import ProvisioningPlan
+
+from . import run_advice as advice
+from .exceptions import ResourceRegistrationFailure
+from .provisioning_run import ProvisioningFailure
+from .run_steps import TERMINATED, RunSteps
+
+
+def require_named_resources(steps: RunSteps, plan: ProvisioningPlan) -> None:
+    """Find everything that the template only names, before anything is made.
+
+    A template makes neither thing types nor groups; what is missing is reported in the order
+    type, groups, billing group, policies, and all of it stands in the run's record.
+
+    Args:
+        steps: the run's steps, where each look is written down.
+        plan: what the template says for the run's device.
+
+    Raises:
+        ProvisioningFailure: something is missing.
+    """
+    backend, account_id = steps.backend, steps.backend.account_id
+    wanted: list[tuple[str, str, object, str]] = []
+    thing = plan.thing
+    if thing is not None:
+        if thing.thing_type is not None:
+            found: object = backend.find_thing_type(thing.thing_type)
+            text = f"Thing Type {account_id}:{thing.thing_type} not found."
+            wanted.append(("DescribeThingType", f"thingtype/{thing.thing_type}", found, text))
+        for name in thing.groups:
+            found = backend.find_thing_group(name)
+            text = f"ThingGroup {account_id}:{name} not found."
+            wanted.append(("DescribeThingGroup", f"thinggroup/{name}", found, text))
+        if thing.billing_group is not None:
+            name = thing.billing_group
+            found = backend.billing_groups.get(name)
+            text = f"BillingGroup {account_id}:{name} not found."
+            wanted.append(("DescribeBillingGroup", f"billinggroup/{name}", found, text))
+    for policy in plan.policies:
+        if policy.name is not None:
+            found = backend.policies.get(policy.name)
+            text = "Policy default version not found"
+            wanted.append(("GetPolicy", f"policy/{policy.name}", found, text))
+    missing = []
+    for action, resource, found, text in wanted:
+        if found is None:
+            missing.append((resource, text))
+            steps.recorder.fail(action, resource, "ResourceNotFoundException", text)
+        else:
+            steps.step(action, resource, _nothing)
+    if missing:
+        raise ProvisioningFailure(
+            ResourceRegistrationFailure(TERMINATED + missing[0][1]),
+            advice.missing_resources([resource for resource, _ in missing]),
+        )
+
+
+def _nothing() -> None:
+    """The call of a step that only looks."""

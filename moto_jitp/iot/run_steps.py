@@ -1,0 +1,109 @@
+"""How a run carries out its steps, and which error ends it when one fails.
+
+https://docs.aws.amazon.com/iot/latest/apireference/API_RegisterThing.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from . import run_advice as advice
+from .exceptions import (
+    AwsError,
+    IoTError,
+    NotAdmitted,
+    ResourceRegistrationFailure,
+    code_and_message,
+)
+from .provisioning_run import ProvisioningFailure, StepRecorder
+from .thing_principals import ThingPrincipals
+
+TERMINATED = "Register thing workflow execution terminates due to: "
+_ERRORS_OF_REGISTER_THING = {
+    "AccessDeniedException",
+    "ConflictingResourceUpdateException",
+    "InternalFailureException",
+    "InvalidRequestException",
+    "ResourceRegistrationFailureException",
+    "ServiceUnavailableException",
+    "ThrottlingException",
+    "UnauthorizedException",
+}
+
+ResultT = TypeVar("ResultT")
+
+
+class RunSteps:
+    """The steps of one run, written down as they happen.
+
+    Args:
+        backend: the account and Region that the run changes.
+        recorder: writes the steps down.
+    """
+
+    def __init__(self, backend: ThingPrincipals, recorder: StepRecorder) -> None:
+        self.backend = backend
+        self.recorder = recorder
+
+    def step(self, action: str, resource: str, call: Callable[..., ResultT], *args: Any) -> ResultT:
+        """Carry out a step by calling something.
+
+        Args:
+            action: the API action's name.
+            resource: what it acts on, such as ``thing/bulb-1``.
+            call: what carries it out.
+            *args: its arguments.
+
+        Raises:
+            ProvisioningFailure: it failed with an AWS error.
+        """
+        try:
+            return self.recorder.do(action, resource, call, *args)
+        except NotAdmitted as error:
+            raise not_admitted(error) from None
+        except AwsError as error:
+            code, message = code_and_message(error)
+            raise ProvisioningFailure(
+                ResourceRegistrationFailure(TERMINATED + message),
+                advice.step_failed(action, resource, code),
+            ) from error
+
+    def unchanged(self, action: str, resource: str) -> None:
+        """Write down a step that found everything as wanted.
+
+        Raises:
+            ProvisioningFailure: the call may not happen.
+        """
+        try:
+            self.recorder.unchanged(action, resource)
+        except NotAdmitted as error:
+            raise not_admitted(error) from None
+
+    def refused(
+        self, action: str, resource: str, message: str, advice_text: str, place: str = ""
+    ) -> ProvisioningFailure:
+        """Write down a step that a rule forbids, and return what ends the run.
+
+        Args:
+            action: the API action's name.
+            resource: what it would act on.
+            message: the error text, without the sentence that RegisterThing begins with.
+            advice_text: one plain sentence on what to change.
+            place: where in the template the trouble lies, if it lies there.
+        """
+        error = ResourceRegistrationFailure(TERMINATED + message)
+        self.recorder.fail(action, resource, error.code, message)
+        return ProvisioningFailure(error, advice_text, place)
+
+    def fail_step(self, action: str, resource: str, error: IoTError) -> None:
+        """Write down a step that failed with an error of ours."""
+        self.recorder.fail(action, resource, error.code, str(error.message))
+
+
+def not_admitted(error: NotAdmitted) -> ProvisioningFailure:
+    """Return what ends a run whose call may not happen."""
+    # RegisterThing answers with its own errors only, and IAM with AccessDeniedException.
+    declared = error.code in _ERRORS_OF_REGISTER_THING
+    answer = error if declared else ResourceRegistrationFailure(TERMINATED + str(error.message))
+    return ProvisioningFailure(answer, error.advice)

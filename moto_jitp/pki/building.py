@@ -1,0 +1,146 @@
+"""The parts of a test certificate: its subject, its key, its validity, its PEM text."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any, Literal
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from .strings import not_printable
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+KeyKind = Literal["ec", "rsa"]
+
+# A day back, so that a clock that was frozen or set a little early still finds it valid.
+_BACKDATED = timedelta(days=1)
+
+# In the order in which OpenSSL's default configuration writes a subject.
+_FIELDS = {
+    "country": NameOID.COUNTRY_NAME,
+    "state": NameOID.STATE_OR_PROVINCE_NAME,
+    "locality": NameOID.LOCALITY_NAME,
+    "organization": NameOID.ORGANIZATION_NAME,
+    "organizational_unit": NameOID.ORGANIZATIONAL_UNIT_NAME,
+    "dn_qualifier": NameOID.DN_QUALIFIER,
+    "common_name": NameOID.COMMON_NAME,
+    "serial_number": NameOID.SERIAL_NUMBER,
+}
+# X.520 makes these PrintableStrings, whatever they hold.
+_PRINTABLE = ("country", "dn_qualifier", "serial_number")
+
+
+def subject_name(subject: x509.Name | None, **fields: str | None) -> x509.Name:
+    """Return a subject: the given one, or one of single fields in the usual order.
+
+    Raises:
+        ValueError: both are given, or a field has a value that X.509 does not allow.
+        TypeError: the subject is no ``x509.Name``.
+    """
+    given = {field: value for field, value in fields.items() if value is not None}
+    if subject is not None:
+        if given:
+            raise ValueError(
+                f"subject= is the whole subject; it cannot be combined with {', '.join(given)}."
+            )
+        if not isinstance(subject, x509.Name):
+            raise TypeError(
+                f"subject= is an x509.Name of cryptography, not {type(subject).__name__}; for "
+                "single fields there are common_name=, country= and so on."
+            )
+        return subject
+    attributes = []
+    for field, oid in _FIELDS.items():
+        if field in given:
+            value = given[field]
+            try:
+                attributes.append(x509.NameAttribute(oid, value))
+            except (ValueError, TypeError) as error:
+                raise ValueError(f"{field}={value!r} is refused by X.509: {error}") from None
+            if field in _PRINTABLE and (wrong := not_printable(value.encode())):
+                raise ValueError(
+                    f"{field}={value!r} is refused by X.509: it is a PrintableString, which cannot "
+                    f"hold {wrong}."
+                )
+    return x509.Name(attributes)
+
+
+def new_key(kind: KeyKind) -> PrivateKey:
+    """Make a key: ``"ec"`` (P-256) or ``"rsa"`` (2048 bit).
+
+    Raises:
+        ValueError: it is of another kind.
+    """
+    if kind == "ec":
+        return ec.generate_private_key(ec.SECP256R1())
+    if kind == "rsa":
+        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    raise ValueError(f'key is "ec" or "rsa", not {kind!r}.')
+
+
+def start_certificate(
+    subject: x509.Name,
+    key: Any,
+    *,
+    lasting: timedelta,
+    serial: int | None = None,
+    not_before: datetime | None = None,
+    not_after: datetime | None = None,
+) -> x509.CertificateBuilder:
+    """Return a certificate that lacks its issuer and extensions.
+
+    Args:
+        subject: its subject.
+        key: the key, of which the public half counts, or a public key.
+        lasting: how long it is valid where ``not_after`` is not given.
+        serial: its number; a random one without it.
+        not_before: start of validity, in UTC where it names no time zone; a day ago without it.
+        not_after: end of validity.
+
+    Raises:
+        ValueError: the number is none that X.509 allows, or the validity ends before it starts.
+        TypeError: the number is no integer.
+    """
+    public_key = key.public_key() if hasattr(key, "public_key") else key
+    now = datetime.now(timezone.utc)
+    not_before, not_after = _in_utc(not_before), _in_utc(not_after)
+    if not_before is None:
+        not_before = now - _BACKDATED if not_after is None else min(now, not_after) - _BACKDATED
+    if not_after is None:
+        not_after = max(now, not_before) + lasting
+    if not_after < not_before:
+        raise ValueError(
+            f"The validity ends before it starts: not_before={not_before:%Y-%m-%d %H:%M:%S}, "
+            f"not_after={not_after:%Y-%m-%d %H:%M:%S} (UTC)."
+        )
+    try:
+        numbered = x509.CertificateBuilder().serial_number(
+            x509.random_serial_number() if serial is None else serial
+        )
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"certificate_serial={serial!r} is refused by X.509: {error}") from None
+    return (
+        numbered.subject_name(subject)
+        .public_key(public_key)
+        .not_valid_before(not_before)
+        .not_valid_after(not_after)
+    )
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    if moment is None or moment.tzinfo is not None:
+        return moment
+    return moment.replace(tzinfo=timezone.utc)
+
+
+def pem_of(certificate: x509.Certificate) -> str:
+    """Return a certificate as PEM text."""
+    return certificate.public_bytes(Encoding.PEM).decode("ascii")
+
+
+def key_pem(key: PrivateKey) -> str:
+    """Return a private key as unencrypted PKCS#8 PEM text."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii")
