@@ -24,7 +24,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -235,9 +235,11 @@ def serve(pipe: Connection, way: Way, size: int, batch: int) -> None:
     with way() as fleet:
         fleet.grow(size)
         pipe.send(None)
-        while True:
-            pipe.recv()
-            pipe.send(fleet.measure(batch))
+        # Until the one who asks has gone.
+        with suppress(EOFError, OSError):
+            while True:
+                pipe.recv()
+                pipe.send(fleet.measure(batch))
 
 
 def per_item(action: Callable[[str], object], items: Sequence[str]) -> float:
@@ -325,7 +327,10 @@ def report(
     print(f"connections per second         {1 / large.cost:7,.0f}")
     print(f"multiple of the yardstick      {large.multiple:7.2f}     {verdicts[0]}")
     print(f"times as fast as by hand       {faster:7.1f}     {verdicts[1]}")
-    print(f"growth from {SMALL:,} devices      {growth:7.2f}     {verdicts[2]}")
+    print(
+        f"growth from {SMALL:,} devices      {growth:7.2f}     {verdicts[2]} "
+        f"(in yardsticks {large.multiple / small.multiple:.2f})"
+    )
     print(
         f"full garbage collections       {collections.seconds * 1e6:7.0f} µs  per connection "
         f"({collections.count} in the last quarter); with them {large.multiple * collected:.2f} "

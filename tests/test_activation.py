@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -16,10 +18,12 @@ from moto.core.models import MockAWS
 from moto.iot.models import IoTBackend, iot_backends
 from moto.iot.responses import IoTResponse
 
+import moto_jitp
 from moto_jitp import settings
 from moto_jitp.activation import UnsupportedMotoError, activate, deactivate
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.mock import mock_jitp
+from moto_jitp.moto_names import HOOKED_NAMES
 
 
 @functools.cache
@@ -131,6 +135,8 @@ def test_a_wrong_configuration_leaves_an_activation_as_it_was() -> None:
         (iot_backends, "backend", "moto.iot.models.iot_backends.backend"),
         (MockAWS, "_mock_init_lock", "moto.core.models.MockAWS._mock_init_lock"),
         (IoTResponse, "iot_backend", "moto.iot.responses.IoTResponse.iot_backend"),
+        (IoTBackend, "_validation_delete", "moto.iot.models.IoTBackend._validation_delete"),
+        (moto.iot.models, "FakeEndpoint", "moto.iot.models.FakeEndpoint"),
         (moto.core.models, "ServerModeMockAWS", "moto.core.models.ServerModeMockAWS"),
     ],
 )
@@ -149,6 +155,27 @@ def test_a_moto_that_lacks_a_name_is_refused_by_that_name_and_version(
     assert settings.current() == settings.JitpSettings()
     with mock_jitp():
         assert things() == []
+
+
+def test_no_name_is_taken_from_moto_without_being_looked_for_first() -> None:
+    package = Path(moto_jitp.__file__).parent
+    unknown = {
+        (module, name)
+        for source in package.rglob("*.py")
+        if "server" not in source.relative_to(package).parts
+        for module, name in imported_from_moto(source)
+        if name not in {path.partition(".")[0] for path in HOOKED_NAMES.get(module, ())}
+    }
+    assert unknown == set()
+
+
+def imported_from_moto(source: Path) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "moto":
+            for alias in node.names:
+                # A module that is imported whole stands in the list under its own name.
+                if f"{node.module}.{alias.name}" not in HOOKED_NAMES:
+                    yield node.module or "", alias.name
 
 
 def test_a_moto_whose_mock_lacks_an_attribute_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -410,6 +410,24 @@ def test_a_ca_that_names_a_deleted_template_provisions_nobody_until_it_is_back(i
     connect_device(device)
 
 
+def test_a_template_that_was_made_anew_for_fleets_provisions_nobody(iot: Any) -> None:
+    template = {
+        "templateName": "bulbs",
+        "templateBody": PLAIN_BODY,
+        "provisioningRoleArn": ROLE,
+    }
+    iot.create_provisioning_template(**template, type="JITP")
+    register(iot, template_body=None, template_name="bulbs")
+    iot.delete_provisioning_template(templateName="bulbs")
+    iot.create_provisioning_template(**template, type="FLEET_PROVISIONING")
+    device = CA.issue()
+    refusal = refused_for("PROVISIONING_FAILED", device)
+    assert "has the type FLEET_PROVISIONING" in str(refusal)
+    assert "create it again, with the type JITP" in str(refusal)
+    assert status_of(iot, device) == "PENDING_ACTIVATION"
+    assert nothing_made(iot)
+
+
 # The reasons.
 
 

@@ -393,6 +393,16 @@ class TestWrongTemplates:
             run(iot, body, id=bulb.certificate_id)
         assert iot.list_things()["things"] == []
 
+    def test_package_versions_are_refused_before_anything_is_made(self, iot: Any) -> None:
+        ca = CertificateAuthority()
+        ca.register(iot)
+        body = template(
+            {"PackageVersions": {"firmware": "1.0"}}, certificate={"CertificatePem": {"Ref": "pem"}}
+        )
+        with refused("ResourceRegistrationFailureException", 400, TERMINATED + "PackageVersions"):
+            run(iot, body, pem=ca.issue().certificate_pem)
+        assert iot.list_certificates()["certificates"] == []
+
 
 class TestExistingThing:
     """A thing with attributes, a type and a group exists before the template comes."""

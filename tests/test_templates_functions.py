@@ -244,6 +244,41 @@ def test_the_place_of_a_mistake_leads_into_the_function() -> None:
 # --------------------------------------------------------------------- in policy documents
 
 
+def test_a_variable_of_sub_hides_the_parameter_of_its_name_within_that_sub_only() -> None:
+    inner = {"Fn::Sub": ["<${Name}${Path}>", {"Name": {"Fn::Sub": "${Name}!"}}]}
+    assert evaluated({"Fn::Join": ["", [inner, {"Ref": "Name"}]]}) == "<bulb-1!eu/west/3>bulb-1"
+
+
+def swollen_by_split_and_join(levels: int) -> Any:
+    expression: Any = {"Ref": "Name"}
+    for _ in range(levels):
+        expression = {"Fn::Join": ["x" * 25, {"Fn::Split": ["x", expression]}]}
+    return expression
+
+
+def swollen_by_variables(levels: int, innermost: str) -> Any:
+    expression: Any = {"Fn::Join": ["", [innermost]]}
+    for _ in range(levels):
+        expression = {"Fn::Sub": ["${a}" * 10, {"a": expression}]}
+    return expression
+
+
+@pytest.mark.parametrize(
+    ("expression", "function"),
+    [(swollen_by_split_and_join(10), "Fn::Join"), (swollen_by_variables(15, "x"), "Fn::Sub")],
+)
+def test_a_short_template_cannot_ask_for_gigabytes(expression: Any, function: str) -> None:
+    parsed = parse_template(body(DeviceConfiguration={"x": expression}))
+    with pytest.raises(TemplateError, match=f"{function} makes a text that is too long") as caught:
+        parsed.resolve({**VALUES, "Name": "x" * 4096})
+    assert caught.value.place.startswith("DeviceConfiguration.x.Fn::")
+    assert caught.value.expected == "at most 404600 characters"
+
+
+def test_variables_within_variables_cost_no_more_than_they_are_many() -> None:
+    assert evaluated(swollen_by_variables(18, "")) == ""
+
+
 def test_a_document_as_object_becomes_json_without_spaces_in_the_template_s_order() -> None:
     document: Any = {
         "Version": "2012-10-17",

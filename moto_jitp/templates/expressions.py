@@ -19,6 +19,12 @@ from .errors import (
 
 Values = Mapping[str, str]
 
+MAXIMUM_TEXT = 404_600
+"""Characters that a function may put together: what the longest field takes, a policy document.
+
+A short body could otherwise ask for gigabytes, by joining what it has split, over and over.
+"""
+
 
 class Text(ABC):
     """An expression whose value is one text."""
@@ -79,16 +85,52 @@ class ListOf(TextList):
 
 
 class Join(Text):
-    """``Fn::Join``, and ``Fn::Sub`` as the join of its pieces."""
+    """``Fn::Join``, and ``Fn::Sub`` as the join of its pieces.
 
-    def __init__(self, delimiter: str, items: TextList) -> None:
+    :param name: the function's name, for the error text
+    """
+
+    def __init__(self, delimiter: str, items: TextList, name: str, place: str) -> None:
         self.delimiter = delimiter
         self.items = items
+        self.name = name
+        self.place = place
         self.constant = items.constant
         self.references = items.references
 
     def evaluate(self, values: Values) -> str:
-        return self.delimiter.join(self.items.evaluate(values))
+        texts = self.items.evaluate(values)
+        length = sum(map(len, texts)) + len(self.delimiter) * max(len(texts) - 1, 0)
+        if length > MAXIMUM_TEXT:
+            raise TemplateError(
+                f"{self.name} makes a text that is too long.",
+                place=self.place,
+                found=f"{length} characters",
+                expected=f"at most {MAXIMUM_TEXT} characters",
+            )
+        return self.delimiter.join(texts)
+
+
+class WithVariables(Text):
+    """``Fn::Sub`` with variables of its own.
+
+    Each is evaluated once, however often it stands in the text: variables within variables would
+    otherwise take a time that doubles with each of them.
+
+    :param variables: the variables' names and what they stand for
+    :param text: the text, in which a variable is a ``Ref`` to its name
+    """
+
+    def __init__(self, variables: Mapping[str, Text], text: Text) -> None:
+        self.variables = variables
+        self.text = text
+        parameters = tuple(name for name in text.references if name not in variables)
+        self.constant = not parameters and all(item.constant for item in variables.values())
+        self.references = tuple(dict.fromkeys(_references(variables.values()) + parameters))
+
+    def evaluate(self, values: Values) -> str:
+        own = {name: item.evaluate(values) for name, item in self.variables.items()}
+        return self.text.evaluate({**values, **own})
 
 
 class Split(TextList):
@@ -175,6 +217,11 @@ def _references(expressions: Collection[Text | TextList]) -> tuple[str, ...]:
 
 
 def _missing_advice(name: str) -> str:
+    if name == CERTIFICATE_PREFIX + "Id":
+        return (
+            "A device that connects brings its certificate's id; where no device connects, as in "
+            "RegisterThing, deliver it among the parameters."
+        )
     if name in CERTIFICATE_PARAMETERS:
         field_name = name.removeprefix(CERTIFICATE_PREFIX)
         return f"The certificate gives no {field_name}: issue it with one, or give a Default."

@@ -30,6 +30,7 @@ from .expressions import (
     Split,
     Text,
     TextList,
+    WithVariables,
 )
 
 
@@ -184,7 +185,7 @@ def _compile_join(node: Node, place: str, scope: Scope) -> Text:
     delimiter, items = _pair("Fn::Join", node, place, '["delimiter", ["a", "b"]]')
     if type(delimiter) is not str:
         raise _malformed("Fn::Join", f"{place}[0]", delimiter, "a string as the delimiter")
-    return Join(delimiter, compile_list(items, f"{place}[1]", scope))
+    return Join(delimiter, compile_list(items, f"{place}[1]", scope), "Fn::Join", place)
 
 
 def _compile_split(node: Node, place: str, scope: Scope) -> TextList:
@@ -247,6 +248,7 @@ def _compile_sub(node: Node, place: str, scope: Scope) -> Text:
     if type(text) is not str or not isinstance(given, dict):
         raise _malformed("Fn::Sub", place, node, '"text ${name}", or ["text ${a}", {"a": …}]')
     own = {name: compile_text(value, f"{place}[1].{name}", scope) for name, value in given.items()}
+    used: dict[str, Text] = {}
     pieces: list[Text] = []
     end = 0
     for match in _VARIABLE.finditer(text):
@@ -255,12 +257,17 @@ def _compile_sub(node: Node, place: str, scope: Scope) -> Text:
         name = match.group(1).strip()
         if name.startswith("!"):
             pieces.append(Literal("${" + name[1:] + "}"))
+        elif name in own:
+            used[name] = own[name]
+            pieces.append(Ref(name, None, place))
         elif name:
-            pieces.append(own[name] if name in own else _reference(name, place, scope))
+            pieces.append(_reference(name, place, scope))
         else:
             raise _malformed("Fn::Sub", place, text, "a name between ${ and }")
     pieces.append(Literal(text[end:]))
-    return Join("", ListOf(tuple(piece for piece in pieces if not _empty(piece))))
+    filled = ListOf(tuple(piece for piece in pieces if not _empty(piece)))
+    joined = Join("", filled, "Fn::Sub", place)
+    return WithVariables(used, joined) if used else joined
 
 
 def _empty(piece: Text) -> bool:
