@@ -164,8 +164,12 @@ class StepRecorder:
         except AwsError as error:
             self.fail(action, resource, *code_and_message(error))
             raise
-        self._entries += (action, resource, "SUCCEEDED", None, None)
+        self.succeeded(action, resource)
         return result
+
+    def succeeded(self, action: str, resource: str) -> None:
+        """Write down a step that succeeded."""
+        self._entries += (action, resource, "SUCCEEDED", None, None)
 
     def add(self, step: ProvisioningStep) -> None:
         """Write down a step that was carried out elsewhere."""

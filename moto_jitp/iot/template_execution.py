@@ -37,7 +37,6 @@ from .named_resources import require_named_resources
 from .provisioning_run import (
     ProvisioningFailure,
     ProvisioningRun,
-    ProvisioningStep,
     RunStatus,
     StepRecorder,
 )
@@ -145,7 +144,7 @@ class TemplateExecution(ThingSteps):
             plan = self.template.resolve(self.parameters)
         except TemplateError as error:
             raise self._template_failure(error) from None
-        self.recorder.add(ProvisioningStep("RegisterThing", self._template_resource()))
+        self.recorder.succeeded("RegisterThing", self._template_resource())
         return plan
 
     def _template_failure(self, error: TemplateError) -> ProvisioningFailure:

@@ -50,12 +50,20 @@ class PresentedCertificate:
         self.certificate = certificate
         # By CA id: verifying a signature is the dear part of a connection, and never changes.
         self.issuer_checks: dict[str, object] = {}
-        self.issuer_key = unwarned(lambda: certificate.issuer.public_bytes())
+        try:
+            issuer, subject = certificate.issuer, certificate.subject
+            self.issuer_key = issuer.public_bytes()
+        except Warning:
+            issuer = unwarned(lambda: certificate.issuer)
+            subject = unwarned(lambda: certificate.subject)
+            self.issuer_key = unwarned(issuer.public_bytes)
         """The issuer as DER."""
         # Read at once: the library parses names late, and a bad one is to be refused here.
-        self.subject = _attributes(certificate)
+        self.subject = _attributes(subject)
         """The subject's attributes, OID and value, in certificate order."""
         self._subject_text: str | None = None
+        self._serial_number: int | None = None
+        self._pem: str | None = None
         self.certificate_id = hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
 
     def __eq__(self, other: object) -> bool:
@@ -79,20 +87,24 @@ class PresentedCertificate:
         """End of validity, in UTC."""
         return self.certificate.not_valid_after_utc
 
-    @cached_property
+    @property
     def serial_number(self) -> int:
         """The certificate's own number, not the subject's serialNumber."""
-        return unwarned(lambda: self.certificate.serial_number)
+        if self._serial_number is None:
+            self._serial_number = unwarned(lambda: self.certificate.serial_number)
+        return self._serial_number
 
     @cached_property
     def subject_key(self) -> bytes:
         """The subject as DER: what an issuer name is compared with."""
         return unwarned(lambda: self.certificate.subject.public_bytes())
 
-    @cached_property
+    @property
     def pem(self) -> str:
         """The certificate alone, as PEM text."""
-        return self.certificate.public_bytes(Encoding.PEM).decode("ascii")
+        if self._pem is None:
+            self._pem = self.certificate.public_bytes(Encoding.PEM).decode("ascii")
+        return self._pem
 
     @property
     def subject_text(self) -> str:
@@ -104,7 +116,7 @@ class PresentedCertificate:
     @property
     def issuer_text(self) -> str:
         """The issuer for people."""
-        return _name_text(_attributes(self.certificate, of_issuer=True))
+        return _name_text(_attributes(unwarned(lambda: self.certificate.issuer)))
 
     @property
     def common_name(self) -> str | None:
@@ -142,10 +154,7 @@ def unwarned(read: Callable[[], ResultT]) -> ResultT:
             return read()
 
 
-def _attributes(
-    certificate: x509.Certificate, of_issuer: bool = False
-) -> tuple[tuple[x509.ObjectIdentifier, str], ...]:
-    name = unwarned(lambda: certificate.issuer if of_issuer else certificate.subject)
+def _attributes(name: x509.Name) -> tuple[tuple[x509.ObjectIdentifier, str], ...]:
     found = []
     for attribute in name:
         value: str | bytes = attribute.value  # a bit string comes as bytes

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import enum
 
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -41,11 +43,23 @@ def _check_issuer(certificate: PresentedCertificate, ca: PresentedCertificate) -
     if certificate.issuer_key != ca.subject_key:
         return IssuerCheck.NAME_DIFFERS
     try:
-        unwarned(lambda: certificate.certificate.verify_directly_issued_by(ca.certificate))
+        unwarned(lambda: _verify(certificate.certificate, ca.certificate))
     except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
         # All but the first: the signature's algorithm is not one for the CA's kind of key.
         return IssuerCheck.SIGNATURE_DIFFERS
     return IssuerCheck.ISSUED
+
+
+def _verify(leaf: x509.Certificate, issuer: x509.Certificate) -> None:
+    key = issuer.public_key()
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        algorithm = leaf.signature_algorithm_parameters
+        if not isinstance(algorithm, ec.ECDSA):
+            raise TypeError("not a signature of an EC key")
+        # As verify_directly_issued_by does, which reads the CA's key anew for every device.
+        key.verify(leaf.signature, leaf.tbs_certificate_bytes, algorithm)
+    else:
+        leaf.verify_directly_issued_by(issuer)
 
 
 def private_key_belongs_to(certificate: PresentedCertificate, private_key_pem: str | bytes) -> bool:
