@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import NameOID, SignatureAlgorithmOID
 
 from moto_jitp import settings
 from moto_jitp.pki import CertificateAuthority
@@ -29,6 +29,10 @@ from .exceptions import InvalidRequest
 
 # AWS's own certificates end with 2049, whenever they were made.
 _ISSUED_UNTIL = datetime(2049, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
+_SHA1_SIGNATURES = (
+    SignatureAlgorithmOID.RSA_WITH_SHA1,
+    SignatureAlgorithmOID.ECDSA_WITH_SHA1,
+)
 _ISSUED_SUBJECT = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "AWS IoT Certificate")])
 _lock = threading.Lock()
 
@@ -73,8 +77,14 @@ def issue_from_csr(csr: str) -> str:
         ) from None
     if settings.current().strict:
         if not signed:
+            oid = request.signature_algorithm_oid
             raise InvalidRequest(
-                "The signature of the certificateSigningRequest does not verify with its own key."
+                "The signature of the certificateSigningRequest does not verify with its own key"
+                + (
+                    ": it is made with SHA-1, which is refused. Make it with SHA-256."
+                    if oid in _SHA1_SIGNATURES
+                    else "."
+                )
             )
         fault = fault_of_key(key)
         if fault is not None:
