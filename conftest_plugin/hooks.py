@@ -79,7 +79,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     report: pytest.TestReport = outcome.get_result()
     connections = item.stash.get(_connections_key, None)
     if report.failed and connections is not None:
-        connections.tell(
+        from .report import add_section
+
+        add_section(
+            connections,
             report,
             item.config,
             server=item.config.stash.get(server_key, None),

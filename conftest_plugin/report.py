@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -10,11 +11,65 @@ from typing import TYPE_CHECKING
 from .connections import SHOWN, Connections
 
 if TYPE_CHECKING:
+    import pytest
+
     from moto_jitp import ConnectionAttempt, ProvisioningRun
+
+    from .server import JitpServer
 
 TITLE = "JITP connections"
 
 _CERTIFICATE_ID = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}\b")
+
+
+def add_section(
+    here: Connections,
+    report: pytest.TestReport,
+    config: pytest.Config,
+    server: JitpServer | None,
+    is_used: bool,
+) -> None:
+    """Add the section to the report of a failed test.
+
+    Args:
+        here: the connections of the test.
+        report: of the phase that failed.
+        config: pytest's.
+        server: the server, if it runs.
+        is_used: whether the test uses a fixture of ours.
+    """
+    try:
+        at_server = [*_at(server), *(_in_server_mode() if is_used else ())]
+        count = here.total + len(at_server)
+        # That there were none is news too, for a test that ran. And a test that failed in its
+        # body can fail again when it is torn down.
+        tell_none = is_used and report.when == "call"
+        if count == here.told or not (count or tell_none):
+            return
+        here.told = count
+        text = story(here, at_server)
+    except Exception as error:  # out of a hook, it would end the whole session
+        text = f"The connections of this test cannot be told: {error!r}"
+    report.sections.append((TITLE, text))
+    # The option that chooses what captured output is shown hides every section.
+    shown = config.getoption("showcapture", "all")
+    add = getattr(report.longrepr, "addsection", None)
+    if shown != "all" and add is not None:
+        add(TITLE, text)
+
+
+def _at(server: JitpServer | None) -> Sequence[ConnectionAttempt]:
+    return server.attempts() if server is not None else ()
+
+
+def _in_server_mode() -> Sequence[ConnectionAttempt]:
+    """The attempts at the server of moto's TEST_SERVER_MODE, of which nobody in here is told."""
+    settings = sys.modules.get("moto.settings")
+    if settings is None or not settings.TEST_SERVER_MODE:
+        return ()
+    from moto_jitp.devices import all_connection_attempts
+
+    return all_connection_attempts()
 
 
 def story(here: Connections, at_server: Sequence[ConnectionAttempt] = ()) -> str:

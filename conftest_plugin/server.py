@@ -107,7 +107,7 @@ class JitpServer:
 
         Arguments, result and errors are those of that function.
         """
-        from moto_jitp.devices.connecting import ServerName
+        from moto_jitp.devices.arguments import ServerName
         from moto_jitp.devices.server_mode import connect_at
 
         self._begin_use()

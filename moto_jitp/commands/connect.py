@@ -82,7 +82,7 @@ def control_client(arguments: Namespace, connections: int = 1) -> Any:
 
 
 def run(arguments: Namespace) -> int:
-    from moto_jitp.devices.connecting import ServerName
+    from moto_jitp.devices.arguments import ServerName
     from moto_jitp.devices.control_client import ControlError
     from moto_jitp.devices.server_mode import connect_body
 

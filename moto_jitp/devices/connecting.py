@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import astuple
-from typing import Any, NamedTuple
+from typing import Any
 
 from moto import settings as moto_settings
 from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
@@ -21,6 +21,7 @@ from moto_jitp.pki import (
     read_chain,
 )
 
+from .arguments import AmbiguousEndpoint, ServerName
 from .attempts import ConnectionAttempt, RefusalReason, live_backends
 from .connection import DeviceConnection
 from .gateway import connect, thing_name_of
@@ -29,10 +30,6 @@ from .verdict import ConnectRequest
 
 _THE_ENDPOINT: Any = "<the endpoint>"
 _MAX_CLIENT_ID_BYTES = 128
-
-
-class AmbiguousEndpoint(ValueError):  # noqa: N818 - says what is wrong with the argument
-    """Several accounts or Regions know the device or its CA; name the endpoint."""
 
 
 def connect_device(
@@ -98,12 +95,6 @@ def _address_in(endpoint: str | Mapping[str, Any]) -> str:
         "endpoint is what describe_endpoint(endpointType='iot:Data-ATS') answers, or the "
         f"endpointAddress in it as text; found {endpoint!r}."
     )
-
-
-class ServerName(NamedTuple):
-    """A server name that a caller gave, as ``None`` means that the device sends none."""
-
-    value: str | None
 
 
 def make_attempts(
@@ -255,6 +246,3 @@ def _backend(account_id: str, region_name: str) -> JitpIoTBackend:
         raise ValueError(f"{region_name!r} is no Region that moto knows for AWS IoT.") from None
     assert isinstance(backend, JitpIoTBackend)
     return backend
-
-
-__all__ = ["AmbiguousEndpoint", "ConnectionAttempt", "connect_device"]

@@ -14,8 +14,8 @@ from moto_jitp.events import Event
 from moto_jitp.pki import CertificateError, DeviceIdentity
 
 from . import attempts, presence
+from .arguments import AmbiguousEndpoint, ServerName
 from .attempts import ConnectionAttempt
-from .connecting import AmbiguousEndpoint, ServerName
 from .connection import DeviceConnection, DeviceSubscription
 from .control_client import ControlClient, ControlError
 from .json_form import attempt_from_json, event_from_json

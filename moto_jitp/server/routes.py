@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 import moto
 
 from moto_jitp.devices import AmbiguousEndpoint, DeviceConnection, NotAuthorized, presence
+from moto_jitp.devices.arguments import ServerName
 from moto_jitp.devices.attempts import (
     ConnectionAttempt,
     all_connection_attempts,
     live_backends,
 )
-from moto_jitp.devices.connecting import ServerName, make_attempts, request_of
+from moto_jitp.devices.connecting import make_attempts, request_of
 from moto_jitp.devices.gateway import thing_name_of
 from moto_jitp.devices.json_form import (
     attempt_to_json,
