@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from bodies import PLAIN_BODY
 
 from moto_jitp import (
     CertificateAuthority,
@@ -23,23 +24,6 @@ from moto_jitp.events import Event
 from moto_jitp.mock import mock_jitp
 
 ARN = "arn:aws:iot:us-east-1:123456789012:"
-TEMPLATE = json.dumps(
-    {
-        "Resources": {
-            "thing": {
-                "Type": "AWS::IoT::Thing",
-                "Properties": {"ThingName": {"Ref": "AWS::IoT::Certificate::CommonName"}},
-            },
-            "certificate": {
-                "Type": "AWS::IoT::Certificate",
-                "Properties": {
-                    "CertificateId": {"Ref": "AWS::IoT::Certificate::Id"},
-                    "Status": "ACTIVE",
-                },
-            },
-        }
-    }
-)
 
 Statements = tuple[str, str, str]
 
@@ -105,7 +89,7 @@ class Bulb:
 @pytest.fixture
 def jitp() -> Iterator[Any]:
     with mock_jitp(config={"jitp": {"enforce_policies": True}}) as handle:
-        authority().register(client("iot"), template_body=TEMPLATE)
+        authority().register(client("iot"), template_body=PLAIN_BODY)
         yield handle
 
 
@@ -230,7 +214,7 @@ def test_a_version_counts_once_it_is_the_default(bulb: Bulb) -> None:
 
 
 def test_an_exclusive_thing_is_known_under_any_client_id() -> None:
-    body = json.loads(TEMPLATE)
+    body = json.loads(PLAIN_BODY)
     body["Resources"]["certificate"]["Properties"]["ThingPrincipalType"] = "EXCLUSIVE_THING"
     with mock_jitp(config={"jitp": {"enforce_policies": True}}):
         authority().register(client("iot"), template_body=json.dumps(body))
@@ -242,7 +226,7 @@ def test_an_exclusive_thing_is_known_under_any_client_id() -> None:
 
 def test_a_policy_that_cannot_be_read_is_named() -> None:
     with mock_jitp(config={"jitp": {"enforce_policies": True, "strict": False}}):
-        authority().register(client("iot"), template_body=TEMPLATE)
+        authority().register(client("iot"), template_body=PLAIN_BODY)
         bulb = Bulb()
         client("iot").create_policy(policyName="broken", policyDocument="{")
         client("iot").attach_policy(policyName="broken", target=bulb.arn)
@@ -251,7 +235,7 @@ def test_a_policy_that_cannot_be_read_is_named() -> None:
 
 def test_without_the_setting_no_policy_is_needed_for_anything() -> None:
     with mock_jitp():
-        authority().register(client("iot"), template_body=TEMPLATE)
+        authority().register(client("iot"), template_body=PLAIN_BODY)
         connection = Bulb().connect()
         connection.subscribe("a/#")
         connection.publish("a/b", b"1", retain=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+from bodies import PLAIN_BODY
 
 from moto_jitp import CertificateAuthority, connect_device
 from moto_jitp.devices import DeviceConnection
@@ -16,23 +17,6 @@ from moto_jitp.mock import mock_jitp
 
 CLASSIC = "$aws/things/bulb-1/shadow"
 NAMED = f"{CLASSIC}/name/config"
-TEMPLATE = json.dumps(
-    {
-        "Resources": {
-            "thing": {
-                "Type": "AWS::IoT::Thing",
-                "Properties": {"ThingName": {"Ref": "AWS::IoT::Certificate::CommonName"}},
-            },
-            "certificate": {
-                "Type": "AWS::IoT::Certificate",
-                "Properties": {
-                    "CertificateId": {"Ref": "AWS::IoT::Certificate::Id"},
-                    "Status": "ACTIVE",
-                },
-            },
-        }
-    }
-)
 
 
 @functools.cache
@@ -48,7 +32,7 @@ def authority() -> CertificateAuthority:
 @pytest.fixture
 def bulb() -> Iterator[DeviceConnection]:
     with mock_jitp():
-        authority().register(client("iot"), template_body=TEMPLATE)
+        authority().register(client("iot"), template_body=PLAIN_BODY)
         yield connect_device(authority().issue(common_name="bulb-1"))
 
 
