@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from .devices import RefusalReason as RefusalReason
     from .devices import connect_device as connect_device
     from .events import Event as Event
-    from .iot.provisioning_run import ProvisioningRun as ProvisioningRun
-    from .iot.provisioning_run import ProvisioningStep as ProvisioningStep
+    from .iot.provisioning.provisioning_run import ProvisioningRun as ProvisioningRun
+    from .iot.provisioning.provisioning_run import ProvisioningStep as ProvisioningStep
     from .mock import JitpHandle as JitpHandle
     from .mock import current as current
     from .mock import mock_jitp as mock_jitp
@@ -43,8 +43,8 @@ _HOMES = {
     "DeviceIdentity": "pki",
     "Event": "events",
     "JitpHandle": "mock",
-    "ProvisioningRun": "iot.provisioning_run",
-    "ProvisioningStep": "iot.provisioning_run",
+    "ProvisioningRun": "iot.provisioning.provisioning_run",
+    "ProvisioningStep": "iot.provisioning.provisioning_run",
     "RefusalReason": "devices",
     "TemplateError": "templates",
     "UnsupportedMotoError": "activation",

@@ -11,7 +11,7 @@ from moto.iot.models import iot_backends
 
 from moto_jitp.iot.message_broker import events_of, sequence
 from moto_jitp.iot.models import JitpIoTBackend
-from moto_jitp.iot.provisioning_run import ProvisioningRun
+from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
 
 observers: list[Callable[[ConnectionAttempt], object]] = []
 """Called with each attempt as it is made, for what reports on a test after its mock has ended."""

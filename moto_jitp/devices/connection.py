@@ -9,7 +9,7 @@ from types import TracebackType
 from moto_jitp.events import Event, Subscription
 from moto_jitp.iot.message_broker import broker_of
 from moto_jitp.iot.models import JitpIoTBackend
-from moto_jitp.iot.provisioning_run import ProvisioningRun
+from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
 from moto_jitp.iot.topics import check_subscribe
 
 from . import presence

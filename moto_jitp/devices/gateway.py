@@ -19,7 +19,12 @@ from moto_jitp.iot.certificates import DeviceCertificate
 from moto_jitp.iot.exceptions import NotAdmitted
 from moto_jitp.iot.message_broker import deliver
 from moto_jitp.iot.models import JitpIoTBackend
-from moto_jitp.iot.provisioning_run import ProvisioningRun, ProvisioningStep, RunStatus, StepResult
+from moto_jitp.iot.provisioning.provisioning_run import (
+    ProvisioningRun,
+    ProvisioningStep,
+    RunStatus,
+    StepResult,
+)
 from moto_jitp.pki import (
     IssuerCheck,
     PresentedCertificate,

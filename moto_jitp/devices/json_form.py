@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from moto_jitp.events import Event
-from moto_jitp.iot.provisioning_run import (
+from moto_jitp.iot.provisioning.provisioning_run import (
     ProvisioningRun,
     ProvisioningStep,
     RunStatus,

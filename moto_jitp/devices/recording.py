@@ -15,7 +15,7 @@ from moto_jitp import settings
 from moto_jitp.iot.endpoints import parse_endpoint
 from moto_jitp.iot.message_broker import sequence
 from moto_jitp.iot.models import JitpIoTBackend
-from moto_jitp.iot.provisioning_run import ProvisioningRun
+from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
 from moto_jitp.monitoring import EndedRun, records_of
 from moto_jitp.monitoring.logs import (
     Client,

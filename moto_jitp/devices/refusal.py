@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moto_jitp.iot.provisioning_run import ProvisioningRun, StepResult
+from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun, StepResult
 
 from .attempts import ConnectionAttempt, RefusalReason
 

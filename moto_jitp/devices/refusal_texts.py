@@ -11,7 +11,7 @@ from moto_jitp.iot.ca_certificates import CaCertificate
 from moto_jitp.iot.certificates import DeviceCertificate
 from moto_jitp.iot.exceptions import NotAdmitted
 from moto_jitp.iot.models import JitpIoTBackend
-from moto_jitp.iot.provisioning_run import ProvisioningRun
+from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
 from moto_jitp.pki import PresentedCertificate
 from moto_jitp.policies import Decision
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from moto_jitp.iot.provisioning_run import ProvisioningRun
+from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
 from moto_jitp.pki import PresentedCertificate
 
 from .attempts import RefusalReason

@@ -16,7 +16,7 @@ from moto.iot.models import FakeCertificate
 from moto_jitp.pki import CertificateError, read_certificate
 from moto_jitp.policies import CertificateContext, ThingContext
 
-from .existing_things import type_name
+from .lookups import type_name
 from .thing_principals import ThingPrincipals
 
 _NAMES = {

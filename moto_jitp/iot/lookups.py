@@ -188,6 +188,11 @@ class Lookups(IoTBackend):
             del self.principal_policies[cert.arn, policy_name]
 
 
+def type_name(thing: FakeThing) -> str | None:
+    """Return the name of a thing's type, if it has one."""
+    return thing.thing_type.thing_type_name if thing.thing_type else None
+
+
 def _found(resource: ResourceT | None) -> ResourceT:
     if resource is None:
         raise ResourceNotFoundException()

@@ -12,7 +12,7 @@ from .ca_certificates import adopt_ca
 from .certificates import adopt_certificate
 from .iot_policies import IotPolicies
 from .logging_options import LoggingOptions
-from .thing_registration import ThingRegistration
+from .provisioning.thing_registration import ThingRegistration
 
 
 class JitpIoTBackend(ThingRegistration, IotPolicies, LoggingOptions):

@@ -18,10 +18,10 @@ from .iot_policies import IotPolicyActions
 from .logging_options import LoggingActions
 from .models import JitpIoTBackend
 from .operation_names import COMMON_ERRORS
+from .provisioning.thing_registration import ThingRegistrationActions
 from .provisioning_templates import ProvisioningTemplateActions
 from .tags import TagsActions
 from .thing_principals import ThingPrincipalActions
-from .thing_registration import ThingRegistrationActions
 
 
 class JitpIoTResponse(

@@ -29,7 +29,7 @@ from moto_jitp.devices.json_form import (
 )
 from moto_jitp.events import check_topic_filter, topic_matches
 from moto_jitp.iot.models import JitpIoTBackend
-from moto_jitp.iot.provisioning_run import ProvisioningRun
+from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
 from moto_jitp.pki import CertificateError, DeviceIdentity
 
 from . import openapi, schemas

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from moto_jitp.devices import RefusalReason
-from moto_jitp.iot.provisioning_run import RunStatus, StepResult
+from moto_jitp.iot.provisioning.provisioning_run import RunStatus, StepResult
 
 Schema = dict[str, Any]
 

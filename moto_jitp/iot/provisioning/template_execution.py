@@ -9,6 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from moto_jitp.iot.admission import check_role, permit_for_run
+from moto_jitp.iot.certificates import DeviceCertificate
+from moto_jitp.iot.exceptions import (
+    InvalidRequest,
+    IoTError,
+    NotAdmitted,
+    ResourceRegistrationFailure,
+    code_and_message,
+    invalid_template,
+)
+from moto_jitp.iot.thing_principals import EXCLUSIVE, ThingPrincipals
 from moto_jitp.templates import (
     Override,
     PlannedCertificate,
@@ -23,16 +34,6 @@ from moto_jitp.templates import (
 from moto_jitp.templates.rules import POLICIES_PER_CERTIFICATE
 
 from . import run_advice as advice
-from .admission import check_role, permit_for_run
-from .certificates import DeviceCertificate
-from .exceptions import (
-    InvalidRequest,
-    IoTError,
-    NotAdmitted,
-    ResourceRegistrationFailure,
-    code_and_message,
-    invalid_template,
-)
 from .named_resources import require_named_resources
 from .provisioning_run import (
     ProvisioningFailure,
@@ -41,7 +42,6 @@ from .provisioning_run import (
     StepRecorder,
 )
 from .run_steps import TERMINATED, not_admitted
-from .thing_principals import EXCLUSIVE, ThingPrincipals
 from .thing_steps import ThingSteps
 
 

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 
 from moto.iot.models import FakeThing
 
+from moto_jitp.iot.exceptions import ResourceRegistrationFailure
+from moto_jitp.iot.lookups import type_name
+from moto_jitp.iot.thing_principals import ThingPrincipals
 from moto_jitp.templates import PlannedThing
 from moto_jitp.templates.rules import (
     ATTRIBUTES_WITH_TYPE,
@@ -17,11 +20,9 @@ from moto_jitp.templates.rules import (
 )
 
 from . import run_advice as advice
-from .exceptions import ResourceRegistrationFailure
-from .existing_things import ThingChanges, ThingConflict, changes, type_name
+from .existing_things import ThingChanges, ThingConflict, changes
 from .provisioning_run import ProvisioningFailure, StepRecorder
 from .run_steps import RunSteps
-from .thing_principals import ThingPrincipals
 
 
 class ThingSteps(RunSteps):

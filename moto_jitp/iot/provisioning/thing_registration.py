@@ -11,12 +11,12 @@ from collections.abc import Mapping
 
 from moto.core.responses import ActionResult
 
+from moto_jitp.iot.actions import IoTActions
+from moto_jitp.iot.certificates import DeviceCertificate
+from moto_jitp.iot.exceptions import NotAdmitted, invalid_template
 from moto_jitp.templates import TemplateError, parse_template
 
-from .actions import IoTActions
-from .certificates import DeviceCertificate
 from .deferred_runs import DeferredRun, DeferredRuns, is_immediate
-from .exceptions import NotAdmitted, invalid_template
 from .provisioning_run import (
     ProvisioningFailure,
     ProvisioningRun,

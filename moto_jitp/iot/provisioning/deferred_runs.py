@@ -14,9 +14,10 @@ from collections.abc import Callable
 from moto.moto_api import state_manager
 from moto.moto_api._internal.managed_state_model import ManagedState
 
-from .certificates import DeviceCertificate
+from moto_jitp.iot.certificates import DeviceCertificate
+from moto_jitp.iot.thing_principals import ThingPrincipals
+
 from .provisioning_run import ProvisioningRun
-from .thing_principals import ThingPrincipals
 
 MODEL = "iot::jitp"
 _WAITING, _DUE = "WAITING", "DUE"

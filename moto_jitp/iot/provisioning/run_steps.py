@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from . import run_advice as advice
-from .exceptions import (
+from moto_jitp.iot.exceptions import (
     AwsError,
     IoTError,
     NotAdmitted,
     ResourceRegistrationFailure,
     code_and_message,
 )
+from moto_jitp.iot.thing_principals import ThingPrincipals
+
+from . import run_advice as advice
 from .provisioning_run import ProvisioningFailure, StepRecorder
-from .thing_principals import ThingPrincipals
 
 TERMINATED = "Register thing workflow execution terminates due to: "
 _ERRORS_OF_REGISTER_THING = {

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from .exceptions import AwsError, IoTError, code_and_message
+from moto_jitp.iot.exceptions import AwsError, IoTError, code_and_message
 
 ResultT = TypeVar("ResultT")
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from moto.iot.models import FakeThing
 
+from moto_jitp.iot.lookups import type_name
 from moto_jitp.templates import Override, PlannedThing
 
 
@@ -50,11 +51,6 @@ def changes(thing: FakeThing, groups: Mapping[str, str], planned: PlannedThing) 
     """
     to_join, to_leave = _groups(groups, planned)
     return ThingChanges(_attributes(thing, planned), _type(thing, planned), to_join, to_leave)
-
-
-def type_name(thing: FakeThing) -> str | None:
-    """Return the name of a thing's type, if it has one."""
-    return thing.thing_type.thing_type_name if thing.thing_type else None
 
 
 def _attributes(thing: FakeThing, planned: PlannedThing) -> dict[str, str] | None:

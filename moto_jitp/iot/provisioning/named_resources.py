@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from moto_jitp.iot.exceptions import ResourceRegistrationFailure
 from moto_jitp.templates import ProvisioningPlan
 
 from . import run_advice as advice
-from .exceptions import ResourceRegistrationFailure
 from .provisioning_run import ProvisioningFailure
 from .run_steps import TERMINATED, RunSteps
 
