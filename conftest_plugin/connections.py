@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from moto_jitp import ConnectionAttempt
+    from moto_jitp import ConnectionAttempt, ProvisioningRun
 
 
 #: A report is read in a terminal: the story of the last few, and how many there were of each kind.
@@ -22,12 +22,16 @@ class Connections:
     Attributes:
         last: the last few, the oldest first.
         decisions: how many there were of each: ``"ACCEPTED"``, or the reason of the refusal.
+        runs: what connections set off by fleet provisioning, by the attempt's number.
         told: how many a report has told of; -1 before there was one.
     """
 
     def __init__(self) -> None:
         self.last: deque[ConnectionAttempt] = deque(maxlen=SHOWN)
         self.decisions: Counter[str] = Counter()
+        self.runs: defaultdict[int, deque[ProvisioningRun]] = defaultdict(
+            lambda: deque(maxlen=SHOWN)
+        )
         self.told = -1
 
     @property
@@ -39,6 +43,10 @@ class Connections:
         """Take down one attempt."""
         self.last.append(attempt)
         self.decisions[attempt.reason.value if attempt.reason else "ACCEPTED"] += 1
+
+    def note_run(self, attempt: ConnectionAttempt, run: ProvisioningRun) -> None:
+        """Take down a run that a connection set off after it was accepted."""
+        self.runs[attempt.sequence].append(run)
 
 
 class Recorder:
@@ -57,18 +65,26 @@ class Recorder:
         """Begin to listen; imports moto, so only for those who use it."""
         if not self._listens:
             from moto_jitp.devices.attempts import observers
+            from moto_jitp.devices.fleet import run_observers
 
             observers.append(self._note)
+            run_observers.append(self._note_run)
             self._listens = True
 
     def close(self) -> None:
         """Stop listening."""
         if self._listens:
             from moto_jitp.devices.attempts import observers
+            from moto_jitp.devices.fleet import run_observers
 
             observers.remove(self._note)
+            run_observers.remove(self._note_run)
             self._listens = False
 
     def _note(self, attempt: ConnectionAttempt) -> None:
         if self._current is not None:
             self._current.note(attempt)
+
+    def _note_run(self, attempt: ConnectionAttempt, run: ProvisioningRun) -> None:
+        if self._current is not None:
+            self._current.note_run(attempt, run)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -84,23 +83,27 @@ def story(here: Connections, at_server: Sequence[ConnectionAttempt] = ()) -> str
     """
     if not here.total and not at_server:
         return "No device connected in this test."
-    lines = list(_chapter(_up_to_date(here.last), here.decisions))
+    lines = list(_chapter(_up_to_date(here.last), here))
     if at_server:
         theirs = Connections()
         for attempt in at_server:
             theirs.note(attempt)
-        lines += ["At the server:", *_chapter(list(theirs.last), theirs.decisions)]
+        lines += ["At the server:", *_chapter(list(theirs.last), theirs)]
     return "\n".join(lines)
 
 
-def _chapter(attempts: Sequence[ConnectionAttempt], decisions: Counter[str]) -> Iterator[str]:
-    total = sum(decisions.values())
+def _chapter(attempts: Sequence[ConnectionAttempt], noted: Connections) -> Iterator[str]:
+    total = noted.total
     if total > SHOWN:
-        counts = ", ".join(f"{count} {name}" for name, count in decisions.most_common())
+        counts = ", ".join(f"{count} {name}" for name, count in noted.decisions.most_common())
         yield f"{total} connections: {counts}. The last {SHOWN} of them:"
     for at, attempt in enumerate(attempts):
         came_back = any(a.certificate_id == attempt.certificate_id for a in attempts[at + 1 :])
         yield from _connection(total - len(attempts) + 1 + at, attempt, came_back)
+        for run in noted.runs.get(attempt.sequence, ()):
+            yield from _run(run)
+            if run.advice:
+                yield f"   to mend: {run.advice}"
 
 
 def _up_to_date(noted: Collection[ConnectionAttempt]) -> list[ConnectionAttempt]:

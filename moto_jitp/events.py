@@ -22,7 +22,8 @@ class Event(NamedTuple):
 
     Attributes:
         topic: where it was published.
-        payload: a dict for what AWS IoT itself publishes as JSON; bytes for a device's message.
+        payload: a dict for what AWS IoT itself publishes as JSON; bytes for a device's message,
+            and for an answer in CBOR.
         account_id: the account whose topic it is.
         region_name: the Region whose topic it is.
     """
@@ -42,12 +43,14 @@ class Subscription:
         topic_filter: str,
         handler: Handler,
         only: tuple[str, str] | None = None,
+        owner: int | None = None,
     ) -> None:
         if not callable(handler):
             raise TypeError(
                 f"The handler is to be called with each message, and {handler!r} cannot be called."
             )
         self.topic_filter = topic_filter
+        self.owner = owner
         self._only = only
         self._bus = bus
         self._handler = handler
@@ -82,7 +85,12 @@ class EventBus:
         self._ids = itertools.count()
 
     def subscribe(
-        self, topic_filter: str, handler: Handler, *, only: tuple[str, str] | None = None
+        self,
+        topic_filter: str,
+        handler: Handler,
+        *,
+        only: tuple[str, str] | None = None,
+        owner: int | None = None,
     ) -> Subscription:
         """Have a handler called for each event on matching topics.
 
@@ -91,13 +99,14 @@ class EventBus:
             handler: called with the :class:`Event`, or with topic and payload where it takes two
                 arguments; in the publisher's thread. What it raises reaches the publisher.
             only: the account id and Region to listen to; ``None`` for all.
+            owner: the number of the connection that subscribes, where it is one.
 
         Raises:
             ValueError: the filter is none of MQTT's.
             TypeError: the filter is no text, or the handler cannot be called.
         """
         check_topic_filter(topic_filter)
-        subscription = Subscription(self, topic_filter, handler, only)
+        subscription = Subscription(self, topic_filter, handler, only, owner)
         with self._lock:
             self._subscriptions[next(self._ids)] = subscription
         return subscription
@@ -114,10 +123,14 @@ class EventBus:
         """Whether anybody listens."""
         return bool(self._subscriptions)
 
-    def publish(self, event: Event) -> None:
+    def publish(self, event: Event, *, to: int | None = None) -> None:
         """Deliver an event to everyone whose filter matches its topic.
 
         What a handler raises is raised once all the others have heard the event, too.
+
+        Args:
+            event: the event.
+            to: the number of the only connection that is to hear it; ``None`` for everyone.
         """
         if not self._subscriptions:
             return
@@ -126,7 +139,7 @@ class EventBus:
         failures = []
         for subscription in listeners:
             try:
-                if subscription.wants(event):
+                if to in (None, subscription.owner) and subscription.wants(event):
                     subscription.deliver(event)
             except Exception as failure:
                 failures.append(failure)

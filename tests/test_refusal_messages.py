@@ -59,7 +59,7 @@ def test_a_failed_run_is_told_from_the_device_to_the_advice(iot: Any) -> None:
         f"    wants {PREFIX}SerialNumber: '4711'",
         f"    wants {PREFIX}Country: nothing offered",
         f"    wants {PREFIX}Id: '{device.certificate_id}'",
-        f"    the certificate offers besides: {PREFIX}Organization 'Acme'",
+        f"    offered besides: {PREFIX}Organization 'Acme'",
         f"    1. RegisterCertificate cert/{device.certificate_id}: ok",
         f"    2. RegisterThing templateBody: FAILED ({error})",
         f"    place in the template: Parameters.{PREFIX}Country",

@@ -12,11 +12,11 @@ from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
 from moto_jitp.iot.topics import check_subscribe
 
-from . import presence
+from . import fleet, presence
 from .attempts import ConnectionAttempt
 from .authorization import NotAuthorized, require
 from .publishing import publish_message, to_bytes
-from .recording import record_operation
+from .recording import count, record_operation
 
 
 class DeviceConnection:
@@ -32,7 +32,8 @@ class DeviceConnection:
         client_id: the MQTT client id.
         thing_name: the thing that the certificate is attached to; ``None`` where there is none.
         attempts: every attempt up to the accepted one, oldest first.
-        provisioning: the provisioning run that this call set off; ``None`` where none was needed.
+        provisioning: the last provisioning run that this connection set off: just in time, as it
+            was made, or by RegisterThing of fleet provisioning; ``None`` where there was none.
     """
 
     def __init__(
@@ -55,9 +56,9 @@ class DeviceConnection:
 
     @property
     def provisioning(self) -> ProvisioningRun | None:
-        return next(
-            (attempt.provisioning for attempt in self.attempts if attempt.provisioning), None
-        )
+        later = next(fleet.runs_of(self._backend, self._session), None)
+        just_in_time = (attempt.provisioning for attempt in self.attempts if attempt.provisioning)
+        return later or next(just_in_time, None)
 
     @property
     def connected(self) -> bool:
@@ -72,7 +73,9 @@ class DeviceConnection:
         """Publish a message, as ``iot-data`` keeps it and as subscribers receive it.
 
         Requests to shadows (``$aws/things/<thing>/shadow/update`` and its like) are carried out by
-        moto's shadows and answered on ``…/accepted`` or ``…/rejected``. It needs ``iot:Publish``.
+        moto's shadows and answered on ``…/accepted`` or ``…/rejected``, and so are requests to
+        fleet provisioning (``$aws/certificates/create/json`` and its like), whose answers this
+        connection alone receives. It needs ``iot:Publish``.
 
         Args:
             topic: an MQTT topic, without wildcards, of at most 256 bytes and 7 slashes.
@@ -86,6 +89,7 @@ class DeviceConnection:
             ValueError: the topic is empty, has a wildcard, is too long, or is one that clients
                 cannot publish on.
             TypeError: topic or payload is of another type.
+            ModuleNotFoundError: the topic asks for CBOR, and the extra ``[mqtt]`` is not installed.
 
         See https://docs.aws.amazon.com/iot/latest/developerguide/mqtt.html
         """
@@ -117,7 +121,11 @@ class DeviceConnection:
             TypeError: the filter is no text, or the handler cannot be called.
         """
         self._require_open()
-        check_subscribe(topic_filter)
+        try:
+            check_subscribe(topic_filter)
+        except ValueError:
+            count(self._backend, "Subscribe.ClientError")
+            raise
         logged = {"topicName": topic_filter}
         try:
             require(self._backend, self._session, "iot:Subscribe", topic_filter)
@@ -250,7 +258,8 @@ class DeviceSubscription:
         devices = broker_of(connection._backend).devices
         # Not listed anywhere: it knows how to call a handler that takes topic and payload.
         self._target = Subscription(devices, topic_filter, handler or self._inbox.messages.put)
-        self._listed = devices.subscribe(topic_filter, self.deliver)
+        owner = connection._session.sequence
+        self._listed = devices.subscribe(topic_filter, self.deliver, owner=owner)
         self._inbox.subscriptions.append(self)
 
     def cancel(self) -> None:
@@ -283,12 +292,14 @@ class DeviceSubscription:
         try:
             require(connection._backend, connection._session, "iot:Receive", event.topic)
         except NotAuthorized as refused:
+            count(connection._backend, "PublishOut.AuthError")
             self._inbox.refusals.append(refused)
             if self.handler is None:
                 self._inbox.messages.put(refused)
             return
         except ConnectionError:
             return  # its certificate was deleted, which is not the publisher's fault
+        count(connection._backend, "PublishOut.Success")
         self._target.deliver(event)
 
 

@@ -70,6 +70,7 @@ def _judge(backend: JitpIoTBackend, request: ConnectRequest, events: list[Event]
     if not request.holds_key:
         return texts.wrong_private_key(presented)
     backend.carry_out_due_runs(connecting=presented.certificate_id)
+    backend.drop_unclaimed_certificates()
     known = backend.certificates.presented_as(presented.certificate_id)
     if known is not None:
         assert isinstance(known, DeviceCertificate)
@@ -97,7 +98,7 @@ def _judge_known(
         events.append(_registered_event(backend, known, step))
     ca = backend.ca_certificates.get(known.ca_certificate_id or "")
     if ca is None:
-        return texts.pending_without_ca(known)
+        return (texts.pending_without_ca if known.ca_certificate_id else texts.unclaimed)(known)
     assert isinstance(ca, CaCertificate)
     return _judge_ca(ca, request) or _pending(backend, request, known, ca, step)
 

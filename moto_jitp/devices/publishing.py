@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from moto_jitp.iot.message_broker import publish
 from moto_jitp.iot.models import JitpIoTBackend
-from moto_jitp.iot.topics import check_publish
+from moto_jitp.iot.topics import check_publish, fleet_request
 
+from . import fleet
 from .attempts import ConnectionAttempt
 from .authorization import NotAuthorized, require
-from .recording import record_operation
+from .recording import count, record_operation
 
 
 def to_bytes(payload: bytes | str) -> bytes:
@@ -47,8 +48,13 @@ def publish_message(
     Raises:
         NotAuthorized: policies are enforced and do not allow it.
         ValueError: the topic or payload is none that AWS IoT takes.
+        ModuleNotFoundError: the topic asks for CBOR, and the extra ``[mqtt]`` is not installed.
     """
-    check_publish(topic, payload, retain=retain)
+    try:
+        check_publish(topic, payload, retain=retain, connected=True)
+    except ValueError:
+        count(backend, "PublishIn.ClientError")
+        raise
     try:
         require(backend, session, "iot:Publish", topic)
         if retain:
@@ -59,3 +65,6 @@ def publish_message(
     logged = {"topicName": topic, "retain": "True"} if retain else {"topicName": topic}
     record_operation(backend, session, "Publish-In", logged)
     publish(backend, topic, payload, retain=retain)
+    request = fleet_request(topic)
+    if request is not None:
+        fleet.carry_out(backend, session, topic, request, payload)

@@ -15,18 +15,25 @@ from moto_jitp import settings
 from moto_jitp.iot.endpoints import parse_endpoint
 from moto_jitp.iot.message_broker import sequence
 from moto_jitp.iot.models import JitpIoTBackend
+from moto_jitp.iot.provisioning.fleet_api import FleetAnswer
 from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
-from moto_jitp.monitoring import EndedRun, records_of
+from moto_jitp.iot.topics import FleetRequest
+from moto_jitp.monitoring import EndedRun, FleetCall, count_operation, records_of
 from moto_jitp.monitoring.logs import (
     Client,
     authentication_error,
     entries_of_attempt,
+    fleet_entry,
     operation_entry,
     provisioning_entry,
 )
 
 from .attempts import ConnectionAttempt, RefusalReason
 from .authorization import SOURCE_ADDRESS
+
+_PROTOCOL = "MQTT"
+_METRICS = {"Publish-In": "PublishIn", "Subscribe": "Subscribe", "Unsubscribe": "Unsubscribe"}
+"""Log entry's event type to the metric of the same operation."""
 
 
 def record_attempt(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> None:
@@ -72,7 +79,7 @@ def record_operation(
     *,
     not_authorized: bool = False,
 ) -> None:
-    """Log what a connected client does.
+    """Log and count what a connected client does.
 
     Args:
         backend: the account and Region.
@@ -81,10 +88,70 @@ def record_operation(
         fields: the entry's own fields, such as ``topicName``.
         not_authorized: whether the policies did not allow it.
     """
+    metric = _METRICS.get(event_type)
+    if metric is not None:
+        outcome = "AuthError" if not_authorized else "Success"
+        count(backend, f"{metric}.{outcome}")
+        if fields.get("retain"):
+            count(backend, f"PublishRetained.{outcome}")
     if backend.is_logging:
         client = _client(attempt)
         entry = operation_entry(event_type, client, fields, not_authorized=not_authorized)
         backend.log(client, datetime.now(timezone.utc), [entry])
+
+
+def count(backend: JitpIoTBackend, metric: str) -> None:
+    """Count something that a connected client does.
+
+    Args:
+        backend: the account and Region.
+        metric: the CloudWatch metric, such as ``PublishOut.Success``.
+    """
+    if settings.current().metrics:
+        count_operation(backend, metric, _PROTOCOL)
+
+
+def record_fleet_call(
+    backend: JitpIoTBackend,
+    attempt: ConnectionAttempt,
+    request: FleetRequest,
+    answer: FleetAnswer,
+    claim_certificate_id: str,
+) -> None:
+    """Take note of a request to fleet provisioning that has been carried out.
+
+    Args:
+        backend: the account and Region.
+        attempt: the accepted attempt that the connection goes back to.
+        request: what was asked for.
+        answer: what it was answered with.
+        claim_certificate_id: the id of the certificate that the client is connected with.
+    """
+    now, current = datetime.now(timezone.utc), settings.current()
+    call = FleetCall(
+        now,
+        next(sequence),
+        attempt.sequence,
+        request.operation,
+        request.template_name,
+        claim_certificate_id,
+        answer.refusal is not None,
+        answer.run,
+    )
+    records = records_of(backend)
+    if not current.metrics:
+        records.without_metrics.add(call.sequence)
+    if not current.trail:
+        records.without_trail.add(call.sequence)
+    records.fleet_calls.append(call)
+    if backend.is_logging:
+        if answer.run is not None:
+            entry = provisioning_entry(answer.run)
+        else:
+            refusal = answer.refusal
+            error = f"{refusal.code}: {refusal.message}" if refusal is not None else None
+            entry = fleet_entry(call, answer.certificate_id, error)
+        backend.log(_client(attempt), now, [entry])
 
 
 def _client(attempt: ConnectionAttempt) -> Client:

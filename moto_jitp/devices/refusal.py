@@ -73,7 +73,7 @@ def run_lines(run: ProvisioningRun) -> list[str]:
         lines.append(f"    wants {name}: {'nothing offered' if value is None else repr(value)}")
     besides = [f"{name} {value!r}" for name, value in run.parameters.items() if name not in wanted]
     if besides:
-        lines.append(f"    the certificate offers besides: {', '.join(besides)}")
+        lines.append(f"    offered besides: {', '.join(besides)}")
     for number, step in enumerate(run.steps, 1):
         line = f"    {number}. {step.action} {step.resource}: {_MARKS[step.result]}"
         if step.error_code:

@@ -118,6 +118,17 @@ def pending_without_ca(certificate: DeviceCertificate) -> Verdict:
     )
 
 
+def unclaimed(certificate: DeviceCertificate) -> Verdict:
+    return Verdict(
+        RefusalReason.DEVICE_CERTIFICATE_PENDING_ACTIVATION,
+        f"The certificate {certificate.certificate_id} is PENDING_ACTIVATION: fleet provisioning "
+        "has issued it, and no RegisterThing has activated it yet.",
+        "Have the device publish its certificateOwnershipToken on $aws/provisioning-templates/"
+        "<template>/provision/json over the connection of its claim certificate, and connect with "
+        "the new certificate once that is accepted.",
+    )
+
+
 def not_authorized(
     certificate_arn: str, resource: str, decision: Decision, notes: Sequence[str]
 ) -> Verdict:

@@ -243,7 +243,7 @@ class Certificates(CaCertificates):
         self, set_as_active: bool
     ) -> tuple[FakeCertificate, dict[str, str]]:
         issued = issue_with_keys()
-        return self._add_issued(issued.certificate_pem, set_as_active), {
+        return self.add_issued_certificate(issued.certificate_pem, _status(set_as_active)), {
             "PublicKey": issued.public_key_pem,
             "PrivateKey": issued.private_key_pem,
         }
@@ -255,10 +255,15 @@ class Certificates(CaCertificates):
             InvalidRequest: the text is no CSR, its signature is wrong, or its key is of a kind
                 that AWS IoT does not take.
         """
-        return self._add_issued(issue_from_csr(csr), set_as_active)
+        return self.add_issued_certificate(issue_from_csr(csr), _status(set_as_active))
 
-    def _add_issued(self, pem: str, set_as_active: bool) -> DeviceCertificate:
-        status = "ACTIVE" if set_as_active else "INACTIVE"
+    def add_issued_certificate(self, pem: str, status: str) -> DeviceCertificate:
+        """Register a certificate that AWS IoT has issued itself.
+
+        Args:
+            pem: its PEM text.
+            status: the status to start from.
+        """
         return self.add_certificate(pem, read_certificate(pem), status=status)
 
     def describe_certificate(self, certificate_id: str) -> DeviceCertificate:
@@ -297,6 +302,10 @@ class Certificates(CaCertificates):
     def delete_certificate(self, certificate_id: str, force_delete: bool) -> None:
         with self.lock:
             super().delete_certificate(certificate_id, force_delete)
+
+
+def _status(set_as_active: bool) -> str:
+    return "ACTIVE" if set_as_active else "INACTIVE"
 
 
 def _check_first_status(status: str | None) -> None:

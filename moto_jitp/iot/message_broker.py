@@ -81,23 +81,32 @@ def events_of(backend: Lookups) -> list[tuple[int, Event | UnrenderedEvent]]:
     return broker_of(backend).events
 
 
-def deliver(backend: Lookups, event: Event) -> None:
-    """Hand a recorded event to everyone who listens: handlers of the test, then devices."""
+def deliver(backend: Lookups, event: Event, *, to: int | None = None) -> None:
+    """Hand a recorded event to everyone who listens: handlers of the test, then devices.
+
+    Args:
+        backend: the account and Region.
+        event: the event.
+        to: the number of the only connection that is to receive it; ``None`` for all of them.
+    """
     bus.publish(event)
-    broker_of(backend).devices.publish(event)
+    broker_of(backend).devices.publish(event, to=to)
 
 
-def publish_as_aws(backend: Lookups, topic: str, payload: dict[str, Any]) -> None:
+def publish_as_aws(
+    backend: Lookups, topic: str, payload: dict[str, Any] | bytes, *, to: int | None = None
+) -> None:
     """Publish what AWS IoT itself says.
 
     Args:
         backend: the account and Region.
         topic: such as ``$aws/things/bulb-1/shadow/update/accepted``.
-        payload: what the message holds as JSON.
+        payload: what the message holds as JSON; bytes for a message that is no JSON.
+        to: the number of the only connection that is to receive it; ``None`` for all of them.
     """
     event = Event(topic, payload, backend.account_id, backend.region_name)
     broker_of(backend).record(event)
-    deliver(backend, event)
+    deliver(backend, event, to=to)
 
 
 def publish(

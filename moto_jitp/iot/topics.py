@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/general/latest/gr/iot-core.html#message-broker-limit
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from moto_jitp.events import check_topic_filter
 
@@ -18,12 +19,46 @@ _SHADOW_REQUEST = re.compile(
     r"\$aws/things/(?P<thing>[^/]+)/shadow(?:/name/(?P<shadow>[^/]+))?"
     r"/(?P<request>update|get|delete)"
 )
+_FLEET_REQUEST = re.compile(
+    r"\$aws/(?:certificates/(?P<certificate>create|create-from-csr)"
+    r"|provisioning-templates/(?P<template>[^/]+)/provision)/(?P<format>cbor|json)"
+)
+_CERTIFICATE_OPERATIONS = {
+    "create": "CreateKeysAndCertificate",
+    "create-from-csr": "CreateCertificateFromCsr",
+}
 _RULE = re.compile(r"\$aws/rules/[^/]+(?:/.*)?")
 
 
 def shadow_request(topic: str) -> re.Match[str] | None:
     """Match a topic that asks something of a thing's shadow: ``thing``, ``shadow``, ``request``."""
     return _SHADOW_REQUEST.fullmatch(topic) if topic.startswith("$aws/things/") else None
+
+
+class FleetRequest(NamedTuple):
+    """What a topic of the fleet provisioning API asks for.
+
+    Attributes:
+        operation: ``CreateKeysAndCertificate``, ``CreateCertificateFromCsr`` or ``RegisterThing``.
+        template_name: the provisioning template of RegisterThing; ``None`` for the others.
+        payload_format: ``json`` or ``cbor``, of the request and of its answer.
+    """
+
+    operation: str
+    template_name: str | None
+    payload_format: str
+
+
+def fleet_request(topic: str) -> FleetRequest | None:
+    """Read a topic of the fleet provisioning API; ``None`` for any other topic.
+
+    https://docs.aws.amazon.com/iot/latest/developerguide/fleet-provision-api.html
+    """
+    match = _FLEET_REQUEST.fullmatch(topic) if topic.startswith("$aws/") else None
+    if match is None:
+        return None
+    operation = _CERTIFICATE_OPERATIONS.get(match["certificate"] or "", "RegisterThing")
+    return FleetRequest(operation, match["template"], match["format"])
 
 
 def is_basic_ingest(topic: str) -> bool:
@@ -34,8 +69,15 @@ def is_basic_ingest(topic: str) -> bool:
     return _RULE.fullmatch(topic) is not None
 
 
-def check_publish(topic: str, payload: bytes, *, retain: bool) -> None:
+def check_publish(topic: str, payload: bytes, *, retain: bool, connected: bool) -> None:
     """Check what a client is about to publish.
+
+    Args:
+        topic: the topic.
+        payload: the message.
+        retain: whether the message is to be retained.
+        connected: whether the client has an MQTT connection, over which it can be answered; one
+            that publishes over HTTPS has none.
 
     Raises:
         ValueError: the topic is empty, has a wildcard, is too long or is one that clients cannot
@@ -46,7 +88,7 @@ def check_publish(topic: str, payload: bytes, *, retain: bool) -> None:
     if not topic or "+" in topic or "#" in topic:
         raise ValueError(f"{topic!r} is no topic to publish on: it is empty or has a wildcard.")
     if topic.startswith("$"):
-        _check_reserved(topic, retain=retain)
+        _check_reserved(topic, retain=retain, connected=connected)
     else:
         _check_length(topic, "topic")
     if len(payload) > MAX_PAYLOAD_BYTES:
@@ -71,15 +113,23 @@ def check_subscribe(topic_filter: str) -> None:
         _check_length(topic_filter, "topic filter")
 
 
-def _check_reserved(topic: str, *, retain: bool) -> None:
+def _check_reserved(topic: str, *, retain: bool, connected: bool) -> None:
     if topic.startswith("$aws/events/"):
         raise ValueError(f"{topic!r} is reserved: only AWS IoT itself publishes on $aws/events/.")
-    if shadow_request(topic) is None and not is_basic_ingest(topic):
+    for_fleet = fleet_request(topic) is not None
+    if for_fleet and not connected:
+        raise ValueError(
+            f"{topic!r} is answered on the MQTT connection that the request came over, so it is "
+            "for connected devices: publish it with the publish() of a connection."
+        )
+    if not for_fleet and shadow_request(topic) is None and not is_basic_ingest(topic):
         raise ValueError(
             f"{topic!r} is reserved. Of the topics that begin with $, clients can publish here on "
             "$aws/things/<thing>/shadow/update, …/get, …/delete, the same under "
-            "…/shadow/name/<shadow>/, and $aws/rules/<rule>; the others are AWS IoT's own or not "
-            "emulated."
+            "…/shadow/name/<shadow>/, $aws/rules/<rule>, and for fleet provisioning on "
+            "$aws/certificates/create/<json or cbor>, $aws/certificates/create-from-csr/<json or "
+            "cbor> and $aws/provisioning-templates/<template>/provision/<json or cbor>; the others "
+            "are AWS IoT's own or not emulated."
         )
     if retain:
         raise ValueError(f"{topic!r} is reserved, and AWS IoT retains no message on such topics.")

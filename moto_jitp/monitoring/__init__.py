@@ -4,13 +4,23 @@ It is all in moto's own CloudWatch, CloudTrail and CloudWatch Logs, and read wit
 """
 
 from .metrics import IoTMetrics
-from .records import ApiCall, EndedRun, is_read_only, record_call, records_of
+from .records import (
+    ApiCall,
+    EndedRun,
+    FleetCall,
+    count_operation,
+    is_read_only,
+    record_call,
+    records_of,
+)
 from .trail_lookup import lookup_events
 
 __all__ = [
     "ApiCall",
     "EndedRun",
+    "FleetCall",
     "IoTMetrics",
+    "count_operation",
     "is_read_only",
     "lookup_events",
     "record_call",

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from moto.logs.models import logs_backends
 
 from .metrics import is_authentication_error
-from .records import Attempt, Run
+from .records import Attempt, FleetCall, Run
 
 LOG_GROUP = "AWSIotLogsV2"
 LOG_GROUP_V1 = "AWSIotLogs"
@@ -27,6 +27,7 @@ EVENT_TYPES = (
     "Connect",
     "Connection.AuthNError",
     "Disconnect",
+    "GetDeviceCredentials",
     "ProvisionDevice",
     "Publish-In",
     "Subscribe",
@@ -129,6 +130,23 @@ def provisioning_entry(run: Run) -> LogEntry:
     details = f"{run.error_code}: {run.message}" if failed else "The device was provisioned."
     fields = {**named, "deviceCertificateId": run.certificate_id, "details": details}
     return LogEntry("ProvisionDevice", failed, fields)
+
+
+def fleet_entry(call: FleetCall, certificate_id: str | None, error: str | None) -> LogEntry:
+    """The entry of a request to fleet provisioning that no provisioning run came of.
+
+    Args:
+        call: the request.
+        certificate_id: the id of the device's new certificate, if it was given one.
+        error: why the request was refused; ``None`` for an accepted one.
+    """
+    fields: dict[str, Any] = {"details": error or "A certificate was issued to the device."}
+    if certificate_id is not None:
+        fields["deviceCertificateId"] = certificate_id
+    if call.operation != "RegisterThing":
+        return LogEntry("GetDeviceCredentials", error is not None, fields)
+    fields["provisioningTemplateName"] = call.template_name
+    return LogEntry("ProvisionDevice", error is not None, fields)
 
 
 def operation_entry(

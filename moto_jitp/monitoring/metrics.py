@@ -8,18 +8,18 @@ https://docs.aws.amazon.com/iot/latest/developerguide/metrics_dimensions.html
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, NamedTuple
 
 from moto.cloudwatch.models import MetricAggregatedDatum, are_dimensions_same
 from moto.core.common_models import CloudWatchMetricProvider
 
-from .records import Attempt, Run, kept
+from .records import Attempt, Records, Run, kept
 
 NAMESPACE = "AWS/IoT"
-_PROTOCOL = "MQTT"
+_MQTT = ("Protocol", "MQTT")
 _SERVER_ERRORS = {
     "InternalException",
     "InternalFailureException",
@@ -42,28 +42,53 @@ class IoTMetrics(CloudWatchMetricProvider):
         """Return the values of each minute, oldest first."""
         if not cls.switched_on:
             return []
-        counts = Counter(_counted(account_id, region))
-        return [
-            _MinuteValue(name, minute, count) for (minute, name), count in sorted(counts.items())
+        attempts, records = kept(account_id, region)
+        found: list[_MinuteValue] = [
+            _MinuteValue(metric, count, float(count), 1.0, 1.0)
+            for metric, count in Counter(_occurrences(attempts, records)).items()
         ]
+        values: defaultdict[_Metric, list[float]] = defaultdict(list)
+        for metric, value in _fleet_values(records):
+            values[metric].append(value)
+        found += (_MinuteValue.of(metric, series) for metric, series in values.items())
+        found.sort(key=lambda value: value.metric.order())
+        return list(found)
+
+
+class _Metric(NamedTuple):
+    """A metric in one minute; it has one dimension or none."""
+
+    minute: datetime
+    name: str
+    dimension: tuple[str, str] | None
+
+    def order(self) -> tuple[datetime, str, tuple[str, ...]]:
+        return self.minute, self.name, self.dimension or ()
 
 
 class _MinuteValue(MetricAggregatedDatum):
-    """How often something happened within a minute."""
+    """What was recorded of a metric within a minute."""
 
-    def __init__(self, name: str, minute: datetime, count: int) -> None:
-        by_protocol = not name.startswith("ProvisionThing.")
+    def __init__(
+        self, metric: _Metric, count: int, total: float, smallest: float, largest: float
+    ) -> None:
+        self.metric = metric
+        dimension = metric.dimension
         super().__init__(
             namespace=NAMESPACE,
-            name=name,
-            min_stat=1.0,
-            max_stat=1.0,
+            name=metric.name,
+            min_stat=smallest,
+            max_stat=largest,
             sample_count=float(count),
-            sum_stat=float(count),
-            dimensions=[{"Name": "Protocol", "Value": _PROTOCOL}] if by_protocol else [],
-            timestamp=minute,
+            sum_stat=total,
+            dimensions=[{"Name": dimension[0], "Value": dimension[1]}] if dimension else [],
+            timestamp=metric.minute,
             unit="Count",
         )
+
+    @classmethod
+    def of(cls, metric: _Metric, values: Sequence[float]) -> _MinuteValue:
+        return cls(metric, len(values), sum(values), min(values), max(values))
 
     def filter(
         self,
@@ -81,8 +106,8 @@ class _MinuteValue(MetricAggregatedDatum):
         return not listed and bool(super().filter(namespace, name, dimensions))
 
 
-def _counted(account_id: str, region_name: str) -> Iterator[tuple[datetime, str]]:
-    attempts, records = kept(account_id, region_name)
+def _occurrences(attempts: Sequence[Attempt], records: Records) -> Iterator[_Metric]:
+    """Yield what is counted by how often it happened."""
     minute = first = last = datetime.min.replace(tzinfo=timezone.utc)
     for attempt in attempts:
         if attempt.sequence in records.without_metrics:
@@ -93,14 +118,39 @@ def _counted(account_id: str, region_name: str) -> Iterator[tuple[datetime, str]
             last = first + timedelta(minutes=1)
         name = _connection_metric(attempt)
         if name is not None:
-            yield minute, name
+            yield _Metric(minute, name, _MQTT)
         run = attempt.provisioning
         if run is not None and run.status.value != "IN_PROGRESS":
             ended = records.ends.get(attempt.sequence)
-            yield _minute(ended.moment) if ended else minute, _provisioning_metric(run)
+            when = _minute(ended.moment) if ended else minute
+            yield _Metric(when, _provisioning_metric(run), None)
     for attempt in list(records.misdirected):
         if attempt.sequence not in records.without_metrics:
-            yield _minute(attempt.timestamp), "Connection.AuthNError"
+            yield _Metric(_minute(attempt.timestamp), "Connection.AuthNError", _MQTT)
+    for moment, name, protocol in list(records.operations):
+        yield _Metric(_minute(moment), name, ("Protocol", protocol))
+
+
+def _fleet_values(records: Records) -> Iterator[tuple[_Metric, float]]:
+    """Yield the values of the fleet provisioning metrics.
+
+    A request counts 1 where it failed and 0 where it did not; things are counted by claim, each
+    value the number of all so far.
+    """
+    registered: Counter[str] = Counter()
+    for call in list(records.fleet_calls):
+        named, claim = call.template_name, call.claim_certificate_id
+        is_registered = call.operation == "RegisterThing" and not call.failed
+        registered[claim] += is_registered
+        if call.sequence in records.without_metrics:
+            continue
+        minute = _minute(call.moment)
+        by_template = ("TemplateName", named) if named is not None else None
+        yield _Metric(minute, f"{call.operation}Failed", by_template), float(call.failed)
+        if is_registered:
+            by_claim = ("ClaimCertificateId", claim)
+            name = "ApproximateNumberOfThingsRegistered"
+            yield _Metric(minute, name, by_claim), float(registered[claim])
 
 
 def _minute(moment: datetime) -> datetime:

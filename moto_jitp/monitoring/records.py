@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any, NamedTuple, Protocol
 
 from moto.iot.models import IoTBackend, iot_backends
@@ -140,23 +140,73 @@ class EndedRun(NamedTuple):
     moment: datetime
 
 
+class FleetCall(NamedTuple):
+    """One request of a device to the MQTT API of fleet provisioning.
+
+    Attributes:
+        moment: when, in UTC.
+        sequence: orders it among attempts and calls of the same moment.
+        connection: the sequence number of the attempt that its connection goes back to.
+        operation: ``CreateKeysAndCertificate``, ``CreateCertificateFromCsr`` or ``RegisterThing``.
+        template_name: the provisioning template of RegisterThing.
+        claim_certificate_id: the id of the certificate that the device was connected with.
+        failed: whether it was refused.
+        run: the provisioning run, if it came to one.
+    """
+
+    moment: datetime
+    sequence: int
+    connection: int
+    operation: str
+    template_name: str | None
+    claim_certificate_id: str
+    failed: bool
+    run: Run | None
+
+
+class Operation(NamedTuple):
+    """Something that the message broker did, for its metric.
+
+    Attributes:
+        moment: when, in UTC.
+        metric: the metric's name, such as ``PublishIn.Success``.
+        protocol: ``MQTT`` or ``HTTP``.
+    """
+
+    moment: datetime
+    metric: str
+    protocol: str
+
+
 class Records:
     """What is kept of one account and Region beside its connection attempts.
 
     Attributes:
         calls: the calls for the trail, oldest first.
         ends: of attempts by sequence number, when their runs ended, where that was later.
+        fleet_calls: the requests to fleet provisioning, oldest first.
         misdirected: attempts that asked for a server name of this account and Region elsewhere.
-        without_metrics: sequence numbers of the attempts made while ``metrics`` was off.
-        without_trail: sequence numbers of the attempts made while ``trail`` was off.
+        operations: what the message broker did, oldest first.
+        without_metrics: sequence numbers of what happened while ``metrics`` was off.
+        without_trail: sequence numbers of what happened while ``trail`` was off.
     """
 
-    __slots__ = ("calls", "ends", "misdirected", "without_metrics", "without_trail")
+    __slots__ = (
+        "calls",
+        "ends",
+        "fleet_calls",
+        "misdirected",
+        "operations",
+        "without_metrics",
+        "without_trail",
+    )
 
     def __init__(self) -> None:
         self.calls: list[ApiCall] = []
         self.ends: dict[int, EndedRun] = {}
+        self.fleet_calls: list[FleetCall] = []
         self.misdirected: list[Attempt] = []
+        self.operations: list[Operation] = []
         self.without_metrics: set[int] = set()
         self.without_trail: set[int] = set()
 
@@ -172,6 +222,18 @@ def records_of(backend: IoTBackend) -> Records:
 def record_call(backend: IoTBackend, call: ApiCall) -> None:
     """Keep a call for the trail."""
     records_of(backend).calls.append(call)
+
+
+def count_operation(backend: IoTBackend, metric: str, protocol: str) -> None:
+    """Count something that the message broker does.
+
+    Args:
+        backend: the account and Region.
+        metric: the metric's name, such as ``PublishIn.Success``.
+        protocol: ``MQTT`` or ``HTTP``.
+    """
+    operation = Operation(datetime.now(timezone.utc), metric, protocol)
+    records_of(backend).operations.append(operation)
 
 
 def is_read_only(operation: str) -> bool:

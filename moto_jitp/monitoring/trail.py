@@ -158,6 +158,11 @@ def events_newest_first(
                 (ended.moment, ended.sequence) if ended else (attempt.timestamp, attempt.sequence)
             )
             sources.append((moment, sequence, run))
+    sources += (
+        (call.moment, call.sequence, call.run)
+        for call in list(records.fleet_calls)
+        if call.run is not None and call.sequence not in records.without_trail
+    )
     sources.sort(key=itemgetter(0, 1), reverse=True)
     for moment, sequence, source in sources:
         if not (start <= moment.replace(microsecond=0) <= end and wanted(source)):
@@ -271,7 +276,7 @@ def _events_of_run(moment: datetime, sequence: int, run: Run) -> Iterator[TrailE
     entries: Any = iter(run.record)
     for number, step in enumerate(map(Step, *[entries] * 5)):
         name, code, message = step.action, step.error_code, step.message
-        if number == 0 and code is None:
+        if number == 0 and name == "RegisterCertificate" and code is None:
             continue  # the message broker registers the certificate, which is no API call
         if name == "RegisterThing":
             # This call ends as the run does.

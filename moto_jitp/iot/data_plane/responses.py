@@ -13,6 +13,7 @@ from moto.iotdata.responses import IoTDataPlaneResponse
 from moto_jitp import settings
 from moto_jitp.iot.message_broker import MessageBroker, RetainedMessage, broker_of
 from moto_jitp.iot.topics import check_publish
+from moto_jitp.monitoring import count_operation
 
 from .models import JitpIoTDataBackend
 
@@ -28,9 +29,11 @@ class JitpIoTDataResponse(IoTDataPlaneResponse):
         retain = self._query("retain") == "true"
         if settings.current().strict:
             try:
-                check_publish(topic, payload, retain=retain)
+                check_publish(topic, payload, retain=retain, connected=False)
             except ValueError as error:
+                self._count("PublishIn.ClientError")
                 raise InvalidRequestException(str(error)) from None
+        self._count("PublishIn.Success")
         backend = self.iotdata_backend
         assert isinstance(backend, JitpIoTDataBackend)
         backend.publish(topic, payload, retain=retain, qos=int(self._query("qos") or 0))
@@ -58,6 +61,11 @@ class JitpIoTDataResponse(IoTDataPlaneResponse):
         if len(messages) > size:
             found["nextToken"] = messages[size - 1].topic
         return json.dumps(found)
+
+    def _count(self, metric: str) -> None:
+        if settings.current().metrics:
+            backend: Any = self.iotdata_backend
+            count_operation(backend.iot_backend, metric, "HTTP")
 
     @property
     def _broker(self) -> MessageBroker:

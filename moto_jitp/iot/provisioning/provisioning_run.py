@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from moto_jitp.iot.exceptions import AwsError, IoTError, code_and_message
+from moto_jitp.templates import TemplateError
 
 ResultT = TypeVar("ResultT")
 
@@ -122,13 +123,21 @@ class ProvisioningFailure(Exception):
         error: AWS's error.
         advice: one plain sentence for a person.
         place: where in the template the trouble lies, if it lies there.
+        mistake: the template's mistake that the error tells of, if it is one.
     """
 
-    def __init__(self, error: IoTError, advice: str, place: str = "") -> None:
+    def __init__(
+        self,
+        error: IoTError,
+        advice: str,
+        place: str = "",
+        mistake: TemplateError | None = None,
+    ) -> None:
         super().__init__(str(error.message))
         self.error = error
         self.advice = advice
         self.place = place
+        self.mistake = mistake
 
 
 class StepRecorder:

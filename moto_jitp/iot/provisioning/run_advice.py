@@ -41,8 +41,21 @@ def missing_parameters(names: Sequence[str]) -> str:
     )
 
 
-def template_mistake(error: TemplateError) -> str:
-    """For a template that is wrong, or a value that it cannot take."""
+def parameter_not_sent(name: str) -> str:
+    """For a parameter that fleet provisioning's device did not send."""
+    return (
+        f'Have the device send {name!r} in the "parameters" of its request, or the template\'s '
+        f'pre-provisioning hook in "parameterOverrides"; or give {name} a Default in the template.'
+    )
+
+
+def template_mistake(error: TemplateError, source: str = "the certificate") -> str:
+    """For a template that is wrong, or a value that it cannot take.
+
+    Args:
+        error: the mistake.
+        source: where the values come from.
+    """
     if isinstance(error, UnresolvedReferenceError):
         return error.advice or missing_parameters([error.parameter])
     if error.advice and not error.expected:
@@ -52,7 +65,7 @@ def template_mistake(error: TemplateError) -> str:
         return f"{hint}: change that, or the template at {place}, to {error.expected}."
     at = f" at {error.place}" if error.place else ""
     allowed = f": allowed is {error.expected}" if error.expected else ""
-    return f"Change the template, or the certificate that the value comes from{at}{allowed}."
+    return f"Change the template, or {source} that the value comes from{at}{allowed}."
 
 
 def template_deleted(name: str) -> str:
@@ -99,4 +112,4 @@ def conflict(thing_name: str, setting: str) -> str:
 
 def step_failed(action: str, resource: str, code: str) -> str:
     """For an API action that failed for a reason of its own."""
-    return f"Mend what {action} complains about for {resource} ({code}), then connect again."
+    return f"Mend what {action} says of {resource} ({code}), then let the device try again."

@@ -98,7 +98,11 @@ class TemplateExecution(ThingSteps):
     # Before the first call: the template and its values.
 
     def load(self, registration_config: Mapping[str, str]) -> None:
-        """Find and parse the CA's template."""
+        """Find and parse the CA's template.
+
+        Raises:
+            ProvisioningFailure: it is gone, or is no template.
+        """
         name = self.template_name
         if name is not None:
             try:
@@ -111,6 +115,17 @@ class TemplateExecution(ThingSteps):
                 raise ProvisioningFailure(answer, advice.template_deleted(name)) from None
         else:
             body = registration_config.get("templateBody", "")
+        self.parse(body)
+
+    def parse(self, body: str) -> None:
+        """Parse the template.
+
+        Args:
+            body: its JSON text.
+
+        Raises:
+            ProvisioningFailure: it is no template.
+        """
         try:
             self.template = parse_template(body)
         except TemplateError as error:
@@ -150,7 +165,7 @@ class TemplateExecution(ThingSteps):
     def _template_failure(self, error: TemplateError) -> ProvisioningFailure:
         answer = invalid_template(error.message)
         self.fail_step("RegisterThing", self._template_resource(), answer)
-        return ProvisioningFailure(answer, advice.template_mistake(error), error.place)
+        return ProvisioningFailure(answer, advice.template_mistake(error), error.place, error)
 
     def _template_resource(self) -> str:
         name = self.template_name
@@ -158,12 +173,18 @@ class TemplateExecution(ThingSteps):
 
     # The steps, in the order of the developer guide.
 
-    def execute(self, certificate: DeviceCertificate | None) -> None:
+    def execute(self, certificate: DeviceCertificate | None) -> ProvisioningPlan:
         """Carry the template out.
 
         Args:
-            certificate: the one that is being provisioned just in time; without it the template
-                says which.
+            certificate: the one that is being provisioned, where AWS IoT has it already; without
+                it the template says which.
+
+        Returns:
+            What the template said.
+
+        Raises:
+            ProvisioningFailure: a value is wrong, or a step failed.
         """
         plan = self._resolve()
         if certificate is not None:
@@ -181,6 +202,7 @@ class TemplateExecution(ThingSteps):
         if plan.thing is not None:
             self._attach_thing(plan.thing, plan.certificate, certificate)
         self._status(plan.certificate, certificate)
+        return plan
 
     def _require_registered(self, certificate: DeviceCertificate) -> None:
         """A run that takes its time may find the certificate deleted."""

@@ -1,0 +1,56 @@
+"""What a connected device asks of fleet provisioning, answered over its own connection.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/fleet-provision-api.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from moto_jitp.iot.message_broker import publish_as_aws
+from moto_jitp.iot.models import JitpIoTBackend
+from moto_jitp.iot.provisioning.fleet_api import answer_request
+from moto_jitp.iot.provisioning.fleet_provisioning import FleetClient
+from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
+from moto_jitp.iot.topics import FleetRequest
+from moto_jitp.monitoring import records_of
+
+from .attempts import ConnectionAttempt
+from .recording import record_fleet_call
+
+run_observers: list[Callable[[ConnectionAttempt, ProvisioningRun], object]] = []
+"""Called with a connection's attempt and each run that it set off later, as the run ends."""
+
+
+def carry_out(
+    backend: JitpIoTBackend,
+    session: ConnectionAttempt,
+    topic: str,
+    request: FleetRequest,
+    payload: bytes,
+) -> None:
+    """Carry out a request and publish the answer, which this connection alone receives.
+
+    Args:
+        backend: the account and Region.
+        session: the accepted attempt that the connection goes back to.
+        topic: the request's topic.
+        request: what the topic says.
+        payload: the request.
+    """
+    claim = backend.certificates.presented_as(session.certificate_id)
+    claim_id = claim.certificate_id if claim is not None else session.certificate_id
+    client = FleetClient(claim_id, session.client_id)
+    answer = answer_request(backend, request, payload, client)
+    record_fleet_call(backend, session, request, answer, claim_id)
+    if answer.run is not None:
+        for observe in run_observers:
+            observe(session, answer.run)
+    publish_as_aws(backend, f"{topic}/{answer.topic_end}", answer.message, to=session.sequence)
+
+
+def runs_of(backend: JitpIoTBackend, session: ConnectionAttempt) -> Iterator[ProvisioningRun]:
+    """Yield the runs that a connection has set off by RegisterThing, the newest first."""
+    for call in reversed(records_of(backend).fleet_calls):
+        if call.connection == session.sequence and isinstance(call.run, ProvisioningRun):
+            yield call.run

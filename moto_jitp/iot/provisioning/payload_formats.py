@@ -1,0 +1,54 @@
+"""The two formats of messages to AWS IoT's own MQTT APIs: JSON, and CBOR (RFC 8949)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+class PayloadError(ValueError):
+    """A message that is not of its topic's format; the text says what is wrong."""
+
+
+def decode(form: str, payload: bytes) -> Any:
+    """Read a message.
+
+    Args:
+        form: ``json`` or ``cbor``, as the topic has it.
+        payload: the message.
+
+    Raises:
+        PayloadError: it is not of that format.
+        ModuleNotFoundError: the format is CBOR, and the extra ``[mqtt]`` is not installed.
+    """
+    if form == "cbor":
+        cbor = _cbor()
+        try:
+            return cbor.loads(payload)
+        except (cbor.CBORDecodeError, ValueError, RecursionError) as error:
+            raise PayloadError(f"it is no CBOR ({error}).") from None
+    try:
+        return json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise PayloadError(f"it is no JSON ({error}).") from None
+
+
+def encode(form: str, message: dict[str, Any]) -> dict[str, Any] | bytes:
+    """Return a message in a format: CBOR as bytes; JSON as it is, for who puts it on the wire.
+
+    Raises:
+        ModuleNotFoundError: the format is CBOR, and the extra ``[mqtt]`` is not installed.
+    """
+    return _cbor().dumps(message) if form == "cbor" else message
+
+
+def _cbor() -> Any:
+    try:
+        import cbor2
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            "Messages in CBOR need the package cbor2: pip install 'moto_jitp[mqtt]'. Or publish on "
+            "the topic that ends with /json.",
+            name="cbor2",
+        ) from None
+    return cbor2
