@@ -124,6 +124,9 @@ HOOKED_NAMES: Mapping[str, tuple[str, ...]] = {
     "moto.utilities.utils": ("get_partition",),
 }
 
+#: Names that few uses need, in modules that take long to import: looked for when they are used.
+NAMES_FOR_HOOKS: Mapping[str, tuple[str, ...]] = {"moto.awslambda.utils": ("get_backend",)}
+
 #: Attributes that exist on instances only, by the class that sets them.
 HOOKED_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
     "moto.core.models.MockAWS": (
@@ -160,7 +163,19 @@ def check_moto() -> None:
     Raises:
         UnsupportedMotoError: it names what is missing, the moto found and the versions that work.
     """
-    missing = tuple(_missing_names()) or tuple(_missing_attributes())
+    _refuse(tuple(_missing_names(HOOKED_NAMES)) or tuple(_missing_attributes()))
+
+
+def check_names_for_hooks() -> None:
+    """Make sure that the names of moto's that a pre-provisioning hook needs exist.
+
+    Raises:
+        UnsupportedMotoError: as for :func:`check_moto`.
+    """
+    _refuse(tuple(_missing_names(NAMES_FOR_HOOKS)))
+
+
+def _refuse(missing: tuple[str, ...]) -> None:
     if missing:
         import moto
 
@@ -170,8 +185,8 @@ def check_moto() -> None:
 _ABSENT = object()
 
 
-def _missing_names() -> Iterator[str]:
-    for module_name, paths in HOOKED_NAMES.items():
+def _missing_names(names: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    for module_name, paths in names.items():
         try:
             module = importlib.import_module(module_name)
         except ImportError:

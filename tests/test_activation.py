@@ -23,7 +23,7 @@ from moto_jitp import settings
 from moto_jitp.activation import UnsupportedMotoError, activate, deactivate
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.mock import mock_jitp
-from moto_jitp.moto_names import HOOKED_NAMES
+from moto_jitp.moto_names import HOOKED_NAMES, NAMES_FOR_HOOKS
 
 
 @functools.cache
@@ -159,12 +159,13 @@ def test_a_moto_that_lacks_a_name_is_refused_by_that_name_and_version(
 
 def test_no_name_is_taken_from_moto_without_being_looked_for_first() -> None:
     package = Path(moto_jitp.__file__).parent
+    known = {**HOOKED_NAMES, **NAMES_FOR_HOOKS}
     unknown = {
         (module, name)
         for source in package.rglob("*.py")
         if "server" not in source.relative_to(package).parts
         for module, name in imported_from_moto(source)
-        if name not in {path.partition(".")[0] for path in HOOKED_NAMES.get(module, ())}
+        if name not in {path.partition(".")[0] for path in known.get(module, ())}
     }
     assert unknown == set()
 

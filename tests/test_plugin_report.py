@@ -266,3 +266,61 @@ def test_a_run_that_is_not_finished_yet_does_not_stop_the_report(run: Run) -> No
     )
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([TITLE, "1. CN=bulb-1: refused,*"])
+
+
+def test_a_fleet_provisioning_that_failed_is_told_with_the_connection_it_came_over(
+    run: Run,
+) -> None:
+    result = run(
+        """
+        import json
+
+        TEMPLATE = {
+            "Parameters": {"SerialNumber": {"Type": "String"}},
+            "Resources": {
+                "thing": {
+                    "Type": "AWS::IoT::Thing",
+                    "Properties": {"ThingName": {"Ref": "SerialNumber"}, "ThingGroups": ["bulbs"]},
+                },
+                "certificate": {
+                    "Type": "AWS::IoT::Certificate",
+                    "Properties": {
+                        "CertificateId": {"Ref": "AWS::IoT::Certificate::Id"},
+                        "Status": "ACTIVE",
+                    },
+                },
+            },
+        }
+
+        def test_it(jitp):
+            jitp.iot.create_provisioning_template(
+                templateName="fleet",
+                templateBody=json.dumps(TEMPLATE),
+                provisioningRoleArn="arn:aws:iam::123456789012:role/JITPRole",
+                enabled=True,
+            )
+            claim = jitp.iot.create_keys_and_certificate(setAsActive=True)
+            connection = jitp.connect(claim["certificatePem"])
+            tokens = []
+            jitp.subscribe(
+                "$aws/certificates/create/json/accepted",
+                lambda event: tokens.append(event.payload["certificateOwnershipToken"]),
+            )
+            connection.publish("$aws/certificates/create/json", b"")
+            request = {"certificateOwnershipToken": tokens[0], "parameters": {"SerialNumber": "7"}}
+            topic = "$aws/provisioning-templates/fleet/provision/json"
+            connection.publish(topic, json.dumps(request))
+            assert connection.provisioning.succeeded
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            TITLE,
+            "1. CN=AWS IoT Certificate: accepted as client *",
+            "*template: template fleet; provisioning FAILED",
+            "*wants SerialNumber: '7'",
+            "*DescribeThingGroup thinggroup/bulbs: FAILED *",
+            "*to mend: Create the thing group 'bulbs' *",
+        ]
+    )

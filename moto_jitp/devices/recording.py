@@ -149,7 +149,9 @@ def record_fleet_call(
             entry = provisioning_entry(answer.run)
         else:
             refusal = answer.refusal
-            error = f"{refusal.code}: {refusal.message}" if refusal is not None else None
+            error = None
+            if refusal is not None:
+                error = f"{refusal.code}: {refusal.message} {refusal.advice}".rstrip()
             entry = fleet_entry(call, answer.certificate_id, error)
         backend.log(_client(attempt), now, [entry])
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from moto_jitp import settings
 from moto_jitp.iot.exceptions import AwsError
+from moto_jitp.moto_names import check_names_for_hooks
 
 from . import fleet_refusals as refusals
 
@@ -44,6 +45,7 @@ def consult_hook(function_arn: str, request: Mapping[str, Any]) -> dict[str, str
     match = _FUNCTION_ARN.fullmatch(function_arn)
     if match is None:
         raise refusals.hook_not_invoked(function_arn, "that is no ARN of a Lambda function.")
+    check_names_for_hooks()
     from moto.awslambda.utils import get_backend  # takes its time, and few templates have a hook
 
     functions: Any = get_backend(match["account"], match["region"])

@@ -1,0 +1,96 @@
+"""Helpers for tests of fleet provisioning: a template, and a device with a claim certificate."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from bodies import ROLE
+from cloud import client
+
+from moto_jitp import DeviceIdentity, connect_device
+from moto_jitp.devices import DeviceConnection
+
+CREATE_KEYS = "$aws/certificates/create"
+CREATE_FROM_CSR = "$aws/certificates/create-from-csr"
+TEMPLATE: dict[str, Any] = {
+    "Parameters": {
+        "SerialNumber": {"Type": "String"},
+        "Location": {"Type": "String", "Default": "Seattle"},
+    },
+    "Mappings": {
+        "Urls": {
+            "Seattle": {"Url": "https://seattle.example.com"},
+            "Seoul": {"Url": "https://seoul.example.com"},
+        }
+    },
+    "Resources": {
+        "thing": {
+            "Type": "AWS::IoT::Thing",
+            "Properties": {"ThingName": {"Fn::Join": ["-", ["bulb", {"Ref": "SerialNumber"}]]}},
+        },
+        "certificate": {
+            "Type": "AWS::IoT::Certificate",
+            "Properties": {
+                "CertificateId": {"Ref": "AWS::IoT::Certificate::Id"},
+                "Status": "Active",
+            },
+        },
+    },
+    "DeviceConfiguration": {"url": {"Fn::FindInMap": ["Urls", {"Ref": "Location"}, "Url"]}},
+}
+
+
+def make_template(name: str = "bulbs", body: Any = TEMPLATE, **options: Any) -> str:
+    """Store an enabled fleet provisioning template; return its name."""
+    client().create_provisioning_template(
+        templateName=name,
+        templateBody=json.dumps(body),
+        provisioningRoleArn=ROLE,
+        **{"enabled": True, **options},
+    )
+    return name
+
+
+def claim_certificate() -> Any:
+    """A claim certificate: what CreateKeysAndCertificate answers."""
+    return client().create_keys_and_certificate(setAsActive=True)
+
+
+class ClaimDevice:
+    """A device that is connected with a claim certificate and asks for one of its own."""
+
+    def __init__(self, claim: Any = None, **options: Any) -> None:
+        self.claim = claim or claim_certificate()
+        self.connection: DeviceConnection = connect_device(self.claim["certificatePem"], **options)
+        self.connection.subscribe("$aws/certificates/+/+/+")
+        self.connection.subscribe("$aws/provisioning-templates/+/provision/+/+")
+
+    def ask(self, topic: str, request: Any = None) -> tuple[str, dict[str, Any]]:
+        """Publish a request in JSON; return ``accepted`` or ``rejected``, and the answer."""
+        payload = b"" if request is None else json.dumps(request).encode()
+        outcome, answer = self.ask_in_bytes(f"{topic}/json", payload)
+        return outcome, json.loads(answer) if isinstance(answer, bytes) else answer
+
+    def ask_in_bytes(self, topic: str, payload: bytes) -> tuple[str, Any]:
+        """Publish a request as it is; return ``accepted`` or ``rejected``, and the payload."""
+        self.connection.publish(topic, payload)
+        answer = self.connection.receive()
+        assert answer.topic.startswith(f"{topic}/"), answer
+        return answer.topic.rpartition("/")[2], answer.payload
+
+    def accepted(self, topic: str, request: Any = None) -> dict[str, Any]:
+        """Publish a request that is to be accepted; return the answer."""
+        outcome, answer = self.ask(topic, request)
+        assert outcome == "accepted", answer
+        return answer
+
+    def register(self, token: str, template: str = "bulbs", **parameters: str) -> tuple[str, Any]:
+        """Ask for the template to be executed; return the outcome and the answer."""
+        request = {"certificateOwnershipToken": token, "parameters": parameters}
+        return self.ask(f"$aws/provisioning-templates/{template}/provision", request)
+
+
+def identity(answer: dict[str, Any]) -> DeviceIdentity:
+    """The device that CreateKeysAndCertificate of the MQTT API has answered."""
+    return DeviceIdentity.from_pem(answer["certificatePem"], answer["privateKey"])

@@ -1,0 +1,218 @@
+"""Pre-provisioning hooks: a Lambda function of moto's decides about each device of a fleet."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from bodies import ROLE
+from cloud import ACCOUNT, client
+from fleet_helpers import CREATE_KEYS, ClaimDevice, make_template
+from moto.awslambda.models import LambdaFunction
+
+from moto_jitp import mock_jitp
+
+FUNCTION = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:gatekeeper"
+SIMPLE = {"lambda": {"use_docker": False}}
+
+
+@pytest.fixture
+def hooked() -> Iterator[Any]:
+    """A mock whose Lambda answers what is queued, with the function of the template's hook."""
+    with mock_jitp(config=SIMPLE):
+        make_function()
+        make_template(preProvisioningHook={"targetArn": FUNCTION})
+        yield client(service="lambda")
+
+
+def make_function() -> None:
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = client(service="iam").create_role(RoleName="lambda", AssumeRolePolicyDocument=document)
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("gatekeeper.py", "def handler(event, context): return {}")
+    client(service="lambda").create_function(
+        FunctionName="gatekeeper",
+        Runtime="python3.11",
+        Role=role["Role"]["Arn"],
+        Handler="gatekeeper.handler",
+        Code={"ZipFile": code.getvalue()},
+    )
+
+
+def queue(*results: Any) -> None:
+    """Have the function answer these, one call each."""
+    texts = [result if isinstance(result, str) else json.dumps(result) for result in results]
+    answer = requests.post(
+        "http://motoapi.amazonaws.com/moto-api/static/lambda-simple/response",
+        json={"results": texts, "region": "us-east-1"},
+        timeout=5,
+    )
+    assert answer.status_code == 201
+
+
+def register(device: ClaimDevice | None = None, **parameters: str) -> tuple[str, Any]:
+    device = device or ClaimDevice()
+    token = device.accepted(CREATE_KEYS)["certificateOwnershipToken"]
+    return device.register(token, **parameters)
+
+
+def test_a_device_that_the_hook_allows_is_provisioned(hooked: Any) -> None:
+    queue({"allowProvisioning": True})
+    outcome, answer = register(SerialNumber="1")
+    assert (outcome, answer["thingName"]) == ("accepted", "bulb-1")
+
+
+def test_the_hook_overrides_and_adds_parameters(hooked: Any) -> None:
+    overrides = {"Location": "Seoul", "SerialNumber": "9"}
+    queue({"allowProvisioning": "true", "parameterOverrides": overrides})
+    _, answer = register(Location="Seattle")
+    assert answer == {
+        "thingName": "bulb-9",
+        "deviceConfiguration": {"url": "https://seoul.example.com"},
+    }
+
+
+@pytest.mark.parametrize(
+    "result", [{"allowProvisioning": False}, {}, {"allowProvisioning": "false"}]
+)
+def test_a_device_that_the_hook_does_not_allow_is_denied(hooked: Any, result: Any) -> None:
+    queue(result)
+    outcome, answer = register(SerialNumber="1")
+    assert (outcome, answer) == (
+        "rejected",
+        {"statusCode": 403, "errorCode": "AccessDenied", "errorMessage": "Access Denied"},
+    )
+    assert client().list_things()["things"] == []
+
+
+def test_a_denied_device_may_try_again(hooked: Any) -> None:
+    device = ClaimDevice()
+    token = device.accepted(CREATE_KEYS)["certificateOwnershipToken"]
+    queue({"allowProvisioning": False}, {"allowProvisioning": True})
+    assert device.register(token, SerialNumber="1")[0] == "rejected"
+    assert device.register(token, SerialNumber="1")[0] == "accepted"
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        "no JSON",
+        [True],
+        {"allowProvisioning": True, "parameterOverrides": {"Location": 7}},
+        {"allowProvisioning": True, "parameterOverrides": "Seoul"},
+    ],
+)
+def test_an_answer_that_is_none_of_a_hook_is_said_to_be_so(hooked: Any, result: Any) -> None:
+    queue(result)
+    outcome, answer = register(SerialNumber="1")
+    assert (outcome, answer["errorCode"]) == ("rejected", "InvalidResult")
+    assert answer["errorMessage"] == "Provisioning hook result is in an invalid format."
+
+
+def test_the_hook_is_given_what_the_guide_lists(
+    hooked: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Any] = []
+
+    def invoke(self: Any, name: str, qualifier: Any, body: str, *more: Any) -> bytes:
+        given.append(json.loads(body))
+        return b'{"allowProvisioning": true}'
+
+    monkeypatch.setattr("moto.awslambda_simple.models.LambdaSimpleBackend.invoke", invoke)
+    device = ClaimDevice(client_id="factory-1")
+    issued = device.accepted(CREATE_KEYS)
+
+    device.register(issued["certificateOwnershipToken"], SerialNumber="1", Color="red")
+
+    assert given == [
+        {
+            "claimCertificateId": device.claim["certificateId"],
+            "certificateId": issued["certificateId"],
+            "certificatePem": issued["certificatePem"],
+            "templateArn": f"arn:aws:iot:us-east-1:{ACCOUNT}:provisioningtemplate/bulbs",
+            "clientId": "factory-1",
+            "parameters": {"SerialNumber": "1", "Color": "red"},
+        }
+    ]
+
+
+def test_a_function_that_does_not_exist_cannot_be_invoked() -> None:
+    with mock_jitp(config=SIMPLE):
+        make_template(preProvisioningHook={"targetArn": FUNCTION})
+        outcome, answer = register(SerialNumber="1")
+    assert (outcome, answer["errorCode"]) == ("rejected", "InvocationError")
+    assert answer["errorMessage"] == "Access denied while invoking Lambda function"
+
+
+def test_a_function_that_fails_refuses_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Any, body: str, request_headers: Any, response_headers: Any) -> bytes:
+        response_headers["x-amz-function-error"] = "Handled"
+        return b'{"errorMessage": "no database"}'
+
+    monkeypatch.setattr(LambdaFunction, "invoke", fail)
+    with mock_jitp():
+        make_function()
+        make_template(preProvisioningHook={"targetArn": FUNCTION})
+        outcome, answer = register(SerialNumber="1")
+    assert (outcome, answer["errorCode"]) == ("rejected", "InvocationError")
+    assert answer["errorMessage"] == "The provisioning hook was not executed successfully."
+
+
+def test_why_a_hook_refused_stands_in_the_log(hooked: Any) -> None:
+    client().set_v2_logging_options(roleArn=ROLE, defaultLogLevel="ERROR")
+    queue({"allowProvisioning": False})
+    register(SerialNumber="1")
+    logs = client(service="logs").filter_log_events(logGroupName="AWSIotLogsV2")["events"]
+    (entry,) = [json.loads(event["message"]) for event in logs]
+    assert (entry["eventType"], entry["status"]) == ("ProvisionDevice", "Failure")
+    assert entry["provisioningTemplateName"] == "bulbs"
+    assert entry["details"].startswith("AccessDenied: Access Denied")
+    assert FUNCTION in entry["details"]
+
+
+def test_with_enforce_role_the_function_must_let_aws_iot_invoke_it() -> None:
+    config = {**SIMPLE, "jitp": {"enforce_role": True}}
+    with mock_jitp(config=config):
+        iam = client(service="iam")
+        trust = {
+            "Effect": "Allow",
+            "Principal": {"Service": "iot.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+        iam.create_role(
+            RoleName="JITPRole",
+            AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+        )
+        everything = {"Effect": "Allow", "Action": "iot:*", "Resource": "*"}
+        iam.put_role_policy(
+            RoleName="JITPRole",
+            PolicyName="all",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]}),
+        )
+        make_function()
+        make_template(preProvisioningHook={"targetArn": FUNCTION})
+        queue({"allowProvisioning": True})
+
+        outcome, answer = register(SerialNumber="1")
+        assert (outcome, answer["errorMessage"]) == (
+            "rejected",
+            "Access denied while invoking Lambda function",
+        )
+        client(service="lambda").add_permission(
+            FunctionName="gatekeeper",
+            StatementId="iot",
+            Action="lambda:InvokeFunction",
+            Principal="iot.amazonaws.com",
+        )
+        assert register(SerialNumber="1")[0] == "accepted"
