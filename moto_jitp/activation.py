@@ -32,6 +32,8 @@ _found: type[IoTBackend] | None = None
 _found_data: type[IoTDataPlaneBackend] | None = None
 _found_lookup: Any = None
 _LOOKUP = "lookup_events"
+_found_dispatch: Any = None
+_DISPATCH = "_dispatch"
 
 
 def activate(config: Mapping[str, Any] | None = None) -> None:
@@ -204,6 +206,7 @@ def _switch_on() -> None:
         _set_data_class(JitpIoTDataBackend)
         backend_index.backend_url_patterns.append(_data_endpoints())
     _switch_monitoring_on()
+    _switch_time_on()
 
 
 def _switch_off() -> None:
@@ -228,6 +231,7 @@ def _switch_off() -> None:
         _found_data = None
         backend_index.backend_url_patterns.remove(_data_endpoints())
     _switch_monitoring_off()
+    _switch_time_off()
 
 
 def _switch_monitoring_on() -> None:
@@ -252,6 +256,28 @@ def _switch_monitoring_off() -> None:
         delattr(CloudTrailResponse, _LOOKUP)
     else:
         setattr(CloudTrailResponse, _LOOKUP, _found_lookup)
+
+
+def _switch_time_on() -> None:
+    """Have every call of every service see what time has finished in AWS IoT."""
+    global _found_dispatch
+    from moto.core.responses import BaseResponse
+
+    from moto_jitp.iot.provisioning.deferred_runs import carry_out_all_due_runs
+
+    found = _found_dispatch = BaseResponse._dispatch
+
+    def dispatch(response: Any, *args: Any, **kwargs: Any) -> Any:
+        carry_out_all_due_runs()
+        return found(response, *args, **kwargs)
+
+    setattr(BaseResponse, _DISPATCH, dispatch)
+
+
+def _switch_time_off() -> None:
+    from moto.core.responses import BaseResponse
+
+    setattr(BaseResponse, _DISPATCH, _found_dispatch)
 
 
 def _data_endpoints() -> tuple[str, re.Pattern[str]]:

@@ -100,7 +100,7 @@ HOOKED_NAMES: Mapping[str, tuple[str, ...]] = {
         "ServerModeMockAWS",
         "botocore_stubber",
     ),
-    "moto.core.responses": ("ActionResult", "EmptyResult"),
+    "moto.core.responses": ("ActionResult", "BaseResponse._dispatch", "EmptyResult"),
     "moto.core.utils": ("camelcase_to_underscores", "get_service_model", "utcnow"),
     "moto.core.decorator": ("mock_aws",),
     "moto.logs.models": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -441,3 +442,176 @@ ca.issue()
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 0, done.stderr
+
+
+# Who polls what.
+
+
+def document(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def metric_of_success() -> list[dict[str, Any]]:
+    found = client(service="cloudwatch").get_metric_statistics(
+        Namespace="AWS/IoT",
+        MetricName="ProvisionThing.Success",
+        StartTime=datetime(2026, 3, 1, 11, tzinfo=timezone.utc),
+        EndTime=datetime(2026, 3, 1, 13, tzinfo=timezone.utc),
+        Period=60,
+        Statistics=["Sum"],
+    )
+    points: list[dict[str, Any]] = found["Datapoints"]
+    return points
+
+
+def registrations_in_the_trail() -> list[dict[str, Any]]:
+    lookup = [{"AttributeKey": "EventName", "AttributeValue": "RegisterThing"}]
+    found = client(service="cloudtrail").lookup_events(LookupAttributes=lookup)
+    events: list[dict[str, Any]] = found["Events"]
+    return events
+
+
+def log_of_provisioning() -> list[dict[str, Any]]:
+    logs = client(service="logs")
+    if not logs.describe_log_groups(logGroupNamePrefix="AWSIotLogsV2")["logGroups"]:
+        return []
+    found = logs.filter_log_events(logGroupName="AWSIotLogsV2", filterPattern="ProvisionDevice")
+    events: list[dict[str, Any]] = found["events"]
+    return events
+
+
+@pytest.mark.parametrize(
+    "poll", [metric_of_success, registrations_in_the_trail, log_of_provisioning]
+)
+def test_what_is_recorded_can_be_polled_too(
+    clock: FrozenDateTimeFactory, iot: Any, bulb: DeviceIdentity, poll: Any
+) -> None:
+    iot.set_v2_logging_options(roleArn=ROLE, defaultLogLevel="INFO")
+    after_seconds(10)
+    set_off(bulb)
+    assert poll() == []
+    clock.tick(11)
+    assert len(poll()) == 1
+
+
+def test_the_shadow_of_the_new_thing_can_be_polled_too(
+    clock: FrozenDateTimeFactory, bulb: DeviceIdentity
+) -> None:
+    data = client(service="iot-data")
+    shadow = {"thingName": "bulb", "payload": b'{"state": {"desired": {"on": true}}}'}
+    after_seconds(10)
+    set_off(bulb)
+    with pytest.raises(data.exceptions.ResourceNotFoundException):
+        data.update_thing_shadow(**shadow)
+    clock.tick(11)
+    data.update_thing_shadow(**shadow)
+
+
+def test_a_run_that_is_found_late_carries_the_time_at_which_it_was_due(
+    clock: FrozenDateTimeFactory, iot: Any, bulb: DeviceIdentity
+) -> None:
+    iot.set_v2_logging_options(roleArn=ROLE, defaultLogLevel="INFO")
+    after_seconds(3)
+    set_off(bulb)
+    clock.tick(3600)
+
+    found = iot.describe_certificate(certificateId=bulb.certificate_id)["certificateDescription"]
+
+    due = datetime(2026, 3, 1, 12, 0, 3, tzinfo=timezone.utc)
+    assert found["lastModifiedDate"] == due
+    assert registrations_in_the_trail()[0]["EventTime"] == due
+    assert [point["Timestamp"].minute for point in metric_of_success()] == [0]
+    (entry,) = log_of_provisioning()
+    assert entry["timestamp"] == due.timestamp() * 1000
+
+
+def test_a_call_that_changes_the_cloud_comes_after_what_was_due_before_it(
+    clock: FrozenDateTimeFactory, acme: CertificateAuthority
+) -> None:
+    with mock_jitp(config={"jitp": {"enforce_role": True}}):
+        iam = client(service="iam")
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "iot.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+        iam.create_role(
+            RoleName="JITPRole",
+            AssumeRolePolicyDocument=document(statement),
+        )
+        everything = document({"Effect": "Allow", "Action": "iot:*", "Resource": "*"})
+        policy = {"RoleName": "JITPRole", "PolicyName": "all"}
+        iam.put_role_policy(**policy, PolicyDocument=everything)
+        acme.register(client(), template_body=PLAIN_BODY)
+        first, second = acme.issue(common_name="first"), acme.issue(common_name="second")
+        after_seconds(10)
+        set_off(first)
+        clock.tick(11)
+        set_off(second)
+
+        iam.delete_role_policy(**policy)
+
+        clock.tick(11)
+        assert status(client(), first) == "ACTIVE"
+        assert status(client(), second) == "PENDING_ACTIVATION"
+
+
+def test_a_role_that_cannot_be_assumed_fails_the_run_as_it_begins(
+    clock: FrozenDateTimeFactory, acme: CertificateAuthority
+) -> None:
+    with mock_jitp():
+        acme.register(client(), template_body=PLAIN_BODY)
+        with mock_jitp(config={"jitp": {"enforce_role": True}}):
+            after_seconds(10)
+            with pytest.raises(ConnectionRefused) as refusal:
+                connect_device(acme.issue(common_name="bulb"))
+    assert refusal.value.reason == "PROVISIONING_FAILED"
+    assert "unable to assume role" in str(refusal.value)
+
+
+def test_quotas_count_each_run_when_it_was_due(
+    clock: FrozenDateTimeFactory, acme: CertificateAuthority
+) -> None:
+    with mock_jitp(config={"jitp": {"throttling": {"RegisterThing": 2}}}) as jitp:
+        acme.register(client(), template_body=PLAIN_BODY)
+        after_seconds(2)
+        for second in range(2):
+            for number in range(2):
+                set_off(acme.issue(common_name=f"bulb-{second}-{number}"))
+            clock.tick(1)
+        set_off(acme.issue(common_name="bulb-1-2"))
+        clock.tick(60)
+        runs = [attempt.provisioning for attempt in jitp.connections]
+        assert [run is not None and run.succeeded for run in runs] == [True] * 5
+
+
+def test_too_many_runs_of_one_moment_are_throttled_though_they_are_found_late(
+    clock: FrozenDateTimeFactory, acme: CertificateAuthority
+) -> None:
+    with mock_jitp(config={"jitp": {"throttling": {"RegisterThing": 2}}}) as jitp:
+        acme.register(client(), template_body=PLAIN_BODY)
+        after_seconds(2)
+        for number in range(3):
+            set_off(acme.issue(common_name=f"bulb-{number}"))
+        clock.tick(60)
+        runs = [attempt.provisioning for attempt in jitp.connections]
+        assert [run is not None and run.succeeded for run in runs] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"progression": "manual"},
+        {"progression": "time", "seconds": "2"},
+        {"progression": "soon"},
+        {"seconds": 2},
+    ],
+)
+def test_a_setting_that_would_never_end_a_run_is_refused_with_the_right_ones(
+    bulb: DeviceIdentity, setting: dict[str, Any]
+) -> None:
+    state_manager.set_transition(MODEL, setting)
+    with pytest.raises(ValueError, match=r'\{"progression": "time", "seconds": 2\}'):
+        connect_device(bulb)
+    after_looks(1)
+    assert set_off(bulb)

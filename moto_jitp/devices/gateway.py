@@ -257,10 +257,10 @@ def _record(
     if deferred is not None and deferred.when_done is None:
         at = len(attempts) - 1
 
-        def finish(run: ProvisioningRun) -> None:
+        def finish(run: ProvisioningRun, moment: datetime) -> None:
             # The attempt that set the run off is to tell how it ended.
             attempts[at] = attempts[at]._replace(provisioning=run)
-            record_late_run(backend, attempt, run)
+            record_late_run(backend, attempt, run, moment)
 
         deferred.when_done = finish
     record_attempt(backend, attempt)

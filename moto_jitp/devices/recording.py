@@ -56,7 +56,10 @@ def record_attempt(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> None:
 
 
 def record_late_run(
-    backend: JitpIoTBackend, attempt: ConnectionAttempt, run: ProvisioningRun
+    backend: JitpIoTBackend,
+    attempt: ConnectionAttempt,
+    run: ProvisioningRun,
+    moment: datetime,
 ) -> None:
     """Take note that a run has ended that went on after its connection had.
 
@@ -64,11 +67,11 @@ def record_late_run(
         backend: the account and Region.
         attempt: the attempt that set it off.
         run: the run.
+        moment: when it ended, in UTC.
     """
-    now = datetime.now(timezone.utc)
-    records_of(backend).ends[attempt.sequence] = EndedRun(next(sequence), now)
+    records_of(backend).ends[attempt.sequence] = EndedRun(next(sequence), moment)
     if backend.is_logging:
-        backend.log(_client(attempt), now, [provisioning_entry(run)])
+        backend.log(_client(attempt), moment, [provisioning_entry(run)])
 
 
 def record_operation(

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
-from moto.core.utils import utcnow
 from moto.iot.models import FakeCertificate
 from moto.moto_api._internal import mock_random
 
@@ -23,6 +22,7 @@ from moto_jitp.pki import (
 )
 
 from . import exceptions as errors
+from .acting_moment import acting_moment
 from .actions import IoTActions
 from .ca_certificates import CaCertificate, CaCertificates
 from .certificate_rules import (
@@ -88,7 +88,8 @@ class DeviceCertificate(FakeCertificate):
     def set_status(self, status: str) -> None:
         """Change the status and remember when."""
         self.status = status
-        self.last_modified_date = utcnow()
+        # moto keeps UTC without saying so.
+        self.last_modified_date = acting_moment().replace(tzinfo=None)
 
     def to_dict(self) -> dict[str, Any]:
         return {**super().to_dict(), "certificateMode": self.certificate_mode}

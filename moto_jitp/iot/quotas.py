@@ -5,9 +5,9 @@ https://docs.aws.amazon.com/general/latest/gr/iot-core.html#throttling-limits
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 
+from .acting_moment import acting_moment
 from .exceptions import Throttled
 
 # AWS's defaults, in calls per second and account and Region. In some smaller Regions AWS halves the
@@ -73,7 +73,7 @@ class CallMeter:
     """Counts one account's and Region's calls, operation by operation, as a token bucket.
 
     A bucket holds as many calls as its quota allows in a second, at least one, and fills up at that
-    rate. The time is ``time.time()``, which freezegun holds.
+    rate. The time is that at which AWS IoT acts; freezegun holds it.
     """
 
     def __init__(self) -> None:
@@ -96,7 +96,7 @@ class CallMeter:
         quota = quotas.get(operation)
         if quota is None:
             return
-        now, most = time.time(), max(float(quota), 1.0)
+        now, most = acting_moment().timestamp(), max(float(quota), 1.0)
         left, since = self._buckets.get(operation, (most, now))
         left = min(most, left + max(0.0, now - since) * quota)
         if left < 1.0 - _ROUNDING:

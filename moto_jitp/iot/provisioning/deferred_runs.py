@@ -4,16 +4,24 @@ On AWS a run ends a second or more after its connection. Here it ends at once, u
 moto's state manager says otherwise for the model ``iot::jitp``: after some seconds of the clock, or
 after the device has been looked at some number of times. A look is to describe its certificate or
 its thing, to list certificates or things, or to have it connect.
+
+What time has finished is carried out by the next call of any AWS service, before this is answered,
+with the time at which it was due: whoever polls a metric, the trail, the log or a shadow sees it,
+too.
 https://docs.getmoto.org/en/latest/docs/configuration/state_transition/index.html
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from typing import Any
 
+from moto.iot.models import iot_backends
 from moto.moto_api import state_manager
 from moto.moto_api._internal.managed_state_model import ManagedState
 
+from moto_jitp.iot.acting_moment import acting_at
 from moto_jitp.iot.certificates import DeviceCertificate
 from moto_jitp.iot.thing_principals import ThingPrincipals
 
@@ -27,8 +35,27 @@ state_manager.register_default_transition(MODEL, {"progression": "immediate"})
 
 
 def is_immediate() -> bool:
-    """Whether runs end within the connection that sets them off."""
-    return bool(state_manager.get_transition(MODEL)["progression"] == "immediate")
+    """Whether runs end within the connection that sets them off.
+
+    Raises:
+        ValueError: the state manager's setting is none that a run could end by.
+    """
+    return bool(_setting()["progression"] == "immediate")
+
+
+def _setting() -> dict[str, Any]:
+    """The state manager's setting, which moto takes unchecked."""
+    setting: dict[str, Any] = state_manager.get_transition(MODEL)
+    wanted = {"immediate": None, "time": "seconds", "manual": "times"}
+    progression = setting.get("progression")
+    amount = wanted.get(progression, "") if isinstance(progression, str) else ""
+    if amount == "" or (amount and not isinstance(setting.get(amount), (int, float))):
+        raise ValueError(
+            f"The state transition of {MODEL!r} is {setting!r}, by which no provisioning would "
+            'end. Set it to {"progression": "immediate"}, {"progression": "time", "seconds": 2} or '
+            '{"progression": "manual", "times": 3}.'
+        )
+    return setting
 
 
 class DeferredRun:
@@ -50,22 +77,39 @@ class DeferredRun:
         self.thing_name = thing_name
         self._execute = execute
         self._state = ManagedState(MODEL, transitions=[(_WAITING, _DUE)])
-        self.when_done: Callable[[ProvisioningRun], None] | None = None
+        self._set_off = datetime.now(timezone.utc)
+        self.when_done: Callable[[ProvisioningRun, datetime], None] | None = None
 
     def look(self) -> None:
         """Count one look at the device."""
         self._state.advance()
 
-    @property
-    def is_due(self) -> bool:
-        """Whether its time has come, or the number of looks been reached."""
-        return self._state.status == _DUE
+    def due(self) -> datetime | None:
+        """Return when its time came, or now where the number of looks has been reached.
 
-    def carry_out(self) -> None:
-        """Execute the template and tell who wants to know."""
-        run = self._execute()
+        Returns:
+            The moment in UTC; ``None`` where it is not due yet.
+
+        Raises:
+            ValueError: the state manager's setting is none that a run could end by.
+        """
+        setting = _setting()
+        if self._state.status != _DUE:
+            return None
+        if setting["progression"] == "time":
+            return self._set_off + timedelta(seconds=setting["seconds"])
+        return datetime.now(timezone.utc)
+
+    def carry_out(self, moment: datetime) -> None:
+        """Execute the template and tell who wants to know.
+
+        Args:
+            moment: when it ends, in UTC.
+        """
+        with acting_at(moment):
+            run = self._execute()
         if self.when_done is not None:
-            self.when_done(run)
+            self.when_done(run, moment)
 
 
 class DeferredRuns(ThingPrincipals):
@@ -83,7 +127,7 @@ class DeferredRuns(ThingPrincipals):
             before = self.deferred_runs.pop(certificate_id, None)
             self.deferred_runs[certificate_id] = run
             if before is not None:
-                before.carry_out()
+                before.carry_out(datetime.now(timezone.utc))
 
     def is_being_provisioned(self, certificate: DeviceCertificate) -> bool:
         """Whether a run for a certificate has been set off and has not ended."""
@@ -123,7 +167,16 @@ class DeferredRuns(ThingPrincipals):
         with self.lock:
             if connecting in self.deferred_runs:
                 self.deferred_runs[connecting].look()
-            for certificate_id, run in list(self.deferred_runs.items()):
-                if run.is_due:
-                    del self.deferred_runs[certificate_id]
-                    run.carry_out()
+            moments = {key: run.due() for key, run in self.deferred_runs.items()}
+            due = {key: moment for key, moment in moments.items() if moment is not None}
+            # In the order in which they would have ended: one may need what another makes.
+            for key in sorted(due, key=due.__getitem__):
+                self.deferred_runs.pop(key).carry_out(due[key])
+
+
+def carry_out_all_due_runs() -> None:
+    """Carry out what time has finished, in every account and Region."""
+    for account in list(iot_backends.values()):
+        for backend in list(dict.values(account)):
+            if isinstance(backend, DeferredRuns) and backend.__dict__.get("deferred_runs"):
+                backend.carry_out_due_runs()

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from moto.core.responses import ActionResult
 
 from moto_jitp.iot.actions import IoTActions
+from moto_jitp.iot.admission import check_role
 from moto_jitp.iot.certificates import DeviceCertificate
 from moto_jitp.iot.exceptions import NotAdmitted, invalid_template
 from moto_jitp.templates import TemplateError, parse_template
@@ -83,7 +84,7 @@ class ThingRegistration(DeferredRuns):
         def execute() -> ProvisioningRun:
             return self._provision(certificate, parameters, registration_config, first_step)
 
-        if is_immediate():
+        if is_immediate() or not self._can_begin(registration_config):
             return execute()
         thing_name = self._planned_thing(parameters, registration_config)
         self.defer(DeferredRun(certificate, thing_name, execute))
@@ -157,6 +158,14 @@ class ThingRegistration(DeferredRuns):
             except ProvisioningFailure as failure:
                 return run.outcome(failure)
             return run.outcome()
+
+    def _can_begin(self, registration_config: Mapping[str, str]) -> bool:
+        """Whether AWS IoT can assume the role, which it does before it sets to work."""
+        try:
+            check_role(self._role_of(registration_config))
+        except NotAdmitted:
+            return False
+        return True
 
     def _planned_thing(
         self, parameters: Mapping[str, str], registration_config: Mapping[str, str]

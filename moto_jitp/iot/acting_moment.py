@@ -1,0 +1,33 @@
+"""The moment at which AWS IoT acts: now, but for a run that somebody looks for after it was due.
+
+On AWS such a run has ended by itself. Here it is carried out by the next look, and what it leaves
+behind is to carry the time at which it would have ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime, timezone
+
+_held: ContextVar[datetime | None] = ContextVar("moto_jitp_acting_moment", default=None)
+
+
+def acting_moment() -> datetime:
+    """Return the moment in UTC, by the clock that freezegun can hold."""
+    return _held.get() or datetime.now(timezone.utc)
+
+
+@contextmanager
+def acting_at(moment: datetime) -> Iterator[None]:
+    """Let AWS IoT act at a moment that has passed.
+
+    Args:
+        moment: the moment, in UTC.
+    """
+    token = _held.set(moment)
+    try:
+        yield
+    finally:
+        _held.reset(token)
