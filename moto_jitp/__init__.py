@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .devices import ConnectionAttempt as ConnectionAttempt
     from .devices import ConnectionRefused as ConnectionRefused
     from .devices import DeviceConnection as DeviceConnection
+    from .devices import NotAuthorized as NotAuthorized
     from .devices import RefusalReason as RefusalReason
     from .devices import connect_device as connect_device
     from .events import Event as Event
@@ -43,6 +44,7 @@ _HOMES = {
     "DeviceIdentity": "pki",
     "Event": "events",
     "JitpHandle": "mock",
+    "NotAuthorized": "devices",
     "ProvisioningRun": "iot.provisioning.provisioning_run",
     "ProvisioningStep": "iot.provisioning.provisioning_run",
     "RefusalReason": "devices",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from server_support import Api, client, provisioning_ca
+from server_support import CERTIFICATE_ID, Api, client, provisioning_ca
 
 from moto_jitp import CertificateAuthority
 from moto_jitp.server import ThreadedJitpServer
@@ -294,7 +295,10 @@ def test_runs_are_listed_and_read(api: Api, ca: CertificateAuthority) -> None:
     refused = bad["attempts"][0]["id"]
     assert api.get(f"/runs/{refused}")["steps"][-1]["result"] == "FAILED"
     second = good["attempts"][1]["id"]
-    assert api.request("GET", f"/runs/{second}").status == 404
+    assert "set off none" in json.loads(api.request("GET", f"/runs/{second}").data)["message"]
+    assert [run["type"] for run in runs] == ["JITP", "JITP"]
+    of_bad = api.get(f"/runs?certificateId={bad['certificateId']}")["runs"]
+    assert [run["id"] for run in of_bad] == [refused]
 
 
 def test_events_of_aws_iot_and_of_devices_are_read(api: Api, ca: CertificateAuthority) -> None:
@@ -324,6 +328,112 @@ def test_a_device_publishes_and_disconnects(api: Api, ca: CertificateAuthority) 
     assert api.post(f"{session}/disconnect", {}) == {"status": "ok"}
     assert api.get(session)["connected"] is False
     assert api.post(f"{session}/publish", message, 409)["error"] == "NotConnected"
+
+
+def test_a_device_subscribes_and_receives(api: Api, ca: CertificateAuthority) -> None:
+    session = f"/connections/{api.connect(ca.issue(country='KR'))['attempts'][-1]['id']}"
+    nothing = api.post(f"{session}/receive", {})
+    assert nothing["message"] is None
+    assert "no subscription" in nothing["explanation"]
+
+    api.post(f"{session}/subscribe", {"topicFilter": "home/+"})
+    api.post(f"{session}/publish", {"topic": "home/lamp", "payloadText": "on"})
+    received = api.post(f"{session}/receive", {"wait": 0.01})
+    assert received["message"]["topic"] == "home/lamp"
+    assert received["message"]["payloadText"] == "on"
+
+    api.post(f"{session}/unsubscribe", {"topicFilter": "home/+"})
+    api.post(f"{session}/publish", {"topic": "home/lamp", "payloadText": "off"})
+    assert api.post(f"{session}/receive", {})["message"] is None
+
+
+def test_a_message_that_comes_later_ends_the_wait(api: Api, ca: CertificateAuthority) -> None:
+    session = f"/connections/{api.connect(ca.issue(country='KR'))['attempts'][-1]['id']}"
+    api.post(f"{session}/subscribe", {"topicFilter": "home/lamp"})
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(api.post, f"{session}/receive", {"wait": 30})
+        api.post(f"{session}/publish", {"topic": "home/lamp", "payloadText": "on"})
+        assert waiting.result()["message"]["payloadText"] == "on"
+
+
+@pytest.mark.parametrize(
+    ("route", "body", "says"),
+    [
+        ("subscribe", {"topicFilter": "home/#/lamp"}, "no MQTT topic filter"),
+        ("subscribe", {}, "'topicFilter' is missing"),
+        ("unsubscribe", {"topicFilter": "home"}, "its topic filters are: none"),
+        ("receive", {"wait": 31}, "from 0 to 30"),
+        ("receive", {"wait": "long"}, "'wait' must be a number"),
+    ],
+)
+def test_a_wrong_subscription_is_named(
+    api: Api, ca: CertificateAuthority, route: str, body: Any, says: str
+) -> None:
+    session = f"/connections/{api.connect(ca.issue(country='KR'))['attempts'][-1]['id']}"
+    assert says in api.post(f"{session}/{route}", body, 400)["message"]
+
+
+def test_what_policies_do_not_allow_is_named(api: Api, ca: CertificateAuthority) -> None:
+    session = f"/connections/{api.connect(ca.issue(country='KR'))['attempts'][-1]['id']}"
+    api.request("PUT", "/config", body=json.dumps({"enforce_policies": True}))
+    refusal = api.post(f"{session}/publish", {"topic": "a", "payloadText": "x"}, 403)
+    assert refusal["error"] == "NotAuthorized"
+    assert refusal["action"] == "iot:Publish"
+    assert refusal["resource"].endswith(":topic/a")
+    assert api.post(f"{session}/subscribe", {"topicFilter": "a"}, 403)["action"] == "iot:Subscribe"
+
+
+def test_a_fleet_device_provisions_itself(server: ThreadedJitpServer, api: Api) -> None:
+    iot = client(server.endpoint_url)
+    certificate = {
+        "Type": "AWS::IoT::Certificate",
+        "Properties": {"CertificateId": {"Ref": CERTIFICATE_ID}, "Status": "ACTIVE"},
+    }
+    thing = {"Type": "AWS::IoT::Thing", "Properties": {"ThingName": {"Ref": "Serial"}}}
+    iot.create_provisioning_template(
+        templateName="fleet",
+        templateBody=json.dumps(
+            {
+                "Parameters": {"Serial": {"Type": "String"}},
+                "Resources": {"certificate": certificate, "thing": thing},
+            }
+        ),
+        provisioningRoleArn="arn:aws:iam::123456789012:role/JITPRole",
+        enabled=True,
+    )
+    claim = iot.create_keys_and_certificate(setAsActive=True)["certificatePem"]
+    connection = api.connect(claim)["attempts"][-1]["id"]
+    session = f"/connections/{connection}"
+    create, provision = "$aws/certificates/create/json", "$aws/provisioning-templates/fleet"
+    for topic_filter in (f"{create}/+", f"{provision}/provision/json/+"):
+        api.post(f"{session}/subscribe", {"topicFilter": topic_filter})
+
+    def ask(topic: str, **request: Any) -> Any:
+        body = {"topic": topic, "payloadText": json.dumps(request)}
+        api.post(f"{session}/publish", body)
+        message = api.post(f"{session}/receive", {})["message"]
+        return message["topic"].rpartition("/")[2], payload_of(message)
+
+    _, issued = ask(create)
+    token = issued["certificateOwnershipToken"]
+    request = {"certificateOwnershipToken": token, "parameters": {"Serial": "bulb 1"}}
+    assert ask(f"{provision}/provision/json", **request)[0] == "rejected"
+    request["parameters"]["Serial"] = "bulb-1"
+    assert ask(f"{provision}/provision/json", **request) == (
+        "accepted",
+        {"deviceConfiguration": {}, "thingName": "bulb-1"},
+    )
+    failed, succeeded = api.get(f"/runs?connectionId={connection}")["runs"]
+    assert (failed["status"], failed["type"]) == ("FAILED", "FLEET_PROVISIONING")
+    assert "bulb 1" in failed["message"]
+    assert succeeded["templateName"] == "fleet"
+    assert api.get(f"/runs/{succeeded['id']}") == succeeded
+    assert api.get("/runs?connectionId=999999")["runs"] == []
+
+
+def payload_of(message: Any) -> Any:
+    """The payload of a message that holds JSON."""
+    return message["payload"] if "payload" in message else json.loads(message["payloadText"])
 
 
 def test_a_refused_device_publishes_nothing(api: Api, ca: CertificateAuthority) -> None:

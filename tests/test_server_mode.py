@@ -10,13 +10,14 @@ from moto import mock_aws
 from moto import settings as moto_settings
 from moto.core.models import ServerModeMockAWS
 from moto.server import ThreadedMotoServer
-from server_support import TEMPLATE
+from server_support import TEMPLATE, Api
 
 from moto_jitp import (
     AmbiguousEndpoint,
     CertificateAuthority,
     CertificateError,
     ConnectionRefused,
+    NotAuthorized,
     RefusalReason,
     connect_device,
     mock_jitp,
@@ -77,6 +78,50 @@ def test_a_device_connects_through_the_server() -> None:
     assert jitp.connections == connection.attempts
     with mock_jitp() as another:
         assert another.connections == ()
+
+
+@pytest.mark.usefixtures("server")
+def test_a_device_subscribes_and_receives_as_it_does_in_process() -> None:
+    with mock_jitp():
+        ca = CertificateAuthority()
+        register(ca)
+        connection = connect_device(ca.issue(common_name="bulb-1", country="KR"))
+        with pytest.raises(TimeoutError, match="no subscription"):
+            connection.receive()
+        subscription = connection.subscribe("home/+")
+        assert connection.subscriptions == (subscription,)
+        connection.publish("home/lamp", "on")
+        assert connection.receive(timeout=5).payload == b"on"
+        subscription.cancel()
+        subscription.cancel()
+        assert connection.subscriptions == ()
+        connection.publish("home/lamp", "off")
+        with pytest.raises(TimeoutError):
+            connection.receive()
+        with pytest.raises(NotImplementedError, match=r"receive\(\)"):
+            connection.subscribe("home/+", print)
+        with pytest.raises(ValueError, match="no MQTT topic filter"):
+            connection.subscribe("home/#/lamp")
+        with pytest.raises(TypeError, match="bytes or text, not int"):
+            connection.publish("home/lamp", 5)  # type: ignore[arg-type]
+        connection.disconnect()
+        with pytest.raises(ConnectionError):
+            connection.receive()
+
+
+@pytest.mark.usefixtures("server")
+def test_what_policies_do_not_allow_is_the_same_error_as_in_process(
+    server: ThreadedJitpServer,
+) -> None:
+    with mock_jitp():
+        ca = CertificateAuthority()
+        register(ca)
+        connection = connect_device(ca.issue(common_name="bulb-1", country="KR"))
+        Api(server.endpoint_url).request("PUT", "/config", body='{"enforce_policies": true}')
+        with pytest.raises(NotAuthorized, match="iot:Publish") as refused:
+            connection.publish("home/lamp", "on")
+    assert refused.value.action == "iot:Publish"
+    assert refused.value.resource.endswith(":topic/home/lamp")
 
 
 @pytest.mark.usefixtures("server")

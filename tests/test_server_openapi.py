@@ -76,6 +76,12 @@ def test_every_answer_is_as_described(server: ThreadedJitpServer, ask: Checker) 
     publish = f"/connections/{session}/publish"
     ask("POST", publish, body=body({"topic": "a", "payloadText": "x", "retain": True}))
     ask("POST", publish, body=body({"topic": "a", "payloadBase64": "/w=="}))
+    device = f"/connections/{session}"
+    ask("POST", f"{device}/subscribe", body=body({"topicFilter": "a/#"}))
+    ask("POST", publish, body=body({"topic": "a/b", "payloadText": "x"}))
+    ask("POST", f"{device}/receive", body=body({"wait": 0}))
+    ask("POST", f"{device}/receive", body="{}")
+    ask("POST", f"{device}/unsubscribe", body=body({"topicFilter": "a/#"}))
     for path in ("/ready", "/connections", "/runs", "/events", "/config", "/state"):
         ask("GET", path)
     ask("GET", "/connections?limit=1&order=desc")
@@ -98,6 +104,7 @@ def test_every_refusal_is_as_described(ask: Checker) -> None:
     ask("GET", "/runs/999", 404)
     ask("POST", "/connections/999/publish", 404, body='{"topic": "a", "payloadText": ""}')
     ask("PUT", "/config", 400, body='{"x": 1}')
+    ask("POST", "/connections/999/receive", 404, body="{}")
     ask("GET", "/state?wait=x", 400)
 
 

@@ -41,18 +41,27 @@ class NotAuthorized(PermissionError):  # noqa: N818 - what MQTT 5 calls it
     Attributes:
         action: such as ``iot:Publish``.
         resource: the ARN of the client, topic or topic filter.
-        decision: the evaluation, with the statements that decided.
+        decision: the evaluation, with the statements that decided; ``None`` where a server
+            decided, under TEST_SERVER_MODE.
     """
 
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(" ".join((outcome.decision.reason, *outcome.notes)))
-        self.action = outcome.action
-        self.resource = outcome.resource
-        self.decision = outcome.decision
-        self._outcome = outcome
+    def __init__(
+        self, message: str, action: str, resource: str, decision: Decision | None = None
+    ) -> None:
+        super().__init__(message)
+        self.action = action
+        self.resource = resource
+        self.decision = decision
 
-    def __reduce__(self) -> tuple[type[NotAuthorized], tuple[Outcome]]:
-        return type(self), (self._outcome,)
+    @classmethod
+    def of(cls, outcome: Outcome) -> NotAuthorized:
+        """Return the error for an outcome that does not allow what was asked for."""
+        decision = outcome.decision
+        message = " ".join((decision.reason, *outcome.notes))
+        return cls(message, outcome.action, outcome.resource, decision)
+
+    def __reduce__(self) -> tuple[type[NotAuthorized], tuple[object, ...]]:
+        return type(self), (str(self), self.action, self.resource, self.decision)
 
 
 class Outcome(NamedTuple):
@@ -124,7 +133,7 @@ def require(backend: JitpIoTBackend, session: ConnectionAttempt, action: str, na
     principal = Principal(certificate, session.client_id, session.server_name)
     outcome = decide(backend, principal, action, resource)
     if not outcome.decision.allowed:
-        raise NotAuthorized(outcome)
+        raise NotAuthorized.of(outcome)
 
 
 def decide(

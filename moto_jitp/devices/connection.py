@@ -174,6 +174,11 @@ class DeviceConnection:
         """Why messages for this device did not arrive: ``iot:Receive`` was not allowed."""
         return tuple(self._inbox.refusals) if self._inbox is not None else ()
 
+    @property
+    def subscriptions(self) -> tuple[DeviceSubscription, ...]:
+        """What the device is subscribed to, in the order of subscribing."""
+        return tuple(self._inbox.subscriptions) if self._inbox is not None else ()
+
     def disconnect(self) -> None:
         """End the connection and its subscriptions; a second time does nothing."""
         presence.disconnect(self._backend, self._session)

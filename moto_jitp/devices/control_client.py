@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,12 +21,16 @@ class ControlError(Exception):
     Attributes:
         status: the HTTP status.
         code: the error's name; empty where the server is none with just-in-time provisioning.
+        details: the answer's further members.
     """
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, details: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
+        self.details = details or {}
 
 
 class ControlClient:
@@ -89,7 +94,7 @@ class ControlClient:
         if answer.status == 200 and document is not None:
             return document
         if isinstance(document, dict) and {"error", "message"} <= document.keys():
-            raise ControlError(answer.status, document["error"], document["message"])
+            raise ControlError(answer.status, document["error"], document["message"], document)
         raise ControlError(
             answer.status,
             "",

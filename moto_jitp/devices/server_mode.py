@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -10,16 +11,22 @@ from typing import Any
 from moto import settings as moto_settings
 from moto.core.models import ServerModeMockAWS
 
-from moto_jitp.events import Event
+from moto_jitp.events import Event, check_topic_filter
+from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
 from moto_jitp.pki import CertificateError, DeviceIdentity
 
 from . import attempts, presence
 from .arguments import AmbiguousEndpoint, ServerName
 from .attempts import ConnectionAttempt
+from .authorization import NotAuthorized
 from .connection import DeviceConnection, DeviceSubscription
 from .control_client import ControlClient, ControlError
-from .json_form import attempt_from_json, event_from_json
+from .json_form import attempt_from_json, event_from_json, run_from_json
+from .publishing import to_bytes
 from .refusal import ConnectionRefused
+
+_LONGEST_WAIT = 30.0
+"""The server waits so many seconds at most before it answers that there is no message."""
 
 _ERRORS: dict[str, type[ValueError]] = {
     "AmbiguousEndpoint": AmbiguousEndpoint,
@@ -159,6 +166,7 @@ class ServerModeConnection(DeviceConnection):
         self._client = client
         self._session = made[-1]
         self._inbox = None
+        self._subscriptions: list[_ServerModeSubscription] = []
         self.attempts = made
         self.certificate_id = self._session.certificate_id
         self.certificate_arn = certificate_arn
@@ -173,19 +181,61 @@ class ServerModeConnection(DeviceConnection):
             return False
         return bool(answer["connected"])
 
+    @property
+    def provisioning(self) -> ProvisioningRun | None:
+        number = self._session.sequence
+        try:
+            found = self._client.get("runs", connectionId=number, order="desc", limit=1)["runs"]
+        except (ControlError, ConnectionError):  # the server's state was reset, or it has ended
+            found = []
+        if found:
+            return run_from_json(found[0])
+        return next((one.provisioning for one in self.attempts if one.provisioning), None)
+
+    @property
+    def subscriptions(self) -> tuple[DeviceSubscription, ...]:
+        return tuple(self._subscriptions)
+
+    @property
+    def undelivered(self) -> tuple[NotAuthorized, ...]:
+        return ()  # these come with receive()
+
     def publish(self, topic: str, payload: bytes | str, *, retain: bool = False) -> None:
-        data = payload.encode() if isinstance(payload, str) else bytes(payload)
-        body = {"topic": topic, "payloadBase64": base64.b64encode(data).decode(), "retain": retain}
-        self._do("publish", body)
+        data = base64.b64encode(to_bytes(payload)).decode()
+        self._do("publish", {"topic": topic, "payloadBase64": data, "retain": retain})
 
     def subscribe(
         self, topic_filter: str, handler: Callable[..., object] | None = None
     ) -> DeviceSubscription:
-        raise NotImplementedError(
-            "Under TEST_SERVER_MODE a device cannot subscribe: its connection stands in the "
-            "server's process. Read what was published with 'with mock_jitp() as jitp: "
-            "jitp.events', or GET /moto-api/jitp/events."
-        )
+        if handler is not None:
+            raise NotImplementedError(
+                "Under TEST_SERVER_MODE no handler can be called: messages arrive in the server's "
+                "process. Leave the handler out and take them with receive()."
+            )
+        check_topic_filter(topic_filter)
+        self._do("subscribe", {"topicFilter": topic_filter})
+        self._subscriptions = [one for one in self._subscriptions if not one.is_of(topic_filter)]
+        subscription = _ServerModeSubscription(self, topic_filter)
+        self._subscriptions.append(subscription)
+        return subscription
+
+    def unsubscribe(self, subscription: _ServerModeSubscription) -> None:
+        """End a subscription; one that has ended is fine."""
+        if subscription in self._subscriptions:
+            self._subscriptions.remove(subscription)
+            with contextlib.suppress(ValueError, ControlError):  # it has ended with its connection
+                self._do("unsubscribe", {"topicFilter": subscription.topic_filter})
+
+    def receive(self, timeout: float | None = None) -> Event:
+        left = timeout or 0.0
+        while True:
+            wait = min(left, _LONGEST_WAIT)
+            answer = self._do("receive", {"wait": wait})
+            if answer["message"] is not None:
+                return event_from_json(answer["message"])
+            left -= wait
+            if left <= 0:
+                raise TimeoutError(answer["explanation"])
 
     def disconnect(self) -> None:
         try:
@@ -193,17 +243,33 @@ class ServerModeConnection(DeviceConnection):
         except ControlError:  # the server's state was reset, and the connection with it
             return
 
-    def _do(self, what: str, body: dict[str, Any]) -> None:
+    def _do(self, what: str, body: dict[str, Any]) -> Any:
         try:
-            self._client.post(f"connections/{self._session.sequence}/{what}", body)
+            return self._client.post(f"connections/{self._session.sequence}/{what}", body)
         except ControlError as error:
             if error.code == "NotConnected":
                 raise ConnectionError(str(error)) from None
             if error.code == "NotAuthorized":
-                raise PermissionError(str(error)) from None
+                action, resource = error.details["action"], error.details["resource"]
+                raise NotAuthorized(str(error), action, resource) from None
             if error.code == "InvalidRequest":
                 raise ValueError(str(error)) from None
             raise
+
+
+class _ServerModeSubscription(DeviceSubscription):
+    """A subscription whose messages wait in the server's process."""
+
+    def __init__(self, connection: ServerModeConnection, topic_filter: str) -> None:
+        self.topic_filter = topic_filter
+        self.handler = None
+        self._owner = connection
+
+    def is_of(self, topic_filter: str) -> bool:
+        return self.topic_filter == topic_filter
+
+    def cancel(self) -> None:
+        self._owner.unsubscribe(self)
 
 
 def _client() -> ControlClient:

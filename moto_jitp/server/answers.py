@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 
@@ -35,6 +36,7 @@ class RequestRefused(Exception):  # noqa: N818 - the request's fault, not the se
         status: the HTTP status.
         code: the error's name in the answer.
         headers: further headers.
+        details: further members of the answer.
     """
 
     def __init__(
@@ -43,13 +45,15 @@ class RequestRefused(Exception):  # noqa: N818 - the request's fault, not the se
         status: int = 400,
         code: str = "InvalidRequest",
         headers: tuple[tuple[str, str], ...] = (),
+        details: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.headers = headers
+        self.details = details or {}
 
     def answer(self) -> Answer:
         """Return the answer that tells it."""
-        document = {"error": self.code, "message": str(self)}
+        document = {"error": self.code, "message": str(self), **self.details}
         return Answer.of(document, self.status)._replace(headers=self.headers)

@@ -18,15 +18,16 @@ from moto_jitp.activation import add_control_route
 from moto_jitp.devices.control_client import PREFIX
 from moto_jitp.iot.models import JitpIoTBackend
 
-from . import routes
+from . import messages, routes
 from .answers import Answer, RequestRefused
 from .bodies import read_body
 from .context import ENVIRON_KEY, ServerContext
 from .page import page_file
+from .requests import ControlRequest
 
 _log = logging.getLogger("moto_jitp.server")
 
-Handler = Callable[[routes.ControlRequest], Answer]
+Handler = Callable[[ControlRequest], Answer]
 Headers = dict[str, str]
 
 ROUTES: Mapping[str, Mapping[str, Handler]] = {
@@ -35,8 +36,11 @@ ROUTES: Mapping[str, Mapping[str, Handler]] = {
     "connect": {"POST": routes.connect},
     "connections": {"GET": routes.list_connections},
     "connections/{id}": {"GET": routes.get_connection},
-    "connections/{id}/publish": {"POST": routes.publish},
-    "connections/{id}/disconnect": {"POST": routes.disconnect},
+    "connections/{id}/publish": {"POST": messages.publish},
+    "connections/{id}/subscribe": {"POST": messages.subscribe},
+    "connections/{id}/unsubscribe": {"POST": messages.unsubscribe},
+    "connections/{id}/receive": {"POST": messages.receive},
+    "connections/{id}/disconnect": {"POST": messages.disconnect},
     "runs": {"GET": routes.list_runs},
     "runs/{id}": {"GET": routes.get_run},
     "events": {"GET": routes.list_events},
@@ -128,7 +132,7 @@ def _respond(
                     "NotActive",
                 )
             wanted = int(match.groupdict().get("id") or 0)
-            return handler(routes.ControlRequest(context, query, body, wanted))
+            return handler(ControlRequest(context, query, body, wanted))
     raise RequestRefused(
         f"There is nothing at {PREFIX}/{path[:80]}. GET {PREFIX}/openapi.json describes the "
         f"routes: {', '.join(ROUTES)}.",

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from moto_jitp.devices.control_client import PREFIX
 
-from .schemas import Schema, ref, schemas
+from .schemas import MAX_WAIT, Schema, ref, schemas
 
 MAX_LIMIT = 1000
 """A list answers with so many items at most."""
 
 DEFAULT_LIMIT = 100
-MAX_WAIT = 30
-"""The state waits so many seconds for a change at most."""
 
 
 def _parameter(name: str, description: str, schema: Schema, where: str = "query") -> Schema:
@@ -25,6 +23,10 @@ def _parameter(name: str, description: str, schema: Schema, where: str = "query"
 
 
 _ID = _parameter("id", "The attempt's id.", {"type": "integer", "minimum": 1}, "path")
+_RUN_ID = _parameter("id", "The run's id.", {"type": "integer", "minimum": 1}, "path")
+_CONNECTION = _parameter(
+    "connectionId", "Only of this connection.", {"type": "integer", "minimum": 1}
+)
 _CERTIFICATE = _parameter("certificateId", "Only of this certificate.", {"type": "string"})
 _PAGING = [
     _parameter(
@@ -132,17 +134,34 @@ def _paths() -> dict[str, Schema]:
                 "publish", "The connected device publishes", "Done", [_ID], "PublishRequest"
             )
         },
+        "connections/{id}/subscribe": {
+            "post": _operation(
+                "subscribe",
+                "The connected device subscribes; its messages wait for receive",
+                "Done",
+                [_ID],
+                "TopicFilterRequest",
+            )
+        },
+        "connections/{id}/unsubscribe": {
+            "post": _operation(
+                "unsubscribe", "The device unsubscribes", "Done", [_ID], "TopicFilterRequest"
+            )
+        },
+        "connections/{id}/receive": {
+            "post": _operation(
+                "receive", "The device takes its next message", "Received", [_ID], "ReceiveRequest"
+            )
+        },
         "connections/{id}/disconnect": {
             "post": _operation("disconnect", "The device disconnects", "Done", [_ID], "Nothing")
         },
         "runs": {
-            "get": _operation("listRuns", "Provisioning runs", "Runs", [*_PAGING, _CERTIFICATE])
-        },
-        "runs/{id}": {
             "get": _operation(
-                "getRun", "The provisioning run that an attempt set off", "ListedRun", [_ID]
+                "listRuns", "Provisioning runs", "Runs", [*_PAGING, _CERTIFICATE, _CONNECTION]
             )
         },
+        "runs/{id}": {"get": _operation("getRun", "One provisioning run", "ListedRun", [_RUN_ID])},
         "events": {
             "get": _operation(
                 "listEvents",

@@ -5,66 +5,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
-from typing import Any, NamedTuple
+from typing import Any
 
 import moto
 
-from moto_jitp.devices import AmbiguousEndpoint, DeviceConnection, NotAuthorized, presence
+from moto_jitp.devices import AmbiguousEndpoint, presence
 from moto_jitp.devices.arguments import ServerName
-from moto_jitp.devices.attempts import (
-    ConnectionAttempt,
-    all_connection_attempts,
-    live_backends,
-)
+from moto_jitp.devices.attempts import ConnectionAttempt, all_connection_attempts
 from moto_jitp.devices.connecting import make_attempts, request_of
 from moto_jitp.devices.gateway import thing_name_of
 from moto_jitp.devices.json_form import (
     attempt_to_json,
     event_to_json,
     outcome_to_json,
-    payload_from_json,
     run_to_json,
 )
+from moto_jitp.devices.runs import ListedRun, all_runs
 from moto_jitp.events import check_topic_filter, topic_matches
-from moto_jitp.iot.models import JitpIoTBackend
-from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
 from moto_jitp.pki import CertificateError, DeviceIdentity
 
 from . import openapi, schemas
 from .answers import Answer, RequestRefused
-from .bodies import check_object, check_query, parse_object, whole_number
-from .context import ServerContext, current_config
+from .bodies import check_query, whole_number
+from .context import current_config
+from .requests import ControlRequest, Json, attempt_of
 from .state import Wanted, state
-
-Json = dict[str, Any]
-
-
-class ControlRequest(NamedTuple):
-    """A request for a control route.
-
-    Attributes:
-        context: the server that it came to.
-        query: its query parameters.
-        body: reads its body.
-        id: the attempt's id, where the path has one.
-    """
-
-    context: ServerContext
-    query: Mapping[str, str]
-    body: Callable[[], bytes]
-    id: int = 0
-
-    def object(self, schema: schemas.Schema) -> Json:
-        """Return the body, parsed and checked against a schema.
-
-        Raises:
-            RequestRefused: it is wrong; the text names the field.
-        """
-        value = parse_object(self.body())
-        check_object(value, schema)
-        return value
 
 
 def ready(request: ControlRequest) -> Answer:
@@ -122,55 +89,40 @@ def list_connections(request: ControlRequest) -> Answer:
 
 def get_connection(request: ControlRequest) -> Answer:
     check_query(request.query, ())
-    backend, attempt = _attempt(request.id)
+    backend, attempt = attempt_of(request.id)
     connected = presence.is_connected(backend, attempt)
     return Answer.of({**attempt_to_json(attempt), "connected": connected})
 
 
-def publish(request: ControlRequest) -> Answer:
-    value = request.object(schemas.PUBLISH_REQUEST)
-    if ("payloadText" in value) == ("payloadBase64" in value):
-        raise RequestRefused("Give exactly one of the fields 'payloadText' and 'payloadBase64'.")
-    connection = _connection(request.id)
-    try:
-        payload = payload_from_json(value)
-        connection.publish(value["topic"], payload, retain=value.get("retain", False))
-    except NotAuthorized as error:
-        raise RequestRefused(str(error), 403, "NotAuthorized") from None
-    except ConnectionError as error:
-        raise RequestRefused(str(error), 409, "NotConnected") from None
-    except ValueError as error:
-        raise RequestRefused(str(error)) from None
-    return Answer.of({"status": "ok"})
-
-
-def disconnect(request: ControlRequest) -> Answer:
-    request.object(schemas.NOTHING)
-    _connection(request.id).disconnect()
-    return Answer.of({"status": "ok"})
-
-
 def list_runs(request: ControlRequest) -> Answer:
-    check_query(request.query, ("limit", "cursor", "order", "certificateId"))
-    attempts = _of_certificate(request, all_connection_attempts())
-    with_run = [attempt for attempt in attempts if attempt.provisioning is not None]
-    return _page(request, "runs", with_run, _listed_run, _sequence)
+    check_query(request.query, ("limit", "cursor", "order", "certificateId", "connectionId"))
+    certificate_id = request.query.get("certificateId")
+    connection_id = whole_number(request.query, "connectionId", 0, 1, 10**18 - 1)
+    runs = [
+        one
+        for one in all_runs()
+        if certificate_id in (None, one.run.certificate_id)
+        and connection_id in (0, one.connection_id)
+    ]
+    return _page(request, "runs", runs, _listed_run, _first)
 
 
 def get_run(request: ControlRequest) -> Answer:
     check_query(request.query, ())
-    _, attempt = _attempt(request.id)
-    if attempt.provisioning is None:
-        raise RequestRefused(
-            f"The connection attempt {request.id} set off no provisioning run.", 404, "NotFound"
-        )
-    return Answer.of(_listed_run(attempt))
+    for one in all_runs():
+        if one.id == request.id:
+            return Answer.of(_listed_run(one))
+    raise RequestRefused(
+        f"There is no provisioning run {request.id}; the connection attempt of that number, if "
+        "there is one, set off none. GET /moto-api/jitp/runs lists those there are.",
+        404,
+        "NotFound",
+    )
 
 
-def _listed_run(attempt: ConnectionAttempt) -> Json:
-    run = attempt.provisioning
-    assert isinstance(run, ProvisioningRun)
-    return {"connectionId": attempt.sequence, **run_to_json(run)}
+def _listed_run(one: ListedRun) -> Json:
+    where = {"id": one.id, "connectionId": one.connection_id, "type": one.type}
+    return where | run_to_json(one.run)
 
 
 def list_events(request: ControlRequest) -> Answer:
@@ -208,7 +160,7 @@ def get_state(request: ControlRequest) -> Answer:
     if refused not in ("true", "false"):
         raise RequestRefused(f"The query parameter 'refused' is true or false, not {refused!a}.")
     wanted = Wanted(limit, query.get("search", ""), refused == "true")
-    wait = whole_number(query, "wait", 0, 0, openapi.MAX_WAIT)
+    wait = whole_number(query, "wait", 0, 0, schemas.MAX_WAIT)
     changes = request.context.changes
     version = changes.version
     if "after" in query:
@@ -225,37 +177,12 @@ def _of_certificate(
     return [attempt for attempt in attempts if attempt.certificate_id == wanted]
 
 
-def _attempt(wanted: int) -> tuple[JitpIoTBackend, ConnectionAttempt]:
-    for backend in live_backends():
-        for attempt in list(backend.__dict__.get("connection_attempts", ())):
-            if attempt.sequence == wanted:
-                return backend, attempt
-    raise RequestRefused(
-        f"There is no connection attempt {wanted}; it may have gone with a reset. GET "
-        "/moto-api/jitp/connections lists those there are.",
-        404,
-        "NotFound",
-    )
-
-
-def _connection(wanted: int) -> DeviceConnection:
-    backend, attempt = _attempt(wanted)
-    if not attempt.accepted:
-        raise RequestRefused(
-            f"The connection attempt {wanted} was refused ({attempt.reason}), so the device is not "
-            "connected.",
-            409,
-            "NotConnected",
-        )
-    return DeviceConnection(backend, (attempt,), None)
-
-
 def _sequence(attempt: ConnectionAttempt) -> int:
     return attempt.sequence
 
 
-def _first(entry: tuple[int, Any]) -> int:
-    return entry[0]
+def _first(entry: tuple[Any, ...]) -> int:
+    return int(entry[0])
 
 
 def _page(

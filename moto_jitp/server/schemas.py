@@ -10,6 +10,7 @@ from typing import Any
 
 from moto_jitp.devices import RefusalReason
 from moto_jitp.iot.provisioning.provisioning_run import RunStatus, StepResult
+from moto_jitp.iot.template_rules import FLEET_PROVISIONING, JITP
 
 Schema = dict[str, Any]
 
@@ -86,6 +87,20 @@ PUBLISH_REQUEST: Schema = _object(
         "retain": _of("boolean", "Keep the message for later subscribers.", default=False),
     },
 ) | {"required": ["topic"]}
+
+MAX_WAIT = 30
+"""The state, and who receives, wait so many seconds at most."""
+
+TOPIC_FILTER_REQUEST: Schema = _object(
+    "A topic filter.", {"topicFilter": _of("string", "An MQTT topic filter.")}
+)
+
+RECEIVE_REQUEST: Schema = _object(
+    "How long to wait for a message.",
+    {
+        "wait": _of("number", "Seconds to wait at most.", minimum=0, maximum=MAX_WAIT, default=0),
+    },
+) | {"required": []}
 
 NOTHING: Schema = _object("An empty object.", {})
 
@@ -255,7 +270,11 @@ def schemas() -> dict[str, Schema]:
     connection = _ATTEMPT_PROPERTIES | {
         "connected": _of("boolean", "Whether that connection still stands.")
     }
-    listed_run = {"connectionId": _of("integer", "The attempt that set it off.")} | _RUN_PROPERTIES
+    listed_run = {
+        "id": _of("integer", "Rises with every run."),
+        "connectionId": _of("integer", "The attempt over whose connection it was set off."),
+        "type": {"enum": [JITP, FLEET_PROVISIONING]},
+    } | _RUN_PROPERTIES
     return {
         "Attempt": _object("One MQTT CONNECT of a device.", _ATTEMPT_PROPERTIES),
         "Ca": _CA,
@@ -271,14 +290,25 @@ def schemas() -> dict[str, Schema]:
             {
                 "error": _of("string", "A name for programs."),
                 "message": _of("string", "A sentence for people."),
+                "action": _of("string", "What the policies do not allow (NotAuthorized)."),
+                "resource": _of("string", "The ARN that they do not allow it on."),
             },
-        ),
+        )
+        | {"required": ["error", "message"]},
         "Event": _EVENT,
         "Events": _page_of("events", "Event"),
         "ListedRun": _object("A provisioning run and where it belongs.", listed_run),
         "Nothing": NOTHING,
         "Outcome": _OUTCOME,
         "PublishRequest": PUBLISH_REQUEST,
+        "Received": _object(
+            "The next message.",
+            {
+                "message": _nullable("Event"),
+                "explanation": _or_null("string", "Why there is none."),
+            },
+        ),
+        "ReceiveRequest": RECEIVE_REQUEST,
         "Ready": _object(
             "The server answers.",
             {
@@ -291,4 +321,5 @@ def schemas() -> dict[str, Schema]:
         "Runs": _page_of("runs", "ListedRun"),
         "State": _STATE,
         "Step": _STEP,
+        "TopicFilterRequest": TOPIC_FILTER_REQUEST,
     }
