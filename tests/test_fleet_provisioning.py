@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -153,6 +154,16 @@ def test_the_same_in_cbor(device: ClaimDevice) -> None:
     answer = cbor2.loads(payload)
     assert (answer["statusCode"], answer["errorCode"]) == (400, "InvalidPayload")
     assert answer["errorMessage"].startswith("Message cannot be parsed: it is no CBOR")
+
+
+def test_without_the_extra_cbor_is_refused_with_what_to_install(
+    device: ClaimDevice, iot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cbor2", None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'moto_jitp\[mqtt\]'"):
+        device.connection.publish(f"{CREATE_KEYS}/cbor", b"")
+    assert len(iot.list_certificates()["certificates"]) == 1  # the claim's
+    device.accepted(CREATE_KEYS)
 
 
 # Who may see what.

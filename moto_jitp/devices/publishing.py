@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from moto_jitp.iot.message_broker import publish
 from moto_jitp.iot.models import JitpIoTBackend
+from moto_jitp.iot.provisioning.payload_formats import require_format
 from moto_jitp.iot.topics import check_publish, fleet_request
 
 from . import fleet
@@ -55,6 +56,9 @@ def publish_message(
     except ValueError:
         count(backend, "PublishIn.ClientError")
         raise
+    request = fleet_request(topic)
+    if request is not None:
+        require_format(request.payload_format)
     try:
         require(backend, session, "iot:Publish", topic)
         if retain:
@@ -65,6 +69,5 @@ def publish_message(
     logged = {"topicName": topic, "retain": "True"} if retain else {"topicName": topic}
     record_operation(backend, session, "Publish-In", logged)
     publish(backend, topic, payload, retain=retain)
-    request = fleet_request(topic)
     if request is not None:
         fleet.carry_out(backend, session, topic, request, payload)

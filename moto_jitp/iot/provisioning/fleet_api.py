@@ -48,9 +48,6 @@ def answer_request(
         request: what the topic says.
         payload: the message.
         client: who asks.
-
-    Raises:
-        ModuleNotFoundError: the format is CBOR, and the extra ``[mqtt]`` is not installed.
     """
     form = request.payload_format
     try:

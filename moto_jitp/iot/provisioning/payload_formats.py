@@ -10,16 +10,28 @@ class PayloadError(ValueError):
     """A message that is not of its topic's format; the text says what is wrong."""
 
 
+def require_format(form: str) -> None:
+    """Make sure that messages of a format can be read and written.
+
+    Args:
+        form: ``json`` or ``cbor``, as the topic has it.
+
+    Raises:
+        ModuleNotFoundError: the format is CBOR, and the extra ``[mqtt]`` is not installed.
+    """
+    if form == "cbor":
+        _cbor()
+
+
 def decode(form: str, payload: bytes) -> Any:
     """Read a message.
 
     Args:
-        form: ``json`` or ``cbor``, as the topic has it.
+        form: ``json`` or ``cbor``.
         payload: the message.
 
     Raises:
         PayloadError: it is not of that format.
-        ModuleNotFoundError: the format is CBOR, and the extra ``[mqtt]`` is not installed.
     """
     if form == "cbor":
         cbor = _cbor()
@@ -34,11 +46,7 @@ def decode(form: str, payload: bytes) -> Any:
 
 
 def encode(form: str, message: dict[str, Any]) -> dict[str, Any] | bytes:
-    """Return a message in a format: CBOR as bytes; JSON as it is, for who puts it on the wire.
-
-    Raises:
-        ModuleNotFoundError: the format is CBOR, and the extra ``[mqtt]`` is not installed.
-    """
+    """Return a message in a format: CBOR as bytes; JSON as it is, for who puts it on the wire."""
     return _cbor().dumps(message) if form == "cbor" else message
 
 
