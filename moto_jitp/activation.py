@@ -31,6 +31,7 @@ _activated: settings.SettingsLayer | None = None
 _found: type[IoTBackend] | None = None
 _found_data: type[IoTDataPlaneBackend] | None = None
 _found_lookup: Any = None
+_found_queries: dict[str, Any] = {}
 _LOOKUP = "lookup_events"
 _found_dispatch: Any = None
 _DISPATCH = "_dispatch"
@@ -238,20 +239,34 @@ def _switch_monitoring_on() -> None:
     """Give CloudWatch the metrics, and CloudTrail the action that moto's lacks."""
     global _found_lookup
     from moto.cloudtrail.responses import CloudTrailResponse
+    from moto.cloudwatch.models import CloudWatchBackend
 
-    from moto_jitp.monitoring import IoTMetrics, lookup_events
+    from moto_jitp.monitoring import (
+        IoTMetrics,
+        lookup_events,
+        rounding_data,
+        rounding_statistics,
+    )
 
     IoTMetrics.switched_on = True
+    rounding = {"get_metric_statistics": rounding_statistics, "get_metric_data": rounding_data}
+    for name, wrapped in rounding.items():
+        _found_queries[name] = CloudWatchBackend.__dict__[name]
+        setattr(CloudWatchBackend, name, wrapped(_found_queries[name]))
     _found_lookup = CloudTrailResponse.__dict__.get(_LOOKUP)
     setattr(CloudTrailResponse, _LOOKUP, lookup_events)
 
 
 def _switch_monitoring_off() -> None:
     from moto.cloudtrail.responses import CloudTrailResponse
+    from moto.cloudwatch.models import CloudWatchBackend
 
     from moto_jitp.monitoring import IoTMetrics
 
     IoTMetrics.switched_on = False
+    for name, found in _found_queries.items():
+        setattr(CloudWatchBackend, name, found)
+    _found_queries.clear()
     if _found_lookup is None:
         delattr(CloudTrailResponse, _LOOKUP)
     else:

@@ -80,6 +80,8 @@ HOOKED_NAMES: Mapping[str, tuple[str, ...]] = {
     "moto.cloudtrail.responses": ("CloudTrailResponse.cloudtrail_backend",),
     "moto.cloudwatch.models": (
         "CloudWatchBackend.aws_metric_data",
+        "CloudWatchBackend.get_metric_data",
+        "CloudWatchBackend.get_metric_statistics",
         "MetricAggregatedDatum.filter",
         "are_dimensions_same",
     ),

@@ -209,6 +209,83 @@ def test_values_carry_the_minute_in_which_they_were_counted(
     assert [(p["Average"], p["Maximum"], p["Unit"]) for p in statistics] == [(1, 1, "Count")] * 2
 
 
+def points_since(start: datetime, namespace: str, name: str) -> list[tuple[datetime, float]]:
+    """What get_metric_statistics has of a metric from a moment on, for an hour."""
+    found = client(service="cloudwatch").get_metric_statistics(
+        Namespace=namespace,
+        MetricName=name,
+        StartTime=start,
+        EndTime=start + timedelta(hours=1),
+        Period=60,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    return [(point["Timestamp"], point["Sum"]) for point in found]
+
+
+def data_since(start: datetime, **metrics: tuple[str, str]) -> dict[str, Any]:
+    """What one get_metric_data has of metrics (namespace, name) from a moment on, for an hour."""
+    queries = [
+        {
+            "Id": id_,
+            "MetricStat": {
+                "Metric": {"Namespace": namespace, "MetricName": name},
+                "Period": 60,
+                "Stat": "Sum",
+            },
+        }
+        for id_, (namespace, name) in metrics.items()
+    ]
+    found = client(service="cloudwatch").get_metric_data(
+        MetricDataQueries=queries,
+        StartTime=start,
+        EndTime=start + timedelta(hours=1),
+    )["MetricDataResults"]
+    return {one["Id"]: list(zip(one["Timestamps"], one["Values"], strict=True)) for one in found}
+
+
+def test_a_query_that_starts_just_before_a_connection_finds_it(
+    clock: FrozenDateTimeFactory, ca: CertificateAuthority
+) -> None:
+    start = datetime.now(timezone.utc)  # ten seconds into the minute
+    noon = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+    clock.tick(20)
+    connect_device(ca.issue(common_name="bulb"))
+
+    assert points_since(start, "AWS/IoT", SUCCESS) == [(noon, 1.0)]
+    assert data_since(start, runs=("AWS/IoT", SUCCESS)) == {"runs": [(noon, 1.0)]}
+    later = noon + timedelta(minutes=1)
+    assert points_since(later, "AWS/IoT", SUCCESS) == []
+    assert data_since(later, runs=("AWS/IoT", SUCCESS)) == {"runs": []}
+
+
+def test_metrics_of_the_tests_own_namespaces_are_found_as_by_plain_moto(
+    clock: FrozenDateTimeFactory, ca: CertificateAuthority
+) -> None:
+    noon = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+    cloudwatch = client(service="cloudwatch")
+    for second, value in ((5, 1.0), (30, 2.0)):
+        put = {"MetricName": "Own", "Value": value, "Timestamp": noon + timedelta(seconds=second)}
+        cloudwatch.put_metric_data(Namespace="Tests", MetricData=[put])
+    connect_device(ca.issue(common_name="bulb"))
+    start = noon + timedelta(seconds=10)
+
+    assert points_since(start, "Tests", "Own") == [(noon + timedelta(seconds=30), 2.0)]
+    both = {"own": ("Tests", "Own"), "runs": ("AWS/IoT", SUCCESS)}
+    assert data_since(start, **both) == {"own": [(start, 2.0)], "runs": [(noon, 1.0)]}
+
+
+def test_plain_moto_reads_the_clock_to_the_second_again_afterwards(
+    clock: FrozenDateTimeFactory,
+) -> None:
+    noon = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+    with mock_jitp():
+        pass
+    with mock_aws():
+        put = {"MetricName": "Own", "Value": 1.0, "Timestamp": noon}
+        client(service="cloudwatch").put_metric_data(Namespace="AWS/IoT", MetricData=[put])
+        assert points_since(noon + timedelta(seconds=10), "AWS/IoT", "Own") == []
+
+
 def test_each_metric_is_listed_once(clock: FrozenDateTimeFactory, ca: CertificateAuthority) -> None:
     for number in range(3):
         connect_device(ca.issue(common_name=f"bulb-{number}"))

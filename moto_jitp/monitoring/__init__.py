@@ -3,6 +3,7 @@
 It is all in moto's own CloudWatch, CloudTrail and CloudWatch Logs, and read with their clients.
 """
 
+from .metric_queries import rounding_data, rounding_statistics
 from .metrics import IoTMetrics
 from .records import (
     ApiCall,
@@ -25,4 +26,6 @@ __all__ = [
     "lookup_events",
     "record_call",
     "records_of",
+    "rounding_data",
+    "rounding_statistics",
 ]

@@ -1,0 +1,86 @@
+"""Where a query of CloudWatch begins: with the minute of its StartTime.
+
+CloudWatch rounds StartTime down to the whole minute, so that a query which starts just before a
+device connects has the value of that minute; moto compares to the second. Done for ``AWS/IoT``
+alone: what a test has put into other namespaces is found as plain moto finds it.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricStatistics.html
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from .metrics import NAMESPACE
+
+
+def rounding_statistics(found: Callable[..., Any]) -> Callable[..., Any]:
+    """Return moto's ``get_metric_statistics`` with the start rounded for our namespace.
+
+    Args:
+        found: the method of moto's CloudWatch backend.
+    """
+
+    @functools.wraps(found)
+    def get_metric_statistics(
+        self: Any,
+        namespace: str,
+        metric_name: str,
+        start_time: datetime,
+        *more: Any,
+        **named: Any,
+    ) -> Any:
+        if namespace == NAMESPACE:
+            start_time = _minute(start_time)
+        return found(self, namespace, metric_name, start_time, *more, **named)
+
+    return get_metric_statistics
+
+
+def rounding_data(found: Callable[..., Any]) -> Callable[..., Any]:
+    """Return moto's ``get_metric_data`` with the start rounded for the queries of our namespace.
+
+    Args:
+        found: the method of moto's CloudWatch backend.
+    """
+
+    @functools.wraps(found)
+    def get_metric_data(
+        self: Any,
+        queries: Sequence[Mapping[str, Any]],
+        start_time: datetime,
+        *more: Any,
+        **named: Any,
+    ) -> Any:
+        ours = _results_of_ours(queries)
+        if not ours:
+            return found(self, queries, start_time, *more, **named)
+        rounded = found(self, queries, _minute(start_time), *more, **named)
+        if len(ours) == len(queries):
+            return rounded
+        exact = found(self, queries, start_time, *more, **named)
+        # The same queries have the same results, in the same order.
+        return [
+            begun if begun["id"] in ours else as_asked
+            for begun, as_asked in zip(rounded, exact, strict=True)
+        ]
+
+    return get_metric_data
+
+
+def _results_of_ours(queries: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The ids of the queries of our namespace, and of the expressions beside them."""
+    ours, expressions = set(), set()
+    for query in queries:
+        if "MetricStat" not in query:
+            expressions.add(query["Id"])
+        elif query["MetricStat"]["Metric"].get("Namespace") == NAMESPACE:
+            ours.add(query["Id"])
+    return ours | expressions if ours else ours
+
+
+def _minute(moment: datetime) -> datetime:
+    return moment.replace(second=0, microsecond=0)
