@@ -27,6 +27,7 @@ from monitoring_helpers import (
 )
 from moto import mock_aws
 from moto.cloudtrail.responses import CloudTrailResponse
+from moto.core import set_initial_no_auth_action_count
 from moto.moto_api import state_manager
 
 from moto_jitp import (
@@ -151,6 +152,31 @@ def test_a_failure_on_demand_is_in_the_trail(mocked: JitpHandle, iot: Any) -> No
         iot.create_thing(thingName="bulb")
 
     assert record(events()[0])["errorCode"] == "ThrottlingException"
+
+
+@set_initial_no_auth_action_count(0)
+def refused_by_iam(session: boto3.Session) -> None:
+    """Make a call while moto's IAM decides, and expect it to be refused."""
+    with pytest.raises(ClientError):
+        session.client("iot").create_thing(thingName="bulb")
+
+
+def test_a_call_that_iam_refuses_tells_its_error_and_text(mocked: JitpHandle) -> None:
+    iam = client(service="iam")
+    iam.create_user(UserName="eve")
+    key = iam.create_access_key(UserName="eve")["AccessKey"]
+    eve = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], region_name="us-east-1")
+    unknown = boto3.Session("AKIANOBODYSKEYATALL0", "x", region_name="us-east-1")
+    refused_by_iam(eve)
+    refused_by_iam(unknown)
+
+    of_unknown, of_eve = map(record, events(EventName="CreateThing"))
+    assert of_eve["errorCode"] == "AccessDenied"
+    assert of_eve["errorMessage"] == (
+        f"User: arn:aws:iam::{ACCOUNT}:user/eve is not authorized to perform: iot:CreateThing"
+    )
+    assert of_unknown["errorCode"] == "InvalidClientTokenId"
+    assert of_unknown["errorMessage"] == "The security token included in the request is invalid."
 
 
 def test_a_private_key_is_not_in_the_trail(iot: Any) -> None:

@@ -7,7 +7,9 @@ with them in the backend of the account and Region, so that moto's reset takes i
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, Protocol
@@ -15,6 +17,7 @@ from typing import Any, NamedTuple, Protocol
 from moto.iot.models import IoTBackend, iot_backends
 
 _READ_ONLY = ("Describe", "Get", "List", "Search", "Test", "Validate")
+_IN_XML = re.compile(r"<(Code|Message)>(.*?)</\1>", re.DOTALL)
 
 
 class Named(Protocol):
@@ -120,9 +123,16 @@ class ApiCall(NamedTuple):
         """The error's code and text; ``None`` for a call that succeeded."""
         if self.status < 400:
             return None, None
+        if self.answer.lstrip().startswith("<"):
+            return self._error_in_xml()
         body = self.answered()
         code = self.error_type or body.get("__type") or body.get("Code") or str(self.status)
         return code.rpartition("#")[2].partition(":")[0], body.get("message") or body.get("Message")
+
+    def _error_in_xml(self) -> tuple[str, str | None]:
+        """The error of moto's IAM, which answers in XML whatever the service."""
+        found = {name: html.unescape(text) for name, text in _IN_XML.findall(self.answer)}
+        return found.get("Code") or str(self.status), found.get("Message")
 
     def answered(self) -> dict[str, Any]:
         """The answer's members."""
