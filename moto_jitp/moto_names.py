@@ -114,7 +114,13 @@ HOOKED_NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "moto.iam.access_control": ("IAMPolicyStatement", "PermissionResult"),
     "moto.iam.models": ("Policy", "iam_backends"),
-    "moto.sts.models": ("STSBackend.get_caller_identity", "sts_backends"),
+    "moto.sts.models": (
+        "AssumedRole.arn",
+        "AssumedRole.user_id",
+        "STSBackend.get_assumed_role_from_access_key",
+        "STSBackend.get_caller_identity",
+        "sts_backends",
+    ),
     "moto.moto_api": (
         "state_manager.get_transition",
         "state_manager.set_transition",

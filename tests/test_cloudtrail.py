@@ -62,6 +62,15 @@ def clock() -> Iterator[FrozenDateTimeFactory]:
         yield frozen
 
 
+def made_role(name: str, path: str) -> dict[str, Any]:
+    """Create a role in moto's IAM."""
+    document = json.dumps({"Version": "2012-10-17", "Statement": []})
+    role = client(service="iam").create_role(
+        RoleName=name, Path=path, AssumeRolePolicyDocument=document
+    )
+    return dict(role["Role"])
+
+
 def refused_lookup(code: str, **arguments: Any) -> str:
     """Make a LookupEvents that is to be refused, and return the error's text."""
     with pytest.raises(ClientError) as info:
@@ -215,6 +224,45 @@ def test_an_assumed_role_is_named_with_its_session(mocked: JitpHandle) -> None:
     assert identity["sessionContext"]["sessionIssuer"]["userName"] == "tester"
 
 
+def test_a_session_names_its_role_with_the_path(mocked: JitpHandle) -> None:
+    role = made_role("operator", "/staff/")
+    assumed = client(service="sts").assume_role(RoleArn=role["Arn"], RoleSessionName="tests")
+    keys = assumed["Credentials"]
+    session = boto3.Session(
+        keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], region_name="us-east-1"
+    )
+    session.client("iot").create_thing(thingName="theirs")
+
+    identity = record(events()[0])["userIdentity"]
+    issuer = identity["sessionContext"]["sessionIssuer"]
+    assert identity["arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/operator/tests"
+    assert (issuer["arn"], issuer["principalId"]) == (role["Arn"], role["RoleId"])
+
+
+def test_an_event_keeps_who_made_its_call(mocked: JitpHandle) -> None:
+    iam = client(service="iam")
+    iam.create_user(UserName="alice")
+    key = iam.create_access_key(UserName="alice")["AccessKey"]
+    session = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], region_name="us-east-1")
+    session.client("iot").create_thing(thingName="hers")
+    (before,) = events(Username="alice")
+    iam.delete_access_key(UserName="alice", AccessKeyId=key["AccessKeyId"])
+    iam.delete_user(UserName="alice")
+
+    assert events(Username="alice") == [before]
+    assert events(AccessKeyId=key["AccessKeyId"]) == [before]
+    assert events(Username="moto") == []
+
+
+@pytest.mark.parametrize("key", ["testing", "my-key", "AKIANOBODYSKEYATALL0"])
+def test_an_event_has_the_access_key_that_signed_its_call(mocked: JitpHandle, key: str) -> None:
+    boto3.Session(key, "x", region_name="us-east-1").client("iot").create_thing(thingName="bulb")
+
+    (event,) = events(AccessKeyId=key)
+    assert event["AccessKeyId"] == record(event)["userIdentity"]["accessKeyId"] == key
+    assert events(AccessKeyId="AKIAEXAMPLE") == []
+
+
 # Provisioning runs.
 
 
@@ -242,6 +290,23 @@ def test_each_step_of_a_run_is_made_by_the_provisioning_role(
         assert identity["arn"] == SESSION
         assert identity["sessionContext"]["sessionIssuer"]["arn"] == ROLE
         assert "errorCode" not in record(step)
+
+
+def test_a_run_names_its_role_as_iam_knows_it(iot: Any, acme: CertificateAuthority) -> None:
+    role = made_role("JITPRole", "/service-role/")
+    acme.register(iot, template_body=PLAIN_BODY, role_arn=role["Arn"])
+    connect_device(acme.issue(common_name="bulb"))
+
+    identity = record(events(EventName="CreateThing")[0])["userIdentity"]
+    assert identity["arn"] == SESSION
+    assert identity["principalId"] == f"{role['RoleId']}:iot-provisioning"
+    assert identity["sessionContext"]["sessionIssuer"] == {
+        "type": "Role",
+        "principalId": role["RoleId"],
+        "arn": role["Arn"],
+        "accountId": ACCOUNT,
+        "userName": "JITPRole",
+    }
 
 
 def test_register_thing_carries_what_the_certificate_offers(ca: CertificateAuthority) -> None:

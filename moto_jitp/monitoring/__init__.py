@@ -3,6 +3,7 @@
 It is all in moto's own CloudWatch, CloudTrail and CloudWatch Logs, and read with their clients.
 """
 
+from .identities import caller
 from .metric_queries import rounding_data, rounding_statistics
 from .metrics import IoTMetrics
 from .records import (
@@ -21,6 +22,7 @@ __all__ = [
     "EndedRun",
     "FleetCall",
     "IoTMetrics",
+    "caller",
     "count_operation",
     "is_read_only",
     "lookup_events",

@@ -5,14 +5,19 @@ https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-refe
 
 from __future__ import annotations
 
+import functools
+import re
+from contextlib import suppress
 from typing import Any, NamedTuple
 
-from moto.sts.models import sts_backends
+from moto.iam.models import iam_backends
+from moto.sts.models import AssumedRole, sts_backends
 from moto.utilities.utils import get_partition
 
 SERVICE = "iot.amazonaws.com"
 PROVISIONING_SESSION = "iot-provisioning"
 """The session's name by which AWS's samples recognise just-in-time provisioning."""
+_ROLE_ARN = re.compile(r"arn:(?P<partition>[\w-]+):iam::(?P<account>\d{12}):role/")
 
 
 class Identity(NamedTuple):
@@ -27,26 +32,53 @@ class Identity(NamedTuple):
     element: dict[str, Any]
 
 
-def caller(account_id: str, region_name: str, access_key: str) -> Identity:
-    """The owner of an access key, as GetCallerIdentity answers.
+def caller(
+    account_id: str, region_name: str, access_key: str | None, sessions: dict[str, Identity]
+) -> Identity:
+    """The owner of an access key, as GetCallerIdentity answers now.
+
+    An event keeps who made its call, whatever becomes of the user or role later.
 
     Args:
         account_id: the account that was called.
         region_name: the Region that was called.
-        access_key: the access key id that signed the call.
+        access_key: the access key id that signed the call; ``None`` for an unsigned one.
+        sessions: the sessions of assumed roles by access key, which is added to.
     """
-    partition = get_partition(region_name)
-    user_id, arn, owner = sts_backends[account_id][partition].get_caller_identity(
-        access_key, region_name
+    known = sessions.get(access_key or "")
+    if known is not None:
+        return known
+    sts = sts_backends[account_id][get_partition(region_name)]
+    role = sts.get_assumed_role_from_access_key(access_key) if access_key else None
+    if role is None:
+        owner = sts.get_caller_identity(access_key or "", region_name)
+        return _user(access_key, *owner)
+    # moto makes up another id each time where its IAM lacks the role.
+    session = sessions[role.access_key_id] = _session(role)
+    return session
+
+
+@functools.lru_cache(maxsize=256)
+def _user(access_key: str | None, user_id: str, arn: str, owner: str) -> Identity:
+    name = arn.rpartition("/")[2]
+    signed = {"accessKeyId": access_key} if access_key else {}
+    common = {"principalId": user_id, "arn": arn, "accountId": owner, **signed}
+    return Identity(name, {"type": "IAMUser", **common, "userName": name})
+
+
+def _session(role: AssumedRole) -> Identity:
+    user_id = role.user_id
+    return Identity(
+        role.session_name,
+        {
+            "type": "AssumedRole",
+            "principalId": user_id,
+            "arn": role.arn,
+            "accountId": role.account_id,
+            "accessKeyId": role.access_key_id,
+            "sessionContext": _session_issuer(role.role_arn, user_id, role.account_id),
+        },
     )
-    kind, _, name = arn.rpartition(":")[2].partition("/")
-    common = {"principalId": user_id, "arn": arn, "accountId": owner, "accessKeyId": access_key}
-    if kind != "assumed-role":
-        user_name = name.rpartition("/")[2]
-        return Identity(user_name, {"type": "IAMUser", **common, "userName": user_name})
-    role_name, _, session = name.partition("/")
-    issuer = _session_issuer(f"arn:{partition}:iam::{owner}:role/{role_name}", user_id, owner)
-    return Identity(session, {"type": "AssumedRole", **common, "sessionContext": issuer})
 
 
 def provisioning_service(account_id: str, region_name: str, role_arn: str | None) -> Identity:
@@ -60,7 +92,7 @@ def provisioning_service(account_id: str, region_name: str, role_arn: str | None
     if role_arn is None:
         return Identity(None, {"type": "AWSService", "invokedBy": SERVICE})
     role_name = role_arn.rpartition("/")[2]
-    user_id = f"AROAJITP{role_name.upper()[:13]}:{PROVISIONING_SESSION}"
+    user_id = f"{_role_id(role_arn)}:{PROVISIONING_SESSION}"
     session = f"assumed-role/{role_name}/{PROVISIONING_SESSION}"
     return Identity(
         PROVISIONING_SESSION,
@@ -73,6 +105,18 @@ def provisioning_service(account_id: str, region_name: str, role_arn: str | None
             "invokedBy": SERVICE,
         },
     )
+
+
+def _role_id(role_arn: str) -> str:
+    """The unique id of a role in moto's IAM; one that looks like it where there is no such role."""
+    match = _ROLE_ARN.match(role_arn)
+    if match is not None:
+        with suppress(KeyError):  # moto knows no such partition
+            roles = iam_backends[match["account"]][match["partition"]].roles
+            for role in list(roles.values()):
+                if role.arn == role_arn:
+                    return str(role.id)
+    return f"AROAJITP{role_arn.rpartition('/')[2].upper()[:13]}"
 
 
 def _session_issuer(role_arn: str, user_id: str, account_id: str) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple, Protocol
 
 from moto.iot.models import IoTBackend, iot_backends
 
+from .identities import Identity
+
 _READ_ONLY = ("Describe", "Get", "List", "Search", "Test", "Validate")
 _IN_XML = re.compile(r"<(Code|Message)>(.*?)</\1>", re.DOTALL)
 
@@ -100,7 +102,8 @@ class ApiCall(NamedTuple):
         sequence: orders it among attempts and calls of the same moment.
         operation: such as ``CreateThing``.
         parameters: returns the operation's input.
-        access_key: the access key id that signed it.
+        access_key: the access key id that signed it; ``None`` for an unsigned call.
+        identity: who made it.
         source_address: where it came from.
         user_agent: what made it.
         status: the HTTP status of the answer.
@@ -112,7 +115,8 @@ class ApiCall(NamedTuple):
     sequence: int
     operation: str
     parameters: Callable[[], Mapping[str, Any]]
-    access_key: str
+    access_key: str | None
+    identity: Identity
     source_address: str
     user_agent: str
     status: int
@@ -197,6 +201,7 @@ class Records:
         fleet_calls: the requests to fleet provisioning, oldest first.
         misdirected: attempts that asked for a server name of this account and Region elsewhere.
         operations: what the message broker did, oldest first.
+        sessions: who has called with credentials of an assumed role, by access key.
         without_metrics: sequence numbers of what happened while ``metrics`` was off.
         without_trail: sequence numbers of what happened while ``trail`` was off.
     """
@@ -207,6 +212,7 @@ class Records:
         "fleet_calls",
         "misdirected",
         "operations",
+        "sessions",
         "without_metrics",
         "without_trail",
     )
@@ -217,6 +223,7 @@ class Records:
         self.fleet_calls: list[FleetCall] = []
         self.misdirected: list[Attempt] = []
         self.operations: list[Operation] = []
+        self.sessions: dict[str, Identity] = {}
         self.without_metrics: set[int] = set()
         self.without_trail: set[int] = set()
 

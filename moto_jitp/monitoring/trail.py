@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from moto.utilities.utils import get_partition
 
-from .identities import SERVICE, Identity, caller, provisioning_service
+from .identities import SERVICE, Identity, provisioning_service
 from .records import ApiCall, Run, Step, is_read_only, kept
 from .trail_resources import Resource, parameter_of, resources_in
 
@@ -202,7 +202,7 @@ class _CallDetails(Details):
         self._call = call
 
     @property
-    def access_key(self) -> str:  # type: ignore[override]
+    def access_key(self) -> str | None:  # type: ignore[override]
         return self._call.access_key
 
     @property
@@ -214,7 +214,7 @@ class _CallDetails(Details):
         return self._call.user_agent
 
     def identity(self, place: Place) -> Identity:
-        return caller(place.account_id, place.region_name, self._call.access_key)
+        return self._call.identity
 
     def parameters(self, place: Place) -> Mapping[str, Any]:
         return self._call.parameters()
