@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
-from bodies import GUIDE_BODY, PLAIN_BODY, ROLE
+from bodies import GUIDE_BODY, PLAIN_BODY, ROLE, body
 from botocore.exceptions import ClientError
 from cloud import ACCOUNT, client
 from devices_helpers import make_guide_resources
@@ -39,6 +39,12 @@ from moto_jitp import (
     mock_jitp,
 )
 
+DOCUMENT = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "iot:Connect", "Resource": "*"}],
+    }
+)
 SESSION = f"arn:aws:sts::{ACCOUNT}:assumed-role/JITPRole/iot-provisioning"
 
 
@@ -325,25 +331,134 @@ def test_register_thing_carries_what_the_certificate_offers(ca: CertificateAutho
     assert set(full["responseElements"]["resourceArns"]) == {"thing", "certificate", "policy"}
 
 
-@pytest.mark.parametrize(
-    ("name", "parameters"),
-    [
-        ("CreateThing", {"thingName": "bulb-1"}),
-        ("AttachThingPrincipal", {"thingName": "bulb-1", "principal": "<certificate>"}),
-        ("UpdateCertificate", {"certificateId": "<id>", "newStatus": "ACTIVE"}),
-    ],
+RICH_BODY = body(
+    thing={
+        "Type": "AWS::IoT::Thing",
+        "Properties": {
+            "ThingName": {"Ref": "AWS::IoT::Certificate::CommonName"},
+            "ThingTypeName": "bulb",
+            "AttributePayload": {"country": {"Ref": "AWS::IoT::Certificate::Country"}},
+            "ThingGroups": ["lamps"],
+            "BillingGroup": "household",
+        },
+        "OverrideSettings": {"AttributePayload": "MERGE", "ThingTypeName": "REPLACE"},
+    },
+    policy={"Type": "AWS::IoT::Policy", "Properties": {"PolicyDocument": DOCUMENT}},
 )
-def test_a_step_carries_its_parameters(
-    ca: CertificateAuthority, name: str, parameters: dict[str, str]
+
+
+@pytest.fixture
+def rich_ca(iot: Any, acme: CertificateAuthority) -> CertificateAuthority:
+    """A registered CA whose template has something for each step to carry."""
+    iot.create_thing_type(thingTypeName="bulb")
+    iot.create_thing_group(thingGroupName="lamps")
+    iot.create_billing_group(billingGroupName="household")
+    acme.register(iot, template_body=RICH_BODY, role_arn=ROLE)
+    return acme
+
+
+def test_a_step_carries_what_the_same_call_by_boto3_would(
+    iot: Any, rich_ca: CertificateAuthority
 ) -> None:
-    bulb = ca.issue(common_name="bulb-1", country="KR")
-    certificate_arn = connect_device(bulb).certificate_arn
-    values = {"<certificate>": certificate_arn, "<id>": bulb.certificate_id}
+    bulb = rich_ca.issue(common_name="bulb-1", country="KR")
+    arn = connect_device(bulb).certificate_arn
+    (policy,) = iot.list_policies()["policies"]
 
-    (event,) = events(EventName=name)
+    steps = {
+        event["EventName"]: record(event)["requestParameters"]
+        for event in events(Username="iot-provisioning")
+    }
+    assert steps.pop("RegisterThing")["parameters"]["AWS::IoT::Certificate::Country"] == "KR"
+    assert steps == {
+        "CreateThing": {
+            "thingName": "bulb-1",
+            "thingTypeName": "bulb",
+            "attributePayload": {"attributes": {"country": "KR"}},
+        },
+        "AddThingToThingGroup": {"thingGroupName": "lamps", "thingName": "bulb-1"},
+        "AddThingToBillingGroup": {"billingGroupName": "household", "thingName": "bulb-1"},
+        "CreatePolicy": {"policyName": policy["policyName"], "policyDocument": DOCUMENT},
+        "AttachPolicy": {"policyName": policy["policyName"], "target": arn},
+        "AttachThingPrincipal": {"thingName": "bulb-1", "principal": arn},
+        "UpdateCertificate": {"certificateId": bulb.certificate_id, "newStatus": "ACTIVE"},
+    }
 
-    expected = {key: values.get(value, value) for key, value in parameters.items()}
-    assert record(event)["requestParameters"] == expected
+
+def test_a_step_has_the_answer_that_the_same_call_by_boto3_would_have(
+    iot: Any, rich_ca: CertificateAuthority
+) -> None:
+    connect_device(rich_ca.issue(common_name="bulb-1", country="KR"))
+    thing = iot.describe_thing(thingName="bulb-1")
+    (policy,) = iot.list_policies()["policies"]
+    iot.detach_thing_principal(
+        thingName="bulb-1", principal=iot.list_thing_principals(thingName="bulb-1")["principals"][0]
+    )
+    iot.delete_thing(thingName="bulb-1")
+
+    steps = {
+        event["EventName"]: record(event)["responseElements"]
+        for event in events(Username="iot-provisioning")
+    }
+    assert set(steps.pop("RegisterThing")["resourceArns"]) == {"thing", "certificate", "policy"}
+    assert {name: answer for name, answer in steps.items() if answer is not None} == {
+        "CreateThing": {
+            "thingName": "bulb-1",
+            "thingArn": thing["thingArn"],
+            "thingId": thing["thingId"],
+        },
+        "CreatePolicy": {
+            "policyName": policy["policyName"],
+            "policyArn": policy["policyArn"],
+            "policyDocument": DOCUMENT,
+            "policyVersionId": "1",
+        },
+    }
+
+
+def test_a_step_that_changes_a_thing_carries_what_the_template_may_change(
+    iot: Any, rich_ca: CertificateAuthority
+) -> None:
+    iot.create_thing(thingName="bulb-1", attributePayload={"attributes": {"room": "hall"}})
+    connect_device(rich_ca.issue(common_name="bulb-1", country="KR"))
+
+    (event,) = events(EventName="UpdateThing")
+    assert record(event)["requestParameters"] == {
+        "thingName": "bulb-1",
+        "thingTypeName": "bulb",
+        "attributePayload": {"attributes": {"country": "KR"}, "merge": True},
+    }
+
+
+def test_a_step_that_failed_carries_its_parameters_and_no_answer(
+    mocked: JitpHandle, rich_ca: CertificateAuthority
+) -> None:
+    bulb = rich_ca.issue(common_name="bulb-1", country="KR")
+    mocked.fail("UpdateCertificate", "ThrottlingException")
+    assert not try_to_connect(bulb)
+    mocked.fail("CreateThing", "ThrottlingException")
+    assert not try_to_connect(rich_ca.issue(common_name="bulb-2", country="FR"))
+
+    update = record(events(EventName="UpdateCertificate")[0])
+    create = record(events(EventName="CreateThing")[0])
+    assert update["requestParameters"] == {
+        "certificateId": bulb.certificate_id,
+        "newStatus": "ACTIVE",
+    }
+    assert create["requestParameters"]["attributePayload"] == {"attributes": {"country": "FR"}}
+    assert update["responseElements"] is create["responseElements"] is None
+
+
+def test_a_run_keeps_its_parameters_when_the_template_is_replaced(
+    iot: Any, rich_ca: CertificateAuthority
+) -> None:
+    connect_device(rich_ca.issue(common_name="bulb-1", country="KR"))
+    (before,) = events(EventName="CreateThing")
+    iot.update_ca_certificate(
+        certificateId=rich_ca.certificate_id,
+        registrationConfig={"templateBody": PLAIN_BODY, "roleArn": ROLE},
+    )
+
+    assert events(EventName="CreateThing") == [before]
 
 
 def test_a_failed_run_tells_why_and_leaves_no_events_of_what_it_did_not_do(

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple, Protocol
 
 from moto.iot.models import IoTBackend, iot_backends
 
+from moto_jitp.templates import Template
+
 from .identities import Identity
 
 _READ_ONLY = ("Describe", "Get", "List", "Search", "Test", "Validate")
@@ -54,6 +56,8 @@ class Run(Protocol):
     @property
     def template_name(self) -> str | None: ...
     @property
+    def template(self) -> Template | None: ...
+    @property
     def parameters(self) -> Mapping[str, str]: ...
     @property
     def record(self) -> Sequence[str | None]: ...
@@ -61,6 +65,8 @@ class Run(Protocol):
     def resource_arns(self) -> Mapping[str, str]: ...
     @property
     def thing_name(self) -> str | None: ...
+    @property
+    def thing_id(self) -> str | None: ...
     @property
     def certificate_id(self) -> str | None: ...
     @property

@@ -20,9 +20,9 @@ from moto.utilities.utils import get_partition
 
 from .identities import SERVICE, Identity, provisioning_service
 from .records import ApiCall, Run, Step, is_read_only, kept
-from .trail_resources import Resource, parameter_of, resources_in
+from .run_calls import RunCalls
+from .trail_resources import Resource, resources_in
 
-_THING_TOO = ("AddThingToBillingGroup", "AddThingToThingGroup", "RemoveThingFromThingGroup")
 _ANSWERS_WITH_SECRETS = ("keyPair", "privateKey", "certificateOwnershipToken")
 
 
@@ -55,7 +55,7 @@ class Details(ABC):
     def parameters(self, place: Place) -> Mapping[str, Any]:
         """The call's input."""
 
-    def answer(self) -> Mapping[str, Any] | None:
+    def answer(self, place: Place) -> Mapping[str, Any] | None:
         """The call's output; ``None`` for an empty or failed one."""
         return None
 
@@ -100,7 +100,7 @@ class TrailEvent(NamedTuple):
         """What the call is about."""
         details = self.details
         return resources_in(
-            self.name, details.subject(), details.parameters(place), details.answer()
+            self.name, details.subject(), details.parameters(place), details.answer(place)
         )
 
     def record(self, place: Place) -> str:
@@ -121,7 +121,7 @@ class TrailEvent(NamedTuple):
             "userAgent": self.details.user_agent,
             **(error if self.error_code else {}),
             "requestParameters": self.details.parameters(place) or None,
-            "responseElements": self.details.answer() or None,
+            "responseElements": self.details.answer(place) or None,
             "requestID": f"{event_id[:14]}5{event_id[15:]}",
             "eventID": event_id,
             "readOnly": is_read_only(self.name),
@@ -219,7 +219,7 @@ class _CallDetails(Details):
     def parameters(self, place: Place) -> Mapping[str, Any]:
         return self._call.parameters()
 
-    def answer(self) -> Mapping[str, Any] | None:
+    def answer(self, place: Place) -> Mapping[str, Any] | None:
         if self._call.status >= 400:
             return None
         members = self._call.answered()
@@ -227,42 +227,26 @@ class _CallDetails(Details):
 
 
 class _StepDetails(Details):
-    __slots__ = ("_run", "_step")
+    __slots__ = ("_calls", "_step")
 
-    def __init__(self, run: Run, step: Step) -> None:
-        self._run = run
+    def __init__(self, calls: RunCalls, step: Step) -> None:
+        self._calls = calls
         self._step = step
 
     def identity(self, place: Place) -> Identity:
-        return provisioning_service(place.account_id, place.region_name, self._run.role_arn)
+        role_arn = self._calls.run.role_arn
+        return provisioning_service(place.account_id, place.region_name, role_arn)
 
     def parameters(self, place: Place) -> Mapping[str, Any]:
-        run, action = self._run, self._step.action
-        if action == "RegisterThing":
-            # The template's name is no parameter of the API; it tells whose values these are.
-            named = {"templateName": run.template_name} if run.template_name else {}
-            return {**named, "parameters": dict(run.parameters)}
-        given: dict[str, Any] = parameter_of(self._step.resource)
-        certificate_arn = place.arn(f"cert/{run.certificate_id}")
-        if action == "AttachPolicy":
-            given["target"] = certificate_arn
-        elif action == "AttachThingPrincipal":
-            given["principal"] = certificate_arn
-        elif action == "UpdateCertificate" and self._step.error_code is None:
-            given["newStatus"] = run.certificate_status
-        elif action in _THING_TOO and run.thing_name:
-            given["thingName"] = run.thing_name
-        return given
+        return self._calls.given(self._step, place.arn)
 
-    def answer(self) -> Mapping[str, Any] | None:
-        if self._step.action != "RegisterThing" or not self._run.resource_arns:
-            return None
-        return None if self._run.error_code else {"resourceArns": dict(self._run.resource_arns)}
+    def answer(self, place: Place) -> Mapping[str, Any] | None:
+        return self._calls.answered(self._step, place.arn)
 
     def subject(self) -> Mapping[str, Any] | None:
         # Who looks for a device that is not provisioned has its certificate's id.
         is_run = self._step.action == "RegisterThing"
-        return {"certificateId": self._run.certificate_id} if is_run else None
+        return {"certificateId": self._calls.run.certificate_id} if is_run else None
 
 
 def _event_of_call(call: ApiCall) -> TrailEvent:
@@ -274,6 +258,7 @@ def _event_of_call(call: ApiCall) -> TrailEvent:
 
 def _events_of_run(moment: datetime, sequence: int, run: Run) -> Iterator[TrailEvent]:
     entries: Any = iter(run.record)
+    calls = RunCalls(run)
     for number, step in enumerate(map(Step, *[entries] * 5)):
         name, code, message = step.action, step.error_code, step.message
         if number == 0 and name == "RegisterCertificate" and code is None:
@@ -283,7 +268,7 @@ def _events_of_run(moment: datetime, sequence: int, run: Run) -> Iterator[TrailE
             code, message = run.error_code, run.message
         elif code is None and is_read_only(name):
             continue
-        details = _StepDetails(run, step)
+        details = _StepDetails(calls, step)
         yield TrailEvent(moment, sequence, number, name, _code(code), message, details)
 
 

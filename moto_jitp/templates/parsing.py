@@ -4,7 +4,8 @@ What is checked here is what AWS checks when a template is registered. Whether n
 are possible, and whether types, groups and policies exist, only shows when a device comes.
 """
 
-from collections.abc import Mapping
+import copyreg
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -47,6 +48,14 @@ def parse_template(body: str) -> Template:
     if not isinstance(body, str) or len(body) > MAXIMUM_LENGTH:
         load_template(body)  # raises; a huge text is not even hashed
     return _parse(body)
+
+
+def _reduced(template: Template) -> tuple[Callable[[str], Template], tuple[str]]:
+    """A template goes between processes, as part of a run, by its text."""
+    return parse_template, (template.body,)
+
+
+copyreg.pickle(Template, _reduced)
 
 
 # Exceptions are not cached, so wrong bodies take no room here.

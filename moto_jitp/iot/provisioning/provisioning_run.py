@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from moto_jitp.iot.exceptions import AwsError, IoTError, code_and_message
-from moto_jitp.templates import TemplateError
+from moto_jitp.templates import Template, TemplateError
 
 ResultT = TypeVar("ResultT")
 
@@ -79,6 +79,9 @@ class ProvisioningRun(NamedTuple):
         place: where in the template the trouble lies, such as
             ``Resources.thing.Properties.ThingName``; empty where it lies elsewhere.
         role_arn: the provisioning role; ``None`` where none is configured.
+        template: the template as it was then, from which the steps' parameters are worked out;
+            ``None`` where the run did not come to it, and in what a server tells of a run.
+        thing_id: the thing's id, where the template has one; known as ``template`` is.
     """
 
     status: RunStatus
@@ -95,6 +98,8 @@ class ProvisioningRun(NamedTuple):
     advice: str | None = None
     place: str = ""
     role_arn: str | None = None
+    template: Template | None = None
+    thing_id: str | None = None
 
     @property
     def steps(self) -> tuple[ProvisioningStep, ...]:

@@ -93,6 +93,8 @@ class TemplateExecution(ThingSteps):
             failure.advice if failure else None,
             failure.place if failure else "",
             self.role_arn,
+            self.template,
+            self.thing_id,
         )
 
     # Before the first call: the template and its values.

@@ -30,12 +30,14 @@ class ThingSteps(RunSteps):
 
     Attributes:
         thing_name: the thing, once it is known.
+        thing_id: its id, once it is there.
         resource_arns: logical name to ARN of what is there, as RegisterThing answers it.
     """
 
     def __init__(self, backend: ThingPrincipals, recorder: StepRecorder) -> None:
         super().__init__(backend, recorder)
         self.thing_name: str | None = None
+        self.thing_id: str | None = None
         self.resource_arns: dict[str, str] = {}
 
     def refuse_packages(self, planned: PlannedThing) -> None:
@@ -70,8 +72,10 @@ class ThingSteps(RunSteps):
                 planned.thing_type,
                 {"attributes": dict(planned.attributes)},
             )
+            self.thing_id = thing.thing_id
             self._join_groups(thing, planned.groups)
         else:
+            self.thing_id = thing.thing_id
             self._update_thing(thing, planned)
         self._join_billing_group(thing, planned.billing_group)
         self.resource_arns[planned.logical_name] = thing.arn
