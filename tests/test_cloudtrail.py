@@ -477,6 +477,45 @@ def test_a_failed_run_tells_why_and_leaves_no_events_of_what_it_did_not_do(
     assert full["requestParameters"]["parameters"]["AWS::IoT::Certificate::CommonName"] == "bulb"
 
 
+def test_a_call_that_a_rule_kept_from_happening_leaves_no_event(
+    iot: Any, acme: CertificateAuthority
+) -> None:
+    thing = {
+        "Type": "AWS::IoT::Thing",
+        "Properties": {
+            "ThingName": {"Ref": "AWS::IoT::Certificate::CommonName"},
+            "AttributePayload": {"room": "hall"},
+            "BillingGroup": "household",
+        },
+    }
+    acme.register(iot, template_body=body(thing=thing), role_arn=ROLE)
+    for group in ("household", "office"):
+        iot.create_billing_group(billingGroupName=group)
+    iot.create_thing(thingName="bulb", attributePayload={"attributes": {"room": "attic"}})
+    hall = {"attributes": {"room": "hall"}}
+    iot.create_thing(thingName="lamp", attributePayload=hall, billingGroupName="office")
+    for name in ("bulb", "lamp"):
+        assert not try_to_connect(acme.issue(common_name=name))
+
+    found = events(Username="iot-provisioning")
+    # The lamp's thing is as wanted, which the run finds by CreateThing.
+    assert names(found) == ["CreateThing", "RegisterThing", "RegisterThing"]
+    of_lamp, of_bulb = map(record, found[1:])
+    assert of_lamp["errorCode"] == of_bulb["errorCode"] == "ResourceRegistrationFailureException"
+    assert "conflicts with BillingGroup" in of_lamp["errorMessage"]
+    assert "conflicts with AttributePayload" in of_bulb["errorMessage"]
+
+
+def test_a_call_of_a_run_that_was_made_and_failed_leaves_its_event(
+    mocked: JitpHandle, rich_ca: CertificateAuthority
+) -> None:
+    mocked.fail("AttachPolicy", "LimitExceededException")
+    assert not try_to_connect(rich_ca.issue(common_name="bulb", country="KR"))
+
+    (event,) = events(EventName="AttachPolicy")
+    assert record(event)["errorCode"] == "LimitExceededException"
+
+
 def test_a_device_that_is_not_provisioned_is_found_by_its_certificate(
     ca: CertificateAuthority,
 ) -> None:

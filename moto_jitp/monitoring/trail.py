@@ -23,6 +23,8 @@ from .records import ApiCall, Run, Step, is_read_only, kept
 from .run_calls import RunCalls
 from .trail_resources import Resource, resources_in
 
+_OF_REGISTER_THING = "ResourceRegistrationFailureException"
+"""What RegisterThing alone answers with; a step that has it was forbidden and never called."""
 _ANSWERS_WITH_SECRETS = ("keyPair", "privateKey", "certificateOwnershipToken")
 
 
@@ -266,7 +268,7 @@ def _events_of_run(moment: datetime, sequence: int, run: Run) -> Iterator[TrailE
         if name == "RegisterThing":
             # This call ends as the run does.
             code, message = run.error_code, run.message
-        elif code is None and is_read_only(name):
+        elif code == _OF_REGISTER_THING or (code is None and is_read_only(name)):
             continue
         details = _StepDetails(calls, step)
         yield TrailEvent(moment, sequence, number, name, _code(code), message, details)
