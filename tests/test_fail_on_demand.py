@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -247,6 +248,19 @@ def test_a_run_answers_with_register_things_own_errors(
     assert run.failed_steps[0].error_code == "ResourceAlreadyExistsException"
     assert run.error_code == "ResourceRegistrationFailureException"
     assert str(run.message).endswith("taken")
+
+
+def test_a_run_whose_register_thing_is_made_to_fail_fails_with_that_very_error(
+    mocked: JitpHandle, bulb: DeviceIdentity
+) -> None:
+    mocked.fail("RegisterThing", "LimitExceededException", message="full")
+    run = every_step.failed_run(bulb)
+
+    found = client(service="cloudtrail").lookup_events()["Events"]
+    (event,) = (one for one in found if one["EventName"] == "RegisterThing")
+    told = json.loads(event["CloudTrailEvent"])
+    assert (run.error_code, run.message) == ("LimitExceededException", "full")
+    assert (told["errorCode"], told["errorMessage"]) == ("LimitExceededException", "full")
 
 
 def test_register_thing_fails_with_its_steps(iot: Any, mocked: JitpHandle) -> None:

@@ -69,15 +69,27 @@ def test_each_failed_run_is_a_client_error(iot: Any, acme: CertificateAuthority)
     assert metric_sum(SUCCESS) == metric_sum(SERVER_ERROR) == 0
 
 
+@pytest.mark.parametrize("operation", ["RegisterThing", "CreateThing", "UpdateCertificate"])
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("InternalFailureException", SERVER_ERROR),
+        ("InternalException", SERVER_ERROR),
+        ("InternalServerException", SERVER_ERROR),
+        ("ServiceUnavailableException", SERVER_ERROR),
+        ("ThrottlingException", CLIENT_ERROR),
+        ("LimitExceededException", CLIENT_ERROR),
+    ],
+)
 def test_a_run_that_aws_itself_fails_is_a_server_error(
-    mocked: JitpHandle, ca: CertificateAuthority
+    mocked: JitpHandle, ca: CertificateAuthority, operation: str, code: str, kind: str
 ) -> None:
-    mocked.fail("CreateThing", "InternalFailureException")
+    mocked.fail(operation, code)
 
     assert not try_to_connect(ca.issue(common_name="bulb"))
 
-    assert metric_sum(SERVER_ERROR) == 1
-    assert metric_sum(SUCCESS) == metric_sum(CLIENT_ERROR) == 0
+    assert metric_sum(kind) == 1
+    assert metric_sum(SUCCESS) + metric_sum(CLIENT_ERROR) + metric_sum(SERVER_ERROR) == 1
 
 
 def test_registration_without_a_template_is_no_provisioning(

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from moto.cloudwatch.models import MetricAggregatedDatum, are_dimensions_same
 from moto.core.common_models import CloudWatchMetricProvider
 
-from .records import Attempt, Records, Run, kept
+from .records import Attempt, Records, Run, Step, kept
 
 NAMESPACE = "AWS/IoT"
 _MQTT = ("Protocol", "MQTT")
@@ -26,6 +26,7 @@ _SERVER_ERRORS = {
     "InternalServerException",
     "ServiceUnavailableException",
 }
+_TEXTS_OF_STEP, _ERROR_CODE = len(Step._fields), Step._fields.index("error_code")
 
 
 class IoTMetrics(CloudWatchMetricProvider):
@@ -186,5 +187,7 @@ def is_authentication_error(attempt: Attempt) -> bool:
 def _provisioning_metric(run: Run) -> str:
     if run.status.value == "SUCCEEDED":
         return "ProvisionThing.Success"
-    kind = "ServerError" if run.error_code in _SERVER_ERRORS else "ClientError"
+    # RegisterThing has few errors of its own: the step tells what the trouble was.
+    codes = {run.error_code, *run.record[_ERROR_CODE::_TEXTS_OF_STEP]}
+    kind = "ServerError" if codes & _SERVER_ERRORS else "ClientError"
     return f"ProvisionThing.{kind}"

@@ -41,7 +41,7 @@ from .provisioning_run import (
     RunStatus,
     StepRecorder,
 )
-from .run_steps import TERMINATED, not_admitted
+from .run_steps import TERMINATED
 from .thing_steps import ThingSteps
 
 
@@ -142,7 +142,8 @@ class TemplateExecution(ThingSteps):
                 self.recorder.permit("RegisterThing", resource)
         except NotAdmitted as error:
             self.fail_step("RegisterThing", resource, error)
-            raise not_admitted(error) from None
+            # It is this very call that failed: nothing to put into words of its own.
+            raise ProvisioningFailure(error, error.advice) from None
 
     def require_declared_parameters(self) -> None:
         """JITP needs a value for every declared parameter, also for one that nothing uses."""
