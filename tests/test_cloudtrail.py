@@ -663,6 +663,36 @@ def test_events_are_found_by_one_attribute(iot: Any, key: str, value: str, found
     assert len(events(**{key: value})) == found
 
 
+def test_an_event_is_found_by_what_its_call_names_in_whatever_way(iot: Any) -> None:
+    thing = iot.create_thing(thingName="bulb")["thingArn"]
+    group = iot.create_thing_group(thingGroupName="bulbs")["thingGroupArn"]
+    billing = iot.create_billing_group(billingGroupName="household")["billingGroupArn"]
+    iot.add_thing_to_thing_group(thingGroupArn=group, thingArn=thing)
+    iot.add_thing_to_billing_group(billingGroupArn=billing, thingArn=thing)
+    iot.update_thing_groups_for_thing(thingName="bulb", thingGroupsToRemove=["bulbs"])
+    iot.update_thing_groups_for_thing(thingName="bulb", thingGroupsToAdd=["bulbs"])
+    iot.create_job(jobId="update", targets=[thing, group], document="{}")
+
+    def found(name: str) -> list[str]:
+        return names(events(ResourceName=name))[::-1][1:]  # what came after its creation
+
+    assert found("bulb") == [
+        "AddThingToThingGroup",
+        "AddThingToBillingGroup",
+        "UpdateThingGroupsForThing",
+        "UpdateThingGroupsForThing",
+        "CreateJob",
+    ]
+    assert found("bulbs") == [
+        "AddThingToThingGroup",
+        "UpdateThingGroupsForThing",
+        "UpdateThingGroupsForThing",
+        "CreateJob",
+    ]
+    assert found("household") == ["AddThingToBillingGroup"]
+    assert found("somebody") == []
+
+
 def test_an_event_is_found_by_its_id(ca: CertificateAuthority) -> None:
     connect_device(ca.issue(common_name="bulb", country="KR"))
     found = events()

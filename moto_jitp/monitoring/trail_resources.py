@@ -7,7 +7,7 @@ is not documented.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 _TYPES = {
@@ -43,7 +43,17 @@ _KINDS = {
 }
 _PARAMETERS = {kind: parameter for parameter, kind in _KINDS.items()}
 _ARN = re.compile(r"arn:[\w-]+:iot:[\w-]*:\d*:(?P<kind>\w+)/(?P<name>.+)")
-_MEMBERS_WITH_ARNS = ("principal", "target", "resourceArn", "resourceArns", "thingGroupArn")
+_MEMBERS_WITH_ARNS = (
+    "billingGroupArn",
+    "principal",
+    "resourceArn",
+    "resourceArns",
+    "target",
+    "targets",
+    "thingArn",
+    "thingGroupArn",
+)
+_LISTS_OF_GROUPS = ("thingGroupsToAdd", "thingGroupsToRemove")
 
 
 class Resource(NamedTuple):
@@ -80,8 +90,16 @@ def _named_in(members: Mapping[str, Any], of_ca: bool) -> Iterator[Resource]:
         if name in _KINDS and isinstance(value, str):
             kind = "cacert" if of_ca and name == "certificateId" else _KINDS[name]
             yield Resource(_TYPES[kind], value)
+        elif name in _LISTS_OF_GROUPS and isinstance(value, list):
+            yield from (Resource(_TYPES["thinggroup"], group) for group in value)
         elif name in _MEMBERS_WITH_ARNS:
-            for arn in value.values() if isinstance(value, Mapping) else (value,):
+            for arn in _values_of(value):
                 match = _ARN.fullmatch(str(arn))
                 if match and match["kind"] in _TYPES:
                     yield Resource(_TYPES[match["kind"]], match["name"])
+
+
+def _values_of(value: Any) -> Iterable[Any]:
+    if isinstance(value, Mapping):
+        return value.values()
+    return value if isinstance(value, list) else (value,)
