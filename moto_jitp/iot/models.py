@@ -12,15 +12,16 @@ from .ca_certificates import adopt_ca
 from .certificates import adopt_certificate
 from .iot_policies import IotPolicies
 from .logging_options import LoggingOptions
+from .missing_resources import MissingResources
 from .provisioning.fleet_provisioning import FleetProvisioning
 
 
-class JitpIoTBackend(FleetProvisioning, IotPolicies, LoggingOptions):
+class JitpIoTBackend(FleetProvisioning, IotPolicies, LoggingOptions, MissingResources):
     """All of one account's and Region's IoT state.
 
     The parts stand in modules of their own, each on the one that it needs: lookups, endpoints,
     tags, provisioning templates, CA certificates, certificates, thing principals, IoT policies,
-    logging options, thing registration, fleet provisioning.
+    logging options, thing registration, fleet provisioning, what moto does not find.
     """
 
 
