@@ -161,6 +161,29 @@ def test_whoever_refuses_it(iot: Any, call: Any, code: str) -> None:
     assert record(events()[0])["errorCode"] == f"{code}Exception"
 
 
+def test_a_call_that_breaks_down_in_moto_leaves_an_event(
+    iot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*arguments: Any, **named: Any) -> None:
+        raise KeyError("bulb")
+
+    monkeypatch.setattr("moto.iot.responses.IoTResponse.create_thing", breaks)
+    with pytest.raises(KeyError, match="bulb"):
+        iot.create_thing(thingName="bulb")
+
+    full = record(events()[0])
+    assert (full["eventName"], full["errorCode"]) == ("CreateThing", "InternalFailureException")
+    assert full["errorMessage"] == "KeyError('bulb')"
+
+
+def test_a_parameter_in_the_path_keeps_its_slashes(iot: Any) -> None:
+    arn = f"arn:aws:iot:us-east-1:{ACCOUNT}:ruledestination/http/1"
+    with pytest.raises(ClientError):  # it is not emulated
+        iot.delete_topic_rule_destination(arn=arn)
+
+    assert record(events()[0])["requestParameters"] == {"arn": arn}
+
+
 def test_a_failure_on_demand_is_in_the_trail(mocked: JitpHandle, iot: Any) -> None:
     mocked.fail("CreateThing", "ThrottlingException")
     with pytest.raises(ClientError):

@@ -75,8 +75,9 @@ def read_input(
 
 @functools.lru_cache(maxsize=256)
 def _path_pattern(request_uri: str) -> re.Pattern[str]:
-    path = request_uri.partition("?")[0]
-    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path)) + "$")
+    path = re.escape(request_uri.partition("?")[0])
+    greedy = re.sub(r"\\\{(\w+)\\\+\\\}", r"(?P<\1>.+)", path)  # {arn+} takes slashes, too
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", greedy) + "$")
 
 
 def _json_object(body: str) -> Mapping[str, Any]:

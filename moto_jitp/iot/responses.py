@@ -23,6 +23,8 @@ from .provisioning_templates import ProvisioningTemplateActions
 from .tags import TagsActions
 from .thing_principals import ThingPrincipalActions
 
+_FAILED = {"x-amzn-ErrorType": "InternalFailureException"}
+
 
 class JitpIoTResponse(
     ProvisioningTemplateActions,
@@ -47,7 +49,12 @@ class JitpIoTResponse(
             return self._answer_error(
                 InvalidRequest(f"{self.method} {self.path} is no operation of AWS IoT.")
             )
-        answer = self._carry_out(operation)
+        try:
+            answer = self._carry_out(operation)
+        except Exception as error:
+            # A mistake in an emulated operation; to the caller it is a failure of the service.
+            keep_call(self, operation, (500, _FAILED, json.dumps({"message": repr(error)})))
+            raise
         keep_call(self, operation, answer)
         return answer
 
