@@ -24,6 +24,7 @@ HOOKED_NAMES: Mapping[str, tuple[str, ...]] = {
         "FakeCertificate.compute_cert_id",
         "FakeCertificate.to_description_dict",
         "FakeCertificate.to_dict",
+        "FakeDomainConfiguration",
         "FakeEndpoint",
         "FakeJob",
         "FakePolicy",

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from bodies import GUIDE_BODY, PLAIN_BODY, ROLE
 from cloud import ACCOUNT, client
+from devices_helpers import refused_for
 from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from monitoring_helpers import (
     event_types,
     log_entries,
+    metric_sum,
     served,
     session_of_other_account,
     try_to_connect,
@@ -240,6 +242,80 @@ def test_anothers_server_name_is_logged_where_it_belongs(
     (entry,) = log_entries(logs=client("eu-west-1", "logs"))
     assert entry["reason"] == "SNI_MISUSED"
     assert entry["serverNameIndication"] == there
+
+
+def domain(iot: Any, name: str, **more: Any) -> None:
+    """Create a domain configuration for ``<name>.example.com``."""
+    region = iot.meta.region_name
+    iot.create_domain_configuration(
+        domainConfigurationName=name,
+        domainName=f"{name}.example.com",
+        serverCertificateArns=[f"arn:aws:acm:{region}:{ACCOUNT}:certificate/{'a' * 8}"],
+        **more,
+    )
+
+
+def domain_refusal(iot: Any, ca: CertificateAuthority, name: str) -> str:
+    """Connect with the domain's name to the default endpoint, and return what the refusal says."""
+    endpoint = iot.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
+    bulb = ca.issue(common_name="bulb")
+    refusal = refused_for("SNI_MISUSED", bulb, endpoint=endpoint, server_name=f"{name}.example.com")
+    return str(refusal)
+
+
+def test_a_disabled_domain_is_told_of_where_it_belongs(iot: Any, ca: CertificateAuthority) -> None:
+    set_level(iot, "ERROR", eventConfigurations=OPT_IN)
+    domain(iot, "off")
+    iot.update_domain_configuration(
+        domainConfigurationName="off", domainConfigurationStatus="DISABLED"
+    )
+    text = domain_refusal(iot, ca, "off")
+
+    (entry,) = log_entries()
+    assert entry["reason"] == "DOMAIN_CONFIGURATION_DISABLED"
+    assert entry["details"] == (
+        "Domain configuration for the Server Name Indication (SNI) provided is disabled"
+    )
+    assert entry["serverNameIndication"] == "off.example.com"
+    assert metric_sum(AUTHN_ERROR, by_protocol="MQTT") == 1
+    assert "the domain configuration off, which is DISABLED" in text
+    assert "domainConfigurationStatus='ENABLED'" in text
+
+
+def test_a_domain_for_another_service_is_told_of(iot: Any, ca: CertificateAuthority) -> None:
+    set_level(iot, "ERROR", eventConfigurations=OPT_IN)
+    domain(iot, "jobs", serviceType="JOBS")
+    text = domain_refusal(iot, ca, "jobs")
+
+    (entry,) = log_entries()
+    assert entry["reason"] == "DOMAIN_CONFIGURATION_INVALID"
+    assert entry["details"] == "The endpoint type in domain configuration is invalid"
+    assert metric_sum(AUTHN_ERROR, by_protocol="MQTT") == 1
+    assert "whose service type is JOBS" in text
+
+
+def test_a_domain_of_another_region_is_told_of_there(iot: Any, ca: CertificateAuthority) -> None:
+    elsewhere = client("eu-west-1")
+    for one in (iot, elsewhere):
+        set_level(one, "ERROR", eventConfigurations=OPT_IN)
+    domain(elsewhere, "theirs")
+    domain_refusal(iot, ca, "theirs")
+    domain_refusal(iot, ca, "nobodys")
+
+    assert event_types() == []
+    (entry,) = log_entries(logs=client("eu-west-1", "logs"))
+    assert entry["reason"] == "SNI_MISUSED"
+    assert metric_sum(AUTHN_ERROR) == 0
+    assert metric_sum(AUTHN_ERROR, cloudwatch=client("eu-west-1", "cloudwatch")) == 1
+
+
+def test_an_enabled_domain_lets_devices_in(iot: Any, ca: CertificateAuthority) -> None:
+    set_level(iot, "ERROR", eventConfigurations=OPT_IN)
+    domain(iot, "ours")
+    connect_device(ca.issue(common_name="bulb"), server_name="ours.example.com")
+
+    assert event_types() == []
+    assert metric_sum(AUTHN_ERROR) == 0
 
 
 # What connected devices do.

@@ -28,10 +28,11 @@ from moto_jitp.monitoring.logs import (
     provisioning_entry,
 )
 
-from .attempts import ConnectionAttempt, RefusalReason
+from .attempts import ConnectionAttempt, RefusalReason, live_backends
 from .authorization import SOURCE_ADDRESS
 
 _PROTOCOL = "MQTT"
+_SNI_MISUSED = RefusalReason.SNI_MISUSED.value
 _METRICS = {"Publish-In": "PublishIn", "Subscribe": "Subscribe", "Unsubscribe": "Unsubscribe"}
 """Log entry's event type to the metric of the same operation."""
 
@@ -165,15 +166,34 @@ def _client(attempt: ConnectionAttempt) -> Client:
 
 def _tell_owner(attempt: ConnectionAttempt) -> None:
     """AWS counts and logs such an attempt with the account that the server name belongs to."""
-    address = parse_endpoint(attempt.server_name or "")
-    account = iot_backends.get(address.account_id) if address else None
-    if address is None or account is None or not address.is_for_devices:
+    owner, reason = _owner_of(attempt.server_name or "")
+    if owner is None:
         return
-    owner = dict.get(account, address.region_name)
-    if isinstance(owner, JitpIoTBackend):
-        records = records_of(owner)
-        records.misdirected.append(attempt)
-        if not settings.current().metrics:
-            records.without_metrics.add(attempt.sequence)
+    records = records_of(owner)
+    records.misdirected.append(attempt)
+    if not settings.current().metrics:
+        records.without_metrics.add(attempt.sequence)
+    if owner.is_logging:
         client = _client(attempt)
-        owner.log(client, attempt.timestamp, [authentication_error(attempt, client)])
+        entry = authentication_error(attempt, client, reason)
+        owner.log(client, attempt.timestamp, [entry])
+
+
+def _owner_of(server_name: str) -> tuple[JitpIoTBackend | None, str]:
+    """The account and Region of a server name, if it has one, and why it let no device in."""
+    address = parse_endpoint(server_name)
+    if address is not None:
+        account = iot_backends.get(address.account_id)
+        there = dict.get(account, address.region_name) if account is not None else None
+        if isinstance(there, JitpIoTBackend) and address.is_for_devices:
+            return there, _SNI_MISUSED
+        return None, _SNI_MISUSED
+    for backend in live_backends():
+        configuration = backend.domain_configuration_of(server_name)
+        if configuration is None:
+            continue
+        if configuration.domain_configuration_status == "DISABLED":
+            return backend, "DOMAIN_CONFIGURATION_DISABLED"
+        is_for_data = configuration.service_type in (None, "DATA")
+        return backend, _SNI_MISUSED if is_for_data else "DOMAIN_CONFIGURATION_INVALID"
+    return None, _SNI_MISUSED

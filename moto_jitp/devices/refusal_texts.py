@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from moto.iot.models import FakeCaCertificate
+from moto.iot.models import FakeCaCertificate, FakeDomainConfiguration
 
 from moto_jitp.iot.ca_certificates import CaCertificate
 from moto_jitp.iot.certificates import DeviceCertificate
@@ -31,12 +31,35 @@ def _time(moment: datetime) -> str:
 
 def sni_misused(server_name: str, backend: JitpIoTBackend) -> Verdict:
     address = backend.endpoint_address()
+    configuration = backend.domain_configuration_of(server_name)
+    if configuration is not None:
+        return _domain_not_served(server_name, configuration, address)
     return Verdict(
         RefusalReason.SNI_MISUSED,
         f"The device asked for the server name {server_name!r}, which is no device endpoint of "
         f"account {backend.account_id} in {backend.region_name}.",
         f"Use the endpointAddress of describe_endpoint(endpointType='iot:Data-ATS') there, "
         f"{address}, or the domain name of an enabled domain configuration.",
+    )
+
+
+def _domain_not_served(
+    server_name: str, configuration: FakeDomainConfiguration, address: str
+) -> Verdict:
+    name = configuration.domain_configuration_name
+    asked = f"The device asked for the server name {server_name!r} of the domain configuration "
+    if configuration.domain_configuration_status == "DISABLED":
+        return Verdict(
+            RefusalReason.SNI_MISUSED,
+            f"{asked}{name}, which is DISABLED.",
+            f"Call update_domain_configuration(domainConfigurationName={name!r}, "
+            f"domainConfigurationStatus='ENABLED'), or use the endpoint {address}.",
+        )
+    return Verdict(
+        RefusalReason.SNI_MISUSED,
+        f"{asked}{name}, whose service type is {configuration.service_type}.",
+        "Use the domain name of a domain configuration of the service type DATA, or the endpoint "
+        f"{address}.",
     )
 
 

@@ -7,7 +7,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from moto.iot.models import FakeEndpoint
+from moto.iot.models import FakeDomainConfiguration, FakeEndpoint
 
 from .exceptions import InvalidRequest
 from .lookups import Lookups
@@ -119,9 +119,15 @@ class Endpoints(Lookups):
         if address is not None:
             here = (self.account_id, self.region_name)
             return address.is_for_devices and here == (address.account_id, address.region_name)
-        return any(
-            configuration.domain_name == server_name
+        configuration = self.domain_configuration_of(server_name)
+        return (
+            configuration is not None
             and configuration.domain_configuration_status != "DISABLED"
             and configuration.service_type in (None, "DATA")
-            for configuration in self.domain_configurations.values()
         )
+
+    def domain_configuration_of(self, server_name: str) -> FakeDomainConfiguration | None:
+        """Return the domain configuration whose domain name this is, ``None`` where none has it."""
+        named = (c for c in self.domain_configurations.values() if c.domain_name == server_name)
+        # Of several the one that is in use counts.
+        return min(named, key=lambda c: c.domain_configuration_status == "DISABLED", default=None)

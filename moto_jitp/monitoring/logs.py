@@ -43,6 +43,10 @@ _AUTHENTICATION_ERRORS = {
     "DEVICE_CERTIFICATE_INACTIVE": "Device certificate is not active",
     "DEVICE_CERTIFICATE_NOT_REGISTERED": "Device certificate is not registered",
     "DEVICE_CERTIFICATE_REVOKED": "Device certificate is revoked",
+    "DOMAIN_CONFIGURATION_DISABLED": (
+        "Domain configuration for the Server Name Indication (SNI) provided is disabled"
+    ),
+    "DOMAIN_CONFIGURATION_INVALID": "The endpoint type in domain configuration is invalid",
     "NOT_AUTHENTICATED": "The credentials provided could not be authenticated",
     "SNI_MISUSED": "The client used an SNI that is not associated with this account",
 }
@@ -106,10 +110,16 @@ def entries_of_attempt(attempt: Attempt, client: Client) -> Iterator[LogEntry]:
         yield authentication_error(attempt, client)
 
 
-def authentication_error(attempt: Attempt, client: Client) -> LogEntry:
-    """The ``Connection.AuthNError`` of a refused attempt."""
+def authentication_error(attempt: Attempt, client: Client, reason: str | None = None) -> LogEntry:
+    """The ``Connection.AuthNError`` of a refused attempt.
+
+    Args:
+        attempt: the attempt.
+        client: who made it.
+        reason: AWS's reason, where it says more than that of the attempt.
+    """
     assert attempt.reason is not None
-    reason = attempt.reason.aws_reason or "NOT_AUTHENTICATED"
+    reason = reason or attempt.reason.aws_reason or "NOT_AUTHENTICATED"
     fields = client.fields()
     fields["authenticationType"] = "AWS_X509"
     fields["targetPort"] = 8883
