@@ -105,6 +105,33 @@ def test_event_types_can_have_a_level_and_a_log_group_of_their_own(logging: Any)
     assert "eventConfigurations" not in options(logging)
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("Nonsense", "There are: Connect, "),
+        ("connect", "Did you mean Connect?"),
+        ("Publish", "Did you mean Publish-In?"),
+        ("Connection.AuthenticationError", "Did you mean Connection.AuthNError?"),
+    ],
+)
+def test_an_event_type_that_aws_does_not_have_is_refused(
+    logging: Any, name: str, hint: str
+) -> None:
+    event = {"eventType": name, "logLevel": "INFO"}
+    text = f"'{name}' is no event type of AWS IoT's log entries. {hint}"
+    with refused("InvalidRequestException", 400, text):
+        logging.set_v2_logging_options(eventConfigurations=[event])
+
+    assert "eventConfigurations" not in options(logging)
+
+
+def test_an_event_type_that_is_never_written_here_is_kept_all_the_same(logging: Any) -> None:
+    event = {"eventType": "RuleMatch", "logLevel": "INFO"}
+    logging.set_v2_logging_options(eventConfigurations=[event])
+
+    assert options(logging)["eventConfigurations"] == [event]
+
+
 def test_levels_by_resource_are_listed_after_the_default(logging: Any) -> None:
     targets = [("THING_GROUP", "bulbs"), ("CLIENT_ID", "bulb-1"), ("PRINCIPAL_ID", "ab" * 32)]
     for kind, name in targets:

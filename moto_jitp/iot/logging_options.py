@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/iot/latest/developerguide/configure-logging.html
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,12 +15,14 @@ from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
 
+from moto_jitp import settings
 from moto_jitp.monitoring.logs import (
     EVENT_TYPES,
     LEVELS,
     LOG_GROUP,
     LOG_GROUP_V1,
     OPT_IN,
+    OTHER_EVENT_TYPES,
     Client,
     LogEntry,
     LogWriter,
@@ -100,8 +103,11 @@ class LoggingOptions(ThingPrincipals):
         """Set what is given and leave the rest; the first time needs a role and a level.
 
         Raises:
-            InvalidRequest: it is the first time, and one of these is missing.
+            InvalidRequest: it is the first time, and one of these is missing; or AWS IoT has no
+                such event type.
         """
+        for event in events or ():
+            _check_event_type(event["eventType"])
         options = self.logging_v2
         if options is None:
             if role_arn is None or default_level is None:
@@ -205,6 +211,20 @@ class LoggingOptions(ThingPrincipals):
                 names = [group.thing_group_name, *(g["groupName"] for g in reversed(above))]
                 levels = (options.levels.get(("THING_GROUP", name)) for name in names)
                 yield from [level for level in levels if level][:1]
+
+
+def _check_event_type(name: str) -> None:
+    """Check an event type, which AWS's model leaves open; its guide lists them (own wording).
+
+    https://docs.aws.amazon.com/iot/latest/developerguide/cwl-format.html
+    """
+    known = (*EVENT_TYPES, *OTHER_EVENT_TYPES)
+    if name in known or not settings.current().strict:
+        return
+    by_key = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(name.lower(), by_key, n=1)
+    hint = f"Did you mean {by_key[near[0]]}?" if near else f"There are: {', '.join(known)}."
+    raise InvalidRequest(f"{name!r} is no event type of AWS IoT's log entries. {hint}")
 
 
 def _reaches(level: str, entry: LogEntry) -> bool:

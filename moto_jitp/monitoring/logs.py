@@ -35,7 +35,38 @@ EVENT_TYPES = (
 )
 """The event types that are written here."""
 
-OPT_IN = ("Connection.AuthNError",)
+OTHER_EVENT_TYPES = (
+    "AddThingToDynamicThingGroupsFailed",
+    "DeleteConnection",
+    "DeleteThingShadow",
+    "DescribeJobExecution",
+    "FunctionExecution",
+    "GetConnection",
+    "GetPendingJobExecution",
+    "GetRetainedMessage",
+    "GetThingShadow",
+    "ListRetainedMessage",
+    "ListSubscriptions",
+    "NamedShadowCountForDynamicGroupQueryLimitExceeded",
+    "Ping",
+    "Publish-Out",
+    "Queued",
+    "ReportFinalJobExecutionCount",
+    "RetrieveOCSPStapleData",
+    "RuleEvaluation",
+    "RuleExecution",
+    "RuleExecutionThrottled",
+    "RuleMatch",
+    "RuleNotFound",
+    "SendDirectMessage",
+    "StartingRuleExecution",
+    "StartNextPendingJobExecution",
+    "UpdateJobExecution",
+    "UpdateThingShadow",
+)
+"""AWS's other event types, which can be configured and are never written here."""
+
+OPT_IN = ("Connection.AuthNError", "Ping")
 """Those that the account's default level does not turn on."""
 
 _RETENTION_DAYS = 30
