@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import boto3
 import pytest
 from bodies import GUIDE_BODY, PLAIN_BODY, ROLE
 from cloud import ACCOUNT, client
@@ -22,7 +23,7 @@ from monitoring_helpers import (
 )
 from moto.moto_api import state_manager
 
-from moto_jitp import CertificateAuthority, connect_device, mock_jitp
+from moto_jitp import CertificateAuthority, JitpHandle, connect_device, mock_jitp
 from moto_jitp.devices import NotAuthorized
 
 AUTHN_ERROR = "Connection.AuthNError"
@@ -378,6 +379,73 @@ def test_what_policies_do_not_allow_is_an_authorization_failure(
             connection.subscribe("a")
         assert event_types() == ["Connect", "Publish-In", "Subscribe"]
         assert {entry["status"] for entry in log_entries()} == {"Failure"}
+
+
+def test_what_a_device_receives_is_logged_for_it(iot: Any, ca: CertificateAuthority) -> None:
+    bulb = ca.issue(common_name="bulb")
+    listening, talking = connect_device(bulb), connect_device(ca.issue(common_name="lamp"))
+    talking.publish("orders/kept", "later", retain=True)
+    set_level(iot, "INFO")
+    for topic in ("orders/bulb", "orders/kept"):
+        listening.subscribe(topic)
+    talking.publish("orders/bulb", "on")
+    talking.publish("orders/nobody", "on")
+
+    assert event_types() == [
+        "Subscribe",
+        "Subscribe",
+        "Publish-Out",
+        "Publish-In",
+        "Publish-Out",
+        "Publish-In",
+    ]
+    received = [entry for entry in log_entries() if entry["eventType"] == "Publish-Out"]
+    assert [entry["topicName"] for entry in received] == ["orders/kept", "orders/bulb"]
+    for entry in received:
+        assert (entry["clientId"], entry["principalId"]) == ("bulb", bulb.certificate_id)
+        assert (entry["protocol"], entry["sourceIp"]) == ("MQTT", "127.0.0.1")
+
+
+def test_what_is_published_over_https_is_logged_with_its_caller(
+    iot: Any, ca: CertificateAuthority
+) -> None:
+    iam = client(service="iam")
+    alice = iam.create_user(UserName="alice")["User"]
+    key = iam.create_access_key(UserName="alice")["AccessKey"]
+    session = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], region_name="us-east-1")
+    session.client("iot-data").publish(topic="before", payload=b"1")
+    set_level(iot, "INFO")
+    session.client("iot-data").publish(topic="orders/bulb", payload=b"1", retain=True)
+
+    (entry,) = log_entries()
+    del entry["traceId"], entry["timestamp"]
+    assert entry == {
+        "logLevel": "INFO",
+        "accountId": ACCOUNT,
+        "status": "Success",
+        "eventType": "Publish-In",
+        "protocol": "HTTP",
+        "principalId": alice["UserId"],
+        "sourceIp": "127.0.0.1",
+        "sourcePort": 0,
+        "topicName": "orders/bulb",
+        "retain": "True",
+    }
+
+
+def test_a_caller_over_https_can_have_a_level_of_its_own(iot: Any, mocked: JitpHandle) -> None:
+    set_level(iot, "DISABLED")
+    iam = client(service="iam")
+    for name in ("alice", "bob"):
+        user = iam.create_user(UserName=name)["User"]
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        session = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], region_name="us-east-1")
+        if name == "alice":
+            target = {"targetType": "PRINCIPAL_ID", "targetName": user["UserId"]}
+            iot.set_v2_logging_level(logTarget=target, logLevel="INFO")
+        session.client("iot-data").publish(topic=name, payload=b"1")
+
+    assert [entry["topicName"] for entry in log_entries()] == ["alice"]
 
 
 # Levels of one event type, and of one resource.

@@ -297,15 +297,25 @@ class DeviceSubscription:
         try:
             require(connection._backend, connection._session, "iot:Receive", event.topic)
         except NotAuthorized as refused:
-            count(connection._backend, "PublishOut.AuthError")
+            self._record(event, not_authorized=True)
             self._inbox.refusals.append(refused)
             if self.handler is None:
                 self._inbox.messages.put(refused)
             return
         except ConnectionError:
             return  # its certificate was deleted, which is not the publisher's fault
-        count(connection._backend, "PublishOut.Success")
+        self._record(event)
         self._target.deliver(event)
+
+    def _record(self, event: Event, *, not_authorized: bool = False) -> None:
+        connection, logged = self._connection, {"topicName": event.topic}
+        record_operation(
+            connection._backend,
+            connection._session,
+            "Publish-Out",
+            logged,
+            not_authorized=not_authorized,
+        )
 
 
 class _Inbox:

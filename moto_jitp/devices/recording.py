@@ -33,7 +33,12 @@ from .authorization import SOURCE_ADDRESS
 
 _PROTOCOL = "MQTT"
 _SNI_MISUSED = RefusalReason.SNI_MISUSED.value
-_METRICS = {"Publish-In": "PublishIn", "Subscribe": "Subscribe", "Unsubscribe": "Unsubscribe"}
+_METRICS = {
+    "Publish-In": "PublishIn",
+    "Publish-Out": "PublishOut",
+    "Subscribe": "Subscribe",
+    "Unsubscribe": "Unsubscribe",
+}
 """Log entry's event type to the metric of the same operation."""
 
 
@@ -83,7 +88,7 @@ def record_operation(
     *,
     not_authorized: bool = False,
 ) -> None:
-    """Log and count what a connected client does.
+    """Log and count what a connected client does, or receives.
 
     Args:
         backend: the account and Region.
@@ -109,7 +114,7 @@ def count(backend: JitpIoTBackend, metric: str) -> None:
 
     Args:
         backend: the account and Region.
-        metric: the CloudWatch metric, such as ``PublishOut.Success``.
+        metric: the CloudWatch metric, such as ``PublishIn.ClientError``.
     """
     if settings.current().metrics:
         count_operation(backend, metric, _PROTOCOL)

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
-from urllib.parse import unquote
 
-from moto.core.responses import BaseResponse
 from moto.core.utils import get_service_model
 
 from moto_jitp import settings
-from moto_jitp.monitoring import ApiCall, caller, is_read_only, record_call, records_of
+from moto_jitp.monitoring import ApiCall, is_read_only, record_call
 
 from .actions import IoTActions
+from .callers import identity_of, signing_key, source_address
 from .exceptions import IoTError
 from .inputs import read_input
 from .message_broker import sequence
-
-_CREDENTIAL = re.compile(r"Credential=([^/,\s&]+)/")
 
 
 def keep_call(request: IoTActions, operation: str, answer: Any) -> None:
@@ -35,7 +31,6 @@ def keep_call(request: IoTActions, operation: str, answer: Any) -> None:
         return
     status, headers, body = answer
     parsed, backend = request.parsed_url, request.any_backend()
-    access_key = signing_key(request)
     record_call(
         backend,
         ApiCall(
@@ -50,13 +45,8 @@ def keep_call(request: IoTActions, operation: str, answer: Any) -> None:
                 request.body,
                 _members_among(request.headers),
             ),
-            access_key,
-            caller(
-                backend.account_id,
-                backend.region_name,
-                access_key,
-                records_of(backend).sessions,
-            ),
+            signing_key(request),
+            identity_of(request, backend),
             source_address(request),
             request.headers.get("User-Agent", ""),
             int(status),
@@ -64,23 +54,6 @@ def keep_call(request: IoTActions, operation: str, answer: Any) -> None:
             body.decode() if isinstance(body, bytes) else str(body or ""),
         ),
     )
-
-
-def signing_key(request: BaseResponse) -> str | None:
-    """The access key id that signed a request, in whatever form; ``None`` for an unsigned one.
-
-    moto itself takes notice of keys in AWS's form only.
-    """
-    signed = _CREDENTIAL.search(request.headers.get("Authorization", ""))
-    given = signed or _CREDENTIAL.search(unquote(request.parsed_url.query))
-    return given[1] if given else None
-
-
-def source_address(request: BaseResponse) -> str:
-    """Where a request came from."""
-    # A request in the process has no address, nor has any in moto before 5.2.5.
-    normalized = getattr(request, "normalized_request", None)
-    return getattr(normalized, "remote_addr", None) or "127.0.0.1"
 
 
 def _members_among(headers: Mapping[str, str]) -> dict[str, str]:

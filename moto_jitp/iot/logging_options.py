@@ -191,9 +191,9 @@ class LoggingOptions(ThingPrincipals):
         if not options.levels:
             return None
         own = [
-            options.levels.get(("CLIENT_ID", client.client_id)),
+            options.levels.get(("CLIENT_ID", client.client_id or "")),
             options.levels.get(("SOURCE_IP", client.address)),
-            options.levels.get(("PRINCIPAL_ID", client.certificate_id)),
+            options.levels.get(("PRINCIPAL_ID", client.principal_id)),
             *self._levels_of_groups(options, client),
         ]
         return max((level for level in own if level), key=LEVELS.index, default=None)
@@ -201,8 +201,9 @@ class LoggingOptions(ThingPrincipals):
     def _levels_of_groups(self, options: LoggingV2, client: Client) -> Iterator[str]:
         """Yield, of each group that the client's thing is in, its level or the nearest above."""
         # A client goes for the thing of its name, or for the one that it has exclusively.
-        certificate_arn = self.arn(f"cert/{client.certificate_id}")
-        thing = self.find_thing(self.exclusive_thing_of(certificate_arn) or client.client_id)
+        certificate_arn = self.arn(f"cert/{client.principal_id}")
+        name = self.exclusive_thing_of(certificate_arn) or client.client_id
+        thing = None if name is None else self.find_thing(name)
         if thing is None:
             return
         for group in self.thing_groups.values():

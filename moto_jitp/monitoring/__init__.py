@@ -3,7 +3,7 @@
 It is all in moto's own CloudWatch, CloudTrail and CloudWatch Logs, and read with their clients.
 """
 
-from .identities import caller
+from .identities import Identity, caller
 from .metric_queries import rounding_data, rounding_statistics
 from .metrics import IoTMetrics
 from .records import (
@@ -21,6 +21,7 @@ __all__ = [
     "ApiCall",
     "EndedRun",
     "FleetCall",
+    "Identity",
     "IoTMetrics",
     "caller",
     "count_operation",

@@ -30,6 +30,7 @@ EVENT_TYPES = (
     "GetDeviceCredentials",
     "ProvisionDevice",
     "Publish-In",
+    "Publish-Out",
     "Subscribe",
     "Unsubscribe",
 )
@@ -49,7 +50,6 @@ OTHER_EVENT_TYPES = (
     "ListSubscriptions",
     "NamedShadowCountForDynamicGroupQueryLimitExceeded",
     "Ping",
-    "Publish-Out",
     "Queued",
     "ReportFinalJobExecutionCount",
     "RetrieveOCSPStapleData",
@@ -88,23 +88,25 @@ class Client(NamedTuple):
     """Whose doing an entry is about.
 
     Attributes:
-        client_id: the MQTT client ID.
-        certificate_id: the id of its certificate, which is its ``principalId``.
+        client_id: the MQTT client ID; ``None`` for a request over HTTPS, which has none.
+        principal_id: the id of its certificate, or of the user or role that sent the request.
         address: its IP address.
         port: its port; 0 for a client in the test's process.
+        protocol: ``MQTT`` or ``HTTP``.
     """
 
-    client_id: str
-    certificate_id: str
+    client_id: str | None
+    principal_id: str
     address: str
     port: int = 0
+    protocol: str = "MQTT"
 
     def fields(self) -> dict[str, Any]:
         """The entry's fields on the client."""
         return {
-            "protocol": "MQTT",
-            "clientId": self.client_id,
-            "principalId": self.certificate_id,
+            "protocol": self.protocol,
+            **({} if self.client_id is None else {"clientId": self.client_id}),
+            "principalId": self.principal_id,
             "sourceIp": self.address,
             "sourcePort": self.port,
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import unquote
 
@@ -11,9 +12,11 @@ from moto.iotdata.exceptions import InvalidRequestException, ResourceNotFoundExc
 from moto.iotdata.responses import IoTDataPlaneResponse
 
 from moto_jitp import settings
+from moto_jitp.iot.callers import identity_of, source_address
 from moto_jitp.iot.message_broker import MessageBroker, RetainedMessage, broker_of
 from moto_jitp.iot.topics import check_publish
 from moto_jitp.monitoring import count_operation
+from moto_jitp.monitoring.logs import Client, operation_entry
 
 from .models import JitpIoTDataBackend
 
@@ -34,6 +37,7 @@ class JitpIoTDataResponse(IoTDataPlaneResponse):
                 self._count("PublishIn.ClientError")
                 raise InvalidRequestException(str(error)) from None
         self._count("PublishIn.Success")
+        self._log_publish(topic, retain=retain)
         backend = self.iotdata_backend
         assert isinstance(backend, JitpIoTDataBackend)
         backend.publish(topic, payload, retain=retain, qos=int(self._query("qos") or 0))
@@ -64,13 +68,25 @@ class JitpIoTDataResponse(IoTDataPlaneResponse):
 
     def _count(self, metric: str) -> None:
         if settings.current().metrics:
-            backend: Any = self.iotdata_backend
-            count_operation(backend.iot_backend, metric, "HTTP")
+            count_operation(self._iot, metric, "HTTP")
+
+    def _log_publish(self, topic: str, *, retain: bool) -> None:
+        if not self._iot.is_logging:
+            return
+        principal_id = identity_of(self, self._iot).element["principalId"]
+        client = Client(None, principal_id, source_address(self), protocol="HTTP")
+        fields = {"topicName": topic, "retain": "True"} if retain else {"topicName": topic}
+        entry = operation_entry("Publish-In", client, fields)
+        self._iot.log(client, datetime.now(timezone.utc), [entry])
+
+    @property
+    def _iot(self) -> Any:
+        backend: Any = self.iotdata_backend
+        return backend.iot_backend
 
     @property
     def _broker(self) -> MessageBroker:
-        backend: Any = self.iotdata_backend
-        return broker_of(backend.iot_backend)
+        return broker_of(self._iot)
 
     def _query(self, name: str) -> str | None:
         values = self.querystring.get(name)

@@ -1,0 +1,41 @@
+"""Who sent a request, and from where."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+from moto.core.responses import BaseResponse
+from moto.iot.models import IoTBackend
+
+from moto_jitp.monitoring import Identity, caller, records_of
+
+_CREDENTIAL = re.compile(r"Credential=([^/,\s&]+)/")
+
+
+def signing_key(request: BaseResponse) -> str | None:
+    """The access key id that signed a request, in whatever form; ``None`` for an unsigned one.
+
+    moto itself takes notice of keys in AWS's form only.
+    """
+    signed = _CREDENTIAL.search(request.headers.get("Authorization", ""))
+    given = signed or _CREDENTIAL.search(unquote(request.parsed_url.query))
+    return given[1] if given else None
+
+
+def identity_of(request: BaseResponse, backend: IoTBackend) -> Identity:
+    """Who sent a request, as far as moto's IAM and STS know.
+
+    Args:
+        request: the request.
+        backend: the account and Region that it was sent to.
+    """
+    sessions = records_of(backend).sessions
+    return caller(backend.account_id, backend.region_name, signing_key(request), sessions)
+
+
+def source_address(request: BaseResponse) -> str:
+    """Where a request came from."""
+    # A request in the process has no address, nor has any in moto before 5.2.5.
+    normalized = getattr(request, "normalized_request", None)
+    return getattr(normalized, "remote_addr", None) or "127.0.0.1"
