@@ -76,8 +76,11 @@ HOOKED_NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "moto.iotdata.exceptions": ("InvalidRequestException", "ResourceNotFoundException"),
     "moto.iotdata.responses": (
+        "IoTDataPlaneResponse.delete_thing_shadow",
         "IoTDataPlaneResponse.dispatch",
+        "IoTDataPlaneResponse.get_thing_shadow",
         "IoTDataPlaneResponse.iotdata_backend",
+        "IoTDataPlaneResponse.update_thing_shadow",
     ),
     "moto.iotdata.urls": ("url_bases", "url_paths"),
     "moto.core.base_backend": (

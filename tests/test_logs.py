@@ -448,6 +448,70 @@ def test_a_caller_over_https_can_have_a_level_of_its_own(iot: Any, mocked: JitpH
     assert [entry["topicName"] for entry in log_entries()] == ["alice"]
 
 
+SHADOW = b'{"state": {"desired": {"on": true}}}'
+
+
+def shadow_entries() -> list[tuple[str, ...]]:
+    return [
+        tuple(entry[key] for key in ("eventType", "status", "protocol", "deviceShadowName"))
+        for entry in log_entries()
+        if entry["eventType"].endswith("ThingShadow")
+    ]
+
+
+def test_requests_to_shadows_over_https_are_logged(iot: Any) -> None:
+    iot.create_thing(thingName="bulb")
+    set_level(iot, "INFO")
+    data = client(service="iot-data")
+    data.update_thing_shadow(thingName="bulb", payload=SHADOW)
+    data.update_thing_shadow(thingName="bulb", shadowName="lamp", payload=SHADOW)
+    data.get_thing_shadow(thingName="bulb")
+    data.delete_thing_shadow(thingName="bulb")
+    with pytest.raises(data.exceptions.ResourceNotFoundException):
+        data.get_thing_shadow(thingName="bulb")
+
+    assert shadow_entries() == [
+        ("UpdateThingShadow", "Success", "HTTP", "bulb"),
+        ("UpdateThingShadow", "Success", "HTTP", "bulb~lamp"),
+        ("GetThingShadow", "Success", "HTTP", "bulb"),
+        ("DeleteThingShadow", "Success", "HTTP", "bulb"),
+        ("GetThingShadow", "Failure", "HTTP", "bulb"),
+    ]
+    assert log_entries()[1]["topicName"] == "$aws/things/bulb/shadow/name/lamp/update"
+    assert log_entries()[-1]["details"]
+
+
+def test_requests_to_shadows_by_devices_are_logged(iot: Any, ca: CertificateAuthority) -> None:
+    connection = connect_device(ca.issue(common_name="bulb"))
+    set_level(iot, "INFO")
+    topic = "$aws/things/bulb/shadow"
+    connection.publish(f"{topic}/update", SHADOW)
+    connection.publish(f"{topic}/get", b"")
+    connection.publish(f"{topic}/delete", b"")
+    connection.publish(f"{topic}/update", b"{}")
+
+    assert shadow_entries() == [
+        ("UpdateThingShadow", "Success", "MQTT", "bulb"),
+        ("GetThingShadow", "Success", "MQTT", "bulb"),
+        ("DeleteThingShadow", "Success", "MQTT", "bulb"),
+        ("UpdateThingShadow", "Failure", "MQTT", "bulb"),
+    ]
+    last = log_entries()[-1]
+    assert (last["topicName"], last["details"]) == (
+        f"{topic}/update",
+        "Missing required node: state",
+    )
+    assert (last["logLevel"], "clientId" in last) == ("ERROR", False)
+
+
+def test_a_groups_level_counts_for_the_shadows_of_its_things(iot: Any, grouped: Any) -> None:
+    set_group_level(iot, "bulbs", "INFO")
+    for name in ("bulb", "lamp"):
+        client(service="iot-data").update_thing_shadow(thingName=name, payload=SHADOW)
+
+    assert [name for *_, name in shadow_entries()] == ["bulb"]
+
+
 # Levels of one event type, and of one resource.
 
 

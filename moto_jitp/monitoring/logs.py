@@ -26,26 +26,27 @@ LEVELS = ("DISABLED", "ERROR", "WARN", "INFO", "DEBUG")
 EVENT_TYPES = (
     "Connect",
     "Connection.AuthNError",
+    "DeleteThingShadow",
     "Disconnect",
     "GetDeviceCredentials",
+    "GetThingShadow",
     "ProvisionDevice",
     "Publish-In",
     "Publish-Out",
     "Subscribe",
     "Unsubscribe",
+    "UpdateThingShadow",
 )
 """The event types that are written here."""
 
 OTHER_EVENT_TYPES = (
     "AddThingToDynamicThingGroupsFailed",
     "DeleteConnection",
-    "DeleteThingShadow",
     "DescribeJobExecution",
     "FunctionExecution",
     "GetConnection",
     "GetPendingJobExecution",
     "GetRetainedMessage",
-    "GetThingShadow",
     "ListRetainedMessage",
     "ListSubscriptions",
     "NamedShadowCountForDynamicGroupQueryLimitExceeded",
@@ -62,7 +63,6 @@ OTHER_EVENT_TYPES = (
     "StartingRuleExecution",
     "StartNextPendingJobExecution",
     "UpdateJobExecution",
-    "UpdateThingShadow",
 )
 """AWS's other event types, which can be configured and are never written here."""
 
@@ -110,6 +110,22 @@ class Client(NamedTuple):
             "sourceIp": self.address,
             "sourcePort": self.port,
         }
+
+
+class ShadowRequest(NamedTuple):
+    """A request to a thing's shadow.
+
+    Attributes:
+        operation: ``update``, ``get`` or ``delete``.
+        thing_name: the thing.
+        shadow_name: the named shadow; ``None`` for the unnamed one.
+        protocol: ``MQTT`` or ``HTTP``.
+    """
+
+    operation: str
+    thing_name: str
+    shadow_name: str | None
+    protocol: str
 
 
 class LogEntry(NamedTuple):
@@ -207,6 +223,26 @@ def operation_entry(
     return LogEntry(event_type, not_authorized, {**client.fields(), **fields, **more})
 
 
+def shadow_entry(request: ShadowRequest, error: str | None = None) -> LogEntry:
+    """The entry of a request to a thing's shadow.
+
+    Args:
+        request: the request.
+        error: why it was refused; ``None`` for one that was carried out.
+    """
+    named = f"~{request.shadow_name}" if request.shadow_name is not None else ""
+    path = f"/name/{request.shadow_name}" if request.shadow_name is not None else ""
+    fields = {
+        "protocol": request.protocol,
+        # How a named one is written is not documented; AWS's error texts have this form.
+        "deviceShadowName": f"{request.thing_name}{named}",
+        "topicName": f"$aws/things/{request.thing_name}/shadow{path}/{request.operation}",
+        **({} if error is None else {"details": error}),
+    }
+    event_type = f"{request.operation.capitalize()}ThingShadow"
+    return LogEntry(event_type, error is not None, fields)
+
+
 class LogWriter:
     """Writes entries into the log groups of one account and Region.
 
@@ -250,7 +286,7 @@ class LogWriter:
         parts = [
             _readable(moment),
             f"TRACEID:{trace_id}",
-            f"PRINCIPALID:{principal}",
+            f"PRINCIPALID:{principal or 'N/A'}",
             f"[{entry.level}]",
             f"EVENT:{entry.event_type}",
             *(f"{n}:{v}" for n, v in entry.fields.items() if n in ("clientId", "topicName")),

@@ -6,11 +6,13 @@ live backend into one of these, and back, is a matter of its class alone.
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 from moto.iotdata.models import FakeShadow, IoTDataPlaneBackend
 
 from moto_jitp.iot.message_broker import publish, publish_as_aws
+from moto_jitp.monitoring.logs import Client, ShadowRequest, shadow_entry
 
 from . import shadows
 
@@ -56,10 +58,12 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
         """
         token = shadows.client_token(payload)
         prefix = shadows.prefix(thing_name, shadow_name)
+        asked = ShadowRequest(request, thing_name, shadow_name, "MQTT")
         try:
             with self._iot.lock:
                 thing = self._iot.find_thing(thing_name)
                 shadows.check_request(thing, shadow_name, request, payload)
+            self.log_shadow_request(asked)
             if request == "update":
                 self.update_thing_shadow(thing_name, payload, shadow_name)
             elif request == "delete":
@@ -68,7 +72,23 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
                 shadow = self.get_thing_shadow(thing_name, shadow_name)
                 publish_as_aws(self._iot, f"{prefix}/get/accepted", {**shadow.to_dict(), **token})
         except shadows.ShadowRefused as refused:
+            self.log_shadow_request(asked, str(refused))
             publish_as_aws(self._iot, f"{prefix}/{request}/rejected", {**refused.body(), **token})
+
+    def log_shadow_request(self, request: ShadowRequest, error: str | None = None) -> None:
+        """Log a request to a shadow, as far as the logging options ask for it.
+
+        The entry names no client. Levels of resources count as for a client that is named like the
+        thing.
+
+        Args:
+            request: the request.
+            error: why it was refused; ``None`` for one that was carried out.
+        """
+        if self._iot.is_logging:
+            client = Client(request.thing_name, "", "")
+            entry = shadow_entry(request, error)
+            self._iot.log(client, datetime.now(timezone.utc), [entry])
 
     @property
     def _iot(self) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import unquote
@@ -13,10 +14,11 @@ from moto.iotdata.responses import IoTDataPlaneResponse
 
 from moto_jitp import settings
 from moto_jitp.iot.callers import identity_of, source_address
+from moto_jitp.iot.exceptions import AwsError, code_and_message
 from moto_jitp.iot.message_broker import MessageBroker, RetainedMessage, broker_of
 from moto_jitp.iot.topics import check_publish
 from moto_jitp.monitoring import count_operation
-from moto_jitp.monitoring.logs import Client, operation_entry
+from moto_jitp.monitoring.logs import Client, ShadowRequest, operation_entry
 
 from .models import JitpIoTDataBackend
 
@@ -24,7 +26,30 @@ _DEFAULT_PAGE = 200
 
 
 class JitpIoTDataResponse(IoTDataPlaneResponse):
-    """The operations on messages; shadows are answered as moto does."""
+    """The operations on messages; shadows are answered as moto does, and logged."""
+
+    def update_thing_shadow(self) -> str:
+        return self._logged("update", super().update_thing_shadow)
+
+    def get_thing_shadow(self) -> str:
+        return self._logged("get", super().get_thing_shadow)
+
+    def delete_thing_shadow(self) -> str:
+        return self._logged("delete", super().delete_thing_shadow)
+
+    def _logged(self, operation: str, answer: Callable[[], str]) -> str:
+        """Answer a request to a shadow, and log it with what came of it."""
+        thing_name = self._get_param("thingName")
+        request = ShadowRequest(operation, thing_name, self._query("name"), "HTTP")
+        backend = self.iotdata_backend
+        assert isinstance(backend, JitpIoTDataBackend)
+        try:
+            answered = answer()
+        except AwsError as error:
+            backend.log_shadow_request(request, code_and_message(error)[1])
+            raise
+        backend.log_shadow_request(request)
+        return answered
 
     def publish(self) -> str:
         topic = self._topic_after("/topics/")
