@@ -1,7 +1,9 @@
 """Events: what AWS IoT and devices publish, and the Python handlers that listen.
 
-Topics and topic filters follow MQTT: ``+`` stands for one level, a final ``#`` for all that follow,
-and neither matches a topic's first level where that begins with ``$``.
+Topics and topic filters follow MQTT as AWS IoT understands it: ``+`` stands for one level, a final
+``#`` for all that follow, and neither matches a topic's first level where that begins with ``$``.
+``sensor/#`` hears ``sensor/`` and ``sensor/1``, but not ``sensor``, which MQTT would include.
+https://docs.aws.amazon.com/iot/latest/developerguide/topics.html
 https://docs.aws.amazon.com/iot/latest/developerguide/reserved-topics.html
 """
 
@@ -174,14 +176,21 @@ def check_topic_filter(topic_filter: str) -> None:
 
 
 def topic_matches(topic_filter: str, topic: str) -> bool:
-    """Whether a topic is one of those that an MQTT topic filter stands for."""
+    """Whether a topic is one of those that a topic filter stands for on AWS IoT.
+
+    Args:
+        topic_filter: an MQTT topic filter. ``sensor/#`` does not stand for ``sensor`` itself.
+        topic: the topic of a message.
+    """
     if topic.startswith("$") and topic_filter[:1] in ("+", "#"):
         return False
     wanted, levels = topic_filter.split("/"), topic.split("/")
     for at, level in enumerate(wanted):
+        if at >= len(levels):
+            return False  # also for a/# and a: the guide's page on topics says so
         if level == "#":
             return True
-        if at >= len(levels) or level not in ("+", levels[at]):
+        if level not in ("+", levels[at]):
             return False
     return len(wanted) == len(levels)
 

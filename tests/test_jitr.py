@@ -154,7 +154,7 @@ def test_a_handler_activates_the_device_as_a_rule_with_a_lambda_does(
         ("$aws/events/#", True),
         ("$aws/events/+/registered/+", True),
         ("$aws/events/certificates/registered", False),
-        ("{registered}{ca}/#", True),
+        ("{registered}{ca}/#", False),
         ("{registered}{ca}/+", False),
         ("{registered}0123", False),
         ("$aws/events/presence/#", False),

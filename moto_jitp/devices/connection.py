@@ -106,7 +106,7 @@ class DeviceConnection:
         :attr:`undelivered` says why.
 
         Args:
-            topic_filter: an MQTT topic filter.
+            topic_filter: an MQTT topic filter; ``sensor/#`` does not hear ``sensor`` itself.
             handler: called with the :class:`moto_jitp.events.Event`, or with topic and payload
                 where it takes two arguments; in the publisher's thread. Without it messages wait
                 for :meth:`receive`.
