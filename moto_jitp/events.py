@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import inspect
 import itertools
+import json
 import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -24,8 +25,9 @@ class Event(NamedTuple):
 
     Attributes:
         topic: where it was published.
-        payload: a dict for what AWS IoT itself publishes as JSON; bytes for a device's message,
-            and for an answer in CBOR.
+        payload: a dict for what AWS IoT itself publishes as JSON, wherever a test reads it (in
+            ``jitp.events`` and the handlers of ``jitp.subscribe``); bytes for a device's message,
+            and for an answer in CBOR. A device receives bytes only; see :meth:`as_sent`.
         account_id: the account whose topic it is.
         region_name: the Region whose topic it is.
     """
@@ -34,6 +36,14 @@ class Event(NamedTuple):
     payload: Any
     account_id: str
     region_name: str
+
+    def as_sent(self) -> Event:
+        """Return the event as an MQTT client receives it: a dict as compact JSON in UTF-8."""
+        if isinstance(self.payload, bytes):
+            return self
+        text = json.dumps(self.payload, separators=(",", ":"), ensure_ascii=False)
+        # Half of a surrogate pair, which JSON can escape and UTF-8 does not have, stays escaped.
+        return self._replace(payload=text.encode("utf-8", "backslashreplace"))
 
 
 class Subscription:

@@ -208,7 +208,7 @@ def test_a_device_hears_that_a_certificate_is_registered(jitp: Any) -> None:
     watcher.subscribe("$aws/events/certificates/registered/+")
     device = authority().issue(common_name="bulb-1")
     connect_device(device)
-    assert watcher.receive().payload["certificateId"] == device.certificate_id
+    assert json.loads(watcher.receive().payload)["certificateId"] == device.certificate_id
 
 
 def test_a_device_that_no_policy_lets_connect_is_announced_as_failed() -> None:

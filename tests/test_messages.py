@@ -148,7 +148,7 @@ def test_a_handler_takes_the_event_or_topic_and_payload(bulb: DeviceConnection) 
     events: list[Any] = []
     pairs: list[tuple[str, bytes]] = []
     bulb.subscribe("a", events.append)
-    bulb.subscribe("a", lambda topic, payload: pairs.append((topic, payload)))
+    bulb.subscribe("+", lambda topic, payload: pairs.append((topic, payload)))
     bulb.publish("a", b"1")
     assert [event.payload for event in events] == [b"1"]
     assert pairs == [("a", b"1")]
@@ -195,6 +195,22 @@ def test_messages_of_many_threads_all_arrive(
         assert payloads == [str(number).encode() for number in range(50)]
     assert len(published()) == 400
     assert sum(event.topic.startswith("state/") for event in jitp.events) == 400
+
+
+def test_what_aws_iot_publishes_is_json_text_for_devices_and_a_dict_for_the_test(
+    jitp: Any, bulb: DeviceConnection
+) -> None:
+    of_test: list[Event] = []
+    of_device: list[bytes] = []
+    topics = "$aws/events/subscriptions/subscribed/+"
+    jitp.subscribe(topics, of_test.append)
+    bulb.subscribe(topics, lambda topic, payload: of_device.append(payload))
+    bulb.subscribe("zeitung/für/alle")
+    assert of_test[-1].payload["topics"] == ["zeitung/für/alle"]
+    assert of_test[-1] in jitp.events
+    (received,) = of_device[1:]
+    assert json.loads(received) == of_test[-1].payload
+    assert '"topics":["zeitung/für/alle"]'.encode() in received
 
 
 def test_a_cancelled_subscription_hears_nothing_more(bulb: DeviceConnection) -> None:
@@ -263,7 +279,7 @@ def test_the_subscriptions_of_a_closed_connection_end(
     seen: list[Any] = []
     with bulb:
         bulb.subscribe("a", seen.append)
-        bulb.subscribe("a")
+        bulb.subscribe("+")
         phone.publish("a", b"1")
     phone.publish("a", b"2")
     assert [event.payload for event in seen] == [b"1"]

@@ -105,6 +105,9 @@ class DeviceConnection:
         A message whose receipt is not allowed does not arrive: the handler is not called, and
         :attr:`undelivered` says why.
 
+        Every payload is bytes, as an MQTT client receives it: what AWS IoT itself publishes, such
+        as the answers of shadows, is JSON, for ``json.loads(payload)``.
+
         Args:
             topic_filter: an MQTT topic filter; ``sensor/#`` does not hear ``sensor`` itself.
             handler: called with the :class:`moto_jitp.events.Event`, or with topic and payload
@@ -144,6 +147,8 @@ class DeviceConnection:
 
     def receive(self, timeout: float | None = None) -> Event:
         """Return the next message of the subscriptions without a handler, oldest first.
+
+        Its payload is bytes, also for what AWS IoT itself publishes; see :meth:`subscribe`.
 
         A message that a publisher has published is here at once; there is nothing to wait for,
         except what another thread is about to publish.
@@ -305,7 +310,7 @@ class DeviceSubscription:
         except ConnectionError:
             return  # its certificate was deleted, which is not the publisher's fault
         self._record(event)
-        self._target.deliver(event)
+        self._target.deliver(event.as_sent())
 
     def _record(self, event: Event, *, not_authorized: bool = False) -> None:
         connection, logged = self._connection, {"topicName": event.topic}
