@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-import itertools
 import json
 import threading
 from collections.abc import Callable
@@ -68,6 +67,11 @@ class Subscription:
         self._handler = handler
         self._takes_two = _takes_two(handler)
 
+    @property
+    def key(self) -> tuple[int, str | int]:
+        """Its place on the bus: a connection has one for each filter, as MQTT has it."""
+        return (-1, id(self)) if self.owner is None else (self.owner, self.topic_filter)
+
     def wants(self, event: Event) -> bool:
         """Whether an event is one to deliver."""
         here = (event.account_id, event.region_name)
@@ -93,8 +97,7 @@ class EventBus:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._subscriptions: dict[int, Subscription] = {}
-        self._ids = itertools.count()
+        self._subscriptions: dict[tuple[int, str | int], Subscription] = {}
 
     def subscribe(
         self,
@@ -111,7 +114,8 @@ class EventBus:
             handler: called with the :class:`Event`, or with topic and payload where it takes two
                 arguments; in the publisher's thread. What it raises reaches the publisher.
             only: the account id and Region to listen to; ``None`` for all.
-            owner: the number of the connection that subscribes, where it is one.
+            owner: the number of the connection that subscribes, where it is one; its earlier
+                subscription to the same filter hears nothing more.
 
         Raises:
             ValueError: the filter is none of MQTT's.
@@ -120,15 +124,14 @@ class EventBus:
         check_topic_filter(topic_filter)
         subscription = Subscription(self, topic_filter, handler, only, owner)
         with self._lock:
-            self._subscriptions[next(self._ids)] = subscription
+            self._subscriptions[subscription.key] = subscription
         return subscription
 
     def remove(self, subscription: Subscription) -> None:
         """Forget a subscription."""
         with self._lock:
-            for key, known in list(self._subscriptions.items()):
-                if known is subscription:
-                    del self._subscriptions[key]
+            if self._subscriptions.get(subscription.key) is subscription:
+                del self._subscriptions[subscription.key]
 
     @property
     def has_listeners(self) -> bool:

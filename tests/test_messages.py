@@ -197,6 +197,47 @@ def test_messages_of_many_threads_all_arrive(
     assert sum(event.topic.startswith("state/") for event in jitp.events) == 400
 
 
+@pytest.mark.parametrize("topic_filter", ["a", "+/b"])
+def test_the_same_filter_again_replaces_the_subscription(
+    bulb: DeviceConnection, topic_filter: str
+) -> None:
+    topic = topic_filter.replace("+", "x")
+    seen: list[Any] = []
+    first = bulb.subscribe(topic_filter, seen.append)
+    second = bulb.subscribe(topic_filter)
+    bulb.publish(topic, b"1")
+    assert bulb.receive().payload == b"1"
+    assert no_message(bulb)
+    assert seen == []
+    first.cancel()  # it has ended, and takes nothing of its successor
+    bulb.publish(topic, b"2")
+    assert bulb.receive().payload == b"2"
+    second.cancel()
+    bulb.publish(topic, b"3")
+    assert no_message(bulb)
+
+
+def test_other_filters_and_other_clients_keep_their_subscriptions(
+    bulb: DeviceConnection, phone: DeviceConnection
+) -> None:
+    bulb.subscribe("a")
+    phone.subscribe("a")
+    phone.subscribe("+")
+    bulb.publish("a", b"1")
+    assert bulb.receive().payload == b"1"
+    assert no_message(bulb)
+    assert [phone.receive().payload for _ in range(2)] == [b"1", b"1"]
+    assert no_message(phone)
+
+
+def test_subscribing_again_brings_the_retained_message_again(bulb: DeviceConnection) -> None:
+    bulb.publish("a", b"1", retain=True)
+    for _ in range(2):
+        bulb.subscribe("a")
+        assert bulb.receive().payload == b"1"
+        assert no_message(bulb)
+
+
 def test_what_aws_iot_publishes_is_json_text_for_devices_and_a_dict_for_the_test(
     jitp: Any, bulb: DeviceConnection
 ) -> None:

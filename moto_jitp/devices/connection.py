@@ -105,6 +105,10 @@ class DeviceConnection:
         A message whose receipt is not allowed does not arrive: the handler is not called, and
         :attr:`undelivered` says why.
 
+        As in MQTT (3.1.1, section 3.8.4), a second subscription to the same filter takes the place
+        of the first, with its handler, and brings the retained message again. A message that two
+        different filters match arrives for each of them.
+
         Every payload is bytes, as an MQTT client receives it: what AWS IoT itself publishes, such
         as the answers of shadows, is JSON, for ``json.loads(payload)``.
 
@@ -248,7 +252,10 @@ class DeviceConnection:
 
 
 class DeviceSubscription:
-    """A device's subscription; ends with :meth:`cancel`, and with its connection.
+    """A device's subscription.
+
+    It ends with :meth:`cancel`, with a newer subscription to the same filter, and with its
+    connection.
 
     Attributes:
         topic_filter: the MQTT topic filter.
@@ -270,7 +277,8 @@ class DeviceSubscription:
         self._target = Subscription(devices, topic_filter, handler or self._inbox.messages.put)
         owner = connection._session.sequence
         self._listed = devices.subscribe(topic_filter, self.deliver, owner=owner)
-        self._inbox.subscriptions.append(self)
+        others = [one for one in self._inbox.subscriptions if one.topic_filter != topic_filter]
+        self._inbox.subscriptions = [*others, self]
 
     def cancel(self) -> None:
         """Unsubscribe; a second time does nothing."""
