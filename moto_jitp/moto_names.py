@@ -65,6 +65,7 @@ HOOKED_NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "moto.iot.urls": ("url_bases", "url_paths"),
     "moto.iotdata.models": (
+        "FakeShadow.parse_payload",
         "FakeShadow.to_dict",
         "FakeShadow.to_response_dict",
         "IoTDataPlaneBackend.delete_thing_shadow",

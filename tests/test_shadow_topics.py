@@ -51,6 +51,14 @@ def ask(bulb: DeviceConnection, topic: str, message: Any) -> list[tuple[str, Any
         answers.append((event.topic.removeprefix(f"{topic}/"), json.loads(event.payload)))
 
 
+def below(section: str, levels: int) -> str:
+    """An update with so many names below each other in a section."""
+    value: Any = 1
+    for _ in range(levels):
+        value = {"k": value}
+    return json.dumps({"state": {section: value}})
+
+
 def stored(name: str | None = None) -> dict[str, Any]:
     more = {"shadowName": name} if name else {}
     answer = client("iot-data").get_thing_shadow(thingName="bulb-1", **more)
@@ -184,6 +192,14 @@ def test_a_deleted_shadow_cannot_be_deleted_again(bulb: DeviceConnection) -> Non
         ('{"state": {}, "clientToken": "' + "t" * 65 + '"}', 400, "Invalid clientToken"),
         ('{"state": {}, "version": 7}', 409, "Version conflict"),
         (b'{"state": "\xff"}', 415, "Unsupported documented encoding"),
+        ('{"state": {"desired": {"a": NaN}}}', 400, "Invalid JSON"),
+        ('{"state": {"desired": {"a": 1e999}}}', 400, "Invalid JSON"),
+        ("[" * 100_000, 400, "Invalid JSON"),
+        (below("desired", 9), 400, "JSON contains too many levels of nesting; maximum is"),
+        (json.dumps({"state": {"reported": {"a": [[[[[[[[1]]]]]]]]}}}), 400, "JSON contains too"),
+        ('{"state": {"desired": {"a": {"b": ["x", null]}}}}', 400, "Invalid JSON: the array des"),
+        ('{"state": {"reported": {"a": [[null]]}}}', 400, "Invalid JSON: the array reported.a.0"),
+        (json.dumps({"state": {"desired": {"b": "x" * 8192}}}), 413, "The payload exceeds the max"),
     ],
 )
 def test_a_wrong_update_is_rejected_and_changes_nothing(
@@ -195,6 +211,63 @@ def test_a_wrong_update_is_rejected_and_changes_nothing(
     assert (end, answer["code"]) == ("rejected", code)
     assert answer["message"].startswith(message)
     assert stored() == before
+
+
+@pytest.mark.parametrize("version", [0, 1, 3])
+def test_no_version_is_the_present_one_of_a_shadow_that_is_not_there(
+    bulb: DeviceConnection, version: int
+) -> None:
+    request = {"state": {"reported": {"a": 1}}, "version": version}
+    ((end, answer),) = ask(bulb, f"{CLASSIC}/update", request)
+    assert (end, answer["code"], answer["message"]) == ("rejected", 409, "Version conflict")
+
+
+@pytest.mark.parametrize("message", ["[" * 100_000, "junk", b"\xff", "7"])
+def test_to_get_and_delete_a_shadow_no_message_is_read(
+    bulb: DeviceConnection, message: str | bytes
+) -> None:
+    for request, end in [("get", "accepted"), ("delete", "accepted"), ("get", "rejected")]:
+        if end == "accepted" and request == "get":
+            ask(bulb, f"{CLASSIC}/update", {"state": {"reported": {"a": 1}}})
+        assert [answer[0] for answer in ask(bulb, f"{CLASSIC}/{request}", message)] == [end]
+
+
+def test_the_deepest_and_the_largest_state_pass(bulb: DeviceConnection) -> None:
+    assert ask(bulb, f"{CLASSIC}/update", below("desired", 8))[0][0] == "accepted"
+    ask(bulb, f"{CLASSIC}/update", {"state": None})
+    largest = {"state": {"reported": {"a": "x" * (8192 - len('{"reported":{"a":""}}'))}}}
+    assert ask(bulb, f"{CLASSIC}/update", largest)[0][0] == "accepted"
+
+
+def test_what_a_shadow_has_already_counts_for_its_size(bulb: DeviceConnection) -> None:
+    half = "x" * 4096
+    ask(bulb, f"{CLASSIC}/update", {"state": {"reported": {"a": half}}})
+    ((end, answer),) = ask(bulb, f"{CLASSIC}/update", {"state": {"reported": {"b": half}}})
+    assert (end, answer["code"]) == ("rejected", 413)
+    # What takes the place of something does not count beside it.
+    request = {"state": {"reported": {"a": None, "b": half}}}
+    assert ask(bulb, f"{CLASSIC}/update", request)[0][0] == "accepted"
+
+
+@pytest.mark.parametrize("name", ["n" * 65, "a b", "é"])
+def test_a_name_that_no_shadow_can_have_is_refused(bulb: DeviceConnection, name: str) -> None:
+    request = {"state": {"reported": {"a": 1}}}
+    for what in ("update", "get", "delete"):
+        ((end, answer),) = ask(bulb, f"{CLASSIC}/name/{name}/{what}", request)
+        assert (end, answer["code"]) == ("rejected", 400)
+        assert "at 'shadowName' failed to satisfy constraint" in answer["message"]
+    data = client("iot-data")
+    with pytest.raises(data.exceptions.InvalidRequestException, match="shadowName"):
+        data.update_thing_shadow(thingName="bulb-1", shadowName=name, payload=json.dumps(request))
+    longest = f"{CLASSIC}/name/{'$a0:_-' + 'n' * 58}/update"
+    assert ask(bulb, longest, request)[0][0] == "accepted"
+
+
+def test_an_escaped_half_of_a_surrogate_pair_is_told_as_it_came(bulb: DeviceConnection) -> None:
+    request = '{"state": {"reported": {"a": "\\ud800"}}, "clientToken": "\\udc00"}'
+    accepted = dict(ask(bulb, f"{CLASSIC}/update", request))["accepted"]
+    assert accepted["state"] == {"reported": {"a": "\ud800"}}
+    assert accepted["clientToken"] == "\udc00"
 
 
 def test_an_update_of_the_present_version_is_accepted(bulb: DeviceConnection) -> None:

@@ -6,19 +6,27 @@ live backend into one of these, and back, is a matter of its class alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
 from moto.iotdata.models import FakeShadow, IoTDataPlaneBackend
 
+from moto_jitp import settings
 from moto_jitp.iot.message_broker import publish, publish_as_aws
 from moto_jitp.monitoring.logs import Client, ShadowRequest, shadow_entry
 
 from . import shadows
 
+_NO_TOKEN: Mapping[str, str] = {}
+
 
 class JitpIoTDataBackend(IoTDataPlaneBackend):
-    """One account's and Region's data plane; its messages reach devices and theirs reach it."""
+    """One account's and Region's data plane; its messages reach devices and theirs reach it.
+
+    Where ``strict`` is on, requests to shadows raise :class:`shadows.ShadowRefused` as AWS IoT
+    refuses them. Where it is off, boto3's are checked and carried out by moto alone.
+    """
 
     def publish(self, topic: str, payload: bytes, retain: bool = False, qos: int = 0) -> None:
         publish(self._iot, topic, payload, retain=retain, qos=qos)
@@ -26,24 +34,23 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
     def update_thing_shadow(
         self, thing_name: str, payload: str | bytes, shadow_name: str | None
     ) -> FakeShadow:
+        if settings.current().strict:
+            return self._update(thing_name, shadow_name, payload)
         with self._iot.lock:
-            thing = self._iot.find_thing(thing_name)
-            before = thing.thing_shadows.get(shadow_name) if thing is not None else None
-            previous = shadows.state_document(before)
+            previous = shadows.state_document(self._find_shadow(thing_name, shadow_name))
             now = super().update_thing_shadow(thing_name, payload, shadow_name)  # type: ignore[arg-type]
-        token = shadows.client_token(payload)
-        prefix = shadows.prefix(thing_name, shadow_name)
-        for topic, message in shadows.update_messages(previous, now):
-            publish_as_aws(self._iot, f"{prefix}/{topic}", {**message, **token})
+        self._tell_of_update(thing_name, shadow_name, previous, now, shadows.client_token(payload))
         return now
 
-    def delete_thing_shadow(
-        self, thing_name: str, shadow_name: str | None, client_token: Any = None
-    ) -> FakeShadow:
-        shadow = super().delete_thing_shadow(thing_name, shadow_name)
-        topic = f"{shadows.prefix(thing_name, shadow_name)}/delete/accepted"
-        publish_as_aws(self._iot, topic, {**shadow.to_dict(), **(client_token or {})})
-        return shadow
+    def get_thing_shadow(self, thing_name: str, shadow_name: str | None) -> FakeShadow:
+        if settings.current().strict:
+            self._check_present(thing_name, shadow_name)
+        return super().get_thing_shadow(thing_name, shadow_name)
+
+    def delete_thing_shadow(self, thing_name: str, shadow_name: str | None) -> FakeShadow:
+        if settings.current().strict:
+            self._check_present(thing_name, shadow_name)
+        return self._delete(thing_name, shadow_name, _NO_TOKEN)
 
     def answer_shadow_request(
         self, thing_name: str, shadow_name: str | None, request: str, payload: bytes
@@ -54,23 +61,22 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
             thing_name: the thing.
             shadow_name: the named shadow; ``None`` for the unnamed one.
             request: ``update``, ``get`` or ``delete``.
-            payload: the message.
+            payload: the message; of ``get`` and ``delete`` only its client token counts.
         """
         token = shadows.client_token(payload)
         prefix = shadows.prefix(thing_name, shadow_name)
         asked = ShadowRequest(request, thing_name, shadow_name, "MQTT")
         try:
-            with self._iot.lock:
-                thing = self._iot.find_thing(thing_name)
-                shadows.check_request(thing, shadow_name, request, payload)
-            self.log_shadow_request(asked)
             if request == "update":
-                self.update_thing_shadow(thing_name, payload, shadow_name)
-            elif request == "delete":
-                self.delete_thing_shadow(thing_name, shadow_name, token)
+                self._update(thing_name, shadow_name, payload)
             else:
+                self._check_present(thing_name, shadow_name)
+            if request == "delete":
+                self._delete(thing_name, shadow_name, token)
+            elif request == "get":
                 shadow = self.get_thing_shadow(thing_name, shadow_name)
                 publish_as_aws(self._iot, f"{prefix}/get/accepted", {**shadow.to_dict(), **token})
+            self.log_shadow_request(asked)
         except shadows.ShadowRefused as refused:
             self.log_shadow_request(asked, str(refused))
             publish_as_aws(self._iot, f"{prefix}/{request}/rejected", {**refused.body(), **token})
@@ -89,6 +95,44 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
             client = Client(request.thing_name, "", "")
             entry = shadow_entry(request, error)
             self._iot.log(client, datetime.now(timezone.utc), [entry])
+
+    def _update(self, thing_name: str, shadow_name: str | None, payload: str | bytes) -> FakeShadow:
+        with self._iot.lock:
+            thing = self._iot.find_thing(thing_name)
+            now = shadows.check_update(thing, shadow_name, payload)
+            previous = shadows.state_document(thing.thing_shadows.get(shadow_name))
+            thing.thing_shadows[shadow_name] = now
+        self._tell_of_update(thing_name, shadow_name, previous, now, shadows.client_token(payload))
+        return now
+
+    def _delete(
+        self, thing_name: str, shadow_name: str | None, token: Mapping[str, str]
+    ) -> FakeShadow:
+        with self._iot.lock:
+            shadow = super().delete_thing_shadow(thing_name, shadow_name)
+        topic = f"{shadows.prefix(thing_name, shadow_name)}/delete/accepted"
+        publish_as_aws(self._iot, topic, {**shadow.to_dict(), **token})
+        return shadow
+
+    def _tell_of_update(
+        self,
+        thing_name: str,
+        shadow_name: str | None,
+        previous: dict[str, Any] | None,
+        now: FakeShadow,
+        token: Mapping[str, str],
+    ) -> None:
+        prefix = shadows.prefix(thing_name, shadow_name)
+        for topic, message in shadows.update_messages(previous, now):
+            publish_as_aws(self._iot, f"{prefix}/{topic}", {**message, **token})
+
+    def _find_shadow(self, thing_name: str, shadow_name: str | None) -> FakeShadow | None:
+        thing = self._iot.find_thing(thing_name)
+        return None if thing is None else thing.thing_shadows.get(shadow_name)
+
+    def _check_present(self, thing_name: str, shadow_name: str | None) -> None:
+        with self._iot.lock:
+            shadows.check_present(self._iot.find_thing(thing_name), shadow_name)
 
     @property
     def _iot(self) -> Any:

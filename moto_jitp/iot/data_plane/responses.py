@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import unquote
 
+from moto.core.exceptions import JsonRESTError
 from moto.iotdata.exceptions import InvalidRequestException, ResourceNotFoundException
 from moto.iotdata.responses import IoTDataPlaneResponse
 
@@ -21,15 +23,23 @@ from moto_jitp.monitoring import count_operation
 from moto_jitp.monitoring.logs import Client, ShadowRequest, operation_entry
 
 from .models import JitpIoTDataBackend
+from .shadows import ShadowRefused
 
 _DEFAULT_PAGE = 200
+_SHADOW_ERRORS = {
+    400: "InvalidRequestException",
+    404: "ResourceNotFoundException",
+    409: "ConflictException",
+    413: "RequestEntityTooLargeException",
+    415: "UnsupportedDocumentEncodingException",
+}
 
 
 class JitpIoTDataResponse(IoTDataPlaneResponse):
-    """The operations on messages; shadows are answered as moto does, and logged."""
+    """The operations on messages; on shadows, which are logged."""
 
     def update_thing_shadow(self) -> str:
-        return self._logged("update", super().update_thing_shadow)
+        return self._logged("update", self._updated_thing_shadow)
 
     def get_thing_shadow(self) -> str:
         return self._logged("get", super().get_thing_shadow)
@@ -37,19 +47,29 @@ class JitpIoTDataResponse(IoTDataPlaneResponse):
     def delete_thing_shadow(self) -> str:
         return self._logged("delete", super().delete_thing_shadow)
 
+    def _updated_thing_shadow(self) -> str:
+        shadow = self.iotdata_backend.update_thing_shadow(
+            self._thing_in_path(), self.body, self._query("name")
+        )
+        return json.dumps(shadow.to_response_dict())
+
     def _logged(self, operation: str, answer: Callable[[], str]) -> str:
         """Answer a request to a shadow, and log it with what came of it."""
-        thing_name = self._get_param("thingName")
-        request = ShadowRequest(operation, thing_name, self._query("name"), "HTTP")
+        request = ShadowRequest(operation, self._thing_in_path(), self._query("name"), "HTTP")
         backend = self.iotdata_backend
         assert isinstance(backend, JitpIoTDataBackend)
         try:
-            answered = answer()
+            with _refusals_as_errors():
+                answered = answer()
         except AwsError as error:
             backend.log_shadow_request(request, code_and_message(error)[1])
             raise
         backend.log_shadow_request(request)
         return answered
+
+    def _thing_in_path(self) -> str:
+        # moto looks for the thing's name in the body first, which is the client's own here.
+        return unquote(self.path.partition("/things/")[2].partition("/")[0])
 
     def publish(self) -> str:
         topic = self._topic_after("/topics/")
@@ -121,6 +141,17 @@ class JitpIoTDataResponse(IoTDataPlaneResponse):
         topic = self.path.partition(marker)[2]
         # moto's server hands some paths on decoded, and others not.
         return unquote(topic) if "%" in topic else topic
+
+
+@contextmanager
+def _refusals_as_errors() -> Iterator[None]:
+    """Turn what is refused of a shadow into the error of the service model."""
+    try:
+        yield
+    except ShadowRefused as refused:
+        error = JsonRESTError(_SHADOW_ERRORS[refused.code], str(refused))
+        error.code = refused.code
+        raise error from None
 
 
 def _summary(message: RetainedMessage) -> dict[str, Any]:
