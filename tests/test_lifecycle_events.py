@@ -7,11 +7,12 @@ import functools
 import json
 import uuid
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import boto3
 import pytest
+from freezegun import freeze_time
 
 from moto_jitp import CertificateAuthority, ConnectionRefused, connect_device
 from moto_jitp.events import Event
@@ -155,6 +156,27 @@ def test_each_connection_of_a_client_id_has_the_next_version(presence: Listener)
     assert len(versions) == 4
 
 
+@pytest.mark.parametrize(("minutes", "version"), [(59, 1), (61, 0)])
+def test_the_version_begins_anew_after_an_hour_without_connection(
+    presence: Listener, minutes: int, version: int
+) -> None:
+    device = authority().issue(common_name="bulb-1")
+    connect_device(device).disconnect()
+    with freeze_time(datetime.now(timezone.utc) + timedelta(minutes=minutes)):
+        connect_device(device).disconnect()
+        connect_device(device)
+    versions = [event.payload["versionNumber"] for event in presence.events]
+    assert versions == [0, 0, version, version, version + 1]
+
+
+def test_a_connection_that_stands_for_hours_keeps_counting(presence: Listener) -> None:
+    device = authority().issue(common_name="bulb-1")
+    connect_device(device)
+    with freeze_time(datetime.now(timezone.utc) + timedelta(hours=3)):
+        connect_device(device)
+    assert [event.payload["versionNumber"] for event in presence.events] == [0, 0, 1]
+
+
 @pytest.mark.parametrize("client_id", ["bulb#1", "bulb+1"])
 def test_a_client_id_that_cannot_stand_in_a_topic_has_no_events(
     jitp: Any, presence: Listener, client_id: str
@@ -223,6 +245,16 @@ def test_a_device_that_no_policy_lets_connect_is_announced_as_failed() -> None:
         assert payload["eventType"] == "connect_failed"
         assert payload["connectFailureReason"] == "AUTHORIZATION_FAILED"
         assert payload["principalIdentifier"] == device.certificate_id
+        assert "thingName" not in payload
+
+
+def test_a_failed_connection_names_the_exclusive_thing_too() -> None:
+    with mock_jitp(config={"jitp": {"enforce_policies": True}}) as jitp:
+        authority().register(iot(), template_body=template(ThingPrincipalType="EXCLUSIVE_THING"))
+        presence = Listener(jitp, "$aws/events/presence/#")
+        with pytest.raises(ConnectionRefused):
+            connect_device(authority().issue(common_name="bulb-1"))
+        assert [event.payload["thingName"] for event in presence.events] == ["bulb-1"]
 
 
 def test_a_device_with_an_unknown_certificate_is_not_announced(presence: Listener) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
 from moto_jitp.events import Event
@@ -25,9 +25,25 @@ from .attempts import ConnectionAttempt, RefusalReason, attempts_of, live_backen
 from .authorization import SOURCE_ADDRESS
 from .recording import record_operation
 
-_NEVER: tuple[None, int] = (None, -1)
 _BY_CLIENT = "CLIENT_INITIATED_DISCONNECT"
-_Clients = dict[str, tuple["ConnectionAttempt | None", int]]
+_FORGOTTEN_AFTER = timedelta(hours=1)
+
+
+class _Client(NamedTuple):
+    """A client ID that has been connected.
+
+    Attributes:
+        attempt: the present connection; ``None`` where it has ended.
+        version: the number of the last connection, which its events carry.
+        ended: when that one ended; ``None`` while it stands.
+    """
+
+    attempt: ConnectionAttempt | None
+    version: int
+    ended: datetime | None
+
+
+_NEVER = _Client(None, -1, None)
 
 
 def follow(backend: JitpIoTBackend, attempt: ConnectionAttempt, events: list[Event]) -> None:
@@ -42,9 +58,12 @@ def follow(backend: JitpIoTBackend, attempt: ConnectionAttempt, events: list[Eve
     version = 0
     if attempt.accepted:
         clients = _clients(backend)
-        before, last = clients.get(attempt.client_id, _NEVER)
+        before, last, ended_at = clients.get(attempt.client_id, _NEVER)
         version = last + 1
-        clients[attempt.client_id] = (attempt, version)
+        if ended_at is not None and attempt.timestamp - ended_at > _FORGOTTEN_AFTER:
+            version = 0
+            _restarts(backend).add(attempt.sequence)
+        clients[attempt.client_id] = _Client(attempt, version, None)
         of_certificates = _clients_of_certificates(backend)
         known = of_certificates.get(attempt.certificate_id, ())
         if attempt.client_id not in known:
@@ -62,18 +81,21 @@ def follow(backend: JitpIoTBackend, attempt: ConnectionAttempt, events: list[Eve
                 },
             )
         if before is not None and _has_topic(attempt.client_id):
-            ended = _ended(backend, before, last, "DUPLICATE_CLIENTID")
+            moment = datetime.now(timezone.utc)
+            ended = _ended(backend, before, last, "DUPLICATE_CLIENTID", moment)
             # Written down with the number of the newer connection, before whose event it comes.
             broker.events.append((attempt.sequence, ended))
             if broker.has_listeners:
                 events.append(ended.render())
+    elif attempt.reason is RefusalReason.NOT_AUTHORIZED:
+        _note_exclusive_thing(backend, attempt)
     if broker.has_listeners:
         events += _event_of_attempt(attempt, version, _exclusive_things(backend))
 
 
 def is_connected(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> bool:
     """Whether the connection of an accepted attempt still stands."""
-    if _clients(backend).get(attempt.client_id, _NEVER)[0] is not attempt:
+    if _clients(backend).get(attempt.client_id, _NEVER).attempt is not attempt:
         return False
     if _certificate_status(backend, attempt) == "ACTIVE":
         return True
@@ -97,7 +119,7 @@ def _certificate_status(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> 
 
 def is_taken_over(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> bool:
     """Whether a newer connection has the client ID of this one."""
-    return _clients(backend).get(attempt.client_id, _NEVER)[0] not in (None, attempt)
+    return _clients(backend).get(attempt.client_id, _NEVER).attempt not in (None, attempt)
 
 
 def disconnect(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> None:
@@ -112,7 +134,7 @@ def drop_clients(backend: Certificates, certificate: DeviceCertificate) -> None:
     presented_id = certificate.der_id or certificate.certificate_id
     clients = _clients(backend)
     for client_id in _clients_of_certificates(backend).get(presented_id, ()):
-        attempt = clients.get(client_id, _NEVER)[0]
+        attempt = clients.get(client_id, _NEVER).attempt
         if attempt is not None and attempt.certificate_id == presented_id:
             _cut_off(backend, attempt)
 
@@ -134,14 +156,15 @@ def _end(backend: JitpIoTBackend, attempt: ConnectionAttempt, logged: Mapping[st
     """End a connection, unless it has ended; what is logged names AWS's ``disconnectReason``."""
     with backend.lock:
         clients = _clients(backend)
-        current, version = clients.get(attempt.client_id, _NEVER)
+        current, version, _ = clients.get(attempt.client_id, _NEVER)
         if current is not attempt:
             return
-        clients[attempt.client_id] = (None, version)
+        moment = datetime.now(timezone.utc)
+        clients[attempt.client_id] = _Client(None, version, moment)
         record_operation(backend, attempt, "Disconnect", logged)
         if not _has_topic(attempt.client_id):
             return
-        ended = _ended(backend, attempt, version, logged["disconnectReason"])
+        ended = _ended(backend, attempt, version, logged["disconnectReason"], moment)
         broker = broker_of(backend)
         broker.record(ended)
     if broker.has_listeners:
@@ -179,13 +202,18 @@ def events_until_now() -> Callable[[], tuple[Event, ...]]:
         A function that puts the events together, also when the state is gone by then.
     """
     kept = [
-        (list(broker_of(backend).events), list(attempts_of(backend)), _exclusive_things(backend))
+        (
+            list(broker_of(backend).events),
+            list(attempts_of(backend)),
+            _exclusive_things(backend),
+            _restarts(backend),
+        )
         for backend in live_backends()
     ]
 
     def read() -> tuple[Event, ...]:
         numbered: list[tuple[int, Event]] = []
-        for entries, attempts, things in kept:
+        for entries, attempts, things, restarts in kept:
             numbered += (
                 (number, entry if isinstance(entry, Event) else entry.render())
                 for number, entry in entries
@@ -193,6 +221,8 @@ def events_until_now() -> Callable[[], tuple[Event, ...]]:
             versions: dict[str, int] = {}
             for attempt in attempts:
                 version = versions.get(attempt.client_id, -1) + 1
+                if attempt.sequence in restarts:
+                    version = 0
                 if attempt.accepted:
                     versions[attempt.client_id] = version
                 for event in _event_of_attempt(attempt, version, things):
@@ -226,10 +256,14 @@ class _Ended(NamedTuple):
 
 
 def _ended(
-    backend: JitpIoTBackend, attempt: ConnectionAttempt, version: int, reason: str
+    backend: JitpIoTBackend,
+    attempt: ConnectionAttempt,
+    version: int,
+    reason: str,
+    moment: datetime,
 ) -> _Ended:
     thing_name = _exclusive_things(backend).get(attempt.sequence)
-    return _Ended(attempt, version, reason, datetime.now(timezone.utc), thing_name)
+    return _Ended(attempt, version, reason, moment, thing_name)
 
 
 def _event_of_attempt(
@@ -280,9 +314,9 @@ def _event(attempt: ConnectionAttempt, topic: str, payload: dict[str, Any]) -> E
     return Event(topic, payload, attempt.account_id, attempt.region_name)
 
 
-def _clients(backend: JitpIoTBackend) -> _Clients:
-    """The clients that have been connected: the present connection, and the number of the last."""
-    clients: _Clients | None = backend.__dict__.get("connected_clients")
+def _clients(backend: JitpIoTBackend) -> dict[str, _Client]:
+    """The clients that have been connected, by client ID."""
+    clients: dict[str, _Client] | None = backend.__dict__.get("connected_clients")
     return backend.__dict__.setdefault("connected_clients", {}) if clients is None else clients
 
 
@@ -292,6 +326,11 @@ def _clients_of_certificates(backend: JitpIoTBackend) -> dict[str, tuple[str, ..
     if clients is None:
         clients = backend.__dict__.setdefault("clients_of_certificates", {})
     return clients
+
+
+def _restarts(backend: JitpIoTBackend) -> set[int]:
+    """The accepted attempts whose client had been away for so long that its numbers begin anew."""
+    return backend.__dict__.setdefault("restarted_versions", set())  # type: ignore[no-any-return]
 
 
 def _note_exclusive_thing(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> None:
