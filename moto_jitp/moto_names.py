@@ -39,6 +39,7 @@ HOOKED_NAMES: Mapping[str, tuple[str, ...]] = {
         "IoTBackend.add_thing_to_billing_group",
         "IoTBackend.add_thing_to_thing_group",
         "IoTBackend.attach_policy",
+        "IoTBackend.attach_principal_policy",
         "IoTBackend.attach_thing_principal",
         "IoTBackend.cancel_job",
         "IoTBackend.cancel_job_execution",

@@ -123,11 +123,35 @@ def test_neither_principal_nor_thing_is_a_request_that_says_nothing(iot: Any) ->
         iot.get_effective_policies()
 
 
-def test_what_does_not_exist_is_not_found(iot: Any, certificate_arn: str) -> None:
-    with pytest.raises(iot.exceptions.ResourceNotFoundException):
-        iot.get_effective_policies(principal=certificate_arn[:-1] + "0x")
-    with pytest.raises(iot.exceptions.ResourceNotFoundException):
-        iot.get_effective_policies(principal=certificate_arn, thingName="nobody")
+@pytest.mark.parametrize("operation", ["get_effective_policies", "test_authorization"])
+@pytest.mark.usefixtures("house")
+def test_a_principal_that_does_not_exist_is_named_with_what_to_give(
+    iot: Any, certificate_arn: str, operation: str
+) -> None:
+    info = {"actionType": "CONNECT", "resources": ["arn:aws:iot:us-east-1:123456789012:client/a"]}
+    more = {"authInfos": [info]} if operation == "test_authorization" else {}
+    here = "does not exist in account 123456789012, Region us-east-1"
+    elsewhere = certificate_arn.replace("us-east-1", "eu-west-1")
+    account = certificate_arn.partition("cert/")[0]
+    for principal, text in {
+        f"{account}cert/{'0' * 64}": f"The certificate {account}cert/{'0' * 64} {here}",
+        elsewhere: f"The certificate {elsewhere} {here}",
+        f"{account}thinggroup/attic": f"The thing group {account}thinggroup/attic {here}",
+        certificate_arn.rpartition("/")[2]: f"is a certificate's id. Give its ARN, {account}cert/",
+        f"{account}thing/bulb-1": f"is a thing, .* Attached to it is {certificate_arn}",
+        f"{account}policy/of-house": "Nothing with policies has the ARN",
+        "us-east-1:nobody": "No Cognito identity has the id us-east-1:nobody",
+    }.items():
+        with pytest.raises(iot.exceptions.ResourceNotFoundException, match=text):
+            getattr(iot, operation)(principal=principal, **more)
+
+
+def test_a_thing_that_does_not_exist_is_named(iot: Any, certificate_arn: str) -> None:
+    for more in ({}, {"principal": certificate_arn}):
+        with pytest.raises(
+            iot.exceptions.ResourceNotFoundException, match="The thing nobody does not exist"
+        ):
+            iot.get_effective_policies(thingName="nobody", **more)
 
 
 def test_an_identity_pool_is_refused_by_name(iot: Any) -> None:

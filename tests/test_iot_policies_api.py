@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from cloud import client, refused
 
 from moto_jitp import CertificateAuthority, ConnectionRefused, connect_device
 from moto_jitp.mock import mock_jitp
@@ -88,6 +89,66 @@ def test_a_version_is_no_default_unless_asked_for(iot: Any) -> None:
     version = iot.create_policy_version(policyName="p", policyDocument=statement(Effect="Deny"))
     assert version["isDefaultVersion"] is False
     assert iot.get_policy(policyName="p")["policyDocument"] == GOOD
+
+
+# Attaching.
+
+
+@pytest.fixture
+def certificate_arn(iot: Any) -> str:
+    made = iot.create_keys_and_certificate(setAsActive=True)
+    return str(made["certificateArn"])
+
+
+def attach_many(iot: Any, target: str, count: int) -> None:
+    for number in range(count):
+        iot.create_policy(policyName=f"p{number}", policyDocument=GOOD)
+        iot.attach_policy(policyName=f"p{number}", target=target)
+
+
+def test_ten_policies_can_be_attached_to_a_certificate_and_no_more(
+    iot: Any, certificate_arn: str
+) -> None:
+    attach_many(iot, certificate_arn, 10)
+    iot.attach_policy(policyName="p9", target=certificate_arn)  # is attached already
+    iot.create_policy(policyName="one-more", policyDocument=GOOD)
+    for attach in (
+        lambda: client().attach_policy(policyName="one-more", target=certificate_arn),
+        lambda: client().attach_principal_policy(policyName="one-more", principal=certificate_arn),
+    ):
+        with refused("LimitExceededException", 410, f"{certificate_arn} has 10 policies"):
+            attach()
+    iot.detach_policy(policyName="p0", target=certificate_arn)
+    iot.attach_policy(policyName="one-more", target=certificate_arn)
+    assert len(iot.list_attached_policies(target=certificate_arn)["policies"]) == 10
+
+
+def test_the_quota_of_certificates_does_not_hold_for_thing_groups(iot: Any) -> None:
+    group = iot.create_thing_group(thingGroupName="house")["thingGroupArn"]
+    attach_many(iot, group, 11)
+    assert len(iot.list_attached_policies(target=group)["policies"]) == 11
+
+
+def test_what_cannot_have_policies_is_told_from_what_does_not_exist(
+    iot: Any, certificate_arn: str
+) -> None:
+    iot.create_policy(policyName="p", policyDocument=GOOD)
+    iot.create_thing(thingName="bulb-1")
+    account = certificate_arn.partition("cert/")[0]
+    for target in (f"{account}thing/bulb-1", f"{account}policy/p", "arn:aws:s3:::bucket"):
+        with refused("InvalidRequestException", 400, "The given ARN does not represent a cert"):
+            iot.attach_policy(policyName="p", target=target)
+    unknown = f"{account}cert/{'0' * 64}"
+    with refused("ResourceNotFoundException", 404, f"The certificate {unknown} does not exist"):
+        iot.attach_policy(policyName="p", target=unknown)
+    with refused("ResourceNotFoundException", 404, "The policy q does not exist."):
+        iot.attach_policy(policyName="q", target=certificate_arn)
+
+
+def test_without_strict_policies_are_attached_as_in_plain_moto() -> None:
+    with mock_jitp(config={"jitp": {"strict": False}}):
+        target = client().create_keys_and_certificate(setAsActive=True)["certificateArn"]
+        attach_many(client(), target, 11)
 
 
 def test_the_name_of_a_policy_is_checked(iot: Any) -> None:

@@ -10,13 +10,12 @@ from datetime import datetime, timezone
 from typing import Any
 
 from moto.core.responses import ActionResult
-from moto.iot.exceptions import ResourceNotFoundException
 
 from moto_jitp.policies import AuthorizationContext, Decision, Request
 
 from .actions import IoTActions
 from .authorization_contexts import certificate_context, thing_context
-from .exceptions import InvalidRequest
+from .exceptions import InvalidRequest, ResourceNotFound
 from .iot_policies import IotPolicies, each_once, evaluate_policies, refuse_identity_pool
 
 _ACTIONS = {
@@ -65,7 +64,7 @@ class Simulation:
         skip: names of policies that do not count.
 
     Raises:
-        ResourceNotFoundException: the principal or a policy to be added does not exist.
+        ResourceNotFound: the principal or a policy to be added does not exist.
     """
 
     def __init__(
@@ -77,7 +76,7 @@ class Simulation:
         add: Sequence[str],
         skip: Sequence[str],
     ) -> None:
-        backend._get_principal(principal)
+        backend.require_principal(principal)
         certificate = backend.certificates.get(principal.rpartition(":cert/")[2])
         self._context = AuthorizationContext(
             client_id=client_id,
@@ -92,7 +91,7 @@ class Simulation:
         )
         for name in add:
             if name not in backend.policies:
-                raise ResourceNotFoundException(
+                raise ResourceNotFound(
                     f"policyNamesToAdd names the policy {name}, which does not exist."
                 )
         attached = each_once([*policies, *(backend.policies[name] for name in add)])

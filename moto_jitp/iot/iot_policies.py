@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
+from moto.iot.exceptions import ResourceNotFoundException
 from moto.iot.models import FakePolicy, FakePolicyVersion
 
 from moto_jitp import settings
@@ -25,8 +26,15 @@ from moto_jitp.policies import (
 )
 
 from .actions import IoTActions
-from .exceptions import InvalidRequest, MalformedPolicy
+from .exceptions import InvalidRequest, LimitExceeded, MalformedPolicy, ResourceNotFound
+from .principals import missing_principal, missing_thing, not_a_target
 from .thing_principals import ThingPrincipals
+
+MOST_POLICIES = 10
+"""How many policies AWS IoT lets be attached to a certificate or a Cognito identity.
+
+https://docs.aws.amazon.com/general/latest/gr/iot-core.html#security-limits
+"""
 
 _NOTHING = PolicyDocument("2012-10-17", ())
 
@@ -48,6 +56,61 @@ class IotPolicies(ThingPrincipals):
     ) -> FakePolicyVersion:
         """Keep a further version of a policy; see :meth:`create_policy`."""
         return super().create_policy_version(policy_name, _checked(policy_document), set_as_default)
+
+    def attach_policy(self, policy_name: str, target: str) -> None:
+        """Attach a policy; nothing happens where it is attached already.
+
+        Args:
+            policy_name: the policy.
+            target: the ARN of a certificate or a thing group, or a Cognito identity's id.
+
+        Raises:
+            InvalidRequest: the target is the ARN of something else.
+            LimitExceeded: a certificate or Cognito identity has ten policies (own wording).
+            ResourceNotFoundException: the policy or the target does not exist.
+        """
+        with self.lock:
+            if settings.current().strict:
+                self._require_attachable(policy_name, target)
+            super().attach_policy(policy_name, target)
+
+    def attach_principal_policy(self, policy_name: str, principal_arn: str) -> None:
+        """Attach a policy by the older operation; see :meth:`attach_policy`."""
+        with self.lock:
+            if settings.current().strict:
+                self._require_attachable(policy_name, principal_arn)
+            super().attach_principal_policy(policy_name, principal_arn)
+
+    def _require_attachable(self, policy_name: str, target: str) -> None:
+        refusal = not_a_target(target)
+        if refusal is not None:
+            raise refusal
+        self.require_principal(target)
+        if policy_name not in self.policies:
+            raise ResourceNotFound(f"The policy {policy_name} does not exist.")
+        attached = [policy.name for policy in self.list_attached_policies(target)]
+        if ":thinggroup/" in target or policy_name in attached:
+            return
+        if len(attached) >= MOST_POLICIES:
+            raise LimitExceeded(
+                f"{target} has {len(attached)} policies, and AWS IoT allows {MOST_POLICIES}: "
+                f"{', '.join(attached)}. Detach one, or put the statements of {policy_name} into "
+                "one of them."
+            )
+
+    def require_principal(self, principal: str) -> None:
+        """Make sure that a principal of policies exists.
+
+        Args:
+            principal: the ARN of a certificate or a thing group, or a Cognito identity's id.
+
+        Raises:
+            ResourceNotFound: it does not, and the text says what was looked for where.
+        """
+        try:
+            self._get_principal(principal)
+        except ResourceNotFoundException:
+            raise missing_principal(self, principal) from None
 
     def policies_in_effect(self, principal: str, thing_names: Iterable[str]) -> list[FakePolicy]:
         """Return the policies of a principal and of things, each once, the principal's first.
@@ -80,10 +143,10 @@ class IotPolicies(ThingPrincipals):
 
         Raises:
             InvalidRequest: neither is given.
-            ResourceNotFoundException: the principal or the thing does not exist.
+            ResourceNotFound: the principal or the thing does not exist.
         """
-        if thing_name is not None:
-            self.describe_thing(thing_name)
+        if thing_name is not None and self.find_thing(thing_name) is None:
+            raise missing_thing(self, thing_name)
         if principal is None:
             if thing_name is None:
                 raise InvalidRequest(
@@ -91,7 +154,7 @@ class IotPolicies(ThingPrincipals):
                     "policies you want to see."
                 )
             return self.policies_in_effect("", [thing_name])
-        self._get_principal(principal)
+        self.require_principal(principal)
         things = [thing_name] if thing_name else self.list_principal_things(principal)
         return self.policies_in_effect(principal, things)
 
