@@ -52,6 +52,7 @@ HOOKED_NAMES: Mapping[str, tuple[str, ...]] = {
         "IoTBackend.get_job_document",
         "IoTBackend.remove_thing_from_thing_group",
         "IoTBackend.reset",
+        "IoTBackend.set_default_policy_version",
         "IoTBackend.update_thing",
         "iot_backends.backend",
         "iot_backends.values",

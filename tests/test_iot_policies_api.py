@@ -91,6 +91,17 @@ def test_a_version_is_no_default_unless_asked_for(iot: Any) -> None:
     assert iot.get_policy(policyName="p")["policyDocument"] == GOOD
 
 
+def test_a_version_that_does_not_exist_is_not_made_the_default(iot: Any) -> None:
+    iot.create_policy(policyName="p", policyDocument=GOOD)
+    iot.create_policy_version(policyName="p", policyDocument=statement(Effect="Deny"))
+    with refused("ResourceNotFoundException", 404, "The policy p has no version 7; it has 1, 2."):
+        iot.set_default_policy_version(policyName="p", policyVersionId="7")
+    versions = iot.list_policy_versions(policyName="p")["policyVersions"]
+    assert {v["versionId"]: v["isDefaultVersion"] for v in versions} == {"1": True, "2": False}
+    iot.set_default_policy_version(policyName="p", policyVersionId="2")
+    assert iot.get_policy(policyName="p")["defaultVersionId"] == "2"
+
+
 # Attaching.
 
 
@@ -149,6 +160,7 @@ def test_without_strict_policies_are_attached_as_in_plain_moto() -> None:
     with mock_jitp(config={"jitp": {"strict": False}}):
         target = client().create_keys_and_certificate(setAsActive=True)["certificateArn"]
         attach_many(client(), target, 11)
+        client().set_default_policy_version(policyName="p0", policyVersionId="7")
 
 
 def test_the_name_of_a_policy_is_checked(iot: Any) -> None:

@@ -57,6 +57,22 @@ class IotPolicies(ThingPrincipals):
         """Keep a further version of a policy; see :meth:`create_policy`."""
         return super().create_policy_version(policy_name, _checked(policy_document), set_as_default)
 
+    def set_default_policy_version(self, policy_name: str, version_id: str) -> None:
+        """Make a version of a policy the one in effect.
+
+        Raises:
+            ResourceNotFound: there is no such version, where ``strict`` is on (own wording).
+            ResourceNotFoundException: there is no policy of that name.
+        """
+        with self.lock:
+            versions = [version.version_id for version in self.get_policy(policy_name).versions]
+            if settings.current().strict and version_id not in versions:
+                raise ResourceNotFound(
+                    f"The policy {policy_name} has no version {version_id}; it has "
+                    f"{', '.join(versions)}."
+                )
+            super().set_default_policy_version(policy_name, version_id)
+
     def attach_policy(self, policy_name: str, target: str) -> None:
         """Attach a policy; nothing happens where it is attached already.
 
