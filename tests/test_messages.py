@@ -417,6 +417,25 @@ def test_the_longest_topic_and_payload_pass(bulb: DeviceConnection) -> None:
         bulb.publish("a", b"x" * 131073)
 
 
+@pytest.mark.parametrize("qos", [0, 1])
+def test_boto3_publishes_with_the_qualities_of_service_that_aws_iot_has(
+    bulb: DeviceConnection, qos: int
+) -> None:
+    bulb.subscribe("a")
+    client("iot-data").publish(topic="a", qos=qos, payload=b"1")
+    assert bulb.receive().payload == b"1"
+
+
+@pytest.mark.parametrize("qos", [2, 3])
+def test_another_quality_of_service_is_refused(bulb: DeviceConnection, qos: int) -> None:
+    bulb.subscribe("a")
+    data = client("iot-data")
+    with pytest.raises(data.exceptions.InvalidRequestException, match=f"service is {qos}"):
+        data.publish(topic="a", qos=qos, payload=b"1")
+    assert no_message(bulb)
+    assert published() == []
+
+
 def test_without_strict_boto3_publishes_anywhere_as_in_plain_moto() -> None:
     with mock_jitp(config={"jitp": {"strict": False}}):
         client("iot-data").publish(topic="$aws/events/mine", payload=b"1")

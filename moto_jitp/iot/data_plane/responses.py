@@ -75,8 +75,10 @@ class JitpIoTDataResponse(IoTDataPlaneResponse):
         topic = self._topic_after("/topics/")
         payload = self.body or b""
         retain = self._query("retain") == "true"
+        qos = self._query("qos") or "0"
         if settings.current().strict:
             try:
+                _check_qos(qos)
                 check_publish(topic, payload, retain=retain, connected=False)
             except ValueError as error:
                 self._count("PublishIn.ClientError")
@@ -85,7 +87,7 @@ class JitpIoTDataResponse(IoTDataPlaneResponse):
         self._log_publish(topic, retain=retain)
         backend = self.iotdata_backend
         assert isinstance(backend, JitpIoTDataBackend)
-        backend.publish(topic, payload, retain=retain, qos=int(self._query("qos") or 0))
+        backend.publish(topic, payload, retain=retain, qos=1 if qos == "1" else 0)
         return json.dumps({})
 
     def get_retained_message(self) -> str:
@@ -141,6 +143,18 @@ class JitpIoTDataResponse(IoTDataPlaneResponse):
         topic = self.path.partition(marker)[2]
         # moto's server hands some paths on decoded, and others not.
         return unquote(topic) if "%" in topic else topic
+
+
+def _check_qos(qos: str) -> None:
+    """Check a quality of service: https://docs.aws.amazon.com/iot/latest/developerguide/mqtt.html.
+
+    Raises:
+        ValueError: it is not 0 or 1 (own wording).
+    """
+    if qos not in ("0", "1"):
+        raise ValueError(
+            f"The quality of service is {qos}; AWS IoT supports 0 and 1, and not MQTT's 2."
+        )
 
 
 @contextmanager
