@@ -193,6 +193,67 @@ EXAMPLES: list[Case] = [
         ],
     ),
     (
+        "persistent session and will allowed, nothing newer",
+        [
+            allow(
+                "Connect",
+                "*",
+                **when("ForAllValues:StringEquals", iot_ConnectAttributes=[PERSISTENT, WILL]),
+            )
+        ],
+        [
+            ("Connect", "client/bulb-7", connects(*attributes))
+            for attributes in ((), (PERSISTENT,), (WILL,), (PERSISTENT, WILL))
+        ],
+        [("Connect", "client/bulb-7", connects(WILL, "Newer"))],
+    ),
+    (
+        "a clean session with or without a will",
+        [allow("Connect", "*", **when("StringEquals", iot_ConnectAttributes=WILL))],
+        [("Connect", "client/bulb-7", connects()), ("Connect", "client/bulb-7", connects(WILL))],
+        [
+            ("Connect", "client/bulb-7", connects(PERSISTENT)),
+            ("Connect", "client/bulb-7", connects(PERSISTENT, WILL)),
+            ("Connect", "client/bulb-7", replace(BULB, connect_attributes=None)),
+        ],
+    ),
+    (
+        "no persistent session, a will allowed, nothing newer",
+        [
+            deny(
+                "Connect",
+                "*",
+                **when("ForAnyValue:StringEquals", iot_ConnectAttributes=[PERSISTENT]),
+            ),
+            allow(
+                "Connect", "*", **when("ForAllValues:StringEquals", iot_ConnectAttributes=[WILL])
+            ),
+        ],
+        [("Connect", "client/bulb-7", connects()), ("Connect", "client/bulb-7", connects(WILL))],
+        [
+            ("Connect", "client/bulb-7", connects(PERSISTENT)),
+            ("Connect", "client/bulb-7", connects(PERSISTENT, WILL)),
+            ("Connect", "client/bulb-7", connects(WILL, "Newer")),
+        ],
+    ),
+    (
+        "one topic for the will in a clean session",
+        [
+            allow("Connect", "*", **when("ArnEquals", iot_LastWillTopic=WILL_TOPIC)),
+            deny(
+                "Connect",
+                "*",
+                **when("ForAnyValue:StringEquals", iot_ConnectAttributes=[PERSISTENT]),
+            ),
+        ],
+        [("Connect", "client/bulb-7", connects(WILL, will=WILL_TOPIC))],
+        [
+            ("Connect", "client/bulb-7", connects(PERSISTENT, WILL, will=WILL_TOPIC)),
+            ("Connect", "client/bulb-7", connects(WILL, will=PREFIX + "topic/other")),
+            ("Connect", "client/bulb-7", connects()),
+        ],
+    ),
+    (
         "one topic for the will",
         [allow("Connect", "*", **when("ArnEquals", iot_LastWillTopic=WILL_TOPIC))],
         [("Connect", "client/bulb-7", connects(WILL, will=WILL_TOPIC))],

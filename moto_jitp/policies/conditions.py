@@ -4,6 +4,12 @@ AWS IoT follows IAM here (its pages refer to IAM's on condition operators, varia
 several values). A key that the request lacks makes a condition false, an inverted one (``…Not…``)
 and one with ``IfExists`` true, ``ForAllValues`` true and ``ForAnyValue`` false. A policy value with
 a variable that has no value equals nothing.
+
+In one thing AWS IoT's pages differ from IAM's. Of ``"StringEquals": {"iot:ConnectAttributes":
+"LastWill"}``, without a set operator, the connect policy examples say that it "allows clean connect
+by clients with or without LastWill, no other features will be allowed". So this key, which has
+several values or none, is then compared as with ``ForAllValues``.
+https://docs.aws.amazon.com/iot/latest/developerguide/connect-policy.html
 """
 
 from __future__ import annotations
@@ -16,6 +22,8 @@ from functools import lru_cache
 
 from .matching import ArnPattern, Lookup, Pattern, Template
 from .variables import AuthorizationContext
+
+_ALL_VALUES_COUNT = "iot:connectattributes"
 
 Test = Callable[[str, Lookup], bool]
 """Compares one value of the request with one value of the policy."""
@@ -62,7 +70,9 @@ class Condition:
             return ("false" if values else "true") in wanted
         if values is None and not self._if_exists:
             missing.add(self.key)
-        if self._set_operator == "ForAllValues":
+        if self._set_operator == "ForAllValues" or (
+            values is not None and not self._set_operator and self.key.lower() == _ALL_VALUES_COUNT
+        ):
             return all(self._accepts(value, context) for value in values or ())
         if not values:
             return self._if_exists or (self._inverted and not self._set_operator)
