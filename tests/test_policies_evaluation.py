@@ -475,12 +475,55 @@ def test_keys_of_statements_about_other_actions_are_not_missed() -> None:
         (
             [statement(Action="iot:Subscribe", Resource=topic_arn(*HERE, "a/*"))],
             Request("iot:Subscribe", topic_filter_arn(*HERE, "a/b")),
-            ["needs a resource …:topicfilter/…"],
+            ["iot:Subscribe needs a resource …:topicfilter/…, not …:topic/…"],
         ),
         (
             [statement(Action="iot:Publish", Resource=topic_filter_arn(*HERE, "a/*"))],
             Request("iot:Publish", topic_arn(*HERE, "a/b")),
-            ["needs a resource …:topic/…"],
+            ["iot:Publish needs a resource …:topic/…, not …:topicfilter/…"],
+        ),
+        (
+            [statement(Resource=[topic_arn(*HERE, "*"), thing_arn(*HERE, "bulb-7")])],
+            Request("iot:Connect", CONNECT),
+            ["iot:Connect needs a resource …:client/…, not …:topic/…, …:thing/…"],
+        ),
+        (
+            [statement(Resource=CONNECT.replace("client", "Client"))],
+            Request("iot:Connect", CONNECT),
+            ["iot:Connect needs a resource …:client/…, not …:Client/…"],
+        ),
+        (
+            [statement(Resource=client_arn("aws", "us-west-2", HERE[2], "bulb-*"))],
+            Request("iot:Connect", CONNECT),
+            [f"it is for Region us-west-2, and the request goes to {HERE[1]}"],
+        ),
+        (
+            [statement(Resource=client_arn("aws", "*", "999999999999", THING_NAME))],
+            Request("iot:Connect", CONNECT, AuthorizationContext("bulb-7", ThingContext("bulb-7"))),
+            [f"it is for account 999999999999, and the request goes to {HERE[2]}"],
+        ),
+        (
+            [statement(Condition={"StringEquals": {"iot:Foo": "x"}})],
+            Request("iot:Connect", CONNECT),
+            ["the request has none (AWS IoT has no condition key iot:Foo)"],
+        ),
+        (
+            [statement(Condition={"StringEquals": {"iot:Connection.Thing.Name": "x"}})],
+            Request("iot:Connect", CONNECT),
+            ["no condition key iot:Connection.Thing.Name; did you mean iot:Connection.Thing.Thing"],
+        ),
+        (
+            [statement(Condition={"StringEquals": {"iot:ClientId": "${iot:Thing.Nmae}"}})],
+            Request("iot:Connect", CONNECT, AuthorizationContext("bulb-7")),
+            ["'bulb-7'; AWS IoT has no policy variable ${iot:Thing.Nmae} (did you mean ${iot:Th"],
+        ),
+        (
+            [statement(Action=None, NotAction=["iot:Connect", "iot:Ret*"]), statement("Deny")],
+            Request("iot:RetainPublish", topic_arn(*HERE, "a")),
+            [
+                "no statement of 'bulbs' allows this action (only everything but iot:Connect, "
+                "iot:Ret* by NotAction of policy 'bulbs', Statement[0])"
+            ],
         ),
         (
             [statement(Action="iot:Publish", Resource=topic_arn(*HERE, "a/#"))],
@@ -508,6 +551,75 @@ def test_a_refusal_says_what_is_lacking(
     assert request_.resource in decision.reason
     for word in words:
         assert word in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("iot:Certificate.Subject.CN", "iot:Certificate.Subject.CommonName"),
+        ("iot:Certificate.Subject.OU", "iot:Certificate.Subject.OrganizationalUnit"),
+        ("iot:Certificate.CommonName", "iot:Certificate.Subject.CommonName"),
+        ("iot:Certificate.Issuer.CN", "iot:Certificate.Issuer.CommonName"),
+        ("iot:Connection.Thing.Name", "iot:Connection.Thing.ThingName"),
+        ("iot:Connection.Thing.Attributes.room", "iot:Connection.Thing.Attributes[room]"),
+        ("AWS::IoT::Certificate::CommonName", "iot:Certificate.Subject.CommonName"),
+        ("AWS::IoT::Certificate::StateName", "iot:Certificate.Subject.State"),
+        ("AWS::IoT::Certificate::Id", "iot:CertificateId"),
+        ("iot:Client", "iot:ClientId"),
+        ("ClientId", "iot:ClientId"),
+        ("iot:Foo", None),
+    ],
+)
+def test_a_variable_that_does_not_exist_is_not_blamed_on_the_device(
+    wrong: str, right: str | None
+) -> None:
+    decision = decide(
+        statement(Resource=client_arn(*HERE, f"${{{wrong}}}")),
+        context=with_subject(CommonName=["bulb-7"]),
+    )
+    assert f"AWS IoT has no policy variable ${{{wrong}}}" in decision.reason
+    assert (f" (did you mean ${{{right}}}?)" in decision.reason) is (right is not None)
+    assert "does not have it" not in decision.reason
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "iot:certificate.subject.commonname.1",
+        "iot:Certificate.Issuer.AlternativeName.DNSName",
+        "iot:Connection.Thing.Attributes[any thing]",
+        "iot:LastWillTopic",
+        "aws:SourceVpce",
+        "cognito-identity.amazonaws.com:sub",
+    ],
+)
+def test_a_variable_that_exists_and_has_no_value_is_not_called_unknown(name: str) -> None:
+    decision = decide(statement(Resource=client_arn(*HERE, f"${{{name}}}")))
+    assert f"${{{name}}} has no value here" in decision.reason
+
+
+@pytest.mark.parametrize("version", [None, "2008-10-17"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"Resource": client_arn(*HERE, "${iot:ClientId}")},
+        {"Condition": {"StringEquals": {"iot:ClientId": "${iot:ClientId}"}}},
+    ],
+)
+def test_variables_in_a_document_of_the_old_version_are_said_to_be_plain_text(
+    version: str | None, more: dict[str, Any]
+) -> None:
+    document: dict[str, Any] = {"Statement": statement(**more)}
+    if version is not None:
+        document["Version"] = version
+    request = Request("iot:Connect", CONNECT, AuthorizationContext("bulb-7"))
+    decision = evaluate([("bulbs", parse_policy(json.dumps(document)))], request)
+    assert not decision.allowed
+    assert '${iot:ClientId} is plain text there, as the document lacks "Version": "2012-' in (
+        decision.reason
+    )
+    document["Version"] = "2012-10-17"
+    assert evaluate([("bulbs", parse_policy(json.dumps(document)))], request).allowed
 
 
 def test_a_topic_resource_is_no_mistake_for_publish() -> None:

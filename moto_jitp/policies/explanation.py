@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
 from .documents import PolicyDocument, Statement
+from .resource_hints import other_place, wrong_kind
+from .variable_names import is_unknown, meant
 from .variables import AuthorizationContext
 
 Reference = tuple[str, int, "str | None"]
 
 _MOST_NEAR_MISSES = 3
+_VARIABLE = re.compile(r"\$\{([^}]{2,})\}")
 _THING_VARIABLES = ("iot:connection.thing.", "iot:thing.")
 
 
@@ -40,7 +44,7 @@ def not_allowed(
     lowered = action.lower()
     near = [
         f"{_reference((name, statement.index, statement.sid))} allows the action, but "
-        f"{_obstacle(statement, lowered, resource, context)}"
+        f"{'; '.join(_obstacles(document, statement, lowered, resource, context))}"
         for name, document in policies
         for statement in document.statements
         if statement.effect == "Allow" and statement.covers_action(lowered)
@@ -52,34 +56,60 @@ def not_allowed(
     return f"{head}: {'; '.join(near[:_MOST_NEAR_MISSES])}{tail}."
 
 
-def _obstacle(
-    statement: Statement, action: str, resource: str, context: AuthorizationContext
-) -> str:
+def _obstacles(
+    document: PolicyDocument,
+    statement: Statement,
+    action: str,
+    resource: str,
+    context: AuthorizationContext,
+) -> Iterator[str]:
     if statement.covers_resource(resource, context, set()):
-        return _failed_conditions(statement, context)
+        failed = [c for c in statement.conditions if not c.holds(context, set())]
+        yield "its condition does not hold: " + "; ".join(
+            f"{c.operator} {c.key} {list(c.values)}, and the request has "
+            + (_quoted(context.values(c.key)) if context.values(c.key) else _absent(c.key, context))
+            for c in failed
+        )
+        yield from _variables(document, (value for c in failed for value in c.values), context)
+        return
     word = "everything but " if statement.not_resource else ""
-    patterns = ", ".join(pattern.text for pattern in statement.resources)
-    hints = [f"on {word}{patterns} only"]
-    names = dict.fromkeys(name for p in statement.resources for name in p.variable_names)
-    hints += [_no_value(name, context) for name in names if context.variable(name) is None]
-    hints += _confusions(action, patterns)
-    return "; ".join(hints)
+    texts = [pattern.text for pattern in statement.resources]
+    yield f"on {word}{', '.join(texts)} only"
+    yield from _variables(document, texts, context)
+    if not statement.not_resource:
+        yield from wrong_kind(action, statement.resources)
+        yield from other_place(resource, statement.resources, context.variable)
+    if any("+" in text or "#" in text for text in texts):
+        yield "+ and # are ordinary characters in a policy; use * there"
 
 
-def _failed_conditions(statement: Statement, context: AuthorizationContext) -> str:
-    failed = [c for c in statement.conditions if not c.holds(context, set())]
-    return "its condition does not hold: " + "; ".join(
-        f"{c.operator} {c.key} {list(c.values)}, and the request has "
-        + (_quoted(context.values(c.key)) if context.values(c.key) else _absent(c.key, context))
-        for c in failed
-    )
+def _variables(
+    document: PolicyDocument, texts: Iterable[str], context: AuthorizationContext
+) -> Iterator[str]:
+    """What keeps variables in resources or values from being replaced."""
+    names = dict.fromkeys(name for text in texts for name in _VARIABLE.findall(text))
+    if names and document.version != "2012-10-17":
+        yield (
+            f"${{{next(iter(names))}}} is plain text there, as the document lacks "
+            '"Version": "2012-10-17", which policy variables need'
+        )
+        return
+    yield from (_no_value(name, context) for name in names if context.variable(name) is None)
 
 
 def _no_value(name: str, context: AuthorizationContext) -> str:
+    if is_unknown(name):
+        near = meant(name)
+        hint = f" (did you mean ${{{near}}}?)" if near is not None else ""
+        return f"AWS IoT has no policy variable ${{{name}}}{hint}"
     return f"${{{name}}} has no value here" + _cause(name, context)
 
 
 def _absent(key: str, context: AuthorizationContext) -> str:
+    if is_unknown(key):
+        near = meant(key)
+        hint = f"; did you mean {near}?" if near is not None else ""
+        return f"none (AWS IoT has no condition key {key}{hint})"
     return "none" + _cause(key, context)
 
 
@@ -113,27 +143,24 @@ def _thing_cause(context: AuthorizationContext) -> str:
     )
 
 
-def _confusions(action: str, patterns: str) -> list[str]:
-    hints = []
-    if action == "iot:subscribe" and ":topic/" in patterns:
-        hints.append("iot:Subscribe needs a resource …:topicfilter/…, not …:topic/…")
-    if action in ("iot:publish", "iot:receive") and ":topicfilter/" in patterns:
-        hints.append("this action needs a resource …:topic/…, not …:topicfilter/…")
-    if "+" in patterns or "#" in patterns:
-        hints.append("+ and # are ordinary characters in a policy; use * there")
-    return hints
-
-
 def _granted(policies: Sequence[tuple[str, PolicyDocument]]) -> str:
     names = ", ".join(dict.fromkeys(repr(name) for name, _ in policies))
-    actions = dict.fromkeys(
-        action
-        for _, document in policies
+    allowing = [
+        (name, statement)
+        for name, document in policies
         for statement in document.statements
-        if statement.effect == "Allow" and not statement.not_action
-        for action in statement.actions
+        if statement.effect == "Allow"
+    ]
+    actions = dict.fromkeys(
+        action for _, one in allowing if not one.not_action for action in one.actions
     )
-    others = f" (only {', '.join(actions)})" if actions else ""
+    rests = [
+        f"everything but {', '.join(one.actions)} by NotAction of "
+        f"{_reference((name, one.index, one.sid))}"
+        for name, one in allowing
+        if one.not_action
+    ]
+    others = f" (only {', '.join((*actions, *rests))})" if allowing else ""
     return f"no statement of {names} allows this action{others}"
 
 

@@ -1,0 +1,92 @@
+"""The names of policy variables and condition keys, and which of them a wrong one was meant to be.
+
+The pages: basic, thing and X.509 certificate policy variables of the developer guide; condition
+keys of AWS IoT in the service authorization reference.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+
+from .variables import ALTERNATIVE_NAMES, NAME_ATTRIBUTES
+
+_SIDES = ("Subject", "Issuer")
+_OF_CERTIFICATES = tuple(
+    f"iot:Certificate.{side}.{name}"
+    for side in _SIDES
+    for name in (*NAME_ATTRIBUTES, *(f"AlternativeName.{kind}" for kind in ALTERNATIVE_NAMES))
+)
+_NAMES = (
+    "iot:ClientId",
+    "iot:DomainName",
+    "iot:ConnectAttributes",
+    "iot:LastWillTopic",
+    "iot:CertificateId",
+    "iot:Certificate.SerialNumber",
+    "iot:Certificate.AvailableKeys",
+    "iot:Connection.Thing.IsAttached",
+    "iot:Connection.Thing.ThingName",
+    "iot:Connection.Thing.ThingTypeName",
+    "iot:Thing.ThingName",
+    "iot:Thing.ThingTypeName",
+    *_OF_CERTIFICATES,
+)
+_OF_THE_CONTROL_PLANE = (
+    "iot:ClientMode",
+    "iot:Delete",
+    "iot:ThingGroupArn",
+    "iot:TunnelDestinationService",
+)
+_KNOWN = {name.lower() for name in (*_NAMES, *_OF_THE_CONTROL_PLANE)}
+_ATTRIBUTE = re.compile(r"iot:(connection\.)?thing\.attributes\[.*\]")
+_LIKE_AN_ATTRIBUTE = re.compile(r"(?:iot:)?(?:connection\.)?thing\.attributes?[.:({\[]+(\w+)", re.I)
+_ONE_OF_SEVERAL = re.compile(r"(iot:certificate\.(?:subject|issuer)\..+)\.(?:list|\d+)")
+_TEMPLATE_PARAMETER = re.compile(r"aws::iot::certificate::(\w+)")
+_ABBREVIATIONS = {
+    "cn": "CommonName",
+    "c": "Country",
+    "o": "Organization",
+    "ou": "OrganizationalUnit",
+    "st": "State",
+    "statename": "State",
+    "dnqualifier": "DistinguishedNameQualifier",
+    "name": "ThingName",
+    "type": "ThingTypeName",
+    "thingtype": "ThingTypeName",
+}
+_NEAR = 0.75
+
+
+def is_unknown(name: str) -> bool:
+    """Whether AWS IoT has no policy variable and no condition key of a name.
+
+    Args:
+        name: such as ``iot:ClientId``. Keys of other services, such as ``aws:SourceVpce``, are not
+            known here and count as known.
+    """
+    lowered = name.lower()
+    if ":" in lowered and not lowered.startswith(("iot:", "aws::")):
+        return False
+    several = _ONE_OF_SEVERAL.fullmatch(lowered)
+    base = several[1] if several is not None else lowered
+    return base not in _KNOWN and _ATTRIBUTE.fullmatch(lowered) is None
+
+
+def meant(name: str) -> str | None:
+    """Return the name that an unknown one comes nearest to; ``None`` where none is near."""
+    attribute = _LIKE_AN_ATTRIBUTE.match(name)
+    if attribute is not None:
+        return f"iot:Connection.Thing.Attributes[{attribute[1]}]"
+    lowered = name.lower()
+    parameter = _TEMPLATE_PARAMETER.fullmatch(lowered)
+    if parameter is not None:
+        if parameter[1] == "id":
+            return "iot:CertificateId"
+        lowered = f"iot:certificate.subject.{parameter[1]}"
+    head, dot, last = lowered.rpartition(".")
+    lowered = f"{head}{dot}{_ABBREVIATIONS.get(last, last).lower()}"
+    # Whoever does not name the issuer means the device.
+    names = {n.lower(): n for n in _NAMES if ".Issuer." not in n or "issuer" in lowered}
+    near = difflib.get_close_matches(lowered, names, n=1, cutoff=_NEAR)
+    return names[near[0]] if near else None
