@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from moto_jitp import _decorating, _environment, activation, settings
+from moto_jitp import _decorating, _environment, _transitions, activation, settings
 
 if TYPE_CHECKING:
     from moto_jitp.devices import ConnectionAttempt
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from moto_jitp.faults import Fault
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-#: The model name under which moto's state manager keeps how fast devices get their state.
-_TRANSITION = "iot::jitp"
 
 
 class JitpHandle:
@@ -277,8 +274,7 @@ class _Block:
                 undo.callback(settings.pop, settings.push(keys))
                 activation.hold()
                 undo.callback(activation.let_go)
-                if not _blocks:
-                    _transition.keep()
+                undo.callback(_transitions.leave, _transitions.enter())
             _environment.start(self._mock, reset=reset, config=moto_config)
             _blocks.append(self)
             self._undo = undo.pop_all()
@@ -293,31 +289,7 @@ class _Block:
                 self._handle._close()
             finally:
                 _blocks.remove(self)
-                if _in_process(self._mock) and not _blocks:
-                    _transition.restore()
                 _environment.stop(self._mock, remove_data=remove_data)
-
-
-class _Transition:
-    """How moto's state manager treats our model outside all blocks: its settings outlive a mock."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, Any] = {}
-
-    def keep(self) -> None:
-        from moto.moto_api import state_manager
-
-        self._kept = state_manager.get_transition(_TRANSITION)
-
-    def restore(self) -> None:
-        from moto.moto_api import state_manager
-
-        state_manager.unset_transition(_TRANSITION)
-        if state_manager.get_transition(_TRANSITION) != self._kept:
-            state_manager.set_transition(_TRANSITION, self._kept)
-
-
-_transition = _Transition()
 
 
 def _moto_mock() -> Any:

@@ -15,6 +15,11 @@ from moto_jitp.mock import current, mock_jitp
 TRANSITION = "iot::jitp"
 
 
+def by_hand(times: int) -> dict[str, Any]:
+    """A speed: devices have their state when they have been looked at so often."""
+    return {"progression": "manual", "times": times}
+
+
 def test_current_is_the_innermost_blocks_handle() -> None:
     with mock_jitp() as outer:
         assert current() is outer
@@ -153,12 +158,51 @@ def test_blocks_are_strict_and_the_innermost_keys_win() -> None:
         assert settings.current().strict is False
 
 
-def test_the_speed_of_devices_set_in_a_block_ends_with_the_outermost_block() -> None:
+def test_the_speed_of_devices_set_in_a_block_ends_with_that_block() -> None:
     default = state_manager.get_transition(TRANSITION)
     with mock_jitp():
         with mock_jitp():
-            state_manager.set_transition(TRANSITION, {"progression": "manual", "times": 3})
-        assert state_manager.get_transition(TRANSITION)["times"] == 3
+            state_manager.set_transition(TRANSITION, by_hand(3))
+            with mock_jitp():
+                assert state_manager.get_transition(TRANSITION) == by_hand(3)
+            assert state_manager.get_transition(TRANSITION) == by_hand(3)
+        assert state_manager.get_transition(TRANSITION) == default
+        state_manager.set_transition(TRANSITION, by_hand(2))
+        with mock_jitp():
+            state_manager.unset_transition(TRANSITION)
+            assert state_manager.get_transition(TRANSITION) == default
+        assert state_manager.get_transition(TRANSITION) == by_hand(2)
+    assert state_manager.get_transition(TRANSITION) == default
+
+
+def test_blocks_that_overlap_keep_their_own_speed_of_devices() -> None:
+    default = state_manager.get_transition(TRANSITION)
+    one, two, three = mock_jitp(), mock_jitp(), mock_jitp()
+    one.start()
+    state_manager.set_transition(TRANSITION, by_hand(1))
+    two.start()
+    three.start()
+    state_manager.set_transition(TRANSITION, by_hand(3))
+    one.stop()
+    assert state_manager.get_transition(TRANSITION) == by_hand(3)
+    three.stop()
+    # The second has set nothing, and the first is no more.
+    assert state_manager.get_transition(TRANSITION) == default
+    two.stop()
+    assert state_manager.get_transition(TRANSITION) == default
+
+
+def test_one_speed_set_by_two_blocks_stays_until_the_second_ends() -> None:
+    shared = by_hand(4)
+    default = state_manager.get_transition(TRANSITION)
+    outer, inner = mock_jitp(), mock_jitp()
+    outer.start()
+    state_manager.set_transition(TRANSITION, shared)
+    inner.start()
+    state_manager.set_transition(TRANSITION, shared)
+    outer.stop()
+    assert state_manager.get_transition(TRANSITION) == shared
+    inner.stop()
     assert state_manager.get_transition(TRANSITION) == default
 
 
