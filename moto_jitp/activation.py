@@ -147,10 +147,25 @@ def split_config(
             f"{{'core': {{...}}, '{settings.SECTION}': {{...}}}}, not {type(config).__name__}."
         )
     sections = {name: _section(name, value) for name, value in config.items()}
-    keys = settings.parse_section(sections.pop(settings.SECTION, None))
+    return sections, checked_section(sections.pop(settings.SECTION, None))
+
+
+def checked_section(section: Any) -> dict[str, Any]:
+    """Check a ``jitp`` section, also the names of operations in it.
+
+    Args:
+        section: a mapping of setting names to values, or ``None``.
+
+    Returns:
+        A new dict with the given keys only, operations in the spelling of the service model.
+
+    Raises:
+        ValueError: a key or an operation is misspelt, or a value is wrong.
+    """
+    keys = settings.parse_section(section)
     if isinstance(keys.get("throttling"), Mapping):
         keys["throttling"] = _checked_quotas(keys["throttling"])
-    return sections, keys
+    return keys
 
 
 def _checked_quotas(quotas: Mapping[str, float]) -> dict[str, float]:

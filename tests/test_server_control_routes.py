@@ -461,12 +461,19 @@ def test_settings_are_read_and_changed(api: Api, ca: CertificateAuthority) -> No
     }
 
 
+def test_operations_in_the_settings_can_be_named_as_boto3_names_them(api: Api) -> None:
+    rates = json.dumps({"throttling": {"list_things": 1}})
+    answer = api.request("PUT", "/config", body=rates)
+    assert json.loads(answer.data)["throttling"] == {"ListThings": 1}
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
         ({"stict": True}, "Did you mean 'strict'?"),
         ({"strict": "yes"}, "'strict' must be true or false"),
         ({"throttling": {"RegisterThing": -1}}, "throttling"),
+        ({"throttling": {"RegisterThings": 2}}, "Did you mean RegisterThing?"),
     ],
 )
 def test_a_wrong_setting_is_named_and_changes_nothing(api: Api, body: Any, said: str) -> None:

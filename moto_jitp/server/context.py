@@ -52,10 +52,10 @@ class ServerContext:
         """Replace the settings; those not named get the value that the server started with.
 
         Raises:
-            ValueError: a key is unknown or a value of the wrong type.
+            ValueError: a key or an operation is unknown, or a value of the wrong type.
             RequestRefused: there is no server whose settings these could be.
         """
-        checked = settings.parse_section(keys)
+        checked = activation.checked_section(keys)
         with self._lock:
             if self._layer is None:
                 raise RequestRefused(
