@@ -171,7 +171,10 @@ def checked_section(section: Any) -> dict[str, Any]:
 def _checked_quotas(quotas: Mapping[str, float]) -> dict[str, float]:
     from moto_jitp.iot.operation_names import operation_name
 
-    return {operation_name(name): rate for name, rate in quotas.items()}
+    return {
+        name if name == settings.ALL_OTHERS else operation_name(name): rate
+        for name, rate in quotas.items()
+    }
 
 
 def _section(name: Any, value: Any) -> Any:

@@ -327,6 +327,8 @@ def mock_jitp(func: F | None = None, config: Mapping[str, Any] | None = None) ->
         config: moto's configuration, as ``mock_aws`` takes it, plus the section ``"jitp"``, as in
             ``{"core": {...}, "jitp": {"strict": False}}``. Where blocks are nested, the keys of
             the innermost win, and keys that it does not name keep their value.
+            :class:`moto_jitp.settings.JitpSettings` says what each key means; AWS's request
+            quotas with one of them changed are ``{"throttling": {"*": True, "CreateThing": 1}}``.
 
     Returns:
         The decorated function or class; without ``func`` a :class:`MockJitp`, which gives a

@@ -14,6 +14,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 SECTION = "jitp"
+ALL_OTHERS = "*"
+"""In ``throttling``, with ``True``: every operation that is not named has AWS's quota."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class JitpSettings:
         enforce_policies: a device needs an IoT policy that allows what it does.
         enforce_role: the provisioning role must exist, be assumable and allow each step of a run.
         throttling: ``False`` for none, ``True`` for AWS's documented quotas, or a mapping of
-            operation name to calls per second.
+            operation name to calls per second. Operations that the mapping does not name are not
+            throttled, unless ``"*": True`` in it gives them AWS's quotas.
         metrics: write CloudWatch metrics.
         trail: write CloudTrail events.
     """
@@ -75,16 +78,7 @@ def _checked(key: Any, value: Any) -> Any:
         )
     if key == "throttling" and isinstance(value, Mapping):
         for operation, rate in value.items():
-            if (
-                not isinstance(operation, str)
-                or isinstance(rate, bool)
-                or not isinstance(rate, (int, float))
-                or not rate > 0
-            ):
-                raise ValueError(
-                    f'"{SECTION}.throttling" maps operation names to calls per second, a number '
-                    f"above 0, as in {{'RegisterThing': 10}}; found {operation!r}: {rate!r}."
-                )
+            _check_quota(operation, rate)
         return dict(value)
     if not isinstance(value, bool):
         allowed = "True, False or a mapping of operation name to calls per second"
@@ -93,6 +87,27 @@ def _checked(key: Any, value: Any) -> Any:
             f"{allowed if key == 'throttling' else 'True or False'}, not {value!r}."
         )
     return value
+
+
+def _check_quota(operation: Any, rate: Any) -> None:
+    if operation == ALL_OTHERS:
+        if rate is not True:
+            raise ValueError(
+                f"'{ALL_OTHERS}': True in \"{SECTION}.throttling\" gives AWS's quotas to all "
+                f"operations that it does not name; found {rate!r}. For a quota of your own, "
+                "name the operation."
+            )
+    elif (
+        not isinstance(operation, str)
+        or isinstance(rate, bool)
+        or not isinstance(rate, (int, float))
+        or not rate > 0
+    ):
+        raise ValueError(
+            f'"{SECTION}.throttling" maps operation names to calls per second, a number above 0, '
+            f"as in {{'RegisterThing': 10}}; found {operation!r}: {rate!r}. "
+            f"'{ALL_OTHERS}': True beside them gives all other operations AWS's quotas."
+        )
 
 
 class SettingsLayer:

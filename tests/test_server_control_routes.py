@@ -465,6 +465,8 @@ def test_operations_in_the_settings_can_be_named_as_boto3_names_them(api: Api) -
     rates = json.dumps({"throttling": {"list_things": 1}})
     answer = api.request("PUT", "/config", body=rates)
     assert json.loads(answer.data)["throttling"] == {"ListThings": 1}
+    answer = api.request("PUT", "/config", body='{"throttling": {"*": true, "CreateThing": 1}}')
+    assert json.loads(answer.data)["throttling"] == {"*": True, "CreateThing": 1}
 
 
 @pytest.mark.parametrize(
@@ -473,6 +475,7 @@ def test_operations_in_the_settings_can_be_named_as_boto3_names_them(api: Api) -
         ({"stict": True}, "Did you mean 'strict'?"),
         ({"strict": "yes"}, "'strict' must be true or false"),
         ({"throttling": {"RegisterThing": -1}}, "throttling"),
+        ({"throttling": {"*": 5}}, "name the operation"),
         ({"throttling": {"RegisterThings": 2}}, "Did you mean RegisterThing?"),
     ],
 )

@@ -87,7 +87,7 @@ def test_every_answer_is_as_described(server: ThreadedJitpServer, ask: Checker) 
     ask("GET", "/connections?limit=1&order=desc")
     ask("GET", f"/connections/{session}")
     ask("GET", f"/runs/{refused['attempts'][0]['id']}")
-    ask("PUT", "/config", body=body({"throttling": {"RegisterThing": 10}}))
+    ask("PUT", "/config", body=body({"throttling": {"RegisterThing": 10, "*": True}}))
     ask("POST", f"/connections/{session}/disconnect", body="{}")
     described = {
         (method.upper(), path.removeprefix(PREFIX))

@@ -153,6 +153,14 @@ def test_a_test_sets_quotas_of_its_own(clock: FrozenDateTimeFactory) -> None:
         assert how_many(iot.list_ca_certificates, 50) == 50  # no quota but the test's
 
 
+def test_a_test_changes_one_of_aws_quotas(clock: FrozenDateTimeFactory) -> None:
+    with mock_jitp(config=throttled({"*": True, "ListThings": 2})):
+        iot = client()
+        assert how_many(iot.list_things, 5) == 2
+        assert how_many(iot.describe_endpoint, 20) == 10
+        assert how_many(iot.list_topic_rules, 20) == 2
+
+
 def test_quotas_can_be_named_as_boto3_names_the_methods(clock: FrozenDateTimeFactory) -> None:
     with mock_jitp(config=throttled({"list_things": 3})):
         assert how_many(client().list_things, 5) == 3
@@ -194,6 +202,8 @@ def test_activate_throttles_as_well(clock: FrozenDateTimeFactory) -> None:
         ({"RegisterThing": "10"}, "calls per second"),
         ({"RegisterThing": True}, "calls per second"),
         ({5: 5}, "operation names"),
+        ({"*": 5}, "name the operation"),
+        ({"*": False}, "name the operation"),
         (10, "True, False or a mapping"),
         ("on", "True, False or a mapping"),
     ],

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from moto_jitp.settings import ALL_OTHERS
+
 from .acting_moment import acting_moment
 from .exceptions import Throttled
 
@@ -84,16 +86,13 @@ class CallMeter:
 
         Args:
             operation: the API operation's name.
-            throttling: the setting: ``True`` for AWS's quotas, the test's own (which are then the
-                only ones), or ``False`` for none.
+            throttling: the setting: ``True`` for AWS's quotas, the test's own (with AWS's for all
+                other operations if it says so, else the only ones), or ``False`` for none.
 
         Raises:
             Throttled: there have been too many within a second; this one does not count.
         """
-        if throttling is False:
-            return
-        quotas = DEFAULT_QUOTAS if throttling is True else throttling
-        quota = quotas.get(operation)
+        quota = _quota(operation, throttling)
         if quota is None:
             return
         now, most = acting_moment().timestamp(), max(float(quota), 1.0)
@@ -103,3 +102,12 @@ class CallMeter:
             self._buckets[operation] = (left, now)
             raise Throttled(operation, quota)
         self._buckets[operation] = (left - 1.0, now)
+
+
+def _quota(operation: str, throttling: bool | Mapping[str, float]) -> float | None:
+    if throttling is False:
+        return None
+    if throttling is True:
+        return DEFAULT_QUOTAS.get(operation)
+    others = DEFAULT_QUOTAS if ALL_OTHERS in throttling else {}
+    return throttling.get(operation, others.get(operation))

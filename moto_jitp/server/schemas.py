@@ -112,7 +112,9 @@ CONFIG: Schema = _object(
         "enforce_role": _of("boolean", "The provisioning role is checked.", default=False),
         "throttling": {
             "type": ["boolean", "object"],
-            "description": "true for AWS's quotas, or operation name to calls per second.",
+            "description": "true for AWS's quotas, or operation name to calls per second; with the "
+            "key *, operations that are not named have AWS's quotas, else none.",
+            "properties": {"*": {"const": True}},
             "additionalProperties": {"type": "number", "exclusiveMinimum": 0},
             "default": False,
         },
