@@ -285,6 +285,23 @@ def test_register_thing_fails_with_its_steps(iot: Any, mocked: JitpHandle) -> No
     register()
 
 
+def test_register_thing_answers_iams_error_of_a_step_as_the_step_does(
+    iot: Any, mocked: JitpHandle, recwarn: pytest.WarningsRecorder
+) -> None:
+    code = "AccessDeniedException"
+    parameters = {
+        "AWS::IoT::Certificate::CommonName": "bulb",
+        "AWS::IoT::Certificate::Id": iot.create_keys_and_certificate()["certificateId"],
+    }
+    mocked.fail("CreateThing", code, message="not you")
+    with pytest.raises(ClientError, match="not you") as error:
+        iot.register_thing(templateBody=PLAIN_BODY, parameters=parameters)
+    assert error.value.response["Error"] == {"Code": code, "Message": "not you"}
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    assert [warning.message for warning in recwarn if "shape" in str(warning.message)] == []
+    iot.register_thing(templateBody=PLAIN_BODY, parameters=parameters)
+
+
 def test_a_device_that_cannot_be_registered_leaves_nothing(
     iot: Any, mocked: JitpHandle, bulb: DeviceIdentity
 ) -> None:

@@ -70,6 +70,13 @@ class JitpIoTResponse(
         self.backend.note_call(operation, self._get_param)
         return super().call_action()
 
+    def serialized(self, action_result: ActionResult) -> Any:
+        # moto comes here too, with what an operation has raised: a step of RegisterThing's run.
+        error = action_result.result
+        if isinstance(error, IoTError) and error.code in COMMON_ERRORS:
+            return self._answer_error(error)
+        return super().serialized(action_result)
+
     def _answer_error(self, error: IoTError) -> Any:
         # moto's serializer knows the operations and the errors of the model only.
         status = COMMON_ERRORS.get(error.code)
