@@ -28,8 +28,8 @@ def request_failure(
             given.
 
     Raises:
-        ValueError: there is no such operation or error in the service model, or ``times`` is less
-            than one.
+        ValueError: there is no such operation or error in the service model (the text says what may
+            be given), or ``times`` is less than one.
         RuntimeError: under TEST_SERVER_MODE, where calls and runs happen in the server.
     """
     if moto_settings.TEST_SERVER_MODE:
@@ -39,12 +39,10 @@ def request_failure(
             "the test's own process."
         )
     name = operation_name(operation)
-    if isinstance(error, type):
-        error = error.__name__
-    elif isinstance(error, Exception):
+    if isinstance(error, Exception):
         details: dict[str, Any] = getattr(error, "response", {}).get("Error", {})
         message = message or details.get("Message")
-        error = details.get("Code") or type(error).__name__
+        error = details.get("Code") or type(error)
     code = error_code(error)
     if times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < 1):
         raise ValueError(

@@ -15,6 +15,13 @@ from moto.core.utils import get_service_model
 COMMON_ERRORS = {"AccessDeniedException": 403, "ExpiredTokenException": 403}
 
 
+# What devices do; policies have actions of these names.
+_ACTS_OF_DEVICES = ("Connect", "Disconnect", "Receive", "RetainPublish", "Subscribe", "Unsubscribe")
+
+# Less alike is no slip of the pen: "Publish" has nothing to do with "ListThings".
+_ALIKE = 0.65
+
+
 def operation_name(given: str) -> str:
     """Return an operation's name in the model's spelling.
 
@@ -24,30 +31,68 @@ def operation_name(given: str) -> str:
     Raises:
         ValueError: AWS IoT has no such operation; the text names the nearest.
     """
-    return _named(given, get_service_model("iot").operation_names, "operation of AWS IoT")
+    operations = get_service_model("iot").operation_names
+    name = _find(given, operations)
+    if name is None:
+        raise ValueError(f"{given!r} is no operation of AWS IoT{_instead_of(given, operations)}")
+    return name
 
 
-def error_code(given: str) -> str:
+def error_code(given: str | type[Exception]) -> str:
     """Return an error code in the model's spelling.
 
     Args:
-        given: the code, such as ``ThrottlingException``.
+        given: the code, such as ``ThrottlingException``, or a class of that name.
 
     Raises:
-        ValueError: AWS IoT has no such error; the text names the nearest.
+        ValueError: AWS IoT has no such error; the text names the nearest, or what may be given.
     """
     modelled = (shape.error_code for shape in get_service_model("iot").error_shapes)
-    return _named(given, {*COMMON_ERRORS, *modelled}, "error of AWS IoT's service model")
+    codes = {*COMMON_ERRORS, *modelled}
+    name = given.__name__ if isinstance(given, type) else given
+    code = _find(name, codes)
+    if code is None:
+        near = None if isinstance(given, type) else _nearest(name, codes)
+        hint = f"Did you mean {near}?" if near else _WHAT_MAY_BE_GIVEN
+        raise ValueError(f"{name!r} is no error of AWS IoT's service model. {hint}")
+    return code
 
 
-def _named(given: object, known: Iterable[str], what: str) -> str:
+_WHAT_MAY_BE_GIVEN = (
+    "Give an error code such as 'ThrottlingException', a ClientError of botocore's that has such a "
+    "code in its response, or a class of the client's exceptions such as "
+    "iot.exceptions.ThrottlingException."
+)
+
+
+def _instead_of(given: object, operations: Iterable[str]) -> str:
+    """What to say after "no operation of AWS IoT"."""
+    what = None
+    if _find(given, get_service_model("iot-data").operation_names):
+        what = 'one of its data plane (the client "iot-data")'
+    elif _find(given, _ACTS_OF_DEVICES):
+        what = "something that a device does"
+    if what is not None:
+        return (
+            f", but {what}, which is neither failed on demand nor throttled. The operations of the "
+            'client "iot" are, also those that a provisioning run calls, such as RegisterThing.'
+        )
+    near = _nearest(given, operations)
+    if near is not None:
+        return f". Did you mean {near}?"
+    return '. Name an operation of the client "iot", such as CreateThing.'
+
+
+def _find(given: object, known: Iterable[str]) -> str | None:
+    if not isinstance(given, str):
+        return None
+    return next((name for name in known if _key(name) == _key(given)), None)
+
+
+def _nearest(given: object, known: Iterable[str]) -> str | None:
     by_key = {_key(name): name for name in known}
-    name = by_key.get(_key(given)) if isinstance(given, str) else None
-    if name is None:
-        near = difflib.get_close_matches(_key(str(given)), by_key, n=1, cutoff=0.4)
-        hint = f" Did you mean {by_key[near[0]]}?" if near else ""
-        raise ValueError(f"{given!r} is no {what}.{hint}")
-    return name
+    near = difflib.get_close_matches(_key(str(given)), by_key, n=1, cutoff=_ALIKE)
+    return by_key[near[0]] if near else None
 
 
 def _key(name: str) -> str:
