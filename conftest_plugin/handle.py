@@ -107,6 +107,11 @@ class Jitp:
     ) -> Any:
         """Have an AWS IoT operation fail, as :meth:`moto_jitp.JitpHandle.fail` does.
 
+        Each attempt of boto3's counts as a call, and ``iot`` tries as often as boto3 does by
+        default: an error that boto3 tries again on, such as ``ThrottlingException``, comes out
+        with ``times=None``, or of a client made with
+        ``jitp.client("iot", config=Config(retries={"total_max_attempts": 1}))``.
+
         Args:
             operation: its name, such as ``CreateThing``.
             error: the error's code, such as ``ThrottlingException``, or a ``ClientError``.

@@ -63,14 +63,20 @@ def any_planned() -> bool:
 
 
 def take(operation: str) -> Fault | None:
-    """Return the fault that this call of an operation is to fail with, and count it."""
+    """Return the fault that this call of an operation is to fail with, and count it.
+
+    Those that end by themselves are used up first, the oldest first, for they would never come
+    after one that does not end. Of those that do not end, the newest counts.
+    """
     with _lock:
-        for fault in _faults:
-            if fault.operation == operation:
-                fault.calls += 1
-                if fault.remaining is not None:
-                    fault.remaining -= 1
-                    if fault.remaining <= 0:
-                        _faults.remove(fault)
-                return fault
-    return None
+        asked = [fault for fault in _faults if fault.operation == operation]
+        ending = [fault for fault in asked if fault.remaining is not None]
+        if not asked:
+            return None
+        fault = ending[0] if ending else asked[-1]
+        fault.calls += 1
+        if fault.remaining is not None:
+            fault.remaining -= 1
+            if fault.remaining <= 0:
+                _faults.remove(fault)
+        return fault

@@ -92,13 +92,24 @@ class JitpHandle:
     ) -> Fault:
         """Have an AWS IoT operation fail, called by boto3 or as a step of a provisioning run.
 
-        Several requests for one operation are used up in the order in which they were made.
+        Several requests for one operation are used up in the order in which they were made; one
+        with ``times=None`` holds where none of the others is left, the newest where there are two.
+        A request lasts until it is used up or cancelled, or the block ends; :meth:`reset`
+        leaves it.
+
+        Each attempt of boto3's counts as a call. On some errors boto3 tries again by itself, such
+        as ``ThrottlingException``, ``LimitExceededException``, ``InternalFailureException`` and
+        ``ServiceUnavailableException``, so that ``times=1`` shows as a retry and not as an error.
+        To see the error, make the client with
+        ``config=botocore.config.Config(retries={"total_max_attempts": 1})``, or ask with
+        ``times=None``. So it is with ``throttling``.
 
         Args:
             operation: its name, such as ``CreateThing`` or ``create_thing``.
             error: the code of an error in the service model, such as ``ThrottlingException``; a
                 boto3 ``ClientError`` to fail with; or a class of the client's ``exceptions``.
-            times: how many calls fail, from the next one on; ``None`` for every one.
+            times: how many calls fail, from the next one on; ``None`` for every one until the
+                request is cancelled.
             message: the error text, if it matters.
 
         Returns:
@@ -122,7 +133,10 @@ class JitpHandle:
         return fault
 
     def reset(self) -> None:
-        """Clear the state of all services, as the ``reset()`` of ``mock_aws`` does."""
+        """Clear the state of all services, as the ``reset()`` of ``mock_aws`` does.
+
+        What the test has asked for stays: subscriptions, failures and settings.
+        """
         _moto_mock().reset()
 
     def _close(self) -> None:

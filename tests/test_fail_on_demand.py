@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import boto3
 import botocore.session
 import every_step
 import pytest
@@ -160,6 +161,44 @@ def test_several_requests_are_used_up_in_their_order(iot: Any, mocked: JitpHandl
     iot.list_things()
     with refused("UnauthorizedException", 401, ""):
         iot.list_certificates()
+
+
+def test_a_request_without_end_leaves_room_for_others(iot: Any, mocked: JitpHandle) -> None:
+    always = mocked.fail("ListThings", "ThrottlingException", times=None)
+    mocked.fail("ListThings", "UnauthorizedException")
+    with refused("UnauthorizedException", 401, ""):
+        iot.list_things()
+    with refused("ThrottlingException", 400, ""):
+        iot.list_things()
+    with mock_jitp() as inner:
+        inner.fail("ListThings", "InternalFailureException", times=None)
+        with refused("InternalFailureException", 500, ""):
+            iot.list_things()
+    with refused("ThrottlingException", 400, ""):
+        iot.list_things()
+    always.cancel()
+    iot.list_things()
+
+
+def test_each_attempt_of_boto3_counts(mocked: JitpHandle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    iot = boto3.client("iot", region_name="us-east-1")
+    fault = mocked.fail("ListThings", "ThrottlingException")
+    assert iot.list_things()["ResponseMetadata"]["RetryAttempts"] == 1
+    assert fault.remaining == 0
+    mocked.fail("ListThings", "ThrottlingException", times=None)
+    with refused("ThrottlingException", 400, ""):
+        iot.list_things()
+
+
+def test_a_reset_clears_the_state_and_leaves_the_failures(iot: Any, mocked: JitpHandle) -> None:
+    iot.create_thing(thingName="bulb")
+    mocked.fail("CreateThing", "ThrottlingException")
+    mocked.reset()
+    assert iot.list_things()["things"] == []
+    with refused("ThrottlingException", 400, ""):
+        iot.create_thing(thingName="bulb")
+    iot.create_thing(thingName="bulb")
 
 
 def test_a_failed_call_does_not_use_up_a_quota(iot: Any) -> None:
