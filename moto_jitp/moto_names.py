@@ -126,7 +126,6 @@ HOOKED_NAMES: Mapping[str, tuple[str, ...]] = {
         "LogsBackend.put_retention_policy",
         "logs_backends",
     ),
-    "moto.iam.access_control": ("IAMPolicyStatement", "PermissionResult"),
     "moto.iam.models": ("Policy", "iam_backends"),
     "moto.sts.models": (
         "AssumedRole.arn",

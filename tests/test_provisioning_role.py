@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,50 +9,24 @@ import every_step
 import pytest
 from bodies import PLAIN_BODY, ROLE
 from cloud import ACCOUNT, client, client_of, refused
+from roles import (
+    ENFORCED,
+    HERE,
+    TRUST,
+    allow,
+    create_role,
+    document,
+    iam,
+    set_permissions,
+)
 
 import moto_jitp
 from moto_jitp import CertificateAuthority, ConnectionRefused, connect_device, mock_jitp
 
-ENFORCED = {"jitp": {"enforce_role": True}}
 UNABLE = (
     f"AWS IoT (iot.amazonaws.com) is unable to assume role (sts:AssumeRole) on resource: {ROLE}.  "
     "If the role was just created or updated, please try again in a few seconds"
 )
-TRUST = {
-    "Effect": "Allow",
-    "Principal": {"Service": "iot.amazonaws.com"},
-    "Action": "sts:AssumeRole",
-}
-HERE = f"arn:aws:iot:us-east-1:{ACCOUNT}"
-
-
-def document(*statements: Any) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-
-
-def allow(*actions: str, resource: Any = "*", effect: str = "Allow") -> dict[str, Any]:
-    return {
-        "Effect": effect,
-        "Action": [f"iot:{action}" for action in actions],
-        "Resource": resource,
-    }
-
-
-def create_role(trust: Any = TRUST, **arguments: Any) -> str:
-    arguments = {"RoleName": "JITPRole", **arguments}
-    answer = iam().create_role(AssumeRolePolicyDocument=document(trust), **arguments)
-    arn: str = answer["Role"]["Arn"]
-    return arn
-
-
-def set_permissions(*statements: Any, name: str = "inline") -> None:
-    iam().put_role_policy(
-        RoleName="JITPRole", PolicyName=name, PolicyDocument=document(*statements)
-    )
-
-
-def iam() -> Any:
-    return client(service="iam")
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from .exceptions import FailureOnDemand
 from .lookups import Lookups
 from .provisioning_role import require_assumable, require_permission
 from .quotas import CallMeter
+from .tags import Tags
 
 
 def admit(backend: Lookups, operation: str) -> None:
@@ -41,7 +42,7 @@ def fail_on_demand(operation: str) -> None:
 
 
 def permit_for_run(
-    backend: Lookups, role_arn: str | None, resources: Callable[[], Mapping[str, str]]
+    backend: Tags, role_arn: str | None, resources: Callable[[], Mapping[str, str]]
 ) -> Callable[[str, str], None] | None:
     """Return what each step of a run must pass, or ``None`` where nothing could stop one.
 
@@ -62,16 +63,22 @@ def permit_for_run(
     def permit(action: str, resource: str) -> None:
         admit(backend, action)
         if role is not None:
-            require_permission(role, action, resource, resources(), backend.arn)
+            require_permission(backend, role, action, resource, resources())
 
     return permit
 
 
-def check_role(role_arn: str | None) -> None:
+def check_role(backend: Tags, role_arn: str | None, source_arn: str) -> None:
     """With ``enforce_role``, refuse a role that AWS IoT cannot assume.
+
+    Args:
+        backend: the account and Region of what names the role.
+        role_arn: the role, if one is named.
+        source_arn: what names it, or has it executed: a CA certificate that has a template body,
+            or a provisioning template.
 
     Raises:
         RoleNotAssumable: there is no such role, or it does not trust AWS IoT.
     """
     if settings.current().enforce_role and role_arn is not None:
-        require_assumable(role_arn)
+        require_assumable(backend, role_arn, source_arn)

@@ -184,7 +184,6 @@ class CaCertificates(ProvisioningTemplates):
                 self._check_possession(presented, mode, verification_certificate)
                 self._check_not_registered(presented, mode)
                 self._check_registration_config(registration_config)
-            check_role((registration_config or {}).get("roleArn"))
             ca = CaCertificate(
                 ca_certificate,
                 presented,
@@ -196,6 +195,7 @@ class CaCertificates(ProvisioningTemplates):
                 registration_config=registration_config,
                 sequence=next(self.sequences),
             )
+            self._check_role(registration_config, ca)
             self.tag(ca.arn, tags)
             self.ca_certificates[ca.certificate_id] = ca
             return ca
@@ -302,7 +302,7 @@ class CaCertificates(ProvisioningTemplates):
             ca = self.describe_ca_certificate(certificate_id)
             if config is not None and settings.current().strict:
                 self._check_registration_config(config)
-            check_role((config or {}).get("roleArn"))
+            self._check_role(config, ca)
             if new_status is not None:
                 ca.status = new_status
             if new_auto_registration_status is not None:
@@ -312,6 +312,12 @@ class CaCertificates(ProvisioningTemplates):
             if config is not None:
                 ca.registration_config = config
             ca.last_modified_date = utcnow()
+
+    def _check_role(self, config: dict[str, str] | None, ca: CaCertificate) -> None:
+        config = config or {}
+        template = config.get("templateName")
+        source = self.arn(f"provisioningtemplate/{template}") if template else ca.arn
+        check_role(self, config.get("roleArn"), source)
 
     def describe_ca_certificate(self, certificate_id: str) -> CaCertificate:
         ca = super().describe_ca_certificate(certificate_id)

@@ -179,32 +179,25 @@ class RoleNotAssumable(NotAdmitted):
         )
 
 
+SESSION_NAME = "iot-provisioning"
+"""The session in which AWS IoT acts in a provisioning role (own choice)."""
+
+
 def session_arn(role_arn: str) -> str:
-    """Return the ARN under which AWS IoT acts in a provisioning role (its session name is ours).
+    """Return the ARN under which AWS IoT acts in a provisioning role.
 
     An assumed role's ARN has the role's name, but not its path.
     """
     account = role_arn.partition(":role/")[0].replace(":iam::", ":sts::")
-    return f"{account}:assumed-role/{role_arn.rpartition('/')[2]}/iot-provisioning"
+    return f"{account}:assumed-role/{role_arn.rpartition('/')[2]}/{SESSION_NAME}"
 
 
 class AccessDenied(NotAdmitted):
-    """The provisioning role does not allow a call of the run."""
+    """The provisioning role may not make a call of the run; :mod:`role_refusals` says why."""
 
-    def __init__(self, role_arn: str, action: str, resource_arn: str, *, denied: bool) -> None:
-        if denied:
-            because = "with an explicit deny in an identity-based policy"
-            advice = (
-                f"Take the Deny that covers iot:{action} on {resource_arn} out of the policies of "
-                f"the provisioning role {role_arn}; it wins over every Allow."
-            )
-        else:
-            because = f"because no identity-based policy allows the iot:{action} action"
-            advice = (
-                f"Allow iot:{action} on {resource_arn} in a policy of the provisioning role "
-                f"{role_arn}; AWS's managed policy AWSIoTThingsRegistration has all that a run "
-                "needs (moto has it with config={'iam': {'load_aws_managed_policies': True}})."
-            )
+    def __init__(
+        self, role_arn: str, action: str, resource_arn: str, because: str, advice: str
+    ) -> None:
         super().__init__(
             "AccessDeniedException",
             f"User: {session_arn(role_arn)} is not authorized to perform: iot:{action} on "

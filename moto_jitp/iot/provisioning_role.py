@@ -1,26 +1,35 @@
 """The provisioning role: may AWS IoT assume it, and does it allow a run's calls?
 
-Roles and policies are moto's, and so is their evaluation, with its limits: conditions count as met,
-and ``?`` is no wildcard. Checked only with ``enforce_role``.
+Roles and policies are moto's; their statements are read by :mod:`iam_statements`. Not known are
+permissions boundaries, policies of organizations, and condition keys besides those that stand here.
+Checked only with ``enforce_role``.
 https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from fnmatch import fnmatchcase
+from datetime import datetime, timezone
 from typing import Any
 
-from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 from moto.iam.models import Policy, iam_backends
 
-from .exceptions import AccessDenied, RoleNotAssumable
+from moto_jitp.policies import AuthorizationContext
+
+from . import role_refusals as refusals
+from .exceptions import SESSION_NAME
+from .iam_statements import (
+    IamCall,
+    IamStatement,
+    MalformedStatementsError,
+    decide,
+    read_statements,
+)
+from .tags import Tags
 
 _SERVICE = "iot.amazonaws.com"
-_PERMITTED = PermissionResult.PERMITTED
 _ROLE_ARN = re.compile(r"arn:(?P<partition>[\w-]+):iam::(?P<account>\d{12}):role/(?P<path>.+)")
 
 # What IAM authorises an action on: kinds of resources, all of which must be allowed; none where the
@@ -48,106 +57,133 @@ _AUTHORISED_ON: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def require_assumable(role_arn: str) -> None:
+def require_assumable(backend: Tags, role_arn: str, source_arn: str) -> None:
     """Check that AWS IoT can assume a role.
+
+    Args:
+        backend: the account and Region of what names the role.
+        role_arn: the provisioning role.
+        source_arn: the CA certificate or the provisioning template that has it executed.
 
     Raises:
         RoleNotAssumable: there is no such role, or it does not trust iot.amazonaws.com.
     """
-    if not _trusts_iot(_role(role_arn)):
-        raise RoleNotAssumable(
-            role_arn,
-            "its trust policy does not allow sts:AssumeRole to the service "
-            f"{_SERVICE}: set it with iam.update_assume_role_policy.",
-        )
+    role = _role(role_arn)
+    context = AuthorizationContext(
+        current_time=datetime.now(timezone.utc), extra=_keys_of_service(backend, source_arn)
+    )
+    call = IamCall("sts:AssumeRole", None, context, service=_SERVICE)
+    try:
+        decision = decide(read_statements(role.assume_role_policy_document), call)
+    except MalformedStatementsError as error:
+        raise refusals.trust_malformed(role_arn, error) from None
+    if not decision.allowed:
+        raise refusals.not_trusted(role_arn, _SERVICE, decision)
 
 
 def require_permission(
-    role_arn: str, action: str, resource: str, others: Mapping[str, str], arn: Callable[[str], str]
+    backend: Tags, role_arn: str, action: str, resource: str, others: Mapping[str, str]
 ) -> None:
-    """Check that a role's policies allow a call.
+    """Check that a role may make a call.
 
     Args:
+        backend: the account and Region of the run.
         role_arn: the provisioning role.
         action: the API action's name, such as ``CreateThing``.
         resource: the resource that the call is made for, such as ``thing/bulb-1``.
         others: the run's certificate and thing by kind (``cert``, ``thing``), which IAM authorises
             some calls on.
-        arn: makes an ARN of a resource.
 
     Raises:
         AccessDenied: no policy of the role allows it, or one denies it.
         RoleNotAssumable: the role is gone.
     """
-    statements = list(_statements_of(_role(role_arn)))
+    role = _role(role_arn)
     named = {**others, resource.partition("/")[0]: resource}
     kinds = _AUTHORISED_ON.get(action, (resource.partition("/")[0],))
-    for authorised in [arn(named[kind]) for kind in kinds if kind in named] or ["*"]:
-        results = [_evaluate(statement, f"iot:{action}", authorised) for statement in statements]
-        denied = PermissionResult.DENIED in results
-        if denied or _PERMITTED not in results:
-            raise AccessDenied(role_arn, action, authorised, denied=denied)
+    for authorised in [backend.arn(named[kind]) for kind in kinds if kind in named] or ["*"]:
+        context = AuthorizationContext(
+            current_time=datetime.now(timezone.utc), extra=_keys_of_run(backend, role, authorised)
+        )
+        said = refusals.RoleCall(role_arn, action, authorised)
+        try:
+            _check_policies(role, IamCall(f"iot:{action}", authorised, context), said)
+        except MalformedStatementsError as error:
+            raise refusals.policy_malformed(said, error) from None
+
+
+def _check_policies(role: Any, call: IamCall, said: refusals.RoleCall) -> None:
+    decision = decide(_statements_of(role), call)
+    if not decision.allowed:
+        raise refusals.by_policies(said, decision)
+
+
+# The condition keys that are known of a call.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+
+
+def _keys_of_every_call(backend: Tags) -> dict[str, str]:
+    return {
+        "aws:RequestedRegion": backend.region_name,
+        "aws:ResourceAccount": backend.account_id,
+        "aws:SecureTransport": "true",
+    }
+
+
+def _keys_of_service(backend: Tags, source_arn: str) -> dict[str, str]:
+    """The keys of a call that AWS IoT makes as itself.
+
+    https://docs.aws.amazon.com/iot/latest/developerguide/cross-service-confused-deputy-prevention.html
+    """
+    return {
+        **_keys_of_every_call(backend),
+        "aws:PrincipalIsAWSService": "true",
+        "aws:PrincipalServiceName": _SERVICE,
+        "aws:SourceAccount": backend.account_id,
+        "aws:SourceArn": source_arn,
+    }
+
+
+def _keys_of_run(backend: Tags, role: Any, resource_arn: str) -> dict[str, str]:
+    """The keys of a call that a run makes in its role; no address is known, and no VPC."""
+    tags = backend.tags_of(resource_arn)
+    return {
+        **_keys_of_every_call(backend),
+        "aws:PrincipalAccount": role.account_id,
+        "aws:PrincipalArn": role.arn,
+        "aws:PrincipalType": "AssumedRole",
+        "aws:PrincipalIsAWSService": "false",
+        "aws:ViaAWSService": "false",
+        "aws:userid": f"{role.id}:{SESSION_NAME}",
+        **{f"aws:PrincipalTag/{tag['Key']}": tag["Value"] for tag in role.tags or ()},
+        **{f"aws:ResourceTag/{tag['Key']}": tag["Value"] for tag in tags},
+    }
 
 
 def _role(role_arn: str) -> Any:
+    for role in _account(role_arn).roles.values():
+        if role.arn == role_arn:
+            return role
+    raise refusals.no_role(role_arn)
+
+
+def _account(role_arn: str) -> Any:
+    """The IAM of a role's account."""
     match = _ROLE_ARN.fullmatch(role_arn)
     if match is not None:
         with suppress(KeyError):  # moto knows no such partition
-            roles = iam_backends[match["account"]][match["partition"]].roles.values()
-            for role in roles:
-                if role.arn == role_arn:
-                    return role
-    raise RoleNotAssumable(
-        role_arn,
-        "moto's IAM has no such role: create it with iam.create_role(RoleName=..., "
-        "AssumeRolePolicyDocument=...).",
-    )
+            return iam_backends[match["account"]][match["partition"]]
+    raise refusals.no_role(role_arn)
 
 
-def _statements_of(role: Any) -> Iterator[dict[str, Any]]:
+def _statements_of(role: Any) -> Iterator[IamStatement]:
     """Every statement of a role's inline and attached managed policies."""
     for document in [
         *role.policies.values(),
         *map(_default_version, role.managed_policies.values()),
     ]:
-        yield from _statements(document)
+        yield from read_statements(document)
 
 
 def _default_version(policy: Policy) -> str:
     return next(str(version.document) for version in policy.versions if version.is_default)
-
-
-def _statements(document: str | dict[str, Any]) -> list[dict[str, Any]]:
-    policy = json.loads(document) if isinstance(document, str) else document
-    found = policy.get("Statement", [])
-    return found if isinstance(found, list) else [found]
-
-
-def _evaluate(statement: dict[str, Any], action: str, resource: str) -> PermissionResult:
-    if "NotResource" not in statement:
-        return IAMPolicyStatement(statement).is_action_permitted(action, resource)
-    # moto does not know NotResource: it would allow everything, by a Deny too.
-    excluded = {**statement, "Effect": "Allow", "Resource": statement["NotResource"]}
-    anywhere = {**statement, "Resource": "*"}
-    if IAMPolicyStatement(excluded).is_action_permitted(action, resource) is _PERMITTED:
-        return PermissionResult.NEUTRAL
-    return IAMPolicyStatement(anywhere).is_action_permitted(action, resource)
-
-
-def _trusts_iot(role: Any) -> bool:
-    allowed = False
-    for statement in _statements(role.assume_role_policy_document):
-        principal = statement.get("Principal", {})
-        services = _listed(principal.get("Service", [])) if isinstance(principal, dict) else []
-        actions = _listed(statement.get("Action", []))
-        if _SERVICE in services and any(
-            fnmatchcase("sts:assumerole", action.lower()) for action in actions
-        ):
-            if statement.get("Effect") == "Deny":
-                return False
-            allowed = True
-    return allowed
-
-
-def _listed(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else value

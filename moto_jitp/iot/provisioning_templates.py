@@ -153,10 +153,11 @@ class ProvisioningTemplates(Tags):
             check_stored_body(template_body)
             hook = checked_hook(hook, kind)
             self._check_fleet_limit(kind)
-            check_role(role_arn)
+            arn = self.arn(f"provisioningtemplate/{template_name}")
+            check_role(self, role_arn, arn)
             template = ProvisioningTemplate(
                 template_name,
-                self.arn(f"provisioningtemplate/{template_name}"),
+                arn,
                 next(self.sequences),
                 template_body,
                 role_arn=role_arn,
@@ -232,7 +233,7 @@ class ProvisioningTemplates(Tags):
                 )
             hook = checked_hook(hook, template.template_type)
             if role_arn is not None:
-                check_role(role_arn)
+                check_role(self, role_arn, template.arn)
                 template.role_arn = role_arn
             if description is not None:
                 template.description = description or None

@@ -1,0 +1,215 @@
+"""Statements of IAM policies: does one speak of a call, and are its conditions met?
+
+moto's own evaluation takes every condition for met, and a pattern for a regular expression; so
+statements are read here. Names of actions are matched without regard to case, resources with it;
+``*`` and ``?`` are wildcards, and ``${...}`` is a variable in a policy of version 2012-10-17.
+Conditions are those of IoT policies, which follow IAM's: a key that the call does not have leaves a
+condition unmet, one that negates (``...Not...``) and one with ``IfExists`` met.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from moto_jitp.policies import AuthorizationContext
+from moto_jitp.policies.conditions import Condition, compile_condition, is_operator
+from moto_jitp.policies.matching import Pattern
+
+_VERSION_WITH_VARIABLES = "2012-10-17"
+
+
+class MalformedStatementsError(ValueError):
+    """A document that IAM would not have stored; the text says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class IamCall:
+    """A call that statements are asked about.
+
+    Attributes:
+        action: such as ``iot:CreateThing``.
+        resource: the ARN, or ``*`` for an action that knows no resources; ``None`` where statements
+            have none, in a role's trust policy.
+        context: the condition keys of the call, which are its variables too.
+        service: the service that makes it, which a trust policy's ``Principal`` speaks of.
+    """
+
+    action: str
+    resource: str | None
+    context: AuthorizationContext
+    service: str | None = None
+
+
+@dataclass(frozen=True)
+class _Element:
+    """An element that names something, such as ``Action``, or all but that, as ``NotAction``."""
+
+    patterns: tuple[Pattern, ...]
+    negated: bool
+
+    def covers(self, value: str, context: AuthorizationContext) -> bool:
+        named = any(pattern.matches(value, context.variable) for pattern in self.patterns)
+        return named != self.negated
+
+
+@dataclass(frozen=True)
+class IamStatement:
+    """One statement.
+
+    Attributes:
+        allows: whether its ``Effect`` is ``Allow``; else it denies.
+        conditions: all must be met.
+    """
+
+    allows: bool
+    conditions: tuple[Condition, ...]
+    _action: _Element
+    _resource: _Element
+    _services: tuple[str, ...]
+    _not_services: bool
+
+    def speaks_of(self, call: IamCall) -> bool:
+        """Whether a call is among those that the statement is about, conditions aside."""
+        return (
+            self._action.covers(call.action.lower(), call.context)
+            and (call.resource is None or self._resource.covers(call.resource, call.context))
+            and (call.service is None or self._names(call.service) != self._not_services)
+        )
+
+    def unmet(self, context: AuthorizationContext) -> tuple[Condition, ...]:
+        """Return the conditions that a call does not meet."""
+        return tuple(one for one in self.conditions if not one.holds(context, set()))
+
+    def _names(self, service: str) -> bool:
+        return service in self._services or "*" in self._services
+
+
+@dataclass(frozen=True)
+class IamDecision:
+    """What statements say about a call.
+
+    Attributes:
+        denied: whether one denies it, which wins over every other.
+        allowed: whether one allows it and none denies it.
+        conditions: the conditions behind the decision, in words: those of the statement that
+            denies, or the unmet ones of statements that would allow; empty where there are none.
+    """
+
+    denied: bool
+    allowed: bool
+    conditions: str
+
+
+def decide(statements: Iterable[IamStatement], call: IamCall) -> IamDecision:
+    """Decide about a call; what no statement allows is not allowed."""
+    allowed = False
+    unmet: list[Condition] = []
+    for statement in statements:
+        if not statement.speaks_of(call):
+            continue
+        missing = statement.unmet(call.context)
+        if missing:
+            unmet += missing if statement.allows else ()
+        elif statement.allows:
+            allowed = True
+        else:
+            return IamDecision(True, False, _in_words(statement.conditions, call.context))
+    return IamDecision(False, allowed, "" if allowed else _in_words(unmet, call.context))
+
+
+def _in_words(conditions: Iterable[Condition], context: AuthorizationContext) -> str:
+    return "; ".join(dict.fromkeys(_condition_in_words(one, context) for one in conditions))
+
+
+def _condition_in_words(condition: Condition, context: AuthorizationContext) -> str:
+    found = context.values(condition.key)
+    wanted = " or ".join(map(repr, condition.values))
+    known = "it is " + " and ".join(map(repr, found)) if found else "no value is known"
+    return f"{condition.operator} {condition.key} {wanted} ({known})"
+
+
+def read_statements(document: str | Mapping[str, Any]) -> tuple[IamStatement, ...]:
+    """Read the statements of a policy; equal texts are read once.
+
+    Args:
+        document: JSON text, or what it stands for.
+
+    Raises:
+        MalformedStatementsError: it is no policy.
+    """
+    return _read(document if isinstance(document, str) else json.dumps(document))
+
+
+@lru_cache(maxsize=256)
+def _read(text: str) -> tuple[IamStatement, ...]:
+    try:
+        policy = json.loads(text)
+    except ValueError as error:
+        raise MalformedStatementsError(f"it is no JSON ({error})") from None
+    if not isinstance(policy, dict):
+        raise MalformedStatementsError("it is no JSON object")
+    variables = policy.get("Version") == _VERSION_WITH_VARIABLES
+    found = policy.get("Statement", [])
+    return tuple(_statement(item, variables) for item in _listed(found))
+
+
+def _statement(item: Any, variables: bool) -> IamStatement:
+    if not isinstance(item, dict) or item.get("Effect") not in ("Allow", "Deny"):
+        raise MalformedStatementsError("a statement is no object with the Effect Allow or Deny")
+    negated = "NotPrincipal" in item
+    return IamStatement(
+        allows=item["Effect"] == "Allow",
+        conditions=tuple(_conditions(item.get("Condition", {}), variables)),
+        _action=_element(item, "Action", variables=False, lower=True),
+        _resource=_element(item, "Resource", variables=variables),
+        _services=_services(item.get("NotPrincipal" if negated else "Principal", {})),
+        _not_services=negated,
+    )
+
+
+def _element(
+    item: Mapping[str, Any], name: str, *, variables: bool, lower: bool = False
+) -> _Element:
+    negated = f"Not{name}" in item
+    texts = map(str, _listed(item.get(f"Not{name}" if negated else name, [])))
+    patterns = (Pattern(text.lower() if lower else text, variables=variables) for text in texts)
+    return _Element(tuple(patterns), negated)
+
+
+def _services(principal: Any) -> tuple[str, ...]:
+    """The services that a ``Principal`` names, ``*`` for everybody.
+
+    ``{"AWS": ...}`` speaks of accounts, users and roles, also with ``*`` (own choice: IAM's page
+    calls the two alike "for anonymous users").
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+    """
+    if principal == "*":
+        return ("*",)
+    named = principal.get("Service", []) if isinstance(principal, dict) else []
+    return tuple(name for name in _listed(named) if name != "*")
+
+
+def _conditions(found: Any, variables: bool) -> Iterator[Condition]:
+    if not isinstance(found, dict):
+        raise MalformedStatementsError("a Condition is no object")
+    for operator, keys in found.items():
+        if not isinstance(keys, dict):
+            raise MalformedStatementsError(f"the condition {operator} is no object of keys")
+        if keys and not is_operator(operator):
+            raise MalformedStatementsError(f"there is no condition operator {operator!r}")
+        for key, values in keys.items():
+            texts = tuple(map(_as_text, _listed(values)))
+            yield compile_condition(operator, key, texts, variables=variables)
+
+
+def _as_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
