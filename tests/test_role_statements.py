@@ -210,6 +210,66 @@ def test_brackets_in_a_resource_are_ordinary_characters(ca: CertificateAuthority
     assert connect_device(ca.issue(common_name="bulb")).thing_name == "bulb"
 
 
+# The permissions boundary.
+
+
+def set_boundary(*statements: Any) -> str:
+    """Make a policy with these statements the role's boundary, and return its ARN."""
+    policy = iam().create_policy(PolicyName="boundary", PolicyDocument=document(*statements))
+    arn: str = policy["Policy"]["Arn"]
+    iam().put_role_permissions_boundary(RoleName="JITPRole", PermissionsBoundary=arn)
+    return arn
+
+
+def test_a_permissions_boundary_must_allow_a_call_too(ca: CertificateAuthority) -> None:
+    set_permissions(allow("*"))
+    boundary = set_boundary(allow("RegisterThing", "Attach*", "Update*"))
+    run = every_step.failed_run(ca.issue(common_name="bulb"))
+    assert run.failed_steps[0].action == "CreateThing"
+    assert str(run.message).endswith(
+        "because no permissions boundary allows the iot:CreateThing action"
+    )
+    assert boundary in str(run.advice)
+    iam().create_policy_version(
+        PolicyArn=boundary, PolicyDocument=document(allow("*")), SetAsDefault=True
+    )
+    assert connect_device(ca.issue(common_name="bulb")).thing_name == "bulb"
+
+
+def test_a_permissions_boundary_alone_allows_nothing(ca: CertificateAuthority) -> None:
+    set_boundary(allow("*"))
+    run = every_step.failed_run(ca.issue())
+    assert "no identity-based policy allows" in str(run.message)
+
+
+def test_a_deny_in_the_permissions_boundary_wins(ca: CertificateAuthority) -> None:
+    set_permissions(allow("*"))
+    set_boundary(allow("*"), allow("CreateThing", effect="Deny"))
+    run = every_step.failed_run(ca.issue())
+    assert run.failed_steps[0].action == "CreateThing"
+    assert str(run.message).endswith("with an explicit deny in a permissions boundary")
+    iam().delete_role_permissions_boundary(RoleName="JITPRole")
+    connect_device(ca.issue())
+
+
+def test_a_condition_of_the_boundary_that_is_not_met_is_named(ca: CertificateAuthority) -> None:
+    set_permissions(allow("*"))
+    condition = {"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}
+    set_boundary({**allow("*"), "Condition": condition})
+    advice = str(every_step.failed_run(ca.issue()).advice)
+    assert "permissions boundary" in advice
+    assert "StringEquals aws:RequestedRegion 'eu-west-1' (it is 'us-east-1')" in advice
+
+
+def test_a_boundary_that_moto_does_not_have_is_refused(ca: CertificateAuthority) -> None:
+    set_permissions(allow("*"))
+    aws = "arn:aws:iam::aws:policy/PowerUserAccess"
+    iam().put_role_permissions_boundary(RoleName="JITPRole", PermissionsBoundary=aws)
+    advice = str(every_step.failed_run(ca.issue()).advice)
+    assert f"moto's IAM has no policy {aws}" in advice
+    assert "load_aws_managed_policies" in advice
+
+
 # The trust policy.
 
 

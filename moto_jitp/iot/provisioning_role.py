@@ -1,9 +1,11 @@
 """The provisioning role: may AWS IoT assume it, and does it allow a run's calls?
 
-Roles and policies are moto's; their statements are read by :mod:`iam_statements`. Not known are
-permissions boundaries, policies of organizations, and condition keys besides those that stand here.
-Checked only with ``enforce_role``.
+Roles and policies are moto's; their statements are read by :mod:`iam_statements`. A call must be
+allowed by a policy of the role, and by its permissions boundary where it has one. Not known are
+policies of organizations, and condition keys besides those that stand here. Checked only with
+``enforce_role``.
 https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
+https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from . import role_refusals as refusals
 from .exceptions import SESSION_NAME
 from .iam_statements import (
     IamCall,
+    IamDecision,
     IamStatement,
     MalformedStatementsError,
     decide,
@@ -95,7 +98,7 @@ def require_permission(
             some calls on.
 
     Raises:
-        AccessDenied: no policy of the role allows it, or one denies it.
+        AccessDenied: no policy of the role allows it, or its boundary does not, or one denies it.
         RoleNotAssumable: the role is gone.
     """
     role = _role(role_arn)
@@ -113,9 +116,25 @@ def require_permission(
 
 
 def _check_policies(role: Any, call: IamCall, said: refusals.RoleCall) -> None:
-    decision = decide(_statements_of(role), call)
-    if not decision.allowed:
-        raise refusals.by_policies(said, decision)
+    by_policies = decide(_statements_of(role), call)
+    if by_policies.denied:
+        raise refusals.by_policies(said, by_policies)
+    boundary_arn = role.permissions_boundary_arn
+    by_boundary = _by_boundary(role, call, said) if boundary_arn else None
+    # IAM names one kind of policy only; a Deny comes first, wherever it stands.
+    if by_boundary is not None and by_boundary.denied:
+        raise refusals.by_boundary(said, by_boundary, boundary_arn)
+    if not by_policies.allowed:
+        raise refusals.by_policies(said, by_policies)
+    if by_boundary is not None and not by_boundary.allowed:
+        raise refusals.by_boundary(said, by_boundary, boundary_arn)
+
+
+def _by_boundary(role: Any, call: IamCall, said: refusals.RoleCall) -> IamDecision:
+    boundary = _account(role.arn).managed_policies.get(role.permissions_boundary_arn)
+    if boundary is None:
+        raise refusals.boundary_missing(said, role.permissions_boundary_arn)
+    return decide(read_statements(_default_version(boundary)), call)
 
 
 # The condition keys that are known of a call.

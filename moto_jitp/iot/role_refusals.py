@@ -52,12 +52,41 @@ def by_policies(call: RoleCall, decision: IamDecision) -> AccessDenied:
     )
 
 
+def by_boundary(call: RoleCall, decision: IamDecision, boundary_arn: str) -> AccessDenied:
+    """The role's permissions boundary denies a call, or does not allow it."""
+    where = f"the permissions boundary {boundary_arn} of the provisioning role {call.role_arn}"
+    if decision.denied:
+        because = "with an explicit deny in a permissions boundary"
+        return call.refused(because, _take_out(call, where, decision))
+    because = _no_boundary_allows(call)
+    if decision.conditions:
+        return call.refused(because, _unmet(call, where, decision))
+    return call.refused(
+        because,
+        f"Allow {call} in {where}: a role may do what its policies and its boundary both allow.",
+    )
+
+
+def boundary_missing(call: RoleCall, boundary_arn: str) -> AccessDenied:
+    """The policy that is the role's permissions boundary does not exist."""
+    return call.refused(
+        _no_boundary_allows(call),
+        f"moto's IAM has no policy {boundary_arn}, the permissions boundary of the provisioning "
+        f"role {call.role_arn}: create it with iam.create_policy, or load AWS's managed policies "
+        f"with {_MANAGED}.",
+    )
+
+
 def policy_malformed(call: RoleCall, error: MalformedStatementsError) -> AccessDenied:
     """A policy of the role is none that IAM would have stored."""
     return call.refused(
         f"because no identity-based policy allows the iot:{call.action} action",
         f"Mend the policy of the provisioning role {call.role_arn} of which this is true: {error}.",
     )
+
+
+def _no_boundary_allows(call: RoleCall) -> str:
+    return f"because no permissions boundary allows the iot:{call.action} action"
 
 
 def _take_out(call: RoleCall, where: str, decision: IamDecision) -> str:
