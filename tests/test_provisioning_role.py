@@ -439,6 +439,21 @@ def test_each_account_has_roles_of_its_own(iot: Any, acme: CertificateAuthority)
     acme.register(iot, template_body=PLAIN_BODY)
 
 
+def test_a_role_of_another_account_is_refused(iot: Any, acme: CertificateAuthority) -> None:
+    arn = create_role()
+    other = client_of("210987654321")
+    with refused("InvalidRequestException", 400, UNABLE) as error:
+        acme.register(other, template_body=PLAIN_BODY, role_arn=arn)
+    text = error.response["Error"]["Message"]
+    assert f"a role of the account {ACCOUNT}" in text
+    assert "only one of the account 210987654321" in text
+    with refused("InvalidRequestException", 400, UNABLE):
+        other.create_provisioning_template(
+            templateName="bulbs", templateBody=PLAIN_BODY, type="JITP", provisioningRoleArn=arn
+        )
+    acme.register(iot, template_body=PLAIN_BODY, role_arn=arn)
+
+
 def test_register_thing_runs_with_its_callers_permissions(iot: Any) -> None:
     iot.register_thing(
         templateBody=PLAIN_BODY,

@@ -69,8 +69,12 @@ def require_assumable(backend: Tags, role_arn: str, source_arn: str) -> None:
         source_arn: the CA certificate or the provisioning template that has it executed.
 
     Raises:
-        RoleNotAssumable: there is no such role, or it does not trust iot.amazonaws.com.
+        RoleNotAssumable: it is a role of another account, which no service can be given, there is
+            no such role, or it does not trust iot.amazonaws.com.
     """
+    match = _ROLE_ARN.fullmatch(role_arn)
+    if match is not None and match["account"] != backend.account_id:
+        raise refusals.of_another_account(role_arn, match["account"], backend.account_id)
     role = _role(role_arn)
     context = AuthorizationContext(
         current_time=datetime.now(timezone.utc), extra=_keys_of_service(backend, source_arn)

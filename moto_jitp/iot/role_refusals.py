@@ -112,6 +112,18 @@ def no_role(role_arn: str) -> RoleNotAssumable:
     )
 
 
+def of_another_account(role_arn: str, account: str, wanted: str) -> RoleNotAssumable:
+    """The role belongs to another account than the CA or the template.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
+    """
+    return RoleNotAssumable(
+        role_arn,
+        f"it is a role of the account {account}, and AWS IoT takes only one of the account "
+        f"{wanted}, in which the CA certificate or the template is: create a role there.",
+    )
+
+
 def not_trusted(role_arn: str, service: str, decision: IamDecision) -> RoleNotAssumable:
     """The role's trust policy denies AWS IoT to assume it, or does not allow it."""
     change = "change it with iam.update_assume_role_policy."
