@@ -30,7 +30,9 @@ class JitpSettings:
         enforce_role: the provisioning role must exist, be assumable and allow each step of a run.
         throttling: ``False`` for none, ``True`` for AWS's documented quotas, or a mapping of
             operation name to calls per second. Operations that the mapping does not name are not
-            throttled, unless ``"*": True`` in it gives them AWS's quotas.
+            throttled, unless ``"*": True`` in it gives them AWS's quotas. Each attempt of boto3's
+            counts as a call, and so does each of a provisioning run; the registration of a device
+            that connects does not.
         metrics: write CloudWatch metrics.
         trail: write CloudTrail events.
     """
