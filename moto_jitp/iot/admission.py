@@ -68,17 +68,31 @@ def permit_for_run(
     return permit
 
 
-def check_role(backend: Tags, role_arn: str | None, source_arn: str) -> None:
+def source_arn(backend: Tags, template_name: str | None, ca_id: str | None) -> str:
+    """Return what AWS IoT says it acts for when it assumes a provisioning role.
+
+    https://docs.aws.amazon.com/iot/latest/developerguide/cross-service-confused-deputy-prevention.html
+
+    Args:
+        backend: the account and Region.
+        template_name: the stored template, if one is executed.
+        ca_id: the CA certificate that has the template's body, otherwise.
+    """
+    if template_name is not None:
+        return backend.arn(f"provisioningtemplate/{template_name}")
+    return backend.arn(f"cacert/{ca_id}")
+
+
+def check_role(backend: Tags, role_arn: str | None, source: str) -> None:
     """With ``enforce_role``, refuse a role that AWS IoT cannot assume.
 
     Args:
         backend: the account and Region of what names the role.
         role_arn: the role, if one is named.
-        source_arn: what names it, or has it executed: a CA certificate that has a template body,
-            or a provisioning template.
+        source: the ARN that :func:`source_arn` returned.
 
     Raises:
         RoleNotAssumable: there is no such role, or it does not trust AWS IoT.
     """
     if settings.current().enforce_role and role_arn is not None:
-        require_assumable(backend, role_arn, source_arn)
+        require_assumable(backend, role_arn, source)

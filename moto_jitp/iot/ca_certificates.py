@@ -18,7 +18,7 @@ from moto_jitp.pki import CertificateError, PresentedCertificate, read_certifica
 
 from . import exceptions as errors
 from .actions import IoTActions
-from .admission import check_role
+from .admission import check_role, source_arn
 from .certificate_rules import (
     certificate_id,
     read_for_registration,
@@ -315,8 +315,7 @@ class CaCertificates(ProvisioningTemplates):
 
     def _check_role(self, config: dict[str, str] | None, ca: CaCertificate) -> None:
         config = config or {}
-        template = config.get("templateName")
-        source = self.arn(f"provisioningtemplate/{template}") if template else ca.arn
+        source = source_arn(self, config.get("templateName"), ca.certificate_id)
         check_role(self, config.get("roleArn"), source)
 
     def describe_ca_certificate(self, certificate_id: str) -> CaCertificate:

@@ -76,9 +76,7 @@ def require_assumable(backend: Tags, role_arn: str, source_arn: str) -> None:
     if match is not None and match["account"] != backend.account_id:
         raise refusals.of_another_account(role_arn, match["account"], backend.account_id)
     role = _role(role_arn)
-    context = AuthorizationContext(
-        current_time=datetime.now(timezone.utc), extra=_keys_of_service(backend, source_arn)
-    )
+    context = _context(_keys_of_service(backend, source_arn))
     call = IamCall("sts:AssumeRole", None, context, service=_SERVICE)
     try:
         decision = decide(read_statements(role.assume_role_policy_document), call)
@@ -109,9 +107,7 @@ def require_permission(
     named = {**others, resource.partition("/")[0]: resource}
     kinds = _AUTHORISED_ON.get(action, (resource.partition("/")[0],))
     for authorised in [backend.arn(named[kind]) for kind in kinds if kind in named] or ["*"]:
-        context = AuthorizationContext(
-            current_time=datetime.now(timezone.utc), extra=_keys_of_run(backend, role, authorised)
-        )
+        context = _context(_keys_of_run(backend, role, authorised))
         said = refusals.RoleCall(role_arn, action, authorised)
         try:
             _check_policies(role, IamCall(f"iot:{action}", authorised, context), said)
@@ -143,6 +139,10 @@ def _by_boundary(role: Any, call: IamCall, said: refusals.RoleCall) -> IamDecisi
 
 # The condition keys that are known of a call.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+
+
+def _context(keys: Mapping[str, str]) -> AuthorizationContext:
+    return AuthorizationContext(current_time=datetime.now(timezone.utc), extra=keys)
 
 
 def _keys_of_every_call(backend: Tags) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from moto_jitp.iot.admission import check_role, permit_for_run
+from moto_jitp.iot.admission import check_role, permit_for_run, source_arn
 from moto_jitp.iot.certificates import DeviceCertificate
 from moto_jitp.iot.exceptions import (
     InvalidRequest,
@@ -137,20 +137,14 @@ class TemplateExecution(ThingSteps):
         """Assume the provisioning role and call RegisterThing, as JITP does."""
         resource = self._template_resource()
         try:
-            check_role(self.backend, role_arn, self._source_arn())
+            ca_id = self.certificate.ca_certificate_id if self.certificate else None
+            check_role(self.backend, role_arn, source_arn(self.backend, self.template_name, ca_id))
             if self.recorder.permit is not None:
                 self.recorder.permit("RegisterThing", resource)
         except NotAdmitted as error:
             self.fail_step("RegisterThing", resource, error)
             # It is this very call that failed: nothing to put into words of its own.
             raise ProvisioningFailure(error, error.advice) from None
-
-    def _source_arn(self) -> str:
-        """What has the template executed: the stored template, or the CA that has its body."""
-        if self.template_name is not None:
-            return self.backend.arn(f"provisioningtemplate/{self.template_name}")
-        ca_id = self.certificate.ca_certificate_id if self.certificate else None
-        return self.backend.arn(f"cacert/{ca_id}")
 
     def require_declared_parameters(self) -> None:
         """JITP needs a value for every declared parameter, also for one that nothing uses."""
