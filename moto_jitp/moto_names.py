@@ -126,6 +126,10 @@ HOOKED_NAMES: Mapping[str, tuple[str, ...]] = {
         "LogsBackend.put_retention_policy",
         "logs_backends",
     ),
+    "moto.iam.access_control": (
+        "IAMPolicyStatement.is_action_permitted",
+        "PermissionResult.NEUTRAL",
+    ),
     "moto.iam.models": ("Policy", "iam_backends"),
     "moto.sts.models": (
         "AssumedRole.arn",

@@ -1,10 +1,12 @@
-"""Statements of IAM policies: does one speak of a call, and are its conditions met?
+"""Statements of IAM policies: what does one say of a call, and are its conditions met?
 
-moto's own evaluation takes every condition for met, and a pattern for a regular expression; so
-statements are read here. Names of actions are matched without regard to case, resources with it;
-``*`` and ``?`` are wildcards, and ``${...}`` is a variable in a policy of version 2012-10-17.
-Conditions are those of IoT policies, which follow IAM's: a key that the call does not have leaves a
-condition unmet, one that negates (``...Not...``) and one with ``IfExists`` met.
+What a statement says is moto's own evaluation. It takes a pattern for a regular expression and
+knows neither ``NotResource`` nor services as principals, nor the keys of a call of AWS IoT's; so it
+is asked with patterns that it understands, and the rest is looked at here. Names of actions are
+matched without regard to case, resources with it; ``*`` and ``?`` are wildcards, and ``${...}`` is
+a variable in a policy of version 2012-10-17. Conditions are those of IoT policies, which follow
+IAM's: a key that the call does not have leaves a condition unmet, one that negates (``...Not...``)
+and one with ``IfExists`` met.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
 """
 
@@ -16,11 +18,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from moto.iam.access_control import IAMPolicyStatement, PermissionResult
+
 from moto_jitp.policies import AuthorizationContext
 from moto_jitp.policies.conditions import Condition, compile_condition, is_operator
 from moto_jitp.policies.matching import Pattern
 
 _VERSION_WITH_VARIABLES = "2012-10-17"
+_EVERYTHING = ["*"]
+_NOTHING = "(?!)"
 
 
 class MalformedStatementsError(ValueError):
@@ -52,9 +58,9 @@ class _Element:
     patterns: tuple[Pattern, ...]
     negated: bool
 
-    def covers(self, value: str, context: AuthorizationContext) -> bool:
-        named = any(pattern.matches(value, context.variable) for pattern in self.patterns)
-        return named != self.negated
+    def for_moto(self, context: AuthorizationContext) -> list[str]:
+        """The patterns as moto's evaluation understands them."""
+        return [one.regular_expression(context.variable) or _NOTHING for one in self.patterns]
 
 
 @dataclass(frozen=True)
@@ -73,13 +79,26 @@ class IamStatement:
     _services: tuple[str, ...]
     _not_services: bool
 
-    def speaks_of(self, call: IamCall) -> bool:
-        """Whether a call is among those that the statement is about, conditions aside."""
-        return (
-            self._action.covers(call.action.lower(), call.context)
-            and (call.resource is None or self._resource.covers(call.resource, call.context))
-            and (call.service is None or self._names(call.service) != self._not_services)
-        )
+    def says(self, call: IamCall) -> PermissionResult:
+        """Return what the statement says of a call, conditions aside."""
+        if call.service is not None and self._names(call.service) == self._not_services:
+            return PermissionResult.NEUTRAL
+        action, resource = call.action.lower(), call.resource or "*"
+        # Of a statement without resources, as in a trust policy, moto permits also what it denies.
+        resources = _EVERYTHING
+        if call.resource is not None:
+            resources = self._resource.for_moto(call.context) or [_NOTHING]
+            if self._resource.negated:
+                left_out = {"Effect": "Allow", "Action": _EVERYTHING, "Resource": resources}
+                if _asked(left_out, action, resource) is PermissionResult.PERMITTED:
+                    return PermissionResult.NEUTRAL
+                resources = _EVERYTHING
+        statement = {
+            "Effect": "Allow" if self.allows else "Deny",
+            "NotAction" if self._action.negated else "Action": self._action.for_moto(call.context),
+            "Resource": resources,
+        }
+        return _asked(statement, action, resource)
 
     def unmet(self, context: AuthorizationContext) -> tuple[Condition, ...]:
         """Return the conditions that a call does not meet."""
@@ -110,7 +129,7 @@ def decide(statements: Iterable[IamStatement], call: IamCall) -> IamDecision:
     allowed = False
     unmet: list[Condition] = []
     for statement in statements:
-        if not statement.speaks_of(call):
+        if statement.says(call) is PermissionResult.NEUTRAL:
             continue
         missing = statement.unmet(call.context)
         if missing:
@@ -120,6 +139,10 @@ def decide(statements: Iterable[IamStatement], call: IamCall) -> IamDecision:
         else:
             return IamDecision(True, False, _in_words(statement.conditions, call.context))
     return IamDecision(False, allowed, "" if allowed else _in_words(unmet, call.context))
+
+
+def _asked(statement: Mapping[str, Any], action: str, resource: str) -> PermissionResult:
+    return IAMPolicyStatement(statement).is_action_permitted(action, resource)
 
 
 def _in_words(conditions: Iterable[Condition], context: AuthorizationContext) -> str:

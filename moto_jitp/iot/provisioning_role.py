@@ -1,8 +1,8 @@
 """The provisioning role: may AWS IoT assume it, and does it allow a run's calls?
 
-Roles and policies are moto's; their statements are read by :mod:`iam_statements`. A call must be
-allowed by a policy of the role, and by its permissions boundary where it has one. Not known are
-policies of organizations, and condition keys besides those that stand here. Checked only with
+Roles, policies and their evaluation are moto's, with what :mod:`iam_statements` adds to it. A call
+must be allowed by a policy of the role, and by its permissions boundary where it has one. Not known
+are policies of organizations, and condition keys besides those that stand here. Checked only with
 ``enforce_role``.
 https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
 https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from datetime import datetime, timezone
 from typing import Any
 
 from moto.iam.models import Policy, iam_backends
@@ -21,6 +20,7 @@ from moto.iam.models import Policy, iam_backends
 from moto_jitp.policies import AuthorizationContext
 
 from . import role_refusals as refusals
+from .acting_moment import acting_moment
 from .exceptions import SESSION_NAME
 from .iam_statements import (
     IamCall,
@@ -142,7 +142,7 @@ def _by_boundary(role: Any, call: IamCall, said: refusals.RoleCall) -> IamDecisi
 
 
 def _context(keys: Mapping[str, str]) -> AuthorizationContext:
-    return AuthorizationContext(current_time=datetime.now(timezone.utc), extra=keys)
+    return AuthorizationContext(current_time=acting_moment(), extra=keys)
 
 
 def _keys_of_every_call(backend: Tags) -> dict[str, str]:

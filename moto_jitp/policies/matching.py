@@ -9,6 +9,7 @@ is literal text: a client that calls itself ``*`` does not become a wildcard.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -78,6 +79,20 @@ class Pattern:
         self._pieces = parse_pieces(text, variables=variables)
         self.variable_names = tuple(p.name for p in self._pieces if isinstance(p, Variable))
         self._glob = None if self.variable_names else Glob(self._pieces)
+
+    def regular_expression(self, lookup: Lookup) -> str | None:
+        """Return the pattern with its variables replaced, for whoever matches with ``re``.
+
+        ``*`` alone stays as it is written, as moto's IAM replaces it itself.
+
+        Args:
+            lookup: gives the values of variables.
+
+        Returns:
+            The expression; ``None`` where a variable has no value, so that nothing is covered.
+        """
+        filled = _fill(self._pieces, lookup)
+        return None if filled is None else "".join(map(_as_expression, filled))
 
     def matches(self, value: str, lookup: Lookup) -> bool:
         """Whether the pattern covers the value; one with a variable without value covers none."""
@@ -258,6 +273,14 @@ def _fill(pieces: Sequence[Piece], lookup: Lookup) -> list[Piece] | None:
         else:
             filled.append(piece)
     return filled
+
+
+def _as_expression(piece: Piece) -> str:
+    if piece is _MANY:
+        return "*"
+    if piece is _ONE:
+        return "."
+    return re.escape(str(piece)).replace(r"\*", r"\x2a")
 
 
 def _split_at_colons(pieces: Sequence[Piece], most: int) -> list[list[Piece]]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from moto.core.responses import ActionResult
 
 from moto_jitp.iot.actions import IoTActions
-from moto_jitp.iot.admission import check_role
+from moto_jitp.iot.admission import check_role, source_arn
 from moto_jitp.iot.certificates import DeviceCertificate
 from moto_jitp.iot.exceptions import NotAdmitted, invalid_template
 from moto_jitp.templates import TemplateError, parse_template
@@ -84,7 +84,7 @@ class ThingRegistration(DeferredRuns):
         def execute() -> ProvisioningRun:
             return self._provision(certificate, parameters, registration_config, first_step)
 
-        if is_immediate() or not self._can_begin(registration_config):
+        if is_immediate() or not self._can_begin(certificate, registration_config):
             return execute()
         thing_name = self._planned_thing(parameters, registration_config)
         self.defer(DeferredRun(certificate, thing_name, execute))
@@ -159,10 +159,14 @@ class ThingRegistration(DeferredRuns):
                 return run.outcome(failure)
             return run.outcome()
 
-    def _can_begin(self, registration_config: Mapping[str, str]) -> bool:
+    def _can_begin(
+        self, certificate: DeviceCertificate, registration_config: Mapping[str, str]
+    ) -> bool:
         """Whether AWS IoT can assume the role, which it does before it sets to work."""
+        name = registration_config.get("templateName")
+        source = source_arn(self, name, certificate.ca_certificate_id)
         try:
-            check_role(self._role_of(registration_config))
+            check_role(self, self._role_of(registration_config), source)
         except NotAdmitted:
             return False
         return True
