@@ -209,10 +209,16 @@ def test_with_enforce_role_the_function_must_let_aws_iot_invoke_it() -> None:
             "rejected",
             "Access denied while invoking Lambda function",
         )
-        client(service="lambda").add_permission(
-            FunctionName="gatekeeper",
-            StatementId="iot",
-            Action="lambda:InvokeFunction",
-            Principal="iot.amazonaws.com",
-        )
+        permission = {
+            "FunctionName": "gatekeeper",
+            "StatementId": "iot",
+            "Action": "lambda:InvokeFunction",
+            "Principal": "iot.amazonaws.com",
+        }
+        functions = client(service="lambda")
+        of_other = f"arn:aws:iot:us-east-1:{ACCOUNT}:provisioningtemplate/others"
+        functions.add_permission(**permission, SourceArn=of_other)
+        assert register(SerialNumber="1")[0] == "rejected"
+        functions.remove_permission(FunctionName="gatekeeper", StatementId="iot")
+        functions.add_permission(**permission)
         assert register(SerialNumber="1")[0] == "accepted"

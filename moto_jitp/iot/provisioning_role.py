@@ -32,7 +32,9 @@ from .iam_statements import (
 )
 from .tags import Tags
 
-_SERVICE = "iot.amazonaws.com"
+SERVICE = "iot.amazonaws.com"
+"""As whom AWS IoT acts."""
+
 _ROLE_ARN = re.compile(r"arn:(?P<partition>[\w-]+):iam::(?P<account>\d{12}):role/(?P<path>.+)")
 
 # What IAM authorises an action on: kinds of resources, all of which must be allowed; none where the
@@ -76,14 +78,13 @@ def require_assumable(backend: Tags, role_arn: str, source_arn: str) -> None:
     if match is not None and match["account"] != backend.account_id:
         raise refusals.of_another_account(role_arn, match["account"], backend.account_id)
     role = _role(role_arn)
-    context = _context(_keys_of_service(backend, source_arn))
-    call = IamCall("sts:AssumeRole", None, context, service=_SERVICE)
+    call = call_of_service(backend, "sts:AssumeRole", None, source_arn)
     try:
         decision = decide(read_statements(role.assume_role_policy_document), call)
     except MalformedStatementsError as error:
         raise refusals.trust_malformed(role_arn, error) from None
     if not decision.allowed:
-        raise refusals.not_trusted(role_arn, _SERVICE, decision)
+        raise refusals.not_trusted(role_arn, SERVICE, decision)
 
 
 def require_permission(
@@ -153,18 +154,25 @@ def _keys_of_every_call(backend: Tags) -> dict[str, str]:
     }
 
 
-def _keys_of_service(backend: Tags, source_arn: str) -> dict[str, str]:
-    """The keys of a call that AWS IoT makes as itself.
+def call_of_service(backend: Tags, action: str, resource: str | None, source_arn: str) -> IamCall:
+    """Return a call that AWS IoT makes as itself, for the statements of a resource's policy.
 
     https://docs.aws.amazon.com/iot/latest/developerguide/cross-service-confused-deputy-prevention.html
+
+    Args:
+        backend: the account and Region that it acts for.
+        action: such as ``sts:AssumeRole``.
+        resource: the ARN; ``None`` where the policy's statements name none.
+        source_arn: the CA certificate or the provisioning template that it acts for.
     """
-    return {
+    keys = {
         **_keys_of_every_call(backend),
         "aws:PrincipalIsAWSService": "true",
-        "aws:PrincipalServiceName": _SERVICE,
+        "aws:PrincipalServiceName": SERVICE,
         "aws:SourceAccount": backend.account_id,
         "aws:SourceArn": source_arn,
     }
+    return IamCall(action, resource, _context(keys), service=SERVICE)
 
 
 def _keys_of_run(backend: Tags, role: Any, resource_arn: str) -> dict[str, str]:

@@ -133,6 +133,7 @@ class FleetProvisioning(ThingRegistration):
         if template.hook is not None:
             # Outside the lock: the function may call the cloud.
             overrides = consult_hook(
+                self,
                 template.hook["targetArn"],
                 {
                     "claimCertificateId": client.certificate_id,

@@ -15,22 +15,25 @@ from typing import Any
 
 from moto_jitp import settings
 from moto_jitp.iot.exceptions import AwsError
+from moto_jitp.iot.iam_statements import IamCall, decide, read_statements
+from moto_jitp.iot.provisioning_role import SERVICE, call_of_service
+from moto_jitp.iot.tags import Tags
 from moto_jitp.moto_names import check_names_for_hooks
 
 from . import fleet_refusals as refusals
 
-_SERVICE = "iot.amazonaws.com"
+_INVOKE = "lambda:InvokeFunction"
 _FUNCTION_ARN = re.compile(
     r"arn:[\w-]+:lambda:(?P<region>[\w-]+):(?P<account>\d{12}):function:"
     r"(?P<name>[\w-]+)(?::(?P<qualifier>[\w$-]+))?"
 )
-_INVOKES = ("lambda:invokefunction", "lambda:*", "*")
 
 
-def consult_hook(function_arn: str, request: Mapping[str, Any]) -> dict[str, str]:
+def consult_hook(backend: Tags, function_arn: str, request: Mapping[str, Any]) -> dict[str, str]:
     """Ask a pre-provisioning hook about a device.
 
     Args:
+        backend: the account and Region of the template.
         function_arn: the hook's ``targetArn``.
         request: what the function is given: ``claimCertificateId``, ``certificateId``,
             ``certificatePem``, ``templateArn``, ``clientId`` and ``parameters``.
@@ -49,7 +52,14 @@ def consult_hook(function_arn: str, request: Mapping[str, Any]) -> dict[str, str
     from moto.awslambda.utils import get_backend  # takes its time, and few templates have a hook
 
     functions: Any = get_backend(match["account"], match["region"])
-    _require_invocable(functions, function_arn, match)
+    try:
+        function = functions.get_function(match["name"], match["qualifier"])
+    except AwsError as error:
+        raise refusals.hook_not_invoked(function_arn, f"{error.message}.") from None
+    # Like the provisioning role's, its permissions are looked at only where the test wants it.
+    if settings.current().enforce_role:
+        call = call_of_service(backend, _INVOKE, function_arn, request["templateArn"])
+        _require_permission(function.policy.statements, call)
     headers: dict[str, Any] = {}
     try:
         answer = functions.invoke(
@@ -67,29 +77,18 @@ def consult_hook(function_arn: str, request: Mapping[str, Any]) -> dict[str, str
     return _overrides(function_arn, text)
 
 
-def _require_invocable(functions: Any, function_arn: str, match: re.Match[str]) -> None:
-    try:
-        function = functions.get_function(match["name"], match["qualifier"])
-    except AwsError as error:
-        raise refusals.hook_not_invoked(function_arn, f"{error.message}.") from None
-    # Like the provisioning role, its permissions are looked at only where the test wants it.
-    if settings.current().enforce_role and not _allows_service(function.policy.statements):
-        raise refusals.hook_not_invoked(
-            function_arn,
-            f"its resource policy does not allow lambda:InvokeFunction to {_SERVICE}: set it with "
-            f"add_permission(FunctionName={match['name']!r}, StatementId='iot', "
-            f"Action='lambda:InvokeFunction', Principal={_SERVICE!r}).",
-        )
-
-
-def _allows_service(statements: list[dict[str, Any]]) -> bool:
-    def is_for_service(statement: Mapping[str, Any]) -> bool:
-        principal = statement.get("Principal")
-        service = principal.get("Service") if isinstance(principal, dict) else principal
-        return service in (_SERVICE, "*") and str(statement.get("Action")).lower() in _INVOKES
-
-    effects = {str(one.get("Effect")) for one in statements if is_for_service(one)}
-    return effects == {"Allow"}
+def _require_permission(statements: list[dict[str, Any]], call: IamCall) -> None:
+    """The function's policy must let AWS IoT invoke it."""
+    decision = decide(read_statements({"Version": "2012-10-17", "Statement": statements}), call)
+    if decision.allowed:
+        return
+    raise refusals.hook_not_invoked(
+        str(call.resource),
+        f"its policy does not allow {_INVOKE} to {SERVICE}"
+        + (f", for this condition: {decision.conditions}" if decision.conditions else "")
+        + f". Set it with add_permission(FunctionName=…, StatementId='iot', Action={_INVOKE!r}, "
+        f"Principal={SERVICE!r}).",
+    )
 
 
 def _overrides(function_arn: str, text: str) -> dict[str, str]:
