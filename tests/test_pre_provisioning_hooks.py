@@ -147,9 +147,10 @@ def test_the_hook_is_given_what_the_guide_lists(
     ]
 
 
-def test_a_function_that_does_not_exist_cannot_be_invoked() -> None:
+@pytest.mark.parametrize("arn", [FUNCTION, FUNCTION.replace("us-east-1", "mars-north-1")])
+def test_a_function_that_does_not_exist_cannot_be_invoked(arn: str) -> None:
     with mock_jitp(config=SIMPLE):
-        make_template(preProvisioningHook={"targetArn": FUNCTION})
+        make_template(preProvisioningHook={"targetArn": arn})
         outcome, answer = register(SerialNumber="1")
     assert (outcome, answer["errorCode"]) == ("rejected", "InvocationError")
     assert answer["errorMessage"] == "Access denied while invoking Lambda function"

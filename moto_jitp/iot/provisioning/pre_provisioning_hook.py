@@ -51,30 +51,36 @@ def consult_hook(backend: Tags, function_arn: str, request: Mapping[str, Any]) -
     check_names_for_hooks()
     from moto.awslambda.utils import get_backend  # takes its time, and few templates have a hook
 
-    functions: Any = get_backend(match["account"], match["region"])
     try:
+        functions: Any = get_backend(match["account"], match["region"])
         function = functions.get_function(match["name"], match["qualifier"])
+    except KeyError:
+        why = f"moto's Lambda is in no Region {match['region']}."
+        raise refusals.hook_not_invoked(function_arn, why) from None
     except AwsError as error:
         raise refusals.hook_not_invoked(function_arn, f"{error.message}.") from None
     # Like the provisioning role's, its permissions are looked at only where the test wants it.
     if settings.current().enforce_role:
         call = call_of_service(backend, _INVOKE, function_arn, request["templateArn"])
         _require_permission(function.policy.statements, call)
+    return _overrides(function_arn, _invoked(functions, match, json.dumps(request)))
+
+
+def _invoked(functions: Any, match: re.Match[str], request: str) -> str:
+    """What the function answers."""
     headers: dict[str, Any] = {}
     try:
-        answer = functions.invoke(
-            match["name"], match["qualifier"], json.dumps(request), {}, headers
-        )
+        answer = functions.invoke(match["name"], match["qualifier"], request, {}, headers)
     except Exception as error:  # of the function's container: without Docker there is none
         raise refusals.hook_failed(
-            function_arn,
+            match[0],
             f"{type(error).__name__}: {error}. Where Docker does not run, use moto's configuration "
             "{'lambda': {'use_docker': False}} and queue the function's results.",
         ) from error
     text = answer.decode() if isinstance(answer, bytes) else str(answer or "")
     if "x-amz-function-error" in headers:
-        raise refusals.hook_failed(function_arn, text)
-    return _overrides(function_arn, text)
+        raise refusals.hook_failed(match[0], text)
+    return text
 
 
 def _require_permission(statements: list[dict[str, Any]], call: IamCall) -> None:
