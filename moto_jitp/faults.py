@@ -6,13 +6,22 @@ calls it or a provisioning run does.
 
 from __future__ import annotations
 
+import itertools
 import threading
+from collections.abc import Callable
+
+_numbers = itertools.count(1)
+
+
+def _always() -> bool:
+    return True
 
 
 class Fault:
     """One request to fail an operation; ends by itself, with :meth:`cancel` or with the block.
 
     Attributes:
+        number: its number in this process.
         operation: the API operation's name, such as ``CreateThing``.
         code: the error code that it fails with.
         message: the error text.
@@ -20,12 +29,21 @@ class Fault:
         calls: how many calls have failed so far.
     """
 
-    def __init__(self, operation: str, code: str, message: str, times: int | None) -> None:
+    def __init__(
+        self,
+        operation: str,
+        code: str,
+        message: str,
+        times: int | None,
+        holds: Callable[[], bool] = _always,
+    ) -> None:
+        self.number = next(_numbers)
         self.operation = operation
         self.code = code
         self.message = message
         self.remaining = times
         self.calls = 0
+        self.holds = holds
 
     def cancel(self) -> None:
         """Let the operation succeed again; a second time does nothing."""
@@ -42,7 +60,13 @@ _lock = threading.Lock()
 _faults: list[Fault] = []
 
 
-def add(operation: str, code: str, message: str, times: int | None) -> Fault:
+def add(
+    operation: str,
+    code: str,
+    message: str,
+    times: int | None,
+    holds: Callable[[], bool] = _always,
+) -> Fault:
     """Have an operation fail; names are checked by the caller.
 
     Args:
@@ -50,8 +74,9 @@ def add(operation: str, code: str, message: str, times: int | None) -> Fault:
         code: the error code.
         message: the error text.
         times: how many calls fail; ``None`` for every one until the fault is cancelled.
+        holds: says whether the request still counts, for one that ends with something else.
     """
-    fault = Fault(operation, code, message, times)
+    fault = Fault(operation, code, message, times, holds)
     with _lock:
         _faults.append(fault)
     return fault
@@ -62,6 +87,13 @@ def any_planned() -> bool:
     return bool(_faults)
 
 
+def planned() -> tuple[Fault, ...]:
+    """The failures that are still asked for, in the order in which they were."""
+    with _lock:
+        _faults[:] = [fault for fault in _faults if fault.holds()]
+        return tuple(_faults)
+
+
 def take(operation: str) -> Fault | None:
     """Return the fault that this call of an operation is to fail with, and count it.
 
@@ -69,7 +101,7 @@ def take(operation: str) -> Fault | None:
     after one that does not end. Of those that do not end, the newest counts.
     """
     with _lock:
-        asked = [fault for fault in _faults if fault.operation == operation]
+        asked = [fault for fault in _faults if fault.operation == operation and fault.holds()]
         ending = [fault for fault in asked if fault.remaining is not None]
         if not asked:
             return None

@@ -18,6 +18,7 @@ from moto_jitp import _decorating, _environment, _transitions, activation, setti
 
 if TYPE_CHECKING:
     from moto_jitp.devices import ConnectionAttempt
+    from moto_jitp.devices.failures import ServerFault
     from moto_jitp.events import Event, Subscription
     from moto_jitp.faults import Fault
 
@@ -33,7 +34,7 @@ class JitpHandle:
     def __init__(self) -> None:
         self._is_known = False
         self._subscriptions: list[Subscription] = []
-        self._faults: list[Fault] = []
+        self._faults: list[Fault | ServerFault] = []
         # Events are put together by the function, when somebody reads them.
         self._at_the_end: (
             tuple[tuple[ConnectionAttempt, ...], Callable[[], tuple[Event, ...]]] | None
@@ -89,7 +90,7 @@ class JitpHandle:
         times: int | None = 1,
         *,
         message: str | None = None,
-    ) -> Fault:
+    ) -> Fault | ServerFault:
         """Have an AWS IoT operation fail, called by boto3 or as a step of a provisioning run.
 
         Several requests for one operation are used up in the order in which they were made; one
@@ -124,7 +125,7 @@ class JitpHandle:
                 "This mock_jitp block has ended, so nothing will be called in it any more. "
                 "Call fail() inside the block."
             )
-        from moto_jitp.iot.failure_requests import request_failure
+        from moto_jitp.devices.failures import request_failure
 
         fault = request_failure(operation, error, times, message)
         self._faults.append(fault)

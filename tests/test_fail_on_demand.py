@@ -14,7 +14,6 @@ import pytest
 from bodies import PLAIN_BODY
 from botocore.exceptions import ClientError
 from cloud import client, refused
-from moto import settings as moto_settings
 
 from moto_jitp import (
     CertificateAuthority,
@@ -429,13 +428,3 @@ def test_threads_share_the_number_of_failures(mocked: JitpHandle) -> None:
     for thread in threads:
         thread.join()
     assert len(failures) == 10
-
-
-def test_under_test_server_mode_it_is_refused_for_what_it_cannot_do(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with mock_jitp() as jitp:
-        monkeypatch.setattr(moto_settings, "TEST_SERVER_MODE", True)
-        with pytest.raises(RuntimeError, match="server's process"):
-            jitp.fail("CreateThing", "ThrottlingException")
-        monkeypatch.undo()

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import urllib3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from server_support import CERTIFICATE_ID, Api, client, provisioning_ca
@@ -434,6 +435,53 @@ def test_a_fleet_device_provisions_itself(server: ThreadedJitpServer, api: Api) 
 def payload_of(message: Any) -> Any:
     """The payload of a message that holds JSON."""
     return message["payload"] if "payload" in message else json.loads(message["payloadText"])
+
+
+def test_an_operation_can_be_made_to_fail(
+    server: ThreadedJitpServer, api: Api, ca: CertificateAuthority
+) -> None:
+    failure = api.post("/failures", {"operation": "create_thing", "error": "ThrottlingException"})
+    assert failure["operation"] == "CreateThing"
+    assert failure["remaining"] == 1
+    assert api.get("/failures")["failures"] == [failure]
+    assert api.connect(ca.issue(country="KR"))["reason"] == "PROVISIONING_FAILED"
+    assert api.get("/failures")["failures"] == []
+
+    body = {"operation": "ListThings", "error": "InvalidRequestException", "times": None}
+    failure = api.post("/failures", body | {"message": "not today"})
+    iot = client(server.endpoint_url)
+    for _ in range(2):
+        with pytest.raises(iot.exceptions.InvalidRequestException, match="not today"):
+            iot.list_things()
+    assert api.get(f"/failures/{failure['id']}")["calls"] == 2
+    assert api.request("DELETE", f"/failures/{failure['id']}").status == 200
+    assert iot.list_things()["things"] == []
+    assert api.request("DELETE", f"/failures/{failure['id']}").status == 200
+    unknown = api.request("DELETE", "/failures/999999999")
+    assert unknown.status == 404
+    assert "No failure 999999999" in json.loads(unknown.data)["message"]
+
+
+def test_motos_reset_takes_failures_away(server: ThreadedJitpServer, api: Api) -> None:
+    body = {"operation": "ListThings", "error": "InvalidRequestException", "times": None}
+    api.post("/failures", body)
+    moto_reset = urllib3.request("POST", f"{server.endpoint_url}/moto-api/reset")
+    assert moto_reset.status == 200
+    assert api.get("/failures")["failures"] == []
+    assert client(server.endpoint_url).list_things()["things"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"operation": "CreateThin", "error": "ThrottlingException"}, "Did you mean CreateThing?"),
+        ({"operation": "CreateThing", "error": "Throttling"}, "Did you mean Throttling"),
+        ({"operation": "CreateThing"}, "'error' is missing"),
+        ({"operation": "CreateThing", "error": "ThrottlingException", "times": 0}, "from 1 on"),
+    ],
+)
+def test_a_wrong_failure_is_named(api: Api, body: Any, says: str) -> None:
+    assert says in api.post("/failures", body, 400)["message"]
 
 
 def test_a_refused_device_publishes_nothing(api: Api, ca: CertificateAuthority) -> None:

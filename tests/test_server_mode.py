@@ -110,6 +110,33 @@ def test_a_device_subscribes_and_receives_as_it_does_in_process() -> None:
 
 
 @pytest.mark.usefixtures("server")
+def test_an_operation_can_be_made_to_fail_as_in_process() -> None:
+    with mock_jitp() as jitp:
+        ca = CertificateAuthority()
+        register(ca)
+        fault = jitp.fail("create_thing", "LimitExceededException", message="full")
+        with pytest.raises(ConnectionRefused, match="full") as refused:
+            connect_device(ca.issue(common_name="bulb-1", country="KR"))
+        assert refused.value.provisioning is not None
+        assert refused.value.provisioning.failed_steps[0].action == "CreateThing"
+        assert fault.remaining == 0
+        assert fault.calls == 1
+        always = jitp.fail("RegisterThing", "InternalFailureException", times=None)
+        assert always.remaining is None
+        with pytest.raises(ConnectionRefused):
+            connect_device(ca.issue(common_name="bulb-2", country="KR"))
+        always.cancel()
+        always.cancel()
+        assert connect_device(ca.issue(common_name="bulb-3", country="KR")).thing_name == "bulb-3"
+        with pytest.raises(ValueError, match="Did you mean CreateThing"):
+            jitp.fail("CreateThin", "ThrottlingException")
+        jitp.fail("CreateThing", "ThrottlingException", times=None)
+    with mock_jitp():
+        register(ca)
+        assert connect_device(ca.issue(common_name="bulb-4", country="KR")).thing_name == "bulb-4"
+
+
+@pytest.mark.usefixtures("server")
 def test_what_policies_do_not_allow_is_the_same_error_as_in_process(
     server: ThreadedJitpServer,
 ) -> None:

@@ -82,6 +82,11 @@ def test_every_answer_is_as_described(server: ThreadedJitpServer, ask: Checker) 
     ask("POST", f"{device}/receive", body=body({"wait": 0}))
     ask("POST", f"{device}/receive", body="{}")
     ask("POST", f"{device}/unsubscribe", body=body({"topicFilter": "a/#"}))
+    failing = {"operation": "CreateThing", "error": "ThrottlingException", "times": None}
+    failure = ask("POST", "/failures", body=body(failing))["id"]
+    ask("GET", "/failures")
+    ask("GET", f"/failures/{failure}")
+    ask("DELETE", f"/failures/{failure}")
     for path in ("/ready", "/connections", "/runs", "/events", "/config", "/state"):
         ask("GET", path)
     ask("GET", "/connections?limit=1&order=desc")

@@ -78,6 +78,10 @@ class ControlClient:
         headers = {"Content-Type": "application/json"}
         return self._request("POST", path, body=json.dumps(body), headers=headers)
 
+    def delete(self, path: str) -> Any:
+        """Delete what a route stands for; raises as :meth:`get`."""
+        return self._request("DELETE", path)
+
     def _request(self, method: str, path: str, **options: Any) -> Any:
         url = f"{self._endpoint_url}{PREFIX}/{path}"
         try:

@@ -52,7 +52,7 @@ def connect_through_server(
             "connect_device() needs an active mock, also under TEST_SERVER_MODE: use it inside "
             "mock_jitp or mock_aws."
         )
-    return connect_at(_client(), device, endpoint, server_name, client_id, reconnect)
+    return connect_at(server_client(), device, endpoint, server_name, client_id, reconnect)
 
 
 def connect_at(
@@ -115,7 +115,7 @@ def all_connection_attempts() -> tuple[ConnectionAttempt, ...]:
     """Every attempt since the state was last reset, here or, in server mode, at the server."""
     if not moto_settings.TEST_SERVER_MODE:
         return attempts.all_connection_attempts()
-    return connection_attempts_at(_client())
+    return connection_attempts_at(server_client())
 
 
 def connection_attempts_at(client: ControlClient) -> tuple[ConnectionAttempt, ...]:
@@ -127,7 +127,7 @@ def all_events() -> tuple[Event, ...]:
     """Every event since the state was last reset, here or, in server mode, at the server."""
     if not moto_settings.TEST_SERVER_MODE:
         return presence.all_events()
-    return tuple(event_from_json(item) for item in _listed(_client(), "events"))
+    return tuple(event_from_json(item) for item in _listed(server_client(), "events"))
 
 
 def events_until_now() -> Callable[[], tuple[Event, ...]]:
@@ -272,7 +272,8 @@ class _ServerModeSubscription(DeviceSubscription):
         self._owner.unsubscribe(self)
 
 
-def _client() -> ControlClient:
+def server_client() -> ControlClient:
+    """Return what speaks to the server of moto's ``TEST_SERVER_MODE``."""
     return _client_of(moto_settings.test_server_mode_endpoint())
 
 

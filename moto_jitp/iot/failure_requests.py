@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from moto import settings as moto_settings
-
-from moto_jitp import faults
+from typing import Any, NamedTuple
 
 from .operation_names import error_code, operation_name
 
 
-def request_failure(
+class FailureRequest(NamedTuple):
+    """A request to fail an operation, checked.
+
+    Attributes:
+        operation: the operation's name in the model's spelling.
+        code: the error's.
+        message: the error text.
+        times: how many calls fail; ``None`` for every one.
+    """
+
+    operation: str
+    code: str
+    message: str
+    times: int | None
+
+
+def checked_failure(
     operation: str,
     error: str | Exception | type[Exception],
     times: int | None,
     message: str | None,
-) -> faults.Fault:
-    """Have an operation of AWS IoT fail.
+) -> FailureRequest:
+    """Check a request to fail an operation of AWS IoT.
 
     Args:
         operation: its name, such as ``RegisterThing`` or ``register_thing``.
@@ -30,14 +42,7 @@ def request_failure(
     Raises:
         ValueError: there is no such operation or error in the service model (the text says what may
             be given), or ``times`` is less than one.
-        RuntimeError: under TEST_SERVER_MODE, where calls and runs happen in the server.
     """
-    if moto_settings.TEST_SERVER_MODE:
-        raise RuntimeError(
-            "fail() has no effect under TEST_SERVER_MODE: calls and provisioning runs happen in "
-            "the server's process, which it does not reach. Run this test against mock_jitp in "
-            "the test's own process."
-        )
     name = operation_name(operation)
     if isinstance(error, Exception):
         details: dict[str, Any] = getattr(error, "response", {}).get("Error", {})
@@ -49,4 +54,4 @@ def request_failure(
             f"times is a number of calls from 1 on, or None for every call; not {times!r}."
         )
     text = message or f"{code} on demand: the test asked {name} to fail."
-    return faults.add(name, code, text, times)
+    return FailureRequest(name, code, text, times)

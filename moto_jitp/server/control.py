@@ -18,7 +18,7 @@ from moto_jitp.activation import add_control_route
 from moto_jitp.devices.control_client import PREFIX
 from moto_jitp.iot.models import JitpIoTBackend
 
-from . import messages, routes
+from . import failures, messages, routes
 from .answers import Answer, RequestRefused
 from .bodies import read_body
 from .context import ENVIRON_KEY, ServerContext
@@ -41,6 +41,8 @@ ROUTES: Mapping[str, Mapping[str, Handler]] = {
     "connections/{id}/unsubscribe": {"POST": messages.unsubscribe},
     "connections/{id}/receive": {"POST": messages.receive},
     "connections/{id}/disconnect": {"POST": messages.disconnect},
+    "failures": {"GET": failures.list_failures, "POST": failures.add_failure},
+    "failures/{id}": {"GET": failures.get_failure, "DELETE": failures.cancel_failure},
     "runs": {"GET": routes.list_runs},
     "runs/{id}": {"GET": routes.get_run},
     "events": {"GET": routes.list_events},

@@ -24,6 +24,7 @@ def _parameter(name: str, description: str, schema: Schema, where: str = "query"
 
 _ID = _parameter("id", "The attempt's id.", {"type": "integer", "minimum": 1}, "path")
 _RUN_ID = _parameter("id", "The run's id.", {"type": "integer", "minimum": 1}, "path")
+_FAILURE = _parameter("id", "The failure's id.", {"type": "integer", "minimum": 1}, "path")
 _CONNECTION = _parameter(
     "connectionId", "Only of this connection.", {"type": "integer", "minimum": 1}
 )
@@ -155,6 +156,19 @@ def _paths() -> dict[str, Schema]:
         },
         "connections/{id}/disconnect": {
             "post": _operation("disconnect", "The device disconnects", "Done", [_ID], "Nothing")
+        },
+        "failures": {
+            "get": _operation("listFailures", "The failures that are asked for", "Failures"),
+            "post": _operation(
+                "addFailure",
+                "Have an operation of AWS IoT fail, called by an SDK or by a provisioning run",
+                "Failure",
+                body="FailureRequest",
+            ),
+        },
+        "failures/{id}": {
+            "get": _operation("getFailure", "One failure that is asked for", "Failure", [_FAILURE]),
+            "delete": _operation("cancelFailure", "Ask for it no more", "Failure", [_FAILURE]),
         },
         "runs": {
             "get": _operation(

@@ -102,6 +102,25 @@ RECEIVE_REQUEST: Schema = _object(
     },
 ) | {"required": []}
 
+_FAILURE_PROPERTIES: dict[str, Schema] = {
+    "operation": _of("string", "The API operation, such as CreateThing."),
+    "error": _of("string", "The error code, such as ThrottlingException."),
+    "message": _of("string", "The error text."),
+}
+FAILURE_REQUEST: Schema = _object(
+    "An operation that is to fail.",
+    _FAILURE_PROPERTIES
+    | {
+        "message": _or_null("string", "The error text, if it matters."),
+        "times": {
+            "type": ["integer", "null"],
+            "description": "How many calls fail, each attempt of an SDK's counting; null for all.",
+            "minimum": 1,
+            "default": 1,
+        },
+    },
+) | {"required": ["operation", "error"]}
+
 NOTHING: Schema = _object("An empty object.", {})
 
 CONFIG: Schema = _object(
@@ -299,6 +318,17 @@ def schemas() -> dict[str, Schema]:
         | {"required": ["error", "message"]},
         "Event": _EVENT,
         "Events": _page_of("events", "Event"),
+        "Failure": _object(
+            "A failure that is asked for.",
+            {"id": _of("integer", "Its number.")}
+            | _FAILURE_PROPERTIES
+            | {
+                "remaining": _or_null("integer", "How many calls are still to fail; null for all."),
+                "calls": _of("integer", "How many calls have failed so far."),
+            },
+        ),
+        "FailureRequest": FAILURE_REQUEST,
+        "Failures": _object("The failures that are asked for.", {"failures": _list_of("Failure")}),
         "ListedRun": _object("A provisioning run and where it belongs.", listed_run),
         "Nothing": NOTHING,
         "Outcome": _OUTCOME,

@@ -1,0 +1,80 @@
+"""The control routes of failures on demand."""
+
+from __future__ import annotations
+
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.iot.models import iot_backends
+
+from moto_jitp import faults
+from moto_jitp.iot.failure_requests import checked_failure
+
+from . import schemas
+from .answers import Answer, RequestRefused
+from .bodies import check_query
+from .requests import ControlRequest, Json
+
+_HOME = "us-east-1"
+
+
+def list_failures(request: ControlRequest) -> Answer:
+    check_query(request.query, ())
+    return Answer.of({"failures": [_described(fault) for fault in faults.planned()]})
+
+
+def add_failure(request: ControlRequest) -> Answer:
+    value = request.object(schemas.FAILURE_REQUEST)
+    try:
+        asked = checked_failure(
+            value["operation"], value["error"], value.get("times", 1), value.get("message")
+        )
+    except ValueError as error:
+        raise RequestRefused(str(error)) from None
+    known = _known()
+    fault = faults.add(*asked, holds=lambda: _known() is known)
+    known[fault.number] = fault
+    return Answer.of(_described(fault))
+
+
+def get_failure(request: ControlRequest) -> Answer:
+    check_query(request.query, ())
+    return Answer.of(_described(_fault(request.id)))
+
+
+def cancel_failure(request: ControlRequest) -> Answer:
+    check_query(request.query, ())
+    fault = _fault(request.id)
+    fault.cancel()
+    return Answer.of(_described(fault))
+
+
+def _known() -> dict[int, faults.Fault]:
+    """What has been asked for since the state was last reset, also what is used up.
+
+    It is kept with the state, so that moto's reset, by which tests at a server begin, takes it away.
+    """
+    state = iot_backends[DEFAULT_ACCOUNT_ID][_HOME].__dict__
+    known: dict[int, faults.Fault] = state.setdefault("asked_failures", {})
+    return known
+
+
+def _fault(wanted: int) -> faults.Fault:
+    fault = _known().get(wanted)
+    if fault is None:
+        raise RequestRefused(
+            f"No failure {wanted} has been asked for, or it has gone with a reset. GET "
+            "/moto-api/jitp/failures lists those that are still to come.",
+            404,
+            "NotFound",
+        )
+    return fault
+
+
+def _described(fault: faults.Fault) -> Json:
+    return {
+        "id": fault.number,
+        "operation": fault.operation,
+        "error": fault.code,
+        "message": fault.message,
+        "remaining": fault.remaining,
+        "calls": fault.calls,
+    }
