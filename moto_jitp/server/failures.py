@@ -50,7 +50,7 @@ def cancel_failure(request: ControlRequest) -> Answer:
 def _known() -> dict[int, faults.Fault]:
     """What has been asked for since the state was last reset, also what is used up.
 
-    It is kept with the state, so that moto's reset, by which tests at a server begin, takes it away.
+    It is kept with the state: moto's reset, by which tests at a server begin, takes it away.
     """
     state = iot_backends[DEFAULT_ACCOUNT_ID][_HOME].__dict__
     known: dict[int, faults.Fault] = state.setdefault("asked_failures", {})
