@@ -31,6 +31,7 @@ from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from roles import allow, create_role, set_permissions
 
 from moto_jitp import (
     CertificateAuthority,
@@ -508,22 +509,15 @@ def test_the_quotas_count_for_devices_too() -> None:
 
 def test_the_provisioning_role_is_needed_where_it_is_enforced() -> None:
     with mock_jitp(config={"jitp": {"enforce_role": True}}):
-        iam = client(service="iam")
-        trust = {
-            "Effect": "Allow",
-            "Principal": {"Service": "iot.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-        iam.create_role(
-            RoleName=ROLE.rpartition("/")[2],
-            AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
-        )
+        create_role()
         make_template()
         device = ClaimDevice()
         outcome, answer = device.register(token_of(device), SerialNumber="1")
         assert outcome == "rejected"
         assert (answer["statusCode"], answer["errorCode"]) == (403, "AccessDenied")
         assert "iot:RegisterThing" in answer["errorMessage"]
+        set_permissions(allow("*"))
+        assert device.register(token_of(device), SerialNumber="1")[0] == "accepted"
 
 
 def test_accounts_and_regions_have_their_own_tokens(device: ClaimDevice) -> None:

@@ -14,6 +14,7 @@ from bodies import ROLE
 from cloud import ACCOUNT, client
 from fleet_helpers import CREATE_KEYS, ClaimDevice, make_template
 from moto.awslambda.models import LambdaFunction
+from roles import TRUST, allow, create_role, set_permissions
 
 from moto_jitp import mock_jitp
 
@@ -31,20 +32,16 @@ def hooked() -> Iterator[Any]:
 
 
 def make_function() -> None:
-    trust = {
-        "Effect": "Allow",
-        "Principal": {"Service": "lambda.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-    }
-    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    role = client(service="iam").create_role(RoleName="lambda", AssumeRolePolicyDocument=document)
+    role_arn = create_role(
+        {**TRUST, "Principal": {"Service": "lambda.amazonaws.com"}}, RoleName="lambda"
+    )
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("gatekeeper.py", "def handler(event, context): return {}")
     client(service="lambda").create_function(
         FunctionName="gatekeeper",
         Runtime="python3.11",
-        Role=role["Role"]["Arn"],
+        Role=role_arn,
         Handler="gatekeeper.handler",
         Code={"ZipFile": code.getvalue()},
     )
@@ -185,22 +182,8 @@ def test_why_a_hook_refused_stands_in_the_log(hooked: Any) -> None:
 def test_with_enforce_role_the_function_must_let_aws_iot_invoke_it() -> None:
     config = {**SIMPLE, "jitp": {"enforce_role": True}}
     with mock_jitp(config=config):
-        iam = client(service="iam")
-        trust = {
-            "Effect": "Allow",
-            "Principal": {"Service": "iot.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-        iam.create_role(
-            RoleName="JITPRole",
-            AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
-        )
-        everything = {"Effect": "Allow", "Action": "iot:*", "Resource": "*"}
-        iam.put_role_policy(
-            RoleName="JITPRole",
-            PolicyName="all",
-            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]}),
-        )
+        create_role()
+        set_permissions(allow("*"))
         make_function()
         make_template(preProvisioningHook={"targetArn": FUNCTION})
         queue({"allowProvisioning": True})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -16,6 +15,7 @@ from cryptography.x509.oid import NameOID
 from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from moto.moto_api import state_manager
+from roles import allow, create_role, iam, set_permissions
 
 from moto_jitp import (
     CertificateAuthority,
@@ -447,10 +447,6 @@ ca.issue()
 # Who polls what.
 
 
-def document(statement: dict[str, Any]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
 def metric_of_success() -> list[dict[str, Any]]:
     found = client(service="cloudwatch").get_metric_statistics(
         Namespace="AWS/IoT",
@@ -529,19 +525,8 @@ def test_a_call_that_changes_the_cloud_comes_after_what_was_due_before_it(
     clock: FrozenDateTimeFactory, acme: CertificateAuthority
 ) -> None:
     with mock_jitp(config={"jitp": {"enforce_role": True}}):
-        iam = client(service="iam")
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Service": "iot.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-        iam.create_role(
-            RoleName="JITPRole",
-            AssumeRolePolicyDocument=document(statement),
-        )
-        everything = document({"Effect": "Allow", "Action": "iot:*", "Resource": "*"})
-        policy = {"RoleName": "JITPRole", "PolicyName": "all"}
-        iam.put_role_policy(**policy, PolicyDocument=everything)
+        create_role()
+        set_permissions(allow("*"))
         acme.register(client(), template_body=PLAIN_BODY)
         first, second = acme.issue(common_name="first"), acme.issue(common_name="second")
         after_seconds(10)
@@ -549,7 +534,7 @@ def test_a_call_that_changes_the_cloud_comes_after_what_was_due_before_it(
         clock.tick(11)
         set_off(second)
 
-        iam.delete_role_policy(**policy)
+        iam().delete_role_policy(RoleName="JITPRole", PolicyName="inline")
 
         clock.tick(11)
         assert status(client(), first) == "ACTIVE"
