@@ -34,8 +34,9 @@ from moto_jitp.pki import (
 
 from . import presence
 from . import refusal_texts as texts
-from .attempts import ConnectionAttempt, attempts_of, events_of, observers, sequence
+from .attempts import ConnectionAttempt, attempts_of, observers, sequence
 from .authorization import Principal, judge_connect
+from .jitr_event import publish_registered
 from .recording import record_attempt, record_late_run
 from .verdict import ConnectRequest, Verdict
 
@@ -95,7 +96,7 @@ def _judge_known(
     )
     # The documentation makes no exception for CAs that register no more devices, or are deleted.
     if request.server_name is not None and known.ca_certificate_id:
-        events.append(_registered_event(backend, known, step))
+        publish_registered(backend, known, step, events)
     ca = backend.ca_certificates.get(known.ca_certificate_id or "")
     if ca is None:
         return (texts.pending_without_ca if known.ca_certificate_id else texts.unclaimed)(known)
@@ -139,7 +140,7 @@ def _judge_unknown(
         request.pem, presented, status="PENDING_ACTIVATION", ca=ca
     )
     step = ProvisioningStep("RegisterCertificate", f"cert/{certificate.certificate_id}")
-    events.append(_registered_event(backend, certificate, step))
+    publish_registered(backend, certificate, step, events)
     return _pending(backend, request, certificate, ca, step)
 
 
@@ -195,41 +196,6 @@ def _pending(
     if run.status is RunStatus.IN_PROGRESS:
         return texts.in_progress(run)
     return texts.provisioned(run) if run.succeeded else texts.provisioning_failed(run)
-
-
-def _registered_event(
-    backend: JitpIoTBackend, certificate: DeviceCertificate, first_step: ProvisioningStep
-) -> Event:
-    """Make the event of a pending certificate's connection.
-
-    AWS publishes it when it registers the certificate and on each connection that it presents
-    while it is pending, with or without a provisioning template.
-    https://docs.aws.amazon.com/iot/latest/developerguide/auto-register-device-cert.html
-    """
-    # Seen on AWS: no registration time in the first event, text in the later ones.
-    is_first = first_step.result is StepResult.SUCCEEDED
-    registered = None if is_first else str(_milliseconds(certificate.creation_date))
-    event = Event(
-        f"$aws/events/certificates/registered/{certificate.ca_certificate_id}",
-        {
-            "certificateId": certificate.certificate_id,
-            "caCertificateId": certificate.ca_certificate_id,
-            "timestamp": _milliseconds(datetime.now(timezone.utc)),
-            "certificateStatus": "PENDING_ACTIVATION",
-            "awsAccountId": backend.account_id,
-            "certificateRegistrationTimestamp": registered,
-        },
-        backend.account_id,
-        backend.region_name,
-    )
-    events_of(backend).append((next(sequence), event))
-    return event
-
-
-def _milliseconds(moment: datetime) -> int:
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return int(moment.timestamp() * 1000)
 
 
 def _record(

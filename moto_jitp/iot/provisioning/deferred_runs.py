@@ -43,13 +43,17 @@ def is_immediate() -> bool:
     return bool(_setting()["progression"] == "immediate")
 
 
+_AMOUNTS = {"time": "seconds", "manual": "times"}
+
+
 def _setting() -> dict[str, Any]:
     """The state manager's setting, which moto takes unchecked."""
     setting: dict[str, Any] = state_manager.get_transition(MODEL)
-    wanted = {"immediate": None, "time": "seconds", "manual": "times"}
     progression = setting.get("progression")
-    amount = wanted.get(progression, "") if isinstance(progression, str) else ""
-    if amount == "" or (amount and not isinstance(setting.get(amount), (int, float))):
+    if progression == "immediate":
+        return setting
+    amount = _AMOUNTS.get(progression) if isinstance(progression, str) else None
+    if amount is None or not isinstance(setting.get(amount), (int, float)):
         raise ValueError(
             f"The state transition of {MODEL!r} is {setting!r}, by which no provisioning would "
             'end. Set it to {"progression": "immediate"}, {"progression": "time", "seconds": 2} or '

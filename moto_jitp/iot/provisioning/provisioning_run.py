@@ -187,7 +187,8 @@ class StepRecorder:
 
     def add(self, step: ProvisioningStep) -> None:
         """Write down a step that was carried out elsewhere."""
-        self._entries += pack_steps([step])
+        action, resource, result, error_code, message = step
+        self._entries += (action, resource, result.value, error_code, message)
 
     def unchanged(self, action: str, resource: str) -> None:
         """Write down a step that found everything as wanted.
