@@ -126,12 +126,14 @@ def jitp_server(pytestconfig: pytest.Config) -> Iterator[JitpServer]:
     For clients that are not boto3 in this process: aiobotocore, the AWS CLI, other languages.
     jitp_server.endpoint_url is where it listens, jitp_server.client(service) a boto3 client of it,
     jitp_server.connect(device) connects a device. Its state is cleared before each test that uses
-    it. One for each pytest-xdist worker; it ends with pytest.
+    it, and has the settings of the marker's config=, as far as they are of the section jitp. One
+    for each pytest-xdist worker; it ends with pytest.
     """
-    from .hooks import server_key
+    from .hooks import options_key, server_key
     from .server import running_server
 
     with running_server() as server:
         pytestconfig.stash[server_key] = server
+        server.begin_test(is_used=False, options=pytestconfig.stash.get(options_key, {}))
         yield server
         del pytestconfig.stash[server_key]

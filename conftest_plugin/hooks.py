@@ -6,7 +6,7 @@ PYTEST_DONT_REWRITE: every session loads this module, and it has no ``assert``.
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,6 +29,7 @@ _FIXTURES = frozenset({"jitp_mock", "jitp_ca", "jitp", "jitp_device", "jitp_serv
 _MODULES = ("moto_jitp.devices", "moto_jitp.mock", "moto_jitp.activation")
 
 server_key: pytest.StashKey[JitpServer] = pytest.StashKey()
+options_key: pytest.StashKey[Mapping[str, Any]] = pytest.StashKey()
 _recorder_key: pytest.StashKey[Recorder] = pytest.StashKey()
 _connections_key: pytest.StashKey[Connections] = pytest.StashKey()
 
@@ -60,16 +61,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         item.stash[_connections_key] = recorder.start()
         if is_loaded:
             recorder.listen()
-    server = item.config.stash.get(server_key, None)
-    if server is not None:
-        server.begin_test(is_used="jitp_server" in used)
+    options: Mapping[str, Any] = {}
     if item.get_closest_marker("jitp") is not None:
         from .marker import MarkerError, options_of
 
         try:
-            options_of(item)
+            options = options_of(item)
         except MarkerError as error:
             raise pytest.fail.Exception(str(error), pytrace=False) from None
+    # A server that starts within this test looks for them here.
+    item.config.stash[options_key] = options
+    server = item.config.stash.get(server_key, None)
+    if server is not None:
+        server.begin_test(is_used="jitp_server" in used, options=options)
 
 
 # A wrapper of the old kind, which the pluggy of every pytest knows.

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -66,6 +66,7 @@ class JitpServer:
         self._endpoint_url = endpoint_url
         self._control = ControlClient(endpoint_url, connections=8)
         self._is_used = True
+        self._settings: Mapping[str, Any] = {}
 
     @property
     def endpoint_url(self) -> str:
@@ -144,13 +145,15 @@ class JitpServer:
                 f"{self.process_id} {state}."
             ) from None
 
-    def begin_test(self, is_used: bool) -> None:
+    def begin_test(self, is_used: bool, options: Mapping[str, Any]) -> None:
         """A test begins.
 
         Args:
             is_used: whether it is known to use the server; if not, its first use will tell.
+            options: the keywords of its ``jitp`` markers.
         """
         self._is_used = False
+        self._settings = options.get("config", {}).get("jitp", {})
         if is_used:
             self._begin_use()
 
@@ -163,7 +166,19 @@ class JitpServer:
     def _begin_use(self) -> None:
         if not self._is_used:
             self.reset()
+            self._configure()
             self._is_used = True
+
+    def _configure(self) -> None:
+        """Put the test's settings into force, and nobody else's."""
+        import pytest
+
+        from moto_jitp.devices.control_client import ControlError
+
+        try:
+            self._control.put("config", self._settings)
+        except ControlError as error:
+            raise pytest.fail.Exception(f"jitp_server: {error}", pytrace=False) from None
 
     def __repr__(self) -> str:
         return f"<JitpServer {self._endpoint_url}>"

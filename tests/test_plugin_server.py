@@ -316,3 +316,40 @@ def _until(is_so: Callable[[], bool]) -> None:
     while not is_so():
         assert time.monotonic() < give_up
         time.sleep(0.02)
+
+
+def test_the_marker_configures_the_server_for_its_test_alone(run: Run) -> None:
+    result = run(
+        """
+        import pytest
+        from moto_jitp import CertificateAuthority
+
+        def reason(server):
+            ca = CertificateAuthority()
+            ca.register(server.client("iot"))
+            iot = server.client("iot")
+            device = ca.issue()
+            iot.register_certificate(certificatePem=device.certificate_pem, status="ACTIVE")
+            try:
+                server.connect(device)
+            except Exception as error:
+                return error.reason
+
+        @pytest.mark.jitp(config={"jitp": {"enforce_policies": True}})
+        def test_first(jitp_server):
+            assert reason(jitp_server) == "NOT_AUTHORIZED"
+
+        def test_second(jitp_server):
+            assert reason(jitp_server) is None
+
+        @pytest.mark.jitp(config={"jitp": {"enforce_policies": True}})
+        def test_third(jitp_server):
+            assert reason(jitp_server) == "NOT_AUTHORIZED"
+
+        @pytest.mark.jitp(config={"jitp": {"enforce_polices": True}})
+        def test_misspelt(jitp_server):
+            reason(jitp_server)
+        """
+    )
+    result.assert_outcomes(passed=3, errors=1)
+    result.stdout.fnmatch_lines(["*enforce_polices*enforce_policies*"])

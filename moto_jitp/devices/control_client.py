@@ -75,12 +75,19 @@ class ControlClient:
 
     def post(self, path: str, body: Any) -> Any:
         """Send a JSON document to a route and return the answer's; raises as :meth:`get`."""
-        headers = {"Content-Type": "application/json"}
-        return self._request("POST", path, body=json.dumps(body), headers=headers)
+        return self._send("POST", path, body)
+
+    def put(self, path: str, body: Any) -> Any:
+        """Replace what a route stands for; raises as :meth:`get`."""
+        return self._send("PUT", path, body)
 
     def delete(self, path: str) -> Any:
         """Delete what a route stands for; raises as :meth:`get`."""
         return self._request("DELETE", path)
+
+    def _send(self, method: str, path: str, body: Any) -> Any:
+        headers = {"Content-Type": "application/json"}
+        return self._request(method, path, body=json.dumps(body), headers=headers)
 
     def _request(self, method: str, path: str, **options: Any) -> Any:
         url = f"{self._endpoint_url}{PREFIX}/{path}"
