@@ -44,9 +44,14 @@ class Connections:
         self.last.append(attempt)
         self.decisions[attempt.reason.value if attempt.reason else "ACCEPTED"] += 1
 
-    def note_run(self, attempt: ConnectionAttempt, run: ProvisioningRun) -> None:
-        """Take down a run that a connection set off after it was accepted."""
-        self.runs[attempt.sequence].append(run)
+    def note_run(self, number: int, run: ProvisioningRun) -> None:
+        """Take down a run that a connection set off after it was accepted.
+
+        Args:
+            number: the sequence number of the connection's attempt.
+            run: the run.
+        """
+        self.runs[number].append(run)
 
 
 class Recorder:
@@ -87,4 +92,4 @@ class Recorder:
 
     def _note_run(self, attempt: ConnectionAttempt, run: ProvisioningRun) -> None:
         if self._current is not None:
-            self._current.note_run(attempt, run)
+            self._current.note_run(attempt.sequence, run)

@@ -46,7 +46,8 @@ def add_section(
         if count == here.told or not (count or tell_none):
             return
         here.told = count
-        text = story(here, at_server)
+        runs = server.fleet_runs() if server is not None else ()
+        text = story(here, at_server, runs)
     except Exception as error:  # out of a hook, it would end the whole session
         text = f"The connections of this test cannot be told: {error!r}"
     report.sections.append((TITLE, text))
@@ -71,12 +72,17 @@ def _in_server_mode() -> Sequence[ConnectionAttempt]:
     return all_connection_attempts()
 
 
-def story(here: Connections, at_server: Sequence[ConnectionAttempt] = ()) -> str:
+def story(
+    here: Connections,
+    at_server: Sequence[ConnectionAttempt] = (),
+    runs_at_server: Sequence[tuple[int, ProvisioningRun]] = (),
+) -> str:
     """Tell the connections of a test, the last ones each with its story.
 
     Args:
         here: those made in this process.
         at_server: those made at a server, the oldest first.
+        runs_at_server: what they set off there by fleet provisioning, by the attempt's number.
 
     Returns:
         A text of a few lines for each.
@@ -88,6 +94,8 @@ def story(here: Connections, at_server: Sequence[ConnectionAttempt] = ()) -> str
         theirs = Connections()
         for attempt in at_server:
             theirs.note(attempt)
+        for number, run in runs_at_server:
+            theirs.note_run(number, run)
         lines += ["At the server:", *_chapter(list(theirs.last), theirs)]
     return "\n".join(lines)
 

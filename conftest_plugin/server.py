@@ -14,7 +14,12 @@ from .clients import isolated_session
 from .environment import safe_values, unsafe_names
 
 if TYPE_CHECKING:
-    from moto_jitp import ConnectionAttempt, DeviceConnection, DeviceIdentity
+    from moto_jitp import (
+        ConnectionAttempt,
+        DeviceConnection,
+        DeviceIdentity,
+        ProvisioningRun,
+    )
 
     from .description import Device, DeviceDescription
 
@@ -162,6 +167,12 @@ class JitpServer:
         from moto_jitp.devices.server_mode import connection_attempts_at
 
         return connection_attempts_at(self._control) if self._is_used else ()
+
+    def fleet_runs(self) -> tuple[tuple[int, ProvisioningRun], ...]:
+        """The fleet provisioning runs of this test, each with the number of its connection."""
+        from moto_jitp.devices.server_mode import fleet_runs_at
+
+        return fleet_runs_at(self._control) if self._is_used else ()
 
     def _begin_use(self) -> None:
         if not self._is_used:

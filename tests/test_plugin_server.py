@@ -318,6 +318,55 @@ def _until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def test_a_failure_tells_of_fleet_provisioning_at_the_server(run: Run) -> None:
+    result = run(
+        """
+        import json
+
+        CERTIFICATE = {
+            "Type": "AWS::IoT::Certificate",
+            "Properties": {
+                "CertificateId": {"Ref": "AWS::IoT::Certificate::Id"},
+                "Status": "ACTIVE",
+            },
+        }
+        THING = {"Type": "AWS::IoT::Thing", "Properties": {"ThingName": {"Ref": "Serial"}}}
+        TEMPLATE = {
+            "Parameters": {"Serial": {"Type": "String"}},
+            "Resources": {"certificate": CERTIFICATE, "thing": THING},
+        }
+
+        def test_it(jitp_server):
+            iot = jitp_server.client("iot")
+            iot.create_provisioning_template(
+                templateName="fleet",
+                templateBody=json.dumps(TEMPLATE),
+                provisioningRoleArn="arn:aws:iam::123456789012:role/JITPRole",
+                enabled=True,
+            )
+            claim = iot.create_keys_and_certificate(setAsActive=True)
+            connection = jitp_server.connect(claim["certificatePem"])
+            connection.subscribe("$aws/certificates/create/json/+")
+            connection.publish("$aws/certificates/create/json", b"")
+            token = json.loads(connection.receive().payload)["certificateOwnershipToken"]
+            connection.publish(
+                "$aws/provisioning-templates/fleet/provision/json",
+                json.dumps({"certificateOwnershipToken": token}),
+            )
+            assert connection.provisioning.succeeded
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "At the server:",
+            "1. *: accepted as client *",
+            "*template: template fleet; provisioning FAILED",
+            "*to mend: Have the device send 'Serial' *",
+        ]
+    )
+
+
 def test_the_marker_configures_the_server_for_its_test_alone(run: Run) -> None:
     result = run(
         """

@@ -13,6 +13,7 @@ from moto.core.models import ServerModeMockAWS
 
 from moto_jitp.events import Event, check_topic_filter
 from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
+from moto_jitp.iot.template_rules import FLEET_PROVISIONING
 from moto_jitp.pki import CertificateError, DeviceIdentity
 
 from . import attempts, presence
@@ -121,6 +122,15 @@ def all_connection_attempts() -> tuple[ConnectionAttempt, ...]:
 def connection_attempts_at(client: ControlClient) -> tuple[ConnectionAttempt, ...]:
     """Every attempt at the server that a client speaks to, since its state was last reset."""
     return tuple(attempt_from_json(item) for item in _listed(client, "connections"))
+
+
+def fleet_runs_at(client: ControlClient) -> tuple[tuple[int, ProvisioningRun], ...]:
+    """The fleet provisioning runs at a server, each with the number of its connection."""
+    return tuple(
+        (item["connectionId"], run_from_json(item))
+        for item in _listed(client, "runs")
+        if item["type"] == FLEET_PROVISIONING
+    )
 
 
 def all_events() -> tuple[Event, ...]:
