@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 from collections.abc import Iterator
@@ -126,6 +127,10 @@ def test_a_device_keeps_its_own_key_with_a_signing_request(iot: Any, device: Cla
     [
         ("nonsense", "no PEM certificate signing request"),
         ("", "no PEM certificate signing request"),
+        (
+            "-----BEGIN CERTIFICATE REQUEST-----\nQUJD\n-----END CERTIFICATE REQUEST-----",
+            "cannot be read",
+        ),
         (signing_request(rsa.generate_private_key(65537, 1024)), "2048 bit or more"),
         (signing_request(ec.generate_private_key(ec.SECP256K1())), "P-256, P-384 and P-521"),
     ],
@@ -139,6 +144,25 @@ def test_a_signing_request_that_aws_does_not_take_is_rejected(
     assert (answer["statusCode"], answer["errorCode"]) == (400, "InvalidRequest")
     assert says in answer["errorMessage"]
     assert len(iot.list_certificates()["certificates"]) == 1  # the claim's
+
+
+def test_a_signing_request_with_a_bad_string_is_told_which(
+    device: ClaimDevice,
+) -> None:
+    bad = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "a*b")])
+    request = x509.CertificateSigningRequestBuilder().subject_name(bad)
+    der = request.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()).public_bytes(
+        Encoding.DER
+    )
+    # As node-forge writes it: a PrintableString (0x13), which cannot hold the character.
+    der = der.replace(b"\x0c\x03a*b", b"\x13\x03a_b")
+    pem = base64.encodebytes(der).decode()
+    csr = f"-----BEGIN CERTIFICATE REQUEST-----\n{pem}-----END CERTIFICATE REQUEST-----\n"
+
+    outcome, answer = device.ask(CREATE_FROM_CSR, {"certificateSigningRequest": csr})
+
+    assert outcome == "rejected"
+    assert "organization (O) 'a_b' is a PrintableString" in answer["errorMessage"]
 
 
 def test_the_same_in_cbor(device: ClaimDevice) -> None:
@@ -233,8 +257,18 @@ def test_with_policies_enforced_a_claim_does_what_its_policy_lets_it_do() -> Non
 # Template and token.
 
 
+def advice_of(device: ClaimDevice) -> str:
+    """What a failed request's run says is to be changed."""
+    run = device.connection.provisioning
+    assert run is not None
+    assert run.status == "FAILED"
+    assert run.advice is not None
+    return run.advice
+
+
 def test_a_template_that_does_not_exist_is_named(device: ClaimDevice) -> None:
     outcome, answer = device.register(token_of(device), template="lamps")
+    assert "iot.create_provisioning_template(templateName='lamps'" in advice_of(device)
     assert outcome == "rejected"
     assert answer == {
         "statusCode": 400,
@@ -250,6 +284,7 @@ def test_a_template_must_be_enabled(iot: Any, device: ClaimDevice) -> None:
     outcome, answer = device.register(token, template="lamps", SerialNumber="1")
     assert outcome == "rejected"
     assert answer["errorMessage"] == "Template lamps is not enabled."
+    assert "enabled=True" in advice_of(device)
     iot.update_provisioning_template(templateName="lamps", enabled=True)
     assert device.register(token, template="lamps", SerialNumber="1")[0] == "accepted"
 
@@ -280,6 +315,28 @@ def test_without_the_token_nothing_is_provisioned(
         "errorMessage": text,
     }
     assert iot.list_things()["things"] == []
+    assert "certificateOwnershipToken" in advice_of(device) or "another one" in advice_of(device)
+
+
+def test_why_a_request_did_not_come_to_a_run_is_told_even_after_one_that_did(
+    device: ClaimDevice,
+) -> None:
+    token = token_of(device)
+    device.register(token, SerialNumber="1")
+    device.register(token, SerialNumber="2")
+    assert "good for one hour, and for one device" in advice_of(device)
+    run = device.connection.provisioning
+    assert run is not None
+    assert run.parameters == {"SerialNumber": "2"}
+    assert [(step.action, step.error_code) for step in run.steps] == [
+        ("RegisterThing", "InvalidCertificateOwnershipToken")
+    ]
+
+
+def test_each_connection_tells_of_its_own_runs(device: ClaimDevice) -> None:
+    other = ClaimDevice(client_id="other")
+    device.register(token_of(device), SerialNumber="1")
+    assert other.connection.provisioning is None
 
 
 def test_a_token_is_good_for_one_device(device: ClaimDevice) -> None:
@@ -329,13 +386,20 @@ def test_a_certificate_in_use_stays_when_its_hour_is_over(
     device = ClaimDevice()
     used, attached = device.accepted(CREATE_KEYS), device.accepted(CREATE_KEYS)
     device.register(used["certificateOwnershipToken"], SerialNumber="1")
+    with_policy = device.accepted(CREATE_KEYS)
     iot.create_thing(thingName="lamp")
     arn = described(iot, attached["certificateId"])["certificateArn"]
     iot.attach_thing_principal(thingName="lamp", principal=arn)
+    allowing = {"Effect": "Allow", "Action": "iot:Connect", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allowing]})
+    iot.create_policy(policyName="any", policyDocument=document)
+    arn = described(iot, with_policy["certificateId"])["certificateArn"]
+    iot.attach_policy(policyName="any", target=arn)
     clock.tick(3600)
 
     assert described(iot, used["certificateId"])["status"] == "ACTIVE"
     assert described(iot, attached["certificateId"])["status"] == "PENDING_ACTIVATION"
+    assert described(iot, with_policy["certificateId"])["status"] == "PENDING_ACTIVATION"
 
 
 def test_a_certificate_that_waits_for_its_template_says_what_is_missing(
@@ -372,6 +436,7 @@ def test_a_request_for_keys_may_be_empty(device: ClaimDevice, payload: bytes) ->
             b'{"certificateOwnershipToken": "t", "parameters": [1]}',
             "parameters must be an object of names and texts, found [1]",
         ),
+        (b"9" * 5000, "it is no JSON"),
         (
             b'{"certificateOwnershipToken": "t", "parameters": {"a": 1}}',
             "parameters must have texts as values, found 1 for 'a'",
@@ -385,6 +450,20 @@ def test_a_message_that_cannot_be_read_is_rejected_with_the_place(
     answer = json.loads(answer) if isinstance(answer, bytes) else answer
     assert outcome == "rejected"
     assert says in answer["errorMessage"]
+
+
+@pytest.mark.parametrize(
+    "request_of_device",
+    [10**5000, {"certificateOwnershipToken": 10**5000}, {"parameters": {"a": 10**5000}}],
+    ids=["alone", "token", "parameter"],
+)
+def test_numbers_that_cannot_be_written_out_are_rejected_too(
+    device: ClaimDevice, request_of_device: Any
+) -> None:
+    payload = cbor2.dumps(request_of_device)
+    outcome, answer = device.ask_in_bytes(f"{PROVISION}/cbor", payload)
+    assert outcome == "rejected"
+    assert "something of the type int" in cbor2.loads(answer)["errorMessage"]
 
 
 @settings(
@@ -494,6 +573,41 @@ def test_a_request_can_be_made_to_fail(
         {"statusCode": 500, "errorCode": "InternalFailure", "errorMessage": "out of order"},
     )
     device.accepted(topic, request)
+
+
+@pytest.mark.usefixtures("clock")
+def test_the_quotas_of_the_mqtt_api_count_by_themselves() -> None:
+    with mock_jitp(config={"jitp": {"throttling": True}}):
+        device = ClaimDevice()
+        for _ in range(9):  # the first was the claim's
+            claim_certificate()
+        request = {"certificateSigningRequest": signing_request()}
+        outcomes = [device.ask(CREATE_FROM_CSR, request)[0] for _ in range(22)]
+        assert outcomes == ["accepted"] * 20 + ["rejected"] * 2
+        outcomes = [device.ask(CREATE_KEYS)[0] for _ in range(11)]
+        assert outcomes == ["accepted"] * 10 + ["rejected"]
+
+
+@pytest.mark.usefixtures("clock")
+def test_also_a_request_with_a_bad_token_counts_for_the_quota() -> None:
+    with mock_jitp(config={"jitp": {"throttling": {"RegisterThing": 1}}}):
+        make_template()
+        device = ClaimDevice()
+        token = token_of(device)
+        assert device.register("made-up")[1]["errorCode"] == "InvalidCertificateOwnershipToken"
+        assert device.register(token, SerialNumber="1")[1]["errorCode"] == "Throttling"
+        assert "raise the quota" in advice_of(device)
+
+
+def test_register_thing_of_a_device_can_be_made_to_fail_once(
+    mocked: JitpHandle, device: ClaimDevice
+) -> None:
+    fault = mocked.fail("RegisterThing", "ServiceUnavailableException")
+    token = token_of(device)
+    outcome, answer = device.register(token, SerialNumber="1")
+    assert (outcome, answer["statusCode"]) == ("rejected", 503)
+    assert fault.calls == 1
+    assert device.register(token, SerialNumber="1")[0] == "accepted"
 
 
 def test_the_quotas_count_for_devices_too() -> None:

@@ -11,6 +11,7 @@ from cloud import client
 from fleet_helpers import (
     CREATE_FROM_CSR,
     CREATE_KEYS,
+    TEMPLATE,
     ClaimDevice,
     claim_certificate,
     make_template,
@@ -19,6 +20,7 @@ from monitoring_helpers import events, log_entries, metric_names, names, record
 
 from moto_jitp import JitpHandle, mock_jitp
 
+CERTIFICATE = TEMPLATE["Resources"]["certificate"]
 KEYS_FAILED, CSR_FAILED, REGISTER_FAILED, REGISTERED = (
     "CreateKeysAndCertificateFailed",
     "CreateCertificateFromCsrFailed",
@@ -101,6 +103,27 @@ def test_the_maximum_tells_how_many_things_a_claim_has_registered(device: ClaimD
     )
     assert first["Maximum"] == 3
     assert second["Maximum"] == 1
+
+
+def test_a_thing_that_registers_again_is_one_thing(device: ClaimDevice) -> None:
+    provision(device, "1", "1")
+    make_template("thingless", {"Resources": {"certificate": CERTIFICATE}})
+    token = device.accepted(CREATE_KEYS)["certificateOwnershipToken"]
+    assert device.register(token, template="thingless")[0] == "accepted"
+
+    claim = device.claim["certificateId"]
+    assert statistics(REGISTERED, ClaimCertificateId=claim)["Maximum"] == 1
+    assert statistics(REGISTER_FAILED, TemplateName="bulbs")["SampleCount"] == 2
+
+
+def test_things_registered_while_metrics_were_off_are_in_the_number(device: ClaimDevice) -> None:
+    with mock_jitp(config={"jitp": {"metrics": False}}):
+        provision(device, "1", "2")
+    provision(device, "3")
+
+    claim = device.claim["certificateId"]
+    registered = statistics(REGISTERED, ClaimCertificateId=claim)
+    assert (registered["Maximum"], registered["SampleCount"]) == (3, 1)
 
 
 def test_a_fleet_has_its_own_metrics_and_not_those_of_just_in_time_provisioning(
@@ -204,6 +227,11 @@ def test_a_failed_registration_is_in_the_trail_with_its_error(device: ClaimDevic
     (event,) = events(EventName="RegisterThing")
     assert record(event)["errorCode"] == "InvalidRequestException"
     assert "SerialNumber" in record(event)["errorMessage"]
+
+
+def test_a_request_that_came_to_no_call_is_not_in_the_trail(device: ClaimDevice) -> None:
+    device.register("made-up")
+    assert events(EventName="RegisterThing") == []
 
 
 def test_without_trail_no_run_is_in_it() -> None:

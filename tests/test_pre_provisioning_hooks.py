@@ -81,7 +81,14 @@ def test_the_hook_overrides_and_adds_parameters(hooked: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "result", [{"allowProvisioning": False}, {}, {"allowProvisioning": "false"}]
+    "result",
+    [
+        {"allowProvisioning": False},
+        {},
+        {"allowProvisioning": "false"},
+        {"allowProvisioning": 1},
+        {"allowProvisioning": False, "parameterOverrides": 7},
+    ],
 )
 def test_a_device_that_the_hook_does_not_allow_is_denied(hooked: Any, result: Any) -> None:
     queue(result)
@@ -101,10 +108,33 @@ def test_a_denied_device_may_try_again(hooked: Any) -> None:
     assert device.register(token, SerialNumber="1")[0] == "accepted"
 
 
+def test_a_token_that_another_request_uses_up_while_the_hook_decides_is_not_used_twice(
+    hooked: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = ClaimDevice()
+    token = device.accepted(CREATE_KEYS)["certificateOwnershipToken"]
+    asked: list[str] = []
+
+    def invoke(self: Any, name: str, qualifier: Any, body: str, *more: Any) -> bytes:
+        asked.append(body)
+        if len(asked) == 1:  # the device is impatient
+            again = {"certificateOwnershipToken": token, "parameters": {"SerialNumber": "second"}}
+            topic = "$aws/provisioning-templates/bulbs/provision/json"
+            device.connection.publish(topic, json.dumps(again))
+        return b'{"allowProvisioning": true}'
+
+    monkeypatch.setattr("moto.awslambda_simple.models.LambdaSimpleBackend.invoke", invoke)
+    assert device.register(token, SerialNumber="first")[0] == "accepted"  # the second one's
+    assert device.connection.receive().topic.endswith("rejected")
+    things = client().list_things()["things"]
+    assert [thing["thingName"] for thing in things] == ["bulb-second"]
+
+
 @pytest.mark.parametrize(
     "result",
     [
         "no JSON",
+        "[" * 100_000,
         [True],
         {"allowProvisioning": True, "parameterOverrides": {"Location": 7}},
         {"allowProvisioning": True, "parameterOverrides": "Seoul"},
@@ -144,7 +174,34 @@ def test_the_hook_is_given_what_the_guide_lists(
     ]
 
 
-@pytest.mark.parametrize("arn", [FUNCTION, FUNCTION.replace("us-east-1", "mars-north-1")])
+def advice_of(device: ClaimDevice) -> str:
+    run = device.connection.provisioning
+    assert run is not None
+    return str(run.advice)
+
+
+def test_who_has_queued_no_result_is_told_to(hooked: Any) -> None:
+    device = ClaimDevice()
+    assert register(device, SerialNumber="1")[1]["errorCode"] == "AccessDenied"
+    assert "POST /moto-api/static/lambda-simple/response" in advice_of(device)
+
+
+@pytest.mark.parametrize("qualifier", ["1", "$LATEST", "live"])
+def test_a_version_or_alias_of_the_function_can_be_the_hook(hooked: Any, qualifier: str) -> None:
+    hooked.publish_version(FunctionName="gatekeeper")
+    hooked.create_alias(FunctionName="gatekeeper", Name="live", FunctionVersion="1")
+    make_template("qualified", preProvisioningHook={"targetArn": f"{FUNCTION}:{qualifier}"})
+    make_template("other", preProvisioningHook={"targetArn": f"{FUNCTION}:nope"})
+    device = ClaimDevice()
+    token = device.accepted(CREATE_KEYS)["certificateOwnershipToken"]
+    queue({"allowProvisioning": True})
+    assert device.register(token, template="other")[1]["errorCode"] == "InvocationError"
+    assert device.register(token, template="qualified", SerialNumber="1")[0] == "accepted"
+
+
+@pytest.mark.parametrize(
+    "arn", [FUNCTION, FUNCTION.replace("us-east-1", "mars-north-1"), "gatekeeper"]
+)
 def test_a_function_that_does_not_exist_cannot_be_invoked(arn: str) -> None:
     with mock_jitp(config=SIMPLE):
         make_template(preProvisioningHook={"targetArn": arn})
@@ -162,9 +219,13 @@ def test_a_function_that_fails_refuses_the_device(monkeypatch: pytest.MonkeyPatc
     with mock_jitp():
         make_function()
         make_template(preProvisioningHook={"targetArn": FUNCTION})
-        outcome, answer = register(SerialNumber="1")
+        device = ClaimDevice()
+        outcome, answer = register(device, SerialNumber="1")
+        advice = advice_of(device)
     assert (outcome, answer["errorCode"]) == ("rejected", "InvocationError")
     assert answer["errorMessage"] == "The provisioning hook was not executed successfully."
+    assert "no database" in advice
+    assert "{'lambda': {'use_docker': False}}" in advice
 
 
 def test_why_a_hook_refused_stands_in_the_log(hooked: Any) -> None:

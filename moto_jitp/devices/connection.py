@@ -12,9 +12,10 @@ from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
 from moto_jitp.iot.topics import check_subscribe
 
-from . import fleet, presence
+from . import presence
 from .attempts import ConnectionAttempt
 from .authorization import NotAuthorized, require
+from .fleet_calls import runs_of
 from .publishing import publish_message, to_bytes
 from .recording import count, record_operation
 
@@ -56,7 +57,7 @@ class DeviceConnection:
 
     @property
     def provisioning(self) -> ProvisioningRun | None:
-        later = next(fleet.runs_of(self._backend, self._session), None)
+        later = next(runs_of(self._backend, self._session), None)
         just_in_time = (attempt.provisioning for attempt in self.attempts if attempt.provisioning)
         return later or next(just_in_time, None)
 

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/iot/latest/developerguide/fleet-provision-api.html
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from moto_jitp.iot.message_broker import publish_as_aws
 from moto_jitp.iot.models import JitpIoTBackend
@@ -13,7 +13,6 @@ from moto_jitp.iot.provisioning.fleet_api import answer_request
 from moto_jitp.iot.provisioning.fleet_provisioning import FleetClient
 from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
 from moto_jitp.iot.topics import FleetRequest
-from moto_jitp.monitoring import records_of
 
 from .attempts import ConnectionAttempt
 from .recording import record_fleet_call
@@ -47,10 +46,3 @@ def carry_out(
         for observe in run_observers:
             observe(session, answer.run)
     publish_as_aws(backend, f"{topic}/{answer.topic_end}", answer.message, to=session.sequence)
-
-
-def runs_of(backend: JitpIoTBackend, session: ConnectionAttempt) -> Iterator[ProvisioningRun]:
-    """Yield the runs that a connection has set off by RegisterThing, the newest first."""
-    for call in reversed(records_of(backend).fleet_calls):
-        if call.connection == session.sequence and isinstance(call.run, ProvisioningRun):
-            yield call.run

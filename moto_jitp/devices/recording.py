@@ -18,7 +18,7 @@ from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.provisioning.fleet_api import FleetAnswer
 from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
 from moto_jitp.iot.topics import FleetRequest
-from moto_jitp.monitoring import EndedRun, FleetCall, count_operation, records_of
+from moto_jitp.monitoring import EndedRun, count_operation, records_of
 from moto_jitp.monitoring.logs import (
     Client,
     authentication_error,
@@ -30,6 +30,7 @@ from moto_jitp.monitoring.logs import (
 
 from .attempts import ConnectionAttempt, RefusalReason, live_backends
 from .authorization import SOURCE_ADDRESS
+from .fleet_calls import FleetCall, fleet_calls_of
 
 _PROTOCOL = "MQTT"
 _SNI_MISUSED = RefusalReason.SNI_MISUSED.value
@@ -152,12 +153,12 @@ def record_fleet_call(
         records.without_metrics.add(call.sequence)
     if not current.trail:
         records.without_trail.add(call.sequence)
-    records.fleet_calls.append(call)
+    fleet_calls_of(backend).append(call)
     if backend.is_logging:
-        if answer.run is not None:
-            entry = provisioning_entry(answer.run)
+        refusal, run = answer.refusal, answer.run
+        if run is not None and run.role_arn is not None:
+            entry = provisioning_entry(run)
         else:
-            refusal = answer.refusal
             error = None
             if refusal is not None:
                 error = f"{refusal.code}: {refusal.message} {refusal.advice}".rstrip()

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
 from moto_jitp.iot.template_rules import FLEET_PROVISIONING, JITP
-from moto_jitp.monitoring import records_of
 
 from .attempts import all_connection_attempts, live_backends
+from .fleet_calls import fleet_calls_of
 
 
 class ListedRun(NamedTuple):
@@ -37,7 +37,7 @@ def all_runs() -> tuple[ListedRun, ...]:
     runs += (
         ListedRun(call.sequence, call.connection, FLEET_PROVISIONING, call.run)
         for backend in live_backends()
-        for call in list(records_of(backend).fleet_calls)
-        if isinstance(call.run, ProvisioningRun)
+        for call in list(fleet_calls_of(backend))
+        if call.run is not None
     )
     return tuple(sorted(runs, key=lambda one: one.id))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from moto_jitp import faults, settings
 
@@ -13,12 +13,13 @@ from .quotas import CallMeter
 from .tags import Tags
 
 
-def admit(backend: Lookups, operation: str) -> None:
+def admit(backend: Lookups, operation: str, *, over_mqtt: bool = False) -> None:
     """Let a call of an API operation happen, or not.
 
     Args:
         backend: the account and Region that it is made in.
         operation: its name, such as ``CreateThing``.
+        over_mqtt: whether a device makes it, in the MQTT API of fleet provisioning.
 
     Raises:
         NotAdmitted: a test asked for a failure, or the operation's quota is used up.
@@ -28,7 +29,7 @@ def admit(backend: Lookups, operation: str) -> None:
     if throttling is not False:
         with backend.lock:
             meter = backend.__dict__.setdefault("call_meter", CallMeter())
-            meter.take(operation, throttling)
+            meter.take(operation, throttling, over_mqtt=over_mqtt)
 
 
 def fail_on_demand(operation: str) -> None:
@@ -42,7 +43,10 @@ def fail_on_demand(operation: str) -> None:
 
 
 def permit_for_run(
-    backend: Tags, role_arn: str | None, resources: Callable[[], Mapping[str, str]]
+    backend: Tags,
+    role_arn: str | None,
+    resources: Callable[[], Mapping[str, str]],
+    admitted: Collection[str] = (),
 ) -> Callable[[str, str], None] | None:
     """Return what each step of a run must pass, or ``None`` where nothing could stop one.
 
@@ -51,6 +55,7 @@ def permit_for_run(
         role_arn: the provisioning role of a just-in-time run; ``None`` for RegisterThing, which
             runs with its caller's permissions.
         resources: returns the run's certificate and thing by kind, as far as they are known.
+        admitted: operations that were let happen before the run began.
 
     Returns:
         A function of the API action's name and the resource, which raises ``NotAdmitted``.
@@ -61,7 +66,8 @@ def permit_for_run(
         return None
 
     def permit(action: str, resource: str) -> None:
-        admit(backend, action)
+        if action not in admitted:
+            admit(backend, action)
         if role is not None:
             require_permission(backend, role, action, resource, resources())
 

@@ -67,6 +67,17 @@ DEFAULT_QUOTAS: Mapping[str, float] = {
 }
 
 
+MQTT_QUOTAS: Mapping[str, float] = {
+    "CreateCertificateFromCsr": 20,
+    "CreateKeysAndCertificate": 10,
+    "RegisterThing": 10,
+}
+"""Those of the same operations in the MQTT API of fleet provisioning, which count by themselves.
+
+https://docs.aws.amazon.com/general/latest/gr/iot-core.html#fleet-provisioning-limits
+"""
+
+
 # A tenth of a second later there must be one more call of ten, whatever the clock's last digits.
 _ROUNDING = 0.001
 
@@ -79,35 +90,41 @@ class CallMeter:
     """
 
     def __init__(self) -> None:
-        self._buckets: dict[str, tuple[float, float]] = {}
+        self._buckets: dict[tuple[str, bool], tuple[float, float]] = {}
 
-    def take(self, operation: str, throttling: bool | Mapping[str, float]) -> None:
+    def take(
+        self, operation: str, throttling: bool | Mapping[str, float], *, over_mqtt: bool = False
+    ) -> None:
         """Count a call.
 
         Args:
             operation: the API operation's name.
+            over_mqtt: whether a device makes it, in the MQTT API.
             throttling: the setting: ``True`` for AWS's quotas, the test's own (with AWS's for all
                 other operations if it says so, else the only ones), or ``False`` for none.
 
         Raises:
             Throttled: there have been too many within a second; this one does not count.
         """
-        quota = _quota(operation, throttling)
+        quota = _quota(operation, throttling, MQTT_QUOTAS if over_mqtt else DEFAULT_QUOTAS)
         if quota is None:
             return
+        bucket = (operation, over_mqtt)
         now, most = acting_moment().timestamp(), max(float(quota), 1.0)
-        left, since = self._buckets.get(operation, (most, now))
+        left, since = self._buckets.get(bucket, (most, now))
         left = min(most, left + max(0.0, now - since) * quota)
         if left < 1.0 - _ROUNDING:
-            self._buckets[operation] = (left, now)
+            self._buckets[bucket] = (left, now)
             raise Throttled(operation, quota)
-        self._buckets[operation] = (left - 1.0, now)
+        self._buckets[bucket] = (left - 1.0, now)
 
 
-def _quota(operation: str, throttling: bool | Mapping[str, float]) -> float | None:
+def _quota(
+    operation: str, throttling: bool | Mapping[str, float], defaults: Mapping[str, float]
+) -> float | None:
     if throttling is False:
         return None
     if throttling is True:
-        return DEFAULT_QUOTAS.get(operation)
-    others = DEFAULT_QUOTAS if ALL_OTHERS in throttling else {}
+        return defaults.get(operation)
+    others = defaults if ALL_OTHERS in throttling else {}
     return throttling.get(operation, others.get(operation))

@@ -5,8 +5,12 @@ https://docs.aws.amazon.com/iot/latest/developerguide/device-certs-create.html
 
 from __future__ import annotations
 
+import base64
+import binascii
 import functools
+import re
 import threading
+from contextlib import suppress
 from datetime import datetime, timezone
 from typing import NamedTuple
 
@@ -23,6 +27,7 @@ from cryptography.x509.oid import NameOID, SignatureAlgorithmOID
 
 from moto_jitp import settings
 from moto_jitp.pki import CertificateAuthority
+from moto_jitp.pki.strings import explain_bad_string
 
 from .certificate_rules import fault_of_key
 from .exceptions import InvalidRequest
@@ -34,6 +39,10 @@ _SHA1_SIGNATURES = (
     SignatureAlgorithmOID.ECDSA_WITH_SHA1,
 )
 _ISSUED_SUBJECT = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "AWS IoT Certificate")])
+_REQUEST_BLOCK = re.compile(
+    r"-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----(.*?)-----END (?:NEW )?CERTIFICATE REQUEST-----",
+    re.DOTALL,
+)
 _lock = threading.Lock()
 
 
@@ -70,11 +79,9 @@ def issue_from_csr(csr: str) -> str:
         request = x509.load_pem_x509_csr(csr.encode())
         key = request.public_key()
         signed = request.is_signature_valid
+        subject = request.subject if list(request.subject) else _ISSUED_SUBJECT
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
-        raise InvalidRequest(
-            "The certificateSigningRequest is no PEM certificate signing request "
-            f"(-----BEGIN CERTIFICATE REQUEST----- …) that can be read: {error}"
-        ) from None
+        raise InvalidRequest(_unreadable(csr, error)) from None
     if settings.current().strict:
         if not signed:
             oid = request.signature_algorithm_oid
@@ -89,8 +96,20 @@ def issue_from_csr(csr: str) -> str:
         fault = fault_of_key(key)
         if fault is not None:
             raise InvalidRequest(f"The certificateSigningRequest has {fault}")
-    subject = request.subject if list(request.subject) else _ISSUED_SUBJECT
     return _service_ca().sign_public_key(subject, key, _ISSUED_UNTIL)
+
+
+def _unreadable(csr: str, error: Exception) -> str:
+    block = _REQUEST_BLOCK.search(csr)
+    if block is None:
+        return (
+            "The certificateSigningRequest is no PEM certificate signing request (-----BEGIN "
+            f"CERTIFICATE REQUEST----- …) that can be read: {error}"
+        )
+    explained = None
+    with suppress(binascii.Error):
+        explained = explain_bad_string(base64.b64decode(block[1]))
+    return f"The certificateSigningRequest cannot be read: {explained or error}"
 
 
 def _service_ca() -> CertificateAuthority:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from moto.cloudwatch.models import MetricAggregatedDatum, are_dimensions_same
 from moto.core.common_models import CloudWatchMetricProvider
 
-from .records import Attempt, Records, Run, Step, kept
+from .records import Attempt, FleetCall, Records, Run, Step, kept
 
 NAMESPACE = "AWS/IoT"
 _MQTT = ("Protocol", "MQTT")
@@ -43,13 +43,13 @@ class IoTMetrics(CloudWatchMetricProvider):
         """Return the values of each minute, oldest first."""
         if not cls.switched_on:
             return []
-        attempts, records = kept(account_id, region)
+        attempts, fleet_calls, records = kept(account_id, region)
         found: list[_MinuteValue] = [
             _MinuteValue(metric, count, float(count), 1.0, 1.0)
             for metric, count in Counter(_occurrences(attempts, records)).items()
         ]
         values: defaultdict[_Metric, list[float]] = defaultdict(list)
-        for metric, value in _fleet_values(records):
+        for metric, value in _fleet_values(fleet_calls, records):
             values[metric].append(value)
         found += (_MinuteValue.of(metric, series) for metric, series in values.items())
         found.sort(key=lambda value: value.metric.order())
@@ -132,26 +132,27 @@ def _occurrences(attempts: Sequence[Attempt], records: Records) -> Iterator[_Met
         yield _Metric(_minute(moment), name, ("Protocol", protocol))
 
 
-def _fleet_values(records: Records) -> Iterator[tuple[_Metric, float]]:
+def _fleet_values(calls: Sequence[FleetCall], records: Records) -> Iterator[tuple[_Metric, float]]:
     """Yield the values of the fleet provisioning metrics.
 
     A request counts 1 where it failed and 0 where it did not; things are counted by claim, each
     value the number of all so far.
     """
-    registered: Counter[str] = Counter()
-    for call in list(records.fleet_calls):
+    registered: defaultdict[str, set[str]] = defaultdict(set)
+    for call in calls:
         named, claim = call.template_name, call.claim_certificate_id
-        is_registered = call.operation == "RegisterThing" and not call.failed
-        registered[claim] += is_registered
+        thing_name = None if call.failed or call.run is None else call.run.thing_name
+        if thing_name is not None:
+            registered[claim].add(thing_name)
         if call.sequence in records.without_metrics:
             continue
         minute = _minute(call.moment)
         by_template = ("TemplateName", named) if named is not None else None
         yield _Metric(minute, f"{call.operation}Failed", by_template), float(call.failed)
-        if is_registered:
+        if thing_name is not None:
             by_claim = ("ClaimCertificateId", claim)
             name = "ApproximateNumberOfThingsRegistered"
-            yield _Metric(minute, name, by_claim), float(registered[claim])
+            yield _Metric(minute, name, by_claim), float(len(registered[claim]))
 
 
 def _minute(moment: datetime) -> datetime:

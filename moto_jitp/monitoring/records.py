@@ -100,6 +100,25 @@ class Attempt(Protocol):
     def provisioning(self) -> Run | None: ...
 
 
+class FleetCall(Protocol):
+    """One request of a device to fleet provisioning, as the layers above keep it."""
+
+    @property
+    def moment(self) -> datetime: ...
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def operation(self) -> str: ...
+    @property
+    def template_name(self) -> str | None: ...
+    @property
+    def claim_certificate_id(self) -> str: ...
+    @property
+    def failed(self) -> bool: ...
+    @property
+    def run(self) -> Run | None: ...
+
+
 class ApiCall(NamedTuple):
     """One call of an API operation, in the form in which it came.
 
@@ -160,30 +179,6 @@ class EndedRun(NamedTuple):
     moment: datetime
 
 
-class FleetCall(NamedTuple):
-    """One request of a device to the MQTT API of fleet provisioning.
-
-    Attributes:
-        moment: when, in UTC.
-        sequence: orders it among attempts and calls of the same moment.
-        connection: the sequence number of the attempt that its connection goes back to.
-        operation: ``CreateKeysAndCertificate``, ``CreateCertificateFromCsr`` or ``RegisterThing``.
-        template_name: the provisioning template of RegisterThing.
-        claim_certificate_id: the id of the certificate that the device was connected with.
-        failed: whether it was refused.
-        run: the provisioning run, if it came to one.
-    """
-
-    moment: datetime
-    sequence: int
-    connection: int
-    operation: str
-    template_name: str | None
-    claim_certificate_id: str
-    failed: bool
-    run: Run | None
-
-
 class Operation(NamedTuple):
     """Something that the message broker did, for its metric.
 
@@ -204,7 +199,6 @@ class Records:
     Attributes:
         calls: the calls for the trail, oldest first.
         ends: of attempts by sequence number, when their runs ended, where that was later.
-        fleet_calls: the requests to fleet provisioning, oldest first.
         misdirected: attempts that asked for a server name of this account and Region elsewhere.
         operations: what the message broker did, oldest first.
         sessions: who has called with credentials of an assumed role, by access key.
@@ -215,7 +209,6 @@ class Records:
     __slots__ = (
         "calls",
         "ends",
-        "fleet_calls",
         "misdirected",
         "operations",
         "sessions",
@@ -226,7 +219,6 @@ class Records:
     def __init__(self) -> None:
         self.calls: list[ApiCall] = []
         self.ends: dict[int, EndedRun] = {}
-        self.fleet_calls: list[FleetCall] = []
         self.misdirected: list[Attempt] = []
         self.operations: list[Operation] = []
         self.sessions: dict[str, Identity] = {}
@@ -267,13 +259,32 @@ def is_read_only(operation: str) -> bool:
     return operation.startswith(_READ_ONLY)
 
 
-def kept(account_id: str, region_name: str) -> tuple[list[Attempt], Records]:
-    """Return the attempts, oldest first, and the records of an account and Region.
+class Kept(NamedTuple):
+    """All that is told of an account and Region, each list the oldest first.
+
+    Attributes:
+        attempts: the connection attempts.
+        fleet_calls: the requests to fleet provisioning.
+        records: what is kept beside them.
+    """
+
+    attempts: list[Attempt]
+    fleet_calls: list[FleetCall]
+    records: Records
+
+
+def kept(account_id: str, region_name: str) -> Kept:
+    """Return what is told of an account and Region.
 
     One that has not been used is not brought into being by asking.
     """
     account = iot_backends.get(account_id)
     backend = None if account is None else dict.get(account, region_name)
     if backend is None:
-        return [], Records()
-    return list(backend.__dict__.get("connection_attempts", ())), records_of(backend)
+        return Kept([], [], Records())
+    state = backend.__dict__
+    return Kept(
+        list(state.get("connection_attempts", ())),
+        list(state.get("fleet_calls", ())),
+        records_of(backend),
+    )

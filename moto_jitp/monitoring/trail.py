@@ -146,7 +146,7 @@ def events_newest_first(
         end: the last one.
         wanted: whether a call or a run can have an event of interest; see :func:`may_have`.
     """
-    attempts, records = kept(*place)
+    attempts, fleet_calls, records = kept(*place)
     sources: list[tuple[datetime, int, ApiCall | Run]] = [
         (call.moment, call.sequence, call) for call in list(records.calls)
     ]
@@ -162,8 +162,11 @@ def events_newest_first(
             sources.append((moment, sequence, run))
     sources += (
         (call.moment, call.sequence, call.run)
-        for call in list(records.fleet_calls)
-        if call.run is not None and call.sequence not in records.without_trail
+        for call in fleet_calls
+        # Before AWS IoT has assumed the role, nothing has been called.
+        if call.run is not None
+        and call.run.role_arn is not None
+        and call.sequence not in records.without_trail
     )
     sources.sort(key=itemgetter(0, 1), reverse=True)
     for moment, sequence, source in sources:

@@ -28,7 +28,8 @@ def explain_bad_string(der: bytes) -> str | None:
     """Say which PrintableString of a certificate holds what it may not, if that is its trouble.
 
     Args:
-        der: the certificate's DER bytes; anything else is answered with ``None``.
+        der: the DER bytes of a certificate or of a signing request; anything else is answered with
+            ``None``.
     """
     for oid, value in _printable_strings(der, 0):
         wrong = not_printable(value)
@@ -36,7 +37,7 @@ def explain_bad_string(der: bytes) -> str | None:
             name = _NAMES.get(oid, "attribute " + oid.hex())
             return (
                 f"its {name} {value.decode('latin-1')!r} is a PrintableString, which cannot hold "
-                f"{wrong}. Make the certificate again with that attribute as UTF8String (OpenSSL "
+                f"{wrong}. Make it again with that attribute as UTF8String (OpenSSL "
                 "does so by itself), or without the character."
             )
     return None

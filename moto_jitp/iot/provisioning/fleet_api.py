@@ -13,8 +13,14 @@ from moto_jitp.iot.topics import FleetRequest
 from . import fleet_refusals as refusals
 from .fleet_provisioning import DeviceCredentials, FleetClient, FleetProvisioning
 from .fleet_refusals import FleetRefusal
-from .payload_formats import PayloadError, decode, encode
-from .provisioning_run import ProvisioningRun
+from .payload_formats import PayloadError, decode, encode, shown
+from .provisioning_run import (
+    ProvisioningRun,
+    ProvisioningStep,
+    RunStatus,
+    StepResult,
+    pack_steps,
+)
 
 
 class FleetAnswer(NamedTuple):
@@ -23,7 +29,7 @@ class FleetAnswer(NamedTuple):
     Attributes:
         message: the answer: a dict for one in JSON, bytes for one in CBOR.
         certificate_id: the id of the device's new certificate, as far as it is known.
-        run: the provisioning run of RegisterThing, if it came to one.
+        run: the provisioning run of RegisterThing, also of one that did not come to its steps.
         refusal: why the request is refused; ``None`` for an accepted one.
     """
 
@@ -50,6 +56,7 @@ def answer_request(
         client: who asks.
     """
     form = request.payload_format
+    given: Mapping[str, Any] = {}
     try:
         given = _object(form, payload)
         if request.operation == "RegisterThing":
@@ -64,8 +71,48 @@ def answer_request(
         return FleetAnswer(message, credentials.certificate.certificate_id)
     except FleetRefusal as refusal:
         run = refusal.run
+        if run is None and request.operation == "RegisterThing":
+            run = _unstarted(request.template_name, given, refusal)
         known = run.certificate_id if run is not None else None
         return FleetAnswer(encode(form, refusal.body()), known, run, refusal)
+
+
+def _unstarted(
+    template_name: str | None, given: Mapping[str, Any], refusal: FleetRefusal
+) -> ProvisioningRun:
+    """Return the run of a request that did not come to one, so that people can see why.
+
+    It has no role, as AWS IoT has not assumed one yet.
+    """
+    step = ProvisioningStep(
+        "RegisterThing",
+        f"provisioningtemplate/{template_name}",
+        StepResult.FAILED,
+        refusal.code,
+        refusal.message,
+    )
+    return ProvisioningRun(
+        RunStatus.FAILED,
+        template_name,
+        _as_texts(given.get("parameters")),
+        (),
+        pack_steps([step]),
+        {},
+        error_code=refusal.code,
+        message=refusal.message,
+        advice=refusal.advice,
+    )
+
+
+def _as_texts(parameters: Any) -> dict[str, str]:
+    """The parameters of a request, whatever they are, for people."""
+    if not isinstance(parameters, dict):
+        return {}
+    return {_as_text(name): _as_text(value) for name, value in parameters.items()}
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else shown(value)
 
 
 def _register_thing(
@@ -104,14 +151,14 @@ def _object(form: str, payload: bytes) -> Mapping[str, Any]:
     except PayloadError as error:
         raise refusals.unreadable(str(error)) from None
     if not isinstance(value, dict):
-        raise refusals.unreadable(f"it holds no object with members, but {value!r:.80}.")
+        raise refusals.unreadable(f"it holds no object with members, but {shown(value)}.")
     return value
 
 
 def _text(given: Mapping[str, Any], name: str) -> str:
     value = given.get(name, "")
     if not isinstance(value, str):
-        raise refusals.unreadable(f"{name} must be text, found {value!r:.80}.")
+        raise refusals.unreadable(f"{name} must be text, found {shown(value)}.")
     return value
 
 
@@ -119,11 +166,11 @@ def _parameters(given: Mapping[str, Any]) -> dict[str, str]:
     parameters = given.get("parameters") or {}
     if not isinstance(parameters, dict):
         raise refusals.unreadable(
-            f"parameters must be an object of names and texts, found {parameters!r:.80}."
+            f"parameters must be an object of names and texts, found {shown(parameters)}."
         )
     for name, value in parameters.items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise refusals.unreadable(
-                f"parameters must have texts as values, found {value!r:.80} for {name!r:.80}."
+                f"parameters must have texts as values, found {shown(value)} for {shown(name)}."
             )
     return parameters

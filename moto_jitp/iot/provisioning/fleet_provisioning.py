@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 from moto.moto_api._internal import mock_random
 
 from moto_jitp.iot.admission import admit
 from moto_jitp.iot.certificates import DeviceCertificate
-from moto_jitp.iot.exceptions import IoTError
+from moto_jitp.iot.exceptions import IoTError, NotAdmitted
 from moto_jitp.iot.provisioning_templates import ProvisioningTemplate
 from moto_jitp.iot.service_ca import issue_from_csr, issue_with_keys
 from moto_jitp.iot.template_rules import FLEET_PROVISIONING
@@ -33,9 +33,8 @@ from .thing_registration import ThingRegistration
 TOKEN_SECONDS = 3600
 """How long a certificate that no device has made its own is kept."""
 
+_REGISTER_THING = "RegisterThing"
 _CERTIFICATE_ID = "AWS::IoT::Certificate::Id"
-
-ResultT = TypeVar("ResultT")
 
 
 class FleetClient(NamedTuple):
@@ -82,7 +81,7 @@ class FleetProvisioning(ThingRegistration):
         Raises:
             FleetRefusal: a test asked for a failure, or the operation's quota is used up.
         """
-        _or_refuse(admit, self, "CreateKeysAndCertificate")
+        self._admit("CreateKeysAndCertificate")
         issued = issue_with_keys()
         return self._give(issued.certificate_pem, issued.private_key_pem)
 
@@ -96,8 +95,18 @@ class FleetProvisioning(ThingRegistration):
             FleetRefusal: the text is no CSR that AWS IoT takes, a test asked for a failure, or the
                 operation's quota is used up.
         """
-        _or_refuse(admit, self, "CreateCertificateFromCsr")
-        return self._give(_or_refuse(issue_from_csr, signing_request), None)
+        self._admit("CreateCertificateFromCsr")
+        try:
+            certificate_pem = issue_from_csr(signing_request)
+        except IoTError as error:
+            raise refusals.of_error(error) from None
+        return self._give(certificate_pem, None)
+
+    def _admit(self, operation: str) -> None:
+        try:
+            admit(self, operation, over_mqtt=True)
+        except NotAdmitted as error:
+            raise refusals.of_error(error, advice=error.advice) from None
 
     def _give(self, certificate_pem: str, private_key_pem: str | None) -> DeviceCredentials:
         token = "".join(mock_random.uuid4().hex for _ in range(4))
@@ -125,41 +134,53 @@ class FleetProvisioning(ThingRegistration):
             The run, and the template's device configuration.
 
         Raises:
-            FleetRefusal: template or token are not good, the hook does not allow it, or the run
-                failed, which is then in the refusal. The token stays good for another try.
+            FleetRefusal: the request may not happen, template or token are not good, the hook does
+                not allow it, or the run failed, which is then in the refusal. The token stays good
+                for another try.
         """
+        self._admit(_REGISTER_THING)
         template = self._fleet_template(template_name)
         certificate = self._owner_of(ownership_token)
         if template.hook is not None:
             # Outside the lock: the function may call the cloud.
-            overrides = consult_hook(
-                self,
-                template.hook["targetArn"],
-                {
-                    "claimCertificateId": client.certificate_id,
-                    "certificateId": certificate.certificate_id,
-                    "certificatePem": certificate.certificate_pem,
-                    "templateArn": template.arn,
-                    "clientId": client.client_id,
-                    "parameters": dict(parameters),
-                },
-            )
+            request = {
+                "claimCertificateId": client.certificate_id,
+                "certificateId": certificate.certificate_id,
+                "certificatePem": certificate.certificate_pem,
+                "templateArn": template.arn,
+                "clientId": client.client_id,
+                "parameters": dict(parameters),
+            }
+            overrides = consult_hook(self, template.hook["targetArn"], request)
             parameters = {**parameters, **overrides}
-        offered = {**parameters, _CERTIFICATE_ID: certificate.certificate_id}
         with self.lock:
             self._owner_of(ownership_token)  # which another request may have used up
-            run = TemplateExecution(
-                self, None, offered, template_name=template_name, role_arn=template.role_arn
-            )
-            run.certificate = certificate
-            try:
-                run.parse(template.body)
-                run.enter(template.role_arn)
-                plan = run.execute(certificate)
-            except ProvisioningFailure as failure:
-                raise _refusal(run, failure) from None
+            outcome = self._execute(template, certificate, parameters)
             del self._owned[ownership_token]
-            return run.outcome(), plan.device_configuration
+            return outcome
+
+    def _execute(
+        self,
+        template: ProvisioningTemplate,
+        certificate: DeviceCertificate,
+        parameters: Mapping[str, str],
+    ) -> tuple[ProvisioningRun, Mapping[str, str]]:
+        run = TemplateExecution(
+            self,
+            None,
+            {**parameters, _CERTIFICATE_ID: certificate.certificate_id},
+            template_name=template.name,
+            role_arn=template.role_arn,
+            admitted=(_REGISTER_THING,),
+        )
+        run.certificate = certificate
+        try:
+            run.parse(template.body)
+            run.enter(template.role_arn)
+            plan = run.execute(certificate)
+        except ProvisioningFailure as failure:
+            raise _refusal(run, failure) from None
+        return run.outcome(), plan.device_configuration
 
     def _fleet_template(self, name: str) -> ProvisioningTemplate:
         template = self.provisioning_templates.get(name)
@@ -201,28 +222,18 @@ class FleetProvisioning(ThingRegistration):
             self.certificates.pop(certificate.certificate_id, None)
 
     def note_call(self, operation: str, parameter: Callable[[str], str | None]) -> None:
+        """Do what an API call is to find done: see :meth:`DeferredRuns.note_call`, and this."""
         self.drop_unclaimed_certificates()
         super().note_call(operation, parameter)
 
 
 def _refusal(run: TemplateExecution, failure: ProvisioningFailure) -> FleetRefusal:
+    """Return the refusal for a run that failed: a device is told less, and a person more."""
     mistake = failure.mistake
     if mistake is None:
-        refusal = refusals.of_error(failure.error, advice=failure.advice)
-    elif isinstance(mistake, UnresolvedReferenceError):
+        return refusals.of_error(failure.error, run=run.outcome(failure))
+    if isinstance(mistake, UnresolvedReferenceError):
         failure.advice = advice.parameter_not_sent(mistake.parameter)
-        refusal = refusals.unresolved(mistake.parameter)
-    else:
-        failure.advice = advice.template_mistake(mistake, "the parameters of the device's request")
-        refusal = refusals.bad_value(mistake.message)
-    refusal.advice = failure.advice
-    refusal.run = run.outcome(failure)
-    return refusal
-
-
-def _or_refuse(call: Callable[..., ResultT], *args: Any) -> ResultT:
-    """Return what a call returns; an error of the API becomes a refusal."""
-    try:
-        return call(*args)
-    except IoTError as error:
-        raise refusals.of_error(error, advice=getattr(error, "advice", "")) from None
+        return refusals.unresolved(mistake.parameter, run.outcome(failure))
+    failure.advice = advice.template_mistake(mistake, "the parameters of the device's request")
+    return refusals.bad_value(mistake.message, run.outcome(failure))

@@ -15,6 +15,8 @@ from moto_jitp.iot.operation_names import COMMON_ERRORS
 
 from .provisioning_run import ProvisioningRun
 
+_QUEUE = "POST /moto-api/static/lambda-simple/response"
+
 
 class FleetRefusal(Exception):  # noqa: N818 - becomes a message on …/rejected, not an error
     """A request that is answered on its topic ``…/rejected``.
@@ -53,7 +55,11 @@ class FleetRefusal(Exception):  # noqa: N818 - becomes a message on …/rejected
 
 
 def unknown_template(name: str) -> FleetRefusal:
-    return _bad_template(f"Template with name {name} does not exist.")
+    return _bad_template(
+        f"Template with name {name} does not exist.",
+        f"Create it with iot.create_provisioning_template(templateName={name!r}, enabled=True, …), "
+        "or have the device publish on the topic of one that exists.",
+    )
 
 
 def disabled_template(name: str) -> FleetRefusal:
@@ -78,12 +84,21 @@ def _bad_template(message: str, advice: str = "") -> FleetRefusal:
 
 def unreadable(why: str) -> FleetRefusal:
     """The sentence is AWS's; what follows on it is ours."""
-    return FleetRefusal(400, "InvalidPayload", f"Message cannot be parsed: {why}")
+    return FleetRefusal(
+        400,
+        "InvalidPayload",
+        f"Message cannot be parsed: {why}",
+        advice="Have the device send an object with certificateOwnershipToken and, if the template "
+        "wants any, parameters, in the format that the topic ends with.",
+    )
 
 
 def no_token() -> FleetRefusal:
     return FleetRefusal(
-        400, "InvalidCertificateOwnershipToken", "Certificate ownership token cannot be empty."
+        400,
+        "InvalidCertificateOwnershipToken",
+        "Certificate ownership token cannot be empty.",
+        advice="Have the device send the certificateOwnershipToken that came with its certificate.",
     )
 
 
@@ -97,13 +112,15 @@ def bad_token() -> FleetRefusal:
     )
 
 
-def unresolved(name: str) -> FleetRefusal:
-    return FleetRefusal(400, "InvalidParameters", f"Cannot resolve reference value: {name}")
+def unresolved(name: str, run: ProvisioningRun) -> FleetRefusal:
+    return FleetRefusal(
+        400, "InvalidParameters", f"Cannot resolve reference value: {name}", run=run
+    )
 
 
-def bad_value(message: str) -> FleetRefusal:
+def bad_value(message: str, run: ProvisioningRun) -> FleetRefusal:
     """Own wording: the template language's own sentence on the value."""
-    return FleetRefusal(400, "InvalidParameters", message)
+    return FleetRefusal(400, "InvalidParameters", message, run=run)
 
 
 def hook_refused(function_arn: str) -> FleetRefusal:
@@ -130,7 +147,19 @@ def hook_failed(function_arn: str, why: str) -> FleetRefusal:
         400,
         "InvocationError",
         "The provisioning hook was not executed successfully.",
-        advice=f"The pre-provisioning hook {function_arn} failed: {why}",
+        advice=f"The pre-provisioning hook {function_arn} failed: {why}. moto runs functions in "
+        "Docker; where there is none, use its configuration {'lambda': {'use_docker': False}} and "
+        f"queue the function's results at {_QUEUE}.",
+    )
+
+
+def hook_without_result(function_arn: str) -> FleetRefusal:
+    return FleetRefusal(
+        403,
+        "AccessDenied",
+        "Access Denied",
+        advice=f"No result is queued for the pre-provisioning hook {function_arn}, so moto echoed "
+        'its input. Queue one such as {"allowProvisioning": true} at ' + f"{_QUEUE}.",
     )
 
 
@@ -144,16 +173,17 @@ def bad_hook_result(function_arn: str, why: str) -> FleetRefusal:
     )
 
 
-def of_error(error: IoTError, *, advice: str = "") -> FleetRefusal:
+def of_error(
+    error: IoTError, *, advice: str = "", run: ProvisioningRun | None = None
+) -> FleetRefusal:
     """Return the refusal for an error of the API that a request ended with.
 
     Under which code and status AWS passes these on is not documented: here it is the error's own
     code without ``Exception``, and its own status.
     """
     code = error.code
-    return FleetRefusal(
-        _status_of(code), code.removesuffix("Exception"), str(error.message), advice=advice
-    )
+    name = code.removesuffix("Exception")
+    return FleetRefusal(_status_of(code), name, str(error.message), advice=advice, run=run)
 
 
 def _status_of(code: str) -> int:

@@ -50,6 +50,14 @@ def encode(form: str, message: dict[str, Any]) -> dict[str, Any] | bytes:
     return _cbor().dumps(message) if form == "cbor" else message
 
 
+def shown(value: Any) -> str:
+    """Return a value from a message for an error text, shortened."""
+    try:
+        return f"{value!r:.80}"
+    except ValueError:  # CBOR has whole numbers of thousands of digits
+        return f"something of the type {type(value).__name__}"
+
+
 def _cbor() -> Any:
     try:
         import cbor2

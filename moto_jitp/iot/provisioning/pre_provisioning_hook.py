@@ -1,7 +1,8 @@
 """Pre-provisioning hooks: a Lambda function that decides whether a device is provisioned.
 
 The function is moto's, and so is its execution: in a container, or, with moto's configuration
-``{"lambda": {"use_docker": False}}``, with the results that the test has queued.
+``{"lambda": {"use_docker": False}}``, with the results that the test has queued. It may take longer
+than the five seconds that AWS IoT waits for: a container's image may have to be fetched first.
 https://docs.aws.amazon.com/iot/latest/developerguide/pre-provisioning-hook.html
 https://docs.getmoto.org/en/latest/docs/services/lambda.html
 """
@@ -21,6 +22,7 @@ from moto_jitp.iot.tags import Tags
 from moto_jitp.moto_names import check_names_for_hooks
 
 from . import fleet_refusals as refusals
+from .payload_formats import shown
 
 _INVOKE = "lambda:InvokeFunction"
 _FUNCTION_ARN = re.compile(
@@ -71,15 +73,13 @@ def _invoked(functions: Any, match: re.Match[str], request: str) -> str:
     headers: dict[str, Any] = {}
     try:
         answer = functions.invoke(match["name"], match["qualifier"], request, {}, headers)
-    except Exception as error:  # of the function's container: without Docker there is none
-        raise refusals.hook_failed(
-            match[0],
-            f"{type(error).__name__}: {error}. Where Docker does not run, use moto's configuration "
-            "{'lambda': {'use_docker': False}} and queue the function's results.",
-        ) from error
+    except Exception as error:  # of the function's container, whatever it is made of
+        raise refusals.hook_failed(match[0], f"{type(error).__name__}: {error}") from error
     text = answer.decode() if isinstance(answer, bytes) else str(answer or "")
     if "x-amz-function-error" in headers:
         raise refusals.hook_failed(match[0], text)
+    if text == request:
+        raise refusals.hook_without_result(match[0])
     return text
 
 
@@ -101,14 +101,15 @@ def _overrides(function_arn: str, text: str) -> dict[str, str]:
     """The overrides in a function's answer, which must allow the device."""
     try:
         answer = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise refusals.bad_hook_result(function_arn, f"{text[:200]!r}") from None
     if not isinstance(answer, dict):
         raise refusals.bad_hook_result(function_arn, f"a JSON {type(answer).__name__}")
+    allowed = answer.get("allowProvisioning")
+    # The guide writes the value as a boolean and as text; to Python, 1 equals True.
+    if allowed is not True and allowed != "true":
+        raise refusals.hook_refused(function_arn)
     overrides = answer.get("parameterOverrides") or {}
     if not isinstance(overrides, dict) or not all(isinstance(v, str) for v in overrides.values()):
-        raise refusals.bad_hook_result(function_arn, f'"parameterOverrides": {overrides!r:.200}')
-    # The guide writes the value as a boolean and as text.
-    if answer.get("allowProvisioning") not in (True, "true"):
-        raise refusals.hook_refused(function_arn)
+        raise refusals.bad_hook_result(function_arn, f'"parameterOverrides": {shown(overrides)}')
     return overrides

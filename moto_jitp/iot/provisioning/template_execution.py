@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from moto_jitp.iot.admission import check_role, permit_for_run, source_arn
 from moto_jitp.iot.certificates import DeviceCertificate
@@ -56,10 +56,10 @@ class TemplateExecution(ThingSteps):
         *,
         template_name: str | None,
         role_arn: str | None = None,
+        admitted: Collection[str] = (),
     ) -> None:
-        super().__init__(
-            backend, StepRecorder(permit_for_run(backend, role_arn, self._own_resources))
-        )
+        permit = permit_for_run(backend, role_arn, self._own_resources, admitted)
+        super().__init__(backend, StepRecorder(permit))
         self.template = template
         self.parameters = parameters
         self.template_name = template_name
