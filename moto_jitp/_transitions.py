@@ -8,6 +8,7 @@ https://docs.getmoto.org/en/latest/docs/configuration/state_transition/index.htm
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 #: The model name under which moto's state manager keeps how fast devices get their state.
@@ -70,7 +71,7 @@ def _put_into_force() -> None:
     if _layers:
         settings = [layer.own for layer in reversed(_layers) if layer.own is not None]
         # A copy: a block that sets the same object again has set one of its own.
-        _in_force = dict(settings[0] if settings else _ground)
+        _in_force = copy(settings[0] if settings else _ground)
         state_manager.set_transition(_MODEL, _in_force)
         return
     state_manager.unset_transition(_MODEL)

@@ -141,18 +141,20 @@ class JitpHandle:
         _moto_mock().reset()
 
     def _close(self) -> None:
-        # Where nobody has imported the devices there were none; and a decorated helper that is
-        # called for each of many devices must not list them all each time.
-        if self._is_known and "moto_jitp.devices" in sys.modules:
-            from moto_jitp.devices import events_until_now
+        nothing: tuple[tuple[ConnectionAttempt, ...], Callable[[], tuple[Event, ...]]] = ((), tuple)
+        # What was asked for ends in any case, or it would reach into the next block.
+        with ExitStack() as requests:
+            for request in (*self._faults, *self._subscriptions):
+                requests.callback(request.cancel)
+            try:
+                # Where nobody has imported the devices there were none; and a decorated helper that
+                # is called for each of many devices must not list them all each time.
+                if self._is_known and "moto_jitp.devices" in sys.modules:
+                    from moto_jitp.devices import events_until_now
 
-            self._at_the_end = (self.connections, events_until_now())
-        else:
-            self._at_the_end = ((), tuple)
-        for subscription in self._subscriptions:
-            subscription.cancel()
-        for fault in self._faults:
-            fault.cancel()
+                    self._at_the_end = (self.connections, events_until_now())
+            finally:
+                self._at_the_end = self._at_the_end or nothing
 
 
 _blocks: list[_Block] = []

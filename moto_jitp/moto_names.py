@@ -140,11 +140,11 @@ HOOKED_NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "moto.moto_api": (
         "state_manager.get_transition",
+        "state_manager.register_default_transition",
         "state_manager.set_transition",
         "state_manager.unset_transition",
     ),
     "moto.moto_api._internal": ("mock_random",),
-    "moto.moto_api._internal.managed_state_model": ("ManagedState",),
     "moto.utilities.tagging_service": ("TaggingService",),
     "moto.utilities.utils": ("get_partition",),
 }

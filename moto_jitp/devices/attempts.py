@@ -11,6 +11,7 @@ from moto.iot.models import iot_backends
 
 from moto_jitp.iot.message_broker import events_of, sequence
 from moto_jitp.iot.models import JitpIoTBackend
+from moto_jitp.iot.provisioning.deferred_runs import carry_out_all_due_runs
 from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
 
 observers: list[Callable[[ConnectionAttempt], object]] = []
@@ -104,10 +105,8 @@ def attempts_of(backend: JitpIoTBackend) -> list[ConnectionAttempt]:
 
 def all_connection_attempts() -> tuple[ConnectionAttempt, ...]:
     """Every attempt since the state was last reset, of all accounts and Regions, oldest first."""
-    backends = live_backends()
-    for backend in backends:
-        backend.carry_out_due_runs()  # nobody may have called the cloud since they became due
-    attempts = [attempt for backend in backends for attempt in attempts_of(backend)]
+    carry_out_all_due_runs()  # nobody may have called the cloud since they became due
+    attempts = [attempt for backend in live_backends() for attempt in attempts_of(backend)]
     return tuple(sorted(attempts, key=lambda attempt: attempt.sequence))
 
 

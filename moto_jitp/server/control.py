@@ -17,6 +17,7 @@ from moto.iot.models import iot_backends
 from moto_jitp.activation import add_control_route
 from moto_jitp.devices.control_client import PREFIX
 from moto_jitp.iot.models import JitpIoTBackend
+from moto_jitp.iot.provisioning.deferred_runs import UnusableTransition
 
 from . import failures, messages, routes
 from .answers import Answer, RequestRefused
@@ -101,6 +102,8 @@ def respond(
         return _respond(method, rest[1:], _query(query), body, context)
     except RequestRefused as refused:
         return refused.answer()
+    except UnusableTransition as mistake:  # a client has set it, through moto's own route
+        return RequestRefused(str(mistake)).answer()
     except Exception:
         _log.exception("%s %s failed", method, path)
         return RequestRefused(

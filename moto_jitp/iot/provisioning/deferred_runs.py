@@ -5,21 +5,21 @@ moto's state manager says otherwise for the model ``iot::jitp``: after some seco
 after the device has been looked at some number of times. A look is to describe its certificate or
 its thing, to list certificates or things, or to have it connect.
 
-What time has finished is carried out by the next call of any AWS service, before this is answered,
-with the time at which it was due: whoever polls a metric, the trail, the log or a shadow sees it,
-too.
+What time has finished is carried out by the next call of any AWS service but S3 (whose requests
+moto serves by another way, and in which nothing of a run shows), before this is answered, with the
+time at which it was due: whoever polls a metric, the trail, the log or a shadow sees it, too.
 https://docs.getmoto.org/en/latest/docs/configuration/state_transition/index.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from moto.iot.models import iot_backends
 from moto.moto_api import state_manager
-from moto.moto_api._internal.managed_state_model import ManagedState
 
 from moto_jitp.iot.acting_moment import acting_at
 from moto_jitp.iot.certificates import DeviceCertificate
@@ -28,7 +28,6 @@ from moto_jitp.iot.thing_principals import ThingPrincipals
 from .provisioning_run import ProvisioningRun
 
 MODEL = "iot::jitp"
-_WAITING, _DUE = "WAITING", "DUE"
 _LISTINGS = ("ListCertificates", "ListCertificatesByCA", "ListThings")
 
 state_manager.register_default_transition(MODEL, {"progression": "immediate"})
@@ -38,28 +37,40 @@ def is_immediate() -> bool:
     """Whether runs end within the connection that sets them off.
 
     Raises:
-        ValueError: the state manager's setting is none that a run could end by.
+        UnusableTransition: the state manager's setting is none that a run could end by.
     """
     return bool(_setting()["progression"] == "immediate")
 
 
 _AMOUNTS = {"time": "seconds", "manual": "times"}
+_MOST = 10**9
 
 
-def _setting() -> dict[str, Any]:
+class UnusableTransition(ValueError):  # noqa: N818 - says what it is about, as moto's word for it
+    """The state manager's setting for ``iot::jitp`` is none that a run could end by."""
+
+
+def _setting() -> Mapping[str, Any]:
     """The state manager's setting, which moto takes unchecked."""
-    setting: dict[str, Any] = state_manager.get_transition(MODEL)
-    progression = setting.get("progression")
-    if progression == "immediate":
-        return setting
-    amount = _AMOUNTS.get(progression) if isinstance(progression, str) else None
-    if amount is None or not isinstance(setting.get(amount), (int, float)):
-        raise ValueError(
-            f"The state transition of {MODEL!r} is {setting!r}, by which no provisioning would "
-            'end. Set it to {"progression": "immediate"}, {"progression": "time", "seconds": 2} or '
-            '{"progression": "manual", "times": 3}.'
-        )
-    return setting
+    setting: Any = state_manager.get_transition(MODEL)
+    if isinstance(setting, Mapping):
+        progression = setting.get("progression")
+        if progression == "immediate":
+            return setting
+        name = _AMOUNTS.get(progression) if isinstance(progression, str) else None
+        if name is not None and _is_sensible(setting.get(name)):
+            return setting
+    raise UnusableTransition(
+        f"The state transition of {MODEL!r} is {setting!r}, by which no provisioning would "
+        f"end: seconds and times are numbers from 0 to {_MOST:,}. Set it to "
+        '{"progression": "immediate"}, {"progression": "time", "seconds": 2} or '
+        '{"progression": "manual", "times": 3}.'
+    )
+
+
+def _is_sensible(amount: Any) -> bool:
+    is_number = isinstance(amount, (int, float)) and not isinstance(amount, bool)
+    return is_number and 0 <= amount <= _MOST
 
 
 class DeferredRun:
@@ -80,13 +91,13 @@ class DeferredRun:
         self.certificate = certificate
         self.thing_name = thing_name
         self._execute = execute
-        self._state = ManagedState(MODEL, transitions=[(_WAITING, _DUE)])
+        self._looks = 0
         self._set_off = datetime.now(timezone.utc)
         self.when_done: Callable[[ProvisioningRun, datetime], None] | None = None
 
     def look(self) -> None:
         """Count one look at the device."""
-        self._state.advance()
+        self._looks += 1
 
     def due(self) -> datetime | None:
         """Return when its time came, or now where the number of looks has been reached.
@@ -95,14 +106,15 @@ class DeferredRun:
             The moment in UTC; ``None`` where it is not due yet.
 
         Raises:
-            ValueError: the state manager's setting is none that a run could end by.
+            UnusableTransition: the state manager's setting is none that a run could end by.
         """
-        setting = _setting()
-        if self._state.status != _DUE:
-            return None
+        setting, now = _setting(), datetime.now(timezone.utc)
         if setting["progression"] == "time":
-            return self._set_off + timedelta(seconds=setting["seconds"])
-        return datetime.now(timezone.utc)
+            moment = self._set_off + timedelta(seconds=setting["seconds"])
+            return moment if moment < now else None
+        if setting["progression"] == "manual" and self._looks < setting["times"]:
+            return None
+        return now
 
     def carry_out(self, moment: datetime) -> None:
         """Execute the template and tell who wants to know.
@@ -165,6 +177,9 @@ class DeferredRuns(ThingPrincipals):
 
         Args:
             connecting: the id of a device's certificate that connects, which counts for its run.
+
+        Raises:
+            UnusableTransition: the state manager's setting is none that a run could end by.
         """
         if not self.deferred_runs:
             return
@@ -179,8 +194,12 @@ class DeferredRuns(ThingPrincipals):
 
 
 def carry_out_all_due_runs() -> None:
-    """Carry out what time has finished, in every account and Region."""
+    """Carry out what time has finished, in every account and Region.
+
+    By a setting that is unusable none is due: only who asks AWS IoT is told of it.
+    """
     for account in list(iot_backends.values()):
         for backend in list(dict.values(account)):
             if isinstance(backend, DeferredRuns) and backend.__dict__.get("deferred_runs"):
-                backend.carry_out_due_runs()
+                with suppress(UnusableTransition):
+                    backend.carry_out_due_runs()

@@ -1,0 +1,48 @@
+"""Provisioning that takes its time, at a server: set through moto's own route."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import urllib3
+from server_support import Api, provisioning_ca
+
+from moto_jitp.server import ThreadedJitpServer
+
+
+@pytest.fixture
+def server() -> Iterator[ThreadedJitpServer]:
+    with ThreadedJitpServer() as server:
+        yield server
+
+
+def set_transition(server: ThreadedJitpServer, transition: dict[str, Any]) -> None:
+    answer = urllib3.request(
+        "POST",
+        f"{server.endpoint_url}/moto-api/state-manager/set-transition",
+        body=json.dumps({"model_name": "iot::jitp", "transition": transition}),
+        headers={"Content-Type": "application/json"},
+    )
+    assert answer.status == 201, answer.data
+
+
+def test_a_setting_that_no_run_could_end_by_is_the_clients_mistake(
+    server: ThreadedJitpServer,
+) -> None:
+    api = Api(server.endpoint_url)
+    bulb = provisioning_ca(server.endpoint_url).issue(common_name="bulb", country="KR")
+    set_transition(server, {"progression": "manual", "times": 100})
+    assert api.connect(bulb)["reason"] == "DEVICE_CERTIFICATE_PENDING_ACTIVATION"
+
+    set_transition(server, {"progression": "time", "seconds": "soon"})
+
+    answer = api.post("/connect", {"certificatePem": bulb.certificate_pem}, status=400)
+    assert answer["error"] == "InvalidRequest"
+    assert '{"progression": "time", "seconds": 2}' in answer["message"]
+    (attempt,) = api.get("/connections")["connections"]
+    assert attempt["provisioning"]["status"] == "IN_PROGRESS"
+    set_transition(server, {"progression": "immediate"})
+    assert api.connect(bulb)["accepted"] is True

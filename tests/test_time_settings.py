@@ -1,0 +1,147 @@
+"""What a run that takes its time goes by: the state manager's setting, and the block's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from bodies import PLAIN_BODY
+from cloud import client
+from freezegun import freeze_time
+from freezegun.api import FrozenDateTimeFactory
+from moto.moto_api import state_manager
+
+from moto_jitp import (
+    CertificateAuthority,
+    ConnectionRefused,
+    DeviceIdentity,
+    JitpHandle,
+    connect_device,
+    mock_jitp,
+)
+
+MODEL = "iot::jitp"
+AFTER_TEN_SECONDS = {"progression": "time", "seconds": 10}
+BROKEN = {"progression": "time", "seconds": "soon"}
+
+
+@pytest.fixture
+def clock() -> Iterator[FrozenDateTimeFactory]:
+    """A clock that only the test moves."""
+    with freeze_time("2026-03-01 12:00:00") as frozen:
+        assert isinstance(frozen, FrozenDateTimeFactory)
+        yield frozen
+
+
+@pytest.fixture
+def bulb(mocked: JitpHandle, acme: CertificateAuthority) -> DeviceIdentity:
+    """A device whose CA provisions it."""
+    acme.register(client(), template_body=PLAIN_BODY)
+    return acme.issue(common_name="bulb")
+
+
+def devices_are_ready(setting: Any) -> None:
+    state_manager.set_transition(MODEL, setting)
+
+
+def set_off(device: DeviceIdentity) -> None:
+    with pytest.raises(ConnectionRefused, match="PENDING_ACTIVATION"):
+        connect_device(device)
+
+
+def status(device: DeviceIdentity) -> str:
+    found = client().describe_certificate(certificateId=device.certificate_id)
+    return str(found["certificateDescription"]["status"])
+
+
+@pytest.fixture
+def broken(bulb: DeviceIdentity) -> DeviceIdentity:
+    """A device that is being provisioned, when the setting is changed to one that is none."""
+    devices_are_ready(AFTER_TEN_SECONDS)
+    set_off(bulb)
+    devices_are_ready(BROKEN)
+    return bulb
+
+
+# A setting that no run could end by.
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *({"progression": "time", "seconds": s} for s in (-1, 1e300, 10**400, True, None)),
+        *({"progression": "time", "seconds": float(s)} for s in ("nan", "inf", "-inf")),
+        *({"progression": "manual", "times": t} for t in (-1, float("nan"), True, "3")),
+        ["immediate"],
+    ],
+)
+def test_an_amount_that_is_none_is_refused_with_what_it_can_be(
+    bulb: DeviceIdentity, setting: Any
+) -> None:
+    devices_are_ready(setting)
+    with pytest.raises(ValueError, match=r"from 0 to 1,000,000,000.*\"seconds\": 2"):
+        connect_device(bulb)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"progression": "time", "seconds": 0},
+        {"progression": "time", "seconds": 0.5},
+        {"progression": "time", "seconds": 10**9},
+        {"progression": "manual", "times": 0},
+        {"progression": "manual", "times": 7},
+    ],
+)
+def test_an_amount_may_be_any_sensible_number(bulb: DeviceIdentity, setting: Any) -> None:
+    devices_are_ready(setting)
+    set_off(bulb)
+
+
+def test_a_broken_setting_fails_what_asks_aws_iot(broken: DeviceIdentity) -> None:
+    with pytest.raises(ValueError, match="iot::jitp"):
+        client().list_things()
+    with pytest.raises(ValueError, match="iot::jitp"):
+        connect_device(broken)
+
+
+def test_a_broken_setting_leaves_other_services_alone(
+    broken: DeviceIdentity, mocked: JitpHandle
+) -> None:
+    client(service="sqs").create_queue(QueueName="results")
+    assert client(service="sns").list_topics()["Topics"] == []
+    run = mocked.connections[0].provisioning
+    assert run is not None
+    assert run.status == "IN_PROGRESS"
+
+
+def test_what_waited_under_a_broken_setting_is_carried_out_under_a_right_one(
+    broken: DeviceIdentity,
+) -> None:
+    devices_are_ready({"progression": "immediate"})
+    assert status(broken) == "ACTIVE"
+
+
+def test_a_block_ends_with_a_broken_setting_as_with_a_right_one(
+    acme: CertificateAuthority,
+) -> None:
+    heard: list[Any] = []
+    with mock_jitp():
+        acme.register(client(), template_body=PLAIN_BODY)
+        block = mock_jitp()
+        jitp = block.__enter__()
+        jitp.subscribe("#", heard.append)
+        jitp.fail("CreateThing", "ThrottlingException", times=None)
+        devices_are_ready(AFTER_TEN_SECONDS)
+        set_off(acme.issue(common_name="bulb"))
+        devices_are_ready(BROKEN)
+        heard.clear()
+        block.stop()
+
+        run = jitp.connections[0].provisioning
+        assert run is not None
+        assert run.status == "IN_PROGRESS"
+        connect_device(acme.issue(common_name="lamp"))
+        client().create_thing(thingName="another")
+        assert heard == []
