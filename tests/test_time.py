@@ -201,6 +201,17 @@ def test_a_run_ends_when_its_time_has_come(
     assert status(iot, bulb) == "ACTIVE"
 
 
+def test_a_run_has_ended_at_the_very_moment_that_the_setting_says(
+    clock: FrozenDateTimeFactory, iot: Any, bulb: DeviceIdentity
+) -> None:
+    after_seconds(2)
+    set_off(bulb)
+    clock.tick(timedelta(seconds=2, microseconds=-1))
+    assert status(iot, bulb) == "PENDING_ACTIVATION"
+    clock.tick(timedelta(microseconds=1))
+    assert status(iot, bulb) == "ACTIVE"
+
+
 @pytest.mark.parametrize("call", ["list_things", "list_policies", "describe_endpoint"])
 def test_any_call_finds_what_time_has_finished(
     clock: FrozenDateTimeFactory, iot: Any, bulb: DeviceIdentity, call: str

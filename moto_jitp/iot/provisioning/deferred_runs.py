@@ -111,7 +111,8 @@ class DeferredRun:
         setting, now = _setting(), datetime.now(timezone.utc)
         if setting["progression"] == "time":
             moment = self._set_off + timedelta(seconds=setting["seconds"])
-            return moment if moment < now else None
+            # Not by moto's ManagedState, for which a clock held at this very moment is too soon.
+            return moment if moment <= now else None
         if setting["progression"] == "manual" and self._looks < setting["times"]:
             return None
         return now
