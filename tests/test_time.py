@@ -514,6 +514,35 @@ def test_the_shadow_of_the_new_thing_can_be_polled_too(
     data.update_thing_shadow(**shadow)
 
 
+def test_a_device_can_update_the_shadow_of_the_new_thing_too(
+    clock: FrozenDateTimeFactory, ca: CertificateAuthority, bulb: DeviceIdentity
+) -> None:
+    lamp = connect_device(ca.issue(common_name="lamp"))
+    update = "$aws/things/bulb/shadow/update"
+    lamp.subscribe(f"{update}/+")
+    after_seconds(10)
+    set_off(bulb)
+    for seconds, outcome in ((9, "rejected"), (1, "accepted")):
+        clock.tick(seconds)
+        lamp.publish(update, '{"state": {"desired": {"on": true}}}')
+        assert lamp.receive().topic == f"{update}/{outcome}"
+
+
+def test_a_device_that_subscribes_comes_after_what_time_has_finished(
+    clock: FrozenDateTimeFactory, iot: Any, ca: CertificateAuthority, bulb: DeviceIdentity
+) -> None:
+    lamp = connect_device(ca.issue(common_name="lamp"))
+    after_seconds(10)
+    set_off(bulb)
+    clock.tick(9)
+    lamp.subscribe("early")
+    assert status(iot, bulb) == "PENDING_ACTIVATION"
+    clock.tick(1)
+    lamp.subscribe("late")
+    after_looks(100)  # so that the next call finds no more than the device did
+    assert status(iot, bulb) == "ACTIVE"
+
+
 def test_a_run_that_is_found_late_carries_the_time_at_which_it_was_due(
     clock: FrozenDateTimeFactory, iot: Any, bulb: DeviceIdentity
 ) -> None:

@@ -9,6 +9,7 @@ from types import TracebackType
 from moto_jitp.events import Event, Subscription
 from moto_jitp.iot.message_broker import broker_of
 from moto_jitp.iot.models import JitpIoTBackend
+from moto_jitp.iot.provisioning.deferred_runs import carry_out_all_due_runs
 from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
 from moto_jitp.iot.topics import check_subscribe
 
@@ -94,7 +95,7 @@ class DeviceConnection:
 
         See https://docs.aws.amazon.com/iot/latest/developerguide/mqtt.html
         """
-        self._require_open()
+        self._begin_message()
         publish_message(self._backend, self._session, topic, to_bytes(payload), retain=retain)
 
     def subscribe(
@@ -128,7 +129,7 @@ class DeviceConnection:
             ValueError: the filter is none of MQTT's, or a shared subscription.
             TypeError: the filter is no text, or the handler cannot be called.
         """
-        self._require_open()
+        self._begin_message()
         try:
             check_subscribe(topic_filter)
         except ValueError:
@@ -216,6 +217,11 @@ class DeviceConnection:
             f"{', '.join(filters)}. Was it published before the subscription, on another topic, or "
             "in another account or Region?"
         )
+
+    def _begin_message(self) -> None:
+        # A device, too, meets what time has finished, such as the thing whose shadow it updates.
+        carry_out_all_due_runs()
+        self._require_open()
 
     def _require_open(self) -> None:
         if self.connected:

@@ -7,7 +7,8 @@ its thing, to list certificates or things, or to have it connect.
 
 What time has finished is carried out by the next call of any AWS service but S3 (whose requests
 moto serves by another way, and in which nothing of a run shows), before this is answered, with the
-time at which it was due: whoever polls a metric, the trail, the log or a shadow sees it, too.
+time at which it was due: whoever polls a metric, the trail, the log or a shadow sees it, too. So
+does a connected device that publishes or subscribes.
 https://docs.getmoto.org/en/latest/docs/configuration/state_transition/index.html
 """
 
