@@ -66,8 +66,9 @@ class DeviceConnection:
     def connected(self) -> bool:
         """Whether the connection stands.
 
-        It ends with :meth:`disconnect`, when a newer connection takes its client ID, and as soon
-        as its certificate is not ACTIVE any more (AWS IoT takes some minutes for that).
+        It ends with :meth:`disconnect`, when a newer connection takes its client ID, as soon as its
+        certificate is not ACTIVE any more (AWS IoT takes some minutes for that), and with the
+        outermost ``mock_jitp`` block.
         """
         return presence.is_connected(self._backend, self._session)
 
@@ -191,7 +192,7 @@ class DeviceConnection:
         return tuple(self._inbox.subscriptions) if self._inbox is not None else ()
 
     def disconnect(self) -> None:
-        """End the connection and its subscriptions; a second time does nothing."""
+        """End the connection and its subscriptions; once they have ended it does nothing."""
         presence.disconnect(self._backend, self._session)
         if self._inbox is not None:
             for subscription in self._inbox.subscriptions:
@@ -226,6 +227,12 @@ class DeviceConnection:
     def _require_open(self) -> None:
         if self.connected:
             return
+        if presence.block_has_ended(self._backend):
+            raise ConnectionError(
+                f"The connection of {self.client_id!r} has ended with its mock_jitp block, or with "
+                "the activation: there is no AWS IoT to be connected to. Call connect_device() "
+                "again inside a block."
+            )
         if presence.is_taken_over(self._backend, self._session):
             raise ConnectionError(
                 f"The connection of {self.client_id!r} has ended: a newer connection uses the same "

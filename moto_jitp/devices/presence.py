@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
+from moto.iot.models import IoTBackend, iot_backends
+
 from moto_jitp.events import Event
 from moto_jitp.iot.certificates import Certificates, DeviceCertificate, status_observers
 from moto_jitp.iot.message_broker import broker_of, deliver, publish_as_aws
@@ -93,8 +95,16 @@ def follow(backend: JitpIoTBackend, attempt: ConnectionAttempt, events: list[Eve
         events += _event_of_attempt(attempt, version, _exclusive_things(backend))
 
 
+def block_has_ended(backend: IoTBackend) -> bool:
+    """Whether an account and Region are moto's own again, with which no device can be connected."""
+    # One that was cleared with its mock keeps our class, but nobody reaches it any more.
+    return iot_backends.backend is not JitpIoTBackend or not isinstance(backend, JitpIoTBackend)
+
+
 def is_connected(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> bool:
     """Whether the connection of an accepted attempt still stands."""
+    if block_has_ended(backend):
+        return False
     if _clients(backend).get(attempt.client_id, _NEVER).attempt is not attempt:
         return False
     if _certificate_status(backend, attempt) == "ACTIVE":
@@ -124,6 +134,8 @@ def is_taken_over(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> bool:
 
 def disconnect(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> None:
     """The client ends its connection; nothing happens where it has ended already."""
+    if block_has_ended(backend):
+        return
     _end(backend, attempt, {"disconnectReason": _BY_CLIENT})
 
 
