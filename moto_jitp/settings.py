@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import difflib
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -125,11 +127,26 @@ class SettingsLayer:
 _lock = threading.Lock()
 _layers: list[SettingsLayer] = []
 _current = JitpSettings()
+_held: ContextVar[JitpSettings | None] = ContextVar("moto_jitp_settings", default=None)
 
 
 def current() -> JitpSettings:
     """Return the settings in force: the defaults with every block's keys laid over them."""
-    return _current
+    return _held.get() or _current
+
+
+@contextmanager
+def held(those: JitpSettings) -> Iterator[None]:
+    """Let settings be in force for what is done here, whatever block has begun or ended since.
+
+    Args:
+        those: what :func:`current` returned when it was set off.
+    """
+    token = _held.set(those)
+    try:
+        yield
+    finally:
+        _held.reset(token)
 
 
 def push(keys: Mapping[str, Any], *, lenient: bool = False) -> SettingsLayer:

@@ -11,6 +11,7 @@ from cloud import client
 from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from moto.moto_api import state_manager
+from roles import ENFORCED, create_role
 
 from moto_jitp import (
     CertificateAuthority,
@@ -145,3 +146,37 @@ def test_a_block_ends_with_a_broken_setting_as_with_a_right_one(
         connect_device(acme.issue(common_name="lamp"))
         client().create_thing(thingName="another")
         assert heard == []
+
+
+# The settings of a block that begins or ends meanwhile.
+
+
+def test_a_run_is_checked_by_the_settings_of_the_block_that_set_it_off(
+    acme: CertificateAuthority,
+) -> None:
+    with mock_jitp():
+        create_role()
+        acme.register(client(), template_body=PLAIN_BODY)
+        bulb = acme.issue(common_name="bulb")
+        with mock_jitp(config=ENFORCED) as jitp:
+            devices_are_ready({"progression": "manual", "times": 100})
+            set_off(bulb)
+        assert status(bulb) == "PENDING_ACTIVATION"
+        run = jitp.connections[0].provisioning
+        assert run is not None
+        assert run.status == "IN_PROGRESS"  # as it was at the end of that block
+
+
+def test_a_run_is_not_checked_by_the_settings_of_a_block_that_began_later(
+    acme: CertificateAuthority,
+) -> None:
+    with mock_jitp():
+        create_role()
+        acme.register(client(), template_body=PLAIN_BODY)
+        early, late = acme.issue(common_name="early"), acme.issue(common_name="late")
+        devices_are_ready({"progression": "manual", "times": 1})
+        set_off(early)
+        with mock_jitp(config=ENFORCED):
+            assert status(early) == "ACTIVE"
+            set_off(late)
+            assert status(late) == "PENDING_ACTIVATION"

@@ -22,6 +22,7 @@ from typing import Any
 from moto.iot.models import iot_backends
 from moto.moto_api import state_manager
 
+from moto_jitp import settings
 from moto_jitp.iot.acting_moment import acting_at
 from moto_jitp.iot.certificates import DeviceCertificate
 from moto_jitp.iot.thing_principals import ThingPrincipals
@@ -77,6 +78,8 @@ def _is_sensible(amount: Any) -> bool:
 class DeferredRun:
     """A run that has been set off and not been carried out yet.
 
+    It goes by the settings in force when it was set off, also where their block has ended since.
+
     Args:
         certificate: the certificate that it provisions.
         thing_name: the thing that it will make or change, as far as that can be said beforehand.
@@ -92,6 +95,7 @@ class DeferredRun:
         self.certificate = certificate
         self.thing_name = thing_name
         self._execute = execute
+        self._settings = settings.current()
         self._looks = 0
         self._set_off = datetime.now(timezone.utc)
         self.when_done: Callable[[ProvisioningRun, datetime], None] | None = None
@@ -124,7 +128,7 @@ class DeferredRun:
         Args:
             moment: when it ends, in UTC.
         """
-        with acting_at(moment):
+        with acting_at(moment), settings.held(self._settings):
             run = self._execute()
         if self.when_done is not None:
             self.when_done(run, moment)
