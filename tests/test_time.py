@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from cloud import client, client_of
 from cryptography import x509
 from cryptography.x509.oid import NameOID
+from every_step import BODY, DOCUMENT, prepare
 from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from moto.moto_api import state_manager
@@ -559,6 +560,28 @@ def test_a_run_that_is_found_late_carries_the_time_at_which_it_was_due(
     assert [point["Timestamp"].minute for point in metric_of_success()] == [0]
     (entry,) = log_of_provisioning()
     assert entry["timestamp"] == due.timestamp() * 1000
+
+
+def test_a_policy_that_a_late_run_makes_is_dated_when_it_was_due(
+    clock: FrozenDateTimeFactory, iot: Any, acme: CertificateAuthority
+) -> None:
+    prepare(iot)
+    acme.register(iot, template_body=BODY)
+    after_seconds(3)
+    set_off(acme.issue(common_name="bulb"))
+    clock.tick(3600)
+
+    names = {policy["policyName"] for policy in iot.list_policies()["policies"]} - {"named"}
+    (name,) = names
+    iot.create_policy(policyName="by-hand", policyDocument=DOCUMENT)
+
+    def dates(name: str) -> set[datetime]:
+        (listed,) = iot.list_policy_versions(policyName=name)["policyVersions"]
+        version = iot.get_policy_version(policyName=name, policyVersionId="1")
+        return {listed["createDate"], version["creationDate"], version["lastModifiedDate"]}
+
+    assert dates(name) == {datetime(2026, 3, 1, 12, 0, 3, tzinfo=timezone.utc)}
+    assert dates("by-hand") == {datetime(2026, 3, 1, 13, tzinfo=timezone.utc)}
 
 
 def test_a_call_that_changes_the_cloud_comes_after_what_was_due_before_it(

@@ -25,6 +25,7 @@ from moto_jitp.policies import (
     parse_policy,
 )
 
+from .acting_moment import acting_moment
 from .actions import IoTActions
 from .exceptions import InvalidRequest, LimitExceeded, MalformedPolicy, ResourceNotFound
 from .principals import missing_principal, missing_thing, not_a_target
@@ -49,7 +50,12 @@ class IotPolicies(ThingPrincipals):
             MalformedPolicy: the document is none that AWS IoT takes, where ``strict`` is on.
             ResourceAlreadyExistsException: there is a policy of that name.
         """
-        return super().create_policy(policy_name, _checked(policy_document))
+        policy = super().create_policy(policy_name, _checked(policy_document))
+        # A run that was due before makes its policies at that moment.
+        moment = acting_moment().replace(tzinfo=None)
+        first = policy.versions[0]
+        first.create_datetime = first.last_modified_datetime = moment
+        return policy
 
     def create_policy_version(
         self, policy_name: str, policy_document: Any, set_as_default: bool
