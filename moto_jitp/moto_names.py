@@ -120,9 +120,9 @@ HOOKED_NAMES: Mapping[str, tuple[str, ...]] = {
     "moto.core.utils": ("camelcase_to_underscores", "get_service_model", "utcnow"),
     "moto.core.decorator": ("mock_aws",),
     "moto.logs.models": (
+        "LogGroup.put_log_events",
         "LogsBackend.ensure_log_group",
         "LogsBackend.ensure_log_stream",
-        "LogsBackend.put_log_events",
         "LogsBackend.put_retention_policy",
         "logs_backends",
     ),

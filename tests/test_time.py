@@ -584,6 +584,19 @@ def test_a_policy_that_a_late_run_makes_is_dated_when_it_was_due(
     assert dates("by-hand") == {datetime(2026, 3, 1, 13, tzinfo=timezone.utc)}
 
 
+@pytest.mark.parametrize("days", [13, 15, 400])
+def test_a_run_is_logged_however_late_it_is_found(
+    clock: FrozenDateTimeFactory, iot: Any, bulb: DeviceIdentity, days: int
+) -> None:
+    iot.set_v2_logging_options(roleArn=ROLE, defaultLogLevel="INFO")
+    after_seconds(3)
+    set_off(bulb)
+    clock.tick(timedelta(days=days))
+    (entry,) = log_of_provisioning()
+    due = datetime(2026, 3, 1, 12, 0, 3, tzinfo=timezone.utc)
+    assert entry["timestamp"] == due.timestamp() * 1000
+
+
 def test_a_call_that_changes_the_cloud_comes_after_what_was_due_before_it(
     clock: FrozenDateTimeFactory, acme: CertificateAuthority
 ) -> None:
