@@ -16,6 +16,7 @@ import pytest
 from moto import mock_aws
 from moto.core.config import default_user_config
 from moto.core.models import MockAWS
+from moto.core.responses import BaseResponse
 from moto.iot.models import IoTBackend, iot_backends
 
 from moto_jitp import settings
@@ -50,6 +51,7 @@ def process_state() -> dict[str, Any]:
         "patches": (boto3.client, boto3.resource, MockAWS.start, MockAWS.stop),
         "mocks": (MockAWS._nested_count, MockAWS._mocks_active),
         "backend": iot_backends.backend,
+        "way of requests": BaseResponse._dispatch,
         "live backends": len(iot_backends),
         "settings": settings.current(),
     }

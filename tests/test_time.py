@@ -16,7 +16,7 @@ from every_step import BODY, DOCUMENT, prepare
 from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from moto.moto_api import state_manager
-from roles import allow, create_role, iam, set_permissions
+from roles import ENFORCED, allow, create_role, iam, set_permissions
 
 from moto_jitp import (
     CertificateAuthority,
@@ -240,6 +240,39 @@ def test_accounts_and_regions_keep_their_own_runs(
     assert (status(iot, bulb), status(other, lamp)) == ("ACTIVE", "PENDING_ACTIVATION")
     clock.tick(2)
     assert status(other, lamp) == "ACTIVE"
+
+
+def test_a_call_of_any_service_reaches_every_account_and_region(
+    clock: FrozenDateTimeFactory, mocked: JitpHandle
+) -> None:
+    places = [client(), client("eu-west-1"), client_of("210987654321", "eu-west-1")]
+    devices = []
+    after_seconds(10)
+    for number, place in enumerate(places):
+        ca = CertificateAuthority(common_name=f"CA {number}")
+        ca.register(place, template_body=PLAIN_BODY)
+        devices.append(ca.issue(common_name="bulb"))
+        set_off(devices[-1])
+    for seconds, expected in ((9, "PENDING_ACTIVATION"), (1, "ACTIVE")):
+        clock.tick(seconds)
+        after_seconds(10)
+        client("ap-northeast-2", "sqs").list_queues()
+        after_looks(100)  # so that the next calls find no more than that one did
+        assert [status(*pair) for pair in zip(places, devices, strict=True)] == [expected] * 3
+
+
+@pytest.mark.parametrize("turned_back", [0, 30])
+def test_runs_end_in_the_order_in_which_they_were_due(
+    clock: FrozenDateTimeFactory, iot: Any, ca: CertificateAuthority, turned_back: int
+) -> None:
+    after_seconds(10)
+    set_off(ca.issue(common_name="first"))
+    clock.tick(5 - turned_back)
+    set_off(ca.issue(common_name="second"))
+    clock.tick(60)
+    # moto lists things as they were made.
+    things = [thing["thingName"] for thing in iot.list_things()["things"]]
+    assert things == (["second", "first"] if turned_back else ["first", "second"])
 
 
 # How a run ends.
@@ -628,6 +661,25 @@ def test_a_role_that_cannot_be_assumed_fails_the_run_as_it_begins(
                 connect_device(acme.issue(common_name="bulb"))
     assert refusal.value.reason == "PROVISIONING_FAILED"
     assert "unable to assume role" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("until", "expected"),
+    [("2026-03-01T12:00:11Z", "ACTIVE"), ("2026-03-01T12:00:10Z", "PENDING_ACTIVATION")],
+)
+def test_a_roles_conditions_on_the_time_are_about_the_moment_when_a_run_was_due(
+    clock: FrozenDateTimeFactory, acme: CertificateAuthority, until: str, expected: str
+) -> None:
+    with mock_jitp(config=ENFORCED):
+        create_role()
+        condition = {"DateLessThan": {"aws:CurrentTime": until}}
+        set_permissions(allow("*") | {"Condition": condition})
+        acme.register(client(), template_body=PLAIN_BODY)
+        bulb = acme.issue(common_name="bulb")
+        after_seconds(10)
+        set_off(bulb)
+        clock.tick(3600)
+        assert status(client(), bulb) == expected
 
 
 def test_quotas_count_each_run_when_it_was_due(

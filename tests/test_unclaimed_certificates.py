@@ -1,0 +1,53 @@
+"""Certificates of fleet provisioning that no device has made its own within the hour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from devices_helpers import described, refused_for
+from fleet_helpers import CREATE_KEYS, ClaimDevice, identity, make_template
+from freezegun import freeze_time
+from freezegun.api import FrozenDateTimeFactory
+
+
+@pytest.fixture
+def clock() -> Iterator[FrozenDateTimeFactory]:
+    with freeze_time("2026-03-01 12:00:00") as frozen:
+        assert isinstance(frozen, FrozenDateTimeFactory)
+        yield frozen
+
+
+@pytest.fixture
+def issued(clock: FrozenDateTimeFactory, iot: Any) -> dict[str, Any]:
+    """What a device was given 3599 seconds ago, and has not used."""
+    make_template()
+    answer = ClaimDevice().accepted(CREATE_KEYS)
+    clock.tick(3599)
+    return answer
+
+
+def test_after_an_hour_they_cannot_be_described(
+    clock: FrozenDateTimeFactory, iot: Any, issued: dict[str, Any]
+) -> None:
+    assert described(iot, issued["certificateId"])["status"] == "PENDING_ACTIVATION"
+    clock.tick(1)
+    with pytest.raises(iot.exceptions.ResourceNotFoundException):
+        described(iot, issued["certificateId"])
+
+
+def test_after_an_hour_they_are_not_listed(
+    clock: FrozenDateTimeFactory, iot: Any, issued: dict[str, Any]
+) -> None:
+    before = len(iot.list_certificates()["certificates"])
+    clock.tick(1)
+    assert len(iot.list_certificates()["certificates"]) == before - 1
+
+
+def test_after_an_hour_a_device_cannot_connect_with_them(
+    clock: FrozenDateTimeFactory, issued: dict[str, Any]
+) -> None:
+    refused_for("DEVICE_CERTIFICATE_PENDING_ACTIVATION", identity(issued))
+    clock.tick(1)
+    refused_for("DEVICE_CERTIFICATE_NOT_REGISTERED", identity(issued))
