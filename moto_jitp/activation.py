@@ -292,7 +292,10 @@ def _switch_monitoring_off() -> None:
 
 
 def _switch_time_on() -> None:
-    """Have every call of every service see what time has finished in AWS IoT."""
+    """Have the calls of all services see what time has finished in AWS IoT.
+
+    Those of S3 alone do not: moto serves them by another way, and nothing of AWS IoT shows in them.
+    """
     global _found_dispatch
     from moto.core.responses import BaseResponse
 
