@@ -261,6 +261,14 @@ WAITING = """
         time.sleep(60)
 """
 
+# A script's background job, and what it starts, ignores SIGINT.
+HEARING_SIGINT = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import pytest
+sys.exit(pytest.main(sys.argv[1:]))
+"""
+
 
 def alive(process_id: int) -> bool:
     """Whether a process runs; a zombie, which nobody has waited for, does not."""
@@ -275,7 +283,9 @@ def alive(process_id: int) -> bool:
 @pytest.mark.parametrize("way", ["SIGKILL", "SIGTERM", "SIGINT"])
 def test_it_is_gone_when_pytest_dies(pytester: pytest.Pytester, way: str) -> None:
     pytester.makepyfile(WAITING)
-    session = subprocess.Popen([sys.executable, "-m", "pytest", *PLAIN], stdout=subprocess.DEVNULL)
+    session = subprocess.Popen(
+        [sys.executable, "-c", HEARING_SIGINT, *PLAIN], stdout=subprocess.DEVNULL
+    )
     try:
         waiting = pytester.path / "waiting"
         _until(waiting.exists)
