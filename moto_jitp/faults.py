@@ -48,12 +48,16 @@ class Fault:
     def cancel(self) -> None:
         """Let the operation succeed again; a second time does nothing."""
         with _lock:
-            if self in _faults:
-                _faults.remove(self)
+            _drop(lambda fault: fault is self)
+            self.remaining = 0
 
     def __repr__(self) -> str:
-        left = "always" if self.remaining is None else f"{self.remaining} more"
-        return f"<Fault {self.operation} {self.code} ({left})>"
+        return f"<Fault {described(self.operation, self.code, self.remaining)}>"
+
+
+def described(operation: str, code: str, remaining: int | None) -> str:
+    """Return what a request is about, for its ``repr``."""
+    return f"{operation} {code} ({'always' if remaining is None else f'{remaining} more'})"
 
 
 _lock = threading.Lock()
@@ -90,7 +94,7 @@ def any_planned() -> bool:
 def planned() -> tuple[Fault, ...]:
     """The failures that are still asked for, in the order in which they were."""
     with _lock:
-        _faults[:] = [fault for fault in _faults if fault.holds()]
+        _drop(lambda fault: not fault.holds())
         return tuple(_faults)
 
 
@@ -101,7 +105,8 @@ def take(operation: str) -> Fault | None:
     after one that does not end. Of those that do not end, the newest counts.
     """
     with _lock:
-        asked = [fault for fault in _faults if fault.operation == operation and fault.holds()]
+        _drop(lambda fault: not fault.holds())
+        asked = [fault for fault in _faults if fault.operation == operation]
         ending = [fault for fault in asked if fault.remaining is not None]
         if not asked:
             return None
@@ -112,3 +117,11 @@ def take(operation: str) -> Fault | None:
             if fault.remaining <= 0:
                 _faults.remove(fault)
         return fault
+
+
+def _drop(has_ended: Callable[[Fault], bool]) -> None:
+    """Take out what has ended before it was used up; the caller holds the lock."""
+    ended = [fault for fault in _faults if has_ended(fault)]
+    for fault in ended:
+        fault.remaining = 0
+        _faults.remove(fault)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import sys
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -138,7 +138,7 @@ class JitpHandle:
 
         What the test has asked for stays: subscriptions, failures and settings.
         """
-        _moto_mock().reset()
+        _reset()
 
     def _close(self) -> None:
         nothing: tuple[tuple[ConnectionAttempt, ...], Callable[[], tuple[Event, ...]]] = ((), tuple)
@@ -240,8 +240,8 @@ class MockJitp:
         block.end(remove_data)
 
     def reset(self) -> None:
-        """Clear the state of all services, as the ``reset()`` of ``mock_aws`` does."""
-        _moto_mock().reset()
+        """Clear the state of all services, as the ``reset()`` of a :class:`JitpHandle` does."""
+        _reset()
 
     def __enter__(self) -> JitpHandle:
         return self._begin(reset=True).known_handle()
@@ -296,6 +296,11 @@ class _Block:
             _blocks.append(self)
             self._undo = undo.pop_all()
 
+    @property
+    def faults(self) -> Sequence[Fault | ServerFault]:
+        """What its handle was asked to have fail."""
+        return self._handle._faults
+
     def known_handle(self) -> JitpHandle:
         self._handle._is_known = True
         return self._handle
@@ -307,6 +312,18 @@ class _Block:
             finally:
                 _blocks.remove(self)
                 _environment.stop(self._mock, remove_data=remove_data)
+
+
+def _reset() -> None:
+    # Of all blocks: the state is one, and so is what a server drops with it.
+    asked = [fault for block in list(_blocks) for fault in block.faults]
+    if not asked:
+        _moto_mock().reset()
+        return
+    from moto_jitp.devices.failures import kept_over_reset
+
+    with kept_over_reset(asked):
+        _moto_mock().reset()
 
 
 def _moto_mock() -> Any:

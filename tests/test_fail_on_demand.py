@@ -388,6 +388,17 @@ def test_failures_end_with_their_block(iot: Any, mocked: JitpHandle) -> None:
         iot.list_things()
 
 
+def test_a_cancelled_request_has_no_call_left_to_fail(iot: Any, mocked: JitpHandle) -> None:
+    kept = mocked.fail("ListThings", "ThrottlingException", times=None)
+    for times in (3, None):
+        fault = mocked.fail("CreateThing", "ThrottlingException", times=times)
+        fault.cancel()
+        assert fault.remaining == 0
+        assert repr(fault) == "<Fault CreateThing ThrottlingException (0 more)>"
+    iot.create_thing(thingName="bulb")
+    assert kept.remaining is None
+
+
 def test_nothing_is_left_for_the_next_test() -> None:
     with mock_jitp() as jitp:
         fault = jitp.fail("ListThings", "ThrottlingException", times=None)

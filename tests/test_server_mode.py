@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import boto3
 import pytest
+from botocore.config import Config
+from cloud import refused
 from moto import mock_aws
 from moto import settings as moto_settings
 from moto.core.models import ServerModeMockAWS
@@ -40,6 +42,9 @@ def server(server_mode: pytest.MonkeyPatch) -> Iterator[ThreadedJitpServer]:
     with ThreadedJitpServer() as server:
         server_mode.setenv("TEST_SERVER_MODE_ENDPOINT", server.endpoint_url)
         yield server
+
+
+ONE_ATTEMPT = Config(retries={"total_max_attempts": 1})
 
 
 def register(ca: CertificateAuthority, region: str = "us-east-1") -> None:
@@ -134,6 +139,42 @@ def test_an_operation_can_be_made_to_fail_as_in_process() -> None:
     with mock_jitp():
         register(ca)
         assert connect_device(ca.issue(common_name="bulb-4", country="KR")).thing_name == "bulb-4"
+
+
+@pytest.mark.usefixtures("server")
+def test_failures_that_are_still_to_come_stay_over_a_reset() -> None:
+    with mock_jitp() as jitp:
+        iot = boto3.client("iot", region_name="us-east-1", config=ONE_ATTEMPT)
+        used_up = jitp.fail("CreateThing", "InvalidRequestException")
+        twice = jitp.fail("CreateThing", "ThrottlingException", times=2)
+        always = jitp.fail("ListThings", "InternalFailureException", times=None)
+        for code in ("InvalidRequestException", "ThrottlingException"):
+            with refused(code, 400, ""):
+                iot.create_thing(thingName="bulb")
+        with mock_jitp() as inner:
+            inner.reset()
+        with refused("ThrottlingException", 400, ""):
+            iot.create_thing(thingName="bulb")
+        with refused("InternalFailureException", 500, ""):
+            iot.list_things()
+        assert (used_up.remaining, used_up.calls) == (0, 1)
+        assert (twice.remaining, twice.calls) == (0, 2)
+        assert (always.remaining, always.calls) == (None, 1)
+        iot.create_thing(thingName="bulb")
+
+
+@pytest.mark.usefixtures("server")
+def test_a_request_says_that_it_has_ended_with_a_reset_or_by_cancelling() -> None:
+    with mock_jitp() as jitp:
+        dropped = jitp.fail("CreateThing", "ThrottlingException", times=None)
+        assert repr(dropped) == "<ServerFault CreateThing ThrottlingException (always)>"
+        mock_aws().reset()
+        cancelled = jitp.fail("CreateThing", "ThrottlingException", times=None)
+        cancelled.cancel()
+        assert dropped.remaining == cancelled.remaining == 0
+        assert repr(dropped) == "<ServerFault CreateThing ThrottlingException (0 more)>"
+        lasting = jitp.fail("CreateThing", "ThrottlingException", times=None)
+        assert lasting.remaining is None
 
 
 @pytest.mark.usefixtures("server")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from moto import settings as moto_settings
@@ -27,19 +28,44 @@ def request_failure(
     return faults.add(*asked)
 
 
+@contextlib.contextmanager
+def kept_over_reset(asked: Iterable[faults.Fault | ServerFault]) -> Iterator[None]:
+    """Have what is still to come stay while the state is reset within the ``with`` block.
+
+    In this process it does so anyway; a server drops it with its state, and is asked again.
+    """
+    left = [fault for fault in asked if isinstance(fault, ServerFault) and fault.remaining != 0]
+    yield
+    for fault in left:
+        fault.ask_again()
+
+
 class ServerFault:
-    """A request to fail an operation at a server; see :class:`moto_jitp.faults.Fault`."""
+    """A request to fail an operation at a server; see :class:`moto_jitp.faults.Fault`.
+
+    A reset of the server's state ends it, except by the ``reset()`` of a ``mock_jitp`` handle.
+    """
 
     def __init__(self, client: ControlClient, asked: FailureRequest) -> None:
         self.operation, self.code, self.message, times = asked
         self._client = client
+        self._calls_before = 0
+        self._last = self._ask(times)
+
+    def ask_again(self) -> None:
+        """Ask for what was last known to be still to come, after a reset of the server."""
+        self._calls_before += int(self._last["calls"])
+        self._last = self._ask(self._last["remaining"])
+
+    def _ask(self, times: int | None) -> dict[str, Any]:
         body = {
             "operation": self.operation,
             "error": self.code,
             "message": self.message,
             "times": times,
         }
-        self._last: dict[str, Any] = client.post("failures", body)
+        asked: dict[str, Any] = self._client.post("failures", body)
+        return asked
 
     @property
     def number(self) -> int:
@@ -55,14 +81,24 @@ class ServerFault:
     @property
     def calls(self) -> int:
         """How many calls have failed so far."""
-        return int(self._now()["calls"])
+        return self._calls_before + int(self._now()["calls"])
 
     def cancel(self) -> None:
         """Let the operation succeed again; a second time does nothing."""
-        with contextlib.suppress(ControlError, ConnectionError):  # it has ended, or the server has
-            self._client.delete(f"failures/{self.number}")
+        try:
+            self._last = self._client.delete(f"failures/{self.number}")
+        except (ControlError, ConnectionError):  # it went with a reset, or the server has ended
+            self._last = {**self._last, "remaining": 0}
 
     def _now(self) -> dict[str, Any]:
-        with contextlib.suppress(ControlError):  # it went with a reset
-            self._last = self._client.get(f"failures/{self.number}")
+        if self._last["remaining"] != 0:
+            try:
+                self._last = self._client.get(f"failures/{self.number}")
+            except ControlError:  # it went with a reset
+                self._last = {**self._last, "remaining": 0}
         return self._last
+
+    def __repr__(self) -> str:
+        # As last known: to show it must not take a request.
+        left = self._last["remaining"]
+        return f"<ServerFault {faults.described(self.operation, self.code, left)}>"
