@@ -71,14 +71,24 @@ class JitpHandle:
 
         Raises:
             RuntimeError: the block has ended.
+            NotImplementedError: under moto's ``TEST_SERVER_MODE``, where messages are published in
+                the server's process.
         """
         if self._at_the_end is not None:
             raise RuntimeError(
                 "This mock_jitp block has ended, so nothing will be published in it any more. "
                 "Subscribe inside the block."
             )
+        from moto import settings as moto_settings
+
         from moto_jitp.events import bus
 
+        if moto_settings.TEST_SERVER_MODE:
+            raise NotImplementedError(
+                "Under TEST_SERVER_MODE no handler can be called: messages are published in the "
+                "server's process. Read 'events' of this handle, or have a device subscribe "
+                "without a handler and take them with receive()."
+            )
         subscription = bus.subscribe(topic_filter, handler)
         self._subscriptions.append(subscription)
         return subscription
@@ -213,6 +223,9 @@ class MockJitp:
 
         Raises:
             UnsupportedMotoError: the installed moto lacks a name we hook; nothing has been changed.
+            ConnectionError: under ``TEST_SERVER_MODE``, no server answers.
+            RuntimeError: under ``TEST_SERVER_MODE``, the server has no just-in-time provisioning
+                and so cannot have this block's settings.
         """
         self._begin(reset)
 
@@ -286,13 +299,23 @@ class _Block:
         self.thread = threading.get_ident()
         self._mock = _moto_mock()
         with _environment.lock, ExitStack() as undo:
-            if _in_process(self._mock):
-                # A server has settings and a backend of its own.
+            # A server has settings and a backend of its own.
+            in_process = _in_process(self._mock)
+            if in_process:
                 undo.callback(settings.pop, settings.push(keys))
                 activation.hold()
                 undo.callback(activation.let_go)
                 undo.callback(_transitions.leave, _transitions.enter())
-            _environment.start(self._mock, reset=reset, config=moto_config)
+            elif keys:
+                from moto_jitp.devices.server_settings import push_at_server
+
+                undo.callback(push_at_server(keys).pop)
+            try:
+                _environment.start(self._mock, reset=reset, config=moto_config)
+            except OSError as error:
+                if in_process:
+                    raise
+                raise _no_answer(error) from None
             _blocks.append(self)
             self._undo = undo.pop_all()
 
@@ -332,6 +355,15 @@ def _moto_mock() -> Any:
     return mock_aws()
 
 
+def _no_answer(error: OSError) -> ConnectionError:
+    """What to raise where moto, which resets the server first, finds none."""
+    from moto import settings as moto_settings
+
+    from moto_jitp.devices.control_client import no_answer
+
+    return no_answer(moto_settings.test_server_mode_endpoint(), error)
+
+
 def _in_process(mock: Any) -> bool:
     from moto.core import models
 
@@ -354,7 +386,9 @@ def mock_jitp(func: F | None = None, config: Mapping[str, Any] | None = None) ->
     ``start()`` with ``stop()``. It may be nested in a ``mock_aws``, stand around one, or overlap
     with one in any order: they share their state, and each takes out its own configuration.
 
-    Under moto's ``TEST_SERVER_MODE`` the calls go to that server, whose settings count.
+    Under moto's ``TEST_SERVER_MODE`` the calls go to that server, whose settings count. Keys of the
+    section ``"jitp"`` are laid over them until the block ends; as a server has one set of settings,
+    they hold for whoever else uses it, too.
 
     Args:
         func: what to decorate, when used as ``@mock_jitp`` without arguments.
@@ -371,6 +405,10 @@ def mock_jitp(func: F | None = None, config: Mapping[str, Any] | None = None) ->
     Raises:
         ValueError: the config has an unknown key or a value of the wrong type.
         TypeError: ``func`` is neither a function nor a class.
+
+    Under ``TEST_SERVER_MODE`` the start of a block raises a ``ConnectionError`` where no server
+    answers, and a ``RuntimeError`` where the block has settings of its own and the server has no
+    just-in-time provisioning.
     """
     mock = MockJitp(config)
     return mock if func is None else mock(func)

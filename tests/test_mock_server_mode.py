@@ -46,7 +46,7 @@ def things() -> list[str]:
 
 
 def test_calls_go_to_the_server_and_nothing_is_activated_here(server: str) -> None:
-    with mock_jitp(config={"jitp": {"strict": False}}):
+    with mock_jitp():
         client = boto3.client("iot", region_name="us-east-1")
         assert client.meta.endpoint_url == server
         client.create_thing(thingName="one")
@@ -81,7 +81,15 @@ def test_after_a_server_that_did_not_answer_the_next_start_works(
         closed = f"http://127.0.0.1:{unused.getsockname()[1]}"
         with monkeypatch.context() as patching:
             patching.setenv("TEST_SERVER_MODE_ENDPOINT", closed)
-            with pytest.raises(OSError):
-                mock_jitp().start()
+            for config in (None, {"jitp": {"strict": False}}):
+                with pytest.raises(ConnectionError, match=rf"{closed} .Connection refused\)\."):
+                    mock_jitp(config=config).start()
+    with mock_jitp():
+        assert boto3.client("iot", region_name="us-east-1").meta.endpoint_url == server
+
+
+def test_settings_for_a_server_without_just_in_time_provisioning_are_an_error(server: str) -> None:
+    with pytest.raises(RuntimeError, match=r'section "jitp".*moto-jitp serve'):
+        mock_jitp(config={"jitp": {"enforce_policies": True}}).start()
     with mock_jitp():
         assert boto3.client("iot", region_name="us-east-1").meta.endpoint_url == server

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import boto3
 import pytest
@@ -139,6 +140,67 @@ def test_an_operation_can_be_made_to_fail_as_in_process() -> None:
     with mock_jitp():
         register(ca)
         assert connect_device(ca.issue(common_name="bulb-4", country="KR")).thing_name == "bulb-4"
+
+
+def settings_of(server: ThreadedJitpServer) -> dict[str, Any]:
+    return Api(server.endpoint_url).get("/config")
+
+
+def test_a_blocks_settings_count_at_the_server_until_it_ends(server: ThreadedJitpServer) -> None:
+    before = settings_of(server)
+    with mock_jitp(config={"jitp": {"enforce_policies": True}}):
+        ca = CertificateAuthority()
+        register(ca)
+        with pytest.raises(ConnectionRefused) as refused_one:
+            connect_device(ca.issue(common_name="bulb-1", country="KR"))
+        assert refused_one.value.reason is RefusalReason.NOT_AUTHORIZED
+    assert settings_of(server) == before
+    with mock_jitp():
+        register(ca)
+        assert connect_device(ca.issue(common_name="bulb-1", country="KR")).connected
+    with pytest.raises(ValueError, match="Did you mean 'enforce_policies'"):
+        mock_jitp(config={"jitp": {"enforce_policy": True}})
+
+
+@pytest.mark.parametrize("order", ["ABBA", "ABAB"])
+def test_the_settings_of_blocks_that_overlap_end_with_each(
+    server: ThreadedJitpServer, order: str
+) -> None:
+    before = settings_of(server)
+    keys = {"A": {"trail": False, "metrics": False}, "B": {"metrics": True, "throttling": True}}
+    blocks = {name: mock_jitp(config={"jitp": keys[name]}) for name in keys}
+    active: list[str] = []
+    for name in order:
+        if name in active:
+            blocks[name].stop()
+            active.remove(name)
+        else:
+            blocks[name].start()
+            active.append(name)
+        wanted = dict(before)
+        for one in active:
+            wanted.update(keys[one])
+        assert settings_of(server) == wanted
+
+
+def test_a_block_ends_also_where_its_server_has(server_mode: pytest.MonkeyPatch) -> None:
+    with ThreadedJitpServer() as server:
+        server_mode.setenv("TEST_SERVER_MODE_ENDPOINT", server.endpoint_url)
+        server_mode.setenv("MOTO_CALL_RESET_API", "false")
+        block = mock_jitp(config={"jitp": {"trail": False}})
+        block.start()
+    block.stop()
+
+
+@pytest.mark.usefixtures("server")
+def test_a_handler_that_would_never_be_called_is_refused() -> None:
+    with mock_jitp() as jitp:
+        with pytest.raises(NotImplementedError, match=r"receive\(\)"):
+            jitp.subscribe("home/+", print)
+        ca = CertificateAuthority()
+        register(ca)
+        connect_device(ca.issue(common_name="bulb-1", country="KR")).publish("home/lamp", "on")
+        assert jitp.events[-1].topic == "home/lamp"
 
 
 @pytest.mark.usefixtures("server")

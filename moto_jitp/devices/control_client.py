@@ -94,10 +94,7 @@ class ControlClient:
         try:
             answer = self._pool.request(method, url, **options)
         except urllib3.exceptions.HTTPError as error:
-            raise ConnectionError(
-                f"No server answers at {self._endpoint_url} ({_short(error)}). Start one with "
-                "'moto-jitp serve', or say where it listens."
-            ) from None
+            raise no_answer(self._endpoint_url, error) from None
         try:
             document = json.loads(answer.data)
         except ValueError:
@@ -114,7 +111,23 @@ class ControlClient:
         )
 
 
+def no_answer(endpoint_url: str, error: Exception) -> ConnectionError:
+    """Return what to raise where no server answers.
+
+    Args:
+        endpoint_url: where it should.
+        error: why there is no answer, of urllib3 or of requests.
+    """
+    return ConnectionError(
+        f"No server answers at {endpoint_url} ({_short(error)}). Start one with 'moto-jitp serve', "
+        "or say where it listens."
+    )
+
+
 def _short(error: Exception) -> str:
+    inner = error.args[0] if error.args else None
+    if isinstance(inner, urllib3.exceptions.MaxRetryError):  # requests wraps what urllib3 raised
+        error = inner
     cause = getattr(error, "reason", None) or error
     text = str(cause).rpartition(": ")[2].rpartition("] ")[2]
     return text or type(cause).__name__
