@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,6 +26,8 @@ from moto_jitp import (
     connect_device,
     mock_jitp,
 )
+from moto_jitp.devices.control_client import ControlClient
+from moto_jitp.devices.server_mode import connect_at
 from moto_jitp.server import ThreadedJitpServer
 
 
@@ -113,6 +116,86 @@ def test_a_device_subscribes_and_receives_as_it_does_in_process() -> None:
         connection.disconnect()
         with pytest.raises(ConnectionError):
             connection.receive()
+
+
+@pytest.mark.usefixtures("server")
+def test_a_connection_ends_with_its_subscriptions_and_with_a_reset_as_in_process() -> None:
+    with mock_jitp() as jitp:
+        ca = CertificateAuthority()
+        register(ca)
+        connection = connect_device(ca.issue(common_name="bulb-1", country="KR"))
+        subscription = connection.subscribe("home/+")
+        with pytest.raises(TypeError, match="A topic is text, not int"):
+            connection.publish(5, "x")  # type: ignore[arg-type]
+        connection.disconnect()
+        assert connection.subscriptions == ()
+        subscription.cancel()
+        connection = connect_device(ca.issue(common_name="bulb-1", country="KR"))
+        subscription = connection.subscribe("home/+")
+        connection.publish("home/lamp", "on")
+        jitp.reset()
+        assert not connection.connected
+        for act in (connection.receive, lambda: connection.publish("home/lamp", "on")):
+            with pytest.raises(ConnectionError, match=r"'bulb-1' has ended.*reset"):
+                act()
+        subscription.cancel()
+        connection.disconnect()
+
+
+@pytest.mark.usefixtures("server")
+def test_what_the_device_may_not_receive_is_told_as_in_process() -> None:
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": action, "Resource": resource}
+            for action, resource in (
+                (["iot:Connect", "iot:Publish", "iot:Subscribe"], "*"),
+                ("iot:Receive", "arn:aws:iot:us-east-1:123456789012:topic/home/mine"),
+            )
+        ],
+    }
+    with mock_jitp(config={"jitp": {"enforce_policies": True}}):
+        ca = CertificateAuthority()
+        register(ca)
+        bulb = ca.issue(common_name="bulb-1", country="KR")
+        with pytest.raises(ConnectionRefused):
+            connect_device(bulb)
+        iot = boto3.client("iot", region_name="us-east-1")
+        iot.create_policy(policyName="p", policyDocument=json.dumps(document))
+        arn = f"arn:aws:iot:us-east-1:123456789012:cert/{bulb.certificate_id}"
+        iot.attach_policy(policyName="p", target=arn)
+        connection = connect_device(bulb)
+        connection.subscribe("home/+")
+        connection.publish("home/yours", "1")
+        connection.publish("home/mine", "2")
+        assert connection.undelivered == ()
+        with pytest.raises(NotAuthorized) as refused_one:
+            connection.receive()
+        assert connection.receive().payload == b"2"
+        assert connection.undelivered == (refused_one.value,)
+
+
+def test_a_long_wait_is_asked_for_in_parts(server: ThreadedJitpServer) -> None:
+    waits: list[float] = []
+
+    class Hasty(ControlClient):
+        def post(self, path: str, body: Any) -> Any:
+            if path.endswith("/receive"):
+                waits.append(body["wait"])
+                body = {"wait": 0}
+            return super().post(path, body)
+
+    with mock_jitp():
+        ca = CertificateAuthority()
+        register(ca)
+        bulb = ca.issue(common_name="bulb-1", country="KR")
+        connection = connect_at(Hasty(server.endpoint_url), bulb, None, None, None, True)
+        connection.subscribe("home/+")
+        with pytest.raises(TimeoutError, match="No message is waiting"):
+            connection.receive(timeout=65)
+        assert waits == [30, 30, 5]
+        connection.publish("home/lamp", "on")
+        assert connection.receive(timeout=65).payload == b"on"
 
 
 @pytest.mark.usefixtures("server")

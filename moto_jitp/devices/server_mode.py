@@ -14,6 +14,7 @@ from moto.core.models import ServerModeMockAWS
 from moto_jitp.events import Event, check_topic_filter
 from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
 from moto_jitp.iot.template_rules import FLEET_PROVISIONING
+from moto_jitp.iot.topics import check_is_text
 from moto_jitp.pki import CertificateError, DeviceIdentity
 
 from . import attempts, presence
@@ -164,7 +165,11 @@ def _listed(client: ControlClient, route: str) -> list[Any]:
 
 
 class ServerModeConnection(DeviceConnection):
-    """A connection that stands in the server's process."""
+    """A connection that stands in the server's process.
+
+    :attr:`undelivered` has the refusals that :meth:`receive` has raised; those that it has yet to
+    come to are known to the server alone.
+    """
 
     def __init__(
         self,
@@ -177,6 +182,7 @@ class ServerModeConnection(DeviceConnection):
         self._session = made[-1]
         self._inbox = None
         self._subscriptions: list[_ServerModeSubscription] = []
+        self._undelivered: list[NotAuthorized] = []
         self.attempts = made
         self.certificate_id = self._session.certificate_id
         self.certificate_arn = certificate_arn
@@ -187,7 +193,7 @@ class ServerModeConnection(DeviceConnection):
     def connected(self) -> bool:
         try:
             answer = self._client.get(f"connections/{self._session.sequence}")
-        except ControlError:  # the server's state was reset
+        except (ControlError, ConnectionError):  # the server's state was reset, or it has ended
             return False
         return bool(answer["connected"])
 
@@ -208,9 +214,10 @@ class ServerModeConnection(DeviceConnection):
 
     @property
     def undelivered(self) -> tuple[NotAuthorized, ...]:
-        return ()  # these come with receive()
+        return tuple(self._undelivered)
 
     def publish(self, topic: str, payload: bytes | str, *, retain: bool = False) -> None:
+        check_is_text(topic)
         data = base64.b64encode(to_bytes(payload)).decode()
         self._do("publish", {"topic": topic, "payloadBase64": data, "retain": retain})
 
@@ -233,14 +240,19 @@ class ServerModeConnection(DeviceConnection):
         """End a subscription; one that has ended is fine."""
         if subscription in self._subscriptions:
             self._subscriptions.remove(subscription)
-            with contextlib.suppress(ValueError, ControlError):  # it has ended with its connection
+            # It has ended with its connection, or with the server.
+            with contextlib.suppress(ValueError, ConnectionError):
                 self._do("unsubscribe", {"topicFilter": subscription.topic_filter})
 
     def receive(self, timeout: float | None = None) -> Event:
         left = timeout or 0.0
         while True:
             wait = min(left, _LONGEST_WAIT)
-            answer = self._do("receive", {"wait": wait})
+            try:
+                answer = self._do("receive", {"wait": wait})
+            except NotAuthorized as refused:
+                self._undelivered.append(refused)
+                raise
             if answer["message"] is not None:
                 return event_from_json(answer["message"])
             left -= wait
@@ -248,10 +260,9 @@ class ServerModeConnection(DeviceConnection):
                 raise TimeoutError(answer["explanation"])
 
     def disconnect(self) -> None:
-        try:
+        self._subscriptions.clear()
+        with contextlib.suppress(ConnectionError):  # it has ended with the server's state
             self._do("disconnect", {})
-        except ControlError:  # the server's state was reset, and the connection with it
-            return
 
     def _do(self, what: str, body: dict[str, Any]) -> Any:
         try:
@@ -259,6 +270,11 @@ class ServerModeConnection(DeviceConnection):
         except ControlError as error:
             if error.code == "NotConnected":
                 raise ConnectionError(str(error)) from None
+            if error.code == "NotFound":
+                raise ConnectionError(
+                    f"The connection of {self.client_id!r} has ended: the server's state was "
+                    "reset, and the connection with it."
+                ) from None
             if error.code == "NotAuthorized":
                 action, resource = error.details["action"], error.details["resource"]
                 raise NotAuthorized(str(error), action, resource) from None

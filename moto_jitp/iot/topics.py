@@ -83,8 +83,7 @@ def check_publish(topic: str, payload: bytes, *, retain: bool, connected: bool) 
         ValueError: the topic is empty, has a wildcard, is too long or is one that clients cannot
             publish on; the payload is too long; a message on a reserved topic is to be retained.
     """
-    if not isinstance(topic, str):
-        raise TypeError(f"A topic is text, not {type(topic).__name__}.")
+    check_is_text(topic)
     if not topic or "+" in topic or "#" in topic:
         raise ValueError(f"{topic!r} is no topic to publish on: it is empty or has a wildcard.")
     if topic.startswith("$"):
@@ -95,6 +94,16 @@ def check_publish(topic: str, payload: bytes, *, retain: bool, connected: bool) 
         raise ValueError(
             f"The payload has {len(payload)} bytes; AWS IoT takes {MAX_PAYLOAD_BYTES} at most."
         )
+
+
+def check_is_text(topic: object) -> None:
+    """Check that a topic to publish on is text.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(topic, str):
+        raise TypeError(f"A topic is text, not {type(topic).__name__}.")
 
 
 def check_subscribe(topic_filter: str) -> None:
