@@ -48,6 +48,8 @@ def test_a_device_is_provisioned_and_its_outcome_is_told(
     assert outcome["reason"] is None
     assert outcome["certificateId"] == bulb.certificate_id
     assert outcome["thingName"] == outcome["clientId"] == "bulb-1"
+    assert outcome["connectionId"] == outcome["attempts"][-1]["id"]
+    assert api.get(f"/connections/{outcome['connectionId']}")["connected"] is True
     assert [attempt["reason"] for attempt in outcome["attempts"]] == ["RECONNECT_REQUIRED", None]
     assert outcome["provisioning"]["status"] == "SUCCEEDED"
     assert outcome["attempts"][0]["provisioning"] == outcome["provisioning"]
@@ -346,6 +348,21 @@ def test_a_device_subscribes_and_receives(api: Api, ca: CertificateAuthority) ->
     api.post(f"{session}/unsubscribe", {"topicFilter": "home/+"})
     api.post(f"{session}/publish", {"topic": "home/lamp", "payloadText": "off"})
     assert api.post(f"{session}/receive", {})["message"] is None
+
+
+def test_where_nothing_need_be_said_the_body_may_be_empty(
+    api: Api, ca: CertificateAuthority
+) -> None:
+    session = f"/connections/{api.connect(ca.issue(country='KR'))['connectionId']}"
+    for route, body, status in (
+        ("receive", b"", 200),
+        ("receive", b" \n", 200),
+        ("receive", b"[]", 400),
+        ("subscribe", b"", 400),
+        ("disconnect", b"", 200),
+    ):
+        assert api.request("POST", f"{session}/{route}", body=body).status == status
+    assert api.get(session)["connected"] is False
 
 
 def test_a_message_that_comes_later_ends_the_wait(api: Api, ca: CertificateAuthority) -> None:

@@ -143,6 +143,7 @@ def outcome_to_json(
         "reason": last.reason.value if last.reason else None,
         "message": last.message,
         "advice": last.advice,
+        "connectionId": last.sequence,
         "certificateId": last.certificate_id,
         "certificateArn": certificate_arn,
         "clientId": last.client_id,

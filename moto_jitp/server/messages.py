@@ -46,7 +46,7 @@ def unsubscribe(request: ControlRequest) -> Answer:
 
 
 def receive(request: ControlRequest) -> Answer:
-    value = request.object(schemas.RECEIVE_REQUEST)
+    value = request.optional_object(schemas.RECEIVE_REQUEST)
     wait = value.get("wait", 0)
     if not 0 <= wait <= schemas.MAX_WAIT:
         raise RequestRefused(
@@ -63,7 +63,7 @@ def receive(request: ControlRequest) -> Answer:
 
 
 def disconnect(request: ControlRequest) -> Answer:
-    request.object(schemas.NOTHING)
+    request.optional_object(schemas.NOTHING)
     connection_of(request.id).disconnect()
     return _DONE
 

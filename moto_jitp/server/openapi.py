@@ -67,6 +67,8 @@ def _operation(
     answer: str,
     parameters: list[Schema] | None = None,
     body: str | None = None,
+    *,
+    body_required: bool = True,
 ) -> Schema:
     operation: Schema = {
         "operationId": name,
@@ -79,7 +81,7 @@ def _operation(
     if parameters:
         operation["parameters"] = parameters
     if body is not None:
-        operation["requestBody"] = {**_content("", body), "required": True}
+        operation["requestBody"] = {**_content("", body), "required": body_required}
         del operation["requestBody"]["description"]
     return operation
 
@@ -151,11 +153,23 @@ def _paths() -> dict[str, Schema]:
         },
         "connections/{id}/receive": {
             "post": _operation(
-                "receive", "The device takes its next message", "Received", [_ID], "ReceiveRequest"
+                "receive",
+                "The device takes its next message",
+                "Received",
+                [_ID],
+                "ReceiveRequest",
+                body_required=False,
             )
         },
         "connections/{id}/disconnect": {
-            "post": _operation("disconnect", "The device disconnects", "Done", [_ID], "Nothing")
+            "post": _operation(
+                "disconnect",
+                "The device disconnects",
+                "Done",
+                [_ID],
+                "Nothing",
+                body_required=False,
+            )
         },
         "failures": {
             "get": _operation("listFailures", "The failures that are asked for", "Failures"),

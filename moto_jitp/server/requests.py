@@ -32,13 +32,28 @@ class ControlRequest(NamedTuple):
     body: Callable[[], bytes]
     id: int = 0
 
+    def document(self) -> Json:
+        """Return the body, parsed.
+
+        Raises:
+            RequestRefused: it is no JSON object.
+        """
+        return parse_object(self.body())
+
     def object(self, schema: Schema) -> Json:
         """Return the body, parsed and checked against a schema.
 
         Raises:
             RequestRefused: it is wrong; the text names the field.
         """
-        value = parse_object(self.body())
+        value = self.document()
+        check_object(value, schema)
+        return value
+
+    def optional_object(self, schema: Schema) -> Json:
+        """As :meth:`object`, where an empty body says as much as an object without fields."""
+        body = self.body()
+        value = parse_object(body) if body.strip() else {}
         check_object(value, schema)
         return value
 

@@ -200,6 +200,7 @@ _OUTCOME = _object(
         "reason": _REASON,
         "message": _of("string", "One sentence on what was decided in the end."),
         "advice": _or_null("string", "One sentence on what to change."),
+        "connectionId": _of("integer", "The last attempt's id, for the routes connections/{id}."),
         "certificateId": _of("string", "The id of its certificate."),
         "certificateArn": _of("string", "The ARN of its certificate."),
         "clientId": _of("string", "The MQTT client ID."),
