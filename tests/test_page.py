@@ -40,6 +40,14 @@ ARGUMENTS = (
 WIDE, NARROW = {"width": 1280, "height": 860}, {"width": 360, "height": 740}
 MARKUP = "<img src=x onerror=alert(1)>"
 
+FLEET_TEMPLATE = {
+    "Parameters": {"Serial": {"Type": "String"}},
+    "Resources": {
+        "thing": {"Type": "AWS::IoT::Thing", "Properties": {"ThingName": {"Ref": "Serial"}}},
+        "certificate": TEMPLATE["Resources"]["certificate"],
+    },
+}
+
 Opener = Callable[..., "Page"]
 
 
@@ -209,6 +217,51 @@ def test_a_refused_device_is_opened_with_the_place_in_the_template(
     box, around = mark.bounding_box(), page.locator("pre.template").bounding_box()
     assert around["y"] <= box["y"] <= around["y"] + around["height"] - box["height"]
     assert box["y"] < WIDE["height"]
+
+
+def test_fleet_provisioning_is_in_the_timeline_of_its_connection(
+    opened: Opener, api: Api, url: str
+) -> None:
+    iot = client(url)
+    iot.create_provisioning_template(
+        templateName="fleet",
+        templateBody=json.dumps(FLEET_TEMPLATE),
+        provisioningRoleArn="arn:aws:iam::123456789012:role/JITPRole",
+        enabled=True,
+    )
+    claim = iot.create_keys_and_certificate(setAsActive=True)["certificatePem"]
+    session = f"/connections/{api.connect(claim, clientId='claim')['connectionId']}"
+    create = "$aws/certificates/create/json"
+
+    def ask(topic: str, **request: Any) -> None:
+        api.post(f"{session}/publish", {"topic": topic, "payloadText": json.dumps(request)})
+
+    def register(serial: str) -> Any:
+        provision = "$aws/provisioning-templates/fleet/provision/json"
+        ask(provision, certificateOwnershipToken=token, parameters={"Serial": serial})
+        return api.get(session)["runs"][-1]
+
+    api.post(f"{session}/subscribe", {"topicFilter": f"{create}/accepted"})
+    ask(create)
+    message = api.post(f"{session}/receive", {})["message"]
+    token = json.loads(message["payloadText"])["certificateOwnershipToken"]
+    refused = register("no thing name")
+    # A newer connection, so that it would be folded.
+    api.connect(claim, clientId="claim-2")
+    page = opened()
+    row(page, "claim").click()
+    page.get_by_text("RegisterThing is rejected").wait_for()
+    decision = page.locator(".opened .decision.bad")
+    shown = decision.inner_text()
+    assert shown.startswith(f"What to do: {refused['advice']}")
+    assert refused["message"] in shown
+    assert refused["place"] == "Resources.thing.Properties.ThingName"
+    assert refused["place"] in shown
+    assert register("bulb-1")["status"] == "SUCCEEDED"
+    page.get_by_text("RegisterThing is accepted").wait_for(state="attached")
+    assert decision.count() == 0
+    titles = page.locator(".opened .timeline >> nth=1").locator(".title").all_text_contents()
+    assert any(title.startswith("CreateThing thing/bulb-1") for title in titles)
 
 
 def test_a_parameter_without_a_value_is_highlighted_where_it_is_declared(

@@ -420,7 +420,7 @@ def test_a_fleet_device_provisions_itself(server: ThreadedJitpServer, api: Api) 
         enabled=True,
     )
     claim = iot.create_keys_and_certificate(setAsActive=True)["certificatePem"]
-    connection = api.connect(claim)["attempts"][-1]["id"]
+    connection = api.connect(claim)["connectionId"]
     session = f"/connections/{connection}"
     create, provision = "$aws/certificates/create/json", "$aws/provisioning-templates/fleet"
     for topic_filter in (f"{create}/+", f"{provision}/provision/json/+"):
@@ -446,6 +446,9 @@ def test_a_fleet_device_provisions_itself(server: ThreadedJitpServer, api: Api) 
     assert "bulb 1" in failed["message"]
     assert succeeded["templateName"] == "fleet"
     assert api.get(f"/runs/{succeeded['id']}") == succeeded
+    assert api.get(session)["runs"] == [failed, succeeded]
+    (shown,) = api.get("/state")["connections"]
+    assert shown["fleetRuns"] == [failed, succeeded]
     assert api.get("/runs?connectionId=999999")["runs"] == []
 
 

@@ -22,6 +22,7 @@ from moto_jitp.iot.provisioning.provisioning_run import (
 
 from .attempts import ConnectionAttempt, RefusalReason
 from .refusal import explain
+from .runs import ListedRun
 
 Json = dict[str, Any]
 
@@ -94,6 +95,12 @@ def run_to_json(run: ProvisioningRun) -> Json:
         "place": run.place,
         "roleArn": run.role_arn,
     }
+
+
+def listed_run_to_json(listed: ListedRun) -> Json:
+    """Return a run with where it belongs as a JSON object."""
+    where = {"id": listed.id, "connectionId": listed.connection_id, "type": listed.type}
+    return where | run_to_json(listed.run)
 
 
 def run_from_json(value: Mapping[str, Any]) -> ProvisioningRun:

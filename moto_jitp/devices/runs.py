@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
+from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
 from moto_jitp.iot.template_rules import FLEET_PROVISIONING, JITP
 
-from .attempts import all_connection_attempts, live_backends
+from .attempts import ConnectionAttempt, all_connection_attempts, live_backends
 from .fleet_calls import fleet_calls_of
 
 
@@ -29,15 +31,25 @@ class ListedRun(NamedTuple):
 
 def all_runs() -> tuple[ListedRun, ...]:
     """Every run since the state was last reset, the oldest first."""
-    runs = [
-        ListedRun(attempt.sequence, attempt.sequence, JITP, attempt.provisioning)
-        for attempt in all_connection_attempts()
-        if attempt.provisioning is not None
-    ]
-    runs += (
-        ListedRun(call.sequence, call.connection, FLEET_PROVISIONING, call.run)
-        for backend in live_backends()
-        for call in list(fleet_calls_of(backend))
-        if call.run is not None
-    )
+    runs = [run for attempt in all_connection_attempts() for run in _just_in_time(attempt)]
+    runs += (run for backend in live_backends() for run in fleet_runs(backend))
     return tuple(sorted(runs, key=lambda one: one.id))
+
+
+def runs_of_connection(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> list[ListedRun]:
+    """The runs of one attempt and of the connection that it led to, the oldest first."""
+    later = (run for run in fleet_runs(backend) if run.connection_id == attempt.sequence)
+    return [*_just_in_time(attempt), *later]
+
+
+def fleet_runs(backend: JitpIoTBackend) -> Iterator[ListedRun]:
+    """Yield the runs of fleet provisioning in one account and Region, the oldest first."""
+    for call in list(fleet_calls_of(backend)):
+        if call.run is not None:
+            yield ListedRun(call.sequence, call.connection, FLEET_PROVISIONING, call.run)
+
+
+def _just_in_time(attempt: ConnectionAttempt) -> list[ListedRun]:
+    if attempt.provisioning is None:
+        return []
+    return [ListedRun(attempt.sequence, attempt.sequence, JITP, attempt.provisioning)]

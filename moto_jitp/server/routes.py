@@ -19,10 +19,10 @@ from moto_jitp.devices.gateway import thing_name_of
 from moto_jitp.devices.json_form import (
     attempt_to_json,
     event_to_json,
+    listed_run_to_json,
     outcome_to_json,
-    run_to_json,
 )
-from moto_jitp.devices.runs import ListedRun, all_runs
+from moto_jitp.devices.runs import all_runs, runs_of_connection
 from moto_jitp.events import check_topic_filter, topic_matches
 from moto_jitp.pki import CertificateError, DeviceIdentity
 
@@ -91,7 +91,8 @@ def get_connection(request: ControlRequest) -> Answer:
     check_query(request.query, ())
     backend, attempt = attempt_of(request.id)
     connected = presence.is_connected(backend, attempt)
-    return Answer.of({**attempt_to_json(attempt), "connected": connected})
+    runs = [listed_run_to_json(run) for run in runs_of_connection(backend, attempt)]
+    return Answer.of({**attempt_to_json(attempt), "connected": connected, "runs": runs})
 
 
 def list_runs(request: ControlRequest) -> Answer:
@@ -104,25 +105,20 @@ def list_runs(request: ControlRequest) -> Answer:
         if certificate_id in (None, one.run.certificate_id)
         and connection_id in (0, one.connection_id)
     ]
-    return _page(request, "runs", runs, _listed_run, _first)
+    return _page(request, "runs", runs, listed_run_to_json, _first)
 
 
 def get_run(request: ControlRequest) -> Answer:
     check_query(request.query, ())
     for one in all_runs():
         if one.id == request.id:
-            return Answer.of(_listed_run(one))
+            return Answer.of(listed_run_to_json(one))
     raise RequestRefused(
         f"There is no provisioning run {request.id}; the connection attempt of that number, if "
         "there is one, set off none. GET /moto-api/jitp/runs lists those there are.",
         404,
         "NotFound",
     )
-
-
-def _listed_run(one: ListedRun) -> Json:
-    where = {"id": one.id, "connectionId": one.connection_id, "type": one.type}
-    return where | run_to_json(one.run)
 
 
 def list_events(request: ControlRequest) -> Answer:

@@ -262,7 +262,7 @@ _STATE = _object(
         "version": _of("string", "Another one as soon as something has happened."),
         "cas": _list_of("Ca"),
         "devices": _list_of("Device"),
-        "connections": _list_of("Attempt"),
+        "connections": _list_of("ShownConnection"),
         "totals": _object(
             "How many there are; the lists above have the newest ones only.",
             {
@@ -290,7 +290,8 @@ def _page_of(items: str, schema: str) -> Schema:
 def schemas() -> dict[str, Schema]:
     """Return every schema by its name in the document."""
     connection = _ATTEMPT_PROPERTIES | {
-        "connected": _of("boolean", "Whether that connection still stands.")
+        "connected": _of("boolean", "Whether that connection still stands."),
+        "runs": _list_of("ListedRun"),
     }
     listed_run = {
         "id": _of("integer", "Rises with every run."),
@@ -352,6 +353,10 @@ def schemas() -> dict[str, Schema]:
         ),
         "Run": _object("One execution of a template for one device.", _RUN_PROPERTIES),
         "Runs": _page_of("runs", "ListedRun"),
+        "ShownConnection": _object(
+            "One MQTT CONNECT of a device, with the runs of fleet provisioning over it.",
+            _ATTEMPT_PROPERTIES | {"fleetRuns": _list_of("ListedRun")},
+        ),
         "State": _STATE,
         "Step": _STEP,
         "TopicFilterRequest": TOPIC_FILTER_REQUEST,

@@ -13,7 +13,8 @@ from moto_jitp.devices.attempts import (
     all_connection_attempts,
     live_backends,
 )
-from moto_jitp.devices.json_form import attempt_to_json
+from moto_jitp.devices.json_form import attempt_to_json, listed_run_to_json
+from moto_jitp.devices.runs import fleet_runs
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.pki import CertificateError, read_certificate
 
@@ -57,9 +58,13 @@ def state(version: str, wanted: Wanted) -> Json:
     cas: list[Json] = []
     connected: list[Json] = []
     others: list[Json] = []
+    runs: dict[int, list[Json]] = {attempt.sequence: [] for attempt in shown}
     totals = {"cas": 0, "devices": 0}
     for backend in live_backends():
         where = (backend.account_id, backend.region_name)
+        for run in fleet_runs(backend):
+            if run.connection_id in runs:
+                runs[run.connection_id].append(listed_run_to_json(run))
         with backend.lock:
             certificates = backend.certificates
             totals["cas"] += len(backend.ca_certificates)
@@ -82,7 +87,10 @@ def state(version: str, wanted: Wanted) -> Json:
         "version": version,
         "cas": cas[-wanted.limit :],
         "devices": [*others, *connected][-wanted.limit :],
-        "connections": [attempt_to_json(attempt) for attempt in reversed(shown)],
+        "connections": [
+            {**attempt_to_json(attempt), "fleetRuns": runs[attempt.sequence]}
+            for attempt in reversed(shown)
+        ],
         "totals": {
             **totals,
             "connections": len(attempts),

@@ -55,12 +55,22 @@ export class DeviceDetail {
   }
 }
 
-/** The newest connection, and the run that went before it: what is to be seen at first sight. */
+/**
+ * The newest connection, the run that went before it, and where fleet provisioning is refused: what
+ * is to be seen at first sight.
+ */
 function firstStory(attempts) {
   const [newest, before] = attempts;
-  const ids = new Set(newest ? [newest.id] : []);
+  const ids = new Set(attempts.filter(refusedRun).map(({ id }) => id));
+  if (newest) ids.add(newest.id);
   if (newest?.accepted && before?.provisioning) ids.add(before.id);
   return ids;
+}
+
+/** The run of fleet provisioning that a connection has come to, if it failed. */
+function refusedRun({ fleetRuns }) {
+  const last = fleetRuns.at(-1);
+  return last?.status === "FAILED" ? last : null;
 }
 
 function issuerOf(certificate, cas) {
@@ -110,20 +120,35 @@ function connection({ attempt, template, isFollowed }, isOpen) {
 }
 
 function decision(attempt, verdict) {
-  if (attempt.accepted) return el("p.decision.good", {}, attempt.message);
+  if (attempt.accepted) {
+    const refused = refusedRun(attempt);
+    return [
+      el("p.decision.good", {}, attempt.message),
+      refused && trouble("bad", refused, refused.place),
+    ];
+  }
   if (verdict.kind === "none") {
     return el("p.decision.none", {}, attempt.message, " The device has connected again.");
   }
-  const place = attempt.provisioning?.place;
-  return el(
-    `div.decision.${verdict.kind}`,
-    {},
-    attempt.advice && el("p.advice", {}, el("strong", {}, "What to do: "), attempt.advice),
-    el("p", {}, el("strong", {}, "What happened: "), attempt.message),
-    place && el("p", {}, el("strong", {}, "In the template: "), el("code", {}, place)),
+  return trouble(
+    verdict.kind,
+    attempt,
+    attempt.provisioning?.place,
     attempt.awsReason &&
       attempt.awsReason !== attempt.reason &&
       el("p.aside", {}, "AWS's log calls it ", el("code", {}, attempt.awsReason), "."),
+  );
+}
+
+/** What to change, of an attempt or a run. */
+function trouble(kind, { advice, message }, place, ...more) {
+  return el(
+    `div.decision.${kind}`,
+    {},
+    advice && el("p.advice", {}, el("strong", {}, "What to do: "), advice),
+    el("p", {}, el("strong", {}, "What happened: "), message),
+    place && el("p", {}, el("strong", {}, "In the template: "), el("code", {}, place)),
+    ...more,
   );
 }
 
@@ -145,16 +170,36 @@ function timeline(attempt, verdict) {
         ["Server name", attempt.serverName ?? "none sent"],
       ]),
     ),
-    run && runSteps(run),
+    run && runSteps(run, "the certificate"),
     step(
       verdict.kind,
       end,
       run?.certificateStatus && el("p", {}, `The certificate is now ${run.certificateStatus}.`),
     ),
+    attempt.fleetRuns.map(fleetSteps),
   );
 }
 
-function runSteps(run) {
+/** What the device asked of fleet provisioning once it was connected. */
+function fleetSteps(run) {
+  const failed = run.status === "FAILED";
+  return [
+    runSteps(run, "the device"),
+    step(
+      failed ? "bad" : "good",
+      `RegisterThing is ${failed ? "rejected" : "accepted"}`,
+      facts([
+        ["Thing", run.thingName],
+        ["Certificate", run.certificateStatus],
+        ["Certificate id", run.certificateId && el("code", {}, run.certificateId)],
+      ]),
+      failed && el("p.error", {}, el("strong", {}, run.errorCode), ` ${run.message}`),
+    ),
+  ];
+}
+
+/** @param {string} giver who offers the parameters. */
+function runSteps(run, giver) {
   const name = run.templateName ? `the template ${run.templateName}` : "the CA's template";
   const running = run.status === "IN_PROGRESS";
   const isMissing = run.wanted.some((parameter) => !(parameter in run.parameters));
@@ -162,7 +207,7 @@ function runSteps(run) {
     step(
       isMissing && run.status === "FAILED" ? "bad" : "none",
       running ? `Provisioning with ${name} is under way` : `Provisioning with ${name}`,
-      parameters(run),
+      parameters(run, giver),
     ),
     run.steps.map(({ action, resource, result, errorCode, message }) =>
       step(
@@ -187,8 +232,8 @@ function step(kind, title, ...more) {
   );
 }
 
-/** What the template wants and what the certificate offers, side by side. */
-function parameters(run) {
+/** What the template wants and what the certificate or the device offers, side by side. */
+function parameters(run, giver) {
   const others = Object.keys(run.parameters).filter((name) => !run.wanted.includes(name));
   const row = (name, isWanted) => {
     const value = run.parameters[name];
@@ -205,7 +250,7 @@ function parameters(run) {
   return el(
     "table.parameters",
     {},
-    el("caption", {}, "Parameters, and what the certificate offers for them"),
+    el("caption", {}, `Parameters, and what ${giver} offers for them`),
     el("tbody", {}, run.wanted.map((name) => row(name, true)), others.map((name) => row(name))),
   );
 }
