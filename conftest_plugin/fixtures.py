@@ -43,7 +43,8 @@ def jitp_region(request: pytest.FixtureRequest) -> Any:
 def jitp_template(request: pytest.FixtureRequest) -> Any:
     """The provisioning template of the test's CA. Override it to test your own.
 
-    A dict, JSON text, the path of a JSON file, or None for a CA without a template. The default
+    A dict, JSON text, the path of a JSON file, or None for a CA without a template. A text that
+    does not begin with a brace is a path, from where pytest was started. The default
     names the thing by the certificate's CommonName, activates the certificate, and attaches a
     policy that allows iot:Connect, Publish, Subscribe and Receive on everything.
     """

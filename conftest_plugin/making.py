@@ -85,7 +85,10 @@ def _register(
     request: pytest.FixtureRequest, iot: Any, ca: CertificateAuthority, template: Any
 ) -> None:
     options = options_of(request.node)
-    body = body_text(settle(request, "template", template))
+    try:
+        body = body_text(settle(request, "template", template))
+    except ValueError as error:
+        raise pytest.fail.Exception(f"jitp_template: {error}", pytrace=False) from None
     role, name = options.get("role_arn"), options.get("template_name")
     if name is not None and body is not None:
         iot.create_provisioning_template(

@@ -87,12 +87,28 @@ def merged(under: Mapping[str, Any] | None, over: Mapping[str, Any]) -> dict[str
 
 
 def body_text(template: Any) -> str | None:
-    """The JSON text of a template given as a mapping, as text or as a path."""
-    if template is None or isinstance(template, str):
-        return template
-    if isinstance(template, os.PathLike):
+    """The JSON text of a template given as a mapping, as JSON text or as a path.
+
+    Raises:
+        ValueError: a text that does not begin with ``{``, as JSON does, names no file either.
+    """
+    if template is None:
+        return None
+    if isinstance(template, str):
+        if not template.strip() or template.lstrip().startswith("{"):
+            return template
+        if not os.path.isfile(template):  # Path.is_file raises on long text
+            raise ValueError(
+                f"The template {_short(template)} is neither JSON text, which begins with {{, nor "
+                f"a file that is there (looked for from {Path.cwd()})."
+            )
+    if isinstance(template, (str, os.PathLike)):
         return Path(template).read_text(encoding="utf-8")
     return json.dumps(template)
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 80 else f"{text[:80]}...")
 
 
 def _check(marker: pytest.Mark) -> None:
@@ -103,10 +119,10 @@ def _check(marker: pytest.Mark) -> None:
         )
     for key, value in marker.kwargs.items():
         if key not in _EXPECTED:
-            (nearest,) = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.0)
+            near = difflib.get_close_matches(key, KEYS, n=1)
+            hint = f"Did you mean {near[0]!r}? " if near else ""
             raise MarkerError(
-                f"The marker jitp has no keyword {key!r}. Did you mean {nearest!r}? "
-                f"It takes {', '.join(KEYS)}."
+                f"The marker jitp has no keyword {key!r}. {hint}It takes {', '.join(KEYS)}."
             )
         if not _is_possible(key, value):
             raise MarkerError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from plugin_runs import Run, run
 
@@ -134,9 +136,41 @@ def test_a_stored_template_provisions(run: Run) -> None:
     ).assert_outcomes(passed=1)
 
 
+def test_a_template_may_be_the_path_of_a_file_given_as_text(
+    run: Run, pytester: pytest.Pytester
+) -> None:
+    body = {
+        "Resources": {
+            "thing": {"Type": "AWS::IoT::Thing", "Properties": {"ThingName": "of the file"}}
+        }
+    }
+    (pytester.path / "bulbs.json").write_text(json.dumps(body))
+    run(
+        """
+        import pytest
+
+        pytestmark = pytest.mark.jitp(config={"jitp": {"strict": False}})
+
+        @pytest.mark.jitp(template="bulbs.json")
+        def test_marker(jitp):
+            assert "of the file" in body_of(jitp)
+
+        @pytest.mark.jitp(template=' {"Resources": {}}')
+        def test_text(jitp):
+            assert body_of(jitp) == ' {"Resources": {}}'
+
+        def body_of(jitp):
+            ca = jitp.iot.describe_ca_certificate(certificateId=jitp.ca.certificate_id)
+            return ca["registrationConfig"]["templateBody"]
+        """
+    ).assert_outcomes(passed=2)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        ("colour=1", "*no keyword 'colour'. It takes template, *"),
+        ("template='bulbs.json'", "*'bulbs.json' is neither JSON text*nor a file that is there*"),
         ("tmplate={}", "*no keyword 'tmplate'. Did you mean 'template'?*"),
         ("certificatemode='DEFAULT'", "*Did you mean 'certificate_mode'?*"),
         ("template=42", "*wants template= to be a dict, JSON text, a path*not 42*"),
