@@ -8,6 +8,7 @@ takes out its own layer and no other, in whatever order blocks end.
 from __future__ import annotations
 
 import difflib
+import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -70,15 +71,31 @@ def parse_section(section: Any) -> dict[str, Any]:
             f'The configuration section "{SECTION}" must be a mapping of setting names to values, '
             f"not {type(section).__name__}. For example: {{'{SECTION}': {{'strict': False}}}}."
         )
+    check_is_the_section(section)
     return {key: _checked(key, value) for key, value in section.items()}
+
+
+def check_is_the_section(section: Mapping[str, Any]) -> None:
+    """Make sure that these are a section's keys, and no configuration that has the section in it.
+
+    Raises:
+        ValueError: there is a section ``"jitp"`` in it.
+    """
+    if SECTION in section:
+        raise ValueError(
+            f'These are the keys of the section "{SECTION}" already: write them without the '
+            f"section, not {json.dumps(section, default=repr)} but "
+            f"{json.dumps(section[SECTION], default=repr)}."
+        )
 
 
 def _checked(key: Any, value: Any) -> Any:
     if key not in KEYS:
-        close = difflib.get_close_matches(str(key), KEYS, n=1, cutoff=0.0)
+        close = difflib.get_close_matches(str(key), KEYS, n=1)
+        hint = f"Did you mean {close[0]!r}? " if close else ""
         raise ValueError(
             f'Unknown key {key!r} in the configuration section "{SECTION}". '
-            f"Did you mean {close[0]!r}? The keys are: {', '.join(KEYS)}."
+            f"{hint}The keys are: {', '.join(KEYS)}."
         )
     if key == "throttling" and isinstance(value, Mapping):
         for operation, rate in value.items():

@@ -131,6 +131,8 @@ def test_the_handle_of_an_ended_block_refuses_subscriptions() -> None:
     ("config", "text"),
     [
         ({"jitp": {"strikt": True}}, "Did you mean 'strict'"),
+        ({"jitp": {"colour": True}}, r'"jitp"\. The keys are: strict, '),
+        ({"jitp": {"jitp": {"strict": True}}}, r'but \{"strict": true\}'),
         ({"jitp": {"strict": "yes"}}, "True or False"),
         ({"jitp": 7}, "mapping"),
         ({"strict": False}, r"\{'jitp': \{'strict': False\}\}"),

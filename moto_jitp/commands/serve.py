@@ -10,9 +10,9 @@ import signal
 import sys
 import threading
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .files import read_text
 from .output import OK, USAGE, CommandFailed, complain, say
 
 if TYPE_CHECKING:
@@ -82,8 +82,10 @@ def port_number(text: str) -> int:
 
 def _json_object(text: str) -> dict[str, Any]:
     try:
-        value = json.loads(Path(text[1:]).read_text("utf-8") if text.startswith("@") else text)
-    except (OSError, ValueError) as error:
+        value = json.loads(read_text(text[1:]) if text.startswith("@") else text)
+    except CommandFailed as failure:
+        raise ArgumentTypeError(str(failure)) from None
+    except ValueError as error:
         raise ArgumentTypeError(f"{text!r} is no JSON object: {error}") from None
     if not isinstance(value, dict):
         raise ArgumentTypeError(f"{text!r} is no JSON object")
@@ -96,7 +98,7 @@ def run(arguments: Namespace) -> int:
         from moto_jitp.server.logs import write_log
     except ImportError as error:
         raise CommandFailed(str(error)) from None
-    config = {"jitp": {"strict": True, **(arguments.config or {})}}
+    config = {"jitp": arguments.config}
     try:
         server = ThreadedJitpServer(
             arguments.host, arguments.port, config, ssl_context=_ssl_context(arguments)

@@ -11,6 +11,7 @@ from typing import Any
 
 import moto
 
+from moto_jitp import settings
 from moto_jitp.devices import AmbiguousEndpoint, presence
 from moto_jitp.devices.arguments import ServerName
 from moto_jitp.devices.attempts import ConnectionAttempt, all_connection_attempts
@@ -28,7 +29,7 @@ from moto_jitp.pki import CertificateError, DeviceIdentity
 
 from . import openapi, schemas
 from .answers import Answer, RequestRefused
-from .bodies import check_query, whole_number
+from .bodies import check_object, check_query, whole_number
 from .context import current_config
 from .requests import ControlRequest, Json, attempt_of
 from .state import Wanted, state
@@ -140,8 +141,10 @@ def get_config(request: ControlRequest) -> Answer:
 
 
 def put_config(request: ControlRequest) -> Answer:
-    value = request.object(schemas.CONFIG_REQUEST)
+    value = request.document()
     try:
+        settings.check_is_the_section(value)
+        check_object(value, schemas.CONFIG_REQUEST)
         request.context.configure(value)
     except ValueError as error:
         raise RequestRefused(str(error)) from None
