@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from server_support import Api, clean_environment, client, program, provisioning_ca, serving
 
+from moto_jitp import CertificateAuthority
 from moto_jitp.server import ThreadedJitpServer
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
@@ -88,6 +89,8 @@ def test_a_taken_port_is_a_clear_error_at_once(more: tuple[str, ...]) -> None:
         (("--port", "x"), "'x' is no port"),
         (("--ssl-cert", "x.pem"), "--ssl-key"),
         (("--config", "{"), "no JSON object"),
+        (("--config", "@nofile"), "cannot read nofile: no such file"),
+        (("--config", '{"jitp": {"trail": false}}'), 'section, not {"jitp": {"trail": false}} but'),
         (("--config", '{"stict": true}'), "Did you mean 'strict'"),
         (("--log-format", "xml"), "xml"),
         (("--reload", "--exit-with-stdin"), "cannot be combined"),
@@ -145,10 +148,17 @@ def test_settings_come_from_the_command_line_or_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
-def test_https_with_a_certificate_made_for_the_purpose() -> None:
+def test_https_with_a_certificate_made_for_the_purpose(tmp_path: Path) -> None:
     with serving("--ssl") as server:
         assert server.endpoint_url.startswith("https://")
         assert Api(server.endpoint_url).get("/ready")["status"] == "ready"
+        (tmp_path / "bulb.pem").write_text(CertificateAuthority().issue().certificate_pem)
+        connect = ("connect", str(tmp_path / "bulb.pem"), "--endpoint-url", server.endpoint_url)
+        untrusted = run(*connect)
+        assert untrusted.returncode == 1
+        assert "give the command --no-verify-ssl" in untrusted.stderr
+        refused = run(*connect, "--no-verify-ssl")
+        assert "DEVICE_CERTIFICATE_NOT_REGISTERED" in refused.stdout
 
 
 def test_the_port_may_come_from_the_environment_as_with_motos_server() -> None:

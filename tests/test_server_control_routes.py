@@ -497,7 +497,7 @@ def test_motos_reset_takes_failures_away(server: ThreadedJitpServer, api: Api) -
         ({"operation": "CreateThin", "error": "ThrottlingException"}, "Did you mean CreateThing?"),
         ({"operation": "CreateThing", "error": "Throttling"}, "Did you mean Throttling"),
         ({"operation": "CreateThing"}, "'error' is missing"),
-        ({"operation": "CreateThing", "error": "ThrottlingException", "times": 0}, "from 1 on"),
+        ({"operation": "CreateThing", "error": "ThrottlingException", "times": 0}, "null in JSON"),
     ],
 )
 def test_a_wrong_failure_is_named(api: Api, body: Any, says: str) -> None:
@@ -541,6 +541,7 @@ def test_operations_in_the_settings_can_be_named_as_boto3_names_them(api: Api) -
     ("body", "said"),
     [
         ({"stict": True}, "Did you mean 'strict'?"),
+        ({"jitp": {"strict": True}}, 'without the section, not {"jitp": {"strict": true}} but {'),
         ({"strict": "yes"}, "'strict' must be true or false"),
         ({"throttling": {"RegisterThing": -1}}, "throttling"),
         ({"throttling": {"*": 5}}, "name the operation"),

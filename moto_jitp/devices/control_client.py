@@ -94,6 +94,12 @@ class ControlClient:
         try:
             answer = self._pool.request(method, url, **options)
         except urllib3.exceptions.HTTPError as error:
+            if isinstance(getattr(error, "reason", None) or error, urllib3.exceptions.SSLError):
+                raise ConnectionError(
+                    f"The server at {self._endpoint_url} cannot be spoken to over https "
+                    f"({_short(error)}). If its certificate was made for the purpose, as that of "
+                    "'moto-jitp serve --ssl', give the command --no-verify-ssl."
+                ) from None
             raise no_answer(self._endpoint_url, error) from None
         try:
             document = json.loads(answer.data)

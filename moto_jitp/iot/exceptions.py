@@ -149,9 +149,7 @@ class FailureOnDemand(NotAdmitted):
     """A failure that a test asked for."""
 
     def __init__(self, operation: str, code: str, message: str) -> None:
-        super().__init__(
-            code, message, f"The test asked for this failure of {operation} with jitp.fail()."
-        )
+        super().__init__(code, message, f"The test asked for this failure of {operation}.")
 
 
 class Throttled(NotAdmitted):

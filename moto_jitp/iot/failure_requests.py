@@ -51,7 +51,8 @@ def checked_failure(
     code = error_code(error)
     if times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < 1):
         raise ValueError(
-            f"times is a number of calls from 1 on, or None for every call; not {times!r}."
+            "times is a number of calls from 1 on, or None (null in JSON) for every call; not "
+            f"{times!r}."
         )
     text = message or f"{code} on demand: the test asked {name} to fail."
     return FailureRequest(name, code, text, times)
