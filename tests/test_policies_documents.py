@@ -154,6 +154,27 @@ def test_a_wrong_statement_is_refused_with_place_and_remedy(
 
 
 @pytest.mark.parametrize(
+    ("operator", "meant"),
+    [
+        ("StringNotEqual", "StringNotEquals"),
+        ("NotStringEquals", "StringNotEquals"),
+        ("Boolean", "Bool"),
+        ("StringContains", None),
+        ("StringStartsWith", None),
+        ("DateBefore", None),
+        ("Foo", None),
+    ],
+)
+def test_an_operator_is_suggested_only_where_it_says_what_was_meant(
+    operator: str, meant: str | None
+) -> None:
+    message = refusal(document(Condition={operator: {"iot:ClientId": "a"}}))
+    assert f"'{operator}', which does not exist." in message
+    hint = f"Did you mean {meant}?" if meant is not None else "Did you mean"
+    assert (hint in message) is (meant is not None)
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("", ["not JSON"]),

@@ -567,7 +567,16 @@ def test_a_refusal_says_what_is_lacking(
         ("AWS::IoT::Certificate::Id", "iot:CertificateId"),
         ("iot:Client", "iot:ClientId"),
         ("ClientId", "iot:ClientId"),
+        ("iot:Certificate.Id", "iot:CertificateId"),
+        ("iot:Certificate.IssuerCommonName", "iot:Certificate.Issuer.CommonName"),
+        ("iot:Certificate.Subject.SerialNo", "iot:Certificate.Subject.SerialNumber"),
         ("iot:Foo", None),
+        # All but the end of the name is right, and the end is near none.
+        ("iot:Certificate.Subject.Locality", None),
+        ("iot:Certificate.Subject.Email", None),
+        ("iot:Certificate.Subject.UID", None),
+        ("iot:Certificate.NotAfter", None),
+        ("iot:Connection.Thing.ThingArn", None),
     ],
 )
 def test_a_variable_that_does_not_exist_is_not_blamed_on_the_device(
@@ -578,8 +587,19 @@ def test_a_variable_that_does_not_exist_is_not_blamed_on_the_device(
         context=with_subject(CommonName=["bulb-7"]),
     )
     assert f"AWS IoT has no policy variable ${{{wrong}}}" in decision.reason
-    assert (f" (did you mean ${{{right}}}?)" in decision.reason) is (right is not None)
+    hint = f" (did you mean ${{{right}}}?)" if right is not None else "did you mean"
+    assert (hint in decision.reason) is (right is not None)
     assert "does not have it" not in decision.reason
+
+
+def test_mqtts_wildcards_are_blamed_only_where_a_policys_own_would_match() -> None:
+    decision = decide(
+        statement(Action="iot:Publish", Resource=topic_arn(*HERE, "sensors/+/state")),
+        action="iot:Publish",
+        resource=topic_arn(*HERE, "lamps/1/state"),
+    )
+    assert decision.kind == "IMPLICIT_DENY"
+    assert "ordinary characters" not in decision.reason
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 _MALFORMED = "Policy document is Malformed"
 _LONGEST_QUOTE = 80
+_NEAR_OPERATOR = 0.72
 
 
 class MalformedPolicyError(ValueError):
@@ -73,8 +74,10 @@ def one_of(place: str, first: str, second: str, found: int) -> MalformedPolicyEr
 
 
 def unknown_operator(place: str, operator: str, allowed: Iterable[str]) -> MalformedPolicyError:
-    names = list(allowed)
-    near = difflib.get_close_matches(operator, names, n=1, cutoff=0.4)
+    # An operator that negates says the opposite of one that does not.
+    negates = "not" in operator.casefold()
+    names = [name for name in allowed if ("Not" in name) is negates]
+    near = difflib.get_close_matches(operator, names, n=1, cutoff=_NEAR_OPERATOR)
     hint = f" Did you mean {near[0]}?" if near else ""
     return _syntax(
         f"{place} has the condition operator {quoted(operator)}, which does not exist.{hint} "

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from .documents import PolicyDocument, Statement
+from .matching import Pattern
 from .resource_hints import other_place, wrong_kind
 from .variable_names import is_unknown, meant
 from .variables import AuthorizationContext
@@ -79,8 +80,20 @@ def _obstacles(
     if not statement.not_resource:
         yield from wrong_kind(action, statement.resources)
         yield from other_place(resource, statement.resources, context.variable)
-    if any("+" in text or "#" in text for text in texts):
-        yield "+ and # are ordinary characters in a policy; use * there"
+        if _would_match_with_stars(document, texts, resource, context):
+            yield "+ and # are ordinary characters in a policy; use * there"
+
+
+def _would_match_with_stars(
+    document: PolicyDocument, texts: Iterable[str], resource: str, context: AuthorizationContext
+) -> bool:
+    """Whether one of the resources has MQTT's wildcards where a policy needs its own."""
+    variables = document.version == "2012-10-17"
+    return any(
+        Pattern(re.sub("[+#]", "*", text), variables=variables).matches(resource, context.variable)
+        for text in texts
+        if "+" in text or "#" in text
+    )
 
 
 def _variables(

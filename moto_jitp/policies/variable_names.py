@@ -56,6 +56,7 @@ _ABBREVIATIONS = {
     "thingtype": "ThingTypeName",
 }
 _NEAR = 0.75
+_NEAR_END = 0.7
 
 
 def is_unknown(name: str) -> bool:
@@ -88,5 +89,13 @@ def meant(name: str) -> str | None:
     lowered = f"{head}{dot}{_ABBREVIATIONS.get(last, last).lower()}"
     # Whoever does not name the issuer means the device.
     names = {n.lower(): n for n in _NAMES if ".Issuer." not in n or "issuer" in lowered}
-    near = difflib.get_close_matches(lowered, names, n=1, cutoff=_NEAR)
-    return names[near[0]] if near else None
+    near = difflib.get_close_matches(lowered, names, n=5, cutoff=_NEAR)
+    return next((names[one] for one in near if _has_like_end(lowered, one)), None)
+
+
+def _has_like_end(name: str, known: str) -> bool:
+    """Whether two names are near each other also without what many names begin with."""
+    if name.replace(".", "") == known.replace(".", ""):
+        return True
+    end, known_end = (re.split("[.:]", one)[-1].removeprefix("thing") for one in (name, known))
+    return difflib.SequenceMatcher(None, end, known_end).ratio() >= _NEAR_END
