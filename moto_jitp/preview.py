@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from typing import Any
 
 from .pki import DeviceIdentity, PresentedCertificate, certificate_parameters, read_certificate
 from .templates import ProvisioningPlan, UnresolvedReferenceError, parse_template
 
 
 def render(
-    template_body: str,
+    template_body: str | Mapping[str, Any],
     certificate_or_parameters: DeviceIdentity | str | bytes | Mapping[str, str],
 ) -> ProvisioningPlan:
     """Preview a provisioning template for one device.
@@ -17,7 +19,7 @@ def render(
     Nothing is looked up: whether thing types, groups and named policies exist is for a run to say.
 
     Args:
-        template_body: the template's JSON text.
+        template_body: the template, as JSON text or as the mapping behind it.
         certificate_or_parameters: the device (its identity, or its certificate as PEM text or
             bytes), whose subject gives the parameters as in just-in-time provisioning; or the
             parameters themselves, name to value, as RegisterThing takes them.
@@ -31,7 +33,8 @@ def render(
         CertificateError: the text is no certificate that can be read.
         TypeError: a parameter's value is no text, or the device is neither of these.
     """
-    template = parse_template(template_body)
+    body = json.dumps(template_body) if isinstance(template_body, Mapping) else template_body
+    template = parse_template(body)
     if isinstance(certificate_or_parameters, Mapping):
         for name, value in certificate_or_parameters.items():
             if not isinstance(value, str):
@@ -48,7 +51,7 @@ def render(
             place=f"Parameters.{name}",
             advice=f"The certificate offers no {name}; it offers {', '.join(sorted(parameters))}.",
         )
-    return template.resolve(parameters)
+    return template.resolve(parameters, from_certificate=True)
 
 
 def _presented(device: DeviceIdentity | str | bytes) -> PresentedCertificate:

@@ -20,6 +20,7 @@ from cryptography.x509.oid import NameOID
 from moto_jitp import CertificateAuthority, DeviceIdentity
 
 ARN = f"arn:aws:iot:us-east-1:{ACCOUNT}:"
+PREFIX = "AWS::IoT::Certificate::"
 INVALID = "Invalid registration template. "
 TERMINATED = "Register thing workflow execution terminates due to: "
 DOCUMENT = (
@@ -652,6 +653,18 @@ class TestExclusiveThing:
         wrong = {**self.EXCLUSIVE, "ThingPrincipalType": "ONLY_THING"}
         with refused("InvalidRequestException", 400, INVALID):
             run(iot, template({}, certificate=wrong), id=bulb.certificate_id)
+
+
+def test_a_declared_parameter_without_a_value_is_to_be_delivered(iot: Any) -> None:
+    declared = {"SerialNumber": {"Type": "String"}, f"{PREFIX}Id": {"Type": "String"}}
+    document = json.loads(PLAIN_BODY) | {"Parameters": declared}
+    document["Resources"]["thing"]["Properties"]["ThingName"] = {"Ref": "SerialNumber"}
+    with pytest.raises(ClientError) as info:
+        run(iot, json.dumps(document), **{f"{PREFIX}Id": "0" * 64})
+    text = info.value.response["Error"]["Message"]
+    assert text.startswith(f"{INVALID}Cannot resolve reference value: {{Ref=SerialNumber}}")
+    assert f"Deliver the parameter, or give it a Default. Given: {PREFIX}Id." in text
+    assert "did you mean" not in text
 
 
 def test_a_body_is_required(iot: Any) -> None:

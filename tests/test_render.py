@@ -65,6 +65,38 @@ def test_what_the_parameters_lack_is_named() -> None:
         render(PLAIN_BODY, {PREFIX + "Id": "0" * 64})
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("CommonName", f"CommonName does not stand for {PREFIX}CommonName here"),
+        ("CN", f"CN does not stand for {PREFIX}CommonName here"),
+        ("Colour", "Deliver the parameter, or give it a Default. Given: Colour, "),
+    ],
+)
+def test_parameters_that_do_not_do_are_told_apart_from_a_certificate(
+    given: str, words: str
+) -> None:
+    with pytest.raises(TemplateError) as info:
+        render(PLAIN_BODY, {given: "bulb-9", PREFIX + "Id": "0" * 64})
+    text = str(info.value)
+    assert f"{{Ref={PREFIX}CommonName}}" in text
+    assert words in text
+    assert "The certificate gives" not in text
+
+
+def test_a_parameter_of_nearly_the_right_name_is_pointed_out() -> None:
+    template = json.loads(PLAIN_BODY) | {"Parameters": {"Room": {"Type": "String"}}}
+    template["Resources"]["thing"]["Properties"]["ThingName"] = {"Ref": "Room"}
+    with pytest.raises(TemplateError, match="Rooms is near it"):
+        render(template, {"Rooms": "kitchen", PREFIX + "Id": "0" * 64})
+
+
+def test_a_template_is_rendered_as_the_object_that_it_is_too() -> None:
+    assert render(json.loads(GUIDE_BODY), BULB) == render(GUIDE_BODY, BULB)
+    with pytest.raises(TemplateError, match="must have certificate resource"):
+        render({"Resources": {}}, BULB)
+
+
 def test_a_value_that_is_no_text_is_refused_by_name() -> None:
     parameters = {PREFIX + "CommonName": 9, PREFIX + "Id": "0" * 64}
     with pytest.raises(TypeError, match="CommonName is int: 9"):

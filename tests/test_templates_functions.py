@@ -136,7 +136,7 @@ def test_a_certificate_without_the_field_is_told_which_one() -> None:
     parsed = parse_template(body(DeviceConfiguration={"x": {"Ref": name}}))
 
     with pytest.raises(UnresolvedReferenceError, match="gives no Country") as caught:
-        parsed.resolve(VALUES)
+        parsed.resolve(VALUES, from_certificate=True)
     assert caught.value.reason == f"Cannot resolve reference value: {{Ref={name}}}"
 
 

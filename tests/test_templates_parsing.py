@@ -283,6 +283,7 @@ def test_there_are_eight_certificate_parameters_and_they_need_no_declaration() -
         ("AWS::Iot::Certificate::Country", COUNTRY),
         ("SerialNumer", "SerialNumber"),
         ("serialnumber", "SerialNumber"),
+        ("Serial", "SerialNumber"),
     ],
 )
 def test_a_reference_to_nothing_suggests_what_was_meant(name: str, meant: str) -> None:

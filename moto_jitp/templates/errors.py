@@ -7,9 +7,10 @@ invalid: " at a provisioning template). Sentences for which no text of AWS is kn
 
 import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 CERTIFICATE_PREFIX = "AWS::IoT::Certificate::"
+_NAMES_LISTED = 10
 
 CERTIFICATE_PARAMETERS: tuple[str, ...] = tuple(
     CERTIFICATE_PREFIX + name
@@ -185,6 +186,37 @@ def certificate_parameter_like(name: str) -> str | None:
     return CERTIFICATE_PREFIX + alias if alias is not None else _BY_LAST_WORD.get(last)
 
 
+def missing_advice(name: str, given: Iterable[str], *, from_certificate: bool) -> str:
+    """What to do about a parameter that is referred to and has no value.
+
+    :param given: the names of the parameters that have one
+    :param from_certificate: whether the values were read from a device's certificate
+    """
+    if from_certificate:
+        if name in CERTIFICATE_PARAMETERS:
+            field = name.removeprefix(CERTIFICATE_PREFIX)
+            return f"The certificate gives no {field}: issue it with one, or give a Default."
+        return f"A certificate gives only {listed(CERTIFICATE_PARAMETERS)}: give {name} a Default."
+    names = list(given)
+    known = f"Given: {listed(names[:_NAMES_LISTED]) or 'none'}{_more(names)}."
+    short = [one for one in names if "::" not in one and certificate_parameter_like(one) == name]
+    if short:
+        return f"{known} {short[0]} does not stand for {name} here: give it under its whole name."
+    if name == CERTIFICATE_PREFIX + "Id":
+        return (
+            "A device that connects brings its certificate's id; where no device connects, as in "
+            "RegisterThing, deliver it among the parameters."
+        )
+    hint = did_you_mean(name, [one for one in names if one not in CERTIFICATE_PARAMETERS])
+    near = f" {hint.removeprefix('Did you mean ').removesuffix('?')} is near it." if hint else ""
+    return f"Deliver the parameter, or give it a Default. {known}{near}"
+
+
+def _more(names: Sequence[str]) -> str:
+    more = len(names) - _NAMES_LISTED
+    return f" and {more} more" if more > 0 else ""
+
+
 def reference_advice(name: str, declared: Iterable[str], resources: Iterable[str]) -> str:
     """What to do about a reference to a name that the template does not declare."""
     if name in resources:
@@ -193,12 +225,16 @@ def reference_advice(name: str, declared: Iterable[str], resources: Iterable[str
             "so use the parameter from which the resource takes its name."
         )
     like = certificate_parameter_like(name)
+    own = [one for one in declared if one not in CERTIFICATE_PARAMETERS and "::" not in name]
+    near = next((one for one in own if like and certificate_parameter_like(one) == like), None)
+    if near is not None:
+        return f"Did you mean {near}?"
     names = [*declared, *CERTIFICATE_PARAMETERS]
     if like is not None and name.lower() not in {known.lower() for known in names}:
         return f"Did you mean {like}? A parameter of your own stands under Parameters."
-    near = did_you_mean(name, names)
-    if near:
-        return near
+    hint = did_you_mean(name, names)
+    if hint:
+        return hint
     if name.startswith("AWS::"):
         return "CloudFormation's pseudo parameters do not exist in provisioning templates."
     return f"Declare {shown(name)} under Parameters, or refer to a declared parameter."

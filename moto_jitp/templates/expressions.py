@@ -7,15 +7,7 @@ A value is a *text* or a *list of texts*; which of the two is known when the tem
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 
-from .errors import (
-    CERTIFICATE_PARAMETERS,
-    CERTIFICATE_PREFIX,
-    TemplateError,
-    UnresolvedReferenceError,
-    certificate_parameter_like,
-    listed,
-    shown,
-)
+from .errors import TemplateError, UnresolvedReferenceError, listed, shown
 
 Values = Mapping[str, str]
 
@@ -68,9 +60,8 @@ class Ref(Text):
     def evaluate(self, values: Values) -> str:
         value = values.get(self.name, self.default)
         if value is None:
-            raise UnresolvedReferenceError(
-                self.name, place=self.place, advice=_missing_advice(self.name)
-            )
+            # Only who has all the values can say what to do; see Template.resolve.
+            raise UnresolvedReferenceError(self.name, place=self.place)
         return value
 
 
@@ -214,18 +205,3 @@ class FindList(_MapLookup, TextList):
 
 def _references(expressions: Collection[Text | TextList]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for item in expressions for name in item.references))
-
-
-def _missing_advice(name: str) -> str:
-    if name == CERTIFICATE_PREFIX + "Id":
-        return (
-            "A device that connects brings its certificate's id; where no device connects, as in "
-            "RegisterThing, deliver it among the parameters."
-        )
-    if name in CERTIFICATE_PARAMETERS:
-        field_name = name.removeprefix(CERTIFICATE_PREFIX)
-        return f"The certificate gives no {field_name}: issue it with one, or give a Default."
-    like = certificate_parameter_like(name)
-    if like is not None:
-        return f"A certificate can only give the eight names; did you mean {like}?"
-    return "Deliver the parameter, or give it a Default."

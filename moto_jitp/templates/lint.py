@@ -18,6 +18,7 @@ from .errors import (
     TemplateError,
     TemplateSyntaxError,
     certificate_parameter_like,
+    listed,
     reference_advice,
     shown,
 )
@@ -232,7 +233,8 @@ def _references(document: Mapping[str, Node]) -> Iterator[LintFinding]:
             continue
         if jitp or name.startswith("AWS::"):
             advice = f" Did you mean {like}?" if like is not None else ""
-            message = f"No certificate gives {name}: JITP knows eight names only.{advice}"
+            names_known = listed(CERTIFICATE_PARAMETERS)
+            message = f"No certificate gives {name}: JITP knows only {names_known}.{advice}"
             yield LintFinding(place, "unavailable-parameter", message, "warning")
 
 

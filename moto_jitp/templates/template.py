@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .errors import TemplateError
+from .errors import TemplateError, UnresolvedReferenceError, missing_advice
 from .expressions import Text
 from .functions import Parameter
 from .plan import ProvisioningPlan
@@ -68,13 +68,26 @@ class Template:
             if name not in values and parameter.default is None
         )
 
-    def resolve(self, values: Mapping[str, str]) -> ProvisioningPlan:
+    def resolve(
+        self, values: Mapping[str, str], *, from_certificate: bool = False
+    ) -> ProvisioningPlan:
         """What the template says for one device.
 
         :param values: parameter name to value; names that the template does not know are ignored
+        :param from_certificate: whether they were read from the device's certificate, which decides
+            about what to do where one is missing
         :raises UnresolvedReferenceError: something refers to a parameter without a value
         :raises TemplateError: a value is no possible thing name, attribute, …; or a function fails
         """
+        try:
+            return self._plan(values)
+        except UnresolvedReferenceError as error:
+            error.advice = missing_advice(
+                error.parameter, values, from_certificate=from_certificate
+            )
+            raise
+
+    def _plan(self, values: Mapping[str, str]) -> ProvisioningPlan:
         policies = self._policies
         if len(policies) > POLICIES_PER_CERTIFICATE:
             raise TemplateError(

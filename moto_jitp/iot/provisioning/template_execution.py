@@ -57,11 +57,13 @@ class TemplateExecution(ThingSteps):
         template_name: str | None,
         role_arn: str | None = None,
         admitted: Collection[str] = (),
+        from_certificate: bool = False,
     ) -> None:
         permit = permit_for_run(backend, role_arn, self._own_resources, admitted)
         super().__init__(backend, StepRecorder(permit))
         self.template = template
         self.parameters = parameters
+        self.from_certificate = from_certificate
         self.template_name = template_name
         self.role_arn = role_arn
         self.certificate: DeviceCertificate | None = None
@@ -160,7 +162,7 @@ class TemplateExecution(ThingSteps):
     def _resolve(self) -> ProvisioningPlan:
         assert self.template is not None
         try:
-            plan = self.template.resolve(self.parameters)
+            plan = self.template.resolve(self.parameters, from_certificate=self.from_certificate)
         except TemplateError as error:
             raise self._template_failure(error) from None
         self.recorder.succeeded("RegisterThing", self._template_resource())

@@ -146,7 +146,12 @@ class ThingRegistration(DeferredRuns):
         role_arn = self._role_of(registration_config)
         with self.lock:
             run = TemplateExecution(
-                self, None, parameters, template_name=template_name, role_arn=role_arn
+                self,
+                None,
+                parameters,
+                template_name=template_name,
+                role_arn=role_arn,
+                from_certificate=True,
             )
             run.certificate = certificate
             run.recorder.add(first_step)
