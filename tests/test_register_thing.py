@@ -205,8 +205,9 @@ class TestWhatItDoes:
 
 
 class TestCertificateForms:
-    def test_an_unknown_id_fails(self, iot: Any) -> None:
-        with refused("ResourceRegistrationFailureException", 400, TERMINATED):
+    def test_an_unknown_id_fails_and_is_named(self, iot: Any) -> None:
+        text = f"{TERMINATED}There is no certificate {'0' * 64}."
+        with refused("ResourceRegistrationFailureException", 400, text):
             run(iot, template({}), id="0" * 64)
         assert iot.list_things()["things"] == []
 

@@ -15,6 +15,7 @@ from moto_jitp.iot.exceptions import (
     InvalidRequest,
     IoTError,
     NotAdmitted,
+    ResourceNotFound,
     ResourceRegistrationFailure,
     code_and_message,
     invalid_template,
@@ -231,7 +232,7 @@ class TemplateExecution(ThingSteps):
             return self.step(
                 "DescribeCertificate",
                 resource,
-                backend.describe_certificate,
+                self._find,
                 planned.certificate_id,
             )
         if planned.certificate_pem is not None:
@@ -249,6 +250,12 @@ class TemplateExecution(ThingSteps):
             planned.certificate_signing_request,
             False,
         )
+
+    def _find(self, certificate_id: str) -> DeviceCertificate:
+        # DescribeCertificate's own words do not say what is missing; to its caller that is clear.
+        if certificate_id not in self.backend.certificates:
+            raise ResourceNotFound(f"There is no certificate {certificate_id}.")
+        return self.backend.describe_certificate(certificate_id)
 
     def _register_or_find(self, pem: str, ca_pem: str | None) -> DeviceCertificate:
         try:
