@@ -11,12 +11,13 @@ from typing import Any
 from urllib.parse import unquote
 
 from moto.core.exceptions import JsonRESTError
+from moto.core.utils import camelcase_to_underscores
 from moto.iotdata.exceptions import InvalidRequestException, ResourceNotFoundException
 from moto.iotdata.responses import IoTDataPlaneResponse
 
 from moto_jitp import settings
 from moto_jitp.iot.callers import identity_of, source_address
-from moto_jitp.iot.exceptions import AwsError, code_and_message
+from moto_jitp.iot.exceptions import AwsError, code_and_message, not_emulated
 from moto_jitp.iot.message_broker import MessageBroker, RetainedMessage, broker_of
 from moto_jitp.iot.topics import check_publish
 from moto_jitp.monitoring import count_operation
@@ -36,7 +37,15 @@ _SHADOW_ERRORS = {
 
 
 class JitpIoTDataResponse(IoTDataPlaneResponse):
-    """The operations on messages; on shadows, which are logged."""
+    """The operations on messages; on shadows, which are logged; an error for those on clients."""
+
+    def call_action(self) -> Any:
+        operation = self._get_action()
+        if operation and not hasattr(type(self), camelcase_to_underscores(operation)):
+            # As with iot's own operations, moto would raise NotImplementedError.
+            error = not_emulated(operation)
+            return 400, {"x-amzn-ErrorType": error.code}, json.dumps({"message": error.message})
+        return super().call_action()
 
     def update_thing_shadow(self) -> str:
         return self._logged("update", self._updated_thing_shadow)
