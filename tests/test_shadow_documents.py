@@ -181,6 +181,20 @@ def test_a_wrong_update_is_an_error_of_the_service_and_is_not_told_on_topics(
 
 
 @pytest.mark.usefixtures("bulb")
+def test_the_document_has_the_metadata_of_its_delta(data: Any) -> None:
+    then = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(hours=1)
+    with freeze_time(then):
+        update(data, {"desired": {"light": {"color": "red", "on": True}, "mode": ["a"]}})
+    update(data, {"reported": {"light": {"on": True}}})
+    document = stored(data)
+    stamp = {"timestamp": int(then.timestamp())}
+    assert document["state"]["delta"] == {"light": {"color": "red"}, "mode": ["a"]}
+    assert document["metadata"]["delta"] == {"light": {"color": stamp}, "mode": [stamp]}
+    update(data, {"reported": {"light": {"color": "red"}, "mode": ["a"]}})
+    assert "delta" not in stored(data)["metadata"]
+
+
+@pytest.mark.usefixtures("bulb")
 def test_a_deleted_shadow_is_not_deleted_again(mocked: JitpHandle, data: Any) -> None:
     update(data, {"reported": {"a": 1}})
     data.delete_thing_shadow(thingName="bulb-1")
@@ -190,6 +204,25 @@ def test_a_deleted_shadow_is_not_deleted_again(mocked: JitpHandle, data: Any) ->
         data.delete_thing_shadow(thingName="bulb-1")
     assert len(told(mocked, "delete/accepted")) == 1
     assert update(data, {"reported": {"a": 1}})["version"] == 3
+
+
+@pytest.mark.parametrize(("hours", "version"), [(47, 3), (49, 1)])
+@pytest.mark.usefixtures("bulb")
+def test_a_new_shadow_counts_on_from_one_deleted_within_48_hours(
+    data: Any, hours: int, version: int
+) -> None:
+    update(data, {"reported": {"a": 1}})
+    data.delete_thing_shadow(thingName="bulb-1")
+    with freeze_time(datetime.now(timezone.utc) + timedelta(hours=hours)):
+        assert update(data, {"reported": {"a": 1}})["version"] == version
+
+
+@pytest.mark.usefixtures("bulb")
+def test_a_deleted_named_shadow_is_listed_no_more(data: Any) -> None:
+    for name in ("kept", "gone"):
+        data.update_thing_shadow(thingName="bulb-1", shadowName=name, payload='{"state": {}}')
+    data.delete_thing_shadow(thingName="bulb-1", shadowName="gone")
+    assert data.list_named_shadows_for_thing(thingName="bulb-1")["results"] == ["kept"]
 
 
 @pytest.mark.usefixtures("mocked")

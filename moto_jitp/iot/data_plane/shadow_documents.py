@@ -25,6 +25,14 @@ class Shadow(FakeShadow):
         """Return what is desired and not reported; ``None`` where there is no such thing."""
         return _difference(desired or {}, reported or {}) or None
 
+    def to_dict(self, include_delta: bool = True) -> dict[str, Any]:
+        """Return the document; the metadata of what differs is that of what is desired."""
+        document: dict[str, Any] = super().to_dict(include_delta=include_delta)
+        delta = document.get("state", {}).get("delta")
+        if delta:
+            document["metadata"]["delta"] = metadata_of(delta, self.metadata_desired)
+        return document
+
     def to_response_dict(self) -> dict[str, Any]:
         """Return the answer to the update that made this version.
 
@@ -69,6 +77,18 @@ def updated(previous: FakeShadow | None, request: Mapping[str, Any]) -> Shadow:
             setattr(shadow, section, values)
             setattr(shadow, f"metadata_{section}", metadata)
     return shadow
+
+
+def metadata_of(delta: Any, metadata: Any) -> Any:
+    """Return the timestamps of what stands in a delta.
+
+    Args:
+        delta: the delta's state, or a part of it.
+        metadata: the metadata of the desired state, or of the same part.
+    """
+    if not isinstance(delta, dict):
+        return metadata
+    return {key: metadata_of(value, metadata[key]) for key, value in delta.items()}
 
 
 def _merge(

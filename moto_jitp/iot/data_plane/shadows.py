@@ -17,10 +17,11 @@ from typing import Any
 from moto.iot.models import FakeThing
 from moto.iotdata.models import FakeShadow
 
-from .shadow_documents import SECTIONS, Shadow, updated
+from .shadow_documents import SECTIONS, Shadow, metadata_of, updated
 
 _LONGEST_TOKEN = 64
 _LONGEST_NAME = 64
+_VERSION_KEPT_SECONDS = 48 * 60 * 60
 _NAME = re.compile(r"[$a-zA-Z0-9:_-]+")
 MOST_BYTES = 8 * 1024
 MOST_LEVELS = 8
@@ -74,7 +75,7 @@ def check_update(thing: FakeThing | None, shadow_name: str | None, payload: str 
     _check_document(document)
     if thing is None:
         raise ShadowRefused(404, "Thing not found")
-    previous = thing.thing_shadows.get(shadow_name)
+    previous = _remembered(thing.thing_shadows.get(shadow_name))
     if "version" in document and document["version"] != getattr(previous, "version", None):
         raise ShadowRefused(409, "Version conflict")
     shadow = updated(previous, document)
@@ -82,6 +83,19 @@ def check_update(thing: FakeThing | None, shadow_name: str | None, payload: str 
     if shadow.size > MOST_BYTES:
         raise ShadowRefused(413, "The payload exceeds the maximum size allowed")
     return shadow
+
+
+def _remembered(shadow: FakeShadow | None) -> FakeShadow | None:
+    """Return the shadow whose version the next one counts on from; a deleted one for 48 hours.
+
+    https://docs.aws.amazon.com/iot/latest/developerguide/device-shadow-data-flow.html
+    """
+    forgotten = (
+        shadow is not None
+        and shadow.deleted
+        and time.time() - shadow.timestamp > _VERSION_KEPT_SECONDS
+    )
+    return None if forgotten else shadow
 
 
 def check_present(thing: FakeThing | None, shadow_name: str | None) -> None:
@@ -228,13 +242,6 @@ def update_messages(
                 "version": now.version,
                 "timestamp": now.timestamp,
                 "state": delta,
-                "metadata": _metadata_of(delta, now.metadata_desired),
+                "metadata": metadata_of(delta, now.metadata_desired),
             },
         )
-
-
-def _metadata_of(delta: Any, metadata: Any) -> Any:
-    """The timestamps of what stands in a delta."""
-    if not isinstance(delta, dict):
-        return metadata
-    return {key: _metadata_of(value, metadata[key]) for key, value in delta.items()}
