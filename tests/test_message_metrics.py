@@ -60,6 +60,21 @@ def test_what_the_quotas_do_not_allow_is_a_client_error(bulb: DeviceConnection) 
     assert metric_sum("Subscribe.ClientError", by_protocol="MQTT") == 1
 
 
+def test_a_client_id_that_the_quotas_do_not_allow_is_a_client_error(
+    iot: Any, acme: CertificateAuthority
+) -> None:
+    acme.register(iot, template_body=PLAIN_BODY)
+    device = acme.issue(common_name="bulb")
+    with pytest.raises(ValueError, match="129 bytes; AWS IoT takes 128"):
+        connect_device(device, client_id="x" * 129)
+    with pytest.raises(ValueError, match=r"U\+0000"):
+        connect_device(device, client_id="bulb\0")
+    assert metric_sum("Connect.ClientError", by_protocol="MQTT") == 2
+    assert iot.list_things()["things"] == []
+    assert connect_device(device, client_id="x" * 128).connected
+    assert metric_sum("Connect.ClientError", by_protocol="MQTT") == 2
+
+
 def test_what_the_policies_do_not_allow_is_an_authorization_error(
     acme: CertificateAuthority,
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from monitoring_helpers import metric_sum
 from moto.backend_index import backend_url_patterns
 from moto.iotdata.models import iotdata_backends
 
@@ -397,6 +398,8 @@ def test_a_mock_around_keeps_what_was_published_inside() -> None:
         ("$own/topic", "is reserved"),
         ("a/" * 8 + "a", "8 slashes"),
         ("a" * 257, "257 bytes"),
+        ("a\0", r"U\+0000, which MQTT forbids"),
+        ("$aws/rules/store/" + "a/" * 8 + "a", "8 slashes"),
     ],
 )
 def test_topics_that_clients_cannot_publish_on_are_refused(
@@ -413,6 +416,9 @@ def test_topics_that_clients_cannot_publish_on_are_refused(
 
 def test_the_longest_topic_and_payload_pass(bulb: DeviceConnection) -> None:
     bulb.publish("a/" * 7 + "a" * 242, b"x" * 131072)
+    # The first three levels of basic ingest do not count.
+    bulb.publish("$aws/rules/store/" + "a/" * 7 + "a" * 242, b"1")
+    bulb.publish("$aws/rules/store", b"1")
     with pytest.raises(ValueError, match="131073 bytes"):
         bulb.publish("a", b"x" * 131073)
 
@@ -450,6 +456,7 @@ def test_without_strict_boto3_publishes_anywhere_as_in_plain_moto() -> None:
         ("a+", "no MQTT topic filter"),
         ("$share/group/a", "shared subscription"),
         ("a/" * 8 + "#", "8 slashes"),
+        ("a/\0/#", r"U\+0000, which MQTT forbids"),
     ],
 )
 def test_filters_that_mqtt_does_not_know_are_refused(
@@ -457,6 +464,18 @@ def test_filters_that_mqtt_does_not_know_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=text):
         bulb.subscribe(topic_filter)
+
+
+def test_a_connection_has_50_subscriptions_at_most(bulb: DeviceConnection) -> None:
+    subscriptions = [bulb.subscribe(f"a/{number}") for number in range(50)]
+    with pytest.raises(ValueError, match="50 subscriptions, the most that AWS IoT allows"):
+        bulb.subscribe("b")
+    assert metric_sum("Subscribe.Throttle", by_protocol="MQTT") == 1
+    bulb.subscribe("a/49")  # takes the place of the one before
+    subscriptions[0].cancel()
+    bulb.subscribe("b")
+    bulb.publish("b", b"1")
+    assert bulb.receive().topic == "b"
 
 
 def test_basic_ingest_goes_past_the_subscribers(bulb: DeviceConnection) -> None:

@@ -13,6 +13,7 @@ from moto.iot.models import iot_backends
 
 from moto_jitp.iot.endpoints import endpoint_address, parse_endpoint
 from moto_jitp.iot.models import JitpIoTBackend
+from moto_jitp.iot.topics import check_no_null
 from moto_jitp.pki import (
     DeviceIdentity,
     IssuerCheck,
@@ -25,6 +26,7 @@ from .arguments import AmbiguousEndpoint, ServerName
 from .attempts import ConnectionAttempt, RefusalReason, live_backends
 from .connection import DeviceConnection
 from .gateway import connect, thing_name_of
+from .recording import count
 from .refusal import ConnectionRefused
 from .verdict import ConnectRequest
 
@@ -64,8 +66,8 @@ def connect_device(
         ConnectionRefused: AWS IoT did not let the device in; the error says why.
         AmbiguousEndpoint: several accounts or Regions could be meant.
         ValueError: there is no certificate in the text, it cannot be read, the chain does not begin
-            with the device's own certificate, the endpoint is none, or the client id is longer
-            than the 128 bytes that AWS IoT takes.
+            with the device's own certificate, the endpoint is none, or the client id has U+0000 or
+            is longer than the 128 bytes that AWS IoT takes.
         TypeError: an argument is of another type.
         RuntimeError: no mock with just-in-time provisioning is active.
 
@@ -117,9 +119,15 @@ def make_attempts(
 
     Raises:
         AmbiguousEndpoint: several accounts or Regions could be meant.
-        ValueError: the endpoint is none.
+        ValueError: the endpoint is none, or the client id is none that AWS IoT takes.
     """
     backend = _backend_at(endpoint) if endpoint is not None else _backend_knowing(request)
+    if request.client_id is not None:
+        try:
+            _check_client_id(request.client_id)
+        except ValueError:
+            count(backend, "Connect.ClientError")
+            raise
     if server_name is None:
         server_name = ServerName(_host_of(endpoint) if endpoint else backend.endpoint_address())
     request = request._replace(server_name=server_name.value)
@@ -146,8 +154,8 @@ def _require_mock() -> None:
 
 def request_of(device: DeviceIdentity | str | bytes, client_id: str | None) -> ConnectRequest:
     """Return what a device brings; see :func:`connect_device`."""
-    if client_id is not None:
-        _check_client_id(client_id)
+    if not isinstance(client_id, (str, type(None))):
+        raise TypeError(f"client_id is text, not {type(client_id).__name__}.")
     if isinstance(device, DeviceIdentity):
         return ConnectRequest(
             device.presented,
@@ -174,8 +182,7 @@ def request_of(device: DeviceIdentity | str | bytes, client_id: str | None) -> C
 
 def _check_client_id(client_id: str) -> None:
     # https://docs.aws.amazon.com/general/latest/gr/iot-core.html#message-broker-limits
-    if not isinstance(client_id, str):
-        raise TypeError(f"client_id is text, not {type(client_id).__name__}.")
+    check_no_null(client_id, "client ID")
     size = len(client_id.encode())
     if size > _MAX_CLIENT_ID_BYTES:
         raise ValueError(

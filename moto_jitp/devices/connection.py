@@ -11,7 +11,7 @@ from moto_jitp.iot.message_broker import broker_of
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.provisioning.deferred_runs import carry_out_all_due_runs
 from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
-from moto_jitp.iot.topics import check_subscribe
+from moto_jitp.iot.topics import MAX_SUBSCRIPTIONS, check_subscribe
 
 from . import presence
 from .attempts import ConnectionAttempt
@@ -127,7 +127,8 @@ class DeviceConnection:
         Raises:
             ConnectionError: the connection has ended.
             NotAuthorized: policies are enforced and do not allow it.
-            ValueError: the filter is none of MQTT's, or a shared subscription.
+            ValueError: the filter is none of MQTT's, or a shared subscription; or it would be the
+                connection's 51st, for which AWS IoT ends the connection.
             TypeError: the filter is no text, or the handler cannot be called.
         """
         self._begin_message()
@@ -136,6 +137,7 @@ class DeviceConnection:
         except ValueError:
             count(self._backend, "Subscribe.ClientError")
             raise
+        self._require_room_for(topic_filter)
         logged = {"topicName": topic_filter}
         try:
             require(self._backend, self._session, "iot:Subscribe", topic_filter)
@@ -197,6 +199,19 @@ class DeviceConnection:
         if self._inbox is not None:
             for subscription in self._inbox.subscriptions:
                 subscription.end()
+
+    def _require_room_for(self, topic_filter: str) -> None:
+        """Refuse more filters at a time than AWS IoT's quota for a connection allows."""
+        filters = {one.topic_filter for one in self.subscriptions}
+        if len(filters) < MAX_SUBSCRIPTIONS or topic_filter in filters:
+            return
+        # https://docs.aws.amazon.com/iot/latest/developerguide/metrics_dimensions.html
+        count(self._backend, "Subscribe.Throttle")
+        raise ValueError(
+            f"{self.client_id!r} has {len(filters)} subscriptions, the most that AWS IoT allows a "
+            f"connection, so it cannot subscribe to {topic_filter!r}: cancel() another first, or "
+            "use a filter with a wildcard."
+        )
 
     @property
     def _own_inbox(self) -> _Inbox:

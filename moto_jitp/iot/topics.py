@@ -14,6 +14,8 @@ from moto_jitp.events import check_topic_filter
 MAX_TOPIC_BYTES = 256
 MAX_SLASHES = 7
 MAX_PAYLOAD_BYTES = 128 * 1024
+MAX_SUBSCRIPTIONS = 50
+"""Of one connection."""
 
 _SHADOW_REQUEST = re.compile(
     r"\$aws/things/(?P<thing>[^/]+)/shadow(?:/name/(?P<shadow>[^/]+))?"
@@ -80,14 +82,19 @@ def check_publish(topic: str, payload: bytes, *, retain: bool, connected: bool) 
             that publishes over HTTPS has none.
 
     Raises:
-        ValueError: the topic is empty, has a wildcard, is too long or is one that clients cannot
-            publish on; the payload is too long; a message on a reserved topic is to be retained.
+        ValueError: the topic is empty, has a wildcard or U+0000, is too long or is one that clients
+            cannot publish on; the payload is too long; a message on a reserved topic is to be
+            retained.
     """
     check_is_text(topic)
     if not topic or "+" in topic or "#" in topic:
         raise ValueError(f"{topic!r} is no topic to publish on: it is empty or has a wildcard.")
+    check_no_null(topic, "topic")
     if topic.startswith("$"):
         _check_reserved(topic, retain=retain, connected=connected)
+        if is_basic_ingest(topic):
+            # Its first three levels do not count.
+            _check_length("".join(topic.split("/", 3)[3:]), "topic behind the rule's name")
     else:
         _check_length(topic, "topic")
     if len(payload) > MAX_PAYLOAD_BYTES:
@@ -110,9 +117,11 @@ def check_subscribe(topic_filter: str) -> None:
     """Check a topic filter that a client is about to subscribe to.
 
     Raises:
-        ValueError: it is none of MQTT's, is too long, or asks for a shared subscription.
+        ValueError: it is none of MQTT's, has U+0000, is too long, or asks for a shared
+            subscription.
     """
     check_topic_filter(topic_filter)
+    check_no_null(topic_filter, "topic filter")
     if topic_filter.startswith("$share/"):
         raise ValueError(
             f"{topic_filter!r} is a shared subscription, which is not emulated; subscribe to the "
@@ -120,6 +129,22 @@ def check_subscribe(topic_filter: str) -> None:
         )
     if not topic_filter.startswith("$"):
         _check_length(topic_filter, "topic filter")
+
+
+def check_no_null(text: str, what: str) -> None:
+    """Check that a text can stand in an MQTT packet (MQTT 3.1.1, section 1.5.3).
+
+    Args:
+        text: the text.
+        what: what it is, for the error text.
+
+    Raises:
+        ValueError: the character U+0000 is in it.
+    """
+    if "\0" in text:
+        raise ValueError(
+            f"The {what} {text[:80]!r} has the character U+0000, which MQTT forbids: leave it out."
+        )
 
 
 def _check_reserved(topic: str, *, retain: bool, connected: bool) -> None:
