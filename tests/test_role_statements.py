@@ -175,6 +175,9 @@ def test_an_action_that_only_a_regular_expression_would_match_does_not_help(
         ("b*-*1", ["bulb-21"], ["bulb-12"]),
         ("bulb:1", ["bulb:1"], ["bulb-1"]),
         ("${aws:PrincipalTag/team}-*", ["lights-1"], ["doors-1"]),
+        ("${aws:PrincipalTag/team, 'doors'}-*", ["lights-1"], ["doors-1"]),
+        ("${aws:PrincipalTag/floor, 'first'}-*", ["first-1"], ["lights-1"]),
+        ("${aws:PrincipalTag/floor, '*'}-1", [], ["lights-1"]),
     ],
 )
 def test_resources_are_matched_with_wildcards_and_variables(
@@ -190,6 +193,26 @@ def test_resources_are_matched_with_wildcards_and_variables(
     for name in others:
         run = every_step.failed_run(ca.issue(common_name=name))
         assert run.failed_steps[0].action == "CreateThing"
+
+
+def test_a_deny_with_a_default_value_denies(ca: CertificateAuthority) -> None:
+    thing = f"arn:aws:iot:*:{ACCOUNT}:thing/${{aws:PrincipalTag/floor, 'first'}}-*"
+    deny = {**allow("CreateThing", resource=thing), "Effect": "Deny"}
+    set_permissions(allow("*"), deny)
+    assert connect_device(ca.issue(common_name="second-1")).thing_name == "second-1"
+    run = every_step.failed_run(ca.issue(common_name="first-1"))
+    assert run.failed_steps[0].action == "CreateThing"
+
+
+def test_a_conditions_value_may_have_a_default_value(ca: CertificateAuthority) -> None:
+    def where(default: str) -> dict[str, Any]:
+        value = f"${{aws:PrincipalTag/floor, '{default}'}}"
+        return {**allow("*"), "Condition": {"StringEquals": {"aws:PrincipalTag/team": value}}}
+
+    set_permissions(where("doors"))
+    assert every_step.failed_run(ca.issue()).failed_steps
+    set_permissions(where("lights"))
+    assert connect_device(ca.issue(common_name="bulb")).thing_name == "bulb"
 
 
 def test_a_policys_name_is_no_regular_expression(iot: Any, acme: CertificateAuthority) -> None:

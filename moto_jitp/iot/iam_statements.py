@@ -13,6 +13,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.htm
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,10 +28,26 @@ from moto_jitp.policies.matching import Pattern
 _VERSION_WITH_VARIABLES = "2012-10-17"
 _EVERYTHING = ["*"]
 _NOTHING = "(?!)"
+_WITH_DEFAULT = re.compile("(?P<key>[^,]+), *'(?P<default>[^']*)'")
 
 
 class MalformedStatementsError(ValueError):
     """A document that IAM would not have stored; the text says what is wrong with it."""
+
+
+class IamContext(AuthorizationContext):
+    """The keys of a call, whose variables may have a default value, as those of IAM may.
+
+    ``${aws:PrincipalTag/team, 'lights'}`` is ``lights`` for a call without that key.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+    """
+
+    def variable(self, name: str) -> str | None:
+        with_default = _WITH_DEFAULT.fullmatch(name)
+        if with_default is None:
+            return super().variable(name)
+        value = super().variable(with_default["key"])
+        return with_default["default"] if value is None else value
 
 
 @dataclass(frozen=True)
@@ -47,7 +64,7 @@ class IamCall:
 
     action: str
     resource: str | None
-    context: AuthorizationContext
+    context: IamContext
     service: str | None = None
 
 

@@ -17,13 +17,12 @@ from typing import Any
 
 from moto.iam.models import Policy, iam_backends
 
-from moto_jitp.policies import AuthorizationContext
-
 from . import role_refusals as refusals
 from .acting_moment import acting_moment
 from .exceptions import SESSION_NAME
 from .iam_statements import (
     IamCall,
+    IamContext,
     IamDecision,
     IamStatement,
     MalformedStatementsError,
@@ -142,8 +141,8 @@ def _by_boundary(role: Any, call: IamCall, said: refusals.RoleCall) -> IamDecisi
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 
 
-def _context(keys: Mapping[str, str]) -> AuthorizationContext:
-    return AuthorizationContext(current_time=acting_moment(), extra=keys)
+def _context(keys: Mapping[str, str]) -> IamContext:
+    return IamContext(current_time=acting_moment(), extra=keys)
 
 
 def _keys_of_every_call(backend: Tags) -> dict[str, str]:
