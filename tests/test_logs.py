@@ -344,6 +344,7 @@ def test_a_session_is_logged_from_connect_to_disconnect(iot: Any, ca: Certificat
     ]
     by_type = {entry["eventType"]: entry for entry in entries if entry.get("reason") is None}
     assert by_type["Subscribe"]["topicName"] == "orders/bulb"
+    assert "topicName" not in by_type["Unsubscribe"]
     assert by_type["Publish-In"]["topicName"] == "status/bulb"
     assert by_type["Publish-In"]["retain"] == "True"
     assert by_type["Disconnect"]["disconnectReason"] == "CLIENT_INITIATED_DISCONNECT"

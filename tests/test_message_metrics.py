@@ -45,7 +45,10 @@ def test_what_boto3_publishes_is_counted_as_http(iot: Any) -> None:
     with pytest.raises(data.exceptions.InvalidRequestException):
         data.publish(topic="commands/#", payload=b"1")
 
-    assert metric_sum("PublishIn.Success", by_protocol="HTTP") == 1
+    assert metric_sum("PublishRetained.Success", by_protocol="HTTP") == 0
+    data.publish(topic="status", payload=b"1", retain=True)
+    assert metric_sum("PublishRetained.Success", by_protocol="HTTP") == 1
+    assert metric_sum("PublishIn.Success", by_protocol="HTTP") == 2
     assert metric_sum("PublishIn.ClientError", by_protocol="HTTP") == 1
     assert metric_sum("PublishIn.Success", by_protocol="MQTT") == 0
 

@@ -316,12 +316,8 @@ class DeviceSubscription:
             presence.publish_subscription(
                 connection._backend, connection._session, "unsubscribed", self.topic_filter
             )
-            record_operation(
-                connection._backend,
-                connection._session,
-                "Unsubscribe",
-                {"topicName": self.topic_filter},
-            )
+            # AWS IoT's entry does not say from what.
+            record_operation(connection._backend, connection._session, "Unsubscribe", {})
         self.end()
 
     def end(self) -> None:

@@ -93,6 +93,8 @@ class JitpIoTDataResponse(IoTDataPlaneResponse):
                 self._count("PublishIn.ClientError")
                 raise InvalidRequestException(str(error)) from None
         self._count("PublishIn.Success")
+        if retain:
+            self._count("PublishRetained.Success")
         self._log_publish(topic, retain=retain)
         backend = self.iotdata_backend
         assert isinstance(backend, JitpIoTDataBackend)
