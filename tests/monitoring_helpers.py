@@ -63,7 +63,9 @@ def try_to_connect(device: Any, **options: Any) -> bool:
 
 
 def metric_sum(name: str, *, cloudwatch: Any = None, by_protocol: str | None = None) -> float:
-    """What a metric adds up to within the hours around now."""
+    """What a metric adds up to within the hours around now; devices' messages come by MQTT."""
+    if by_protocol is None and not name.startswith("ProvisionThing."):
+        by_protocol = "MQTT"
     now = datetime.now(timezone.utc)
     found = (cloudwatch or client(service="cloudwatch")).get_metric_statistics(
         Namespace="AWS/IoT",

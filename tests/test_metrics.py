@@ -270,6 +270,18 @@ def test_a_query_that_starts_just_before_a_connection_finds_it(
     assert data_since(later, runs=("AWS/IoT", SUCCESS)) == {"runs": []}
 
 
+def test_a_query_must_name_the_dimension_of_a_metric_that_has_one(
+    clock: FrozenDateTimeFactory, ca: CertificateAuthority
+) -> None:
+    noon = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+    connect_device(ca.issue(common_name="bulb"))
+
+    assert metric_sum("Connect.Success", by_protocol="MQTT") == 1
+    assert points_since(noon, "AWS/IoT", "Connect.Success") == []
+    both = {"connected": ("AWS/IoT", "Connect.Success"), "runs": ("AWS/IoT", SUCCESS)}
+    assert data_since(noon, **both) == {"connected": [], "runs": [(noon, 1.0)]}
+
+
 def test_metrics_of_the_tests_own_namespaces_are_found_as_by_plain_moto(
     clock: FrozenDateTimeFactory, ca: CertificateAuthority
 ) -> None:

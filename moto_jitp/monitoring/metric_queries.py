@@ -1,8 +1,10 @@
-"""Where a query of CloudWatch begins: with the minute of its StartTime.
+"""What a query of CloudWatch finds of ours: from which minute on, and with which dimension.
 
 CloudWatch rounds StartTime down to the whole minute, so that a query which starts just before a
-device connects has the value of that minute; moto compares to the second. Done for ``AWS/IoT``
-alone: what a test has put into other namespaces is found as plain moto finds it.
+device connects has the value of that minute; moto compares to the second. A metric with other
+dimensions is another metric to CloudWatch, so that one that is counted by protocol has no values
+for a query that names none; moto adds up whatever has the name. Done for ``AWS/IoT`` alone: what a
+test has put into other namespaces is found as plain moto finds it.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricStatistics.html
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
 """
@@ -14,7 +16,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from .metrics import NAMESPACE
+from .metrics import NAMESPACE, has_dimension
+
+_NOT_FOUND = " without dimension"
 
 
 def rounding_statistics(found: Callable[..., Any]) -> Callable[..., Any]:
@@ -30,12 +34,28 @@ def rounding_statistics(found: Callable[..., Any]) -> Callable[..., Any]:
         namespace: str,
         metric_name: str,
         start_time: datetime,
+        end_time: datetime,
+        period: int,
+        stats: Any,
+        dimensions: Any,
         *more: Any,
         **named: Any,
     ) -> Any:
         if namespace == NAMESPACE:
             start_time = _minute(start_time)
-        return found(self, namespace, metric_name, start_time, *more, **named)
+            metric_name = _name_looked_for(metric_name, dimensions)
+        return found(
+            self,
+            namespace,
+            metric_name,
+            start_time,
+            end_time,
+            period,
+            stats,
+            dimensions,
+            *more,
+            **named,
+        )
 
     return get_metric_statistics
 
@@ -55,6 +75,7 @@ def rounding_data(found: Callable[..., Any]) -> Callable[..., Any]:
         *more: Any,
         **named: Any,
     ) -> Any:
+        queries = [_looked_for(query) for query in queries]
         ours = _results_of_ours(queries)
         if not ours:
             return found(self, queries, start_time, *more, **named)
@@ -69,6 +90,27 @@ def rounding_data(found: Callable[..., Any]) -> Callable[..., Any]:
         ]
 
     return get_metric_data
+
+
+def _looked_for(query: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The query, or one that finds nothing under the same label."""
+    asked = query.get("MetricStat", {})
+    metric = asked.get("Metric", {})
+    if metric.get("Namespace") != NAMESPACE:
+        return query
+    name = metric["MetricName"]
+    looked_for = _name_looked_for(name, metric.get("Dimensions"))
+    if looked_for == name:
+        return query
+    return {
+        **query,
+        "Label": query.get("Label") or f"{name} {asked['Stat']}",
+        "MetricStat": {**asked, "Metric": {**metric, "MetricName": looked_for}},
+    }
+
+
+def _name_looked_for(name: str, dimensions: Sequence[Any] | None) -> str:
+    return f"{name}{_NOT_FOUND}" if has_dimension(name) and not dimensions else name
 
 
 def _results_of_ours(queries: Sequence[Mapping[str, Any]]) -> set[str]:

@@ -26,6 +26,16 @@ _SERVER_ERRORS = {
     "InternalServerException",
     "ServiceUnavailableException",
 }
+_BY_PROTOCOL = {
+    "Connect",
+    "Connection",
+    "PublishIn",
+    "PublishOut",
+    "PublishRetained",
+    "Subscribe",
+    "Unsubscribe",
+}
+_BY_OTHERS = {"RegisterThingFailed", "ApproximateNumberOfThingsRegistered"}
 _TEXTS_OF_STEP, _ERROR_CODE = len(Step._fields), Step._fields.index("error_code")
 
 
@@ -54,6 +64,11 @@ class IoTMetrics(CloudWatchMetricProvider):
         found += (_MinuteValue.of(metric, series) for metric, series in values.items())
         found.sort(key=lambda value: value.metric.order())
         return list(found)
+
+
+def has_dimension(name: str) -> bool:
+    """Whether a metric of ``AWS/IoT`` that is counted here has a dimension."""
+    return name.partition(".")[0] in _BY_PROTOCOL or name in _BY_OTHERS
 
 
 class _Metric(NamedTuple):
