@@ -43,15 +43,33 @@ def test_a_code_that_does_not_exist_cannot_be_deleted(iot: Any) -> None:
 def test_a_verification_certificate_is_worth_nothing_once_its_code_is_deleted(
     iot: Any, acme: CertificateAuthority
 ) -> None:
-    proof = acme.verification_certificate(code_of(iot))
+    code = code_of(iot)
+    proof = acme.verification_certificate(code)
     iot.delete_registration_code()
-    for _ in ("no code at all", "another code"):
+    for wanted in (None, code_of):
+        needed = f"is '{wanted(iot)}'" if wanted else "GetRegistrationCode makes one"
         with refused(
             "RegistrationCodeValidationException",
             400,
-            "Registration code provided in the CN field of verification certificate is invalid.",
-        ):
+            "Registration code provided in the CN field of verification certificate is invalid. "
+            f"Its CN is '{code}', and ",
+        ) as caught:
             iot.register_ca_certificate(
                 caCertificate=acme.certificate_pem, verificationCertificate=proof
             )
-        code_of(iot)
+        assert needed in caught.response["Error"]["Message"]
+
+
+def test_a_verification_certificate_without_a_name_is_told_which_it_needs(
+    iot: Any, acme: CertificateAuthority
+) -> None:
+    code = code_of(iot)
+    nameless = acme.issue(common_name=None, organization="Acme").certificate_pem
+    with refused("RegistrationCodeValidationException", 400, "") as caught:
+        iot.register_ca_certificate(
+            caCertificate=acme.certificate_pem, verificationCertificate=nameless
+        )
+    assert (
+        f"It has no CN, and the registration code of this account and Region is '{code}'."
+        in (caught.response["Error"]["Message"])
+    )

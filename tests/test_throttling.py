@@ -269,7 +269,7 @@ def test_every_step_of_a_run_counts(
             two = acme.issue(common_name="two")
             run = every_step.failed_run(two)
             assert (run.failed_steps[0].action, run.error_code) == (action, "ThrottlingException")
-            assert f"{action} is limited to 1 calls per second" in str(run.advice)
+            assert f"{action} is limited to 1 call per second" in str(run.advice)
             before = every_step.ACTIONS[: every_step.ACTIONS.index(action) + 1]
             assert every_step.traces(iot, two, "two") <= {*before, "CreatePolicy"}
             clock.tick(60)

@@ -224,8 +224,9 @@ class CaCertificates(ProvisioningTemplates):
         except CertificateError:
             raise errors.InvalidRequest(errors.BAD_VERIFICATION_CERTIFICATE) from None
         require_issuer(verification, ca)
-        if self._registration_code is None or verification.common_name != self._registration_code:
-            raise errors.RegistrationCodeValidation
+        found, wanted = verification.common_name, self._registration_code
+        if wanted is None or found != wanted:
+            raise errors.RegistrationCodeValidation(found, wanted)
 
     def _check_not_registered(self, ca: PresentedCertificate, mode: str) -> None:
         existing = self.ca_certificates.presented_as(ca.subject_key, ca.certificate_id)

@@ -63,10 +63,20 @@ class CertificateConflict(IoTError):
 
 
 class RegistrationCodeValidation(IoTError):
-    def __init__(self) -> None:
+    """A verification certificate whose CN is not the registration code; AWS says it less fully."""
+
+    def __init__(self, found: str | None, wanted: str | None) -> None:
+        wrong = "It has no CN" if found is None else f"Its CN is {found!r}"
+        needed = (
+            "there is no registration code in this account and Region: GetRegistrationCode makes "
+            "one."
+            if wanted is None
+            else f"the registration code of this account and Region is {wanted!r}."
+        )
         super().__init__(
             "RegistrationCodeValidationException",
-            "Registration code provided in the CN field of verification certificate is invalid.",
+            "Registration code provided in the CN field of verification certificate is invalid. "
+            f"{wrong}, and {needed}",
         )
 
 
@@ -156,11 +166,12 @@ class Throttled(NotAdmitted):
     """Too many calls of an operation within a second."""
 
     def __init__(self, operation: str, quota: float) -> None:
+        calls = "1 call" if quota == 1 else f"{quota:g} calls"
         super().__init__(
             "ThrottlingException",
             "Rate exceeded",
-            f"{operation} is limited to {quota:g} calls per second: slow down and try again with "
-            "a growing pause, or raise the quota in the configuration (jitp.throttling).",
+            f"{operation} is limited to {calls} per second: slow down and try again with a growing "
+            "pause, or raise the quota in the configuration (jitp.throttling).",
         )
 
 

@@ -31,6 +31,7 @@ _FIELDS = {
 }
 # X.520 makes these PrintableStrings, whatever they hold.
 _PRINTABLE = ("country", "dn_qualifier", "serial_number")
+_TWO_LETTERS = "it takes two letters, a country's code of ISO 3166 such as KR."
 
 
 def subject_name(subject: x509.Name | None, **fields: str | None) -> x509.Name:
@@ -59,7 +60,8 @@ def subject_name(subject: x509.Name | None, **fields: str | None) -> x509.Name:
             try:
                 attributes.append(x509.NameAttribute(oid, value))
             except (ValueError, TypeError) as error:
-                raise ValueError(f"{field}={value!r} is refused by X.509: {error}") from None
+                why = _TWO_LETTERS if field == "country" else f"{error}"
+                raise ValueError(f"{field}={value!r} is refused by X.509: {why}") from None
             if field in _PRINTABLE and (wrong := not_printable(value.encode())):
                 raise ValueError(
                     f"{field}={value!r} is refused by X.509: it is a PrintableString, which cannot "
