@@ -299,6 +299,17 @@ def test_a_reference_to_nothing_suggests_what_was_meant(name: str, meant: str) -
     assert f"Did you mean {meant}?" in error.advice
 
 
+@pytest.mark.parametrize("name", ["Locality", "Email", "NotAfter"])
+def test_what_no_certificate_gives_is_told_apart_from_a_slip_of_the_pen(name: str) -> None:
+    wrong = f"AWS::IoT::Certificate::{name}"
+    resources = {"thing": thing(ThingTypeName={"Ref": wrong}), "certificate": certificate()}
+
+    error = refusal(template(resources))
+
+    assert "Did you mean" not in error.advice
+    assert error.advice.startswith("A certificate gives only AWS::IoT::Certificate::Country, ")
+
+
 def test_the_message_starts_with_the_reason_and_names_place_and_advice() -> None:
     resources = {"thing": thing(ThingName={"Ref": "CommonName"}), "certificate": certificate()}
 

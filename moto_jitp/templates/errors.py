@@ -166,6 +166,12 @@ def listed(names: Iterable[str]) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """``Did you mean X?`` for the nearest known name, or nothing."""
+    match = nearest(name, known)
+    return f"Did you mean {match}?" if match is not None else ""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that a wrong one comes nearest to; ``None`` where none is near."""
     lower: dict[str, str] = {}
     for candidate in known:
         lower.setdefault(candidate.lower(), candidate)
@@ -173,7 +179,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if match is None:
         near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.75)
         match = lower[near[0]] if near else None
-    return f"Did you mean {match}?" if match is not None else ""
+    return match
 
 
 def certificate_parameter_like(name: str) -> str | None:
@@ -207,9 +213,13 @@ def missing_advice(name: str, given: Iterable[str], *, from_certificate: bool) -
             "A device that connects brings its certificate's id; where no device connects, as in "
             "RegisterThing, deliver it among the parameters."
         )
-    hint = did_you_mean(name, [one for one in names if one not in CERTIFICATE_PARAMETERS])
-    near = f" {hint.removeprefix('Did you mean ').removesuffix('?')} is near it." if hint else ""
-    return f"Deliver the parameter, or give it a Default. {known}{near}"
+    # Without the namespace, which makes all certificate parameters alike.
+    last_words = {
+        one.rpartition("::")[2]: one for one in names if one not in CERTIFICATE_PARAMETERS
+    }
+    near = nearest(name.rpartition("::")[2], last_words)
+    hint = f" {last_words[near]} is near it." if near is not None else ""
+    return f"Deliver the parameter, or give it a Default. {known}{hint}"
 
 
 def _more(names: Sequence[str]) -> str:
@@ -229,6 +239,16 @@ def reference_advice(name: str, declared: Iterable[str], resources: Iterable[str
     near = next((one for one in own if like and certificate_parameter_like(one) == like), None)
     if near is not None:
         return f"Did you mean {near}?"
+    if like is None and name.startswith(CERTIFICATE_PREFIX):
+        # Without the namespace, which makes them all alike.
+        alike = [one for one in declared if one.startswith(CERTIFICATE_PREFIX)]
+        last_words = {
+            one.removeprefix(CERTIFICATE_PREFIX): one for one in (*alike, *CERTIFICATE_PARAMETERS)
+        }
+        last_word = nearest(name.removeprefix(CERTIFICATE_PREFIX), last_words)
+        if last_word is not None:
+            return f"Did you mean {last_words[last_word]}?"
+        return f"A certificate gives only {listed(CERTIFICATE_PARAMETERS)}."
     names = [*declared, *CERTIFICATE_PARAMETERS]
     if like is not None and name.lower() not in {known.lower() for known in names}:
         return f"Did you mean {like}? A parameter of your own stands under Parameters."
