@@ -414,6 +414,16 @@ def test_topics_that_clients_cannot_publish_on_are_refused(
     assert published() == []
 
 
+@pytest.mark.parametrize("topic", ["a/\ud800", "$aws/provisioning-templates/\ud800/provision/json"])
+def test_half_of_a_surrogate_pair_which_boto3_cannot_send_is_refused(
+    bulb: DeviceConnection, topic: str
+) -> None:
+    with pytest.raises(ValueError, match=r"U\+D800, which MQTT forbids"):
+        bulb.publish(topic, b"{}")
+    bulb.publish("a/\U0001f4a1", b"{}")
+    assert len(published()) == 1
+
+
 def test_the_longest_topic_and_payload_pass(bulb: DeviceConnection) -> None:
     bulb.publish("a/" * 7 + "a" * 242, b"x" * 131072)
     # The first three levels of basic ingest do not count.
@@ -457,6 +467,7 @@ def test_without_strict_boto3_publishes_anywhere_as_in_plain_moto() -> None:
         ("$share/group/a", "shared subscription"),
         ("a/" * 8 + "#", "8 slashes"),
         ("a/\0/#", r"U\+0000, which MQTT forbids"),
+        ("a/\udfff", r"U\+DFFF, which MQTT forbids"),
     ],
 )
 def test_filters_that_mqtt_does_not_know_are_refused(

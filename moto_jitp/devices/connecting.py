@@ -13,7 +13,7 @@ from moto.iot.models import iot_backends
 
 from moto_jitp.iot.endpoints import endpoint_address, parse_endpoint
 from moto_jitp.iot.models import JitpIoTBackend
-from moto_jitp.iot.topics import check_no_null
+from moto_jitp.iot.topics import check_mqtt_text
 from moto_jitp.pki import (
     DeviceIdentity,
     IssuerCheck,
@@ -66,8 +66,8 @@ def connect_device(
         ConnectionRefused: AWS IoT did not let the device in; the error says why.
         AmbiguousEndpoint: several accounts or Regions could be meant.
         ValueError: there is no certificate in the text, it cannot be read, the chain does not begin
-            with the device's own certificate, the endpoint is none, or the client id has U+0000 or
-            is longer than the 128 bytes that AWS IoT takes.
+            with the device's own certificate, the endpoint is none, or the client id has a
+            character that MQTT forbids or is longer than the 128 bytes that AWS IoT takes.
         TypeError: an argument is of another type.
         RuntimeError: no mock with just-in-time provisioning is active.
 
@@ -182,7 +182,7 @@ def request_of(device: DeviceIdentity | str | bytes, client_id: str | None) -> C
 
 def _check_client_id(client_id: str) -> None:
     # https://docs.aws.amazon.com/general/latest/gr/iot-core.html#message-broker-limits
-    check_no_null(client_id, "client ID")
+    check_mqtt_text(client_id, "client ID")
     size = len(client_id.encode())
     if size > _MAX_CLIENT_ID_BYTES:
         raise ValueError(

@@ -82,14 +82,14 @@ def check_publish(topic: str, payload: bytes, *, retain: bool, connected: bool) 
             that publishes over HTTPS has none.
 
     Raises:
-        ValueError: the topic is empty, has a wildcard or U+0000, is too long or is one that clients
-            cannot publish on; the payload is too long; a message on a reserved topic is to be
-            retained.
+        ValueError: the topic is empty, has a wildcard or a character that MQTT forbids, is too long
+            or is one that clients cannot publish on; the payload is too long; a message on a
+            reserved topic is to be retained.
     """
     check_is_text(topic)
     if not topic or "+" in topic or "#" in topic:
         raise ValueError(f"{topic!r} is no topic to publish on: it is empty or has a wildcard.")
-    check_no_null(topic, "topic")
+    check_mqtt_text(topic, "topic")
     if topic.startswith("$"):
         _check_reserved(topic, retain=retain, connected=connected)
         if is_basic_ingest(topic):
@@ -117,11 +117,10 @@ def check_subscribe(topic_filter: str) -> None:
     """Check a topic filter that a client is about to subscribe to.
 
     Raises:
-        ValueError: it is none of MQTT's, has U+0000, is too long, or asks for a shared
-            subscription.
+        ValueError: it is none of MQTT's, is too long, or asks for a shared subscription.
     """
     check_topic_filter(topic_filter)
-    check_no_null(topic_filter, "topic filter")
+    check_mqtt_text(topic_filter, "topic filter")
     if topic_filter.startswith("$share/"):
         raise ValueError(
             f"{topic_filter!r} is a shared subscription, which is not emulated; subscribe to the "
@@ -131,7 +130,7 @@ def check_subscribe(topic_filter: str) -> None:
         _check_length(topic_filter, "topic filter")
 
 
-def check_no_null(text: str, what: str) -> None:
+def check_mqtt_text(text: str, what: str) -> None:
     """Check that a text can stand in an MQTT packet (MQTT 3.1.1, section 1.5.3).
 
     Args:
@@ -139,11 +138,13 @@ def check_no_null(text: str, what: str) -> None:
         what: what it is, for the error text.
 
     Raises:
-        ValueError: the character U+0000 is in it.
+        ValueError: the character U+0000 is in it, or half of a surrogate pair.
     """
-    if "\0" in text:
+    wrong = re.search("[\0\ud800-\udfff]", text)
+    if wrong is not None:
         raise ValueError(
-            f"The {what} {text[:80]!r} has the character U+0000, which MQTT forbids: leave it out."
+            f"The {what} {text[:80]!r} has the character U+{ord(wrong[0]):04X}, which MQTT "
+            "forbids: leave it out."
         )
 
 
