@@ -62,6 +62,8 @@ def leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, value in TRUE_CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", boto3.Session(region_name="eu-west-1"))
+    with mock_aws():
+        pass  # clears what another test has left to a server in this process
     before = process_state()
     yield
     assert process_state() == before

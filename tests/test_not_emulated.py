@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+import requests
 from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
@@ -59,10 +60,12 @@ def server() -> Iterator[str]:
     moto_jitp.activate()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
     try:
-        host, port = server.get_host_and_port()
-        yield f"http://{host}:{port}"
+        yield url
     finally:
+        requests.post(f"{url}/moto-api/reset", timeout=10)
         server.stop()
         moto_jitp.deactivate()
 
