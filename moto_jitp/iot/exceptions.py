@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from moto.core.exceptions import JsonRESTError, ServiceException
 
+from moto_jitp.iam_roles import SESSION_NAME
+
 
 class IoTError(ServiceException):
     """An error of the service model; moto's server and stubber turn it into the HTTP answer."""
@@ -186,10 +188,6 @@ class RoleNotAssumable(NotAdmitted):
             f"a few seconds. The role cannot be assumed: {why}",
             f"Mend the provisioning role {role_arn}: {why}",
         )
-
-
-SESSION_NAME = "iot-provisioning"
-"""The session in which AWS IoT acts in a provisioning role (own choice)."""
 
 
 def session_arn(role_arn: str) -> str:

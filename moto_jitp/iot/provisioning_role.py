@@ -10,16 +10,15 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import Any
 
-from moto.iam.models import Policy, iam_backends
+from moto.iam.models import Policy
+
+from moto_jitp.iam_roles import SERVICE, SESSION_NAME, account_of, find_role, iam_of
 
 from . import role_refusals as refusals
 from .acting_moment import acting_moment
-from .exceptions import SESSION_NAME
 from .iam_statements import (
     IamCall,
     IamContext,
@@ -30,11 +29,6 @@ from .iam_statements import (
     read_statements,
 )
 from .tags import Tags
-
-SERVICE = "iot.amazonaws.com"
-"""As whom AWS IoT acts."""
-
-_ROLE_ARN = re.compile(r"arn:(?P<partition>[\w-]+):iam::(?P<account>\d{12}):role/(?P<path>.+)")
 
 # What IAM authorises an action on: kinds of resources, all of which must be allowed; none where the
 # action knows no resources, so that a statement must name "*".
@@ -73,9 +67,9 @@ def require_assumable(backend: Tags, role_arn: str, source_arn: str) -> None:
         RoleNotAssumable: it is a role of another account, which no service can be given, there is
             no such role, or it does not trust iot.amazonaws.com.
     """
-    match = _ROLE_ARN.fullmatch(role_arn)
-    if match is not None and match["account"] != backend.account_id:
-        raise refusals.of_another_account(role_arn, match["account"], backend.account_id)
+    account = account_of(role_arn)
+    if account not in (None, backend.account_id):
+        raise refusals.of_another_account(role_arn, account, backend.account_id)
     role = _role(role_arn)
     call = call_of_service(backend, "sts:AssumeRole", None, source_arn)
     try:
@@ -131,7 +125,9 @@ def _check_policies(role: Any, call: IamCall, said: refusals.RoleCall) -> None:
 
 
 def _by_boundary(role: Any, call: IamCall, said: refusals.RoleCall) -> IamDecision:
-    boundary = _account(role.arn).managed_policies.get(role.permissions_boundary_arn)
+    iam = iam_of(role.arn)
+    assert iam is not None  # it has the role
+    boundary = iam.managed_policies.get(role.permissions_boundary_arn)
     if boundary is None:
         raise refusals.boundary_missing(said, role.permissions_boundary_arn)
     return decide(read_statements(_default_version(boundary)), call)
@@ -191,19 +187,10 @@ def _keys_of_run(backend: Tags, role: Any, resource_arn: str) -> dict[str, str]:
 
 
 def _role(role_arn: str) -> Any:
-    for role in _account(role_arn).roles.values():
-        if role.arn == role_arn:
-            return role
-    raise refusals.no_role(role_arn)
-
-
-def _account(role_arn: str) -> Any:
-    """The IAM of a role's account."""
-    match = _ROLE_ARN.fullmatch(role_arn)
-    if match is not None:
-        with suppress(KeyError):  # moto knows no such partition
-            return iam_backends[match["account"]][match["partition"]]
-    raise refusals.no_role(role_arn)
+    role = find_role(role_arn)
+    if role is None:
+        raise refusals.no_role(role_arn)
+    return role
 
 
 def _statements_of(role: Any) -> Iterator[IamStatement]:

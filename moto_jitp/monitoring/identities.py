@@ -6,18 +6,12 @@ https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-refe
 from __future__ import annotations
 
 import functools
-import re
-from contextlib import suppress
 from typing import Any, NamedTuple
 
-from moto.iam.models import iam_backends
 from moto.sts.models import AssumedRole, sts_backends
 from moto.utilities.utils import get_partition
 
-SERVICE = "iot.amazonaws.com"
-PROVISIONING_SESSION = "iot-provisioning"
-"""The session's name by which AWS's samples recognise just-in-time provisioning."""
-_ROLE_ARN = re.compile(r"arn:(?P<partition>[\w-]+):iam::(?P<account>\d{12}):role/")
+from moto_jitp.iam_roles import SERVICE, SESSION_NAME, find_role
 
 
 class Identity(NamedTuple):
@@ -92,10 +86,10 @@ def provisioning_service(account_id: str, region_name: str, role_arn: str | None
     if role_arn is None:
         return Identity(None, {"type": "AWSService", "invokedBy": SERVICE})
     role_name = role_arn.rpartition("/")[2]
-    user_id = f"{_role_id(role_arn)}:{PROVISIONING_SESSION}"
-    session = f"assumed-role/{role_name}/{PROVISIONING_SESSION}"
+    user_id = f"{_role_id(role_arn)}:{SESSION_NAME}"
+    session = f"assumed-role/{role_name}/{SESSION_NAME}"
     return Identity(
-        PROVISIONING_SESSION,
+        SESSION_NAME,
         {
             "type": "AssumedRole",
             "principalId": user_id,
@@ -109,14 +103,8 @@ def provisioning_service(account_id: str, region_name: str, role_arn: str | None
 
 def _role_id(role_arn: str) -> str:
     """The unique id of a role in moto's IAM; one that looks like it where there is no such role."""
-    match = _ROLE_ARN.match(role_arn)
-    if match is not None:
-        with suppress(KeyError):  # moto knows no such partition
-            roles = iam_backends[match["account"]][match["partition"]].roles
-            for role in list(roles.values()):
-                if role.arn == role_arn:
-                    return str(role.id)
-    return f"AROAJITP{role_arn.rpartition('/')[2].upper()[:13]}"
+    role = find_role(role_arn)
+    return str(role.id) if role else f"AROAJITP{role_arn.rpartition('/')[2].upper()[:13]}"
 
 
 def _session_issuer(role_arn: str, user_id: str, account_id: str) -> dict[str, Any]:

@@ -18,7 +18,9 @@ from typing import Any, NamedTuple
 
 from moto.utilities.utils import get_partition
 
-from .identities import SERVICE, Identity, provisioning_service
+from moto_jitp.iam_roles import SERVICE
+
+from .identities import Identity, provisioning_service
 from .records import ApiCall, Run, Step, is_read_only, kept
 from .run_calls import RunCalls
 from .trail_resources import Resource, resources_in

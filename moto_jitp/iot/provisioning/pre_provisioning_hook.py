@@ -15,9 +15,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from moto_jitp import settings
+from moto_jitp.iam_roles import SERVICE
 from moto_jitp.iot.exceptions import AwsError
 from moto_jitp.iot.iam_statements import IamCall, decide, read_statements
-from moto_jitp.iot.provisioning_role import SERVICE, call_of_service
+from moto_jitp.iot.provisioning_role import call_of_service
 from moto_jitp.iot.tags import Tags
 from moto_jitp.moto_names import check_names_for_hooks
 
