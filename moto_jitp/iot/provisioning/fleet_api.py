@@ -17,9 +17,7 @@ from .payload_formats import PayloadError, decode, encode, shown
 from .provisioning_run import (
     ProvisioningRun,
     ProvisioningStep,
-    RunStatus,
     StepResult,
-    pack_steps,
 )
 
 
@@ -91,17 +89,8 @@ def _unstarted(
         refusal.code,
         refusal.message,
     )
-    return ProvisioningRun(
-        RunStatus.FAILED,
-        template_name,
-        _as_texts(given.get("parameters")),
-        (),
-        pack_steps([step]),
-        {},
-        error_code=refusal.code,
-        message=refusal.message,
-        advice=refusal.advice,
-    )
+    parameters = _as_texts(given.get("parameters"))
+    return ProvisioningRun.refused(template_name, parameters, step, advice=refusal.advice)
 
 
 def _as_texts(parameters: Any) -> dict[str, str]:

@@ -101,6 +101,38 @@ class ProvisioningRun(NamedTuple):
     template: Template | None = None
     thing_id: str | None = None
 
+    @classmethod
+    def refused(
+        cls,
+        template_name: str | None,
+        parameters: Mapping[str, str],
+        step: ProvisioningStep,
+        *,
+        advice: str,
+        certificate_id: str | None = None,
+    ) -> ProvisioningRun:
+        """Return the run of a device that came no further than to a first, failed step.
+
+        Args:
+            template_name: the template that would have been executed, if it is a stored one.
+            parameters: what was offered to it.
+            step: the step, with its error.
+            advice: one plain sentence on what to change.
+            certificate_id: the device's certificate, where it is known.
+        """
+        return cls(
+            RunStatus.FAILED,
+            template_name,
+            parameters,
+            (),
+            pack_steps([step]),
+            {},
+            certificate_id=certificate_id,
+            error_code=step.error_code,
+            message=step.message,
+            advice=advice,
+        )
+
     @property
     def steps(self) -> tuple[ProvisioningStep, ...]:
         """What was done, in order; of a failed run up to where it stopped."""

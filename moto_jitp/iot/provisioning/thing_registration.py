@@ -114,25 +114,19 @@ class ThingRegistration(DeferredRuns):
             certificate_id: the id of the certificate that is not registered.
             error: why not.
         """
-        message = str(error.message)
         step = ProvisioningStep(
             "RegisterCertificate",
             f"cert/{certificate_id}",
             StepResult.FAILED,
             error.code,
-            message,
+            str(error.message),
         )
-        return ProvisioningRun(
-            RunStatus.FAILED,
+        return ProvisioningRun.refused(
             registration_config.get("templateName"),
             parameters,
-            (),
-            pack_steps([step]),
-            {},
-            certificate_id=certificate_id,
-            error_code=error.code,
-            message=message,
+            step,
             advice=error.advice,
+            certificate_id=certificate_id,
         )
 
     def _provision(
