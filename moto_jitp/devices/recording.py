@@ -117,8 +117,7 @@ def count(backend: JitpIoTBackend, metric: str) -> None:
         backend: the account and Region.
         metric: the CloudWatch metric, such as ``PublishIn.ClientError``.
     """
-    if settings.current().metrics:
-        count_operation(backend, metric, _PROTOCOL)
+    count_operation(backend, metric, _PROTOCOL)
 
 
 def record_fleet_call(

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 
 from moto.iot.models import IoTBackend, iot_backends
 
+from moto_jitp import settings
 from moto_jitp.templates import Template
 
 from .identities import Identity
@@ -240,15 +241,16 @@ def record_call(backend: IoTBackend, call: ApiCall) -> None:
 
 
 def count_operation(backend: IoTBackend, metric: str, protocol: str) -> None:
-    """Count something that the message broker does.
+    """Count something that the message broker does, unless ``metrics`` is off.
 
     Args:
         backend: the account and Region.
         metric: the metric's name, such as ``PublishIn.Success``.
         protocol: ``MQTT`` or ``HTTP``.
     """
-    operation = Operation(datetime.now(timezone.utc), metric, protocol)
-    records_of(backend).operations.append(operation)
+    if settings.current().metrics:
+        operation = Operation(datetime.now(timezone.utc), metric, protocol)
+        records_of(backend).operations.append(operation)
 
 
 def is_read_only(operation: str) -> bool:

@@ -125,8 +125,7 @@ class JitpIoTDataResponse(IoTDataPlaneResponse):
         return json.dumps(found)
 
     def _count(self, metric: str) -> None:
-        if settings.current().metrics:
-            count_operation(self._iot, metric, "HTTP")
+        count_operation(self._iot, metric, "HTTP")
 
     def _log_publish(self, topic: str, *, retain: bool) -> None:
         if not self._iot.is_logging:
