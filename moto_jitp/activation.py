@@ -261,14 +261,17 @@ def _switch_monitoring_on() -> None:
 
     from moto_jitp.monitoring import (
         IoTMetrics,
+        as_cloudwatch_finds_data,
+        as_cloudwatch_finds_statistics,
         lookup_events,
-        rounding_data,
-        rounding_statistics,
     )
 
     IoTMetrics.switched_on = True
-    rounding = {"get_metric_statistics": rounding_statistics, "get_metric_data": rounding_data}
-    for name, wrapped in rounding.items():
+    wrappers = {
+        "get_metric_statistics": as_cloudwatch_finds_statistics,
+        "get_metric_data": as_cloudwatch_finds_data,
+    }
+    for name, wrapped in wrappers.items():
         _found_queries[name] = CloudWatchBackend.__dict__[name]
         setattr(CloudWatchBackend, name, wrapped(_found_queries[name]))
     _found_lookup = CloudTrailResponse.__dict__.get(_LOOKUP)

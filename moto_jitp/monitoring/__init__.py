@@ -4,7 +4,7 @@ It is all in moto's own CloudWatch, CloudTrail and CloudWatch Logs, and read wit
 """
 
 from .identities import Identity, caller
-from .metric_queries import rounding_data, rounding_statistics
+from .metric_queries import as_cloudwatch_finds_data, as_cloudwatch_finds_statistics
 from .metrics import IoTMetrics
 from .records import (
     ApiCall,
@@ -23,12 +23,12 @@ __all__ = [
     "FleetCall",
     "Identity",
     "IoTMetrics",
+    "as_cloudwatch_finds_data",
+    "as_cloudwatch_finds_statistics",
     "caller",
     "count_operation",
     "is_read_only",
     "lookup_events",
     "record_call",
     "records_of",
-    "rounding_data",
-    "rounding_statistics",
 ]

@@ -21,8 +21,8 @@ from .metrics import NAMESPACE, has_dimension
 _NOT_FOUND = " without dimension"
 
 
-def rounding_statistics(found: Callable[..., Any]) -> Callable[..., Any]:
-    """Return moto's ``get_metric_statistics`` with the start rounded for our namespace.
+def as_cloudwatch_finds_statistics(found: Callable[..., Any]) -> Callable[..., Any]:
+    """Return moto's ``get_metric_statistics``, which for our namespace asks as CloudWatch does.
 
     Args:
         found: the method of moto's CloudWatch backend.
@@ -60,8 +60,8 @@ def rounding_statistics(found: Callable[..., Any]) -> Callable[..., Any]:
     return get_metric_statistics
 
 
-def rounding_data(found: Callable[..., Any]) -> Callable[..., Any]:
-    """Return moto's ``get_metric_data`` with the start rounded for the queries of our namespace.
+def as_cloudwatch_finds_data(found: Callable[..., Any]) -> Callable[..., Any]:
+    """Return moto's ``get_metric_data``, which for our namespace asks as CloudWatch does.
 
     Args:
         found: the method of moto's CloudWatch backend.
