@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from cloud import client
+from freezegun import freeze_time
+from freezegun.api import FrozenDateTimeFactory
 
 from moto_jitp import CertificateAuthority, JitpHandle, mock_jitp
 
@@ -22,6 +24,14 @@ def mocked() -> Iterator[JitpHandle]:
 def iot(mocked: JitpHandle) -> Any:
     """An IoT client of the default account in us-east-1, inside a ``mock_jitp``."""
     return client()
+
+
+@pytest.fixture
+def clock() -> Iterator[FrozenDateTimeFactory]:
+    """A clock that only the test moves, at noon."""
+    with freeze_time("2026-03-01 12:00:00") as frozen:
+        assert isinstance(frozen, FrozenDateTimeFactory)
+        yield frozen
 
 
 @pytest.fixture

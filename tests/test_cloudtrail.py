@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -14,7 +13,6 @@ from bodies import GUIDE_BODY, PLAIN_BODY, ROLE, body
 from botocore.exceptions import ClientError
 from cloud import ACCOUNT, client
 from devices_helpers import make_guide_resources
-from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from monitoring_helpers import (
     OTHER_ACCOUNT,
@@ -59,13 +57,6 @@ def ca(iot: Any, acme: CertificateAuthority) -> CertificateAuthority:
     make_guide_resources(iot)
     acme.register(iot, template_body=GUIDE_BODY, role_arn=ROLE)
     return acme
-
-
-@pytest.fixture
-def clock() -> Iterator[FrozenDateTimeFactory]:
-    with freeze_time("2026-03-01 12:00:00") as frozen:
-        assert isinstance(frozen, FrozenDateTimeFactory)
-        yield frozen
 
 
 def made_role(name: str, path: str) -> dict[str, Any]:

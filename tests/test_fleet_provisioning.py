@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -28,7 +27,6 @@ from fleet_helpers import (
     identity,
     make_template,
 )
-from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -49,13 +47,6 @@ def device(iot: Any) -> ClaimDevice:
     """A device that is connected with its claim, and a template for it."""
     make_template()
     return ClaimDevice()
-
-
-@pytest.fixture
-def clock() -> Iterator[FrozenDateTimeFactory]:
-    with freeze_time("2026-03-01 12:00:00") as frozen:
-        assert isinstance(frozen, FrozenDateTimeFactory)
-        yield frozen
 
 
 def signing_request(key: Any = None, common_name: str = "bulb") -> str:

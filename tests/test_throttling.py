@@ -11,7 +11,6 @@ from bodies import PLAIN_BODY
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from cloud import client, client_of, refused
-from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 
 import moto_jitp
@@ -26,14 +25,6 @@ from moto_jitp import (
 
 def throttled(quotas: Any = True) -> dict[str, Any]:
     return {"jitp": {"throttling": quotas}}
-
-
-@pytest.fixture
-def clock() -> Iterator[FrozenDateTimeFactory]:
-    """A clock that only the test moves."""
-    with freeze_time("2026-03-01 12:00:00") as frozen:
-        assert isinstance(frozen, FrozenDateTimeFactory)
-        yield frozen
 
 
 @pytest.fixture

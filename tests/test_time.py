@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -13,7 +12,6 @@ from cloud import client, client_of
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 from every_step import BODY, DOCUMENT, prepare
-from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from moto.moto_api import state_manager
 from roles import ENFORCED, allow, create_role, iam, set_permissions
@@ -29,14 +27,6 @@ from moto_jitp import (
 )
 
 MODEL = "iot::jitp"
-
-
-@pytest.fixture
-def clock() -> Iterator[FrozenDateTimeFactory]:
-    """A clock that only the test moves."""
-    with freeze_time("2026-03-01 12:00:00") as frozen:
-        assert isinstance(frozen, FrozenDateTimeFactory)
-        yield frozen
 
 
 @pytest.fixture

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from bodies import PLAIN_BODY
 from cloud import client
-from freezegun import freeze_time
-from freezegun.api import FrozenDateTimeFactory
 from moto.moto_api import state_manager
 from roles import ENFORCED, create_role
 
@@ -25,14 +22,6 @@ from moto_jitp import (
 MODEL = "iot::jitp"
 AFTER_TEN_SECONDS = {"progression": "time", "seconds": 10}
 BROKEN = {"progression": "time", "seconds": "soon"}
-
-
-@pytest.fixture
-def clock() -> Iterator[FrozenDateTimeFactory]:
-    """A clock that only the test moves."""
-    with freeze_time("2026-03-01 12:00:00") as frozen:
-        assert isinstance(frozen, FrozenDateTimeFactory)
-        yield frozen
 
 
 @pytest.fixture

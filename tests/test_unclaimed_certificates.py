@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from devices_helpers import described, refused_for
 from fleet_helpers import CREATE_KEYS, ClaimDevice, identity, make_template
-from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
-
-
-@pytest.fixture
-def clock() -> Iterator[FrozenDateTimeFactory]:
-    with freeze_time("2026-03-01 12:00:00") as frozen:
-        assert isinstance(frozen, FrozenDateTimeFactory)
-        yield frozen
 
 
 @pytest.fixture
