@@ -14,7 +14,14 @@ from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from moto_jitp import _decorating, _environment, _transitions, activation, settings
+from moto_jitp import (
+    _decorating,
+    _environment,
+    _transitions,
+    activation,
+    configuration,
+    settings,
+)
 
 if TYPE_CHECKING:
     from moto_jitp.devices import ConnectionAttempt
@@ -192,7 +199,7 @@ class MockJitp:
     """
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
-        self._moto_config, self._keys = activation.split_config(config)
+        self._moto_config, self._keys = configuration.split_config(config)
         self._started: list[_Block] = []
 
     def __call__(self, func: F, reset: bool = True, remove_data: bool = True) -> F:

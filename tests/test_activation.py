@@ -13,13 +13,17 @@ from typing import Any
 import boto3
 import moto
 import pytest
-from moto import mock_aws
+from moto import backend_index, mock_aws
+from moto.cloudtrail.responses import CloudTrailResponse
+from moto.cloudwatch.models import CloudWatchBackend
 from moto.core.models import MockAWS
+from moto.core.responses import BaseResponse
 from moto.iot.models import IoTBackend, iot_backends
 from moto.iot.responses import IoTResponse
+from moto.iotdata.models import iotdata_backends
 
 import moto_jitp
-from moto_jitp import settings
+from moto_jitp import monitoring, settings
 from moto_jitp.activation import UnsupportedMotoError, activate, deactivate
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.mock import mock_jitp
@@ -112,6 +116,44 @@ def test_deactivating_what_is_not_active_does_nothing() -> None:
     with mock_jitp():
         deactivate()
         assert iot_backends.backend is JitpIoTBackend
+
+
+def of_moto() -> dict[str, Any]:
+    """What moto itself has in each place that an activation changes."""
+    return {
+        "IoT": iot_backends.backend,
+        "data plane": iotdata_backends.backend,
+        "endpoints": list(backend_index.backend_url_patterns),
+        "statistics": CloudWatchBackend.get_metric_statistics,
+        "data": CloudWatchBackend.get_metric_data,
+        "LookupEvents": vars(CloudTrailResponse).get("lookup_events"),
+        "dispatch": BaseResponse._dispatch,
+    }
+
+
+def test_moto_is_found_again_as_it_was_before() -> None:
+    before = of_moto()
+    for _turn in range(2):
+        activate()
+        assert not any(of_moto()[place] == before[place] for place in before)
+        deactivate()
+        assert of_moto() == before
+
+
+def test_an_activation_that_fails_midway_leaves_moto_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = of_moto()
+    with mock_aws():
+        iot().create_thing(thingName="before")
+        with monkeypatch.context() as patching:
+            patching.delattr(monitoring, "lookup_events")
+            with pytest.raises(ImportError):
+                activate()
+        assert of_moto() == before
+        assert live_backends() == {IoTBackend}
+        activate()
+        assert things() == ["before"]
 
 
 @pytest.mark.parametrize("config", [{"jitp": {"strikt": True}}, {"strict": True}, {"jipt": {}}, 7])

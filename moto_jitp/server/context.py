@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from moto_jitp import activation, settings
+from moto_jitp import activation, configuration, settings
 
 from .answers import RequestRefused
 from .changes import Changes
@@ -28,7 +28,7 @@ class ServerContext:
     """
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
-        _, self._at_start = activation.split_config(config)
+        _, self._at_start = configuration.split_config(config)
         self._lock = threading.Lock()
         self._layer: settings.SettingsLayer | None = None
         self.changes = Changes()
@@ -55,7 +55,7 @@ class ServerContext:
             ValueError: a key or an operation is unknown, or a value of the wrong type.
             RequestRefused: there is no server whose settings these could be.
         """
-        checked = activation.checked_section(keys)
+        checked = configuration.checked_section(keys)
         with self._lock:
             if self._layer is None:
                 raise RequestRefused(
