@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from ipaddress import ip_address
@@ -262,6 +263,31 @@ def test_alternative_names_of_the_certificate_are_known(
     bench.policy("p", ("Allow", "iot:Publish", f"topic/{variable}/state"))
     assert bench.ask("PUBLISH", f"topic/{value}/state")["authDecision"] == "ALLOWED"
     assert bench.ask("PUBLISH", "topic/other/state")["authDecision"] == "IMPLICIT_DENY"
+
+
+def test_alternative_names_that_cannot_be_read_count_as_missing(bench: Bench) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bulb")])
+    inner = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "abcd")])
+    now = datetime.now(timezone.utc)
+    der = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DirectoryName(inner)]), critical=False)
+        .sign(key, hashes.SHA256())
+        .public_bytes(Encoding.DER)
+    )
+    as_bit_string = der.replace(b"\x0c\x04abcd", b"\x03\x04\x00bcd")
+    bench.certificate_arn = bench.iot.register_certificate_without_ca(
+        certificatePem=ssl.DER_cert_to_PEM_cert(as_bit_string), status="ACTIVE"
+    )["certificateArn"]
+    variable = "${iot:Certificate.Subject.AlternativeName.DirectoryName}"
+    bench.policy(
+        "p", ("Allow", "iot:Publish", f"topic/{variable}"), ("Allow", "iot:Publish", "topic/plain")
+    )
+    assert bench.ask("PUBLISH", "topic/abcd")["authDecision"] == "IMPLICIT_DENY"
+    assert bench.ask("PUBLISH", "topic/plain")["authDecision"] == "ALLOWED"
 
 
 def test_a_groups_policies_count_where_the_client_id_is_the_things_name(bench: Bench) -> None:

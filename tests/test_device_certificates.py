@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -24,6 +26,7 @@ from cryptography.x509.oid import NameOID
 
 from moto_jitp import (
     CertificateAuthority,
+    CertificateError,
     ConnectionRefused,
     DeviceIdentity,
     RefusalReason,
@@ -49,6 +52,29 @@ def ca(iot: Any) -> CertificateAuthority:
 def bulb(ca: CertificateAuthority) -> DeviceIdentity:
     """A device of the registered CA, itself not registered."""
     return ca.issue(common_name="bulb-1")
+
+
+def armored(der: bytes, label: str = "CERTIFICATE") -> str:
+    body = base64.encodebytes(der).decode()
+    return f"-----BEGIN {label}-----\n{body}-----END {label}-----\n"
+
+
+def test_a_certificate_with_a_bit_string_as_a_name_is_refused(
+    iot: Any, bulb: DeviceIdentity
+) -> None:
+    der = x509.load_pem_x509_certificate(bulb.certificate_pem.encode()).public_bytes(Encoding.DER)
+    pem = armored(der.replace(b"\x0c\x06bulb-1", b"\x03\x06\x00ulb-1"))
+    register_calls: tuple[tuple[Callable[..., Any], dict[str, str]], ...] = (
+        (iot.register_certificate, {"certificatePem": pem}),
+        (iot.register_certificate_without_ca, {"certificatePem": pem}),
+        (iot.register_ca_certificate, {"caCertificate": pem, "certificateMode": "SNI_ONLY"}),
+    )
+    for call, arguments in register_calls:
+        with refused("CertificateValidationException", 400, "The ") as caught:
+            call(**arguments)
+        assert "is a BIT STRING" in caught.response["Error"]["Message"]
+    with pytest.raises(CertificateError, match="is a BIT STRING"):
+        connect_device(pem)
 
 
 def register(iot: Any, device: DeviceIdentity, **arguments: Any) -> str:
@@ -387,6 +413,18 @@ class TestCertificatesOfTheService:
     def test_impossible_requests_are_refused(self, iot: Any, csr: str, text: str) -> None:
         with refused("InvalidRequestException", 400, text):
             iot.create_certificate_from_csr(certificateSigningRequest=csr)
+
+    def test_a_csr_with_a_bit_string_as_a_name_is_refused(self, iot: Any) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        request = x509.load_pem_x509_csr(make_csr(key).encode())
+        der = request.public_bytes(Encoding.DER).replace(
+            b"\x0c\x08from-csr", b"\x03\x08\x00rom-csr"
+        )
+        with refused("InvalidRequestException", 400, "The certificateSigningRequest ") as caught:
+            iot.create_certificate_from_csr(
+                certificateSigningRequest=armored(der, "CERTIFICATE REQUEST")
+            )
+        assert "is a BIT STRING" in caught.response["Error"]["Message"]
 
     def test_a_csr_whose_signature_is_wrong_is_refused(self, iot: Any) -> None:
         key = ec.generate_private_key(ec.SECP256R1())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import warnings
 from collections.abc import Callable
@@ -132,6 +133,32 @@ def test_a_printable_string_with_an_underscore_is_named() -> None:
             read_certificate(pem_of(forged))
     else:
         assert read_certificate(pem_of(forged)).subject_text == "CN=test_thing"
+
+
+def of_another_type(name: bytes, tag: int) -> str:
+    """A certificate whose subject or issuer holds a name as another type than UTF8String."""
+    der = der_of(CertificateAuthority(common_name="Root").issue(common_name="abcd").certificate_pem)
+    found = b"\x0c\x04" + name
+    assert found in der
+    return pem_of(der.replace(found, bytes([tag, 4, 0]) + name[1:]))
+
+
+@pytest.mark.parametrize("name", [b"abcd", b"Root"], ids=["subject", "issuer"])
+def test_a_name_in_a_bit_string_is_refused_and_named(name: bytes) -> None:
+    pem = of_another_type(name, 0x03)
+    for text in (pem, DEVICE.private_key_pem + pem):
+        for read in (read_certificate, read_chain):
+            with pytest.raises(
+                CertificateError, match=r"its common name \(CN\) is a BIT STRING\. Make it again"
+            ):
+                read(text)
+
+
+@pytest.mark.parametrize("name", [b"abcd", b"Root"], ids=["subject", "issuer"])
+def test_a_name_of_any_type_is_read_or_refused(name: bytes) -> None:
+    for tag in range(256):
+        with contextlib.suppress(CertificateError):
+            read_certificate(of_another_type(name, tag))
 
 
 def unusual(change: Callable[[bytes], bytes], **fields: str) -> str:

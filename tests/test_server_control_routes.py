@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -73,6 +74,17 @@ def test_a_device_of_an_unknown_ca_is_refused(api: Api) -> None:
     outcome = api.connect(CertificateAuthority().issue())
     assert outcome["reason"] == "DEVICE_CERTIFICATE_NOT_REGISTERED"
     assert outcome["provisioning"] is None
+
+
+def test_a_certificate_with_a_bit_string_as_a_name_is_the_clients_mistake(
+    api: Api, ca: CertificateAuthority
+) -> None:
+    pem = ca.issue(common_name="bulb-1").certificate_pem
+    der = ssl.PEM_cert_to_DER_cert(pem).replace(b"\x0c\x06bulb-1", b"\x03\x06\x00ulb-1")
+    body = {"certificatePem": ssl.DER_cert_to_PEM_cert(der)}
+    answer = api.post("/connect", body, status=400)
+    assert answer["error"] == "CertificateError"
+    assert "is a BIT STRING" in answer["message"]
 
 
 def test_curls_default_media_type_does_no_harm(api: Api, ca: CertificateAuthority) -> None:

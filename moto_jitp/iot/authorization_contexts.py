@@ -105,7 +105,9 @@ def _alternative_names(
         values: dict[str, list[str]] = {}
         for key, value in _general_names(names):
             values.setdefault(key, []).append(value)
-    except (x509.ExtensionNotFound, ValueError):
+    # Either there are none, or the library cannot read an extension of the certificate, which it
+    # says with ValueError, TypeError, DuplicateExtension, UnsupportedGeneralNameType and others.
+    except Exception:
         return {}
     return values
 

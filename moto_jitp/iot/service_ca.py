@@ -15,7 +15,6 @@ from datetime import datetime, timezone
 from typing import NamedTuple
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -80,7 +79,8 @@ def issue_from_csr(csr: str) -> str:
         key = request.public_key()
         signed = request.is_signature_valid
         subject = request.subject if list(request.subject) else _ISSUED_SUBJECT
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
+    # By the mistake and the release: ValueError, TypeError, KeyError, UnsupportedAlgorithm.
+    except Exception as error:
         raise InvalidRequest(_unreadable(csr, error)) from None
     if settings.current().strict:
         if not signed:

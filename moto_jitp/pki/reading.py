@@ -22,8 +22,6 @@ _PEM_BLOCK = re.compile(
     rb"-----BEGIN (?:X509 )?CERTIFICATE-----(.*?)-----END (?:X509 )?CERTIFICATE-----",
     re.DOTALL,
 )
-# KeyError: what release 42 raises at a string type that it does not know.
-_UNREADABLE = (ValueError, KeyError, x509.InvalidVersion)
 _CLOSING_LINE = b"-----END CERTIFICATE-----"
 
 ResultT = TypeVar("ResultT")
@@ -41,7 +39,8 @@ class PresentedCertificate:
         certificate_id: the id that AWS IoT gives it, lower-case hex SHA-256 of the DER bytes.
 
     Raises:
-        ValueError: its subject or issuer cannot be read.
+        Exception: its subject or issuer cannot be read; of which kind depends on the mistake.
+            :func:`read_certificate` and :func:`read_chain` raise :class:`CertificateError`.
     """
 
     # No __slots__: cached_property keeps its values in __dict__.
@@ -183,7 +182,7 @@ def read_certificate(pem: str | bytes) -> PresentedCertificate:
     if data.startswith(b"-----BEGIN CERTIFICATE-----"):
         try:
             return PresentedCertificate(unwarned(lambda: x509.load_pem_x509_certificate(data)))
-        except _UNREADABLE:
+        except Exception:
             pass  # read it block by block below, which explains what is wrong
     return _read_der(_pem_blocks(data)[0])
 
@@ -243,7 +242,9 @@ def _why_no_block(data: bytes) -> str:
 def _read_der(der: bytes) -> PresentedCertificate:
     try:
         return PresentedCertificate(unwarned(lambda: x509.load_der_x509_certificate(der)))
-    except _UNREADABLE as error:
+    # The library documents ValueError, and raises by the mistake and the release TypeError (a name
+    # attribute of another string type), KeyError, InvalidVersion and more besides.
+    except Exception as error:
         why = explain_bad_string(der) or str(error)
         raise CertificateError(
             f"The certificate {hashlib.sha256(der).hexdigest()} cannot be read: {why}"

@@ -2,14 +2,16 @@
 
 Some tools (node-forge among them) write a ``PrintableString`` with characters that X.680 does not
 allow in one, such as ``_``. ``cryptography`` refuses those since version 45 without saying which
-attribute it was, so on that path alone we walk the DER ourselves.
+attribute it was, so on that path alone we walk the DER ourselves. So it does with a ``BIT STRING``,
+which it takes for the unique identifier (2.5.4.45) only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-_SEQUENCE, _SET, _OID, _PRINTABLE = 0x30, 0x31, 0x06, 0x13
+_OID, _PRINTABLE, _BIT_STRING = 0x06, 0x13, 0x03
+_UNIQUE_IDENTIFIER = b"\x55\x04\x2d"
 _ALLOWED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?")
 _NAMES = {
     b"\x55\x04\x03": "common name (CN)",
@@ -25,16 +27,18 @@ _MAX_DEPTH = 12
 
 
 def explain_bad_string(der: bytes) -> str | None:
-    """Say which PrintableString of a certificate holds what it may not, if that is its trouble.
+    """Say which name attribute of a certificate cannot be read as a text, if one cannot.
 
     Args:
         der: the DER bytes of a certificate or of a signing request; anything else is answered with
             ``None``.
     """
-    for oid, value in _printable_strings(der, 0):
+    for oid, tag, value in _strings(der, 0):
+        name = _NAMES.get(oid, "attribute " + oid.hex())
+        if tag == _BIT_STRING:
+            return f"its {name} is a BIT STRING. Make it again with that attribute as UTF8String."
         wrong = not_printable(value)
         if wrong:
-            name = _NAMES.get(oid, "attribute " + oid.hex())
             return (
                 f"its {name} {value.decode('latin-1')!r} is a PrintableString, which cannot hold "
                 f"{wrong}. Make it again with that attribute as UTF8String (OpenSSL "
@@ -49,16 +53,16 @@ def not_printable(value: bytes) -> str:
     return " or ".join(map(repr, wrong))
 
 
-def _printable_strings(data: bytes, depth: int) -> Iterator[tuple[bytes, bytes]]:
-    """Yield (OID, value) of each attribute whose value is a PrintableString."""
+def _strings(data: bytes, depth: int) -> Iterator[tuple[bytes, int, bytes]]:
+    """Yield (OID, tag, value) of each attribute whose string type may be its trouble."""
     oid = b""
     for tag, content in _elements(data):
         if tag == _OID:
             oid = content
-        elif tag == _PRINTABLE and oid:
-            yield oid, content
+        elif oid and (tag == _PRINTABLE or (tag == _BIT_STRING and oid != _UNIQUE_IDENTIFIER)):
+            yield oid, tag, content
         elif tag & 0x20 and depth < _MAX_DEPTH:
-            yield from _printable_strings(content, depth + 1)
+            yield from _strings(content, depth + 1)
 
 
 def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
