@@ -13,6 +13,20 @@ from freezegun.api import FrozenDateTimeFactory
 from moto_jitp import CertificateAuthority, JitpHandle, mock_jitp
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--long",
+        action="store_true",
+        help="draw far more random inputs in the tests that draw them: minutes instead of seconds",
+    )
+
+
+@pytest.fixture
+def long(request: pytest.FixtureRequest) -> bool:
+    """Whether the tests that draw random inputs are to draw far more of them."""
+    return bool(request.config.getoption("--long"))
+
+
 @pytest.fixture
 def mocked() -> Iterator[JitpHandle]:
     """A ``mock_jitp`` around the test."""

@@ -2,5 +2,8 @@
 
 Nothing here knows moto, boto3 or the rest of the package.
 
+- ``packets``: the control packets as frozen values; ``properties`` and ``reason_codes`` of MQTT 5.
+- ``decoding`` and ``encoding``: bytes to packets and back; ``fields`` are their data types.
+- ``errors``: what is wrong with what a peer sent.
 - ``topic_tree``: which subscriptions a topic matches, by levels rather than by walking them all.
 """
