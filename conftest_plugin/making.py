@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from moto_jitp import CertificateAuthority, mock_jitp
+from moto_jitp.names import did_you_mean
 
 from .clients import default_session
 from .environment import safe_values, unsafe_names
@@ -115,12 +115,9 @@ def _check_region(region: Any) -> None:
 
     regions = iot_backends[DEFAULT_ACCOUNT_ID].regions
     if region not in regions:
-        nearest = difflib.get_close_matches(str(region), regions, n=1, cutoff=0.0)
-        raise pytest.fail.Exception(
-            f"jitp_region: {region!r} is no Region in which AWS IoT is. "
-            f"Did you mean {' or '.join(map(repr, nearest))}?",
-            pytrace=False,
-        )
+        unknown = f"jitp_region: {region!r} is no Region in which AWS IoT is."
+        unknown = did_you_mean(str(region), regions, after=unknown, shown=repr)
+        raise pytest.fail.Exception(unknown, pytrace=False)
 
 
 def default_template() -> dict[str, Any]:

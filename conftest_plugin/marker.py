@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 from collections.abc import Mapping
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from moto_jitp.names import did_you_mean
 
 _EXPECTED = {
     "template": "a dict, JSON text, a path to a JSON file, or None",
@@ -119,11 +120,9 @@ def _check(marker: pytest.Mark) -> None:
         )
     for key, value in marker.kwargs.items():
         if key not in _EXPECTED:
-            near = difflib.get_close_matches(key, KEYS, n=1)
-            hint = f"Did you mean {near[0]!r}? " if near else ""
-            raise MarkerError(
-                f"The marker jitp has no keyword {key!r}. {hint}It takes {', '.join(KEYS)}."
-            )
+            unknown = f"The marker jitp has no keyword {key!r}."
+            unknown = did_you_mean(key, KEYS, after=unknown, shown=repr)
+            raise MarkerError(f"{unknown} It takes {', '.join(KEYS)}.")
         if not _is_possible(key, value):
             raise MarkerError(
                 f"The marker jitp wants {key}= to be {_EXPECTED[key]}, not {value!r}."

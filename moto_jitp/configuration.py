@@ -6,11 +6,11 @@ in it, and moto's own sections beside it, are checked here.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
 from moto_jitp import settings
+from moto_jitp.names import did_you_mean
 
 
 def split_config(
@@ -76,12 +76,9 @@ def _section(name: Any, value: Any) -> Any:
     from moto.core.config import default_user_config
 
     # Other unknown sections pass, as they do in moto, which ignores them.
-    if name not in default_user_config and difflib.get_close_matches(
-        str(name).lower(), [settings.SECTION]
-    ):
-        raise ValueError(
-            f"Unknown configuration section {name!r}. Did you mean {settings.SECTION!r}?"
-        )
+    question = did_you_mean(str(name), [settings.SECTION], shown=repr)
+    if name not in default_user_config and question:
+        raise ValueError(f"Unknown configuration section {name!r}. {question}")
     if not isinstance(value, Mapping):
         raise ValueError(
             f"The configuration section {name!r} must be a mapping of setting names to values, "

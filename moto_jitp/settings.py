@@ -7,7 +7,6 @@ takes out its own layer and no other, in whatever order blocks end.
 
 from __future__ import annotations
 
-import difflib
 import json
 import threading
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields, replace
 from typing import Any
+
+from moto_jitp.names import did_you_mean
 
 SECTION = "jitp"
 ALL_OTHERS = "*"
@@ -91,12 +92,9 @@ def check_is_the_section(section: Mapping[str, Any]) -> None:
 
 def _checked(key: Any, value: Any) -> Any:
     if key not in KEYS:
-        close = difflib.get_close_matches(str(key), KEYS, n=1)
-        hint = f"Did you mean {close[0]!r}? " if close else ""
-        raise ValueError(
-            f'Unknown key {key!r} in the configuration section "{SECTION}". '
-            f"{hint}The keys are: {', '.join(KEYS)}."
-        )
+        unknown = f'Unknown key {key!r} in the configuration section "{SECTION}".'
+        unknown = did_you_mean(str(key), KEYS, after=unknown, shown=repr)
+        raise ValueError(f"{unknown} The keys are: {', '.join(KEYS)}.")
     if key == "throttling" and isinstance(value, Mapping):
         for operation, rate in value.items():
             _check_quota(operation, rate)

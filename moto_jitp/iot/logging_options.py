@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/iot/latest/developerguide/configure-logging.html
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,6 +27,7 @@ from moto_jitp.monitoring.logs import (
     LogWriter,
     new_trace_id,
 )
+from moto_jitp.names import did_you_mean
 
 from .actions import IoTActions
 from .exceptions import InvalidRequest, NotConfigured
@@ -222,9 +222,7 @@ def _check_event_type(name: str) -> None:
     known = (*EVENT_TYPES, *OTHER_EVENT_TYPES)
     if name in known or not settings.current().strict:
         return
-    by_key = {one.lower(): one for one in known}
-    near = difflib.get_close_matches(name.lower(), by_key, n=1)
-    hint = f"Did you mean {by_key[near[0]]}?" if near else f"There are: {', '.join(known)}."
+    hint = did_you_mean(name, known) or f"There are: {', '.join(known)}."
     raise InvalidRequest(f"{name!r} is no event type of AWS IoT's log entries. {hint}")
 
 

@@ -5,10 +5,11 @@ What a test writes in its configuration or in ``jitp.fail`` would do nothing if 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from moto.core.utils import get_service_model
+
+from moto_jitp.names import did_you_mean
 
 # Errors of every AWS service, which its model does not list, with their HTTP status.
 # https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
@@ -17,9 +18,6 @@ COMMON_ERRORS = {"AccessDeniedException": 403, "ExpiredTokenException": 403}
 
 # What devices do; policies have actions of these names.
 _ACTS_OF_DEVICES = ("Connect", "Disconnect", "Receive", "RetainPublish", "Subscribe", "Unsubscribe")
-
-# Less alike is no slip of the pen: "Publish" has nothing to do with "ListThings".
-_ALIKE = 0.65
 
 
 def operation_name(given: str) -> str:
@@ -52,8 +50,8 @@ def error_code(given: str | type[Exception]) -> str:
     name = given.__name__ if isinstance(given, type) else given
     code = _find(name, codes)
     if code is None:
-        near = None if isinstance(given, type) else _nearest(name, codes)
-        hint = f"Did you mean {near}?" if near else _WHAT_MAY_BE_GIVEN
+        near = "" if isinstance(given, type) else did_you_mean(str(name), codes)
+        hint = near or _WHAT_MAY_BE_GIVEN
         raise ValueError(f"{name!r} is no error of AWS IoT's service model. {hint}")
     return code
 
@@ -63,6 +61,8 @@ _WHAT_MAY_BE_GIVEN = (
     "code in its response, or a class of the client's exceptions such as "
     "iot.exceptions.ThrottlingException."
 )
+
+_EXAMPLE = 'Name an operation of the client "iot", such as CreateThing.'
 
 
 def _instead_of(given: object, operations: Iterable[str]) -> str:
@@ -77,22 +77,14 @@ def _instead_of(given: object, operations: Iterable[str]) -> str:
             f", but {what}, which is neither failed on demand nor throttled. The operations of the "
             'client "iot" are, also those that a provisioning run calls, such as RegisterThing.'
         )
-    near = _nearest(given, operations)
-    if near is not None:
-        return f". Did you mean {near}?"
-    return '. Name an operation of the client "iot", such as CreateThing.'
+    hint = did_you_mean(str(given), operations)
+    return f". {hint or _EXAMPLE}"
 
 
 def _find(given: object, known: Iterable[str]) -> str | None:
     if not isinstance(given, str):
         return None
     return next((name for name in known if _key(name) == _key(given)), None)
-
-
-def _nearest(given: object, known: Iterable[str]) -> str | None:
-    by_key = {_key(name): name for name in known}
-    near = difflib.get_close_matches(_key(str(given)), by_key, n=1, cutoff=_ALIKE)
-    return by_key[near[0]] if near else None
 
 
 def _key(name: str) -> str:

@@ -7,13 +7,13 @@ rest of each sentence is ours; AWS says no more than that.
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable
 
+from moto_jitp.names import did_you_mean
+
 _MALFORMED = "Policy document is Malformed"
 _LONGEST_QUOTE = 80
-_NEAR_OPERATOR = 0.72
 
 
 class MalformedPolicyError(ValueError):
@@ -56,9 +56,8 @@ def duplicate_key(key: str) -> MalformedPolicyError:
 
 def unknown_element(place: str, key: str, allowed: Iterable[str]) -> MalformedPolicyError:
     names = list(allowed)
-    near = difflib.get_close_matches(key.casefold(), [name.casefold() for name in names], n=1)
-    hint = "".join(f" Did you mean {n}?" for n in names if near and n.casefold() == near[0])
-    return _syntax(f"{place} may not have {quoted(key)}; it may have {', '.join(names)}.{hint}")
+    unknown = f"{place} may not have {quoted(key)}; it may have {', '.join(names)}."
+    return _syntax(did_you_mean(key, names, after=unknown))
 
 
 def principal_given(place: str) -> MalformedPolicyError:
@@ -77,10 +76,9 @@ def unknown_operator(place: str, operator: str, allowed: Iterable[str]) -> Malfo
     # An operator that negates says the opposite of one that does not.
     negates = "not" in operator.casefold()
     names = [name for name in allowed if ("Not" in name) is negates]
-    near = difflib.get_close_matches(operator, names, n=1, cutoff=_NEAR_OPERATOR)
-    hint = f" Did you mean {near[0]}?" if near else ""
+    unknown = f"{place} has the condition operator {quoted(operator)}, which does not exist."
     return _syntax(
-        f"{place} has the condition operator {quoted(operator)}, which does not exist.{hint} "
+        f"{did_you_mean(operator, names, after=unknown)} "
         "An operator may begin with ForAllValues: or ForAnyValue: and, except for Null, "
         "end with IfExists."
     )

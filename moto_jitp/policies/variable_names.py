@@ -6,8 +6,9 @@ keys of AWS IoT in the service authorization reference.
 
 from __future__ import annotations
 
-import difflib
 import re
+
+from moto_jitp.names import are_alike, nearest
 
 from .variables import ALTERNATIVE_NAMES, NAME_ATTRIBUTES
 
@@ -55,8 +56,6 @@ _ABBREVIATIONS = {
     "type": "ThingTypeName",
     "thingtype": "ThingTypeName",
 }
-_NEAR = 0.75
-_NEAR_END = 0.7
 
 
 def is_unknown(name: str) -> bool:
@@ -88,9 +87,8 @@ def meant(name: str) -> str | None:
     head, dot, last = lowered.rpartition(".")
     lowered = f"{head}{dot}{_ABBREVIATIONS.get(last, last).lower()}"
     # Whoever does not name the issuer means the device.
-    names = {n.lower(): n for n in _NAMES if ".Issuer." not in n or "issuer" in lowered}
-    near = difflib.get_close_matches(lowered, names, n=5, cutoff=_NEAR)
-    return next((names[one] for one in near if _has_like_end(lowered, one)), None)
+    names = (n for n in _NAMES if ".Issuer." not in n or "issuer" in lowered)
+    return nearest(lowered, [one for one in names if _has_like_end(lowered, one.lower())])
 
 
 def _has_like_end(name: str, known: str) -> bool:
@@ -98,4 +96,4 @@ def _has_like_end(name: str, known: str) -> bool:
     if name.replace(".", "") == known.replace(".", ""):
         return True
     end, known_end = (re.split("[.:]", one)[-1].removeprefix("thing") for one in (name, known))
-    return difflib.SequenceMatcher(None, end, known_end).ratio() >= _NEAR_END
+    return are_alike(end, known_end)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from werkzeug.wsgi import get_input_stream
+
+from moto_jitp.names import did_you_mean
 
 from .answers import RequestRefused
 
@@ -102,11 +103,9 @@ def check_object(value: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     properties: Mapping[str, Any] = schema["properties"]
     for name in value:
         if name not in properties:
-            near = difflib.get_close_matches(name, properties, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise RequestRefused(
-                f"Unknown field {_shown(name)}.{hint} The fields are: {', '.join(properties)}."
-            )
+            unknown = f"Unknown field {_shown(name)}."
+            unknown = did_you_mean(name, properties, after=unknown, shown=repr)
+            raise RequestRefused(f"{unknown} The fields are: {', '.join(properties)}.")
     for name in schema.get("required", ()):
         if name not in value:
             raise RequestRefused(f"The field {name!r} is missing; it is required.")

@@ -5,9 +5,10 @@ AWS's own sentences are kept word for word, without the prefix that depends on t
 invalid: " at a provisioning template). Sentences for which no text of AWS is known are ours.
 """
 
-import difflib
 import json
 from collections.abc import Iterable, Sequence
+
+from moto_jitp.names import did_you_mean, nearest
 
 CERTIFICATE_PREFIX = "AWS::IoT::Certificate::"
 _NAMES_LISTED = 10
@@ -162,24 +163,6 @@ def shown(value: object, limit: int = 80) -> str:
 def listed(names: Iterable[str]) -> str:
     """Names for an "allowed" text."""
     return ", ".join(names)
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """``Did you mean X?`` for the nearest known name, or nothing."""
-    match = nearest(name, known)
-    return f"Did you mean {match}?" if match is not None else ""
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that a wrong one comes nearest to; ``None`` where none is near."""
-    lower: dict[str, str] = {}
-    for candidate in known:
-        lower.setdefault(candidate.lower(), candidate)
-    match = lower.get(name.lower()) or lower.get(name.lower().replace("_", ""))
-    if match is None:
-        near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.75)
-        match = lower[near[0]] if near else None
-    return match
 
 
 def certificate_parameter_like(name: str) -> str | None:

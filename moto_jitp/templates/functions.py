@@ -9,12 +9,13 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+from moto_jitp.names import did_you_mean
+
 from .document import Node
 from .errors import (
     CERTIFICATE_PARAMETERS,
     TemplateError,
     UnresolvedReferenceError,
-    did_you_mean,
     listed,
     reference_advice,
     shown,

@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
+from moto_jitp.names import did_you_mean
+
 from .document import MAXIMUM_LENGTH, Node, load_template
 from .errors import (
     NO_CERTIFICATE,
     PROPERTIES_NULL,
     SEVERAL_CERTIFICATES,
     TemplateError,
-    did_you_mean,
     listed,
     shown,
 )

@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Mapping
 
+from moto_jitp.names import did_you_mean
+
 from .document import Node
 from .errors import (
     CERTIFICATE_ID_REFERENCE,
     CERTIFICATE_PREFIX,
     STATUS_NOT_GIVEN,
     TemplateError,
-    did_you_mean,
     listed,
     shown,
 )

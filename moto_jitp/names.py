@@ -1,0 +1,60 @@
+"""Which known name a wrong one was meant to be: what every "Did you mean" in this package says."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+
+# Less alike is not a slip of the pen: "Publish" has nothing to do with "ListThings", nor has
+# "StringMatches" with "StringEquals".
+_ALIKE = 0.68
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that a wrong one comes nearest to.
+
+    Case, underscores and hyphens make no difference: ``register_thing`` is ``RegisterThing``.
+
+    Args:
+        name: the wrong name.
+        known: the names that exist; of two that are equally near, the first counts.
+
+    Returns:
+        One of ``known``, in its spelling; ``None`` where none is near.
+
+    Example:
+        >>> nearest("RegisterThings", ["CreateThing", "RegisterThing"])
+        'RegisterThing'
+    """
+    by_key: dict[str, str] = {}
+    for candidate in known:
+        by_key.setdefault(_key(candidate), candidate)
+    near = difflib.get_close_matches(_key(name), by_key, n=1, cutoff=_ALIKE)
+    return by_key[near[0]] if near else None
+
+
+def did_you_mean(
+    name: str, known: Iterable[str], *, after: str = "", shown: Callable[[str], str] = str
+) -> str:
+    """Return the question that suggests the nearest known name.
+
+    Args:
+        name: the wrong name.
+        known: the names that exist.
+        after: a sentence that the question is put after.
+        shown: how the text shows a name, such as :func:`repr` where it puts names in quotes.
+
+    Returns:
+        ``Did you mean X?`` after that sentence; the sentence alone where no known name is near.
+    """
+    near = nearest(name, known)
+    return after if near is None else f"{after} Did you mean {shown(near)}?".lstrip()
+
+
+def are_alike(one: str, other: str) -> bool:
+    """Whether one name may be the other misspelt, by the measure of :func:`nearest`."""
+    return nearest(one, [other]) is not None
+
+
+def _key(name: str) -> str:
+    return name.replace("_", "").replace("-", "").casefold()
