@@ -9,8 +9,13 @@ import pytest
 from cloud import client
 from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
+from hypothesis import HealthCheck, settings
 
 from moto_jitp import CertificateAuthority, JitpHandle, mock_jitp
+
+# A busy machine is no mistake of what is tested.
+settings.register_profile("moto_jitp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("moto_jitp")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 
 import boto3
 import urllib3
+from botocore.config import Config
+from patience import HANG
 
 from moto_jitp import CertificateAuthority, DeviceIdentity
 
@@ -73,6 +75,8 @@ def client(endpoint_url: str, service: str = "iot", **options: Any) -> Any:
             "aws_access_key_id": "testing",
             "aws_secret_access_key": "testing",
             **options,
+            # A second attempt would do twice what a slow machine is still at.
+            "config": Config(read_timeout=HANG).merge(options.get("config") or Config()),
         },
     )
 
@@ -106,6 +110,19 @@ def clean_environment(**more: str) -> dict[str, str]:
     return {**kept, **more}
 
 
+def _first_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    # A server that says nothing must not keep the tests waiting for ever; one that has spoken may
+    # be used for as long as they take.
+    guard = threading.Timer(HANG, process.kill)
+    guard.start()
+    try:
+        return process.stdout.readline()
+    finally:
+        guard.cancel()
+        guard.join()
+
+
 @contextmanager
 def serving(*arguments: str, **options: Any) -> Iterator[ServerProcess]:
     """Run ``moto-jitp serve`` on a free port until the block ends."""
@@ -120,14 +137,9 @@ def serving(*arguments: str, **options: Any) -> Iterator[ServerProcess]:
             **options,
         },
     )
-    # A server that says nothing must not keep the tests waiting for ever.
-    guard = threading.Timer(60, process.kill)
-    guard.start()
     try:
-        assert process.stdout is not None
-        yield ServerProcess(process, process.stdout.readline())
+        yield ServerProcess(process, _first_line(process))
     finally:
-        guard.cancel()
         process.kill()
         process.wait()
         if process.stdout is not None:

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from bodies import GUIDE_BODY
+from patience import HANG
 from server_support import Api, clean_environment
 from test_guide_walkthrough import CONFIG_FILE
 
@@ -84,7 +85,7 @@ class Shell:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=HANG,
             check=check,
         )
 

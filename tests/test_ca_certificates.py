@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+from patience import HANG
 
 from moto_jitp import CertificateAuthority
 
@@ -168,7 +169,7 @@ class TestRegistration:
         together = threading.Barrier(8)
 
         def once(_: int) -> str:
-            together.wait(timeout=30)
+            together.wait(HANG)
             try:
                 iot.register_ca_certificate(**arguments)
             except ClientError as error:
@@ -332,7 +333,7 @@ class TestSeveralAccountsAndRegions:
         together = threading.Barrier(2)
 
         def once(number: int) -> str:
-            together.wait(timeout=30)
+            together.wait(HANG)
             try:
                 accounts[number].register_ca_certificate(**arguments[number])
             except ClientError as error:

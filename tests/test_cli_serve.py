@@ -11,6 +11,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from patience import HANG
 from server_support import Api, clean_environment, client, program, provisioning_ca, serving
 
 from moto_jitp import CertificateAuthority
@@ -37,7 +38,7 @@ def test_a_signal_ends_it_cleanly(number: signal.Signals) -> None:
     with serving() as server:
         client(server.endpoint_url).create_thing(thingName="one")
         server.process.send_signal(number)
-        assert server.process.wait(20) == 0
+        assert server.process.wait(HANG) == 0
 
 
 def test_sigint_ends_it_also_in_the_background_of_a_script(tmp_path: Path) -> None:
@@ -56,7 +57,7 @@ def test_sigint_ends_it_also_in_the_background_of_a_script(tmp_path: Path) -> No
         ["sh", "-c", script],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG,
         env=clean_environment(),
         check=False,
     )
@@ -68,7 +69,7 @@ def test_it_ends_with_the_process_that_started_it() -> None:
         assert Api(server.endpoint_url).get("/ready")["status"] == "ready"
         assert server.process.stdin is not None
         server.process.stdin.close()
-        assert server.process.wait(20) == 0
+        assert server.process.wait(HANG) == 0
 
 
 @pytest.mark.parametrize("more", [(), ("--reload",)])
@@ -114,7 +115,7 @@ def test_json_logs_tell_programs_where_it_listens_and_what_devices_did(tmp_path:
         Api(server.endpoint_url).connect(ca.issue("bulb-1", country="KR"))
         Api(server.endpoint_url).connect(ca.issue("bulb-2"))
         server.process.send_signal(signal.SIGTERM)
-        server.process.wait(20)
+        server.process.wait(HANG)
     entries = [json.loads(line) for line in log.read_text().splitlines()]
     connections = [entry for entry in entries if entry["event"] == "connection"]
     reasons = [entry["reason"] for entry in connections]
@@ -130,7 +131,7 @@ def test_text_logs_tell_people_why_a_device_was_refused(tmp_path: Path) -> None:
         ca = provisioning_ca(server.endpoint_url)
         Api(server.endpoint_url).connect(ca.issue("bulb\x1b[2J"))
         server.process.send_signal(signal.SIGTERM)
-        server.process.wait(20)
+        server.process.wait(HANG)
     text = log.read_text()
     assert "PROVISIONING_FAILED" in text
     assert "no country (C)" in text
@@ -173,7 +174,7 @@ def test_with_the_reloader_it_serves_and_ends_on_a_signal() -> None:
         with urllib.request.urlopen(f"{server.endpoint_url}/moto-api/jitp/ready") as answer:
             assert answer.status == 200
         server.process.send_signal(signal.SIGTERM)
-        server.process.wait(20)
+        server.process.wait(HANG)
 
 
 def run(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -181,7 +182,7 @@ def run(*arguments: str, env: dict[str, str] | None = None) -> subprocess.Comple
         program(*arguments),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG,
         env=clean_environment(**(env or {})),
         stdin=subprocess.DEVNULL,
         check=False,

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 from cryptography.x509.oid import NameOID
+from patience import HANG
 
 from moto_jitp import (
     CertificateAuthority,
@@ -203,7 +204,7 @@ class TestRegisterCertificate:
         together = threading.Barrier(8)
 
         def once(number: int) -> str:
-            together.wait(timeout=30)
+            together.wait(HANG)
             try:
                 if number % 2:
                     register(iot, bulb)

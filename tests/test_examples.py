@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import HANG
 from server_support import clean_environment
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -30,7 +31,7 @@ def test_the_aws_cli_example_runs(tmp_path: Path) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HANG,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -28,8 +28,9 @@ from fleet_helpers import (
     make_template,
 )
 from freezegun.api import FrozenDateTimeFactory
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from patience import HEALTH_CHECKS
 from roles import allow, create_role, set_permissions
 
 from moto_jitp import (
@@ -458,7 +459,9 @@ def test_numbers_that_cannot_be_written_out_are_rejected_too(
 
 
 @settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=HEALTH_CHECKS,
 )
 @given(form=st.sampled_from(["json", "cbor"]), payload=st.binary(max_size=60))
 def test_whatever_a_device_sends_is_answered(

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import HANG
 from server_support import clean_environment
 from test_guide_walkthrough import CONFIG_FILE
 
@@ -47,7 +48,7 @@ def modules(
             cwd=folder,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=HANG,
             check=False,
         )
         if installed.returncode:
@@ -65,7 +66,7 @@ def node(modules: Path, script: Path, *arguments: str, cwd: Path) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HANG,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -108,7 +109,7 @@ def test_the_readmes_javascript_runs(tmp_path: Path) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=HANG,
         check=False,
     )
     assert done.returncode == 0, done.stderr

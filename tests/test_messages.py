@@ -14,6 +14,7 @@ import pytest
 from monitoring_helpers import metric_sum
 from moto.backend_index import backend_url_patterns
 from moto.iotdata.models import iotdata_backends
+from patience import HANG
 
 from moto_jitp import CertificateAuthority, connect_device
 from moto_jitp.devices import DeviceConnection
@@ -169,7 +170,7 @@ def test_messages_wait_in_order_and_none_is_an_error_that_helps(bulb: DeviceConn
 def test_receive_waits_for_another_thread_when_asked(bulb: DeviceConnection) -> None:
     bulb.subscribe("a")
     received: list[Event] = []
-    waiting = threading.Thread(target=lambda: received.append(bulb.receive(timeout=30)))
+    waiting = threading.Thread(target=lambda: received.append(bulb.receive(timeout=HANG)))
     waiting.start()
     client("iot-data").publish(topic="a", payload=b"1")
     waiting.join()

@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 from moto.moto_api import state_manager
+from patience import HANG
 
 from moto_jitp import CertificateAuthority, ConnectionRefused, connect_device, settings
 from moto_jitp.mock import current, mock_jitp
@@ -46,12 +47,12 @@ def test_one_mock_in_two_threads_ends_the_block_of_the_thread_that_leaves() -> N
         with shared as jitp:
             handles.append(jitp)
             entered.set()
-            leave.wait(10)
+            leave.wait(HANG)
 
     thread = threading.Thread(target=use)
     with shared as of_this_thread:
         thread.start()
-        assert entered.wait(10)
+        assert entered.wait(HANG)
     with pytest.raises(RuntimeError, match="ended"):
         of_this_thread.subscribe("#", print)
     assert current() is handles[0]

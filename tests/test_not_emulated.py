@@ -13,6 +13,7 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
+from patience import HANG
 
 import moto_jitp
 
@@ -65,7 +66,7 @@ def server() -> Iterator[str]:
     try:
         yield url
     finally:
-        requests.post(f"{url}/moto-api/reset", timeout=10)
+        requests.post(f"{url}/moto-api/reset", timeout=HANG)
         server.stop()
         moto_jitp.deactivate()
 
@@ -115,7 +116,7 @@ def test_a_path_that_is_no_operation_is_refused_in_json(server: str) -> None:
     headers = {"Authorization": f"AWS4-HMAC-SHA256 {credential}"}
     request = urllib.request.Request(f"{server}/no-such-thing", headers=headers)
     with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(request, timeout=30)
+        urllib.request.urlopen(request, timeout=HANG)
     with caught.value as answer:
         assert answer.code == 400
         assert answer.headers["x-amzn-ErrorType"] == "InvalidRequestException"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+from patience import HANG
 from server_support import (
     COMMON_NAME,
     COUNTRY,
@@ -28,6 +29,8 @@ from moto_jitp import CertificateAuthority
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+#: Playwright counts in milliseconds.
+PATIENCE = HANG * 1000
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -61,7 +64,9 @@ def browser() -> Iterator[Browser]:
     if chromium is None:
         pytest.skip("needs Chromium: no chromium on the PATH (on Debian, the package chromium)")
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=ARGUMENTS, timeout=PATIENCE
+        )
         yield browser
         browser.close()
 
@@ -98,7 +103,7 @@ def opening(browser: Browser) -> Iterator[tuple[Opener, list[str], list[str]]]:
     def open_page(url: str, **options: Any) -> Page:
         context = browser.new_context(**{"viewport": WIDE, **options})
         contexts.append(context)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         page.on("request", lambda request: requests.append(request.url))
         page.on("pageerror", lambda error: complaints.append(str(error)))

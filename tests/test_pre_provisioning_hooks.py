@@ -14,6 +14,7 @@ from bodies import ROLE
 from cloud import ACCOUNT, client
 from fleet_helpers import CREATE_KEYS, ClaimDevice, make_template
 from moto.awslambda.models import LambdaFunction
+from patience import HANG
 from roles import TRUST, allow, create_role, set_permissions
 
 from moto_jitp import mock_jitp
@@ -53,7 +54,7 @@ def queue(*results: Any) -> None:
     answer = requests.post(
         "http://motoapi.amazonaws.com/moto-api/static/lambda-simple/response",
         json={"results": texts, "region": "us-east-1"},
-        timeout=5,
+        timeout=HANG,
     )
     assert answer.status_code == 201
 

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from patience import HANG
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -33,7 +34,6 @@ CI = ROOT / ".ci" / "run"
 SHELL = ("console", "bash", "sh")
 LANGUAGES = ("python", *SHELL, "json", "toml", "text")
 NOTES = ("prints", "continues", "file", "not run")
-TIMEOUT = 120
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def run(block: Block, folder: Path) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
-        timeout=TIMEOUT,
+        timeout=HANG,
         check=False,
     )
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 import urllib3
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from patience import HANG, HEALTH_CHECKS
 from server_support import CERTIFICATE_ID, Api, client, provisioning_ca
 
 from moto_jitp import CertificateAuthority
@@ -198,7 +199,9 @@ FIELDS = st.sampled_from(["certificatePem", "privateKeyPem", "endpoint", "server
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=HEALTH_CHECKS,
 )
 @given(body=JSON | st.dictionaries(FIELDS | st.text(), JSON))
 def test_no_body_is_more_than_the_server_can_refuse(api: Api, body: Any) -> None:
@@ -208,7 +211,9 @@ def test_no_body_is_more_than_the_server_can_refuse(api: Api, body: Any) -> None
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=HEALTH_CHECKS,
 )
 @given(endpoint=st.text(), server_name=st.none() | st.text(), client_id=st.text())
 def test_no_text_is_more_than_the_server_can_answer(
@@ -613,7 +618,7 @@ def test_who_waits_for_changes_is_woken_by_the_next(
     )
     waiting.start()
     api.connect(ca.issue(country="KR"))
-    waiting.join(20)
+    waiting.join(HANG)
     assert answers[0]["version"] != before["version"]
     # What boto3 does is a change, too.
     version = api.get("/state")["version"]

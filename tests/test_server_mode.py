@@ -14,6 +14,7 @@ from moto import mock_aws
 from moto import settings as moto_settings
 from moto.core.models import ServerModeMockAWS
 from moto.server import ThreadedMotoServer
+from patience import HANG
 from server_support import TEMPLATE, Api
 
 from moto_jitp import (
@@ -100,7 +101,7 @@ def test_a_device_subscribes_and_receives_as_it_does_in_process() -> None:
         subscription = connection.subscribe("home/+")
         assert connection.subscriptions == (subscription,)
         connection.publish("home/lamp", "on")
-        assert connection.receive(timeout=5).payload == b"on"
+        assert connection.receive(timeout=HANG).payload == b"on"
         subscription.cancel()
         subscription.cancel()
         assert connection.subscriptions == ()

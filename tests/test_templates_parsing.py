@@ -175,13 +175,13 @@ def test_a_body_of_10240_characters_is_taken_and_one_more_is_refused() -> None:
     ids=lambda body: str(body[:14].encode("utf-8", "backslashreplace"))[2:-1],
 )
 def test_a_hostile_body_is_refused_quickly(body: str) -> None:
-    start = time.perf_counter()
+    start = time.thread_time()  # of the processor, which others may be using
 
     with pytest.raises(TemplateError) as caught:
         parse_template(body)
 
     str(caught.value).encode("utf-8")  # the message can be sent
-    assert time.perf_counter() - start < 1
+    assert time.thread_time() - start < 1
 
 
 def test_a_key_that_stands_twice_is_named() -> None:

@@ -14,6 +14,7 @@ from cryptography.x509.oid import NameOID
 from every_step import BODY, DOCUMENT, prepare
 from freezegun.api import FrozenDateTimeFactory
 from moto.moto_api import state_manager
+from patience import HANG
 from roles import ENFORCED, allow, create_role, iam, set_permissions
 
 from moto_jitp import (
@@ -474,7 +475,7 @@ with freeze_time("2026-03-01"):
 ca.issue()
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=HANG
     )
     assert done.returncode == 0, done.stderr
 

@@ -12,7 +12,9 @@ import urllib3
 PREFIX = "/moto-api/jitp"
 """Under this path the control routes stand, beside moto's own."""
 
-_SECONDS = 60.0
+# A server that listens takes a connection at once; on a machine that does much else it may be long
+# at the answer, and a second request would do twice what it is still at.
+_TIMEOUT = urllib3.Timeout(connect=60.0, read=600.0)
 
 
 class ControlError(Exception):
@@ -56,7 +58,7 @@ class ControlClient:
             maxsize=connections,
             block=True,
             retries=False,
-            timeout=_SECONDS,
+            timeout=_TIMEOUT,
             cert_reqs="CERT_REQUIRED" if verify else "CERT_NONE",
         )
 
