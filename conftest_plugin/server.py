@@ -66,7 +66,7 @@ class JitpServer:
     """
 
     def __init__(self, endpoint_url: str, process: subprocess.Popen[bytes]) -> None:
-        from moto_jitp.devices.control_client import ControlClient
+        from moto_jitp.remote.client import ControlClient
 
         self.process_id = process.pid
         self._process = process
@@ -116,7 +116,7 @@ class JitpServer:
         Arguments, result and errors are those of that function.
         """
         from moto_jitp.devices.arguments import ServerName
-        from moto_jitp.devices.server_mode import connect_at
+        from moto_jitp.remote.connection import connect_at
 
         self._begin_use()
         named = None if server_name is _THE_ENDPOINT else ServerName(server_name)
@@ -166,13 +166,13 @@ class JitpServer:
 
     def attempts(self) -> tuple[ConnectionAttempt, ...]:
         """The attempts of this test; none where it has not used the server."""
-        from moto_jitp.devices.server_mode import connection_attempts_at
+        from moto_jitp.remote.connection import connection_attempts_at
 
         return connection_attempts_at(self._control) if self._is_used else ()
 
     def fleet_runs(self) -> tuple[tuple[int, ProvisioningRun], ...]:
         """The fleet provisioning runs of this test, each with the number of its connection."""
-        from moto_jitp.devices.server_mode import fleet_runs_at
+        from moto_jitp.remote.connection import fleet_runs_at
 
         return fleet_runs_at(self._control) if self._is_used else ()
 
@@ -186,7 +186,7 @@ class JitpServer:
         """Put the test's settings into force, and nobody else's."""
         import pytest
 
-        from moto_jitp.devices.control_client import ControlError
+        from moto_jitp.remote.client import ControlError
 
         try:
             self._control.put("config", self._settings)

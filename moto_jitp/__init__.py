@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .activation import UnsupportedMotoError as UnsupportedMotoError
     from .activation import activate as activate
     from .activation import deactivate as deactivate
+    from .broker.events import Event as Event
     from .devices import AmbiguousEndpoint as AmbiguousEndpoint
     from .devices import ConnectionAttempt as ConnectionAttempt
     from .devices import ConnectionRefused as ConnectionRefused
@@ -20,12 +21,11 @@ if TYPE_CHECKING:
     from .devices import NotAuthorized as NotAuthorized
     from .devices import RefusalReason as RefusalReason
     from .devices import connect_device as connect_device
-    from .events import Event as Event
     from .iot.provisioning.provisioning_run import ProvisioningRun as ProvisioningRun
     from .iot.provisioning.provisioning_run import ProvisioningStep as ProvisioningStep
-    from .mock import JitpHandle as JitpHandle
-    from .mock import current as current
-    from .mock import mock_jitp as mock_jitp
+    from .mock.block import JitpHandle as JitpHandle
+    from .mock.block import current as current
+    from .mock.block import mock_jitp as mock_jitp
     from .pki import CertificateAuthority as CertificateAuthority
     from .pki import CertificateError as CertificateError
     from .pki import DeviceIdentity as DeviceIdentity
@@ -42,7 +42,7 @@ _HOMES = {
     "ConnectionRefused": "devices",
     "DeviceConnection": "devices",
     "DeviceIdentity": "pki",
-    "Event": "events",
+    "Event": "broker.events",
     "JitpHandle": "mock",
     "NotAuthorized": "devices",
     "ProvisioningRun": "iot.provisioning.provisioning_run",

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from .commands import ca, connect, demo, device, fleet, render, serve
-from .commands.output import EXIT_CODES, FAILED, CommandFailed, complain
+from moto_jitp.commands import ca, connect, demo, device, fleet, render, serve
+from moto_jitp.commands.output import EXIT_CODES, FAILED, CommandFailed, complain
 
 COMMANDS: dict[str, ModuleType] = {
     "demo": demo,
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from . import __version__
+    from moto_jitp import __version__
 
     parser = argparse.ArgumentParser(
         prog="moto-jitp",

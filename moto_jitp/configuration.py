@@ -57,7 +57,7 @@ def checked_section(section: Any) -> dict[str, Any]:
 
 
 def _checked_quotas(quotas: Mapping[str, float]) -> dict[str, float]:
-    from moto_jitp.iot.operation_names import operation_name
+    from moto_jitp.iot.api.operation_names import operation_name
 
     return {
         name if name == settings.ALL_OTHERS else operation_name(name): rate

@@ -87,6 +87,7 @@ HOOKED_NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "moto.iotdata.urls": ("url_bases", "url_paths"),
     "moto.core.base_backend": (
+        "BaseBackend",
         "AccountSpecificBackend.values",
         "BackendDict.reset",
         "backend_lock",

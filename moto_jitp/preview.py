@@ -6,8 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .pki import DeviceIdentity, PresentedCertificate, certificate_parameters, read_certificate
-from .templates import ProvisioningPlan, UnresolvedReferenceError, parse_template
+from moto_jitp.pki import (
+    DeviceIdentity,
+    PresentedCertificate,
+    certificate_parameters,
+    read_certificate,
+)
+from moto_jitp.templates import ProvisioningPlan, UnresolvedReferenceError, parse_template
 
 
 def render(

@@ -27,8 +27,8 @@ from moto_jitp import (
     connect_device,
     mock_jitp,
 )
-from moto_jitp.devices.control_client import ControlClient
-from moto_jitp.devices.server_mode import connect_at
+from moto_jitp.remote.client import ControlClient
+from moto_jitp.remote.connection import connect_at
 from moto_jitp.server import ThreadedJitpServer
 
 

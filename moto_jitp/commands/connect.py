@@ -69,7 +69,7 @@ def control_client(arguments: Namespace, connections: int = 1) -> Any:
     """
     import urllib3
 
-    from moto_jitp.devices.control_client import ControlClient
+    from moto_jitp.remote.client import ControlClient
 
     if arguments.no_verify_ssl:  # the user has said so; no need to warn of it
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
@@ -83,8 +83,8 @@ def control_client(arguments: Namespace, connections: int = 1) -> Any:
 
 def run(arguments: Namespace) -> int:
     from moto_jitp.devices.arguments import ServerName
-    from moto_jitp.devices.control_client import ControlError
-    from moto_jitp.devices.server_mode import connect_body
+    from moto_jitp.remote.client import ControlError
+    from moto_jitp.remote.connection import connect_body
 
     device = read_device(arguments.certificate, arguments.key)
     name = arguments.server_name

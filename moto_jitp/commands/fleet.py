@@ -14,15 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .connect import add_server_options, control_client
 from .demo import REGION, ROLE, THING_GROUPS, THING_TYPE, example_template
 from .files import read_ca, read_text
-from .output import (
-    FAILED,
-    OK,
-    CommandFailed,
-    add_json_option,
-    neutral_environment,
-    say,
-    say_json,
-)
+from .output import FAILED, OK, CommandFailed, add_json_option, neutral_environment, say, say_json
 
 if TYPE_CHECKING:
     from moto_jitp.pki import CertificateAuthority, DeviceIdentity
@@ -118,7 +110,7 @@ def _this_process(arguments: Namespace) -> Generator[tuple[CertificateAuthority,
     import boto3
 
     from moto_jitp.devices import ConnectionRefused, connect_device
-    from moto_jitp.mock import mock_jitp
+    from moto_jitp.mock.block import mock_jitp
 
     def connect(device: DeviceIdentity) -> Result:
         began = time.perf_counter()
@@ -139,8 +131,8 @@ def _server(arguments: Namespace) -> Generator[tuple[CertificateAuthority, Conne
     import boto3
     from botocore.exceptions import BotoCoreError
 
-    from moto_jitp.devices.control_client import ControlError
-    from moto_jitp.devices.server_mode import connect_body
+    from moto_jitp.remote.client import ControlError
+    from moto_jitp.remote.connection import connect_body
 
     client = control_client(arguments, connections=arguments.threads)
 

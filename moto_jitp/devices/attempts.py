@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from moto.iot.models import iot_backends
 
-from moto_jitp.iot.message_broker import events_of, sequence
+from moto_jitp.broker.message_broker import events_of, sequence
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.provisioning.deferred_runs import carry_out_all_due_runs
 from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun

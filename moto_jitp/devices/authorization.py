@@ -13,9 +13,9 @@ from typing import NamedTuple
 from moto.iot.models import FakeCertificate, FakePolicy
 
 from moto_jitp import settings
-from moto_jitp.iot.authorization_contexts import certificate_context, thing_context
-from moto_jitp.iot.iot_policies import evaluate_policies, problem_with
 from moto_jitp.iot.models import JitpIoTBackend
+from moto_jitp.iot.permissions.authorization_contexts import certificate_context, thing_context
+from moto_jitp.iot.permissions.policies import evaluate_policies, problem_with
 from moto_jitp.policies import (
     AuthorizationContext,
     Decision,

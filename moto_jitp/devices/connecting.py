@@ -11,9 +11,9 @@ from moto import settings as moto_settings
 from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 from moto.iot.models import iot_backends
 
-from moto_jitp.iot.endpoints import endpoint_address, parse_endpoint
+from moto_jitp.iot.account.endpoints import endpoint_address, parse_endpoint
 from moto_jitp.iot.models import JitpIoTBackend
-from moto_jitp.iot.topics import check_mqtt_text
+from moto_jitp.mqtt.topics import check_mqtt_text
 from moto_jitp.pki import (
     DeviceIdentity,
     IssuerCheck,
@@ -77,7 +77,7 @@ def connect_device(
     if endpoint is not None:
         endpoint = _address_in(endpoint)
     if moto_settings.TEST_SERVER_MODE:
-        from .server_mode import connect_through_server
+        from moto_jitp.remote.connection import connect_through_server
 
         return connect_through_server(device, endpoint, named, client_id, reconnect)
     _require_mock()

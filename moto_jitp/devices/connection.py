@@ -6,12 +6,12 @@ import queue
 from collections.abc import Callable
 from types import TracebackType
 
-from moto_jitp.events import Event, Subscription
-from moto_jitp.iot.message_broker import broker_of
+from moto_jitp.broker.events import Event, Subscription
+from moto_jitp.broker.message_broker import broker_of
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.provisioning.deferred_runs import carry_out_all_due_runs
 from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
-from moto_jitp.iot.topics import MAX_SUBSCRIPTIONS, check_subscribe
+from moto_jitp.mqtt.topics import MAX_SUBSCRIPTIONS, check_subscribe
 
 from . import presence
 from .attempts import ConnectionAttempt

@@ -9,10 +9,9 @@ from typing import Any
 from moto import settings as moto_settings
 
 from moto_jitp import faults
-from moto_jitp.iot.failure_requests import FailureRequest, checked_failure
-
-from .control_client import ControlClient, ControlError
-from .server_mode import server_client
+from moto_jitp.iot.api.failure_requests import FailureRequest, checked_failure
+from moto_jitp.remote.client import ControlClient, ControlError
+from moto_jitp.remote.connection import server_client
 
 
 def request_failure(

@@ -12,12 +12,12 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from moto_jitp import settings
-from moto_jitp.events import Event
-from moto_jitp.iot.admission import fail_on_demand
-from moto_jitp.iot.ca_certificates import CaCertificate
-from moto_jitp.iot.certificates import DeviceCertificate
+from moto_jitp.broker.events import Event
+from moto_jitp.broker.message_broker import deliver
+from moto_jitp.iot.api.admission import fail_on_demand
+from moto_jitp.iot.certificates.ca_certificates import CaCertificate
+from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
 from moto_jitp.iot.exceptions import NotAdmitted
-from moto_jitp.iot.message_broker import deliver
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.provisioning.provisioning_run import (
     ProvisioningRun,

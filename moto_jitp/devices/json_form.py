@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from moto_jitp.events import Event
+from moto_jitp.broker.events import Event
 from moto_jitp.iot.provisioning.provisioning_run import (
     ProvisioningRun,
     ProvisioningStep,

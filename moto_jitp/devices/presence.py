@@ -18,9 +18,13 @@ from typing import Any, NamedTuple
 
 from moto.iot.models import IoTBackend, iot_backends
 
-from moto_jitp.events import Event
-from moto_jitp.iot.certificates import Certificates, DeviceCertificate, status_observers
-from moto_jitp.iot.message_broker import broker_of, deliver, publish_as_aws
+from moto_jitp.broker.events import Event
+from moto_jitp.broker.message_broker import broker_of, deliver, publish_as_aws
+from moto_jitp.iot.certificates.device_certificates import (
+    Certificates,
+    DeviceCertificate,
+    status_observers,
+)
 from moto_jitp.iot.models import JitpIoTBackend
 
 from .attempts import ConnectionAttempt, RefusalReason, attempts_of, live_backends

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from moto_jitp.iot.message_broker import publish
+from moto_jitp.broker.message_broker import publish
 from moto_jitp.iot.models import JitpIoTBackend
-from moto_jitp.iot.provisioning.payload_formats import require_format
-from moto_jitp.iot.topics import check_publish, fleet_request
+from moto_jitp.iot.provisioning.fleet.payload_formats import require_format
+from moto_jitp.mqtt.topics import check_publish, fleet_request
 
 from . import fleet
 from .attempts import ConnectionAttempt

@@ -12,12 +12,11 @@ from datetime import datetime, timezone
 from moto.iot.models import iot_backends
 
 from moto_jitp import settings
-from moto_jitp.iot.endpoints import parse_endpoint
-from moto_jitp.iot.message_broker import sequence
+from moto_jitp.broker.message_broker import sequence
+from moto_jitp.iot.account.endpoints import parse_endpoint
 from moto_jitp.iot.models import JitpIoTBackend
-from moto_jitp.iot.provisioning.fleet_api import FleetAnswer
+from moto_jitp.iot.provisioning.fleet.api import FleetAnswer
 from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
-from moto_jitp.iot.topics import FleetRequest
 from moto_jitp.monitoring import EndedRun, count_operation, records_of
 from moto_jitp.monitoring.logs import (
     Client,
@@ -27,6 +26,7 @@ from moto_jitp.monitoring.logs import (
     operation_entry,
     provisioning_entry,
 )
+from moto_jitp.mqtt.topics import FleetRequest
 
 from .attempts import ConnectionAttempt, RefusalReason, live_backends
 from .authorization import SOURCE_ADDRESS

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from moto.iot.models import FakeCaCertificate, FakeDomainConfiguration
 
-from moto_jitp.iot.ca_certificates import CaCertificate
-from moto_jitp.iot.certificates import DeviceCertificate
+from moto_jitp.iot.certificates.ca_certificates import CaCertificate
+from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
 from moto_jitp.iot.exceptions import NotAdmitted
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun

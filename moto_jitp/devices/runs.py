@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
-from moto_jitp.iot.template_rules import FLEET_PROVISIONING, JITP
+from moto_jitp.iot.provisioning.template_rules import FLEET_PROVISIONING, JITP
 
 from .attempts import ConnectionAttempt, all_connection_attempts, live_backends
 from .fleet_calls import fleet_calls_of

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from moto.core.exceptions import JsonRESTError, ServiceException
 
-from moto_jitp.iam_roles import SESSION_NAME
+from moto_jitp.aws.iam_roles import SESSION_NAME
 
 
 class IoTError(ServiceException):

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from moto.iot.models import IoTBackend
 
-from .ca_certificates import adopt_ca
-from .certificates import adopt_certificate
-from .iot_policies import IotPolicies
-from .logging_options import LoggingOptions
-from .missing_resources import MissingResources
-from .provisioning.fleet_provisioning import FleetProvisioning
+from moto_jitp.iot.account.logging_options import LoggingOptions
+from moto_jitp.iot.certificates.ca_certificates import adopt_ca
+from moto_jitp.iot.certificates.device_certificates import adopt_certificate
+from moto_jitp.iot.permissions.policies import IotPolicies
+from moto_jitp.iot.provisioning.fleet.fleet_provisioning import FleetProvisioning
+from moto_jitp.iot.registry.missing_resources import MissingResources
 
 
 class JitpIoTBackend(FleetProvisioning, IotPolicies, LoggingOptions, MissingResources):

@@ -8,20 +8,21 @@ from typing import Any
 from moto.core.responses import ActionResult
 from moto.core.utils import camelcase_to_underscores, get_service_model
 
-from .admission import admit
-from .authorization_simulation import AuthorizationActions
-from .ca_certificates import CaCertificateActions
-from .call_records import keep_call
-from .certificates import CertificateActions
+from moto_jitp.iot.account.logging_options import LoggingActions
+from moto_jitp.iot.api.admission import admit
+from moto_jitp.iot.api.call_records import keep_call
+from moto_jitp.iot.api.operation_names import COMMON_ERRORS
+from moto_jitp.iot.certificates.ca_certificates import CaCertificateActions
+from moto_jitp.iot.certificates.device_certificates import CertificateActions
+from moto_jitp.iot.permissions.authorization_simulation import AuthorizationActions
+from moto_jitp.iot.permissions.policies import IotPolicyActions
+from moto_jitp.iot.provisioning.provisioning_templates import ProvisioningTemplateActions
+from moto_jitp.iot.provisioning.thing_registration import ThingRegistrationActions
+from moto_jitp.iot.registry.tags import TagsActions
+from moto_jitp.iot.registry.thing_principals import ThingPrincipalActions
+
 from .exceptions import InvalidRequest, IoTError, NotAdmitted, not_emulated
-from .iot_policies import IotPolicyActions
-from .logging_options import LoggingActions
 from .models import JitpIoTBackend
-from .operation_names import COMMON_ERRORS
-from .provisioning.thing_registration import ThingRegistrationActions
-from .provisioning_templates import ProvisioningTemplateActions
-from .tags import TagsActions
-from .thing_principals import ThingPrincipalActions
 
 _FAILED = {"x-amzn-ErrorType": "InternalFailureException"}
 

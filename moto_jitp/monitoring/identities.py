@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from moto.sts.models import AssumedRole, sts_backends
 from moto.utilities.utils import get_partition
 
-from moto_jitp.iam_roles import SERVICE, SESSION_NAME, find_role
+from moto_jitp.aws.iam_roles import SERVICE, SESSION_NAME, find_role
 
 
 class Identity(NamedTuple):

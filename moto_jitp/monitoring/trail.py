@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from moto.utilities.utils import get_partition
 
-from moto_jitp.iam_roles import SERVICE
+from moto_jitp.aws.iam_roles import SERVICE
 
 from .identities import Identity, provisioning_service
 from .records import ApiCall, Run, Step, is_read_only, kept

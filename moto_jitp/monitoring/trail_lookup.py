@@ -16,7 +16,7 @@ from typing import Any
 from moto.cloudtrail.responses import CloudTrailResponse
 from moto.core.exceptions import JsonRESTError
 
-from moto_jitp.iam_roles import SERVICE
+from moto_jitp.aws.iam_roles import SERVICE
 
 from .records import is_read_only
 from .trail import Place, TrailEvent, events_newest_first, may_have, utc

@@ -9,7 +9,7 @@ from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from moto_jitp.devices.control_client import PREFIX
+from moto_jitp.remote.client import PREFIX
 
 from . import control
 from .context import ENVIRON_KEY, ServerContext

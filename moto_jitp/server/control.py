@@ -15,9 +15,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from moto.iot.models import iot_backends
 
 from moto_jitp.activation import add_control_route
-from moto_jitp.devices.control_client import PREFIX
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.provisioning.deferred_runs import UnusableTransition
+from moto_jitp.remote.client import PREFIX
 
 from . import failures, messages, routes
 from .answers import Answer, RequestRefused

@@ -6,7 +6,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iot.models import iot_backends
 
 from moto_jitp import faults
-from moto_jitp.iot.failure_requests import checked_failure
+from moto_jitp.iot.api.failure_requests import checked_failure
 
 from . import schemas
 from .answers import Answer, RequestRefused

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moto_jitp.devices.control_client import PREFIX
+from moto_jitp.remote.client import PREFIX
 
 from .schemas import MAX_WAIT, Schema, ref, schemas
 

@@ -24,7 +24,7 @@ from moto_jitp.devices.json_form import (
     outcome_to_json,
 )
 from moto_jitp.devices.runs import all_runs, runs_of_connection
-from moto_jitp.events import check_topic_filter, topic_matches
+from moto_jitp.mqtt.topic_filters import check_topic_filter, topic_matches
 from moto_jitp.pki import CertificateError, DeviceIdentity
 
 from . import openapi, schemas

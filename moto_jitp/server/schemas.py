@@ -10,7 +10,7 @@ from typing import Any
 
 from moto_jitp.devices import RefusalReason
 from moto_jitp.iot.provisioning.provisioning_run import RunStatus, StepResult
-from moto_jitp.iot.template_rules import FLEET_PROVISIONING, JITP
+from moto_jitp.iot.provisioning.template_rules import FLEET_PROVISIONING, JITP
 
 Schema = dict[str, Any]
 

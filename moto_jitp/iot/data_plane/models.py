@@ -13,10 +13,9 @@ from typing import Any
 from moto.iotdata.models import FakeShadow, IoTDataPlaneBackend
 
 from moto_jitp import settings
-from moto_jitp.iot.message_broker import publish, publish_as_aws
+from moto_jitp.broker.message_broker import publish, publish_as_aws
+from moto_jitp.iot.data_plane import shadows
 from moto_jitp.monitoring.logs import Client, ShadowRequest, shadow_entry
-
-from . import shadows
 
 _NO_TOKEN: Mapping[str, str] = {}
 

@@ -16,15 +16,15 @@ from moto.iotdata.exceptions import InvalidRequestException, ResourceNotFoundExc
 from moto.iotdata.responses import IoTDataPlaneResponse
 
 from moto_jitp import settings
-from moto_jitp.iot.callers import identity_of, source_address
+from moto_jitp.broker.message_broker import MessageBroker, RetainedMessage, broker_of
+from moto_jitp.iot.api.callers import identity_of, source_address
+from moto_jitp.iot.data_plane.shadows import ShadowRefused
 from moto_jitp.iot.exceptions import AwsError, code_and_message, not_emulated
-from moto_jitp.iot.message_broker import MessageBroker, RetainedMessage, broker_of
-from moto_jitp.iot.topics import check_publish
 from moto_jitp.monitoring import count_operation
 from moto_jitp.monitoring.logs import Client, ShadowRequest, operation_entry
+from moto_jitp.mqtt.topics import check_publish
 
 from .models import JitpIoTDataBackend
-from .shadows import ShadowRefused
 
 _DEFAULT_PAGE = 200
 _SHADOW_ERRORS = {

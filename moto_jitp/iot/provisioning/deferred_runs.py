@@ -23,9 +23,9 @@ from moto.iot.models import iot_backends
 from moto.moto_api import state_manager
 
 from moto_jitp import settings
-from moto_jitp.iot.acting_moment import acting_at
-from moto_jitp.iot.certificates import DeviceCertificate
-from moto_jitp.iot.thing_principals import ThingPrincipals
+from moto_jitp.history.acting_moment import acting_at
+from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
+from moto_jitp.iot.registry.thing_principals import ThingPrincipals
 
 from .provisioning_run import ProvisioningRun
 

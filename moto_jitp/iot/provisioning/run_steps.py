@@ -15,7 +15,7 @@ from moto_jitp.iot.exceptions import (
     ResourceRegistrationFailure,
     code_and_message,
 )
-from moto_jitp.iot.thing_principals import ThingPrincipals
+from moto_jitp.iot.registry.thing_principals import ThingPrincipals
 
 from . import run_advice as advice
 from .provisioning_run import ProvisioningFailure, StepRecorder

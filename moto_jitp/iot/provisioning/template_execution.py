@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from moto_jitp.iot.admission import check_role, permit_for_run, source_arn
-from moto_jitp.iot.certificates import DeviceCertificate
+from moto_jitp.iot.api.admission import check_role, permit_for_run, source_arn
+from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
 from moto_jitp.iot.exceptions import (
     InvalidRequest,
     IoTError,
@@ -20,7 +20,7 @@ from moto_jitp.iot.exceptions import (
     code_and_message,
     invalid_template,
 )
-from moto_jitp.iot.thing_principals import EXCLUSIVE, ThingPrincipals
+from moto_jitp.iot.registry.thing_principals import EXCLUSIVE, ThingPrincipals
 from moto_jitp.templates import (
     Override,
     PlannedCertificate,
@@ -36,12 +36,7 @@ from moto_jitp.templates.rules import POLICIES_PER_CERTIFICATE
 
 from . import run_advice as advice
 from .named_resources import require_named_resources
-from .provisioning_run import (
-    ProvisioningFailure,
-    ProvisioningRun,
-    RunStatus,
-    StepRecorder,
-)
+from .provisioning_run import ProvisioningFailure, ProvisioningRun, RunStatus, StepRecorder
 from .run_steps import TERMINATED
 from .thing_steps import ThingSteps
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 
 from moto.core.responses import ActionResult
 
-from moto_jitp.iot.actions import IoTActions
-from moto_jitp.iot.admission import check_role, source_arn
-from moto_jitp.iot.certificates import DeviceCertificate
+from moto_jitp.iot.api.actions import IoTActions
+from moto_jitp.iot.api.admission import check_role, source_arn
+from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
 from moto_jitp.iot.exceptions import NotAdmitted, invalid_template
 from moto_jitp.templates import TemplateError, parse_template
 

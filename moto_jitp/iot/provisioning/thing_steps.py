@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from moto.iot.models import FakeThing
 
 from moto_jitp.iot.exceptions import ResourceRegistrationFailure
-from moto_jitp.iot.lookups import type_name
-from moto_jitp.iot.thing_principals import ThingPrincipals
+from moto_jitp.iot.registry.lookups import type_name
+from moto_jitp.iot.registry.thing_principals import ThingPrincipals
 from moto_jitp.templates import PlannedThing
 from moto_jitp.templates.rules import (
     ATTRIBUTES_WITH_TYPE,

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Mapping
 from importlib.resources import files
 
-from ..answers import Answer
+from moto_jitp.server.answers import Answer
 
 _TYPES = {
     ".html": "text/html; charset=utf-8",

@@ -1,0 +1,1 @@
+"""What we need of moto's other services: IAM roles and statements."""

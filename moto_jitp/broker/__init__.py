@@ -1,0 +1,1 @@
+"""The message broker: publishing, subscriptions, retained messages, shadows."""

@@ -1,0 +1,1 @@
+"""Values that say what happened, and when AWS IoT acts."""

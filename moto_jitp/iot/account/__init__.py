@@ -1,0 +1,1 @@
+"""What an account and Region have one of: endpoints and logging options."""

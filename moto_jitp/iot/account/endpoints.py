@@ -1,0 +1,133 @@
+"""The endpoints of an account and Region: stable addresses that say whose they are."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+from dataclasses import dataclass
+
+from moto.iot.models import FakeDomainConfiguration, FakeEndpoint
+
+from moto_jitp.iot.exceptions import InvalidRequest
+from moto_jitp.iot.registry.lookups import Lookups
+
+_SUFFIXES = {
+    "iot:Data-ATS": "-ats.iot",
+    "iot:Data": ".iot",
+    "iot:CredentialProvider": ".credentials.iot",
+    "iot:Jobs": ".jobs.iot",
+}
+# What devices connect to with MQTT; the credential provider and the jobs endpoint speak HTTPS.
+_FOR_DEVICES = ("iot:Data-ATS", "iot:Data")
+_ADDRESS = re.compile(
+    r"(?P<prefix>a[0-9a-z]{13})(?P<suffix>-ats\.iot|\.iot|\.credentials\.iot|\.jobs\.iot)"
+    r"\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?"
+)
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True)
+class EndpointAddress:
+    """What an endpoint's host name says."""
+
+    account_id: str
+    region_name: str
+    endpoint_type: str
+
+    @property
+    def is_for_devices(self) -> bool:
+        """Whether devices connect there with MQTT."""
+        return self.endpoint_type in _FOR_DEVICES
+
+
+@functools.lru_cache(maxsize=256)
+def endpoint_address(account_id: str, region_name: str, endpoint_type: str) -> str:
+    """Return the host name of an endpoint; always the same for the same arguments.
+
+    Args:
+        account_id: twelve digits.
+        region_name: such as ``eu-west-1``.
+        endpoint_type: one of AWS's endpoint types, such as ``iot:Data-ATS``.
+    """
+    domain = "amazonaws.com.cn" if region_name.startswith("cn-") else "amazonaws.com"
+    return f"{_prefix(account_id)}{_SUFFIXES[endpoint_type]}.{region_name}.{domain}"
+
+
+@functools.lru_cache(maxsize=256)
+def parse_endpoint(address: str) -> EndpointAddress | None:
+    """Read whose endpoint a host name is.
+
+    Args:
+        address: a host name, with or without ``https://`` and a port.
+
+    Returns:
+        ``None`` where it is no endpoint that ``describe_endpoint`` gave out.
+    """
+    host = re.sub(r"^\w+://", "", address.strip()).partition("/")[0].partition(":")[0]
+    match = _ADDRESS.fullmatch(host.lower())
+    if match is None:
+        return None
+    account_id = _account_of(match["prefix"])
+    if account_id is None:
+        return None
+    kind = next(kind for kind, suffix in _SUFFIXES.items() if suffix == match["suffix"])
+    return EndpointAddress(account_id, match["region"], kind)
+
+
+def _prefix(account_id: str) -> str:
+    """AWS's prefixes are 14 letters and digits that start with an a and stand for the account.
+
+    Ours spell the account in base 36, so that an address alone leads back to it, and end in a
+    check sum, so that a mistyped one leads nowhere.
+    """
+    number, spelled = int(account_id), ""
+    for _ in range(8):
+        number, digit = divmod(number, 36)
+        spelled = _DIGITS[digit] + spelled
+    return "a" + spelled + hashlib.sha256(account_id.encode()).hexdigest()[:5]
+
+
+def _account_of(prefix: str) -> str | None:
+    account_id = f"{int(prefix[1:9], 36):012d}"
+    return account_id if len(account_id) == 12 and _prefix(account_id) == prefix else None
+
+
+class Endpoints(Lookups):
+    """DescribeEndpoint, and the names under which devices may reach this account and Region."""
+
+    def describe_endpoint(self, endpoint_type: str) -> FakeEndpoint:
+        if endpoint_type not in _SUFFIXES:
+            raise InvalidRequest(
+                f"Endpoint type {endpoint_type} not recognized. The types are: "
+                f"{', '.join(_SUFFIXES)}."
+            )
+        endpoint: FakeEndpoint = super().describe_endpoint(endpoint_type)
+        endpoint.endpoint = self.endpoint_address(endpoint_type)
+        return endpoint
+
+    def endpoint_address(self, endpoint_type: str = "iot:Data-ATS") -> str:
+        """Return the host name of one of this account's and Region's endpoints."""
+        return endpoint_address(self.account_id, self.region_name, endpoint_type)
+
+    def serves(self, server_name: str) -> bool:
+        """Whether a server name (SNI) is one of this account's and Region's device endpoints.
+
+        Those are the account's own, and the enabled domain configurations for data.
+        """
+        address = parse_endpoint(server_name)
+        if address is not None:
+            here = (self.account_id, self.region_name)
+            return address.is_for_devices and here == (address.account_id, address.region_name)
+        configuration = self.domain_configuration_of(server_name)
+        return (
+            configuration is not None
+            and configuration.domain_configuration_status != "DISABLED"
+            and configuration.service_type in (None, "DATA")
+        )
+
+    def domain_configuration_of(self, server_name: str) -> FakeDomainConfiguration | None:
+        """Return the domain configuration whose domain name this is, ``None`` where none has it."""
+        named = (c for c in self.domain_configurations.values() if c.domain_name == server_name)
+        # Of several the one that is in use counts.
+        return min(named, key=lambda c: c.domain_configuration_status == "DISABLED", default=None)

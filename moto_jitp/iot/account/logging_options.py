@@ -1,0 +1,309 @@
+"""Logging options: what AWS IoT writes to CloudWatch Logs, and for whom.
+
+Nothing is written until SetV2LoggingOptions has named a role and a level. A level for one resource
+goes before the level of an event type, and this before the account's.
+https://docs.aws.amazon.com/iot/latest/developerguide/configure-logging.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from moto.core.responses import ActionResult, EmptyResult
+
+from moto_jitp import settings
+from moto_jitp.iot.api.actions import IoTActions
+from moto_jitp.iot.api.paging import page_of_entries
+from moto_jitp.iot.exceptions import InvalidRequest, NotConfigured
+from moto_jitp.iot.registry.thing_principals import ThingPrincipals
+from moto_jitp.monitoring.logs import (
+    EVENT_TYPES,
+    LEVELS,
+    LOG_GROUP,
+    LOG_GROUP_V1,
+    OPT_IN,
+    OTHER_EVENT_TYPES,
+    Client,
+    LogEntry,
+    LogWriter,
+    new_trace_id,
+)
+from moto_jitp.names import did_you_mean
+
+_DEFAULT_TARGET = "DEFAULT"
+_MOST_LISTED = 250
+
+
+@dataclass
+class LoggingV1:
+    """The options of SetLoggingOptions: one level for everything, entries in plain text."""
+
+    role_arn: str
+    level: str = "DISABLED"
+
+
+@dataclass
+class LoggingV2:
+    """The options of SetV2LoggingOptions and SetV2LoggingLevel.
+
+    Attributes:
+        role_arn: the role that AWS IoT writes with; it is not looked up.
+        default_level: the account's level.
+        disabled: whether nothing is written, whatever the levels say.
+        events: event type to what ``eventConfigurations`` says of it.
+        levels: target type and name to the level of this resource.
+    """
+
+    role_arn: str
+    default_level: str
+    disabled: bool = False
+    events: dict[str, dict[str, str]] = field(default_factory=dict)
+    levels: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def level_of(self, event_type: str) -> str:
+        """The level of an event type where no resource has one of its own."""
+        inherited = "DISABLED" if event_type in OPT_IN else self.default_level
+        return self.events.get(event_type, {}).get("logLevel", inherited)
+
+    def destination_of(self, event_type: str) -> str:
+        """The log group that takes an event type."""
+        return self.events.get(event_type, {}).get("logDestination", LOG_GROUP)
+
+
+class LoggingOptions(ThingPrincipals):
+    """The part of the backend that knows what is logged, and logs it."""
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self.logging_v1: LoggingV1 | None = None
+        self.logging_v2: LoggingV2 | None = None
+
+    @property
+    def is_logging(self) -> bool:
+        """Whether anything might be written."""
+        if self.logging_v2 is not None:
+            return not self.logging_v2.disabled
+        return self.logging_v1 is not None
+
+    def set_logging_options(self, role_arn: str, level: str | None) -> None:
+        """Set the options of the first generation, which count until the second is set."""
+        self.logging_v1 = LoggingV1(role_arn, level or "DISABLED")
+
+    def set_v2_logging_options(
+        self,
+        role_arn: str | None,
+        default_level: str | None,
+        disabled: bool | None,
+        events: list[dict[str, str]] | None,
+    ) -> None:
+        """Set what is given and leave the rest; the first time needs a role and a level.
+
+        Raises:
+            InvalidRequest: it is the first time, and one of these is missing; or AWS IoT has no
+                such event type.
+        """
+        for event in events or ():
+            _check_event_type(event["eventType"])
+        options = self.logging_v2
+        if options is None:
+            if role_arn is None or default_level is None:
+                missing = "roleArn" if role_arn is None else "defaultLogLevel"
+                raise InvalidRequest(
+                    f"{missing} is missing: the first SetV2LoggingOptions of an account and Region "
+                    "needs roleArn and defaultLogLevel."
+                )
+            options = self.logging_v2 = LoggingV2(role_arn, default_level)
+        options.role_arn = role_arn or options.role_arn
+        options.default_level = default_level or options.default_level
+        options.disabled = options.disabled if disabled is None else disabled
+        if events is not None:
+            options.events = {event["eventType"]: event for event in events}
+
+    def require_v2_logging(self) -> LoggingV2:
+        """Return the options of the second generation.
+
+        Raises:
+            NotConfigured: they have never been set.
+        """
+        if self.logging_v2 is None:
+            raise NotConfigured(
+                "Logging is not configured: set a role and a level with SetV2LoggingOptions first."
+            )
+        return self.logging_v2
+
+    def set_v2_logging_level(self, target_type: str, target_name: str | None, level: str) -> None:
+        """Set the level of one resource, or the account's with the target type DEFAULT.
+
+        Raises:
+            NotConfigured: SetV2LoggingOptions comes first.
+            InvalidRequest: the target has a type but no name.
+        """
+        options = self.require_v2_logging()
+        if target_type == _DEFAULT_TARGET:
+            options.default_level = level
+            return
+        if not target_name:
+            raise InvalidRequest(f"A log target of the type {target_type} needs a targetName.")
+        options.levels[target_type, target_name] = level
+
+    def delete_v2_logging_level(self, target_type: str, target_name: str) -> None:
+        """Forget the level of one resource; one that has none is fine.
+
+        Raises:
+            InvalidRequest: the target is the account's default level, which can only be changed.
+        """
+        if target_type == _DEFAULT_TARGET:
+            raise InvalidRequest(
+                "The default level cannot be deleted; set another one with SetV2LoggingOptions."
+            )
+        if self.logging_v2 is not None:
+            self.logging_v2.levels.pop((target_type, target_name), None)
+
+    def log(self, client: Client, moment: datetime, entries: Iterable[LogEntry]) -> None:
+        """Write those of the entries that the options ask for.
+
+        Args:
+            client: whose doing they are about.
+            moment: when, in UTC.
+            entries: the entries of one request.
+        """
+        if not self.is_logging:
+            return
+        writer, trace_id = LogWriter(self.account_id, self.region_name), new_trace_id()
+        options, first_generation = self.logging_v2, self.logging_v1
+        if options is not None:
+            own = self._level_of_client(options, client)
+            for entry in entries:
+                if _reaches(own or options.level_of(entry.event_type), entry):
+                    group = options.destination_of(entry.event_type)
+                    writer.write(group, moment, entry, trace_id)
+        elif first_generation is not None:
+            for entry in entries:
+                if entry.event_type not in OPT_IN and _reaches(first_generation.level, entry):
+                    writer.write_plain(LOG_GROUP_V1, moment, entry, trace_id)
+
+    def _level_of_client(self, options: LoggingV2, client: Client) -> str | None:
+        """The level that a client has by what it is; the most talkative where it has several."""
+        if not options.levels:
+            return None
+        own = [
+            options.levels.get(("CLIENT_ID", client.client_id or "")),
+            options.levels.get(("SOURCE_IP", client.address)),
+            options.levels.get(("PRINCIPAL_ID", client.principal_id)),
+            *self._levels_of_groups(options, client),
+        ]
+        return max((level for level in own if level), key=LEVELS.index, default=None)
+
+    def _levels_of_groups(self, options: LoggingV2, client: Client) -> Iterator[str]:
+        """Yield, of each group that the client's thing is in, its level or the nearest above."""
+        # A client goes for the thing of its name, or for the one that it has exclusively.
+        certificate_arn = self.arn(f"cert/{client.principal_id}")
+        name = self.exclusive_thing_of(certificate_arn) or client.client_id
+        thing = None if name is None else self.find_thing(name)
+        if thing is None:
+            return
+        for group in self.thing_groups.values():
+            if thing.arn in group.things:
+                above = group.metadata.get("rootToParentThingGroups") or []
+                names = [group.thing_group_name, *(g["groupName"] for g in reversed(above))]
+                levels = (options.levels.get(("THING_GROUP", name)) for name in names)
+                yield from [level for level in levels if level][:1]
+
+
+def _check_event_type(name: str) -> None:
+    """Check an event type, which AWS's model leaves open; its guide lists them (own wording).
+
+    https://docs.aws.amazon.com/iot/latest/developerguide/cwl-format.html
+    """
+    known = (*EVENT_TYPES, *OTHER_EVENT_TYPES)
+    if name in known or not settings.current().strict:
+        return
+    hint = did_you_mean(name, known) or f"There are: {', '.join(known)}."
+    raise InvalidRequest(f"{name!r} is no event type of AWS IoT's log entries. {hint}")
+
+
+def _reaches(level: str, entry: LogEntry) -> bool:
+    return LEVELS.index(level) >= LEVELS.index(entry.level)
+
+
+class LoggingActions(IoTActions):
+    """The API actions on logging options and levels."""
+
+    @property
+    def backend(self) -> LoggingOptions:
+        return self.any_backend()  # type: ignore[no-any-return]
+
+    def set_logging_options(self) -> ActionResult:
+        given = self.input()["loggingOptionsPayload"]
+        self.backend.set_logging_options(given["roleArn"], given.get("logLevel"))
+        return EmptyResult()
+
+    def get_logging_options(self) -> ActionResult:
+        options = self.backend.logging_v1
+        if options is None:
+            return ActionResult({"logLevel": "DISABLED"})
+        return ActionResult({"roleArn": options.role_arn, "logLevel": options.level})
+
+    def set_v2_logging_options(self) -> ActionResult:
+        given = self.input()
+        self.backend.set_v2_logging_options(
+            given.get("roleArn"),
+            given.get("defaultLogLevel"),
+            given.get("disableAllLogs"),
+            given.get("eventConfigurations"),
+        )
+        return EmptyResult()
+
+    def get_v2_logging_options(self) -> ActionResult:
+        options = self.backend.require_v2_logging()
+        events = list(options.events.values())
+        if self.input().get("verbose"):
+            events = [
+                {
+                    "eventType": name,
+                    "logLevel": options.level_of(name),
+                    "logDestination": options.destination_of(name),
+                }
+                for name in dict.fromkeys((*EVENT_TYPES, *options.events))
+            ]
+        return ActionResult(
+            {
+                "roleArn": options.role_arn,
+                "defaultLogLevel": options.default_level,
+                "disableAllLogs": options.disabled,
+                **({"eventConfigurations": events} if events else {}),
+            }
+        )
+
+    def set_v2_logging_level(self) -> ActionResult:
+        given = self.input()
+        target = given["logTarget"]
+        self.backend.set_v2_logging_level(
+            target["targetType"], target.get("targetName"), given["logLevel"]
+        )
+        return EmptyResult()
+
+    def delete_v2_logging_level(self) -> ActionResult:
+        given = self.input()
+        self.backend.delete_v2_logging_level(given["targetType"], given["targetName"])
+        return EmptyResult()
+
+    def list_v2_logging_levels(self) -> ActionResult:
+        given = self.input()
+        options = self.backend.require_v2_logging()
+        levels: list[dict[str, Any]] = [
+            {"logTarget": {"targetType": _DEFAULT_TARGET}, "logLevel": options.default_level}
+        ]
+        levels += (
+            {"logTarget": {"targetType": kind, "targetName": name}, "logLevel": level}
+            for (kind, name), level in options.levels.items()
+        )
+        wanted = given.get("targetType")
+        levels = [one for one in levels if wanted in (None, one["logTarget"]["targetType"])]
+        chosen, token = page_of_entries(
+            levels, given.get("nextToken"), given.get("maxResults", _MOST_LISTED)
+        )
+        return ActionResult({"logTargetConfigurations": chosen, "nextToken": token})

@@ -1,0 +1,1 @@
+"""How a request becomes a checked, typed input: inputs, paging, quotas, names, callers."""

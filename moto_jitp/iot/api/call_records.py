@@ -1,0 +1,75 @@
+"""Hands each call of the API to the trail, as it came; it is read when somebody looks it up."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from moto.core.utils import get_service_model
+
+from moto_jitp import settings
+from moto_jitp.broker.message_broker import sequence
+from moto_jitp.iot.exceptions import IoTError
+from moto_jitp.monitoring import ApiCall, is_read_only, record_call
+
+from .actions import IoTActions
+from .callers import identity_of, signing_key, source_address
+from .inputs import read_input
+
+
+def keep_call(request: IoTActions, operation: str, answer: Any) -> None:
+    """Keep a call for CloudTrail, unless it only reads or ``trail`` is off.
+
+    Args:
+        request: the request.
+        operation: the API operation.
+        answer: its answer: status, headers, body.
+    """
+    if is_read_only(operation) or not settings.current().trail:
+        return
+    status, headers, body = answer
+    parsed, backend = request.parsed_url, request.any_backend()
+    record_call(
+        backend,
+        ApiCall(
+            datetime.now(timezone.utc),
+            next(sequence),
+            operation,
+            functools.partial(
+                _parameters,
+                operation,
+                parsed.path,
+                parsed.query,
+                request.body,
+                _members_among(request.headers),
+            ),
+            signing_key(request),
+            identity_of(request, backend),
+            source_address(request),
+            request.headers.get("User-Agent", ""),
+            int(status),
+            next((headers[name] for name in headers if name.lower() == "x-amzn-errortype"), None),
+            body.decode() if isinstance(body, bytes) else str(body or ""),
+        ),
+    )
+
+
+def _members_among(headers: Mapping[str, str]) -> dict[str, str]:
+    """The few headers that are members of an operation's input, such as ``x-amzn-principal``."""
+    return {
+        name.lower(): value
+        for name, value in headers.items()
+        if name.lower().endswith(("-principal", "-policy", "-tagging"))
+    }
+
+
+def _parameters(
+    operation: str, path: str, query: str, body: str | None, headers: dict[str, str]
+) -> dict[str, Any]:
+    model = get_service_model("iot").operation_model(operation)
+    try:
+        return read_input(model, path, query, body or "", headers, check=False)
+    except IoTError:
+        return {}  # refused for its form, which the event's error says

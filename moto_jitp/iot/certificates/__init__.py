@@ -1,0 +1,1 @@
+"""Device certificates, CA certificates and their rules."""

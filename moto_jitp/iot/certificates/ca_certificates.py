@@ -1,0 +1,425 @@
+"""CA certificates: registration with proof of possession, settings, listing.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/manage-your-CA-certs.html
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.core.utils import utcnow
+from moto.iot.models import FakeCaCertificate, FakeCertificate, iot_backends
+from moto.moto_api._internal import mock_random
+
+from moto_jitp import settings
+from moto_jitp.iot import exceptions as errors
+from moto_jitp.iot.api.actions import IoTActions
+from moto_jitp.iot.api.admission import check_role, source_arn
+from moto_jitp.iot.api.paging import page
+from moto_jitp.iot.provisioning.provisioning_templates import ProvisioningTemplates
+from moto_jitp.iot.provisioning.template_rules import check_registered_body
+from moto_jitp.pki import CertificateError, PresentedCertificate, read_certificate
+
+from .certificate_rules import certificate_id, read_for_registration, read_or_none, require_issuer
+
+MAX_CAS_PER_SUBJECT = 10
+_DEFAULT_PAGE = 25
+# No two accounts of a Region may register one CA in DEFAULT mode, also not at the same moment.
+_across_accounts = threading.Lock()
+
+
+class CaCertificate(FakeCaCertificate):
+    """A registered CA certificate."""
+
+    def __init__(
+        self,
+        pem: str,
+        presented: PresentedCertificate | None,
+        *,
+        status: str,
+        account_id: str,
+        region_name: str,
+        mode: str,
+        auto_registration: bool,
+        registration_config: dict[str, str] | None,
+        sequence: int,
+    ) -> None:
+        self.presented = presented
+        super().__init__(
+            ca_certificate=pem,
+            status=status,
+            account_id=account_id,
+            region_name=region_name,
+            registration_config=registration_config or {},
+        )
+        self.complete(presented, mode=mode, auto_registration=auto_registration, sequence=sequence)
+
+    def complete(
+        self,
+        presented: PresentedCertificate | None,
+        *,
+        mode: str = "DEFAULT",
+        auto_registration: bool = False,
+        sequence: int,
+    ) -> None:
+        """Set what moto's own class does not keep, also on a CA that plain moto registered."""
+        self.presented = presented
+        self.arn = self.arn.replace(":cert/", ":cacert/")
+        self.certificate_mode = mode
+        self.auto_registration_status = "ENABLE" if auto_registration else "DISABLE"
+        self.generation_id = str(mock_random.uuid4())
+        self.customer_version = 1
+        self.sequence = sequence
+        if presented is not None:
+            self.subject_key: bytes | None = presented.subject_key
+            self.validity_not_before = presented.not_before.replace(tzinfo=None)
+            self.validity_not_after = presented.not_after.replace(tzinfo=None)
+        else:
+            self.subject_key = None
+
+    def compute_cert_id(self, certificate_pem: str) -> str:
+        return certificate_id(self.presented, certificate_pem)
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == "ACTIVE"
+
+    @property
+    def registers_devices(self) -> bool:
+        return self.auto_registration_status == "ENABLE"
+
+    @property
+    def provisions_devices(self) -> bool:
+        """Whether devices are provisioned by a template (JITP) or only registered (JITR)."""
+        config = self.registration_config
+        return bool(config.get("templateBody") or config.get("templateName"))
+
+    def to_description_dict(self) -> dict[str, Any]:
+        return {
+            "certificateArn": self.arn,
+            "certificateId": self.certificate_id,
+            "status": self.status,
+            "certificatePem": self.certificate_pem,
+            "ownedBy": self.owner,
+            "creationDate": self.creation_date,
+            "autoRegistrationStatus": self.auto_registration_status,
+            "lastModifiedDate": self.last_modified_date,
+            "customerVersion": self.customer_version,
+            "generationId": self.generation_id,
+            "validity": {
+                "notBefore": self.validity_not_before,
+                "notAfter": self.validity_not_after,
+            },
+            "certificateMode": self.certificate_mode,
+        }
+
+
+class CaCertificates(ProvisioningTemplates):
+    """The part of the backend that keeps CA certificates."""
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self._registration_code: str | None = None
+
+    def get_registration_code(self) -> str:
+        """Return this account's and Region's code; the same until it is deleted."""
+        with self.lock:
+            if self._registration_code is None:
+                self._registration_code = mock_random.get_random_hex(64)
+            return self._registration_code
+
+    def delete_registration_code(self) -> None:
+        """Forget the code; the next request makes a new one.
+
+        Raises:
+            ResourceNotFound: there is none.
+        """
+        with self.lock:
+            if self._registration_code is None:
+                raise errors.ResourceNotFound(
+                    "No registration code exists in this account and Region; "
+                    "GetRegistrationCode creates one."
+                )
+            self._registration_code = None
+
+    def register_ca_certificate(
+        self,
+        ca_certificate: str,
+        set_as_active: bool,
+        registration_config: dict[str, str] | None,
+        *,
+        verification_certificate: str | None = None,
+        allow_auto_registration: bool = False,
+        certificate_mode: str | None = None,
+        tags: list[dict[str, str]] | None = None,
+    ) -> CaCertificate:
+        """Register a CA.
+
+        Args:
+            ca_certificate: its certificate as PEM text, kept to the letter.
+            set_as_active: whether it becomes ACTIVE rather than INACTIVE.
+            registration_config: ``templateBody`` and ``roleArn``, or ``templateName``.
+            verification_certificate: signed by the CA, its CN the registration code; needed in
+                DEFAULT mode, forbidden in SNI_ONLY mode.
+            allow_auto_registration: whether its devices register themselves on connecting.
+            certificate_mode: ``DEFAULT`` (also for ``None``) or ``SNI_ONLY``.
+            tags: ``Key`` and ``Value`` pairs.
+
+        Raises:
+            InvalidRequest, CertificateValidation, RegistrationCodeValidation, LimitExceeded,
+            ResourceAlreadyExists, ResourceNotFound: as RegisterCACertificate does.
+        """
+        mode = certificate_mode or "DEFAULT"
+        with self.lock, _across_accounts:
+            presented = self._checked_ca(ca_certificate)
+            if settings.current().strict:
+                assert presented is not None
+                self._check_possession(presented, mode, verification_certificate)
+                self._check_not_registered(presented, mode)
+                self._check_registration_config(registration_config)
+            ca = CaCertificate(
+                ca_certificate,
+                presented,
+                status="ACTIVE" if set_as_active else "INACTIVE",
+                account_id=self.account_id,
+                region_name=self.region_name,
+                mode=mode,
+                auto_registration=allow_auto_registration,
+                registration_config=registration_config,
+                sequence=next(self.sequences),
+            )
+            self._check_role(registration_config, ca)
+            self.tag(ca.arn, tags)
+            self.ca_certificates[ca.certificate_id] = ca
+            return ca
+
+    def _checked_ca(self, pem: str) -> PresentedCertificate | None:
+        if not settings.current().strict:
+            return read_or_none(pem)
+        presented = read_for_registration(pem, "The CA certificate")
+        if presented.not_after.replace(tzinfo=None) < utcnow():
+            raise errors.CertificateValidation(
+                f"The CA certificate expired at {presented.not_after:%Y-%m-%d %H:%M:%S} UTC."
+            )
+        return presented
+
+    def _check_possession(
+        self, ca: PresentedCertificate, mode: str, verification_certificate: str | None
+    ) -> None:
+        if mode == "SNI_ONLY":
+            if verification_certificate is not None:
+                raise errors.InvalidRequest(errors.SNI_ONLY_WITH_VERIFICATION)
+            return
+        if verification_certificate is None:
+            raise errors.InvalidRequest(errors.DEFAULT_WITHOUT_VERIFICATION)
+        try:
+            verification = read_certificate(verification_certificate)
+        except CertificateError:
+            raise errors.InvalidRequest(errors.BAD_VERIFICATION_CERTIFICATE) from None
+        require_issuer(verification, ca)
+        found, wanted = verification.common_name, self._registration_code
+        if wanted is None or found != wanted:
+            raise errors.RegistrationCodeValidation(found, wanted)
+
+    def _check_not_registered(self, ca: PresentedCertificate, mode: str) -> None:
+        existing = self.ca_certificates.presented_as(ca.subject_key, ca.certificate_id)
+        if existing is not None:
+            # Provisioning scripts read the id out of this text.
+            raise errors.ResourceAlreadyExists(
+                f"CA Certificate already exists. ID:{existing.certificate_id}",
+                existing.certificate_id,
+                existing.arn,
+            )
+        if len(self.ca_certificates.with_subject(ca.subject_key)) >= MAX_CAS_PER_SUBJECT:
+            raise errors.LimitExceeded(
+                f"The account already has {MAX_CAS_PER_SUBJECT} CA certificates with the subject "
+                f"{ca.subject_text!r} in this Region, the most that AWS IoT allows."
+            )
+        if mode == "DEFAULT" and (owner := self._default_mode_owner(ca)):
+            raise errors.ResourceAlreadyExists(
+                "CA Certificate is registered in DEFAULT mode by another account of this Region. "
+                f"ID:{ca.certificate_id}. Register it in SNI_ONLY mode in each account.",
+                ca.certificate_id,
+                owner.arn,
+            )
+
+    def _default_mode_owner(self, ca: PresentedCertificate) -> FakeCaCertificate | None:
+        """Another account's registration of this CA in DEFAULT mode, of which there can be one."""
+        for account_id, regions in list(iot_backends.items()):
+            backend = dict(regions).get(self.region_name)
+            if account_id != self.account_id and isinstance(backend, CaCertificates):
+                other = backend.ca_certificates.presented_as(ca.subject_key, ca.certificate_id)
+                if getattr(other, "certificate_mode", None) == "DEFAULT":
+                    return other
+        return None
+
+    def _check_registration_config(self, config: dict[str, str] | None) -> None:
+        if not config:
+            return
+        name, body = config.get("templateName"), config.get("templateBody")
+        if name and body:
+            raise errors.InvalidRequest(
+                "The registrationConfig has both a templateBody and a templateName; give one."
+            )
+        if name:
+            self.jitp_template(name)
+        elif body is not None:
+            check_registered_body(body)
+            if not config.get("roleArn"):
+                raise errors.InvalidRequest(
+                    "The registrationConfig has a templateBody but no roleArn; AWS IoT needs the "
+                    "role to provision devices with."
+                )
+
+    def update_ca_certificate(
+        self,
+        certificate_id: str,
+        new_status: str | None,
+        config: dict[str, str] | None,
+        *,
+        new_auto_registration_status: str | None = None,
+        remove_auto_registration: bool = False,
+    ) -> None:
+        """Change a CA.
+
+        Args:
+            certificate_id: the CA's id.
+            new_status: ``ACTIVE`` or ``INACTIVE``.
+            config: a registration config that replaces the one before.
+            new_auto_registration_status: ``ENABLE`` or ``DISABLE``.
+            remove_auto_registration: drop the registration config, template and role.
+
+        Raises:
+            ResourceNotFound, InvalidRequest: as UpdateCACertificate does.
+        """
+        with self.lock:
+            ca = self.describe_ca_certificate(certificate_id)
+            if config is not None and settings.current().strict:
+                self._check_registration_config(config)
+            self._check_role(config, ca)
+            if new_status is not None:
+                ca.status = new_status
+            if new_auto_registration_status is not None:
+                ca.auto_registration_status = new_auto_registration_status
+            if remove_auto_registration:
+                ca.registration_config = {}
+            if config is not None:
+                ca.registration_config = config
+            ca.last_modified_date = utcnow()
+
+    def _check_role(self, config: dict[str, str] | None, ca: CaCertificate) -> None:
+        config = config or {}
+        source = source_arn(self, config.get("templateName"), ca.certificate_id)
+        check_role(self, config.get("roleArn"), source)
+
+    def describe_ca_certificate(self, certificate_id: str) -> CaCertificate:
+        ca = super().describe_ca_certificate(certificate_id)
+        assert isinstance(ca, CaCertificate)
+        return ca
+
+    def delete_ca_certificate(self, certificate_id: str) -> None:
+        """Delete a CA; its devices' certificates stay.
+
+        Raises:
+            ResourceNotFound: there is none with this id.
+            CertificateState: it is ACTIVE.
+        """
+        with self.lock:
+            ca = self.describe_ca_certificate(certificate_id)
+            if ca.status == "ACTIVE":
+                raise errors.CertificateState(
+                    "CA Certificate must be deactivated (not ACTIVE) before deletion. "
+                    f"Id: {certificate_id}"
+                )
+            del self.ca_certificates[certificate_id]
+            self.untag_all(ca.arn)
+
+    def list_ca_certificates(self) -> list[CaCertificate]:
+        """Return every CA, oldest first."""
+        stored = list(self.ca_certificates.values())  # a copy: other threads may register more
+        return [ca for ca in stored if isinstance(ca, CaCertificate)]
+
+    def has_taggable(self, kind: str, name: str) -> bool:
+        if kind == "cacert":
+            return name in self.ca_certificates
+        return super().has_taggable(kind, name)
+
+
+class CaCertificateActions(IoTActions):
+    """The API actions on CA certificates."""
+
+    @property
+    def backend(self) -> CaCertificates:
+        return self.any_backend()  # type: ignore[no-any-return]
+
+    def get_registration_code(self) -> ActionResult:
+        return ActionResult({"registrationCode": self.backend.get_registration_code()})
+
+    def delete_registration_code(self) -> ActionResult:
+        self.backend.delete_registration_code()
+        return EmptyResult()
+
+    def register_ca_certificate(self) -> ActionResult:
+        given = self.input()
+        ca = self.backend.register_ca_certificate(
+            given["caCertificate"],
+            given.get("setAsActive", False),
+            given.get("registrationConfig"),
+            verification_certificate=given.get("verificationCertificate"),
+            allow_auto_registration=given.get("allowAutoRegistration", False),
+            certificate_mode=given.get("certificateMode"),
+            tags=given.get("tags"),
+        )
+        return ActionResult({"certificateArn": ca.arn, "certificateId": ca.certificate_id})
+
+    def describe_ca_certificate(self) -> ActionResult:
+        ca = self.backend.describe_ca_certificate(self.input()["certificateId"])
+        return ActionResult(
+            {
+                "certificateDescription": ca.to_description_dict(),
+                "registrationConfig": ca.registration_config or None,
+            }
+        )
+
+    def update_ca_certificate(self) -> ActionResult:
+        given = self.input()
+        self.backend.update_ca_certificate(
+            given["certificateId"],
+            given.get("newStatus"),
+            given.get("registrationConfig"),
+            new_auto_registration_status=given.get("newAutoRegistrationStatus"),
+            remove_auto_registration=given.get("removeAutoRegistration", False),
+        )
+        return EmptyResult()
+
+    def delete_ca_certificate(self) -> ActionResult:
+        self.backend.delete_ca_certificate(self.input()["certificateId"])
+        return EmptyResult()
+
+    def list_ca_certificates(self) -> ActionResult:
+        given = self.input()
+        template_name = given.get("templateName")
+        cas, marker = page(
+            [
+                ca
+                for ca in self.backend.list_ca_certificates()
+                if template_name in (None, ca.registration_config.get("templateName"))
+            ],
+            given.get("marker"),
+            given.get("pageSize", _DEFAULT_PAGE),
+            ascending=given.get("ascendingOrder", False),
+        )
+        return ActionResult({"certificates": [ca.to_dict() for ca in cas], "nextMarker": marker})
+
+
+def adopt_ca(ca: FakeCertificate, sequence: int) -> None:
+    """Complete a CA that plain moto registered, so that it can stand among ours."""
+    if isinstance(ca, CaCertificate):
+        return
+    presented = read_or_none(ca.certificate_pem)
+    ca.__class__ = CaCertificate
+    assert isinstance(ca, CaCertificate)
+    ca.registration_config = ca.registration_config or {}
+    ca.complete(presented, sequence=sequence)

@@ -1,0 +1,99 @@
+"""What AWS IoT asks of a certificate that is registered: that it can be read, its key, its issuer.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/x509-client-certs.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from moto_jitp.iot import exceptions as errors
+from moto_jitp.pki import (
+    CertificateError,
+    IssuerCheck,
+    PresentedCertificate,
+    check_issuer,
+    read_certificate,
+)
+
+_RSA_MINIMUM = 2048
+_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+
+
+def certificate_id(presented: PresentedCertificate | None, pem: str) -> str:
+    """Return AWS's id, of the DER bytes; of the text where moto accepts one that is none."""
+    if presented is not None:
+        return presented.certificate_id
+    return hashlib.sha256(pem.encode()).hexdigest()
+
+
+def read_or_none(pem: str) -> PresentedCertificate | None:
+    """Read a certificate where moto also accepts text that is none."""
+    try:
+        return read_certificate(pem)
+    except CertificateError:
+        return None
+
+
+def read_for_registration(pem: str, what: str) -> PresentedCertificate:
+    """Read a certificate that is to be registered, and check its key.
+
+    Args:
+        pem: its PEM text.
+        what: how to call it in an error, such as ``The certificate``.
+
+    Raises:
+        CertificateValidation: it cannot be read, or its key is of a kind that AWS does not take
+            (own wording).
+    """
+    try:
+        presented = read_certificate(pem)
+    except CertificateError as error:
+        raise errors.CertificateValidation(f"{what} is not valid: {error}") from None
+    try:
+        key = presented.certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise errors.CertificateValidation(
+            f"{what} has a key that cannot be read: {error}"
+        ) from None
+    fault = fault_of_key(key)
+    if fault is not None:
+        raise errors.CertificateValidation(f"{what} has {fault}")
+    return presented
+
+
+def fault_of_key(key: Any) -> str | None:
+    """Compare a public key with AWS's list: RSA from 2048 bit, EC on P-256, P-384, P-521.
+
+    Returns:
+        What is wrong with it, to follow on "has"; ``None`` for a key that AWS takes.
+    """
+    if isinstance(key, rsa.RSAPublicKey):
+        if key.key_size < _RSA_MINIMUM:
+            return f"an RSA key of {key.key_size} bit; AWS IoT wants {_RSA_MINIMUM} bit or more."
+        return None
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        if not isinstance(key.curve, _CURVES):
+            return (
+                f"an EC key on {key.curve.name}; AWS IoT takes the curves P-256, P-384 and P-521."
+            )
+        return None
+    kind = type(key).__name__.lstrip("_").removesuffix("PublicKey")
+    return f"a key of the kind {kind}; AWS IoT takes RSA, and EC on P-256, P-384 or P-521."
+
+
+def require_issuer(certificate: PresentedCertificate, ca: PresentedCertificate) -> None:
+    """Check that a CA issued a certificate.
+
+    Raises:
+        CertificateValidation: the names differ, or the signature does not verify.
+    """
+    check = check_issuer(certificate, ca)
+    if check is IssuerCheck.NAME_DIFFERS:
+        raise errors.CertificateValidation(errors.ISSUER_DIFFERS)
+    if check is IssuerCheck.SIGNATURE_DIFFERS:
+        raise errors.CertificateValidation(errors.SIGNATURE_DIFFERS)

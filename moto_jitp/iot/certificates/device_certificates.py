@@ -1,0 +1,383 @@
+"""Device certificates: registration, issue, status, listing.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/x509-client-certs.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.iot.models import FakeCertificate
+from moto.moto_api._internal import mock_random
+
+from moto_jitp import settings
+from moto_jitp.history.acting_moment import acting_moment
+from moto_jitp.iot import exceptions as errors
+from moto_jitp.iot.api.actions import IoTActions
+from moto_jitp.iot.api.paging import page
+from moto_jitp.pki import (
+    CertificateError,
+    IssuerCheck,
+    PresentedCertificate,
+    check_issuer,
+    read_certificate,
+)
+
+from .ca_certificates import CaCertificate, CaCertificates
+from .certificate_rules import certificate_id, read_for_registration, read_or_none, require_issuer
+from .service_ca import issue_from_csr, issue_with_keys
+
+_DEFAULT_PAGE = 25
+_REGISTRABLE = ("ACTIVE", "INACTIVE", "REVOKED")
+_INTERNAL = ("PENDING_TRANSFER", "PENDING_ACTIVATION")
+
+
+status_observers: list[Callable[[Certificates, DeviceCertificate], object]] = []
+"""Called with the backend and a certificate once UpdateCertificate has changed its status."""
+
+
+class DeviceCertificate(FakeCertificate):
+    """A registered device certificate."""
+
+    def __init__(
+        self,
+        pem: str,
+        presented: PresentedCertificate | None,
+        *,
+        status: str,
+        account_id: str,
+        region_name: str,
+        ca_certificate_id: str | None,
+        mode: str,
+        sequence: int,
+    ) -> None:
+        self._id = certificate_id(presented, pem)
+        super().__init__(pem, status, account_id, region_name, ca_certificate_id)
+        self.complete(presented, mode=mode, sequence=sequence)
+
+    def complete(
+        self, presented: PresentedCertificate | None, *, mode: str = "DEFAULT", sequence: int
+    ) -> None:
+        """Set what moto's own class does not keep, also on one that plain moto registered."""
+        self.certificate_mode = mode
+        self.sequence = sequence
+        self.customer_version = 1
+        self._generation_id: str | None = None
+        self.der_id: str | None = None
+        if presented is not None:
+            self.der_id = presented.certificate_id
+            self.validity_not_before = presented.not_before.replace(tzinfo=None)
+            self.validity_not_after = presented.not_after.replace(tzinfo=None)
+
+    def compute_cert_id(self, certificate_pem: str) -> str:
+        return self._id
+
+    @property
+    def generation_id(self) -> str:
+        if self._generation_id is None:
+            self._generation_id = str(mock_random.uuid4())
+        return self._generation_id
+
+    def set_status(self, status: str) -> None:
+        """Change the status and remember when."""
+        self.status = status
+        # moto keeps UTC without saying so.
+        self.last_modified_date = acting_moment().replace(tzinfo=None)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**super().to_dict(), "certificateMode": self.certificate_mode}
+
+    def to_description_dict(self) -> dict[str, Any]:
+        return {
+            **super().to_description_dict(),
+            "caCertificateId": self.ca_certificate_id,
+            "customerVersion": self.customer_version,
+            "generationId": self.generation_id,
+            "certificateMode": self.certificate_mode,
+        }
+
+
+class Certificates(CaCertificates):
+    """The part of the backend that keeps device certificates."""
+
+    def add_certificate(
+        self,
+        pem: str,
+        presented: PresentedCertificate | None,
+        *,
+        status: str,
+        ca: CaCertificate | None = None,
+        mode: str = "DEFAULT",
+    ) -> DeviceCertificate:
+        """Register a certificate whose rules have been checked.
+
+        Args:
+            pem: its PEM text, kept to the letter.
+            presented: the same, read; ``None`` for text that moto accepts though it is none.
+            status: the status to start from.
+            ca: the registered CA that issued it, whose mode it takes.
+            mode: its mode where there is no such CA.
+
+        Raises:
+            ResourceAlreadyExists: it is registered already.
+        """
+        with self.lock:
+            certificate = DeviceCertificate(
+                pem,
+                presented,
+                status=status,
+                account_id=self.account_id,
+                region_name=self.region_name,
+                ca_certificate_id=ca.certificate_id if ca else None,
+                mode=ca.certificate_mode if ca else mode,
+                sequence=next(self.sequences),
+            )
+            existing = self.certificates.presented_as(certificate.certificate_id)
+            if existing is not None:
+                raise errors.ResourceAlreadyExists(
+                    errors.ALREADY_REGISTERED, existing.certificate_id, existing.arn
+                )
+            self.certificates[certificate.certificate_id] = certificate
+            return certificate
+
+    def register_certificate(
+        self,
+        certificate_pem: str,
+        ca_certificate_pem: str | None,
+        set_as_active: bool,
+        status: str | None,
+    ) -> DeviceCertificate:
+        """Register a device certificate under its registered, active CA.
+
+        Raises:
+            CertificateValidation, CertificateState, CertificateConflict, InvalidRequest,
+            ResourceAlreadyExists: as RegisterCertificate does.
+        """
+        start = "ACTIVE" if set_as_active else status or "INACTIVE"
+        with self.lock:
+            if not settings.current().strict:
+                return self._register_unchecked(certificate_pem, ca_certificate_pem, start)
+            _check_first_status(status)
+            presented = read_for_registration(certificate_pem, "The certificate")
+            if self.certificates.presented_as(presented.certificate_id) is None:
+                ca = self._registered_issuer(presented, ca_certificate_pem)
+                if not ca.is_active:
+                    raise errors.CertificateState(errors.CA_NOT_ACTIVE)
+                assert ca.presented is not None
+                require_issuer(presented, ca.presented)
+            else:
+                ca = None
+            return self.add_certificate(certificate_pem, presented, status=start, ca=ca)
+
+    def _register_unchecked(
+        self, pem: str, ca_certificate_pem: str | None, status: str
+    ) -> DeviceCertificate:
+        presented = read_or_none(pem)
+        ca_id = self._find_ca_certificate(ca_certificate_pem)
+        if ca_id is not None:
+            ca: CaCertificate | None = self.describe_ca_certificate(ca_id)
+        else:
+            ca = None if presented is None else self._known_issuer(presented)
+        return self.add_certificate(pem, presented, status=status, ca=ca)
+
+    def _known_issuer(self, presented: PresentedCertificate) -> CaCertificate | None:
+        """The first registered CA that really issued a certificate."""
+        for ca in self.ca_certificates.with_subject(presented.issuer_key):
+            issuer = getattr(ca, "presented", None)
+            if issuer is not None and check_issuer(presented, issuer) is IssuerCheck.ISSUED:
+                return ca  # type: ignore[return-value]
+        return None
+
+    def _registered_issuer(
+        self, presented: PresentedCertificate, ca_certificate_pem: str | None
+    ) -> CaCertificate:
+        if ca_certificate_pem is not None:
+            try:
+                named = read_certificate(ca_certificate_pem)
+            except CertificateError as error:
+                raise errors.CertificateValidation(
+                    f"The CA certificate is not valid: {error}"
+                ) from None
+            ca = self.ca_certificates.presented_as(named.subject_key, named.certificate_id)
+            if ca is None:
+                raise errors.CertificateState(errors.NO_CA_CERTIFICATE)
+            return ca  # type: ignore[return-value]
+        candidates = self.ca_certificates.with_subject(presented.issuer_key)
+        if not candidates:
+            raise errors.CertificateState(errors.NO_CA_CERTIFICATE)
+        if len(candidates) > 1:
+            raise errors.CertificateConflict(
+                f"{len(candidates)} registered CA certificates have the subject "
+                f"{presented.issuer_text!r}. Provide the CA certificate (caCertificatePem) that "
+                "signed this certificate."
+            )
+        return candidates[0]  # type: ignore[return-value]
+
+    def register_certificate_without_ca(
+        self, certificate_pem: str, status: str | None
+    ) -> DeviceCertificate:
+        """Register a device certificate alone, in SNI_ONLY mode.
+
+        Raises:
+            CertificateValidation, CertificateState, InvalidRequest, ResourceAlreadyExists: as
+            RegisterCertificateWithoutCA does.
+        """
+        if settings.current().strict:
+            _check_first_status(status)
+            presented: PresentedCertificate | None = read_for_registration(
+                certificate_pem, "The certificate"
+            )
+        else:
+            presented = read_or_none(certificate_pem)
+        return self.add_certificate(
+            certificate_pem, presented, status=status or "INACTIVE", mode="SNI_ONLY"
+        )
+
+    def create_keys_and_certificate(
+        self, set_as_active: bool
+    ) -> tuple[FakeCertificate, dict[str, str]]:
+        issued = issue_with_keys()
+        return self.add_issued_certificate(issued.certificate_pem, _status(set_as_active)), {
+            "PublicKey": issued.public_key_pem,
+            "PrivateKey": issued.private_key_pem,
+        }
+
+    def create_certificate_from_csr(self, csr: str, set_as_active: bool) -> DeviceCertificate:
+        """Issue a certificate for the CSR's own key and subject.
+
+        Raises:
+            InvalidRequest: the text is no CSR, its signature is wrong, or its key is of a kind
+                that AWS IoT does not take.
+        """
+        return self.add_issued_certificate(issue_from_csr(csr), _status(set_as_active))
+
+    def add_issued_certificate(self, pem: str, status: str) -> DeviceCertificate:
+        """Register a certificate that AWS IoT has issued itself.
+
+        Args:
+            pem: its PEM text.
+            status: the status to start from.
+        """
+        return self.add_certificate(pem, read_certificate(pem), status=status)
+
+    def describe_certificate(self, certificate_id: str) -> DeviceCertificate:
+        certificate = super().describe_certificate(certificate_id)
+        assert isinstance(certificate, DeviceCertificate)
+        return certificate
+
+    def update_certificate(self, certificate_id: str, new_status: str) -> None:
+        """Change a certificate's status; setting the one that it has changes nothing.
+
+        Raises:
+            ResourceNotFound: there is none with this id.
+            CertificateState: the status is one that only AWS IoT itself sets, or the certificate
+                is on its way to another account.
+        """
+        with self.lock:
+            certificate = self.describe_certificate(certificate_id)
+            if settings.current().strict:
+                if new_status in _INTERNAL:
+                    raise errors.CertificateState(
+                        f"Not allowed to update certificate to {new_status} status, which only "
+                        f"AWS IoT sets. Id: {certificate_id}"
+                    )
+                if certificate.status == "PENDING_TRANSFER":
+                    raise errors.CertificateState(
+                        "Not allowed to update a certificate in PENDING_TRANSFER status. "
+                        f"Id: {certificate_id}"
+                    )
+            if certificate.status == new_status:
+                return
+            certificate.set_status(new_status)
+        # Outside the lock: they tell handlers, which may call the cloud.
+        for observe in status_observers:
+            observe(self, certificate)
+
+    def delete_certificate(self, certificate_id: str, force_delete: bool) -> None:
+        with self.lock:
+            super().delete_certificate(certificate_id, force_delete)
+
+
+def _status(set_as_active: bool) -> str:
+    return "ACTIVE" if set_as_active else "INACTIVE"
+
+
+def _check_first_status(status: str | None) -> None:
+    if status is None or status in _REGISTRABLE:
+        return
+    if status == "PENDING_ACTIVATION":
+        raise errors.CertificateState(
+            "Not allowed to register certificate with PENDING_ACTIVATION status"
+        )
+    raise errors.InvalidRequest(
+        f"A certificate cannot be registered with the status {status}; give one of "
+        f"{', '.join(_REGISTRABLE)}."
+    )
+
+
+def adopt_certificate(certificate: FakeCertificate, sequence: int) -> None:
+    """Complete a certificate that plain moto registered, so that it can stand among ours."""
+    if isinstance(certificate, DeviceCertificate):
+        return
+    certificate.__class__ = DeviceCertificate
+    assert isinstance(certificate, DeviceCertificate)
+    certificate._id = certificate.certificate_id
+    certificate.complete(read_or_none(certificate.certificate_pem), sequence=sequence)
+
+
+class CertificateActions(IoTActions):
+    """The API actions on device certificates that differ from moto's."""
+
+    @property
+    def backend(self) -> Certificates:
+        return self.any_backend()  # type: ignore[no-any-return]
+
+    def register_certificate(self) -> ActionResult:
+        given = self.input()
+        certificate = self.backend.register_certificate(
+            given["certificatePem"],
+            given.get("caCertificatePem"),
+            given.get("setAsActive", False),
+            given.get("status"),
+        )
+        return _id_and_arn(certificate)
+
+    def register_certificate_without_ca(self) -> ActionResult:
+        given = self.input()
+        certificate = self.backend.register_certificate_without_ca(
+            given["certificatePem"], given.get("status")
+        )
+        return _id_and_arn(certificate)
+
+    def update_certificate(self) -> ActionResult:
+        given = self.input()
+        self.backend.update_certificate(given["certificateId"], given["newStatus"])
+        return EmptyResult()
+
+    def list_certificates(self) -> ActionResult:
+        return self._list(list(self.backend.certificates.values()))
+
+    def list_certificates_by_ca(self) -> ActionResult:
+        ca_certificate_id = self.input()["caCertificateId"]
+        return self._list(self.backend.list_certificates_by_ca(ca_certificate_id))
+
+    def _list(self, certificates: list[Any]) -> ActionResult:
+        given = self.input()
+        # Code written for plain moto expects all there is on one page, the oldest first.
+        strict = settings.current().strict
+        default = _DEFAULT_PAGE if strict else None
+        chosen, marker = page(
+            certificates,
+            given.get("marker"),
+            given.get("pageSize", default),
+            ascending=given.get("ascendingOrder", not strict),
+        )
+        return ActionResult({"certificates": [c.to_dict() for c in chosen], "nextMarker": marker})
+
+
+def _id_and_arn(certificate: DeviceCertificate) -> ActionResult:
+    return ActionResult(
+        {"certificateArn": certificate.arn, "certificateId": certificate.certificate_id}
+    )

@@ -1,0 +1,126 @@
+"""The certificates that AWS IoT issues itself, from a CA that lives in memory.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/device-certs-create.html
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import functools
+import re
+import threading
+from contextlib import suppress
+from datetime import datetime, timezone
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+from cryptography.x509.oid import NameOID, SignatureAlgorithmOID
+
+from moto_jitp import settings
+from moto_jitp.iot.exceptions import InvalidRequest
+from moto_jitp.pki import CertificateAuthority
+from moto_jitp.pki.strings import explain_bad_string
+
+from .certificate_rules import fault_of_key
+
+# AWS's own certificates end with 2049, whenever they were made.
+_ISSUED_UNTIL = datetime(2049, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
+_SHA1_SIGNATURES = (
+    SignatureAlgorithmOID.RSA_WITH_SHA1,
+    SignatureAlgorithmOID.ECDSA_WITH_SHA1,
+)
+_ISSUED_SUBJECT = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "AWS IoT Certificate")])
+_REQUEST_BLOCK = re.compile(
+    r"-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----(.*?)-----END (?:NEW )?CERTIFICATE REQUEST-----",
+    re.DOTALL,
+)
+_lock = threading.Lock()
+
+
+class IssuedKeys(NamedTuple):
+    """A certificate with its key pair, each as PEM text."""
+
+    certificate_pem: str
+    public_key_pem: str
+    private_key_pem: str
+
+
+def issue_with_keys() -> IssuedKeys:
+    """Make an RSA key pair of 2048 bit and a certificate for it."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    public_key = key.public_key()
+    return IssuedKeys(
+        _service_ca().sign_public_key(_ISSUED_SUBJECT, public_key, _ISSUED_UNTIL),
+        public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode(),
+        key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode(),
+    )
+
+
+def issue_from_csr(csr: str) -> str:
+    """Issue a certificate for a CSR's own key and subject.
+
+    Returns:
+        The certificate as PEM text.
+
+    Raises:
+        InvalidRequest: the text is no CSR, its signature is wrong, or its key is of a kind that
+            AWS IoT does not take (own wording).
+    """
+    try:
+        request = x509.load_pem_x509_csr(csr.encode())
+        key = request.public_key()
+        signed = request.is_signature_valid
+        subject = request.subject if list(request.subject) else _ISSUED_SUBJECT
+    # By the mistake and the release: ValueError, TypeError, KeyError, UnsupportedAlgorithm.
+    except Exception as error:
+        raise InvalidRequest(_unreadable(csr, error)) from None
+    if settings.current().strict:
+        if not signed:
+            oid = request.signature_algorithm_oid
+            raise InvalidRequest(
+                "The signature of the certificateSigningRequest does not verify with its own key"
+                + (
+                    ": it is made with SHA-1, which is refused. Make it with SHA-256."
+                    if oid in _SHA1_SIGNATURES
+                    else "."
+                )
+            )
+        fault = fault_of_key(key)
+        if fault is not None:
+            raise InvalidRequest(f"The certificateSigningRequest has {fault}")
+    return _service_ca().sign_public_key(subject, key, _ISSUED_UNTIL)
+
+
+def _unreadable(csr: str, error: Exception) -> str:
+    block = _REQUEST_BLOCK.search(csr)
+    if block is None:
+        return (
+            "The certificateSigningRequest is no PEM certificate signing request (-----BEGIN "
+            f"CERTIFICATE REQUEST----- …) that can be read: {error}"
+        )
+    explained = None
+    with suppress(binascii.Error):
+        explained = explain_bad_string(base64.b64decode(block[1]))
+    return f"The certificateSigningRequest cannot be read: {explained or error}"
+
+
+def _service_ca() -> CertificateAuthority:
+    with _lock:  # two threads would otherwise make two
+        return _make_service_ca()
+
+
+@functools.lru_cache(maxsize=1)
+def _make_service_ca() -> CertificateAuthority:
+    return CertificateAuthority(
+        key="rsa",
+        organizational_unit="Amazon Web Services O=Amazon.com Inc. L=Seattle ST=Washington C=US",
+        not_after=_ISSUED_UNTIL,
+    )

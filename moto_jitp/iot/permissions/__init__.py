@@ -1,0 +1,1 @@
+"""IoT policies and what they allow; what a provisioning role must allow."""

@@ -1,0 +1,154 @@
+"""TestAuthorization: what a principal may do, without a device.
+
+https://docs.aws.amazon.com/iot/latest/apireference/API_TestAuthorization.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from moto.core.responses import ActionResult
+
+from moto_jitp.iot.api.actions import IoTActions
+from moto_jitp.iot.exceptions import InvalidRequest, ResourceNotFound
+from moto_jitp.policies import AuthorizationContext, Decision, Request
+
+from .authorization_contexts import certificate_context, thing_context
+from .policies import IotPolicies, each_once, evaluate_policies, refuse_identity_pool
+
+_ACTIONS = {
+    "CONNECT": "iot:Connect",
+    "PUBLISH": "iot:Publish",
+    "SUBSCRIBE": "iot:Subscribe",
+    "RECEIVE": "iot:Receive",
+}
+
+
+class AuthorizationActions(IoTActions):
+    """The API action TestAuthorization."""
+
+    @property
+    def backend(self) -> IotPolicies:
+        return self.any_backend()  # type: ignore[no-any-return]
+
+    def test_authorization(self) -> ActionResult:
+        given = self.input()
+        refuse_identity_pool(given)
+        if not given.get("principal"):
+            raise InvalidRequest("principal is not given; name the certificate to be tested.")
+        simulation = Simulation(
+            self.backend,
+            given["principal"],
+            client_id=given.get("clientId"),
+            add=given.get("policyNamesToAdd", ()),
+            skip=given.get("policyNamesToSkip", ()),
+        )
+        results = [
+            simulation.result(info, f"authInfos.{number}.member")
+            for number, info in enumerate(given["authInfos"], 1)
+        ]
+        return ActionResult({"authResults": results})
+
+
+class Simulation:
+    """Decides requests as if a principal made them.
+
+    Args:
+        backend: the account and Region.
+        principal: the ARN of a certificate or a thing group, or a Cognito identity's id.
+        client_id: the MQTT client ID; without it the groups of every thing that the certificate is
+            attached to count, and variables of the thing have no value.
+        add: names of policies that count as if they were attached.
+        skip: names of policies that do not count.
+
+    Raises:
+        ResourceNotFound: the principal or a policy to be added does not exist.
+    """
+
+    def __init__(
+        self,
+        backend: IotPolicies,
+        principal: str,
+        *,
+        client_id: str | None,
+        add: Sequence[str],
+        skip: Sequence[str],
+    ) -> None:
+        backend.require_principal(principal)
+        certificate = backend.certificates.get(principal.rpartition(":cert/")[2])
+        self._context = AuthorizationContext(
+            client_id=client_id,
+            thing=thing_context(backend, principal, client_id) if client_id else None,
+            certificate=certificate_context(certificate) if certificate else None,
+            current_time=datetime.now(timezone.utc),
+        )
+        policies = (
+            backend.policies_of_connection(principal, self._context)
+            if client_id
+            else backend.effective_policies(principal, None)
+        )
+        for name in add:
+            if name not in backend.policies:
+                raise ResourceNotFound(
+                    f"policyNamesToAdd names the policy {name}, which does not exist."
+                )
+        attached = each_once([*policies, *(backend.policies[name] for name in add)])
+        self._policies = [policy for policy in attached if policy.name not in skip]
+
+    def result(self, info: dict[str, Any], place: str) -> dict[str, Any]:
+        """Decide one entry of ``authInfos``; with several resources, all must be allowed.
+
+        Args:
+            info: the entry.
+            place: where it stands in the request, for errors.
+
+        Raises:
+            InvalidRequest: it lacks an action or resources, or a resource is no ARN.
+        """
+        decisions = self._decisions(info, place)
+        kinds = {decision.kind for decision in decisions}
+        order = ("EXPLICIT_DENY", "IMPLICIT_DENY", "ALLOWED")
+        return {
+            "authInfo": info,
+            "allowed": self._summaries({r.policy_name for d in decisions for r in d.allowing}),
+            "denied": {
+                "implicitDeny": self._summaries(
+                    {name for decision in decisions for name in _indifferent(decision)}
+                ),
+                "explicitDeny": self._summaries(
+                    {r.policy_name for d in decisions for r in d.denying}
+                ),
+            },
+            "authDecision": next(kind for kind in order if kind in kinds),
+            "missingContextValues": sorted({name for d in decisions for name in d.missing_context}),
+        }
+
+    def _decisions(self, info: dict[str, Any], place: str) -> list[Decision]:
+        if not info.get("actionType"):
+            raise InvalidRequest(f"{place} has no actionType; give one of {', '.join(_ACTIONS)}.")
+        if info["actionType"] not in _ACTIONS or not info.get("resources"):
+            raise InvalidRequest(
+                f"{place} must have an actionType of {', '.join(_ACTIONS)} and at least one "
+                "resource."
+            )
+        action = _ACTIONS[info["actionType"]]
+        try:
+            requests = [Request(action, arn, self._context) for arn in info["resources"]]
+        except ValueError:
+            raise InvalidRequest(
+                f"{place}.resources must hold ARNs, such as "
+                "arn:aws:iot:us-east-1:123456789012:client/bulb-1 for CONNECT, …:topic/a for "
+                f"PUBLISH and RECEIVE, …:topicfilter/a for SUBSCRIBE; found {info['resources']}."
+            ) from None
+        return [evaluate_policies(self._policies, request) for request in requests]
+
+    def _summaries(self, names: set[str]) -> dict[str, list[dict[str, str]]]:
+        return {"policies": [p.to_dict() for p in self._policies if p.name in names]}
+
+
+def _indifferent(decision: Decision) -> set[str]:
+    """The policies without a statement that allows or denies the request."""
+    speaking = {reference.policy_name for reference in (*decision.allowing, *decision.denying)}
+    return set(decision.policy_names) - speaking

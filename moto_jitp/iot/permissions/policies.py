@@ -1,0 +1,301 @@
+"""IoT policies: their documents are checked, and what is in effect for a device is answered.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/iot-policies.html
+https://docs.aws.amazon.com/iot/latest/developerguide/thing-groups.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.iot.exceptions import ResourceNotFoundException
+from moto.iot.models import FakePolicy, FakePolicyVersion
+
+from moto_jitp import settings
+from moto_jitp.history.acting_moment import acting_moment
+from moto_jitp.iot.api.actions import IoTActions
+from moto_jitp.iot.exceptions import (
+    InvalidRequest,
+    LimitExceeded,
+    MalformedPolicy,
+    ResourceNotFound,
+)
+from moto_jitp.iot.registry.thing_principals import ThingPrincipals
+from moto_jitp.policies import (
+    AuthorizationContext,
+    Decision,
+    MalformedPolicyError,
+    PolicyDocument,
+    Request,
+    evaluate,
+    parse_policy,
+)
+
+from .policy_targets import missing_principal, missing_thing, not_a_target
+
+MOST_POLICIES = 10
+"""How many policies AWS IoT lets be attached to a certificate or a Cognito identity.
+
+https://docs.aws.amazon.com/general/latest/gr/iot-core.html#security-limits
+"""
+
+_NOTHING = PolicyDocument("2012-10-17", ())
+
+
+class IotPolicies(ThingPrincipals):
+    """The part of the backend that keeps IoT policies and knows which are in effect."""
+
+    def create_policy(self, policy_name: str, policy_document: Any) -> FakePolicy:
+        """Keep a policy.
+
+        Raises:
+            MalformedPolicy: the document is none that AWS IoT takes, where ``strict`` is on.
+            ResourceAlreadyExistsException: there is a policy of that name.
+        """
+        policy = super().create_policy(policy_name, _checked(policy_document))
+        # A run that was due before makes its policies at that moment.
+        moment = acting_moment().replace(tzinfo=None)
+        first = policy.versions[0]
+        first.create_datetime = first.last_modified_datetime = moment
+        return policy
+
+    def create_policy_version(
+        self, policy_name: str, policy_document: Any, set_as_default: bool
+    ) -> FakePolicyVersion:
+        """Keep a further version of a policy; see :meth:`create_policy`."""
+        return super().create_policy_version(policy_name, _checked(policy_document), set_as_default)
+
+    def set_default_policy_version(self, policy_name: str, version_id: str) -> None:
+        """Make a version of a policy the one in effect.
+
+        Raises:
+            ResourceNotFound: there is no such version, where ``strict`` is on (own wording).
+            ResourceNotFoundException: there is no policy of that name.
+        """
+        with self.lock:
+            versions = [version.version_id for version in self.get_policy(policy_name).versions]
+            if settings.current().strict and version_id not in versions:
+                raise ResourceNotFound(
+                    f"The policy {policy_name} has no version {version_id}; it has "
+                    f"{', '.join(versions)}."
+                )
+            super().set_default_policy_version(policy_name, version_id)
+
+    def attach_policy(self, policy_name: str, target: str) -> None:
+        """Attach a policy; nothing happens where it is attached already.
+
+        Args:
+            policy_name: the policy.
+            target: the ARN of a certificate or a thing group, or a Cognito identity's id.
+
+        Raises:
+            InvalidRequest: the target is the ARN of something else.
+            LimitExceeded: a certificate or Cognito identity has ten policies (own wording).
+            ResourceNotFoundException: the policy or the target does not exist.
+        """
+        with self.lock:
+            if settings.current().strict:
+                self._require_attachable(policy_name, target)
+            super().attach_policy(policy_name, target)
+
+    def attach_principal_policy(self, policy_name: str, principal_arn: str) -> None:
+        """Attach a policy by the older operation; see :meth:`attach_policy`."""
+        with self.lock:
+            if settings.current().strict:
+                self._require_attachable(policy_name, principal_arn)
+            super().attach_principal_policy(policy_name, principal_arn)
+
+    def _require_attachable(self, policy_name: str, target: str) -> None:
+        refusal = not_a_target(target)
+        if refusal is not None:
+            raise refusal
+        self.require_principal(target)
+        if policy_name not in self.policies:
+            raise ResourceNotFound(f"The policy {policy_name} does not exist.")
+        attached = [policy.name for policy in self.list_attached_policies(target)]
+        if ":thinggroup/" in target or policy_name in attached:
+            return
+        if len(attached) >= MOST_POLICIES:
+            raise LimitExceeded(
+                f"{target} has {len(attached)} policies, and AWS IoT allows {MOST_POLICIES}: "
+                f"{', '.join(attached)}. Detach one, or put the statements of {policy_name} into "
+                "one of them."
+            )
+
+    def require_principal(self, principal: str) -> None:
+        """Make sure that a principal of policies exists.
+
+        Args:
+            principal: the ARN of a certificate or a thing group, or a Cognito identity's id.
+
+        Raises:
+            ResourceNotFound: it does not, and the text says what was looked for where.
+        """
+        try:
+            self._get_principal(principal)
+        except ResourceNotFoundException:
+            raise missing_principal(self, principal) from None
+
+    def policies_in_effect(self, principal: str, thing_names: Iterable[str]) -> list[FakePolicy]:
+        """Return the policies of a principal and of things, each once, the principal's first.
+
+        A thing brings the policies of its groups and of all groups above them.
+
+        Args:
+            principal: the ARN of a certificate or a thing group, or a Cognito identity's id.
+            thing_names: the things whose groups count.
+        """
+        targets = [principal, *self._groups_above(principal)]
+        for thing_name in thing_names:
+            thing_arn = self.arn(f"thing/{thing_name}")
+            for group in self.thing_groups.values():
+                if thing_arn in group.things:
+                    targets += [group.arn, *self._groups_above(group.arn)]
+        return each_once(
+            policy
+            for target in dict.fromkeys(targets)
+            for policy in self.list_attached_policies(target)
+        )
+
+    def effective_policies(self, principal: str | None, thing_name: str | None) -> list[FakePolicy]:
+        """Answer GetEffectivePolicies.
+
+        Args:
+            principal: a certificate, a thing group or a Cognito identity. Given alone, the things
+                that a certificate is attached to count, too (AWS documents no rule for that).
+            thing_name: the thing whose groups count; given alone, only they do.
+
+        Raises:
+            InvalidRequest: neither is given.
+            ResourceNotFound: the principal or the thing does not exist.
+        """
+        if thing_name is not None and self.find_thing(thing_name) is None:
+            raise missing_thing(self, thing_name)
+        if principal is None:
+            if thing_name is None:
+                raise InvalidRequest(
+                    "Neither principal nor thingName is given; name the certificate or thing whose "
+                    "policies you want to see."
+                )
+            return self.policies_in_effect("", [thing_name])
+        self.require_principal(principal)
+        things = [thing_name] if thing_name else self.list_principal_things(principal)
+        return self.policies_in_effect(principal, things)
+
+    def policies_of_connection(
+        self, principal: str, context: AuthorizationContext
+    ) -> list[FakePolicy]:
+        """Return the policies that count for a connection.
+
+        A group's policies count only where the connection stands for the thing: the client ID is
+        its name, or the certificate is attached to it exclusively.
+        """
+        thing = context.connected_thing
+        return self.policies_in_effect(principal, [thing.name] if thing else [])
+
+    def _groups_above(self, group_arn: str) -> list[str]:
+        group = self.thing_groups.get(group_arn)
+        above = group.metadata.get("rootToParentThingGroups", []) if group is not None else []
+        return [entry["groupArn"] for entry in reversed(above)]
+
+
+def evaluate_policies(policies: Iterable[FakePolicy], request: Request) -> Decision:
+    """Decide a request by stored policies, each in its default version.
+
+    One that cannot be read, which only exists where ``strict`` was off, allows and denies nothing.
+    """
+    return evaluate([(policy.name, _parsed(policy)) for policy in policies], request)
+
+
+def problem_with(policy: FakePolicy) -> str | None:
+    """Return why a stored policy cannot be read; ``None`` where it can."""
+    document: Any = policy.document
+    try:
+        parse_policy(document)
+    except MalformedPolicyError as error:
+        return error.message
+    return None
+
+
+def _parsed(policy: FakePolicy) -> PolicyDocument:
+    document: Any = policy.document
+    try:
+        return parse_policy(document)
+    except MalformedPolicyError:
+        return _NOTHING
+
+
+def _checked(document: Any) -> Any:
+    if not settings.current().strict:
+        return document
+    if isinstance(document, dict):
+        document = json.dumps(document)  # CloudFormation's is an object; AWS IoT keeps text
+    try:
+        parse_policy(document)
+    except MalformedPolicyError as error:
+        raise MalformedPolicy(error.message) from None
+    return document
+
+
+def each_once(policies: Iterable[FakePolicy]) -> list[FakePolicy]:
+    """Return the policies without repeats, in their order."""
+    return list({policy.name: policy for policy in policies}.values())
+
+
+class IotPolicyActions(IoTActions):
+    """The API actions on IoT policies that moto lacks, or answers otherwise."""
+
+    @property
+    def backend(self) -> Any:
+        return self.any_backend()
+
+    def create_policy(self) -> ActionResult:
+        if not settings.current().strict:
+            return super().create_policy()
+        given = self.input()
+        policy = self.backend.create_policy(given["policyName"], given.get("policyDocument"))
+        self.backend.tag(policy.arn, given.get("tags"))
+        return ActionResult(policy.to_dict_at_creation())
+
+    def create_policy_version(self) -> ActionResult:
+        if not settings.current().strict:
+            return super().create_policy_version()
+        given = self.input()
+        version = self.backend.create_policy_version(
+            given["policyName"], given.get("policyDocument"), given.get("setAsDefault", False)
+        )
+        return ActionResult(version.to_dict_at_creation())
+
+    def delete_policy(self) -> ActionResult:
+        policy = self.backend.get_policy(self.input()["policyName"])
+        self.backend.delete_policy(policy.name)
+        self.backend.untag_all(policy.arn)
+        return EmptyResult()
+
+    def get_effective_policies(self) -> ActionResult:
+        given = self.input()
+        refuse_identity_pool(given)
+        policies = self.backend.effective_policies(given.get("principal"), given.get("thingName"))
+        return ActionResult(
+            {
+                "effectivePolicies": [
+                    {**policy.to_dict(), "policyDocument": policy.document} for policy in policies
+                ]
+            }
+        )
+
+
+def refuse_identity_pool(given: dict[str, Any]) -> None:
+    """Refuse an input with ``cognitoIdentityPoolId``.
+
+    Raises:
+        InvalidRequest: it has one.
+    """
+    if given.get("cognitoIdentityPoolId"):
+        raise InvalidRequest(
+            "cognitoIdentityPoolId is not emulated: the policies of an identity pool's roles are "
+            "IAM's. Give a certificate, thing group or Cognito identity as principal."
+        )

@@ -1,0 +1,66 @@
+"""What policies can be attached to, and what is said where it does not exist.
+
+AWS IoT's answers name neither what was looked for nor where. Its own is the sentence on an ARN of
+something else; the rest is own wording.
+https://docs.aws.amazon.com/iot/latest/apireference/API_AttachPolicy.html
+"""
+
+from __future__ import annotations
+
+import re
+
+from moto_jitp.iot.exceptions import InvalidRequest, ResourceNotFound
+from moto_jitp.iot.registry.lookups import Lookups
+
+_ARN = re.compile(r"arn:[^:]*:iot:(?P<region>[^:]*):(?P<account>[^:]*):(?P<kind>\w+)/(?P<name>.+)")
+_CERTIFICATE_ID = re.compile(r"[0-9a-f]{64}")
+_KINDS = {"cert": "certificate", "thinggroup": "thing group"}
+_WANTED = (
+    "Give the ARN of a certificate (…:cert/<certificate id>) or of a thing group "
+    "(…:thinggroup/<name>), or the id of a Cognito identity."
+)
+
+
+def not_a_target(target: str) -> InvalidRequest | None:
+    """Return the error for the ARN of something that takes no policies; ``None`` for others."""
+    match = _ARN.fullmatch(target)
+    if not target.startswith("arn:") or (match is not None and match["kind"] in _KINDS):
+        return None
+    return InvalidRequest(f"The given ARN does not represent a cert: {target}. {_WANTED}")
+
+
+def missing_principal(backend: Lookups, principal: str) -> ResourceNotFound:
+    """Return the error for a principal that does not exist.
+
+    Args:
+        backend: the account and Region that was asked.
+        principal: what was given as an ARN or as a Cognito identity's id.
+    """
+    match = _ARN.fullmatch(principal)
+    if match is not None and match["kind"] in _KINDS:
+        return ResourceNotFound(
+            f"The {_KINDS[match['kind']]} {principal} does not exist {_here(backend)}."
+        )
+    if match is not None and match["kind"] == "thing":
+        attached = backend.principal_things.firsts_of(match["name"])
+        found = f" Attached to it is {', '.join(attached)}." if attached else ""
+        return ResourceNotFound(
+            f"{principal} is a thing, and no policies are attached to things. {_WANTED}{found}"
+        )
+    if principal.startswith("arn:"):
+        return ResourceNotFound(f"Nothing with policies has the ARN {principal}. {_WANTED}")
+    if _CERTIFICATE_ID.fullmatch(principal):
+        arn = backend.arn(f"cert/{principal}")
+        return ResourceNotFound(f"{principal} is a certificate's id. Give its ARN, {arn}.")
+    return ResourceNotFound(
+        f"No Cognito identity has the id {principal} {_here(backend)}. {_WANTED}"
+    )
+
+
+def missing_thing(backend: Lookups, thing_name: str) -> ResourceNotFound:
+    """Return the error for a thing that does not exist."""
+    return ResourceNotFound(f"The thing {thing_name} does not exist {_here(backend)}.")
+
+
+def _here(backend: Lookups) -> str:
+    return f"in account {backend.account_id}, Region {backend.region_name}"

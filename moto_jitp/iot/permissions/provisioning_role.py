@@ -1,0 +1,206 @@
+"""The provisioning role: may AWS IoT assume it, and does it allow a run's calls?
+
+Roles, policies and their evaluation are moto's, with what :mod:`iam_statements` adds to it. A call
+must be allowed by a policy of the role, and by its permissions boundary where it has one. Not known
+are policies of organizations, and condition keys besides those that stand here. Checked only with
+``enforce_role``.
+https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
+https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from moto.iam.models import Policy
+
+from moto_jitp.aws.iam_roles import SERVICE, SESSION_NAME, account_of, find_role, iam_of
+from moto_jitp.aws.iam_statements import (
+    IamCall,
+    IamContext,
+    IamDecision,
+    IamStatement,
+    MalformedStatementsError,
+    decide,
+    read_statements,
+)
+from moto_jitp.history.acting_moment import acting_moment
+from moto_jitp.iot.registry.tags import Tags
+
+from . import role_refusals as refusals
+
+# What IAM authorises an action on: kinds of resources, all of which must be allowed; none where the
+# action knows no resources, so that a statement must name "*".
+# https://docs.aws.amazon.com/iot/latest/developerguide/security_iam_service-with-iam.html
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiot.html
+_AUTHORISED_ON: Mapping[str, tuple[str, ...]] = {
+    "AddThingToBillingGroup": ("billinggroup", "thing"),
+    "AddThingToThingGroup": ("thinggroup", "thing"),
+    "AttachPolicy": ("cert",),
+    "AttachThingPrincipal": ("cert",),
+    "CreateCertificateFromCsr": (),
+    "CreatePolicy": ("policy",),
+    "CreateThing": ("thing",),
+    "DescribeBillingGroup": ("billinggroup",),
+    "DescribeCertificate": ("cert",),
+    "DescribeThingGroup": ("thinggroup",),
+    "DescribeThingType": ("thingtype",),
+    "GetPolicy": ("policy",),
+    "RegisterCertificate": (),
+    "RegisterThing": (),
+    "RemoveThingFromThingGroup": ("thinggroup", "thing"),
+    "UpdateCertificate": ("cert",),
+    "UpdateThing": ("thing",),
+}
+
+
+def require_assumable(backend: Tags, role_arn: str, source_arn: str) -> None:
+    """Check that AWS IoT can assume a role.
+
+    Args:
+        backend: the account and Region of what names the role.
+        role_arn: the provisioning role.
+        source_arn: the CA certificate or the provisioning template that has it executed.
+
+    Raises:
+        RoleNotAssumable: it is a role of another account, which no service can be given, there is
+            no such role, or it does not trust iot.amazonaws.com.
+    """
+    account = account_of(role_arn)
+    if account not in (None, backend.account_id):
+        raise refusals.of_another_account(role_arn, account, backend.account_id)
+    role = _role(role_arn)
+    call = call_of_service(backend, "sts:AssumeRole", None, source_arn)
+    try:
+        decision = decide(read_statements(role.assume_role_policy_document), call)
+    except MalformedStatementsError as error:
+        raise refusals.trust_malformed(role_arn, error) from None
+    if not decision.allowed:
+        raise refusals.not_trusted(role_arn, SERVICE, decision)
+
+
+def require_permission(
+    backend: Tags, role_arn: str, action: str, resource: str, others: Mapping[str, str]
+) -> None:
+    """Check that a role may make a call.
+
+    Args:
+        backend: the account and Region of the run.
+        role_arn: the provisioning role.
+        action: the API action's name, such as ``CreateThing``.
+        resource: the resource that the call is made for, such as ``thing/bulb-1``.
+        others: the run's certificate and thing by kind (``cert``, ``thing``), which IAM authorises
+            some calls on.
+
+    Raises:
+        AccessDenied: no policy of the role allows it, or its boundary does not, or one denies it.
+        RoleNotAssumable: the role is gone.
+    """
+    role = _role(role_arn)
+    named = {**others, resource.partition("/")[0]: resource}
+    kinds = _AUTHORISED_ON.get(action, (resource.partition("/")[0],))
+    for authorised in [backend.arn(named[kind]) for kind in kinds if kind in named] or ["*"]:
+        context = _context(_keys_of_run(backend, role, authorised))
+        said = refusals.RoleCall(role_arn, action, authorised)
+        try:
+            _check_policies(role, IamCall(f"iot:{action}", authorised, context), said)
+        except MalformedStatementsError as error:
+            raise refusals.policy_malformed(said, error) from None
+
+
+def _check_policies(role: Any, call: IamCall, said: refusals.RoleCall) -> None:
+    by_policies = decide(_statements_of(role), call)
+    if by_policies.denied:
+        raise refusals.by_policies(said, by_policies)
+    boundary_arn = role.permissions_boundary_arn
+    by_boundary = _by_boundary(role, call, said) if boundary_arn else None
+    # IAM names one kind of policy only; a Deny comes first, wherever it stands.
+    if by_boundary is not None and by_boundary.denied:
+        raise refusals.by_boundary(said, by_boundary, boundary_arn)
+    if not by_policies.allowed:
+        raise refusals.by_policies(said, by_policies)
+    if by_boundary is not None and not by_boundary.allowed:
+        raise refusals.by_boundary(said, by_boundary, boundary_arn)
+
+
+def _by_boundary(role: Any, call: IamCall, said: refusals.RoleCall) -> IamDecision:
+    iam = iam_of(role.arn)
+    assert iam is not None  # it has the role
+    boundary = iam.managed_policies.get(role.permissions_boundary_arn)
+    if boundary is None:
+        raise refusals.boundary_missing(said, role.permissions_boundary_arn)
+    return decide(read_statements(_default_version(boundary)), call)
+
+
+# The condition keys that are known of a call.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+
+
+def _context(keys: Mapping[str, str]) -> IamContext:
+    return IamContext(current_time=acting_moment(), extra=keys)
+
+
+def _keys_of_every_call(backend: Tags) -> dict[str, str]:
+    return {
+        "aws:RequestedRegion": backend.region_name,
+        "aws:ResourceAccount": backend.account_id,
+        "aws:SecureTransport": "true",
+    }
+
+
+def call_of_service(backend: Tags, action: str, resource: str | None, source_arn: str) -> IamCall:
+    """Return a call that AWS IoT makes as itself, for the statements of a resource's policy.
+
+    https://docs.aws.amazon.com/iot/latest/developerguide/cross-service-confused-deputy-prevention.html
+
+    Args:
+        backend: the account and Region that it acts for.
+        action: such as ``sts:AssumeRole``.
+        resource: the ARN; ``None`` where the policy's statements name none.
+        source_arn: the CA certificate or the provisioning template that it acts for.
+    """
+    keys = {
+        **_keys_of_every_call(backend),
+        "aws:PrincipalIsAWSService": "true",
+        "aws:PrincipalServiceName": SERVICE,
+        "aws:SourceAccount": backend.account_id,
+        "aws:SourceArn": source_arn,
+    }
+    return IamCall(action, resource, _context(keys), service=SERVICE)
+
+
+def _keys_of_run(backend: Tags, role: Any, resource_arn: str) -> dict[str, str]:
+    """The keys of a call that a run makes in its role; no address is known, and no VPC."""
+    tags = backend.tags_of(resource_arn)
+    return {
+        **_keys_of_every_call(backend),
+        "aws:PrincipalAccount": role.account_id,
+        "aws:PrincipalArn": role.arn,
+        "aws:PrincipalType": "AssumedRole",
+        "aws:PrincipalIsAWSService": "false",
+        "aws:ViaAWSService": "false",
+        "aws:userid": f"{role.id}:{SESSION_NAME}",
+        **{f"aws:PrincipalTag/{tag['Key']}": tag["Value"] for tag in role.tags or ()},
+        **{f"aws:ResourceTag/{tag['Key']}": tag["Value"] for tag in tags},
+    }
+
+
+def _role(role_arn: str) -> Any:
+    role = find_role(role_arn)
+    if role is None:
+        raise refusals.no_role(role_arn)
+    return role
+
+
+def _statements_of(role: Any) -> Iterator[IamStatement]:
+    """Every statement of a role's inline and attached managed policies."""
+    for document in [
+        *role.policies.values(),
+        *map(_default_version, role.managed_policies.values()),
+    ]:
+        yield from read_statements(document)
+
+
+def _default_version(policy: Policy) -> str:
+    return next(str(version.document) for version in policy.versions if version.is_default)

@@ -1,0 +1,155 @@
+"""What is said where the provisioning role stops a run: AWS's text, and what to change.
+
+The phrases after the resource are those of IAM's page on access denied messages.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from moto_jitp.aws.iam_statements import IamDecision, MalformedStatementsError
+from moto_jitp.iot.exceptions import AccessDenied, RoleNotAssumable
+
+_MANAGED = "config={'iam': {'load_aws_managed_policies': True}}"
+
+
+@dataclass(frozen=True)
+class RoleCall:
+    """A call that a role makes, for what is said about it.
+
+    Attributes:
+        role_arn: the provisioning role.
+        action: the API action's name, such as ``CreateThing``.
+        resource_arn: what it is authorised on.
+    """
+
+    role_arn: str
+    action: str
+    resource_arn: str
+
+    def __str__(self) -> str:
+        return f"iot:{self.action} on {self.resource_arn}"
+
+    def refused(self, because: str, advice: str) -> AccessDenied:
+        """Return the refusal of this call."""
+        return AccessDenied(self.role_arn, self.action, self.resource_arn, because, advice)
+
+
+def by_policies(call: RoleCall, decision: IamDecision) -> AccessDenied:
+    """The role's own policies deny a call, or none allows it."""
+    where = f"the policies of the provisioning role {call.role_arn}"
+    if decision.denied:
+        because = "with an explicit deny in an identity-based policy"
+        return call.refused(because, _take_out(call, where, decision))
+    because = f"because no identity-based policy allows the iot:{call.action} action"
+    if decision.conditions:
+        return call.refused(because, _unmet(call, where, decision))
+    return call.refused(
+        because,
+        f"Allow {call} in a policy of the provisioning role {call.role_arn}; AWS's managed policy "
+        f"AWSIoTThingsRegistration has all that a run needs (moto has it with {_MANAGED}).",
+    )
+
+
+def by_boundary(call: RoleCall, decision: IamDecision, boundary_arn: str) -> AccessDenied:
+    """The role's permissions boundary denies a call, or does not allow it."""
+    where = f"the permissions boundary {boundary_arn} of the provisioning role {call.role_arn}"
+    if decision.denied:
+        because = "with an explicit deny in a permissions boundary"
+        return call.refused(because, _take_out(call, where, decision))
+    because = _no_boundary_allows(call)
+    if decision.conditions:
+        return call.refused(because, _unmet(call, where, decision))
+    return call.refused(
+        because,
+        f"Allow {call} in {where}: a role may do what its policies and its boundary both allow.",
+    )
+
+
+def boundary_missing(call: RoleCall, boundary_arn: str) -> AccessDenied:
+    """The policy that is the role's permissions boundary does not exist."""
+    return call.refused(
+        _no_boundary_allows(call),
+        f"moto's IAM has no policy {boundary_arn}, the permissions boundary of the provisioning "
+        f"role {call.role_arn}: create it with iam.create_policy, or load AWS's managed policies "
+        f"with {_MANAGED}.",
+    )
+
+
+def policy_malformed(call: RoleCall, error: MalformedStatementsError) -> AccessDenied:
+    """A policy of the role is none that IAM would have stored."""
+    return call.refused(
+        f"because no identity-based policy allows the iot:{call.action} action",
+        f"Mend the policy of the provisioning role {call.role_arn} of which this is true: {error}.",
+    )
+
+
+def _no_boundary_allows(call: RoleCall) -> str:
+    return f"because no permissions boundary allows the iot:{call.action} action"
+
+
+def _take_out(call: RoleCall, where: str, decision: IamDecision) -> str:
+    change = ""
+    if decision.conditions:
+        change = f", or change its Condition, which is met: {decision.conditions}"
+    return f"Take the Deny that covers {call} out of {where}{change}; it wins over every Allow."
+
+
+def _unmet(call: RoleCall, where: str, decision: IamDecision) -> str:
+    return (
+        f"A statement in {where} would allow {call}, but its Condition is not met: "
+        f"{decision.conditions}. Change the Condition, or allow the call in another statement."
+    )
+
+
+def no_role(role_arn: str) -> RoleNotAssumable:
+    """There is no such role."""
+    return RoleNotAssumable(
+        role_arn,
+        "moto's IAM has no such role: create it with iam.create_role(RoleName=..., "
+        "AssumeRolePolicyDocument=...).",
+    )
+
+
+def of_another_account(role_arn: str, account: str, wanted: str) -> RoleNotAssumable:
+    """The role belongs to another account than the CA or the template.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
+    """
+    return RoleNotAssumable(
+        role_arn,
+        f"it is a role of the account {account}, and AWS IoT takes only one of the account "
+        f"{wanted}, in which the CA certificate or the template is: create a role there.",
+    )
+
+
+def not_trusted(role_arn: str, service: str, decision: IamDecision) -> RoleNotAssumable:
+    """The role's trust policy denies AWS IoT to assume it, or does not allow it."""
+    change = "change it with iam.update_assume_role_policy."
+    if decision.denied:
+        met = f" (its Condition is met: {decision.conditions})" if decision.conditions else ""
+        return RoleNotAssumable(
+            role_arn,
+            f"a Deny in its trust policy covers sts:AssumeRole by the service {service}{met}, and "
+            f"it wins over every Allow: {change}",
+        )
+    if decision.conditions:
+        return RoleNotAssumable(
+            role_arn,
+            f"its trust policy would allow sts:AssumeRole to the service {service}, but the "
+            f"Condition is not met: {decision.conditions}; {change}",
+        )
+    return RoleNotAssumable(
+        role_arn,
+        "its trust policy does not allow sts:AssumeRole to the service "
+        f"{service}: set it with iam.update_assume_role_policy.",
+    )
+
+
+def trust_malformed(role_arn: str, error: MalformedStatementsError) -> RoleNotAssumable:
+    """The role's trust policy is none that IAM would have stored."""
+    return RoleNotAssumable(
+        role_arn,
+        f"its trust policy cannot be read, for {error}: set it with iam.update_assume_role_policy.",
+    )

@@ -1,0 +1,1 @@
+"""Fleet provisioning over a device's connection, with pre-provisioning hooks."""

@@ -1,0 +1,239 @@
+"""Fleet provisioning: a device without a certificate of its own gets one and provisions itself.
+
+It connects with a provisioning claim, a certificate that many devices have. It is given a
+certificate that is PENDING_ACTIVATION, with a token that proves that this one is its own, and has a
+template executed for it.
+https://docs.aws.amazon.com/iot/latest/developerguide/provision-wo-cert.html
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from moto.moto_api._internal import mock_random
+
+from moto_jitp.iot.api.admission import admit
+from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
+from moto_jitp.iot.certificates.service_ca import issue_from_csr, issue_with_keys
+from moto_jitp.iot.exceptions import IoTError, NotAdmitted
+from moto_jitp.iot.provisioning import run_advice as advice
+from moto_jitp.iot.provisioning.provisioning_run import ProvisioningFailure, ProvisioningRun
+from moto_jitp.iot.provisioning.provisioning_templates import ProvisioningTemplate
+from moto_jitp.iot.provisioning.template_execution import TemplateExecution
+from moto_jitp.iot.provisioning.template_rules import FLEET_PROVISIONING
+from moto_jitp.iot.provisioning.thing_registration import ThingRegistration
+from moto_jitp.templates import UnresolvedReferenceError
+
+from . import refusals
+from .pre_provisioning_hook import consult_hook
+from .refusals import FleetRefusal
+
+TOKEN_SECONDS = 3600
+"""How long a certificate that no device has made its own is kept."""
+
+_REGISTER_THING = "RegisterThing"
+_CERTIFICATE_ID = "AWS::IoT::Certificate::Id"
+
+
+class FleetClient(NamedTuple):
+    """Who asks.
+
+    Attributes:
+        certificate_id: the id of the claim certificate that it is connected with.
+        client_id: its MQTT client ID.
+    """
+
+    certificate_id: str
+    client_id: str
+
+
+class DeviceCredentials(NamedTuple):
+    """What a device is given.
+
+    Attributes:
+        certificate: the new certificate.
+        private_key_pem: its key; ``None`` where the device has made its own.
+        ownership_token: what RegisterThing wants to see.
+    """
+
+    certificate: DeviceCertificate
+    private_key_pem: str | None
+    ownership_token: str
+
+
+class _Ownership(NamedTuple):
+    certificate: DeviceCertificate
+    ends: float
+
+
+class FleetProvisioning(ThingRegistration):
+    """The part of the backend behind the MQTT API of fleet provisioning."""
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self._owned: dict[str, _Ownership] = {}
+
+    def create_keys_for_device(self) -> DeviceCredentials:
+        """Make a key pair and a certificate for a device.
+
+        Raises:
+            FleetRefusal: a test asked for a failure, or the operation's quota is used up.
+        """
+        self._admit("CreateKeysAndCertificate")
+        issued = issue_with_keys()
+        return self._give(issued.certificate_pem, issued.private_key_pem)
+
+    def create_certificate_for_device(self, signing_request: str) -> DeviceCredentials:
+        """Make a certificate for a device that has made its key pair itself.
+
+        Args:
+            signing_request: the CSR as PEM text.
+
+        Raises:
+            FleetRefusal: the text is no CSR that AWS IoT takes, a test asked for a failure, or the
+                operation's quota is used up.
+        """
+        self._admit("CreateCertificateFromCsr")
+        try:
+            certificate_pem = issue_from_csr(signing_request)
+        except IoTError as error:
+            raise refusals.of_error(error) from None
+        return self._give(certificate_pem, None)
+
+    def _admit(self, operation: str) -> None:
+        try:
+            admit(self, operation, over_mqtt=True)
+        except NotAdmitted as error:
+            raise refusals.of_error(error, advice=error.advice) from None
+
+    def _give(self, certificate_pem: str, private_key_pem: str | None) -> DeviceCredentials:
+        token = "".join(mock_random.uuid4().hex for _ in range(4))
+        with self.lock:
+            certificate = self.add_issued_certificate(certificate_pem, "PENDING_ACTIVATION")
+            self._owned[token] = _Ownership(certificate, time.time() + TOKEN_SECONDS)
+        return DeviceCredentials(certificate, private_key_pem, token)
+
+    def provision_device(
+        self,
+        template_name: str,
+        ownership_token: str,
+        parameters: Mapping[str, str],
+        client: FleetClient,
+    ) -> tuple[ProvisioningRun, Mapping[str, str]]:
+        """Execute a template for a device, as RegisterThing of the MQTT API does.
+
+        Args:
+            template_name: an enabled template of the type FLEET_PROVISIONING.
+            ownership_token: the token that came with the device's certificate.
+            parameters: what the device offers to the template: parameter name to value.
+            client: who asks.
+
+        Returns:
+            The run, and the template's device configuration.
+
+        Raises:
+            FleetRefusal: the request may not happen, template or token are not good, the hook does
+                not allow it, or the run failed, which is then in the refusal. The token stays good
+                for another try.
+        """
+        self._admit(_REGISTER_THING)
+        template = self._fleet_template(template_name)
+        certificate = self._owner_of(ownership_token)
+        if template.hook is not None:
+            # Outside the lock: the function may call the cloud.
+            request = {
+                "claimCertificateId": client.certificate_id,
+                "certificateId": certificate.certificate_id,
+                "certificatePem": certificate.certificate_pem,
+                "templateArn": template.arn,
+                "clientId": client.client_id,
+                "parameters": dict(parameters),
+            }
+            overrides = consult_hook(self, template.hook["targetArn"], request)
+            parameters = {**parameters, **overrides}
+        with self.lock:
+            self._owner_of(ownership_token)  # which another request may have used up
+            outcome = self._execute(template, certificate, parameters)
+            del self._owned[ownership_token]
+            return outcome
+
+    def _execute(
+        self,
+        template: ProvisioningTemplate,
+        certificate: DeviceCertificate,
+        parameters: Mapping[str, str],
+    ) -> tuple[ProvisioningRun, Mapping[str, str]]:
+        run = TemplateExecution(
+            self,
+            None,
+            {**parameters, _CERTIFICATE_ID: certificate.certificate_id},
+            template_name=template.name,
+            role_arn=template.role_arn,
+            admitted=(_REGISTER_THING,),
+        )
+        run.certificate = certificate
+        try:
+            run.parse(template.body)
+            run.enter(template.role_arn)
+            plan = run.execute(certificate)
+        except ProvisioningFailure as failure:
+            raise _refusal(run, failure) from None
+        return run.outcome(), plan.device_configuration
+
+    def _fleet_template(self, name: str) -> ProvisioningTemplate:
+        template = self.provisioning_templates.get(name)
+        if template is None:
+            raise refusals.unknown_template(name)
+        if template.template_type != FLEET_PROVISIONING:
+            raise refusals.template_of_other_type(name, template.template_type, FLEET_PROVISIONING)
+        if not template.enabled:
+            raise refusals.disabled_template(name)
+        return template
+
+    def _owner_of(self, token: str) -> DeviceCertificate:
+        if not token:
+            raise refusals.no_token()
+        self.drop_unclaimed_certificates()
+        owned = self._owned.get(token)
+        if owned is None:
+            raise refusals.bad_token()
+        return owned.certificate
+
+    def drop_unclaimed_certificates(self) -> None:
+        """Delete the certificates that no device has made its own within the hour."""
+        if not self._owned:
+            return
+        now = time.time()
+        with self.lock:
+            for token, owned in list(self._owned.items()):
+                if owned.ends <= now:
+                    del self._owned[token]
+                    self._delete_unused(owned.certificate)
+
+    def _delete_unused(self, certificate: DeviceCertificate) -> None:
+        is_used = (
+            certificate.status != "PENDING_ACTIVATION"
+            or any(self.principal_policies.seconds_of(certificate.arn))
+            or any(self.principal_things.seconds_of(certificate.arn))
+        )
+        if not is_used:
+            self.certificates.pop(certificate.certificate_id, None)
+
+    def note_call(self, operation: str, parameter: Callable[[str], str | None]) -> None:
+        """Do what an API call is to find done: see :meth:`DeferredRuns.note_call`, and this."""
+        self.drop_unclaimed_certificates()
+        super().note_call(operation, parameter)
+
+
+def _refusal(run: TemplateExecution, failure: ProvisioningFailure) -> FleetRefusal:
+    """Return the refusal for a run that failed: a device is told less, and a person more."""
+    mistake = failure.mistake
+    if mistake is None:
+        return refusals.of_error(failure.error, run=run.outcome(failure))
+    if isinstance(mistake, UnresolvedReferenceError):
+        failure.advice = advice.parameter_not_sent(mistake.parameter)
+        return refusals.unresolved(mistake.parameter, run.outcome(failure))
+    failure.advice = advice.template_mistake(mistake, "the parameters of the device's request")
+    return refusals.bad_value(mistake.message, run.outcome(failure))

@@ -1,0 +1,194 @@
+"""Why a request of the fleet provisioning API is refused; each text lives here.
+
+The texts and their codes are those that have been seen on AWS, but for those marked as own wording.
+https://docs.aws.amazon.com/iot/latest/developerguide/fleet-provision-api.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.core.utils import get_service_model
+
+from moto_jitp.iot.api.operation_names import COMMON_ERRORS
+from moto_jitp.iot.exceptions import IoTError
+from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
+
+_QUEUE = "POST /moto-api/static/lambda-simple/response"
+
+
+class FleetRefusal(Exception):  # noqa: N818 - becomes a message on …/rejected, not an error
+    """A request that is answered on its topic ``…/rejected``.
+
+    Attributes:
+        status_code: the HTTP status that the error would have.
+        code: AWS's name of the error, without ``Exception``.
+        message: the error text, which is all that the device is told.
+        advice: one plain sentence on what to change; empty where the message says it.
+        run: the provisioning run that failed, if it came to one.
+    """
+
+    def __init__(
+        self,
+        status_code: int,
+        code: str,
+        message: str,
+        *,
+        advice: str = "",
+        run: ProvisioningRun | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+        self.code = code
+        self.message = message
+        self.advice = advice
+        self.run = run
+
+    def body(self) -> dict[str, Any]:
+        """What the message holds."""
+        return {
+            "statusCode": self.status_code,
+            "errorCode": self.code,
+            "errorMessage": self.message,
+        }
+
+
+def unknown_template(name: str) -> FleetRefusal:
+    return _bad_template(
+        f"Template with name {name} does not exist.",
+        f"Create it with iot.create_provisioning_template(templateName={name!r}, enabled=True, …), "
+        "or have the device publish on the topic of one that exists.",
+    )
+
+
+def disabled_template(name: str) -> FleetRefusal:
+    return _bad_template(
+        f"Template {name} is not enabled.",
+        f"Enable it with iot.update_provisioning_template(templateName={name!r}, enabled=True).",
+    )
+
+
+def template_of_other_type(name: str, found: str, wanted: str) -> FleetRefusal:
+    """Own wording."""
+    return _bad_template(
+        f"Template {name} is not of the type {wanted}.",
+        f"{name} is of the type {found}: create another with type={wanted!r}, as the type of a "
+        "template cannot be changed.",
+    )
+
+
+def _bad_template(message: str, advice: str = "") -> FleetRefusal:
+    return FleetRefusal(400, "InvalidTemplate", message, advice=advice)
+
+
+def unreadable(why: str) -> FleetRefusal:
+    """The sentence is AWS's; what follows on it is ours."""
+    return FleetRefusal(
+        400,
+        "InvalidPayload",
+        f"Message cannot be parsed: {why}",
+        advice="Have the device send an object with certificateOwnershipToken and, if the template "
+        "wants any, parameters, in the format that the topic ends with.",
+    )
+
+
+def no_token() -> FleetRefusal:
+    return FleetRefusal(
+        400,
+        "InvalidCertificateOwnershipToken",
+        "Certificate ownership token cannot be empty.",
+        advice="Have the device send the certificateOwnershipToken that came with its certificate.",
+    )
+
+
+def bad_token() -> FleetRefusal:
+    return FleetRefusal(
+        400,
+        "InvalidCertificateOwnershipToken",
+        "Certificate ownership token is invalid.",
+        advice="A token comes with the certificate from $aws/certificates/create/… or "
+        "create-from-csr/…, is good for one hour, and for one device: ask for another one.",
+    )
+
+
+def unresolved(name: str, run: ProvisioningRun) -> FleetRefusal:
+    return FleetRefusal(
+        400, "InvalidParameters", f"Cannot resolve reference value: {name}", run=run
+    )
+
+
+def bad_value(message: str, run: ProvisioningRun) -> FleetRefusal:
+    """Own wording: the template language's own sentence on the value."""
+    return FleetRefusal(400, "InvalidParameters", message, run=run)
+
+
+def hook_refused(function_arn: str) -> FleetRefusal:
+    return FleetRefusal(
+        403,
+        "AccessDenied",
+        "Access Denied",
+        advice=f'The pre-provisioning hook {function_arn} did not answer "allowProvisioning": '
+        "true.",
+    )
+
+
+def hook_not_invoked(function_arn: str, why: str) -> FleetRefusal:
+    return FleetRefusal(
+        400,
+        "InvocationError",
+        "Access denied while invoking Lambda function",
+        advice=f"The pre-provisioning hook {function_arn} cannot be invoked: {why}",
+    )
+
+
+def hook_failed(function_arn: str, why: str) -> FleetRefusal:
+    return FleetRefusal(
+        400,
+        "InvocationError",
+        "The provisioning hook was not executed successfully.",
+        advice=f"The pre-provisioning hook {function_arn} failed: {why}. moto runs functions in "
+        "Docker; where there is none, use its configuration {'lambda': {'use_docker': False}} and "
+        f"queue the function's results at {_QUEUE}.",
+    )
+
+
+def hook_without_result(function_arn: str) -> FleetRefusal:
+    return FleetRefusal(
+        403,
+        "AccessDenied",
+        "Access Denied",
+        advice=f"No result is queued for the pre-provisioning hook {function_arn}, so moto echoed "
+        'its input. Queue one such as {"allowProvisioning": true} at ' + f"{_QUEUE}.",
+    )
+
+
+def bad_hook_result(function_arn: str, why: str) -> FleetRefusal:
+    return FleetRefusal(
+        400,
+        "InvalidResult",
+        "Provisioning hook result is in an invalid format.",
+        advice=f"The pre-provisioning hook {function_arn} answered {why}; it is to answer a JSON "
+        'object with "allowProvisioning" and, if it likes, "parameterOverrides" of text to text.',
+    )
+
+
+def of_error(
+    error: IoTError, *, advice: str = "", run: ProvisioningRun | None = None
+) -> FleetRefusal:
+    """Return the refusal for an error of the API that a request ended with.
+
+    Under which code and status AWS passes these on is not documented: here it is the error's own
+    code without ``Exception``, and its own status.
+    """
+    code = error.code
+    name = code.removesuffix("Exception")
+    return FleetRefusal(_status_of(code), name, str(error.message), advice=advice, run=run)
+
+
+def _status_of(code: str) -> int:
+    if code in COMMON_ERRORS:
+        return COMMON_ERRORS[code]
+    shapes = get_service_model("iot").error_shapes
+    modelled = next((shape for shape in shapes if shape.error_code == code), None)
+    status = modelled.metadata.get("error", {}).get("httpStatusCode") if modelled else None
+    return int(status or 400)

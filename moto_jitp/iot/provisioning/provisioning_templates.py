@@ -1,0 +1,433 @@
+"""Provisioning templates as resources: nine operations, versions, tags.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/provision-template.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from moto.core.common_models import BaseModel
+from moto.core.responses import ActionResult, EmptyResult
+from moto.core.utils import utcnow
+
+from moto_jitp import settings
+from moto_jitp.iot.api.actions import IoTActions
+from moto_jitp.iot.api.admission import check_role
+from moto_jitp.iot.api.paging import page
+from moto_jitp.iot.exceptions import (
+    InvalidRequest,
+    LimitExceeded,
+    ResourceAlreadyExists,
+    ResourceNotFound,
+    VersionsLimitExceeded,
+)
+from moto_jitp.iot.registry.tags import Tags
+
+from .template_rules import FLEET_PROVISIONING, JITP, check_stored_body, checked_hook
+
+MAX_VERSIONS = 5
+MAX_FLEET_TEMPLATES = 256
+_DEFAULT_PAGE = 25
+
+
+@dataclass
+class TemplateVersion:
+    """One version of a template; the body is kept to the letter."""
+
+    version_id: int
+    body: str
+    creation_date: datetime
+
+    @property
+    def sequence(self) -> int:
+        return self.version_id
+
+
+class ProvisioningTemplate(BaseModel):
+    """A stored provisioning template with its versions."""
+
+    def __init__(
+        self,
+        name: str,
+        arn: str,
+        sequence: int,
+        body: str,
+        *,
+        role_arn: str,
+        template_type: str,
+        description: str | None,
+        enabled: bool,
+        hook: dict[str, str] | None,
+    ) -> None:
+        self.name = name
+        self.arn = arn
+        self.sequence = sequence
+        self.role_arn = role_arn
+        self.template_type = template_type
+        self.description = description
+        self.enabled = enabled
+        self.hook = hook
+        self.creation_date = self.last_modified_date = utcnow()
+        self.versions = {1: TemplateVersion(1, body, self.creation_date)}
+        self.default_version_id = 1
+        self._last_version_id = 1
+
+    @property
+    def body(self) -> str:
+        """The default version's body."""
+        return self.versions[self.default_version_id].body
+
+    def add_version(self, body: str) -> TemplateVersion:
+        """Add a version under the next id; ids of deleted versions do not come back."""
+        self._last_version_id += 1
+        version = TemplateVersion(self._last_version_id, body, utcnow())
+        self.versions[version.version_id] = version
+        self.last_modified_date = version.creation_date
+        return version
+
+    def summary(self) -> dict[str, Any]:
+        """What lists show; AWS leaves the description out there."""
+        return {
+            "templateArn": self.arn,
+            "templateName": self.name,
+            "creationDate": self.creation_date,
+            "lastModifiedDate": self.last_modified_date,
+            "enabled": self.enabled,
+            "type": self.template_type,
+        }
+
+    def to_description_dict(self) -> dict[str, Any]:
+        return {
+            **self.summary(),
+            "description": self.description,
+            "defaultVersionId": self.default_version_id,
+            "templateBody": self.body,
+            "provisioningRoleArn": self.role_arn,
+            "preProvisioningHook": self.hook,
+        }
+
+
+class ProvisioningTemplates(Tags):
+    """The part of the backend that keeps provisioning templates."""
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self.provisioning_templates: dict[str, ProvisioningTemplate] = {}
+
+    def has_taggable(self, kind: str, name: str) -> bool:
+        if kind == "provisioningtemplate":
+            return name in self.provisioning_templates
+        return super().has_taggable(kind, name)
+
+    def create_provisioning_template(
+        self,
+        template_name: str,
+        template_body: str,
+        role_arn: str,
+        *,
+        template_type: str | None = None,
+        description: str | None = None,
+        enabled: bool = False,
+        hook: dict[str, str] | None = None,
+        tags: list[dict[str, str]] | None = None,
+    ) -> ProvisioningTemplate:
+        """Store a new template as version 1.
+
+        Raises:
+            ResourceAlreadyExists: the name is taken.
+            InvalidRequest: the body is no template, or there is a hook on a JITP template.
+            LimitExceeded: for the 257th fleet provisioning template.
+        """
+        kind = template_type or FLEET_PROVISIONING
+        with self.lock:
+            existing = self.provisioning_templates.get(template_name)
+            if existing is not None:
+                raise ResourceAlreadyExists(
+                    f"Template with name {template_name} already exists",
+                    template_name,
+                    existing.arn,
+                )
+            check_stored_body(template_body)
+            hook = checked_hook(hook, kind)
+            self._check_fleet_limit(kind)
+            arn = self.arn(f"provisioningtemplate/{template_name}")
+            check_role(self, role_arn, arn)
+            template = ProvisioningTemplate(
+                template_name,
+                arn,
+                next(self.sequences),
+                template_body,
+                role_arn=role_arn,
+                template_type=kind,
+                description=description or None,
+                enabled=enabled,
+                hook=hook,
+            )
+            self.tag(template.arn, tags)
+            self.provisioning_templates[template_name] = template
+            return template
+
+    def _check_fleet_limit(self, kind: str) -> None:
+        if kind != FLEET_PROVISIONING:
+            return
+        stored = self.provisioning_templates.values()
+        if sum(t.template_type == FLEET_PROVISIONING for t in stored) >= MAX_FLEET_TEMPLATES:
+            raise LimitExceeded(
+                f"The account already has {MAX_FLEET_TEMPLATES} fleet provisioning templates, the "
+                "most that AWS IoT allows."
+            )
+
+    def describe_provisioning_template(self, template_name: str) -> ProvisioningTemplate:
+        """Return a template.
+
+        Raises:
+            ResourceNotFound: there is none of that name.
+        """
+        template = self.provisioning_templates.get(template_name)
+        if template is None:
+            raise ResourceNotFound(f"Unable to find template named {template_name}")
+        return template
+
+    def jitp_template(self, template_name: str) -> ProvisioningTemplate:
+        """Return a template that a CA certificate can name.
+
+        Raises:
+            ResourceNotFound: there is none of that name.
+            InvalidRequest: it is of another type.
+        """
+        template = self.describe_provisioning_template(template_name)
+        if template.template_type != JITP and settings.current().strict:
+            raise InvalidRequest(
+                f"The template {template_name} of the registrationConfig has the type "
+                f"{template.template_type}; a CA certificate needs one of type {JITP}. The type is "
+                "given when a template is created and cannot be changed."
+            )
+        return template
+
+    def update_provisioning_template(
+        self,
+        template_name: str,
+        *,
+        description: str | None = None,
+        enabled: bool | None = None,
+        default_version_id: int | None = None,
+        role_arn: str | None = None,
+        hook: dict[str, str] | None = None,
+        remove_hook: bool = False,
+    ) -> None:
+        """Change what is given; the body is changed by adding a version.
+
+        Raises:
+            ResourceNotFound: there is no template of that name.
+            InvalidRequest: the default version does not exist, or a hook is set on a JITP template.
+        """
+        with self.lock:
+            template = self.describe_provisioning_template(template_name)
+            if default_version_id is not None and default_version_id not in template.versions:
+                raise InvalidRequest(
+                    f"Unable to set version {default_version_id} as the default, version does not "
+                    "exist"
+                )
+            hook = checked_hook(hook, template.template_type)
+            if role_arn is not None:
+                check_role(self, role_arn, template.arn)
+                template.role_arn = role_arn
+            if description is not None:
+                template.description = description or None
+            if enabled is not None:
+                template.enabled = enabled
+            if default_version_id is not None:
+                template.default_version_id = default_version_id
+            if hook is not None:
+                template.hook = hook
+            if remove_hook:
+                template.hook = None
+            template.last_modified_date = utcnow()
+
+    def delete_provisioning_template(self, template_name: str) -> None:
+        """Delete a template with its versions; CAs that name it go on naming it.
+
+        Raises:
+            ResourceNotFound: there is none of that name.
+        """
+        with self.lock:
+            template = self.provisioning_templates.pop(template_name, None)
+            if template is None:
+                raise ResourceNotFound("Unable to delete template, template not found")
+            self.untag_all(template.arn)
+
+    def create_provisioning_template_version(
+        self, template_name: str, template_body: str, set_as_default: bool
+    ) -> tuple[ProvisioningTemplate, TemplateVersion]:
+        """Add a version.
+
+        Raises:
+            ResourceNotFound: there is no template of that name.
+            InvalidRequest: the body is no template.
+            VersionsLimitExceeded: the template has five versions already.
+        """
+        with self.lock:
+            template = self.describe_provisioning_template(template_name)
+            check_stored_body(template_body)
+            if len(template.versions) >= MAX_VERSIONS:
+                raise VersionsLimitExceeded(template_name)
+            version = template.add_version(template_body)
+            if set_as_default:
+                template.default_version_id = version.version_id
+            return template, version
+
+    def describe_provisioning_template_version(
+        self, template_name: str, version_id: int
+    ) -> tuple[ProvisioningTemplate, TemplateVersion]:
+        """Return one version.
+
+        Raises:
+            ResourceNotFound: there is no such template, or no such version of it.
+        """
+        template = self.describe_provisioning_template(template_name)
+        version = template.versions.get(version_id)
+        if version is None:
+            raise ResourceNotFound(
+                f"Unable to find a template version with ID {version_id} for template "
+                f"{template_name}"
+            )
+        return template, version
+
+    def delete_provisioning_template_version(self, template_name: str, version_id: int) -> None:
+        """Delete a version other than the default one.
+
+        Raises:
+            ResourceNotFound: there is no such template, or no such version of it.
+            InvalidRequest: it is the default version.
+        """
+        with self.lock:
+            template = self.describe_provisioning_template(template_name)
+            if version_id not in template.versions:
+                raise ResourceNotFound(f"Unable to find template version {version_id}")
+            if version_id == template.default_version_id:
+                raise InvalidRequest(
+                    f"Unable to delete template version {version_id}, it is the default version"
+                )
+            del template.versions[version_id]
+            template.last_modified_date = utcnow()
+
+
+class ProvisioningTemplateActions(IoTActions):
+    """The API actions on provisioning templates."""
+
+    @property
+    def backend(self) -> ProvisioningTemplates:
+        return self.any_backend()  # type: ignore[no-any-return]
+
+    def create_provisioning_template(self) -> ActionResult:
+        given = self.input()
+        template = self.backend.create_provisioning_template(
+            given["templateName"],
+            given["templateBody"],
+            given["provisioningRoleArn"],
+            template_type=given.get("type"),
+            description=given.get("description"),
+            enabled=given.get("enabled", False),
+            hook=given.get("preProvisioningHook"),
+            tags=given.get("tags"),
+        )
+        return ActionResult(
+            {
+                "templateArn": template.arn,
+                "templateName": template.name,
+                "defaultVersionId": template.default_version_id,
+            }
+        )
+
+    def describe_provisioning_template(self) -> ActionResult:
+        name = self.input()["templateName"]
+        return ActionResult(self.backend.describe_provisioning_template(name).to_description_dict())
+
+    def update_provisioning_template(self) -> ActionResult:
+        given = self.input()
+        self.backend.update_provisioning_template(
+            given["templateName"],
+            description=given.get("description"),
+            enabled=given.get("enabled"),
+            default_version_id=given.get("defaultVersionId"),
+            role_arn=given.get("provisioningRoleArn"),
+            hook=given.get("preProvisioningHook"),
+            remove_hook=given.get("removePreProvisioningHook", False),
+        )
+        return EmptyResult()
+
+    def delete_provisioning_template(self) -> ActionResult:
+        self.backend.delete_provisioning_template(self.input()["templateName"])
+        return EmptyResult()
+
+    def list_provisioning_templates(self) -> ActionResult:
+        given = self.input()
+        templates, marker = page(
+            list(self.backend.provisioning_templates.values()),
+            given.get("nextToken"),
+            given.get("maxResults", _DEFAULT_PAGE),
+            ascending=True,
+        )
+        return ActionResult({"templates": [t.summary() for t in templates], "nextToken": marker})
+
+    def create_provisioning_template_version(self) -> ActionResult:
+        given = self.input()
+        template, version = self.backend.create_provisioning_template_version(
+            given["templateName"], given["templateBody"], given.get("setAsDefault", False)
+        )
+        return ActionResult(
+            {
+                "templateArn": template.arn,
+                "templateName": template.name,
+                "versionId": version.version_id,
+                "isDefaultVersion": version.version_id == template.default_version_id,
+            }
+        )
+
+    def describe_provisioning_template_version(self) -> ActionResult:
+        given = self.input()
+        template, version = self.backend.describe_provisioning_template_version(
+            given["templateName"], given["versionId"]
+        )
+        return ActionResult(
+            {
+                "versionId": version.version_id,
+                "creationDate": version.creation_date,
+                "templateBody": version.body,
+                "isDefaultVersion": version.version_id == template.default_version_id,
+            }
+        )
+
+    def delete_provisioning_template_version(self) -> ActionResult:
+        given = self.input()
+        self.backend.delete_provisioning_template_version(given["templateName"], given["versionId"])
+        return EmptyResult()
+
+    def list_provisioning_template_versions(self) -> ActionResult:
+        given = self.input()
+        name = given["templateName"]
+        template = self.backend.provisioning_templates.get(name)
+        if template is None:
+            raise ResourceNotFound(f"Template named {name} not found")
+        versions, marker = page(
+            list(template.versions.values()),
+            given.get("nextToken"),
+            given.get("maxResults", _DEFAULT_PAGE),
+            ascending=True,
+        )
+        return ActionResult(
+            {
+                "versions": [
+                    {
+                        "versionId": version.version_id,
+                        "creationDate": version.creation_date,
+                        "isDefaultVersion": version.version_id == template.default_version_id,
+                    }
+                    for version in versions
+                ],
+                "nextToken": marker,
+            }
+        )

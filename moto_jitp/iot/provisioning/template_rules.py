@@ -1,0 +1,69 @@
+"""What AWS IoT asks of a template when it is stored: at a CA certificate, or as a resource.
+
+Values, and the existence of what a template names, are for a run to check.
+https://docs.aws.amazon.com/iot/latest/developerguide/provision-template.html
+"""
+
+from __future__ import annotations
+
+from moto_jitp import settings
+from moto_jitp.iot.exceptions import InvalidRequest, invalid_template
+from moto_jitp.templates import TemplateError, TemplateSyntaxError, parse_template
+
+JITP = "JITP"
+FLEET_PROVISIONING = "FLEET_PROVISIONING"
+HOOK_PAYLOAD_VERSION = "2020-04-01"
+
+
+def check_registered_body(template_body: str) -> None:
+    """Check a template body as RegisterCACertificate and UpdateCACertificate do.
+
+    Raises:
+        InvalidRequest: it is no template that could provision a device just in time.
+    """
+    try:
+        parse_template(template_body).check_for_jit()
+    except TemplateError as error:
+        raise invalid_template(error.message) from None
+
+
+def check_stored_body(template_body: str) -> None:
+    """Check a body as CreateProvisioningTemplate does.
+
+    Raises:
+        InvalidRequest: it is no template that could provision a device.
+    """
+    if not settings.current().strict:
+        return
+    try:
+        template = parse_template(template_body)
+        template.check_for_jit()
+        template.check_certificate_status()
+    except TemplateSyntaxError as error:
+        # AWS says no more than the first sentence; the rest is ours, for people.
+        raise InvalidRequest(f"The template body is invalid. {error.message}") from None
+    except TemplateError as error:
+        raise InvalidRequest(f"The template body is invalid: {error.message}") from None
+
+
+def checked_hook(hook: dict[str, str] | None, template_type: str) -> dict[str, str] | None:
+    """Check a pre-provisioning hook and complete it with the payload version.
+
+    Args:
+        hook: ``targetArn`` and perhaps ``payloadVersion``; ``None`` for none.
+        template_type: the type of the template that it is for.
+
+    Raises:
+        InvalidRequest: the template is for just-in-time provisioning, or the version is unknown.
+    """
+    if hook is None or not settings.current().strict:
+        return hook
+    if template_type == JITP:
+        raise InvalidRequest("Provisioning hook is not supported for template type: JITP")
+    version = hook.get("payloadVersion", HOOK_PAYLOAD_VERSION)
+    if version != HOOK_PAYLOAD_VERSION:
+        raise InvalidRequest(
+            "The hook version cannot be supported by AWS Iot, the supported versions are: "
+            f"[{HOOK_PAYLOAD_VERSION}]"
+        )
+    return {**hook, "payloadVersion": version}

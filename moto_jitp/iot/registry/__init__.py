@@ -1,0 +1,1 @@
+"""Things, their principals, their tags, and how they are looked up."""

@@ -1,0 +1,190 @@
+"""moto's lookups by name, without walking.
+
+Each method answers as moto's own of the same name does (its tests run against these), at a cost
+that does not depend on how many things, certificates or attachments there are.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, TypeVar
+
+from moto.iot.exceptions import (
+    CertificateStateException,
+    DeleteConflictException,
+    ResourceNotFoundException,
+    ThingStillAttached,
+)
+from moto.iot.models import (
+    FakeBillingGroup,
+    FakeCertificate,
+    FakePolicy,
+    FakeThing,
+    FakeThingGroup,
+    FakeThingType,
+    IoTBackend,
+)
+
+from moto_jitp.history.state import lock_of
+
+from .indexes import ArnList, CaTable, CertificateTable, PairTable
+
+ResourceT = TypeVar("ResourceT")
+
+
+class Lookups(IoTBackend):
+    """The backend with indexes in the place of moto's plain dictionaries."""
+
+    ca_certificates: CaTable
+    certificates: CertificateTable
+    principal_policies: PairTable[tuple[Any, FakePolicy]]
+    principal_things: PairTable[tuple[Any, FakeThing]]
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self.install_indexes()
+
+    def install_indexes(self) -> None:
+        """Put indexes in the place of moto's dictionaries, with what stands in them."""
+        self.ca_certificates = CaTable(self.ca_certificates)
+        self.certificates = CertificateTable(self.certificates)
+        self.principal_policies = PairTable(self.principal_policies)
+        self.principal_things = PairTable(self.principal_things)
+        self.sequences = itertools.count(1)
+        for group in self.billing_groups.values():
+            group.things = ArnList(group.things)
+
+    @property
+    def lock(self) -> Any:
+        """Held by whatever reads this account's and Region's state and then changes it."""
+        return lock_of(self)
+
+    def arn(self, resource: str) -> str:
+        """Return the ARN of one of this account's and Region's IoT resources (``thing/x``)."""
+        return f"arn:{self.partition}:iot:{self.region_name}:{self.account_id}:{resource}"
+
+    # Things, types, groups: kept by ARN, which follows from the name.
+
+    def find_thing(self, thing_name: str) -> FakeThing | None:
+        """Return a thing, or ``None`` where there is none of that name."""
+        return self.things.get(self.arn(f"thing/{thing_name}"))
+
+    def describe_thing(self, thing_name: str) -> FakeThing:
+        return _found(self.find_thing(thing_name))
+
+    def find_thing_type(self, thing_type_name: str) -> FakeThingType | None:
+        """Return a thing type, or ``None`` where there is none of that name."""
+        return self.thing_types.get(self.arn(f"thingtype/{thing_type_name}"))
+
+    def describe_thing_type(self, thing_type_name: str) -> FakeThingType:
+        return _found(self.find_thing_type(thing_type_name))
+
+    def find_thing_group(self, thing_group_name: str) -> FakeThingGroup | None:
+        """Return a thing group, or ``None`` where there is none of that name."""
+        return self.thing_groups.get(self.arn(f"thinggroup/{thing_group_name}"))
+
+    def describe_thing_group(self, thing_group_name: str) -> FakeThingGroup:
+        return _found(self.find_thing_group(thing_group_name))
+
+    def create_billing_group(
+        self, billing_group_name: str, billing_group_properties: dict[str, Any] | None
+    ) -> FakeBillingGroup:
+        group = super().create_billing_group(billing_group_name, billing_group_properties)
+        group.things = ArnList(group.things)
+        return group
+
+    def delete_thing(self, thing_name: str) -> None:
+        thing = self.describe_thing(thing_name)
+        if any(self.principal_things.firsts_of(thing_name)):
+            raise ThingStillAttached(thing_name)
+        if thing.billing_group_name:
+            for group in self.billing_groups.values():
+                if thing.arn in group.things:
+                    group.things.remove(thing.arn)
+            thing.billing_group_name = None
+        for thing_group in self.thing_groups.values():
+            thing_group.things.pop(thing.arn, None)
+        del self.things[thing.arn]
+
+    # Policies and what they are attached to.
+
+    def get_policy(self, policy_name: str) -> FakePolicy:
+        return _found(self.policies.get(policy_name))
+
+    def list_attached_policies(self, target: str) -> list[FakePolicy]:
+        with self.lock:
+            return [
+                self.principal_policies[target, name][1]
+                for name in self.principal_policies.seconds_of(target)
+            ]
+
+    def list_principal_policies(self, principal_arn: str) -> list[FakePolicy]:
+        return self.list_attached_policies(principal_arn)
+
+    def list_policy_principals(self, policy_name: str) -> list[str]:
+        return list(self.principal_policies.firsts_of(policy_name))
+
+    def delete_policy(self, policy_name: str) -> None:
+        if any(self.principal_policies.firsts_of(policy_name)):
+            raise DeleteConflictException(
+                "The policy cannot be deleted as the policy is attached to one or more principals "
+                f"(name={policy_name})"
+            )
+        super().delete_policy(policy_name)
+
+    # Principals and their things.
+
+    def list_principal_things(self, principal_arn: str) -> list[str]:
+        return list(self.principal_things.seconds_of(principal_arn))
+
+    def list_thing_principals(self, thing_name: str) -> list[str]:
+        if self.find_thing(thing_name) is None:
+            raise ResourceNotFoundException(
+                f"Failed to list principals for thing {thing_name} because the thing does not "
+                "exist in your account"
+            )
+        return list(self.principal_things.firsts_of(thing_name))
+
+    def _get_principal(self, principal_arn: str) -> Any:
+        if ":cert/" in principal_arn:
+            certificate = self.certificates.get(principal_arn.rpartition("/")[2])
+            return _found(certificate if certificate and certificate.arn == principal_arn else None)
+        return super()._get_principal(principal_arn)
+
+    # Certificates.
+
+    def describe_certificate(self, certificate_id: str) -> FakeCertificate:
+        return _found(self.certificates.get(certificate_id))
+
+    def list_certificates_by_ca(self, ca_certificate_id: str) -> list[FakeCertificate]:
+        with self.lock:
+            return self.certificates.of_ca(ca_certificate_id)
+
+    def _validation_delete(self, cert: FakeCertificate, force_delete: bool = False) -> None:
+        if cert.status == "ACTIVE":
+            raise CertificateStateException(
+                "Certificate must be deactivated (not ACTIVE) before deletion.",
+                cert.certificate_id,
+            )
+        if any(self.principal_things.seconds_of(cert.arn)):
+            raise DeleteConflictException(
+                f"Things must be detached before deletion (arn: {cert.arn})"
+            )
+        attached = list(self.principal_policies.seconds_of(cert.arn))
+        if attached and not force_delete:
+            raise DeleteConflictException(
+                f"Certificate policies must be detached before deletion (arn: {cert.arn})"
+            )
+        for policy_name in attached:
+            del self.principal_policies[cert.arn, policy_name]
+
+
+def type_name(thing: FakeThing) -> str | None:
+    """Return the name of a thing's type, if it has one."""
+    return thing.thing_type.thing_type_name if thing.thing_type else None
+
+
+def _found(resource: ResourceT | None) -> ResourceT:
+    if resource is None:
+        raise ResourceNotFoundException()
+    return resource

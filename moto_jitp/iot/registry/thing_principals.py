@@ -1,0 +1,136 @@
+"""Things and their certificates: attachments, and those that are exclusive.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/exclusive-thing.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from moto.core.responses import ActionResult, EmptyResult
+
+from moto_jitp import settings
+from moto_jitp.iot.api.actions import IoTActions
+from moto_jitp.iot.api.paging import page_of_entries
+from moto_jitp.iot.certificates.device_certificates import Certificates
+from moto_jitp.iot.exceptions import InvalidRequest
+
+EXCLUSIVE, SHARED = "EXCLUSIVE_THING", "NON_EXCLUSIVE_THING"
+
+
+class ThingPrincipals(Certificates):
+    """The part of the backend that attaches certificates to things."""
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        # Certificate ARN to the one thing that it may be attached to (EXCLUSIVE_THING).
+        self.exclusive_things: dict[str, str] = {}
+
+    def attach_thing_principal(
+        self, thing_name: str, principal_arn: str, kind: str | None = None
+    ) -> None:
+        """Attach a principal to a thing.
+
+        Args:
+            thing_name: the thing.
+            principal_arn: the ARN of a certificate, or a Cognito identity's id.
+            kind: ``EXCLUSIVE_THING`` or ``NON_EXCLUSIVE_THING``, also for one that is attached
+                already; ``None`` leaves that as it is, and else means the second.
+
+        Raises:
+            InvalidRequest: it is attached to another thing, and one of the two exclusively (own
+                wording: AWS documents the rule and no text).
+            ResourceNotFoundException: the thing or the principal does not exist.
+        """
+        if kind is None and not self.exclusive_things:
+            super().attach_thing_principal(thing_name, principal_arn)
+            return
+        with self.lock:
+            if settings.current().strict:
+                self._require_unshared(thing_name, principal_arn, kind)
+            super().attach_thing_principal(thing_name, principal_arn)
+            if kind == EXCLUSIVE:
+                self.exclusive_things[principal_arn] = thing_name
+            elif kind == SHARED and self.exclusive_things.get(principal_arn) == thing_name:
+                del self.exclusive_things[principal_arn]
+
+    def _require_unshared(self, thing_name: str, principal_arn: str, kind: str | None) -> None:
+        others = [n for n in self.list_principal_things(principal_arn) if n != thing_name]
+        only = self.exclusive_thing_of(principal_arn)
+        if only is not None and only in others:
+            raise InvalidRequest(
+                f"The principal {principal_arn} is attached to the thing {only} exclusively; "
+                f"detach it there before it is attached to {thing_name}."
+            )
+        if kind == EXCLUSIVE and others:
+            raise InvalidRequest(
+                f"The principal {principal_arn} is attached to the thing {others[0]}; detach it "
+                f"there before it is attached to {thing_name} exclusively."
+            )
+
+    def detach_thing_principal(self, thing_name: str, principal_arn: str) -> None:
+        with self.lock:
+            super().detach_thing_principal(thing_name, principal_arn)
+            if self.exclusive_things.get(principal_arn) == thing_name:
+                del self.exclusive_things[principal_arn]
+
+    def exclusive_thing_of(self, principal_arn: str) -> str | None:
+        """Return the one thing that a principal is attached to exclusively, if it is."""
+        thing_name = self.exclusive_things.get(principal_arn)
+        if thing_name is None or (principal_arn, thing_name) not in self.principal_things:
+            return None
+        return thing_name
+
+    def kind_of_attachment(self, thing_name: str, principal_arn: str) -> str:
+        """Return ``EXCLUSIVE_THING`` or ``NON_EXCLUSIVE_THING`` for an attachment."""
+        return EXCLUSIVE if self.exclusive_thing_of(principal_arn) == thing_name else SHARED
+
+
+class ThingPrincipalActions(IoTActions):
+    """The API actions that know of exclusive things, which moto's do not."""
+
+    @property
+    def backend(self) -> ThingPrincipals:
+        return self.any_backend()  # type: ignore[no-any-return]
+
+    def attach_thing_principal(self) -> ActionResult:
+        given = self.input()
+        self.backend.attach_thing_principal(
+            given["thingName"], given["principal"], given.get("thingPrincipalType")
+        )
+        return EmptyResult()
+
+    def list_thing_principals_v2(self) -> ActionResult:
+        given, backend = self.input(), self.backend
+        thing_name = given["thingName"]
+        return self._listed(
+            "thingPrincipalObjects",
+            [
+                {
+                    "principal": principal,
+                    "thingPrincipalType": backend.kind_of_attachment(thing_name, principal),
+                }
+                for principal in backend.list_thing_principals(thing_name)
+            ],
+        )
+
+    def list_principal_things_v2(self) -> ActionResult:
+        given, backend = self.input(), self.backend
+        principal = given["principal"]
+        return self._listed(
+            "principalThingObjects",
+            [
+                {
+                    "thingName": thing_name,
+                    "thingPrincipalType": backend.kind_of_attachment(thing_name, principal),
+                }
+                for thing_name in backend.list_principal_things(principal)
+            ],
+        )
+
+    def _listed(self, member: str, attachments: Sequence[dict[str, str]]) -> ActionResult:
+        given = self.input()
+        kind = given.get("thingPrincipalType")
+        wanted = [one for one in attachments if kind in (None, one["thingPrincipalType"])]
+        chosen, token = page_of_entries(wanted, given.get("nextToken"), given.get("maxResults"))
+        return ActionResult({member: chosen, "nextToken": token})

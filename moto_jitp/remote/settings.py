@@ -1,0 +1,81 @@
+"""The settings of a ``mock_jitp`` block under ``TEST_SERVER_MODE``: those of the server, meanwhile.
+
+A server has one set of settings. The first block that has any of its own remembers what it found,
+and what is in force is that with the keys of every such block laid over it, so that blocks may end
+in any order; the end of the last one puts back what was found.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from moto_jitp.settings import SECTION
+
+from .client import ControlClient, ControlError
+from .connection import server_client
+
+
+class ServerLayer:
+    """One block's keys at a server; :meth:`pop` takes them out when the block ends."""
+
+    def __init__(self, server: _Server, keys: Mapping[str, Any]) -> None:
+        self.keys = keys
+        self._server = server
+
+    def pop(self) -> None:
+        """Take the keys out again; where the server has ended they went with it."""
+        with contextlib.suppress(ConnectionError):
+            self._server.take_out(self)
+
+
+def push_at_server(keys: Mapping[str, Any]) -> ServerLayer:
+    """Lay checked keys over the settings of the server of moto's ``TEST_SERVER_MODE``.
+
+    Args:
+        keys: the block's own keys, of which there is one at least.
+
+    Raises:
+        RuntimeError: the server has no just-in-time provisioning.
+        ConnectionError: the server does not answer.
+    """
+    server = _server_of(server_client())
+    layer = ServerLayer(server, keys)
+    try:
+        server.lay(layer)
+    except ControlError as error:
+        raise RuntimeError(
+            f'The section "{SECTION}" of the configuration cannot be put into force at the server '
+            f"of TEST_SERVER_MODE. {error}"
+        ) from None
+    return layer
+
+
+class _Server:
+    """A server whose settings blocks of this process change; the mocks' lock is held."""
+
+    def __init__(self, client: ControlClient) -> None:
+        self._client = client
+        self._found: dict[str, Any] = {}
+        self._layers: list[ServerLayer] = []
+
+    def lay(self, layer: ServerLayer) -> None:
+        now: dict[str, Any] = self._client.get("config")
+        self._client.put("config", {**now, **layer.keys})
+        if not self._layers:
+            self._found = now
+        self._layers.append(layer)
+
+    def take_out(self, layer: ServerLayer) -> None:
+        self._layers.remove(layer)
+        left = dict(self._found)
+        for one in self._layers:
+            left.update(one.keys)
+        self._client.put("config", left)
+
+
+@functools.lru_cache(maxsize=4)
+def _server_of(client: ControlClient) -> _Server:
+    return _Server(client)
