@@ -5,5 +5,8 @@ Nothing here knows moto, boto3 or the rest of the package.
 - ``packets``: the control packets as frozen values; ``properties`` and ``reason_codes`` of MQTT 5.
 - ``decoding`` and ``encoding``: bytes to packets and back; ``fields`` are their data types.
 - ``errors``: what is wrong with what a peer sent.
+- ``server_connection``: one connection as the server sees it; ``events`` are what it tells of.
+- ``session``: what outlives a connection; ``limits`` are AWS IoT's.
+- ``messages``, ``subscriptions``, ``shared_filters``: what is published, and who receives it.
 - ``topic_tree``: which subscriptions a topic matches, by levels rather than by walking them all.
 """
