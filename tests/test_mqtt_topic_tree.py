@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from moto_jitp.events import topic_matches
 
+from moto_jitp.mqtt.topic_filters import topic_matches
 from moto_jitp.mqtt.topic_tree import TopicTree
 
 levels = st.sampled_from(["a", "b", "", "$aws", "+x"])
