@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from .devices import connect_device as connect_device
     from .iot.provisioning.provisioning_run import ProvisioningRun as ProvisioningRun
     from .iot.provisioning.provisioning_run import ProvisioningStep as ProvisioningStep
-    from .mock.block import JitpHandle as JitpHandle
-    from .mock.block import current as current
-    from .mock.block import mock_jitp as mock_jitp
+    from .mock import JitpHandle as JitpHandle
+    from .mock import current as current
+    from .mock import mock_jitp as mock_jitp
     from .pki import CertificateAuthority as CertificateAuthority
     from .pki import CertificateError as CertificateError
     from .pki import DeviceIdentity as DeviceIdentity

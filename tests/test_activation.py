@@ -26,7 +26,7 @@ import moto_jitp
 from moto_jitp import monitoring, settings
 from moto_jitp.activation import UnsupportedMotoError, activate, deactivate
 from moto_jitp.iot.models import JitpIoTBackend
-from moto_jitp.mock.block import mock_jitp
+from moto_jitp.mock import mock_jitp
 from moto_jitp.moto_names import HOOKED_NAMES, NAMES_FOR_HOOKS
 
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from moto_jitp import CertificateAuthority
-from moto_jitp.mock.block import mock_jitp
+from moto_jitp.mock import mock_jitp
 
 ARN = "arn:aws:iot:us-east-1:123456789012:"
 

@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from moto_jitp import CertificateAuthority
-from moto_jitp.mock.block import mock_jitp
+from moto_jitp.mock import mock_jitp
 
 
 def document(action: str) -> str:

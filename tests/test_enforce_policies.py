@@ -21,7 +21,7 @@ from moto_jitp import (
 )
 from moto_jitp.broker.events import Event
 from moto_jitp.devices import DeviceConnection, NotAuthorized
-from moto_jitp.mock.block import mock_jitp
+from moto_jitp.mock import mock_jitp
 
 ARN = "arn:aws:iot:us-east-1:123456789012:"
 

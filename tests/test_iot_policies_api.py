@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from cloud import client, refused
 
 from moto_jitp import CertificateAuthority, ConnectionRefused, connect_device
-from moto_jitp.mock.block import mock_jitp
+from moto_jitp.mock import mock_jitp
 
 GOOD = json.dumps(
     {

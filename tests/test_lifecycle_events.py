@@ -16,7 +16,7 @@ from freezegun import freeze_time
 
 from moto_jitp import CertificateAuthority, ConnectionRefused, connect_device
 from moto_jitp.broker.events import Event
-from moto_jitp.mock.block import mock_jitp
+from moto_jitp.mock import mock_jitp
 
 
 def template(**certificate: str) -> str:

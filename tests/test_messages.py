@@ -19,7 +19,7 @@ from patience import HANG
 from moto_jitp import CertificateAuthority, connect_device
 from moto_jitp.broker.events import Event
 from moto_jitp.devices import DeviceConnection
-from moto_jitp.mock.block import mock_jitp
+from moto_jitp.mock import mock_jitp
 
 TEMPLATE = json.dumps(
     {

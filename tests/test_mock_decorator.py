@@ -16,7 +16,7 @@ from moto.iot.models import IoTBackend, iot_backends
 
 from moto_jitp.activation import activate, deactivate
 from moto_jitp.iot.models import JitpIoTBackend
-from moto_jitp.mock.block import JitpHandle, current, mock_jitp
+from moto_jitp.mock import JitpHandle, current, mock_jitp
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from moto.moto_api import state_manager
 from patience import HANG
 
 from moto_jitp import CertificateAuthority, ConnectionRefused, connect_device, settings
-from moto_jitp.mock.block import current, mock_jitp
+from moto_jitp.mock import current, mock_jitp
 
 TRANSITION = "iot::jitp"
 

@@ -22,7 +22,7 @@ from moto.iot.models import IoTBackend, iot_backends
 from moto_jitp import settings
 from moto_jitp.activation import activate, deactivate
 from moto_jitp.iot.models import JitpIoTBackend
-from moto_jitp.mock.block import mock_jitp
+from moto_jitp.mock import mock_jitp
 
 REGION = "us-east-1"
 TRUE_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "true-key", "AWS_SECRET_ACCESS_KEY": "true-secret"}

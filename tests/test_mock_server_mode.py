@@ -15,7 +15,7 @@ from moto.core.models import ServerModeMockAWS
 from moto.iot.models import IoTBackend, iot_backends
 from moto.server import ThreadedMotoServer
 
-from moto_jitp.mock.block import mock_jitp
+from moto_jitp.mock import mock_jitp
 
 
 @pytest.fixture(scope="module")

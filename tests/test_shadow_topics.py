@@ -13,7 +13,7 @@ from bodies import PLAIN_BODY
 
 from moto_jitp import CertificateAuthority, connect_device
 from moto_jitp.devices import DeviceConnection
-from moto_jitp.mock.block import mock_jitp
+from moto_jitp.mock import mock_jitp
 
 CLASSIC = "$aws/things/bulb-1/shadow"
 NAMED = f"{CLASSIC}/name/config"

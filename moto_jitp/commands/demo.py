@@ -62,7 +62,7 @@ class _Story:
     def run(self) -> None:
         import boto3
 
-        from moto_jitp.mock.block import mock_jitp
+        from moto_jitp.mock import mock_jitp
         from moto_jitp.pki import CertificateAuthority
 
         with mock_jitp():

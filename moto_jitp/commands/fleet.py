@@ -110,7 +110,7 @@ def _this_process(arguments: Namespace) -> Generator[tuple[CertificateAuthority,
     import boto3
 
     from moto_jitp.devices import ConnectionRefused, connect_device
-    from moto_jitp.mock.block import mock_jitp
+    from moto_jitp.mock import mock_jitp
 
     def connect(device: DeviceIdentity) -> Result:
         began = time.perf_counter()

@@ -1,5 +1,7 @@
 """``mock_jitp`` and its handle."""
 
-from .block import JitpHandle, MockJitp, current, mock_jitp
+from .block import current
+from .handle import JitpHandle
+from .mocking import MockJitp, mock_jitp
 
 __all__ = ["JitpHandle", "MockJitp", "current", "mock_jitp"]

@@ -1,0 +1,158 @@
+"""What a ``mock_jitp`` block lets its test ask: what happened, handlers, failures on demand."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from moto_jitp.broker.events import Event, Subscription
+    from moto_jitp.devices import ConnectionAttempt
+    from moto_jitp.devices.failures import ServerFault
+    from moto_jitp.faults import Fault
+
+
+class JitpHandle:
+    """What happened in a ``mock_jitp`` block: ``with mock_jitp() as jitp``, or :func:`current`.
+
+    After the block it still tells what had happened until its end.
+    """
+
+    def __init__(self) -> None:
+        self._is_known = False
+        self._subscriptions: list[Subscription] = []
+        self._faults: list[Fault | ServerFault] = []
+        # Events are put together by the function, when somebody reads them.
+        self._at_the_end: (
+            tuple[tuple[ConnectionAttempt, ...], Callable[[], tuple[Event, ...]]] | None
+        ) = None
+
+    @property
+    def connections(self) -> tuple[ConnectionAttempt, ...]:
+        """All connection attempts so far, of every account and Region, the oldest first."""
+        if self._at_the_end is not None:
+            return self._at_the_end[0]
+        from moto_jitp.devices import all_connection_attempts
+
+        return all_connection_attempts()
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """All events so far that AWS IoT or a device has published, the oldest first."""
+        if self._at_the_end is not None:
+            return self._at_the_end[1]()
+        from moto_jitp.devices import all_events
+
+        return all_events()
+
+    def subscribe(self, topic_filter: str, handler: Callable[..., Any]) -> Subscription:
+        """Call a handler for each message on matching topics, until the block ends.
+
+        Args:
+            topic_filter: an MQTT topic filter; ``+`` stands for one level and a final ``#`` for
+                all that follow.
+            handler: called with each message.
+
+        Returns:
+            The subscription; its ``cancel()`` ends it before the block does.
+
+        Raises:
+            RuntimeError: the block has ended.
+            NotImplementedError: under moto's ``TEST_SERVER_MODE``, where messages are published in
+                the server's process.
+        """
+        if self._at_the_end is not None:
+            raise RuntimeError(
+                "This mock_jitp block has ended, so nothing will be published in it any more. "
+                "Subscribe inside the block."
+            )
+        from moto import settings as moto_settings
+
+        from moto_jitp.broker.events import bus
+
+        if moto_settings.TEST_SERVER_MODE:
+            raise NotImplementedError(
+                "Under TEST_SERVER_MODE no handler can be called: messages are published in the "
+                "server's process. Read 'events' of this handle, or have a device subscribe "
+                "without a handler and take them with receive()."
+            )
+        subscription = bus.subscribe(topic_filter, handler)
+        self._subscriptions.append(subscription)
+        return subscription
+
+    def fail(
+        self,
+        operation: str,
+        error: str | Exception | type[Exception],
+        times: int | None = 1,
+        *,
+        message: str | None = None,
+    ) -> Fault | ServerFault:
+        """Have an AWS IoT operation fail, called by boto3 or as a step of a provisioning run.
+
+        Several requests for one operation are used up in the order in which they were made; one
+        with ``times=None`` holds where none of the others is left, the newest where there are two.
+        A request lasts until it is used up or cancelled, or the block ends; :meth:`reset`
+        leaves it.
+
+        Each attempt of boto3's counts as a call. On some errors boto3 tries again by itself, such
+        as ``ThrottlingException``, ``LimitExceededException``, ``InternalFailureException`` and
+        ``ServiceUnavailableException``, so that ``times=1`` shows as a retry and not as an error.
+        To see the error, make the client with
+        ``config=botocore.config.Config(retries={"total_max_attempts": 1})``, or ask with
+        ``times=None``. So it is with ``throttling``.
+
+        Args:
+            operation: its name, such as ``CreateThing`` or ``create_thing``.
+            error: the code of an error in the service model, such as ``ThrottlingException``; a
+                boto3 ``ClientError`` to fail with; or a class of the client's ``exceptions``.
+            times: how many calls fail, from the next one on; ``None`` for every one until the
+                request is cancelled.
+            message: the error text, if it matters.
+
+        Returns:
+            The request; its ``cancel()`` ends it before the block does.
+
+        Raises:
+            ValueError: there is no such operation or error, or ``times`` is less than one.
+            RuntimeError: the block has ended.
+        """
+        if self._at_the_end is not None:
+            raise RuntimeError(
+                "This mock_jitp block has ended, so nothing will be called in it any more. "
+                "Call fail() inside the block."
+            )
+        from moto_jitp.devices.failures import request_failure
+
+        fault = request_failure(operation, error, times, message)
+        self._faults.append(fault)
+        if self._at_the_end is not None:  # another thread ended the block meanwhile
+            fault.cancel()
+        return fault
+
+    def reset(self) -> None:
+        """Clear the state of all services, as the ``reset()`` of ``mock_aws`` does.
+
+        What the test has asked for stays: subscriptions, failures and settings.
+        """
+        from .block import reset_state
+
+        reset_state()
+
+    def _close(self) -> None:
+        nothing: tuple[tuple[ConnectionAttempt, ...], Callable[[], tuple[Event, ...]]] = ((), tuple)
+        # What was asked for ends in any case, or it would reach into the next block.
+        with ExitStack() as requests:
+            for request in (*self._faults, *self._subscriptions):
+                requests.callback(request.cancel)
+            try:
+                # Where nobody has imported the devices there were none; and a decorated helper that
+                # is called for each of many devices must not list them all each time.
+                if self._is_known and "moto_jitp.devices" in sys.modules:
+                    from moto_jitp.devices import events_until_now
+
+                    self._at_the_end = (self.connections, events_until_now())
+            finally:
+                self._at_the_end = self._at_the_end or nothing
