@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import importlib
 import re
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
@@ -19,10 +18,11 @@ from unittest.mock import patch
 
 from moto_jitp import settings
 from moto_jitp.configuration import split_config
+from moto_jitp.locks import new_rlock, renew_after_fork
 from moto_jitp.moto_names import UnsupportedMotoError as UnsupportedMotoError
 from moto_jitp.moto_names import check_moto as check_moto
 
-_lock = threading.RLock()
+_lock = new_rlock()
 _holders = 0
 _undo = ExitStack()
 _activated: settings.SettingsLayer | None = None
@@ -214,6 +214,7 @@ def _use_backend(
     """
     from moto.core.base_backend import backend_lock
 
+    renew_after_fork(backend_lock)
     # moto creates accounts and Regions under this lock, so none slips in unconverted.
     with backend_lock:
         backends.backend = wanted

@@ -7,8 +7,9 @@ calls it or a provisioning run does.
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Callable
+
+from moto_jitp.locks import new_lock
 
 _numbers = itertools.count(1)
 
@@ -60,7 +61,7 @@ def described(operation: str, code: str, remaining: int | None) -> str:
     return f"{operation} {code} ({'always' if remaining is None else f'{remaining} more'})"
 
 
-_lock = threading.Lock()
+_lock = new_lock()
 _faults: list[Fault] = []
 
 

@@ -8,13 +8,13 @@ takes out its own layer and no other, in whatever order blocks end.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from moto_jitp.locks import new_lock
 from moto_jitp.names import did_you_mean
 
 SECTION = "jitp"
@@ -139,7 +139,7 @@ class SettingsLayer:
         self.lenient = lenient
 
 
-_lock = threading.Lock()
+_lock = new_lock()
 _layers: list[SettingsLayer] = []
 _current = JitpSettings()
 _held: ContextVar[JitpSettings | None] = ContextVar("moto_jitp_settings", default=None)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 import inspect
 import json
-import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from moto_jitp.locks import new_lock
 from moto_jitp.mqtt.topic_filters import check_topic_filter, topic_matches
 
 Handler = Callable[..., object]
@@ -91,7 +91,7 @@ class EventBus:
     """All events since the state was last reset, and who listens for more."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._subscriptions: dict[tuple[int, str | int], Subscription] = {}
 
     def subscribe(

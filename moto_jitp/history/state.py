@@ -7,10 +7,12 @@ from typing import Any
 
 from moto.core.base_backend import BaseBackend
 
+from moto_jitp.locks import new_lock, new_rlock
+
 # One lock per account and Region. It lies outside the backend, because moto's reset takes every
 # attribute of a backend away for a moment, also while other threads are in it.
 _locks: dict[tuple[str, str], threading.RLock] = {}
-_locks_lock = threading.Lock()
+_locks_lock = new_lock()
 
 
 def lock_of(backend: BaseBackend) -> Any:
@@ -23,5 +25,5 @@ def lock_of(backend: BaseBackend) -> Any:
     lock = _locks.get(key)
     if lock is None:
         with _locks_lock:
-            lock = _locks.setdefault(key, threading.RLock())
+            lock = _locks.setdefault(key, new_rlock())
     return lock

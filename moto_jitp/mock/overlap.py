@@ -16,7 +16,6 @@ no other. The watch begins with the first ``mock_jitp`` and ends with the last m
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,11 +24,14 @@ from unittest.mock import patch
 import moto.core.models as moto_models
 from moto.core import config as moto_config
 
+from moto_jitp.locks import new_rlock, renew_after_fork
+
 Sections = Mapping[str, Mapping[str, Any]]
 Credentials = Mapping[str, "str | None"]
 
 #: Taken before moto's own lock, never after it.
-lock = threading.RLock()
+lock = new_rlock()
+renew_after_fork(moto_models.MockAWS._mock_init_lock)
 
 
 class _Merged(dict[str, Any]):

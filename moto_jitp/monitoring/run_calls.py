@@ -7,9 +7,9 @@ somebody reads the events.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from typing import Any
 
+from moto_jitp.locks import cached_property
 from moto_jitp.templates import (
     Override,
     PlannedPolicy,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from os import PathLike
 from pathlib import Path
 
 from cryptography import x509
+
+from moto_jitp.locks import cached_property
 
 from .reading import PresentedCertificate, read_certificate, read_chain
 from .verification import private_key_belongs_to, read_private_key

@@ -9,12 +9,13 @@ import re
 import warnings
 from collections.abc import Callable
 from datetime import datetime
-from functools import cached_property
 from typing import TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+
+from moto_jitp.locks import cached_property
 
 from .strings import explain_bad_string
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Literal, NamedTuple
+
+from moto_jitp.locks import cached_property
 
 from . import explanation
 from .documents import PolicyDocument

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+
+from moto_jitp.locks import cached_property
 
 NAME_ATTRIBUTES = (
     "DistinguishedNameQualifier",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -54,13 +55,14 @@ class ControlClient:
                 f"{endpoint_url!r} is no endpoint URL: write it as http://127.0.0.1:5000."
             )
         self._endpoint_url = endpoint_url.rstrip("/")
-        self._pool = urllib3.PoolManager(
-            maxsize=connections,
-            block=True,
-            retries=False,
-            timeout=_TIMEOUT,
-            cert_reqs="CERT_REQUIRED" if verify else "CERT_NONE",
-        )
+        self._options: Mapping[str, Any] = {
+            "maxsize": connections,
+            "block": True,
+            "retries": False,
+            "timeout": _TIMEOUT,
+            "cert_reqs": "CERT_REQUIRED" if verify else "CERT_NONE",
+        }
+        self._pool, self._process_id = self._new_pool(), os.getpid()
 
     def get(self, path: str, **query: Any) -> Any:
         """Read a route.
@@ -87,6 +89,16 @@ class ControlClient:
         """Delete what a route stands for; raises as :meth:`get`."""
         return self._request("DELETE", path)
 
+    def _new_pool(self) -> urllib3.PoolManager:
+        return urllib3.PoolManager(**self._options)
+
+    def _pool_of_this_process(self) -> urllib3.PoolManager:
+        # A forked process must not speak over its parent's connections, nor wait for one that a
+        # thread of its parent will never give back here.
+        if self._process_id != os.getpid():
+            self._pool, self._process_id = self._new_pool(), os.getpid()
+        return self._pool
+
     def _send(self, method: str, path: str, body: Any) -> Any:
         headers = {"Content-Type": "application/json"}
         return self._request(method, path, body=json.dumps(body), headers=headers)
@@ -94,7 +106,7 @@ class ControlClient:
     def _request(self, method: str, path: str, **options: Any) -> Any:
         url = f"{self._endpoint_url}{PREFIX}/{path}"
         try:
-            answer = self._pool.request(method, url, **options)
+            answer = self._pool_of_this_process().request(method, url, **options)
         except urllib3.exceptions.HTTPError as error:
             if isinstance(getattr(error, "reason", None) or error, urllib3.exceptions.SSLError):
                 raise ConnectionError(

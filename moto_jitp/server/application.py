@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from moto_jitp.locks import new_condition
 from moto_jitp.remote.client import PREFIX
 
 from . import control
@@ -28,7 +28,7 @@ class JitpApplication:
         control.install()
         self._context = context
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self._idle = threading.Condition()
+        self._idle = new_condition()
         self._in_flight = 0
 
     def __call__(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-import threading
 import time
+
+from moto_jitp.locks import new_condition
 
 
 class Changes:
@@ -14,7 +15,7 @@ class Changes:
     """
 
     def __init__(self) -> None:
-        self._condition = threading.Condition()
+        self._condition = new_condition()
         # A server that was started again must not be taken for the one before.
         self._run = secrets.token_hex(4)
         self._count = 0

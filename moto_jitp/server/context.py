@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from moto_jitp import activation, configuration, settings
+from moto_jitp.locks import new_lock
 
 from .answers import RequestRefused
 from .changes import Changes
@@ -29,7 +29,7 @@ class ServerContext:
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         _, self._at_start = configuration.split_config(config)
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._layer: settings.SettingsLayer | None = None
         self.changes = Changes()
 

@@ -16,6 +16,7 @@ from moto.core.models import MockAWS
 from werkzeug.serving import ThreadedWSGIServer
 
 from moto_jitp.devices.attempts import observers
+from moto_jitp.locks import new_lock
 
 from .application import JitpApplication
 from .context import ServerContext
@@ -176,7 +177,7 @@ class _HttpServer(ThreadedWSGIServer):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._connections: set[socket.socket] = set()
-        self._lock = threading.Lock()
+        self._lock = new_lock()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._lock:

@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cached_property
+
+from moto_jitp.locks import cached_property
 
 
 class Override(str, Enum):

@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/iot/latest/developerguide/manage-your-CA-certs.html
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
@@ -20,6 +19,7 @@ from moto_jitp.iot.api.admission import check_role, source_arn
 from moto_jitp.iot.api.paging import page
 from moto_jitp.iot.provisioning.provisioning_templates import ProvisioningTemplates
 from moto_jitp.iot.provisioning.template_rules import check_registered_body
+from moto_jitp.locks import new_lock
 from moto_jitp.pki import CertificateError, PresentedCertificate, read_certificate
 
 from .certificate_rules import certificate_id, read_for_registration, read_or_none, require_issuer
@@ -27,7 +27,7 @@ from .certificate_rules import certificate_id, read_for_registration, read_or_no
 MAX_CAS_PER_SUBJECT = 10
 _DEFAULT_PAGE = 25
 # No two accounts of a Region may register one CA in DEFAULT mode, also not at the same moment.
-_across_accounts = threading.Lock()
+_across_accounts = new_lock()
 
 
 class CaCertificate(FakeCaCertificate):

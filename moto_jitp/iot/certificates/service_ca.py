@@ -9,7 +9,6 @@ import base64
 import binascii
 import functools
 import re
-import threading
 from contextlib import suppress
 from datetime import datetime, timezone
 from typing import NamedTuple
@@ -26,6 +25,7 @@ from cryptography.x509.oid import NameOID, SignatureAlgorithmOID
 
 from moto_jitp import settings
 from moto_jitp.iot.exceptions import InvalidRequest
+from moto_jitp.locks import new_lock
 from moto_jitp.pki import CertificateAuthority
 from moto_jitp.pki.strings import explain_bad_string
 
@@ -42,7 +42,7 @@ _REQUEST_BLOCK = re.compile(
     r"-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----(.*?)-----END (?:NEW )?CERTIFICATE REQUEST-----",
     re.DOTALL,
 )
-_lock = threading.Lock()
+_lock = new_lock()
 
 
 class IssuedKeys(NamedTuple):
