@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+Json = dict[str, Any]
+
 
 class Answer(NamedTuple):
     """An HTTP answer.
@@ -54,6 +56,6 @@ class RequestRefused(Exception):  # noqa: N818 - the request's fault, not the se
         self.details = details or {}
 
     def answer(self) -> Answer:
-        """Return the answer that tells it."""
+        """Return this error as an HTTP answer."""
         document = {"error": self.code, "message": str(self), **self.details}
         return Answer.of(document, self.status)._replace(headers=self.headers)

@@ -103,7 +103,7 @@ def check_object(value: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     properties: Mapping[str, Any] = schema["properties"]
     for name in value:
         if name not in properties:
-            unknown = f"Unknown field {_shown(name)}."
+            unknown = f"Unknown field {shown(name)}."
             unknown = did_you_mean(name, properties, after=unknown, shown=repr)
             raise RequestRefused(f"{unknown} The fields are: {', '.join(properties)}.")
     for name in schema.get("required", ()):
@@ -139,34 +139,6 @@ def _name_of(value: Any) -> str:
     return _TYPES[next(kinds)][1]
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
+    """Return a name from a request as it can stand in an answer, short and in ASCII."""
     return ascii(name if len(name) <= 60 else name[:59] + "...")
-
-
-def whole_number(query: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
-    """Read a number from the query.
-
-    Raises:
-        RequestRefused: it is no number, or out of range.
-    """
-    text = query.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) < 19 and least <= int(text) <= most):
-        raise RequestRefused(
-            f"The query parameter {name!r} must be a whole number from {least} to {most}; it is "
-            f"{_shown(text)}."
-        )
-    return int(text)
-
-
-def check_query(query: Mapping[str, str], allowed: tuple[str, ...]) -> None:
-    """Make sure that only known parameters are given.
-
-    Raises:
-        RequestRefused: it names the unknown one.
-    """
-    for name in query:
-        if name not in allowed:
-            known = f"The parameters are: {', '.join(allowed)}." if allowed else "It takes none."
-            raise RequestRefused(f"Unknown query parameter {_shown(name)}. {known}")

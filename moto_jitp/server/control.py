@@ -7,7 +7,6 @@ moto's do.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -19,43 +18,16 @@ from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.provisioning.deferred_runs import UnusableTransition
 from moto_jitp.remote.client import PREFIX
 
-from . import failures, messages, routes
 from .answers import Answer, RequestRefused
 from .bodies import read_body
 from .context import ENVIRON_KEY, ServerContext
 from .page import page_file
-from .requests import ControlRequest
+from .routes import all_routes
 
 _log = logging.getLogger("moto_jitp.server")
 
-Handler = Callable[[ControlRequest], Answer]
 Headers = dict[str, str]
 
-ROUTES: Mapping[str, Mapping[str, Handler]] = {
-    "ready": {"GET": routes.ready},
-    "openapi.json": {"GET": routes.describe},
-    "connect": {"POST": routes.connect},
-    "connections": {"GET": routes.list_connections},
-    "connections/{id}": {"GET": routes.get_connection},
-    "connections/{id}/publish": {"POST": messages.publish},
-    "connections/{id}/subscribe": {"POST": messages.subscribe},
-    "connections/{id}/unsubscribe": {"POST": messages.unsubscribe},
-    "connections/{id}/receive": {"POST": messages.receive},
-    "connections/{id}/disconnect": {"POST": messages.disconnect},
-    "failures": {"GET": failures.list_failures, "POST": failures.add_failure},
-    "failures/{id}": {"GET": failures.get_failure, "DELETE": failures.cancel_failure},
-    "runs": {"GET": routes.list_runs},
-    "runs/{id}": {"GET": routes.get_run},
-    "events": {"GET": routes.list_events},
-    "config": {"GET": routes.get_config, "PUT": routes.put_config},
-    "state": {"GET": routes.get_state},
-}
-"""Path after the prefix, to HTTP method, to what answers."""
-
-_PATTERNS = [
-    (re.compile(path.replace(".", r"\.").replace("{id}", r"(?P<id>[0-9]{1,18})")), methods)
-    for path, methods in ROUTES.items()
-]
 # A caller that is no server (moto's own routes inside a process) has no settings and no updates.
 _no_server = ServerContext()
 
@@ -125,25 +97,23 @@ def _respond(
     if asset is not None:
         _check_method(method, ("GET",))
         return asset
-    for pattern, methods in _PATTERNS:
-        match = pattern.fullmatch(path)
-        if match is not None:
-            handler = methods[_check_method(method, methods)]
-            if iot_backends.backend is not JitpIoTBackend:
-                raise RequestRefused(
-                    "Just-in-time provisioning is not active here: start the server with "
-                    "'moto-jitp serve' or ThreadedJitpServer, or call moto_jitp.activate() first.",
-                    409,
-                    "NotActive",
-                )
-            wanted = int(match.groupdict().get("id") or 0)
-            return handler(ControlRequest(context, query, body, wanted))
-    raise RequestRefused(
-        f"There is nothing at {PREFIX}/{path[:80]}. GET {PREFIX}/openapi.json describes the "
-        f"routes: {', '.join(ROUTES)}.",
-        404,
-        "NotFound",
-    )
+    methods, number = all_routes.at(path)
+    if not methods:
+        raise RequestRefused(
+            f"There is nothing at {PREFIX}/{path[:80]}. GET {PREFIX}/openapi.json describes the "
+            f"routes: {', '.join(all_routes.paths)}.",
+            404,
+            "NotFound",
+        )
+    route = methods[_check_method(method, methods)]
+    if iot_backends.backend is not JitpIoTBackend:
+        raise RequestRefused(
+            "Just-in-time provisioning is not active here: start the server with "
+            "'moto-jitp serve' or ThreadedJitpServer, or call moto_jitp.activate() first.",
+            409,
+            "NotActive",
+        )
+    return route.handler(route.check(context, query, body, number))
 
 
 def _check_method(method: str, allowed: Iterable[str]) -> str:

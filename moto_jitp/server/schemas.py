@@ -54,7 +54,7 @@ _REASON: Schema = {
     "enum": [*_REASONS, None],
 }
 
-CONNECT_REQUEST: Schema = _object(
+_CONNECT_REQUEST: Schema = _object(
     "A device that connects.",
     {
         "certificatePem": _of(
@@ -78,7 +78,7 @@ CONNECT_REQUEST: Schema = _object(
     },
 ) | {"required": ["certificatePem"]}
 
-PUBLISH_REQUEST: Schema = _object(
+_PUBLISH_REQUEST: Schema = _object(
     "A message of a connected device; exactly one of payloadText and payloadBase64.",
     {
         "topic": _of("string", "An MQTT topic, without wildcards."),
@@ -91,11 +91,11 @@ PUBLISH_REQUEST: Schema = _object(
 MAX_WAIT = 30
 """The state, and who receives, wait so many seconds at most."""
 
-TOPIC_FILTER_REQUEST: Schema = _object(
+_TOPIC_FILTER_REQUEST: Schema = _object(
     "A topic filter.", {"topicFilter": _of("string", "An MQTT topic filter.")}
 )
 
-RECEIVE_REQUEST: Schema = _object(
+_RECEIVE_REQUEST: Schema = _object(
     "How long to wait for a message.",
     {
         "wait": _of("number", "Seconds to wait at most.", minimum=0, maximum=MAX_WAIT, default=0),
@@ -107,7 +107,7 @@ _FAILURE_PROPERTIES: dict[str, Schema] = {
     "error": _of("string", "The error code, such as ThrottlingException."),
     "message": _of("string", "The error text."),
 }
-FAILURE_REQUEST: Schema = _object(
+_FAILURE_REQUEST: Schema = _object(
     "An operation that is to fail.",
     _FAILURE_PROPERTIES
     | {
@@ -121,7 +121,7 @@ FAILURE_REQUEST: Schema = _object(
     },
 ) | {"required": ["operation", "error"]}
 
-NOTHING: Schema = _object("An empty object.", {})
+_NOTHING: Schema = _object("An empty object.", {})
 
 CONFIG: Schema = _object(
     "The settings of the section `jitp`.",
@@ -141,7 +141,7 @@ CONFIG: Schema = _object(
         "trail": _of("boolean", "Write CloudTrail events.", default=True),
     },
 )
-CONFIG_REQUEST: Schema = CONFIG | {
+_CONFIG_REQUEST: Schema = CONFIG | {
     "required": [],
     "description": "New settings; one that is left out gets the value the server started with.",
 }
@@ -287,6 +287,17 @@ def _page_of(items: str, schema: str) -> Schema:
     )
 
 
+_REQUESTS: dict[str, Schema] = {
+    "ConfigRequest": _CONFIG_REQUEST,
+    "ConnectRequest": _CONNECT_REQUEST,
+    "FailureRequest": _FAILURE_REQUEST,
+    "Nothing": _NOTHING,
+    "PublishRequest": _PUBLISH_REQUEST,
+    "ReceiveRequest": _RECEIVE_REQUEST,
+    "TopicFilterRequest": _TOPIC_FILTER_REQUEST,
+}
+
+
 def schemas() -> dict[str, Schema]:
     """Return every schema by its name in the document."""
     connection = _ATTEMPT_PROPERTIES | {
@@ -299,13 +310,12 @@ def schemas() -> dict[str, Schema]:
         "type": {"enum": [JITP, FLEET_PROVISIONING]},
     } | _RUN_PROPERTIES
     return {
+        **_REQUESTS,
         "Attempt": _object("One MQTT CONNECT of a device.", _ATTEMPT_PROPERTIES),
         "Ca": _CA,
         "Config": CONFIG,
-        "ConfigRequest": CONFIG_REQUEST,
         "Connection": _object("One MQTT CONNECT of a device, and what is left of it.", connection),
         "Connections": _page_of("connections", "Attempt"),
-        "ConnectRequest": CONNECT_REQUEST,
         "Device": _DEVICE,
         "Done": _object("It is done.", {"status": {"const": "ok"}}),
         "Error": _object(
@@ -329,12 +339,9 @@ def schemas() -> dict[str, Schema]:
                 "calls": _of("integer", "How many calls have failed so far."),
             },
         ),
-        "FailureRequest": FAILURE_REQUEST,
         "Failures": _object("The failures that are asked for.", {"failures": _list_of("Failure")}),
         "ListedRun": _object("A provisioning run and where it belongs.", listed_run),
-        "Nothing": NOTHING,
         "Outcome": _OUTCOME,
-        "PublishRequest": PUBLISH_REQUEST,
         "Received": _object(
             "The next message.",
             {
@@ -342,7 +349,6 @@ def schemas() -> dict[str, Schema]:
                 "explanation": _or_null("string", "Why there is none."),
             },
         ),
-        "ReceiveRequest": RECEIVE_REQUEST,
         "Ready": _object(
             "The server answers.",
             {
@@ -359,5 +365,9 @@ def schemas() -> dict[str, Schema]:
         ),
         "State": _STATE,
         "Step": _STEP,
-        "TopicFilterRequest": TOPIC_FILTER_REQUEST,
     }
+
+
+def request_schema(name: str) -> Schema:
+    """Return the schema of a request's body, which a request is checked against."""
+    return _REQUESTS[name]

@@ -7,22 +7,27 @@ from moto.iot.models import iot_backends
 
 from moto_jitp import faults
 from moto_jitp.iot.api.failure_requests import checked_failure
-
-from . import schemas
-from .answers import Answer, RequestRefused
-from .bodies import check_query
-from .requests import ControlRequest, Json
+from moto_jitp.server.answers import Answer, Json, RequestRefused
+from moto_jitp.server.routing import ControlRequest, route
 
 _HOME = "us-east-1"
+_NUMBER = "The failure's id."
 
 
+@route("GET", "failures", "The failures that are asked for", "Failures")
 def list_failures(request: ControlRequest) -> Answer:
-    check_query(request.query, ())
     return Answer.of({"failures": [_described(fault) for fault in faults.planned()]})
 
 
+@route(
+    "POST",
+    "failures",
+    "Have an operation of AWS IoT fail, called by an SDK or by a provisioning run",
+    "Failure",
+    body="FailureRequest",
+)
 def add_failure(request: ControlRequest) -> Answer:
-    value = request.object(schemas.FAILURE_REQUEST)
+    value = request.body
     try:
         asked = checked_failure(
             value["operation"], value["error"], value.get("times", 1), value.get("message")
@@ -35,13 +40,13 @@ def add_failure(request: ControlRequest) -> Answer:
     return Answer.of(_described(fault))
 
 
+@route("GET", "failures/{id}", "One failure that is asked for", "Failure", id_of=_NUMBER)
 def get_failure(request: ControlRequest) -> Answer:
-    check_query(request.query, ())
     return Answer.of(_described(_fault(request.id)))
 
 
+@route("DELETE", "failures/{id}", "Ask for it no more", "Failure", id_of=_NUMBER)
 def cancel_failure(request: ControlRequest) -> Answer:
-    check_query(request.query, ())
     fault = _fault(request.id)
     fault.cancel()
     return Answer.of(_described(fault))

@@ -7,14 +7,21 @@ from contextlib import contextmanager
 
 from moto_jitp.devices import NotAuthorized
 from moto_jitp.devices.json_form import event_to_json, payload_from_json
+from moto_jitp.server.answers import Answer, RequestRefused
+from moto_jitp.server.connections import connection_of
+from moto_jitp.server.routing import ControlRequest, route
+from moto_jitp.server.schemas import MAX_WAIT
 
-from . import schemas
-from .answers import Answer, RequestRefused
-from .requests import ControlRequest, connection_of
 
-
+@route(
+    "POST",
+    "connections/{id}/publish",
+    "The connected device publishes",
+    "Done",
+    body="PublishRequest",
+)
 def publish(request: ControlRequest) -> Answer:
-    value = request.object(schemas.PUBLISH_REQUEST)
+    value = request.body
     if ("payloadText" in value) == ("payloadBase64" in value):
         raise RequestRefused("Give exactly one of the fields 'payloadText' and 'payloadBase64'.")
     connection = connection_of(request.id)
@@ -24,15 +31,28 @@ def publish(request: ControlRequest) -> Answer:
     return _DONE
 
 
+@route(
+    "POST",
+    "connections/{id}/subscribe",
+    "The connected device subscribes; its messages wait for receive",
+    "Done",
+    body="TopicFilterRequest",
+)
 def subscribe(request: ControlRequest) -> Answer:
-    value = request.object(schemas.TOPIC_FILTER_REQUEST)
     with _refusing():
-        connection_of(request.id).subscribe(value["topicFilter"])
+        connection_of(request.id).subscribe(request.body["topicFilter"])
     return _DONE
 
 
+@route(
+    "POST",
+    "connections/{id}/unsubscribe",
+    "The device unsubscribes",
+    "Done",
+    body="TopicFilterRequest",
+)
 def unsubscribe(request: ControlRequest) -> Answer:
-    wanted = request.object(schemas.TOPIC_FILTER_REQUEST)["topicFilter"]
+    wanted = request.body["topicFilter"]
     connection = connection_of(request.id)
     found = [one for one in connection.subscriptions if one.topic_filter == wanted]
     if not found:
@@ -45,13 +65,19 @@ def unsubscribe(request: ControlRequest) -> Answer:
     return _DONE
 
 
+@route(
+    "POST",
+    "connections/{id}/receive",
+    "The device takes its next message",
+    "Received",
+    body="ReceiveRequest",
+    body_optional=True,
+)
 def receive(request: ControlRequest) -> Answer:
-    value = request.optional_object(schemas.RECEIVE_REQUEST)
-    wait = value.get("wait", 0)
-    if not 0 <= wait <= schemas.MAX_WAIT:
+    wait = request.body.get("wait", 0)
+    if not 0 <= wait <= MAX_WAIT:
         raise RequestRefused(
-            f"The field 'wait' must be a number of seconds from 0 to {schemas.MAX_WAIT}; it is "
-            f"{wait}."
+            f"The field 'wait' must be a number of seconds from 0 to {MAX_WAIT}; it is {wait}."
         )
     connection = connection_of(request.id)
     try:
@@ -62,8 +88,15 @@ def receive(request: ControlRequest) -> Answer:
     return Answer.of({"message": event_to_json(event), "explanation": None})
 
 
+@route(
+    "POST",
+    "connections/{id}/disconnect",
+    "The device disconnects",
+    "Done",
+    body="Nothing",
+    body_optional=True,
+)
 def disconnect(request: ControlRequest) -> Answer:
-    request.optional_object(schemas.NOTHING)
     connection_of(request.id).disconnect()
     return _DONE
 

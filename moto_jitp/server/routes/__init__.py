@@ -1,0 +1,17 @@
+"""The control routes, a module for each subject."""
+
+from moto_jitp.server.routing import routes as all_routes
+
+# Each of them enters its routes into the table.
+from . import connections, events, failures, messages, runs, server, state
+
+__all__ = [
+    "all_routes",
+    "connections",
+    "events",
+    "failures",
+    "messages",
+    "runs",
+    "server",
+    "state",
+]

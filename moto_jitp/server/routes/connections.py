@@ -1,0 +1,101 @@
+"""The control routes by which devices connect, and of their attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from moto_jitp.devices import AmbiguousEndpoint, presence
+from moto_jitp.devices.arguments import ServerName
+from moto_jitp.devices.attempts import ConnectionAttempt, all_connection_attempts
+from moto_jitp.devices.connecting import make_attempts, request_of
+from moto_jitp.devices.gateway import thing_name_of
+from moto_jitp.devices.json_form import (
+    attempt_to_json,
+    listed_run_to_json,
+    outcome_to_json,
+)
+from moto_jitp.devices.runs import runs_of_connection
+from moto_jitp.pki import CertificateError, DeviceIdentity
+from moto_jitp.server.answers import Answer, RequestRefused
+from moto_jitp.server.connections import attempt_of
+from moto_jitp.server.routing import (
+    CERTIFICATE,
+    PAGING,
+    ControlRequest,
+    route,
+)
+
+from .paging import page
+
+
+@route(
+    "POST",
+    "connect",
+    "A device connects; a refused one is an answer, not an error",
+    "Outcome",
+    body="ConnectRequest",
+)
+def connect(request: ControlRequest) -> Answer:
+    value = request.body
+    device: DeviceIdentity | str = value["certificatePem"]
+    if "privateKeyPem" in value:
+        device = _identity(value["certificatePem"], value["privateKeyPem"])
+    named = ServerName(value["serverName"]) if "serverName" in value else None
+    try:
+        presented = request_of(device, value.get("clientId"))
+        backend, attempts = make_attempts(
+            presented, value.get("endpoint"), named, reconnect=value.get("reconnect", True)
+        )
+    except AmbiguousEndpoint as error:
+        raise RequestRefused(str(error), code="AmbiguousEndpoint") from None
+    except CertificateError as error:
+        message = f"certificatePem: {error}"
+        raise RequestRefused(message, code="CertificateError") from None
+    except ValueError as error:
+        raise RequestRefused(str(error)) from None
+    arn = backend.arn(f"cert/{attempts[-1].certificate_id}")
+    thing_name = thing_name_of(backend, presented.certificate)
+    return Answer.of(outcome_to_json(attempts, arn, thing_name))
+
+
+def _identity(certificate_pem: str, private_key_pem: str) -> DeviceIdentity:
+    try:
+        return DeviceIdentity.from_pem(certificate_pem, private_key_pem)
+    except CertificateError as error:
+        message = f"certificatePem: {error}"
+        raise RequestRefused(message, code="CertificateError") from None
+    except ValueError as error:
+        raise RequestRefused(f"privateKeyPem: {error}") from None
+
+
+@route(
+    "GET",
+    "connections",
+    "Connection attempts",
+    "Connections",
+    query=(*PAGING, CERTIFICATE),
+)
+def list_connections(request: ControlRequest) -> Answer:
+    attempts = _of_certificate(request, all_connection_attempts())
+    return page(request, "connections", attempts, attempt_to_json, _sequence)
+
+
+@route("GET", "connections/{id}", "One connection attempt", "Connection")
+def get_connection(request: ControlRequest) -> Answer:
+    backend, attempt = attempt_of(request.id)
+    connected = presence.is_connected(backend, attempt)
+    runs = [listed_run_to_json(run) for run in runs_of_connection(backend, attempt)]
+    return Answer.of({**attempt_to_json(attempt), "connected": connected, "runs": runs})
+
+
+def _of_certificate(
+    request: ControlRequest, attempts: Sequence[ConnectionAttempt]
+) -> Sequence[ConnectionAttempt]:
+    wanted = request.query["certificateId"]
+    if wanted is None:
+        return attempts
+    return [attempt for attempt in attempts if attempt.certificate_id == wanted]
+
+
+def _sequence(attempt: ConnectionAttempt) -> int:
+    return attempt.sequence

@@ -1,0 +1,37 @@
+"""The control route of published messages."""
+
+from __future__ import annotations
+
+from moto_jitp.devices import presence
+from moto_jitp.devices.json_form import (
+    event_to_json,
+)
+from moto_jitp.mqtt.topic_filters import check_topic_filter, topic_matches
+from moto_jitp.server.answers import Answer, RequestRefused
+from moto_jitp.server.routing import (
+    PAGING,
+    ControlRequest,
+    route,
+    text,
+)
+
+from .paging import first, page
+
+
+@route(
+    "GET",
+    "events",
+    "Messages of AWS IoT and of devices",
+    "Events",
+    query=(*PAGING, text("topicFilter", "An MQTT topic filter.")),
+)
+def list_events(request: ControlRequest) -> Answer:
+    numbered = list(enumerate(presence.all_events(), 1))
+    wanted = request.query["topicFilter"]
+    if wanted is not None:
+        try:
+            check_topic_filter(wanted)
+        except ValueError as error:
+            raise RequestRefused(f"topicFilter: {error}") from None
+        numbered = [entry for entry in numbered if topic_matches(wanted, entry[1].topic)]
+    return page(request, "events", numbered, lambda entry: event_to_json(entry[1]), first)

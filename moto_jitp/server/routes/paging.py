@@ -1,0 +1,36 @@
+"""A part of a list, as every control route that lists answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from moto_jitp.server.answers import Answer, Json
+from moto_jitp.server.routing import ControlRequest
+
+
+def page(
+    request: ControlRequest,
+    name: str,
+    items: Sequence[Any],
+    to_json: Callable[[Any], Json],
+    number_of: Callable[[Any], int],
+) -> Answer:
+    """Answer with a part of a list, whose items' numbers rise."""
+    limit, cursor = request.query["limit"], request.query["cursor"] or 0
+    if request.query["order"] == "asc":
+        left = [item for item in items if number_of(item) > cursor]
+    else:
+        left = [item for item in reversed(items) if not cursor or number_of(item) < cursor]
+    page = left[:limit]
+    more = len(left) > limit
+    return Answer.of(
+        {
+            name: [to_json(item) for item in page],
+            "nextCursor": str(number_of(page[-1])) if more else None,
+        }
+    )
+
+
+def first(entry: tuple[Any, ...]) -> int:
+    return int(entry[0])

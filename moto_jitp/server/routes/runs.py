@@ -1,0 +1,50 @@
+"""The control routes of provisioning runs."""
+
+from __future__ import annotations
+
+from moto_jitp.devices.json_form import (
+    listed_run_to_json,
+)
+from moto_jitp.devices.runs import all_runs
+from moto_jitp.server.answers import Answer, RequestRefused
+from moto_jitp.server.routing import (
+    CERTIFICATE,
+    PAGING,
+    ControlRequest,
+    number,
+    route,
+)
+
+from .paging import first, page
+
+
+@route(
+    "GET",
+    "runs",
+    "Provisioning runs",
+    "Runs",
+    query=(*PAGING, CERTIFICATE, number("connectionId", "Only of this connection.")),
+)
+def list_runs(request: ControlRequest) -> Answer:
+    certificate_id = request.query["certificateId"]
+    connection_id = request.query["connectionId"]
+    runs = [
+        one
+        for one in all_runs()
+        if certificate_id in (None, one.run.certificate_id)
+        and connection_id in (None, one.connection_id)
+    ]
+    return page(request, "runs", runs, listed_run_to_json, first)
+
+
+@route("GET", "runs/{id}", "One provisioning run", "ListedRun", id_of="The run's id.")
+def get_run(request: ControlRequest) -> Answer:
+    for one in all_runs():
+        if one.id == request.id:
+            return Answer.of(listed_run_to_json(one))
+    raise RequestRefused(
+        f"There is no provisioning run {request.id}; the connection attempt of that number, if "
+        "there is one, set off none. GET /moto-api/jitp/runs lists those there are.",
+        404,
+        "NotFound",
+    )

@@ -1,0 +1,45 @@
+"""The control route of all that the page shows."""
+
+from __future__ import annotations
+
+from moto_jitp.server.answers import Answer
+from moto_jitp.server.routing import (
+    MAX_LIMIT,
+    WAIT,
+    ControlRequest,
+    Parameter,
+    number,
+    route,
+    text,
+)
+from moto_jitp.server.state import Wanted, state
+
+
+@route(
+    "GET",
+    "state",
+    "What the page shows; waits for changes if asked to",
+    "State",
+    query=(
+        text("after", "A version: wait until it is another."),
+        WAIT,
+        number("limit", "How many of each kind.", maximum=MAX_LIMIT, default=200),
+        text(
+            "search",
+            "Only devices with this text in a name, an id, the subject or the reason of a refusal.",
+        ),
+        Parameter(
+            "refused",
+            "true: only devices whose newest connection was refused.",
+            {"type": "boolean", "default": False},
+        ),
+    ),
+)
+def get_state(request: ControlRequest) -> Answer:
+    query = request.query
+    wanted = Wanted(query["limit"], query["search"] or "", query["refused"])
+    changes = request.context.changes
+    version = changes.version
+    if query["after"] is not None:
+        version = changes.wait(query["after"], query["wait"])
+    return Answer.of(state(version, wanted))
