@@ -9,7 +9,6 @@ undo it. What else is to be plugged into moto is one more such function.
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -17,10 +16,18 @@ from typing import Any
 from unittest.mock import patch
 
 from moto_jitp import settings
+from moto_jitp.aws.moto_check import UnsupportedMotoError as UnsupportedMotoError
+from moto_jitp.aws.moto_check import check_moto as check_moto
+from moto_jitp.aws.moto_check import check_names_of
 from moto_jitp.configuration import split_config
 from moto_jitp.locks import new_rlock, renew_after_fork
-from moto_jitp.moto_names import UnsupportedMotoError as UnsupportedMotoError
-from moto_jitp.moto_names import check_moto as check_moto
+
+# What _use_backend does to any service's backends.
+USED_OF_MOTO = (
+    "moto.core.base_backend.AccountSpecificBackend().backend",
+    "moto.core.base_backend.AccountSpecificBackend.values",
+    "moto.core.base_backend.BackendDict.values",
+)
 
 _lock = new_rlock()
 _holders = 0
@@ -78,7 +85,6 @@ def hold() -> None:
         UnsupportedMotoError: the installed moto lacks a name we hook; nothing has been changed.
     """
     global _holders
-    check_moto()
     with _lock:
         if _holders == 0:
             _plug_in()
@@ -106,17 +112,14 @@ def add_control_route(path: str, handler: Callable[..., Any]) -> None:
     Raises:
         UnsupportedMotoError: the installed moto keeps its routes elsewhere.
     """
-    module_name = "moto.moto_api._internal.urls"
-    try:
-        url_paths = importlib.import_module(module_name).url_paths
-    except (ImportError, AttributeError):
-        import moto
+    check_names_of("moto.moto_api._internal.urls")
+    from moto.moto_api._internal.urls import url_paths
 
-        raise UnsupportedMotoError((f"{module_name}.url_paths",), moto.__version__) from None
     url_paths[path] = handler
 
 
 def _plug_in() -> None:
+    check_moto()
     with ExitStack() as undo:
         for plug in _PLUGS:
             plug(undo)

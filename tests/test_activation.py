@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -22,12 +20,10 @@ from moto.iot.models import IoTBackend, iot_backends
 from moto.iot.responses import IoTResponse
 from moto.iotdata.models import iotdata_backends
 
-import moto_jitp
 from moto_jitp import monitoring, settings
 from moto_jitp.activation import UnsupportedMotoError, activate, deactivate
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.mock import mock_jitp
-from moto_jitp.moto_names import HOOKED_NAMES, NAMES_FOR_HOOKS
 
 
 @functools.cache
@@ -199,26 +195,18 @@ def test_a_moto_that_lacks_a_name_is_refused_by_that_name_and_version(
         assert things() == []
 
 
-def test_no_name_is_taken_from_moto_without_being_looked_for_first() -> None:
-    package = Path(moto_jitp.__file__).parent
-    known = {**HOOKED_NAMES, **NAMES_FOR_HOOKS}
-    unknown = {
-        (module, name)
-        for source in package.rglob("*.py")
-        if "server" not in source.relative_to(package).parts
-        for module, name in imported_from_moto(source)
-        if name not in {path.partition(".")[0] for path in known.get(module, ())}
-    }
-    assert unknown == set()
-
-
-def imported_from_moto(source: Path) -> Iterator[tuple[str, str]]:
-    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "moto":
-            for alias in node.names:
-                # A module that is imported whole stands in the list under its own name.
-                if f"{node.module}.{alias.name}" not in HOOKED_NAMES:
-                    yield node.module or "", alias.name
+def test_all_names_that_a_moto_lacks_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patching:
+        patching.delattr(moto.iot.models, "FakeEndpoint")
+        patching.delattr(IoTBackend, "_validation_delete")
+        patching.delattr(MockAWS, "_mock_init_lock")
+        with pytest.raises(UnsupportedMotoError) as refused:
+            activate()
+    assert refused.value.missing == (
+        "moto.core.models.MockAWS._mock_init_lock",
+        "moto.iot.models.FakeEndpoint",
+        "moto.iot.models.IoTBackend._validation_delete",
+    )
 
 
 def test_a_moto_whose_mock_lacks_an_attribute_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,1 +1,1 @@
-"""What we need of moto's other services: IAM roles and statements."""
+"""What we need of moto itself, and of its other services: IAM roles and statements."""

@@ -26,6 +26,14 @@ from moto.core import config as moto_config
 
 from moto_jitp.locks import new_rlock, renew_after_fork
 
+# Mocks have no type here: those of server mode are of another class.
+USED_OF_MOTO = (
+    "moto.core.models.MockAWS()._default_session_mock",
+    "moto.core.models.MockAWS()._fake_creds",
+    "moto.core.models.MockAWS()._orig_creds",
+    "moto.core.models.MockAWS()._user_config_mock.values",
+)
+
 Sections = Mapping[str, Mapping[str, Any]]
 Credentials = Mapping[str, "str | None"]
 

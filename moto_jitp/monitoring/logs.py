@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from moto.logs.models import logs_backends
+from moto.logs.models import LogGroup, logs_backends
 
 from .metrics import is_authentication_error
 from .records import Attempt, FleetCall, Run
@@ -303,7 +303,8 @@ class LogWriter:
         event = {"timestamp": int(moment.timestamp() * 1000), "message": message}
         # Not by the backend, which refuses what is 14 days old: AWS IoT wrote it when it happened,
         # only here nobody has looked for so long at a run that takes its time.
-        logs.groups[group].put_log_events(self._stream, [event])
+        log_group: LogGroup = logs.groups[group]
+        log_group.put_log_events(self._stream, [event])
 
 
 def _readable(moment: datetime) -> str:

@@ -17,10 +17,10 @@ from typing import Any
 from moto_jitp import settings
 from moto_jitp.aws.iam_roles import SERVICE
 from moto_jitp.aws.iam_statements import IamCall, decide, read_statements
+from moto_jitp.aws.moto_check import check_names_of
 from moto_jitp.iot.exceptions import AwsError
 from moto_jitp.iot.permissions.provisioning_role import call_of_service
 from moto_jitp.iot.registry.tags import Tags
-from moto_jitp.moto_names import check_names_for_hooks
 
 from . import refusals
 from .payload_formats import shown
@@ -51,7 +51,7 @@ def consult_hook(backend: Tags, function_arn: str, request: Mapping[str, Any]) -
     match = _FUNCTION_ARN.fullmatch(function_arn)
     if match is None:
         raise refusals.hook_not_invoked(function_arn, "that is no ARN of a Lambda function.")
-    check_names_for_hooks()
+    check_names_of("moto.awslambda.utils")
     from moto.awslambda.utils import get_backend  # takes its time, and few templates have a hook
 
     try:

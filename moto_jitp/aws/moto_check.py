@@ -1,0 +1,133 @@
+"""Whether the installed moto has the names of moto's that this project stands on.
+
+:mod:`moto_jitp.aws.moto_names` lists them. That list is made from the code by
+``scripts/collect_moto_names.py``; nobody keeps it by hand.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from .moto_names import MOTO_NAMES, NAMES_ON_USE
+
+KNOWN_TO_WORK = "5.2.0 to 5.2.5"
+ABSENT = object()
+
+
+class UnsupportedMotoError(RuntimeError):
+    """The installed moto lacks a name that moto_jitp hooks, so nothing has been changed.
+
+    Attributes:
+        missing: the dotted names that were not found.
+        moto_version: the version of the installed moto.
+    """
+
+    def __init__(self, missing: tuple[str, ...], moto_version: str) -> None:
+        super().__init__(
+            f"moto {moto_version} has no {', '.join(missing)}, which moto_jitp hooks. "
+            f"It is known to work with moto {KNOWN_TO_WORK}: install one of these versions, or a "
+            "moto_jitp that supports yours. Nothing was changed."
+        )
+        self.missing = missing
+        self.moto_version = moto_version
+
+
+def check_moto() -> None:
+    """Make sure that every name of moto's that we use exists.
+
+    Raises:
+        UnsupportedMotoError: it names all that are missing, the moto found and the versions that
+            work.
+    """
+    _refuse(name for module in MOTO_NAMES for name in _missing(module, MOTO_NAMES[module]))
+
+
+def check_names_of(module: str) -> None:
+    """Make sure that a module of moto's that few uses need has the names that we use.
+
+    Such a module takes long to import or needs an extra. :func:`check_moto` leaves it out where the
+    code calls this function with its name.
+
+    Args:
+        module: the module's name, such as ``"moto.awslambda.utils"``, as a literal.
+
+    Raises:
+        UnsupportedMotoError: as for :func:`check_moto`.
+    """
+    _refuse(_missing(module, NAMES_ON_USE[module]))
+
+
+def resolve(module: str, path: str) -> Any:
+    """Return what a name of moto's stands for.
+
+    Args:
+        module: the name of a module.
+        path: the names from there on, such as ``"IoTBackend.reset"``; after ``Class()`` that of an
+            attribute of its instances.
+
+    Returns:
+        The object, which for an attribute of instances may be ``None``; ``ABSENT`` where moto has
+        no such name.
+    """
+    try:
+        return _found(importlib.import_module(module), path)
+    except ImportError:
+        return ABSENT
+
+
+def _found(value: Any, path: str) -> Any:
+    owner, is_of_instances, rest = path.partition("().")
+    for name in owner.split("."):
+        value = getattr(value, name, ABSENT)
+        if value is ABSENT:
+            return ABSENT
+    return _of_instances(value, rest) if is_of_instances else value
+
+
+def _of_instances(owner: Any, path: str) -> Any:
+    try:
+        value = owner()
+    except TypeError:
+        # It takes arguments. What its constructors name is as good as an instance's attributes.
+        named = _names_in(tuple(vars(one).get("__init__") for one in owner.__mro__))
+        return None if path in named else ABSENT
+    for name in path.split("."):
+        value = getattr(value, name, ABSENT)
+        if value is ABSENT:
+            break
+    return value
+
+
+@functools.lru_cache(maxsize=128)
+def _names_in(functions: tuple[Any, ...]) -> frozenset[str]:
+    codes = (getattr(function, "__code__", None) for function in functions)
+    return frozenset(name for code in codes if code is not None for name in code.co_names)
+
+
+def _missing(module: str, paths: Iterable[str]) -> Iterator[str]:
+    try:
+        found = importlib.import_module(module)
+    except ImportError:
+        yield module
+        return
+    for path in paths:
+        if _found(found, path) is ABSENT:
+            yield f"{module}.{_first_missing(found, path)}"
+
+
+def _first_missing(module: Any, path: str) -> str:
+    """The name on a path at which moto has no more."""
+    names = path.split(".")
+    beginnings = (".".join(names[: length + 1]).removesuffix("()") for length in range(len(names)))
+    return next((one for one in beginnings if _found(module, one) is ABSENT), path)
+
+
+def _refuse(missing: Iterator[str]) -> None:
+    names = tuple(dict.fromkeys(missing))
+    if names:
+        import moto
+
+        raise UnsupportedMotoError(names, getattr(moto, "__version__", "(version unknown)"))
