@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from .activation import UnsupportedMotoError as UnsupportedMotoError
     from .activation import activate as activate
     from .activation import deactivate as deactivate
-    from .broker.events import Event as Event
     from .devices import AmbiguousEndpoint as AmbiguousEndpoint
-    from .devices import ConnectionAttempt as ConnectionAttempt
     from .devices import ConnectionRefused as ConnectionRefused
     from .devices import DeviceConnection as DeviceConnection
     from .devices import NotAuthorized as NotAuthorized
-    from .devices import RefusalReason as RefusalReason
     from .devices import connect_device as connect_device
-    from .iot.provisioning.provisioning_run import ProvisioningRun as ProvisioningRun
-    from .iot.provisioning.provisioning_run import ProvisioningStep as ProvisioningStep
+    from .history.attempts import ConnectionAttempt as ConnectionAttempt
+    from .history.attempts import RefusalReason as RefusalReason
+    from .history.messages import Event as Event
+    from .history.runs import ProvisioningRun as ProvisioningRun
+    from .history.runs import ProvisioningStep as ProvisioningStep
     from .mock import JitpHandle as JitpHandle
     from .mock import current as current
     from .mock import mock_jitp as mock_jitp
@@ -38,16 +38,16 @@ _HOMES = {
     "AmbiguousEndpoint": "devices",
     "CertificateAuthority": "pki",
     "CertificateError": "pki",
-    "ConnectionAttempt": "devices",
+    "ConnectionAttempt": "history.attempts",
     "ConnectionRefused": "devices",
     "DeviceConnection": "devices",
     "DeviceIdentity": "pki",
-    "Event": "broker.events",
+    "Event": "history.messages",
     "JitpHandle": "mock",
     "NotAuthorized": "devices",
-    "ProvisioningRun": "iot.provisioning.provisioning_run",
-    "ProvisioningStep": "iot.provisioning.provisioning_run",
-    "RefusalReason": "devices",
+    "ProvisioningRun": "history.runs",
+    "ProvisioningStep": "history.runs",
+    "RefusalReason": "history.attempts",
     "TemplateError": "templates",
     "UnsupportedMotoError": "activation",
     "activate": "activation",

@@ -19,8 +19,8 @@ from moto_jitp import (
     RefusalReason,
     connect_device,
 )
-from moto_jitp.broker.events import Event
 from moto_jitp.devices import DeviceConnection, NotAuthorized
+from moto_jitp.history.messages import Event
 from moto_jitp.mock import mock_jitp
 
 ARN = "arn:aws:iot:us-east-1:123456789012:"

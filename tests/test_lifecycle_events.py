@@ -15,7 +15,7 @@ import pytest
 from freezegun import freeze_time
 
 from moto_jitp import CertificateAuthority, ConnectionRefused, connect_device
-from moto_jitp.broker.events import Event
+from moto_jitp.history.messages import Event
 from moto_jitp.mock import mock_jitp
 
 

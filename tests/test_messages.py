@@ -17,8 +17,8 @@ from moto.iotdata.models import iotdata_backends
 from patience import HANG
 
 from moto_jitp import CertificateAuthority, connect_device
-from moto_jitp.broker.events import Event
 from moto_jitp.devices import DeviceConnection
+from moto_jitp.history.messages import Event
 from moto_jitp.mock import mock_jitp
 
 TEMPLATE = json.dumps(

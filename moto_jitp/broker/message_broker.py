@@ -1,32 +1,19 @@
-"""The message broker of an account and Region: who publishes what, and who hears it.
-
-It is kept with the backend, so that moto's reset and the end of the mock take it away.
-"""
+"""The message broker of an account and Region: who publishes what, and who hears it."""
 
 from __future__ import annotations
 
-import itertools
 import time
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from moto.iot.models import IoTBackend
 from moto.iotdata.models import iotdata_backends
 
-from moto_jitp.history.state import lock_of
+from moto_jitp.history.messages import Event, UnrenderedEvent
+from moto_jitp.history.order import sequence
+from moto_jitp.history.state import lock_of, state_of
 from moto_jitp.mqtt.topics import is_basic_ingest, shadow_request
 
-from .events import Event, EventBus, bus
-
-sequence = itertools.count(1)
-"""Orders the attempts and events of the whole process."""
-
-
-class UnrenderedEvent(Protocol):
-    """Stands for an event until somebody reads it; see :meth:`render`."""
-
-    def render(self) -> Event:
-        """Return the event."""
-        ...
+from .events import EventBus, bus
 
 
 class RetainedMessage(NamedTuple):
@@ -71,10 +58,7 @@ class MessageBroker:
 
 def broker_of(backend: IoTBackend) -> MessageBroker:
     """Return the message broker of an account and Region."""
-    broker = backend.__dict__.get("message_broker")
-    if broker is None:
-        broker = backend.__dict__.setdefault("message_broker", MessageBroker())
-    return broker  # type: ignore[no-any-return]
+    return state_of(backend).part(MessageBroker)
 
 
 def events_of(backend: IoTBackend) -> list[tuple[int, Event | UnrenderedEvent]]:

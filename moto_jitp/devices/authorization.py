@@ -13,6 +13,7 @@ from typing import NamedTuple
 from moto.iot.models import FakeCertificate, FakePolicy
 
 from moto_jitp import settings
+from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.permissions.authorization_contexts import certificate_context, thing_context
 from moto_jitp.iot.permissions.policies import evaluate_policies, problem_with
@@ -26,7 +27,6 @@ from moto_jitp.policies import (
 )
 
 from . import refusal_texts as texts
-from .attempts import ConnectionAttempt
 from .verdict import Verdict
 
 SOURCE_ADDRESS = "127.0.0.1"

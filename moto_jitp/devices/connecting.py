@@ -11,8 +11,9 @@ from moto import settings as moto_settings
 from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 from moto.iot.models import iot_backends
 
+from moto_jitp.history.attempts import ConnectionAttempt, RefusalReason
 from moto_jitp.iot.account.endpoints import endpoint_address, parse_endpoint
-from moto_jitp.iot.models import JitpIoTBackend
+from moto_jitp.iot.models import JitpIoTBackend, live_backends
 from moto_jitp.mqtt.topics import check_mqtt_text
 from moto_jitp.pki import (
     DeviceIdentity,
@@ -23,7 +24,6 @@ from moto_jitp.pki import (
 )
 
 from .arguments import AmbiguousEndpoint, ServerName
-from .attempts import ConnectionAttempt, RefusalReason, live_backends
 from .connection import DeviceConnection
 from .gateway import connect, thing_name_of
 from .recording import count

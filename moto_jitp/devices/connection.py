@@ -6,19 +6,20 @@ import queue
 from collections.abc import Callable
 from types import TracebackType
 
-from moto_jitp.broker.events import Event, Subscription
+from moto_jitp.broker.events import Subscription
 from moto_jitp.broker.message_broker import broker_of
+from moto_jitp.history.attempts import ConnectionAttempt
+from moto_jitp.history.messages import Event
+from moto_jitp.history.runs import ProvisioningRun
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.provisioning.deferred_runs import carry_out_all_due_runs
-from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
 from moto_jitp.mqtt.topics import MAX_SUBSCRIPTIONS, check_subscribe
 
 from . import presence
-from .attempts import ConnectionAttempt
 from .authorization import NotAuthorized, require
-from .fleet_calls import runs_of
 from .publishing import publish_message, to_bytes
 from .recording import count, record_operation
+from .runs import fleet_runs_of
 
 
 class DeviceConnection:
@@ -58,7 +59,7 @@ class DeviceConnection:
 
     @property
     def provisioning(self) -> ProvisioningRun | None:
-        later = next(runs_of(self._backend, self._session), None)
+        later = next(fleet_runs_of(self._backend, self._session), None)
         just_in_time = (attempt.provisioning for attempt in self.attempts if attempt.provisioning)
         return later or next(just_in_time, None)
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from moto_jitp.broker.message_broker import publish_as_aws
+from moto_jitp.history.attempts import ConnectionAttempt
+from moto_jitp.history.runs import ProvisioningRun
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.provisioning.fleet.api import answer_request
 from moto_jitp.iot.provisioning.fleet.fleet_provisioning import FleetClient
-from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
 from moto_jitp.mqtt.topics import FleetRequest
 
-from .attempts import ConnectionAttempt
 from .recording import record_fleet_call
 
 run_observers: list[Callable[[ConnectionAttempt, ProvisioningRun], object]] = []

@@ -12,19 +12,17 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from moto_jitp import settings
-from moto_jitp.broker.events import Event
 from moto_jitp.broker.message_broker import deliver
+from moto_jitp.history.attempts import ConnectionAttempt
+from moto_jitp.history.messages import Event
+from moto_jitp.history.order import sequence
+from moto_jitp.history.runs import ProvisioningRun, ProvisioningStep, RunStatus, StepResult
+from moto_jitp.history.state import state_of
 from moto_jitp.iot.api.admission import fail_on_demand
 from moto_jitp.iot.certificates.ca_certificates import CaCertificate
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
 from moto_jitp.iot.exceptions import NotAdmitted
 from moto_jitp.iot.models import JitpIoTBackend
-from moto_jitp.iot.provisioning.provisioning_run import (
-    ProvisioningRun,
-    ProvisioningStep,
-    RunStatus,
-    StepResult,
-)
 from moto_jitp.pki import (
     IssuerCheck,
     PresentedCertificate,
@@ -34,7 +32,7 @@ from moto_jitp.pki import (
 
 from . import presence
 from . import refusal_texts as texts
-from .attempts import ConnectionAttempt, attempts_of, observers, sequence
+from .attempts import observers
 from .authorization import Principal, judge_connect
 from .jitr_event import publish_registered
 from .recording import record_attempt, record_late_run
@@ -217,7 +215,7 @@ def _record(
         next(sequence),
         verdict.provisioning,
     )
-    attempts = attempts_of(backend)
+    attempts = state_of(backend).attempts
     attempts.append(attempt)
     deferred = backend.deferred_runs.get(presented.certificate_id)
     if deferred is not None and deferred.when_done is None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import NamedTuple
 
-from moto_jitp.broker.events import Event
 from moto_jitp.broker.message_broker import broker_of
+from moto_jitp.history.messages import Event
+from moto_jitp.history.runs import ProvisioningStep, StepResult
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
 from moto_jitp.iot.models import JitpIoTBackend
-from moto_jitp.iot.provisioning.provisioning_run import ProvisioningStep, StepResult
 
 
 class _Registered(NamedTuple):

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from moto_jitp.broker.events import Event
-from moto_jitp.iot.provisioning.provisioning_run import (
+from moto_jitp.history.attempts import ConnectionAttempt, RefusalReason
+from moto_jitp.history.messages import Event
+from moto_jitp.history.runs import (
     ProvisioningRun,
     ProvisioningStep,
     RunStatus,
@@ -20,7 +21,6 @@ from moto_jitp.iot.provisioning.provisioning_run import (
     pack_steps,
 )
 
-from .attempts import ConnectionAttempt, RefusalReason
 from .refusal import explain
 from .runs import ListedRun
 

@@ -18,16 +18,17 @@ from typing import Any, NamedTuple
 
 from moto.iot.models import IoTBackend, iot_backends
 
-from moto_jitp.broker.events import Event
 from moto_jitp.broker.message_broker import broker_of, deliver, publish_as_aws
+from moto_jitp.history.attempts import ConnectionAttempt, RefusalReason
+from moto_jitp.history.messages import Event
+from moto_jitp.history.state import state_of
 from moto_jitp.iot.certificates.device_certificates import (
     Certificates,
     DeviceCertificate,
     status_observers,
 )
-from moto_jitp.iot.models import JitpIoTBackend
+from moto_jitp.iot.models import JitpIoTBackend, live_backends
 
-from .attempts import ConnectionAttempt, RefusalReason, attempts_of, live_backends
 from .authorization import SOURCE_ADDRESS
 from .recording import record_operation
 
@@ -52,6 +53,29 @@ class _Client(NamedTuple):
 _NEVER = _Client(None, -1, None)
 
 
+class _Presence:
+    """Who is and has been connected in one account and Region.
+
+    Attributes:
+        clients: the clients that have been connected, by client ID.
+        clients_of_certificates: the client IDs that certificates have been connected with, by
+            certificate id.
+        restarts: the numbers of accepted attempts whose client had been away for so long that its
+            version numbers begin anew.
+        exclusive_things: the things of attempts whose certificate is attached to one exclusively.
+    """
+
+    def __init__(self) -> None:
+        self.clients: dict[str, _Client] = {}
+        self.clients_of_certificates: dict[str, tuple[str, ...]] = {}
+        self.restarts: set[int] = set()
+        self.exclusive_things: dict[int, str] = {}
+
+
+def _presence_in(backend: JitpIoTBackend) -> _Presence:
+    return state_of(backend).part(_Presence)
+
+
 def follow(backend: JitpIoTBackend, attempt: ConnectionAttempt, events: list[Event]) -> None:
     """Take note of an attempt; called with the backend's lock held.
 
@@ -63,14 +87,14 @@ def follow(backend: JitpIoTBackend, attempt: ConnectionAttempt, events: list[Eve
     broker = broker_of(backend)
     version = 0
     if attempt.accepted:
-        clients = _clients(backend)
+        clients = _presence_in(backend).clients
         before, last, ended_at = clients.get(attempt.client_id, _NEVER)
         version = last + 1
         if ended_at is not None and attempt.timestamp - ended_at > _FORGOTTEN_AFTER:
             version = 0
-            _restarts(backend).add(attempt.sequence)
+            _presence_in(backend).restarts.add(attempt.sequence)
         clients[attempt.client_id] = _Client(attempt, version, None)
-        of_certificates = _clients_of_certificates(backend)
+        of_certificates = _presence_in(backend).clients_of_certificates
         known = of_certificates.get(attempt.certificate_id, ())
         if attempt.client_id not in known:
             of_certificates[attempt.certificate_id] = (*known, attempt.client_id)
@@ -96,7 +120,7 @@ def follow(backend: JitpIoTBackend, attempt: ConnectionAttempt, events: list[Eve
     elif attempt.reason is RefusalReason.NOT_AUTHORIZED:
         _note_exclusive_thing(backend, attempt)
     if broker.has_listeners:
-        events += _event_of_attempt(attempt, version, _exclusive_things(backend))
+        events += _event_of_attempt(attempt, version, _presence_in(backend).exclusive_things)
 
 
 def block_has_ended(backend: IoTBackend) -> bool:
@@ -109,7 +133,7 @@ def is_connected(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> bool:
     """Whether the connection of an accepted attempt still stands."""
     if block_has_ended(backend):
         return False
-    if _clients(backend).get(attempt.client_id, _NEVER).attempt is not attempt:
+    if _presence_in(backend).clients.get(attempt.client_id, _NEVER).attempt is not attempt:
         return False
     if _certificate_status(backend, attempt) == "ACTIVE":
         return True
@@ -120,7 +144,7 @@ def is_connected(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> bool:
 
 def lost_status(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> str | None:
     """Which status of its certificate keeps a client disconnected; ``None`` where none does."""
-    if attempt.client_id not in _clients(backend):
+    if attempt.client_id not in _presence_in(backend).clients:
         return None  # the state was reset, and knows neither of them
     status = _certificate_status(backend, attempt)
     return None if status == "ACTIVE" else status
@@ -133,7 +157,10 @@ def _certificate_status(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> 
 
 def is_taken_over(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> bool:
     """Whether a newer connection has the client ID of this one."""
-    return _clients(backend).get(attempt.client_id, _NEVER).attempt not in (None, attempt)
+    return _presence_in(backend).clients.get(attempt.client_id, _NEVER).attempt not in (
+        None,
+        attempt,
+    )
 
 
 def disconnect(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> None:
@@ -148,8 +175,8 @@ def drop_clients(backend: Certificates, certificate: DeviceCertificate) -> None:
     if certificate.status == "ACTIVE" or not isinstance(backend, JitpIoTBackend):
         return
     presented_id = certificate.der_id or certificate.certificate_id
-    clients = _clients(backend)
-    for client_id in _clients_of_certificates(backend).get(presented_id, ()):
+    clients = _presence_in(backend).clients
+    for client_id in _presence_in(backend).clients_of_certificates.get(presented_id, ()):
         attempt = clients.get(client_id, _NEVER).attempt
         if attempt is not None and attempt.certificate_id == presented_id:
             _cut_off(backend, attempt)
@@ -171,7 +198,7 @@ def _cut_off(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> None:
 def _end(backend: JitpIoTBackend, attempt: ConnectionAttempt, logged: Mapping[str, str]) -> None:
     """End a connection, unless it has ended; what is logged names AWS's ``disconnectReason``."""
     with backend.lock:
-        clients = _clients(backend)
+        clients = _presence_in(backend).clients
         current, version, _ = clients.get(attempt.client_id, _NEVER)
         if current is not attempt:
             return
@@ -200,7 +227,7 @@ def publish_subscription(
     """
     if not _has_topic(attempt.client_id):
         return
-    thing_name = _exclusive_things(backend).get(attempt.sequence)
+    thing_name = _presence_in(backend).exclusive_things.get(attempt.sequence)
     payload = _payload(attempt, event_type, datetime.now(timezone.utc), thing_name)
     topic = f"$aws/events/subscriptions/{event_type}/{attempt.client_id}"
     publish_as_aws(backend, topic, payload | {"topics": [topic_filter]})
@@ -220,9 +247,9 @@ def events_until_now() -> Callable[[], tuple[Event, ...]]:
     kept = [
         (
             list(broker_of(backend).events),
-            list(attempts_of(backend)),
-            _exclusive_things(backend),
-            _restarts(backend),
+            list(state_of(backend).attempts),
+            _presence_in(backend).exclusive_things,
+            _presence_in(backend).restarts,
         )
         for backend in live_backends()
     ]
@@ -278,7 +305,7 @@ def _ended(
     reason: str,
     moment: datetime,
 ) -> _Ended:
-    thing_name = _exclusive_things(backend).get(attempt.sequence)
+    thing_name = _presence_in(backend).exclusive_things.get(attempt.sequence)
     return _Ended(attempt, version, reason, moment, thing_name)
 
 
@@ -330,33 +357,9 @@ def _event(attempt: ConnectionAttempt, topic: str, payload: dict[str, Any]) -> E
     return Event(topic, payload, attempt.account_id, attempt.region_name)
 
 
-def _clients(backend: JitpIoTBackend) -> dict[str, _Client]:
-    """The clients that have been connected, by client ID."""
-    clients: dict[str, _Client] | None = backend.__dict__.get("connected_clients")
-    return backend.__dict__.setdefault("connected_clients", {}) if clients is None else clients
-
-
-def _clients_of_certificates(backend: JitpIoTBackend) -> dict[str, tuple[str, ...]]:
-    """The client IDs that certificates have been connected with, by certificate id."""
-    clients: dict[str, tuple[str, ...]] | None = backend.__dict__.get("clients_of_certificates")
-    if clients is None:
-        clients = backend.__dict__.setdefault("clients_of_certificates", {})
-    return clients
-
-
-def _restarts(backend: JitpIoTBackend) -> set[int]:
-    """The accepted attempts whose client had been away for so long that its numbers begin anew."""
-    return backend.__dict__.setdefault("restarted_versions", set())  # type: ignore[no-any-return]
-
-
 def _note_exclusive_thing(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> None:
     if backend.exclusive_things:
         certificate_arn = backend.arn(f"cert/{attempt.certificate_id}")
         thing_name = backend.exclusive_thing_of(certificate_arn)
         if thing_name is not None:
-            _exclusive_things(backend)[attempt.sequence] = thing_name
-
-
-def _exclusive_things(backend: JitpIoTBackend) -> dict[int, str]:
-    """The things of connections whose certificate is attached to one exclusively."""
-    return backend.__dict__.setdefault("things_of_connections", {})  # type: ignore[no-any-return]
+            _presence_in(backend).exclusive_things[attempt.sequence] = thing_name

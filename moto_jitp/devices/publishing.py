@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from moto_jitp.broker.message_broker import publish
+from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.provisioning.fleet.payload_formats import require_format
 from moto_jitp.mqtt.topics import check_publish, fleet_request
 
 from . import fleet
-from .attempts import ConnectionAttempt
 from .authorization import NotAuthorized, require
 from .recording import count, record_operation
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timezone
 
-from moto.iot.models import iot_backends
-
 from moto_jitp import settings
-from moto_jitp.broker.message_broker import sequence
+from moto_jitp.history.attempts import ConnectionAttempt, RefusalReason
+from moto_jitp.history.fleet_calls import FleetCall
+from moto_jitp.history.order import sequence
+from moto_jitp.history.runs import ProvisioningRun
+from moto_jitp.history.state import existing_backend, state_of
 from moto_jitp.iot.account.endpoints import parse_endpoint
-from moto_jitp.iot.models import JitpIoTBackend
+from moto_jitp.iot.models import JitpIoTBackend, live_backends
 from moto_jitp.iot.provisioning.fleet.api import FleetAnswer
-from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
 from moto_jitp.monitoring import EndedRun, count_operation, records_of
 from moto_jitp.monitoring.logs import (
     Client,
@@ -28,9 +29,7 @@ from moto_jitp.monitoring.logs import (
 )
 from moto_jitp.mqtt.topics import FleetRequest
 
-from .attempts import ConnectionAttempt, RefusalReason, live_backends
 from .authorization import SOURCE_ADDRESS
-from .fleet_calls import FleetCall, fleet_calls_of
 
 _PROTOCOL = "MQTT"
 _SNI_MISUSED = RefusalReason.SNI_MISUSED.value
@@ -152,7 +151,7 @@ def record_fleet_call(
         records.without_metrics.add(call.sequence)
     if not current.trail:
         records.without_trail.add(call.sequence)
-    fleet_calls_of(backend).append(call)
+    state_of(backend).fleet_calls.append(call)
     if backend.is_logging:
         refusal, run = answer.refusal, answer.run
         if run is not None and run.role_arn is not None:
@@ -188,8 +187,7 @@ def _owner_of(server_name: str) -> tuple[JitpIoTBackend | None, str]:
     """The account and Region of a server name, if it has one, and why it let no device in."""
     address = parse_endpoint(server_name)
     if address is not None:
-        account = iot_backends.get(address.account_id)
-        there = dict.get(account, address.region_name) if account is not None else None
+        there = existing_backend(address.account_id, address.region_name)
         if isinstance(there, JitpIoTBackend) and address.is_for_devices:
             return there, _SNI_MISUSED
         return None, _SNI_MISUSED

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun, StepResult
-
-from .attempts import ConnectionAttempt, RefusalReason
+from moto_jitp.history.attempts import ConnectionAttempt, RefusalReason
+from moto_jitp.history.runs import ProvisioningRun, StepResult
 
 _MARKS = {
     StepResult.SUCCEEDED: "ok",

@@ -7,15 +7,15 @@ from datetime import datetime
 
 from moto.iot.models import FakeCaCertificate, FakeDomainConfiguration
 
+from moto_jitp.history.attempts import RefusalReason
+from moto_jitp.history.runs import ProvisioningRun
 from moto_jitp.iot.certificates.ca_certificates import CaCertificate
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
 from moto_jitp.iot.exceptions import NotAdmitted
 from moto_jitp.iot.models import JitpIoTBackend
-from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
 from moto_jitp.pki import PresentedCertificate
 from moto_jitp.policies import Decision
 
-from .attempts import RefusalReason
 from .verdict import ConnectRequest, Verdict
 
 _NOT_REGISTERED = RefusalReason.DEVICE_CERTIFICATE_NOT_REGISTERED

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from moto_jitp.iot.models import JitpIoTBackend
-from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
+from moto_jitp.history.attempts import ConnectionAttempt
+from moto_jitp.history.runs import ProvisioningRun
+from moto_jitp.history.state import state_of
+from moto_jitp.iot.models import JitpIoTBackend, live_backends
 from moto_jitp.iot.provisioning.template_rules import FLEET_PROVISIONING, JITP
 
-from .attempts import ConnectionAttempt, all_connection_attempts, live_backends
-from .fleet_calls import fleet_calls_of
+from .attempts import all_connection_attempts
 
 
 class ListedRun(NamedTuple):
@@ -44,7 +45,7 @@ def runs_of_connection(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> l
 
 def fleet_runs(backend: JitpIoTBackend) -> Iterator[ListedRun]:
     """Yield the runs of fleet provisioning in one account and Region, the oldest first."""
-    for call in list(fleet_calls_of(backend)):
+    for call in list(state_of(backend).fleet_calls):
         if call.run is not None:
             yield ListedRun(call.sequence, call.connection, FLEET_PROVISIONING, call.run)
 
@@ -53,3 +54,10 @@ def _just_in_time(attempt: ConnectionAttempt) -> list[ListedRun]:
     if attempt.provisioning is None:
         return []
     return [ListedRun(attempt.sequence, attempt.sequence, JITP, attempt.provisioning)]
+
+
+def fleet_runs_of(backend: JitpIoTBackend, session: ConnectionAttempt) -> Iterator[ProvisioningRun]:
+    """Yield the runs that a connection has set off by RegisterThing, the newest first."""
+    for call in reversed(state_of(backend).fleet_calls):
+        if call.connection == session.sequence and call.run is not None:
+            yield call.run

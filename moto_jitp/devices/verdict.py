@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
+from moto_jitp.history.attempts import RefusalReason
+from moto_jitp.history.runs import ProvisioningRun
 from moto_jitp.pki import PresentedCertificate
-
-from .attempts import RefusalReason
 
 
 class ConnectRequest(NamedTuple):

@@ -3,11 +3,85 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, TypeVar
 
 from moto.core.base_backend import BaseBackend
+from moto.iot.models import IoTBackend, iot_backends
 
 from moto_jitp.locks import new_lock, new_rlock
+
+from .attempts import ConnectionAttempt
+from .fleet_calls import FleetCall
+
+PartT = TypeVar("PartT")
+
+_KEY = "moto_jitp_state"
+
+
+class AccountState:
+    """All that is kept of one account and Region beside moto's own tables.
+
+    Attributes:
+        attempts: the connection attempts at its endpoints, the oldest first.
+        fleet_calls: the requests to fleet provisioning, the oldest first.
+    """
+
+    __slots__ = ("_parts", "attempts", "fleet_calls")
+
+    def __init__(self) -> None:
+        self.attempts: list[ConnectionAttempt] = []
+        self.fleet_calls: list[FleetCall] = []
+        self._parts: dict[type, Any] = {}
+
+    def part(self, kind: type[PartT]) -> PartT:
+        """Return the tables of a higher layer, which are empty when they are first asked for.
+
+        Args:
+            kind: the class that holds them; it can be made without arguments.
+
+        Returns:
+            The one instance of this account and Region.
+        """
+        found = self._parts.get(kind)
+        if found is None:
+            found = self._parts.setdefault(kind, kind())
+        return found  # type: ignore[no-any-return]
+
+
+def state_of(backend: BaseBackend) -> AccountState:
+    """Return what is kept of an account and Region, to be read and added to.
+
+    It lies in the backend's ``__dict__``, so that moto's reset and the end of the mock, which empty
+    that, take all of it away. They do so also while other threads are in the backend: hence
+    ``setdefault``, by which two that ask at the same moment are given the same state.
+
+    Args:
+        backend: the account and Region.
+    """
+    state = backend.__dict__.get(_KEY)
+    if state is None:
+        state = backend.__dict__.setdefault(_KEY, AccountState())
+    return state  # type: ignore[no-any-return]
+
+
+def existing_backend(account_id: str, region_name: str) -> IoTBackend | None:
+    """Return the backend of an account and Region.
+
+    One that has not been used is not brought into being by asking.
+
+    Returns:
+        The backend; ``None`` where there is none.
+    """
+    account = iot_backends.get(account_id)
+    return None if account is None else dict.get(account, region_name)
+
+
+def existing_backends() -> list[IoTBackend]:
+    """Return the backends of all accounts and Regions that have been used."""
+    return [
+        backend for regions in list(iot_backends.values()) for backend in list(dict.values(regions))
+    ]
+
 
 # One lock per account and Region. It lies outside the backend, because moto's reset takes every
 # attribute of a backend away for a moment, also while other threads are in it.

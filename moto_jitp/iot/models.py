@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from moto.iot.models import IoTBackend
 
+from moto_jitp.history.state import existing_backends
 from moto_jitp.iot.account.logging_options import LoggingOptions
 from moto_jitp.iot.certificates.ca_certificates import adopt_ca
 from moto_jitp.iot.certificates.device_certificates import adopt_certificate
@@ -23,6 +24,11 @@ class JitpIoTBackend(FleetProvisioning, IotPolicies, LoggingOptions, MissingReso
     tags, provisioning templates, CA certificates, certificates, thing principals, IoT policies,
     logging options, thing registration, fleet provisioning, what moto does not find.
     """
+
+
+def live_backends() -> list[JitpIoTBackend]:
+    """Return the backends that exist: the accounts and Regions that have been used."""
+    return [backend for backend in existing_backends() if isinstance(backend, JitpIoTBackend)]
 
 
 def adopt(backend: IoTBackend) -> None:

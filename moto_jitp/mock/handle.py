@@ -8,10 +8,11 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from moto_jitp.broker.events import Event, Subscription
+    from moto_jitp.broker.events import Subscription
     from moto_jitp.devices import ConnectionAttempt
     from moto_jitp.devices.failures import ServerFault
     from moto_jitp.faults import Fault
+    from moto_jitp.history.messages import Event
 
 
 class JitpHandle:

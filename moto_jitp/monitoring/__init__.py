@@ -9,7 +9,6 @@ from .metrics import IoTMetrics
 from .records import (
     ApiCall,
     EndedRun,
-    FleetCall,
     count_operation,
     is_read_only,
     record_call,
@@ -20,7 +19,6 @@ from .trail_lookup import lookup_events
 __all__ = [
     "ApiCall",
     "EndedRun",
-    "FleetCall",
     "Identity",
     "IoTMetrics",
     "as_cloudwatch_finds_data",

@@ -15,8 +15,11 @@ from typing import Any, NamedTuple
 
 from moto.logs.models import LogGroup, logs_backends
 
+from moto_jitp.history.attempts import ConnectionAttempt
+from moto_jitp.history.fleet_calls import FleetCall
+from moto_jitp.history.runs import ProvisioningRun
+
 from .metrics import is_authentication_error
-from .records import Attempt, FleetCall, Run
 
 LOG_GROUP = "AWSIotLogsV2"
 LOG_GROUP_V1 = "AWSIotLogs"
@@ -146,7 +149,7 @@ class LogEntry(NamedTuple):
         return "ERROR" if self.failed else "INFO"
 
 
-def entries_of_attempt(attempt: Attempt, client: Client) -> Iterator[LogEntry]:
+def entries_of_attempt(attempt: ConnectionAttempt, client: Client) -> Iterator[LogEntry]:
     """Yield what AWS IoT logs of a connection attempt."""
     run = attempt.provisioning
     if run is not None and run.status.value != "IN_PROGRESS":
@@ -159,7 +162,9 @@ def entries_of_attempt(attempt: Attempt, client: Client) -> Iterator[LogEntry]:
         yield authentication_error(attempt, client)
 
 
-def authentication_error(attempt: Attempt, client: Client, reason: str | None = None) -> LogEntry:
+def authentication_error(
+    attempt: ConnectionAttempt, client: Client, reason: str | None = None
+) -> LogEntry:
     """The ``Connection.AuthNError`` of a refused attempt.
 
     Args:
@@ -178,7 +183,7 @@ def authentication_error(attempt: Attempt, client: Client, reason: str | None = 
     return LogEntry("Connection.AuthNError", True, fields)
 
 
-def provisioning_entry(run: Run) -> LogEntry:
+def provisioning_entry(run: ProvisioningRun) -> LogEntry:
     """The entry of a provisioning run that has ended.
 
     AWS says that errors of auto-registration are logged, but not how: this is the entry that it

@@ -16,7 +16,11 @@ from typing import Any, NamedTuple
 from moto.cloudwatch.models import MetricAggregatedDatum, are_dimensions_same
 from moto.core.common_models import CloudWatchMetricProvider
 
-from .records import Attempt, FleetCall, Records, Run, Step, kept
+from moto_jitp.history.attempts import ConnectionAttempt, RefusalReason
+from moto_jitp.history.fleet_calls import FleetCall
+from moto_jitp.history.runs import ProvisioningRun, RunStatus
+
+from .records import Records, kept
 
 NAMESPACE = "AWS/IoT"
 _MQTT = ("Protocol", "MQTT")
@@ -36,7 +40,6 @@ _BY_PROTOCOL = {
     "Unsubscribe",
 }
 _BY_OTHERS = {"RegisterThingFailed", "ApproximateNumberOfThingsRegistered"}
-_TEXTS_OF_STEP, _ERROR_CODE = len(Step._fields), Step._fields.index("error_code")
 
 
 class IoTMetrics(CloudWatchMetricProvider):
@@ -122,7 +125,7 @@ class _MinuteValue(MetricAggregatedDatum):
         return not listed and bool(super().filter(namespace, name, dimensions))
 
 
-def _occurrences(attempts: Sequence[Attempt], records: Records) -> Iterator[_Metric]:
+def _occurrences(attempts: Sequence[ConnectionAttempt], records: Records) -> Iterator[_Metric]:
     """Yield what is counted by how often it happened."""
     minute = first = last = datetime.min.replace(tzinfo=timezone.utc)
     for attempt in attempts:
@@ -136,7 +139,7 @@ def _occurrences(attempts: Sequence[Attempt], records: Records) -> Iterator[_Met
         if name is not None:
             yield _Metric(minute, name, _MQTT)
         run = attempt.provisioning
-        if run is not None and run.status.value != "IN_PROGRESS":
+        if run is not None and run.status is not RunStatus.IN_PROGRESS:
             ended = records.ends.get(attempt.sequence)
             when = _minute(ended.moment) if ended else minute
             yield _Metric(when, _provisioning_metric(run), None)
@@ -175,18 +178,18 @@ def _minute(moment: datetime) -> datetime:
     return moment.replace(second=0, microsecond=0, tzinfo=None)
 
 
-def _connection_metric(attempt: Attempt) -> str | None:
+def _connection_metric(attempt: ConnectionAttempt) -> str | None:
     if attempt.accepted:
         return "Connect.Success"
     assert attempt.reason is not None
-    if attempt.reason.value == "NOT_AUTHORIZED":
+    if attempt.reason is RefusalReason.NOT_AUTHORIZED:
         return "Connect.AuthError"
     if is_authentication_error(attempt):
         return "Connection.AuthNError"
     return None
 
 
-def is_authentication_error(attempt: Attempt) -> bool:
+def is_authentication_error(attempt: ConnectionAttempt) -> bool:
     """Whether AWS IoT counts and logs a refused attempt as ``Connection.AuthNError`` here.
 
     It does so at the account that the server name (SNI) belongs to, and nowhere without one.
@@ -196,14 +199,13 @@ def is_authentication_error(attempt: Attempt) -> bool:
         reason is not None
         and reason.aws_reason is not None
         and attempt.server_name is not None
-        and reason.value != "SNI_MISUSED"
+        and reason is not RefusalReason.SNI_MISUSED
     )
 
 
-def _provisioning_metric(run: Run) -> str:
-    if run.status.value == "SUCCEEDED":
+def _provisioning_metric(run: ProvisioningRun) -> str:
+    if run.succeeded:
         return "ProvisionThing.Success"
     # RegisterThing has few errors of its own: the step tells what the trouble was.
-    codes = {run.error_code, *run.record[_ERROR_CODE::_TEXTS_OF_STEP]}
-    kind = "ServerError" if codes & _SERVER_ERRORS else "ClientError"
+    kind = "ClientError" if run.error_codes.isdisjoint(_SERVER_ERRORS) else "ServerError"
     return f"ProvisionThing.{kind}"

@@ -1,8 +1,7 @@
 """What metrics and the trail are rendered from, and where it is kept.
 
 A connection costs nothing here: its attempt is kept anyway, with the provisioning run that it set
-off, and says all that CloudWatch and CloudTrail tell of it. What is kept beside the attempts lies
-with them in the backend of the account and Region, so that moto's reset takes it away.
+off, and says all that CloudWatch and CloudTrail tell of it.
 """
 
 from __future__ import annotations
@@ -10,114 +9,21 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-from moto.iot.models import IoTBackend, iot_backends
+from moto.iot.models import IoTBackend
 
 from moto_jitp import settings
-from moto_jitp.templates import Template
+from moto_jitp.history.attempts import ConnectionAttempt
+from moto_jitp.history.fleet_calls import FleetCall
+from moto_jitp.history.state import existing_backend, state_of
 
 from .identities import Identity
 
 _READ_ONLY = ("Describe", "Get", "List", "Search", "Test", "Validate")
 _IN_XML = re.compile(r"<(Code|Message)>(.*?)</\1>", re.DOTALL)
-
-
-class Named(Protocol):
-    """A member of an enumeration of texts."""
-
-    @property
-    def value(self) -> str: ...
-
-
-class Reason(Named, Protocol):
-    """Why a connection was refused."""
-
-    @property
-    def aws_reason(self) -> str | None: ...
-
-
-class Step(NamedTuple):
-    """One step of a provisioning run, as :attr:`Run.record` has it."""
-
-    action: str
-    resource: str
-    result: str
-    error_code: str | None
-    message: str | None
-
-
-class Run(Protocol):
-    """A provisioning run, as the layers above keep it; ``record`` has five texts of each step."""
-
-    @property
-    def status(self) -> Named: ...
-    @property
-    def template_name(self) -> str | None: ...
-    @property
-    def template(self) -> Template | None: ...
-    @property
-    def parameters(self) -> Mapping[str, str]: ...
-    @property
-    def record(self) -> Sequence[str | None]: ...
-    @property
-    def resource_arns(self) -> Mapping[str, str]: ...
-    @property
-    def thing_name(self) -> str | None: ...
-    @property
-    def thing_id(self) -> str | None: ...
-    @property
-    def certificate_id(self) -> str | None: ...
-    @property
-    def certificate_status(self) -> str | None: ...
-    @property
-    def error_code(self) -> str | None: ...
-    @property
-    def message(self) -> str | None: ...
-    @property
-    def role_arn(self) -> str | None: ...
-
-
-class Attempt(Protocol):
-    """A connection attempt, as the layers above keep it."""
-
-    @property
-    def accepted(self) -> bool: ...
-    @property
-    def reason(self) -> Reason | None: ...
-    @property
-    def certificate_id(self) -> str: ...
-    @property
-    def client_id(self) -> str: ...
-    @property
-    def server_name(self) -> str | None: ...
-    @property
-    def timestamp(self) -> datetime: ...
-    @property
-    def sequence(self) -> int: ...
-    @property
-    def provisioning(self) -> Run | None: ...
-
-
-class FleetCall(Protocol):
-    """One request of a device to fleet provisioning, as the layers above keep it."""
-
-    @property
-    def moment(self) -> datetime: ...
-    @property
-    def sequence(self) -> int: ...
-    @property
-    def operation(self) -> str: ...
-    @property
-    def template_name(self) -> str | None: ...
-    @property
-    def claim_certificate_id(self) -> str: ...
-    @property
-    def failed(self) -> bool: ...
-    @property
-    def run(self) -> Run | None: ...
 
 
 class ApiCall(NamedTuple):
@@ -220,7 +126,7 @@ class Records:
     def __init__(self) -> None:
         self.calls: list[ApiCall] = []
         self.ends: dict[int, EndedRun] = {}
-        self.misdirected: list[Attempt] = []
+        self.misdirected: list[ConnectionAttempt] = []
         self.operations: list[Operation] = []
         self.sessions: dict[str, Identity] = {}
         self.without_metrics: set[int] = set()
@@ -229,10 +135,7 @@ class Records:
 
 def records_of(backend: IoTBackend) -> Records:
     """Return the records of an account and Region, to be added to."""
-    records = backend.__dict__.get("monitoring_records")
-    if records is None:
-        records = backend.__dict__.setdefault("monitoring_records", Records())
-    return records  # type: ignore[no-any-return]
+    return state_of(backend).part(Records)
 
 
 def record_call(backend: IoTBackend, call: ApiCall) -> None:
@@ -270,7 +173,7 @@ class Kept(NamedTuple):
         records: what is kept beside them.
     """
 
-    attempts: list[Attempt]
+    attempts: list[ConnectionAttempt]
     fleet_calls: list[FleetCall]
     records: Records
 
@@ -280,13 +183,8 @@ def kept(account_id: str, region_name: str) -> Kept:
 
     One that has not been used is not brought into being by asking.
     """
-    account = iot_backends.get(account_id)
-    backend = None if account is None else dict.get(account, region_name)
+    backend = existing_backend(account_id, region_name)
     if backend is None:
         return Kept([], [], Records())
-    state = backend.__dict__
-    return Kept(
-        list(state.get("connection_attempts", ())),
-        list(state.get("fleet_calls", ())),
-        records_of(backend),
-    )
+    state = state_of(backend)
+    return Kept(list(state.attempts), list(state.fleet_calls), state.part(Records))

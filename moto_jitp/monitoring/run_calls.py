@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from moto_jitp.history.runs import ProvisioningRun, ProvisioningStep, StepResult
 from moto_jitp.locks import cached_property
 from moto_jitp.templates import (
     Override,
@@ -18,7 +19,6 @@ from moto_jitp.templates import (
     TemplateError,
 )
 
-from .records import Run, Step
 from .trail_resources import parameter_of
 
 _OF_THE_THING = ("AddThingToBillingGroup", "AddThingToThingGroup", "RemoveThingFromThingGroup")
@@ -32,7 +32,7 @@ class RunCalls:
         run: the run.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: ProvisioningRun) -> None:
         self.run = run
 
     @cached_property
@@ -45,7 +45,7 @@ class RunCalls:
         except TemplateError:
             return None
 
-    def given(self, step: Step, arn: Callable[[str], str]) -> dict[str, Any]:
+    def given(self, step: ProvisioningStep, arn: Callable[[str], str]) -> dict[str, Any]:
         """Return a call's input, as it would be for the same call by boto3.
 
         Args:
@@ -77,7 +77,9 @@ class RunCalls:
             given["thingName"] = run.thing_name
         return given
 
-    def answered(self, step: Step, arn: Callable[[str], str]) -> Mapping[str, Any] | None:
+    def answered(
+        self, step: ProvisioningStep, arn: Callable[[str], str]
+    ) -> Mapping[str, Any] | None:
         """Return a call's output; ``None`` for an empty one, or where the call failed.
 
         Args:
@@ -97,7 +99,7 @@ class RunCalls:
                 **({"thingId": run.thing_id} if run.thing_id else {}),
             }
         policy = self._policy(step)
-        if action == "CreatePolicy" and step.result == "SUCCEEDED" and policy is not None:
+        if action == "CreatePolicy" and step.result is StepResult.SUCCEEDED and policy is not None:
             return {
                 "policyName": policy.policy_name,
                 "policyArn": arn(step.resource),
@@ -106,7 +108,7 @@ class RunCalls:
             }
         return None
 
-    def _policy(self, step: Step) -> PlannedPolicy | None:
+    def _policy(self, step: ProvisioningStep) -> PlannedPolicy | None:
         """The template's document for the policy that a step acts on."""
         name = step.resource.removeprefix("policy/")
         policies = self._plan.policies if self._plan and step.action == "CreatePolicy" else ()

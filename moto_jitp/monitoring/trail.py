@@ -19,9 +19,10 @@ from typing import Any, NamedTuple
 from moto.utilities.utils import get_partition
 
 from moto_jitp.aws.iam_roles import SERVICE
+from moto_jitp.history.runs import ProvisioningRun, ProvisioningStep, RunStatus
 
 from .identities import Identity, provisioning_service
-from .records import ApiCall, Run, Step, is_read_only, kept
+from .records import ApiCall, is_read_only, kept
 from .run_calls import RunCalls
 from .trail_resources import Resource, resources_in
 
@@ -138,7 +139,10 @@ class TrailEvent(NamedTuple):
 
 
 def events_newest_first(
-    place: Place, start: datetime, end: datetime, wanted: Callable[[ApiCall | Run], bool]
+    place: Place,
+    start: datetime,
+    end: datetime,
+    wanted: Callable[[ApiCall | ProvisioningRun], bool],
 ) -> Iterator[TrailEvent]:
     """Yield the events of an account and Region.
 
@@ -149,12 +153,12 @@ def events_newest_first(
         wanted: whether a call or a run can have an event of interest; see :func:`may_have`.
     """
     attempts, fleet_calls, records = kept(*place)
-    sources: list[tuple[datetime, int, ApiCall | Run]] = [
+    sources: list[tuple[datetime, int, ApiCall | ProvisioningRun]] = [
         (call.moment, call.sequence, call) for call in list(records.calls)
     ]
     for attempt in attempts:
         run = attempt.provisioning
-        if run is None or run.status.value == "IN_PROGRESS":
+        if run is None or run.status is RunStatus.IN_PROGRESS:
             continue
         if attempt.sequence not in records.without_trail:
             ended = records.ends.get(attempt.sequence)
@@ -180,7 +184,7 @@ def events_newest_first(
             yield from reversed(list(_events_of_run(moment, sequence, source)))
 
 
-def may_have(attribute: str | None, value: str) -> Callable[[ApiCall | Run], bool]:
+def may_have(attribute: str | None, value: str) -> Callable[[ApiCall | ProvisioningRun], bool]:
     """Return what sorts out calls and runs that cannot match, before events are made of them.
 
     Args:
@@ -188,15 +192,15 @@ def may_have(attribute: str | None, value: str) -> Callable[[ApiCall | Run], boo
         value: its value.
     """
 
-    def by_name(source: ApiCall | Run) -> bool:
+    def by_name(source: ApiCall | ProvisioningRun) -> bool:
         if isinstance(source, ApiCall):
             return source.operation == value
-        return value in source.record
+        return source.mentions(value)
 
-    def by_resource(source: ApiCall | Run) -> bool:
+    def by_resource(source: ApiCall | ProvisioningRun) -> bool:
         if isinstance(source, ApiCall) or source.certificate_id == value:
             return True
-        return any(value in text for text in source.record if text)
+        return source.mentions(value)
 
     sorters = {"EventName": by_name, "ResourceName": by_resource}
     return sorters.get(attribute or "", lambda source: True)
@@ -236,7 +240,7 @@ class _CallDetails(Details):
 class _StepDetails(Details):
     __slots__ = ("_calls", "_step")
 
-    def __init__(self, calls: RunCalls, step: Step) -> None:
+    def __init__(self, calls: RunCalls, step: ProvisioningStep) -> None:
         self._calls = calls
         self._step = step
 
@@ -263,10 +267,9 @@ def _event_of_call(call: ApiCall) -> TrailEvent:
     )
 
 
-def _events_of_run(moment: datetime, sequence: int, run: Run) -> Iterator[TrailEvent]:
-    entries: Any = iter(run.record)
+def _events_of_run(moment: datetime, sequence: int, run: ProvisioningRun) -> Iterator[TrailEvent]:
     calls = RunCalls(run)
-    for number, step in enumerate(map(Step, *[entries] * 5)):
+    for number, step in enumerate(run.steps):
         name, code, message = step.action, step.error_code, step.message
         if number == 0 and name == "RegisterCertificate" and code is None:
             continue  # the message broker registers the certificate, which is no API call

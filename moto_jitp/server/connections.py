@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from moto_jitp.devices import DeviceConnection
-from moto_jitp.devices.attempts import ConnectionAttempt, live_backends
-from moto_jitp.iot.models import JitpIoTBackend
+from moto_jitp.history.attempts import ConnectionAttempt
+from moto_jitp.history.state import state_of
+from moto_jitp.iot.models import JitpIoTBackend, live_backends
 
 from .answers import RequestRefused
+
+
+class _ServedConnections(dict[int, DeviceConnection]):
+    """The connections that routes were asked about, by the attempt's number.
+
+    They are kept with the state, as they have the subscriptions and what these have received.
+    """
 
 
 def attempt_of(wanted: int) -> tuple[JitpIoTBackend, ConnectionAttempt]:
@@ -19,7 +27,7 @@ def attempt_of(wanted: int) -> tuple[JitpIoTBackend, ConnectionAttempt]:
         RequestRefused: there is none.
     """
     for backend in live_backends():
-        for attempt in list(backend.__dict__.get("connection_attempts", ())):
+        for attempt in list(state_of(backend).attempts):
             if attempt.sequence == wanted:
                 return backend, attempt
     raise RequestRefused(
@@ -47,9 +55,8 @@ def connection_of(wanted: int) -> DeviceConnection:
             409,
             "NotConnected",
         )
-    # Kept with the state, as it has the subscriptions and what they have received.
-    kept = backend.__dict__.setdefault("served_connections", {})
-    connection = kept.get(wanted)
+    served = state_of(backend).part(_ServedConnections)
+    connection = served.get(wanted)
     if connection is None:
-        connection = kept.setdefault(wanted, DeviceConnection(backend, (attempt,), None))
-    return connection  # type: ignore[no-any-return]
+        connection = served.setdefault(wanted, DeviceConnection(backend, (attempt,), None))
+    return connection

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from moto_jitp.devices import RefusalReason
-from moto_jitp.iot.provisioning.provisioning_run import RunStatus, StepResult
+from moto_jitp.history.runs import RunStatus, StepResult
 from moto_jitp.iot.provisioning.template_rules import FLEET_PROVISIONING, JITP
 
 Schema = dict[str, Any]

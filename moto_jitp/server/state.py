@@ -8,14 +8,11 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from moto_jitp.devices import RefusalReason
-from moto_jitp.devices.attempts import (
-    ConnectionAttempt,
-    all_connection_attempts,
-    live_backends,
-)
+from moto_jitp.devices.attempts import all_connection_attempts
 from moto_jitp.devices.json_form import attempt_to_json, listed_run_to_json
 from moto_jitp.devices.runs import fleet_runs
-from moto_jitp.iot.models import JitpIoTBackend
+from moto_jitp.history.attempts import ConnectionAttempt
+from moto_jitp.iot.models import JitpIoTBackend, live_backends
 from moto_jitp.pki import CertificateError, read_certificate
 
 Json = dict[str, Any]

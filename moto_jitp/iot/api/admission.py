@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 
 from moto_jitp import faults, settings
+from moto_jitp.history.state import state_of
 from moto_jitp.iot.exceptions import FailureOnDemand
 from moto_jitp.iot.permissions.provisioning_role import require_assumable, require_permission
 from moto_jitp.iot.registry.lookups import Lookups
@@ -28,7 +29,7 @@ def admit(backend: Lookups, operation: str, *, over_mqtt: bool = False) -> None:
     throttling = settings.current().throttling
     if throttling is not False:
         with backend.lock:
-            meter = backend.__dict__.setdefault("call_meter", CallMeter())
+            meter = state_of(backend).part(CallMeter)
             meter.take(operation, throttling, over_mqtt=over_mqtt)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from moto.core.utils import get_service_model
 
 from moto_jitp import settings
-from moto_jitp.broker.message_broker import sequence
+from moto_jitp.history.order import sequence
 from moto_jitp.iot.exceptions import IoTError
 from moto_jitp.monitoring import ApiCall, is_read_only, record_call
 

@@ -19,15 +19,14 @@ from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from moto.iot.models import iot_backends
 from moto.moto_api import state_manager
 
 from moto_jitp import settings
 from moto_jitp.history.acting_moment import acting_at
+from moto_jitp.history.runs import ProvisioningRun
+from moto_jitp.history.state import existing_backends
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
 from moto_jitp.iot.registry.thing_principals import ThingPrincipals
-
-from .provisioning_run import ProvisioningRun
 
 MODEL = "iot::jitp"
 _LISTINGS = ("ListCertificates", "ListCertificatesByCA", "ListThings")
@@ -204,8 +203,7 @@ def carry_out_all_due_runs() -> None:
 
     By a setting that is unusable none is due: only who asks AWS IoT is told of it.
     """
-    for account in list(iot_backends.values()):
-        for backend in list(dict.values(account)):
-            if isinstance(backend, DeferredRuns) and backend.__dict__.get("deferred_runs"):
-                with suppress(UnusableTransition):
-                    backend.carry_out_due_runs()
+    for backend in existing_backends():
+        if isinstance(backend, DeferredRuns) and backend.__dict__.get("deferred_runs"):
+            with suppress(UnusableTransition):
+                backend.carry_out_due_runs()

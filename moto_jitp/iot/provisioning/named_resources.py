@@ -6,8 +6,8 @@ from moto_jitp.iot.exceptions import ResourceRegistrationFailure
 from moto_jitp.templates import ProvisioningPlan
 
 from . import run_advice as advice
-from .provisioning_run import ProvisioningFailure
 from .run_steps import TERMINATED, RunSteps
+from .step_recorder import ProvisioningFailure
 
 
 def require_named_resources(steps: RunSteps, plan: ProvisioningPlan) -> None:

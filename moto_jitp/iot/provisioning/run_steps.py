@@ -18,7 +18,7 @@ from moto_jitp.iot.exceptions import (
 from moto_jitp.iot.registry.thing_principals import ThingPrincipals
 
 from . import run_advice as advice
-from .provisioning_run import ProvisioningFailure, StepRecorder
+from .step_recorder import ProvisioningFailure, StepRecorder
 
 TERMINATED = "Register thing workflow execution terminates due to: "
 _ERRORS_OF_REGISTER_THING = {

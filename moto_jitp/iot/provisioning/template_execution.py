@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from moto_jitp.history.runs import ProvisioningRun, RunStatus
 from moto_jitp.iot.api.admission import check_role, permit_for_run, source_arn
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
 from moto_jitp.iot.exceptions import (
@@ -36,8 +37,8 @@ from moto_jitp.templates.rules import POLICIES_PER_CERTIFICATE
 
 from . import run_advice as advice
 from .named_resources import require_named_resources
-from .provisioning_run import ProvisioningFailure, ProvisioningRun, RunStatus, StepRecorder
 from .run_steps import TERMINATED
+from .step_recorder import ProvisioningFailure, StepRecorder
 from .thing_steps import ThingSteps
 
 

@@ -11,6 +11,13 @@ from collections.abc import Mapping
 
 from moto.core.responses import ActionResult
 
+from moto_jitp.history.runs import (
+    ProvisioningRun,
+    ProvisioningStep,
+    RunStatus,
+    StepResult,
+    pack_steps,
+)
 from moto_jitp.iot.api.actions import IoTActions
 from moto_jitp.iot.api.admission import check_role, source_arn
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
@@ -18,14 +25,7 @@ from moto_jitp.iot.exceptions import NotAdmitted, invalid_template
 from moto_jitp.templates import TemplateError, parse_template
 
 from .deferred_runs import DeferredRun, DeferredRuns, is_immediate
-from .provisioning_run import (
-    ProvisioningFailure,
-    ProvisioningRun,
-    ProvisioningStep,
-    RunStatus,
-    StepResult,
-    pack_steps,
-)
+from .step_recorder import ProvisioningFailure
 from .template_execution import TemplateExecution
 
 

@@ -21,8 +21,8 @@ from moto_jitp.templates.rules import (
 
 from . import run_advice as advice
 from .existing_things import ThingChanges, ThingConflict, changes
-from .provisioning_run import ProvisioningFailure, StepRecorder
 from .run_steps import RunSteps
+from .step_recorder import ProvisioningFailure, StepRecorder
 
 
 class ThingSteps(RunSteps):

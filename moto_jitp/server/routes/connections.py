@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from moto_jitp.devices import AmbiguousEndpoint, presence
 from moto_jitp.devices.arguments import ServerName
-from moto_jitp.devices.attempts import ConnectionAttempt, all_connection_attempts
+from moto_jitp.devices.attempts import all_connection_attempts
 from moto_jitp.devices.connecting import make_attempts, request_of
 from moto_jitp.devices.gateway import thing_name_of
 from moto_jitp.devices.json_form import (
@@ -15,6 +15,7 @@ from moto_jitp.devices.json_form import (
     outcome_to_json,
 )
 from moto_jitp.devices.runs import runs_of_connection
+from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.pki import CertificateError, DeviceIdentity
 from moto_jitp.server.answers import Answer, RequestRefused
 from moto_jitp.server.connections import attempt_of

@@ -6,6 +6,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iot.models import iot_backends
 
 from moto_jitp import faults
+from moto_jitp.history.state import state_of
 from moto_jitp.iot.api.failure_requests import checked_failure
 from moto_jitp.server.answers import Answer, Json, RequestRefused
 from moto_jitp.server.routing import ControlRequest, route
@@ -52,14 +53,13 @@ def cancel_failure(request: ControlRequest) -> Answer:
     return Answer.of(_described(fault))
 
 
-def _known() -> dict[int, faults.Fault]:
-    """What has been asked for since the state was last reset, also what is used up.
+class _AskedFailures(dict[int, faults.Fault]):
+    """What has been asked for since the state was last reset, also what is used up, by number."""
 
-    It is kept with the state: moto's reset, by which tests at a server begin, takes it away.
-    """
-    state = iot_backends[DEFAULT_ACCOUNT_ID][_HOME].__dict__
-    known: dict[int, faults.Fault] = state.setdefault("asked_failures", {})
-    return known
+
+def _known() -> _AskedFailures:
+    """Return what was asked for; a reset, by which tests at a server begin, takes it away."""
+    return state_of(iot_backends[DEFAULT_ACCOUNT_ID][_HOME]).part(_AskedFailures)
 
 
 def _fault(wanted: int) -> faults.Fault:

@@ -8,11 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from moto_jitp.iot.provisioning.provisioning_run import (
-    ProvisioningRun,
-    ProvisioningStep,
-    StepResult,
-)
+from moto_jitp.history.runs import ProvisioningRun, ProvisioningStep, StepResult
 from moto_jitp.mqtt.topics import FleetRequest
 
 from . import refusals

@@ -14,13 +14,14 @@ from typing import NamedTuple
 
 from moto.moto_api._internal import mock_random
 
+from moto_jitp.history.runs import ProvisioningRun
 from moto_jitp.iot.api.admission import admit
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
 from moto_jitp.iot.certificates.service_ca import issue_from_csr, issue_with_keys
 from moto_jitp.iot.exceptions import IoTError, NotAdmitted
 from moto_jitp.iot.provisioning import run_advice as advice
-from moto_jitp.iot.provisioning.provisioning_run import ProvisioningFailure, ProvisioningRun
 from moto_jitp.iot.provisioning.provisioning_templates import ProvisioningTemplate
+from moto_jitp.iot.provisioning.step_recorder import ProvisioningFailure
 from moto_jitp.iot.provisioning.template_execution import TemplateExecution
 from moto_jitp.iot.provisioning.template_rules import FLEET_PROVISIONING
 from moto_jitp.iot.provisioning.thing_registration import ThingRegistration

@@ -10,9 +10,9 @@ from typing import Any
 
 from moto.core.utils import get_service_model
 
+from moto_jitp.history.runs import ProvisioningRun
 from moto_jitp.iot.api.operation_names import COMMON_ERRORS
 from moto_jitp.iot.exceptions import IoTError
-from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
 
 _QUEUE = "POST /moto-api/static/lambda-simple/response"
 

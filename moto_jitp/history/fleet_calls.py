@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from moto_jitp.iot.models import JitpIoTBackend
-from moto_jitp.iot.provisioning.provisioning_run import ProvisioningRun
-
-from .attempts import ConnectionAttempt
+from .runs import ProvisioningRun
 
 
 class FleetCall(NamedTuple):
@@ -34,16 +30,3 @@ class FleetCall(NamedTuple):
     claim_certificate_id: str
     failed: bool
     run: ProvisioningRun | None
-
-
-def fleet_calls_of(backend: JitpIoTBackend) -> list[FleetCall]:
-    """The requests in one account and Region, oldest first; to be appended to."""
-    # Kept in the backend, so that moto's reset and the end of the mock take them away.
-    return backend.__dict__.setdefault("fleet_calls", [])  # type: ignore[no-any-return]
-
-
-def runs_of(backend: JitpIoTBackend, session: ConnectionAttempt) -> Iterator[ProvisioningRun]:
-    """Yield the runs that a connection has set off by RegisterThing, the newest first."""
-    for call in reversed(fleet_calls_of(backend)):
-        if call.connection == session.sequence and call.run is not None:
-            yield call.run

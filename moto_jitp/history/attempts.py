@@ -1,0 +1,88 @@
+"""Connection attempts: what a device presented, and what AWS IoT made of it."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from typing import NamedTuple
+
+from .runs import ProvisioningRun
+
+
+class RefusalReason(str, enum.Enum):
+    """Why a connection was refused; AWS itself tells the device nothing."""
+
+    DEVICE_CERTIFICATE_NOT_REGISTERED = "DEVICE_CERTIFICATE_NOT_REGISTERED"
+    CA_CERTIFICATE_INACTIVE = "CA_CERTIFICATE_INACTIVE"
+    AUTO_REGISTRATION_DISABLED = "AUTO_REGISTRATION_DISABLED"
+    DEVICE_CERTIFICATE_EXPIRED = "DEVICE_CERTIFICATE_EXPIRED"
+    DEVICE_CERTIFICATE_NOT_YET_VALID = "DEVICE_CERTIFICATE_NOT_YET_VALID"
+    SERVER_NAME_MISSING = "SERVER_NAME_MISSING"
+    SNI_MISUSED = "SNI_MISUSED"
+    NOT_AUTHENTICATED = "NOT_AUTHENTICATED"
+    DEVICE_CERTIFICATE_PENDING_ACTIVATION = "DEVICE_CERTIFICATE_PENDING_ACTIVATION"
+    RECONNECT_REQUIRED = "RECONNECT_REQUIRED"
+    PROVISIONING_FAILED = "PROVISIONING_FAILED"
+    DEVICE_CERTIFICATE_INACTIVE = "DEVICE_CERTIFICATE_INACTIVE"
+    DEVICE_CERTIFICATE_REVOKED = "DEVICE_CERTIFICATE_REVOKED"
+    NOT_AUTHORIZED = "NOT_AUTHORIZED"
+
+    def __str__(self) -> str:
+        return self.value
+
+    @property
+    def aws_reason(self) -> str | None:
+        """The reason of AWS's ``Connection.AuthNError`` log entry, where it writes one.
+
+        https://docs.aws.amazon.com/iot/latest/developerguide/cwl-format.html
+        """
+        return _AWS_REASONS.get(self, self.value)
+
+
+_INACTIVE = RefusalReason.DEVICE_CERTIFICATE_INACTIVE.value
+_UNKNOWN = RefusalReason.DEVICE_CERTIFICATE_NOT_REGISTERED.value
+_AWS_REASONS: dict[RefusalReason, str | None] = {
+    RefusalReason.CA_CERTIFICATE_INACTIVE: _UNKNOWN,
+    RefusalReason.AUTO_REGISTRATION_DISABLED: _UNKNOWN,
+    RefusalReason.DEVICE_CERTIFICATE_EXPIRED: RefusalReason.NOT_AUTHENTICATED.value,
+    RefusalReason.DEVICE_CERTIFICATE_NOT_YET_VALID: RefusalReason.NOT_AUTHENTICATED.value,
+    RefusalReason.SERVER_NAME_MISSING: RefusalReason.SNI_MISUSED.value,
+    RefusalReason.DEVICE_CERTIFICATE_PENDING_ACTIVATION: _INACTIVE,
+    RefusalReason.RECONNECT_REQUIRED: None,
+    RefusalReason.PROVISIONING_FAILED: _INACTIVE,
+    RefusalReason.NOT_AUTHORIZED: None,
+}
+
+
+class ConnectionAttempt(NamedTuple):
+    """One MQTT CONNECT of a device.
+
+    Attributes:
+        accepted: whether AWS IoT let the device in.
+        reason: why not; ``None`` for an accepted one.
+        message: one sentence for people on what was decided.
+        advice: one sentence on what to change; ``None`` where there is nothing to change.
+        certificate_id: the id of the presented certificate.
+        subject: its subject, such as ``C=KR,CN=bulb-1``.
+        client_id: the MQTT client id.
+        server_name: the server name (SNI) that the device asked for; ``None`` where it sent none.
+        account_id: the account at whose endpoint it arrived.
+        region_name: that endpoint's Region.
+        timestamp: when, in UTC.
+        sequence: a number that rises with every attempt in the process.
+        provisioning: the provisioning run that it set off, if it did.
+    """
+
+    accepted: bool
+    reason: RefusalReason | None
+    message: str
+    advice: str | None
+    certificate_id: str
+    subject: str
+    client_id: str
+    server_name: str | None
+    account_id: str
+    region_name: str
+    timestamp: datetime
+    sequence: int
+    provisioning: ProvisioningRun | None = None

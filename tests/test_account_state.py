@@ -1,0 +1,57 @@
+"""What is kept of an account and Region lies in one place, and goes with moto's reset."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from cloud import ACCOUNT
+from moto.iot.models import iot_backends
+from test_lifecycle_events import authority, template
+
+from moto_jitp import JitpHandle, connect_device
+from moto_jitp.history.state import state_of
+
+
+def test_whatever_devices_do_is_kept_under_one_key_of_the_backend(
+    mocked: JitpHandle, iot: Any
+) -> None:
+    authority().register(iot, template_body=template())
+    device = authority().issue(common_name="bulb-1")
+    connection = connect_device(device)
+    connection.subscribe("a/b")
+    connection.publish("a/b", b"on")
+    connection.disconnect()
+    assert mocked.events
+    backend = iot_backends[ACCOUNT]["us-east-1"]
+    fresh = type(backend)("us-east-1", ACCOUNT)
+    assert len(backend.__dict__.keys() - fresh.__dict__.keys()) == 1
+
+
+def test_a_reset_forgets_all_of_it(mocked: JitpHandle, iot: Any) -> None:
+    authority().register(iot, template_body=template())
+    connect_device(authority().issue(common_name="bulb-1"))
+    backend = iot_backends[ACCOUNT]["us-east-1"]
+    before = set(backend.__dict__)
+    backend.reset()
+    assert len(before - backend.__dict__.keys()) == 1
+    assert mocked.connections == ()
+    assert mocked.events == ()
+
+
+def test_those_that_ask_at_the_same_moment_are_given_the_same_state(mocked: JitpHandle) -> None:
+    backend = iot_backends[ACCOUNT]["us-east-1"]
+    backend.reset()
+    start, found = threading.Barrier(8), []
+
+    def ask() -> None:
+        start.wait()
+        found.append(state_of(backend).part(dict))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8
+    assert all(one is found[0] for one in found)
