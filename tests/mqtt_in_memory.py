@@ -23,7 +23,7 @@ from moto_jitp.mqtt.messages import Message
 from moto_jitp.mqtt.packets import Connack, Connect, Packet, Publish, Version
 from moto_jitp.mqtt.reason_codes import ReasonCode
 from moto_jitp.mqtt.server_connection import ServerConnection
-from moto_jitp.mqtt.session import SessionState, SessionStore
+from moto_jitp.mqtt.session import SessionState, SessionStore, beyond_the_limit
 from moto_jitp.mqtt.subscriptions import Subscriptions
 
 PacketT = TypeVar("PacketT")
@@ -164,7 +164,10 @@ class MemoryServer:
         return link.server.accept_connect(session, now, session_present=present)
 
     def _subscribe(self, link: Link, event: SubscribeReceived, now: float) -> list[Event]:
-        beyond = link.server.beyond_the_limit(event)
+        session = self.sessions.get(link.server.client_id)
+        assert session is not None
+        wanted = [one.topic_filter for one in event.subscriptions]
+        beyond = beyond_the_limit(session.subscriptions, wanted, self.limits.subscriptions)
         codes = []
         for one in event.subscriptions:
             if one.topic_filter in beyond:

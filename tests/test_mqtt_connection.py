@@ -43,7 +43,7 @@ from moto_jitp.mqtt.packets import (
 from moto_jitp.mqtt.properties import Properties
 from moto_jitp.mqtt.reason_codes import ConnectReturnCode, ReasonCode
 from moto_jitp.mqtt.server_connection import Phase
-from moto_jitp.mqtt.session import SessionState
+from moto_jitp.mqtt.session import SessionState, beyond_the_limit
 
 V3, V5 = Version.MQTT_3_1_1, Version.MQTT_5
 VERSIONS = pytest.mark.parametrize("version", [V3, V5], ids=["3.1.1", "5"])
@@ -483,11 +483,11 @@ def test_a_refused_subscription_is_answered_by_version() -> None:
 
 def test_more_subscriptions_than_a_connection_may_have_fail_one_by_one() -> None:
     for version, failure in ((V3, 0x80), (V5, 0x97)):
-        link = connected(version, limits=Limits(subscriptions=3))
+        link = connected(version)
         filters = ("a", "b", "a", "c", "d")
         [event] = link.send(Subscribe(1, tuple(Subscription(one) for one in filters)))
         assert isinstance(event, SubscribeReceived)
-        beyond = link.server.beyond_the_limit(event)
+        beyond = beyond_the_limit([], filters, 3)
         codes = [
             ReasonCode.QUOTA_EXCEEDED if one in beyond else ReasonCode.SUCCESS for one in filters
         ]

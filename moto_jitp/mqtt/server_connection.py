@@ -125,6 +125,11 @@ class ServerConnection:
         return self._version
 
     @property
+    def has_received_connect(self) -> bool:
+        """Whether a CONNECT has arrived that could be read."""
+        return self._connect is not None
+
+    @property
     def wants_data(self) -> bool:
         """Whether more of what the client sends can be dealt with now.
 
@@ -498,18 +503,6 @@ class ServerConnection:
         problem = self._problem_with(properties)
         if problem is not None:
             raise ProtocolError(problem, ReasonCode.QUOTA_EXCEEDED)
-
-    def beyond_the_limit(self, event: SubscribeReceived) -> frozenset[str]:
-        """Which of the filters would be more than a connection may have at a time."""
-        assert self.session is not None
-        filters = set(self.session.subscriptions)
-        beyond = set()
-        for one in event.subscriptions:
-            if one.topic_filter not in filters and len(filters) >= self._limits.subscriptions:
-                beyond.add(one.topic_filter)
-            else:
-                filters.add(one.topic_filter)
-        return frozenset(beyond)
 
     def answer_subscribe(
         self,

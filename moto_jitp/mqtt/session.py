@@ -8,6 +8,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -134,6 +135,23 @@ class SessionState:
             if packet_id not in self.in_flight:
                 self._last_packet_id = packet_id
                 return packet_id
+
+
+def beyond_the_limit(present: Iterable[str], wanted: Iterable[str], most: int) -> frozenset[str]:
+    """Say which topic filters would be more than a connection may have at a time.
+
+    Args:
+        present: the filters that the client is subscribed to.
+        wanted: those that it wants to subscribe to, in their order.
+        most: how many it may have.
+    """
+    filters, beyond = set(present), set()
+    for topic_filter in wanted:
+        if topic_filter not in filters and len(filters) >= most:
+            beyond.add(topic_filter)
+        else:
+            filters.add(topic_filter)
+    return frozenset(beyond)
 
 
 class SessionStore:

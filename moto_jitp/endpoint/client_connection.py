@@ -1,0 +1,336 @@
+"""One connection of a client: socket, TLS and MQTT put together, all in the endpoint's thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from moto_jitp.mqtt.events import (
+    Closed,
+    ConnectReceived,
+    DisconnectReason,
+    Event,
+    Pinged,
+    PublishReceived,
+    SubscribeReceived,
+    UnsubscribeReceived,
+)
+from moto_jitp.mqtt.reason_codes import ReasonCode
+from moto_jitp.mqtt.server_connection import Phase, ServerConnection
+
+from .door import Client, Refusal
+from .peer import Peer
+from .tls import HandshakeFailed, Link
+
+if TYPE_CHECKING:
+    from .server import EndpointServer
+
+# What may wait to be written before QoS 0 is left out and QoS 1 waits in the session.
+_HIGH_WATER = 1 << 20
+_LOW_WATER = 1 << 18
+# What clients asked for and nobody has dealt with, beyond which no more is read.
+_MOST_WAITING = 1000
+_MOST_WAITING_BYTES = 1 << 20
+_LINGERS = 2.0
+
+Answer = Callable[[], "list[Event]"]
+
+
+class ClientConnection(asyncio.Protocol):
+    """A client's connection.
+
+    Args:
+        server: the endpoint.
+        link: TLS, or nothing in its place.
+    """
+
+    def __init__(self, server: EndpointServer, link: Link) -> None:
+        self._server = server
+        self._link = link
+        self._loop = server.loop
+        self._mqtt = ServerConnection(self._loop.time(), limits=server.limits)
+        self._transport: asyncio.Transport | None = None
+        self._peer = Peer("", 0)
+        self._knows_peer = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._client: Client | None = None
+        self._events: deque[Event] = deque()
+        self._events_size = 0
+        self._working = False
+        self._reading = True
+        self._writing_paused = False
+        self._over = False
+
+    # -- the socket ---------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.set_write_buffer_limits(_HIGH_WATER, _LOW_WATER)
+        address = transport.get_extra_info("peername") or ("", 0)
+        self._peer = Peer(address[0], address[1])
+        self._server.connections.add(self)
+        self._set_timer()
+
+    def data_received(self, data: bytes) -> None:
+        if self._over:
+            return
+        try:
+            data = self._link.feed(data)
+        except HandshakeFailed as error:
+            self._write(self._link.outgoing())  # the alert
+            self._fail(f"The TLS handshake failed: {error}")
+            return
+        self._write(self._link.outgoing())
+        if not self._link.established:
+            return
+        if not self._knows_peer:
+            self._knows_peer = True
+            self._peer = self._link.peer(self._peer.address, self._peer.port)
+        if data:
+            self._handle(self._mqtt.receive(data, self._loop.time()))
+
+    def eof_received(self) -> bool:
+        return False  # close
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._server.connections.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        was_over, self._over = self._over, True
+        if not was_over:
+            details = "The client closed the connection without a DISCONNECT."
+            if exc is not None:
+                details = f"The connection broke: {exc}."
+            self._handle(self._mqtt.peer_closed(details))
+        self._transport = None
+
+    def pause_writing(self) -> None:
+        self._writing_paused = True
+        self._mqtt.pause_sending()
+        self._choose_whether_to_read()
+
+    def resume_writing(self) -> None:
+        self._writing_paused = False
+        self._mqtt.resume_sending(self._loop.time())
+        self._flush()
+        self._choose_whether_to_read()
+
+    def _write(self, data: bytes) -> None:
+        if data and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def _flush(self) -> None:
+        data = self._mqtt.data_to_send()
+        if data:
+            self._write(self._link.send(data))
+
+    def _choose_whether_to_read(self) -> None:
+        """Leave bytes in the socket where the client is to wait."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        wanted = (
+            self._mqtt.wants_data
+            and not self._writing_paused
+            and len(self._events) < _MOST_WAITING
+            and self._events_size < _MOST_WAITING_BYTES
+        )
+        if wanted == self._reading:
+            return
+        self._reading = wanted
+        if wanted:
+            transport.resume_reading()
+        else:
+            transport.pause_reading()
+
+    # -- MQTT ---------------------------------------------------------------------------------
+
+    def _handle(self, events: list[Event]) -> None:
+        """Have done what a client asks for, and send what is to be sent."""
+        for event in events:
+            if isinstance(event, PublishReceived):
+                self._events_size += len(event.message.payload)
+            elif isinstance(event, Closed):
+                self._session_ended()
+            self._events.append(event)
+        self._flush()
+        if self._mqtt.phase is Phase.CLOSED and not self._over:
+            self._end()
+        self._work()
+        self._choose_whether_to_read()
+        self._set_timer()
+
+    def _work(self) -> None:
+        """Hand all that waits to a worker, unless one has something of this client already."""
+        if self._working or not self._events:
+            return
+        self._working = True
+        batch = list(self._events)
+        self._events.clear()
+        self._events_size = 0
+        self._server.workers.submit(lambda: self._carry_out(batch))
+
+    def _carry_out(self, batch: list[Event]) -> None:
+        """Do what a client asks for; in a worker's thread."""
+        answers: list[Answer] = []
+        try:
+            for event in batch:
+                answer = self._answer_to(event)
+                if answer is not None:
+                    answers.append(answer)
+        except Exception as error:
+            text = f"The endpoint failed: {type(error).__name__}: {error}"
+            self._server.report(error)
+            answers.append(
+                lambda: self._mqtt.close(
+                    DisconnectReason.SERVER_ERROR, text, ReasonCode.UNSPECIFIED_ERROR
+                )
+            )
+        self._server.call(lambda: self._answer(answers))
+
+    def _answer(self, answers: list[Answer]) -> None:
+        """Give a worker's answers; in the endpoint's thread again."""
+        self._working = False
+        events: list[Event] = []
+        for answer in answers:
+            events += answer()
+        self._handle(events)
+
+    def _answer_to(self, event: Event) -> Answer | None:
+        client, mqtt = self._client, self._mqtt
+        if isinstance(event, PublishReceived):
+            if client is None:
+                return None
+            refusal = client.publish(event.message)
+            return lambda: self._answer_publish(event, refusal)
+        if isinstance(event, ConnectReceived):
+            outcome = self._server.door.connect(self._peer, event, self)
+            if isinstance(outcome, Refusal):
+                return lambda: mqtt.refuse_connect(outcome.code, outcome.details)
+            self._client = outcome
+            return lambda: self._accept(event, outcome)
+        if isinstance(event, Closed):
+            self._tell_the_end(event)
+            return None
+        if client is None:
+            return None
+        if isinstance(event, SubscribeReceived):
+            grants = client.subscribe(event.subscriptions)
+
+            def granted() -> list[Event]:
+                events = mqtt.answer_subscribe(event, grants.codes, grants.details)
+                for message, qos in grants.retained:
+                    mqtt.deliver(message, qos, self._loop.time(), retained=True)
+                return events
+
+            return granted
+        if isinstance(event, UnsubscribeReceived):
+            client.unsubscribe(event.topic_filters)
+            return lambda: mqtt.answer_unsubscribe(event)
+        if isinstance(event, Pinged):
+            client.pinged()
+        return None
+
+    def _answer_publish(self, event: PublishReceived, refusal: Refusal | None) -> list[Event]:
+        now = self._loop.time()
+        if refusal is None:
+            return self._mqtt.accept_publish(event, now)
+        code = refusal.code if isinstance(refusal.code, ReasonCode) else None
+        return self._mqtt.refuse_publish(
+            event, code or ReasonCode.UNSPECIFIED_ERROR, refusal.details, now
+        )
+
+    def _accept(self, event: ConnectReceived, client: Client) -> list[Event]:
+        if self._mqtt.phase is not Phase.DECIDING:
+            return []  # it has been closed since
+        session, present = self._server.open_session(event, client, self)
+        return self._mqtt.accept_connect(session, self._loop.time(), session_present=present)
+
+    def _session_ended(self) -> None:
+        session = self._mqtt.session
+        if session is not None and self._client is not None:
+            self._server.session_lost_connection(session, self._client)
+
+    def _tell_the_end(self, closed: Closed) -> None:
+        door = self._server.door
+        if self._client is not None:
+            self._client.ended(closed)
+        elif self._mqtt.has_received_connect:
+            if closed.reason is DisconnectReason.CLIENT_ERROR:
+                door.not_connected(
+                    self._peer, self._mqtt.version, self._mqtt.client_id, closed.details
+                )
+        else:
+            door.not_a_client(self._peer, closed.details)
+
+    # -- the end ------------------------------------------------------------------------------
+
+    def close(
+        self, reason: DisconnectReason, details: str, code: ReasonCode, *, sends_will: bool = True
+    ) -> None:
+        """End the connection; may be called in every thread."""
+
+        def end() -> None:
+            self._handle(self._mqtt.close(reason, details, code, sends_will=sends_will))
+
+        self._server.call(end)
+
+    def _fail(self, details: str) -> None:
+        self._handle(self._mqtt.peer_closed(details))
+
+    def _end(self) -> None:
+        """Close the socket once what is left has been written, or the client takes too long."""
+        self._over = True
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        self._write(self._link.close())
+        transport.close()
+        self._loop.call_later(_LINGERS, transport.abort)
+
+    @property
+    def client_id(self) -> str:
+        """The client identifier; empty before the CONNECT."""
+        return self._mqtt.client_id
+
+    @property
+    def waiting_to_be_written(self) -> int:
+        """How many bytes the client has not taken yet."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    def flushed(self) -> bool:
+        """Whether nothing waits to be written or to be done."""
+        return self._transport is None and not self._working and not self._events
+
+    def abort(self) -> None:
+        """Close the socket at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # -- time ---------------------------------------------------------------------------------
+
+    def sent_something(self) -> None:
+        """Write what the MQTT side has to send after messages were delivered."""
+        self._flush()
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        """Have the clock looked at when something is due; a later look finds what has moved."""
+        deadline = self._mqtt.deadline
+        if deadline is None or self._transport is None:
+            return
+        timer = self._timer
+        if timer is not None and not timer.cancelled():
+            if timer.when() <= deadline:
+                return
+            timer.cancel()
+        self._timer = self._loop.call_at(deadline, self._tick)
+
+    def _tick(self, *_: Any) -> None:
+        self._timer = None
+        waits_for_us = self._working or bool(self._events)
+        events = self._mqtt.tick(self._loop.time(), client_has_to_wait=waits_for_us)
+        self._handle(events)

@@ -1,0 +1,302 @@
+"""The thread that owns the endpoint's sockets, and all that is known of its sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from moto_jitp.mqtt.events import ConnectReceived, DisconnectReason
+from moto_jitp.mqtt.limits import AWS_LIMITS, Limits
+from moto_jitp.mqtt.messages import Message
+from moto_jitp.mqtt.reason_codes import ReasonCode
+from moto_jitp.mqtt.session import SessionState, SessionStore
+
+from .client_connection import ClientConnection
+from .door import Client, Door, Subscriber
+from .real_time import real_monotonic
+from .tls import Link
+from .workers import Workers
+
+_BACKLOG = 1024
+_STOPS_WITHIN = 5.0
+_LOOPBACK = ("127.0.0.1", "::1")
+_TRIES_FOR_A_PORT_OF_BOTH = 20
+_threads = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Sockets that listen, and what their connections speak.
+
+    Attributes:
+        sockets: bound, listening sockets.
+        new_link: makes the server's side of a connection.
+    """
+
+    sockets: Sequence[socket.socket]
+    new_link: Callable[[], Link]
+
+
+class EndpointServer:
+    """Serves clients in a thread of its own, which nothing else may keep waiting.
+
+    Args:
+        door: decides on clients.
+        limits: what a connection may do at most.
+        report: takes an error that nobody expected.
+    """
+
+    def __init__(
+        self,
+        door: Door,
+        *,
+        limits: Limits = AWS_LIMITS,
+        report: Callable[[Exception], None] = lambda error: None,
+    ) -> None:
+        self.door = door
+        self.limits = limits
+        self.report = report
+        self.loop = _Loop()
+        self.connections: set[ClientConnection] = set()
+        name = f"moto_jitp endpoint {next(_threads)}"
+        self.workers = Workers(f"{name} worker")
+        self._stores: dict[tuple[str, str], SessionStore] = {}
+        self._subscribers: dict[int, Subscriber] = {}
+        self._connected: dict[int, ClientConnection] = {}
+        self._mail: deque[tuple[SessionState, Message, int, bool]] = deque()
+        self._mail_is_called_for = False
+        self._expiry_timer: asyncio.TimerHandle | None = None
+        self._servers: list[asyncio.Server] = []
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    # -- start and stop -----------------------------------------------------------------------
+
+    def start(self, listeners: Sequence[Listener]) -> None:
+        """Accept connections from now on."""
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._accept(listeners), self.loop).result()
+
+    async def _accept(self, listeners: Sequence[Listener]) -> None:
+        for listener in listeners:
+            for listening in listener.sockets:
+                new_link = listener.new_link
+                self._servers.append(
+                    await self.loop.create_server(
+                        lambda new_link=new_link: ClientConnection(self, new_link()),  # type: ignore[misc]
+                        sock=listening,
+                        backlog=_BACKLOG,
+                    )
+                )
+
+    def stop(self) -> None:
+        """End all connections and give back threads and sockets."""
+        if not self._thread.is_alive():
+            return
+        asyncio.run_coroutine_threadsafe(self._shut_down(), self.loop).result()
+        self.workers.stop(_STOPS_WITHIN)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+
+    async def _shut_down(self) -> None:
+        for server in self._servers:
+            server.close()
+        leaving = list(self.connections)
+        for connection in leaving:
+            connection.close(
+                DisconnectReason.SERVER_INITIATED_DISCONNECT,
+                "The endpoint stops",
+                ReasonCode.SERVER_SHUTTING_DOWN,
+            )
+        ends_at = self.loop.time() + _STOPS_WITHIN
+        while self.loop.time() < ends_at and not all(one.flushed() for one in leaving):
+            await asyncio.sleep(0.005)
+        for connection in list(self.connections):
+            connection.abort()
+        for subscriber in list(self._subscribers.values()):
+            self.workers.submit(subscriber.forget)
+        self._subscribers.clear()
+        await asyncio.sleep(0)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        try:
+            self.loop.run_forever()
+        finally:
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+            self.loop.close()
+
+    def call(self, what: Callable[[], object]) -> None:
+        """Have something done in the endpoint's thread, unless it has stopped."""
+        with contextlib.suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(what)
+
+    # -- sessions -----------------------------------------------------------------------------
+
+    def open_session(
+        self, event: ConnectReceived, client: Client, connection: ClientConnection
+    ) -> tuple[SessionState, bool]:
+        """Open or resume the session of a client that is let in.
+
+        Returns:
+            The session, and whether it was there before.
+        """
+        store = self._stores.get(client.place)
+        if store is None:
+            store = self._stores[client.place] = SessionStore(self.limits)
+        session, present, before = store.open(
+            event.client_id,
+            event.connect.version,
+            owner=client.owner,
+            clean_start=event.connect.clean_start,
+            expiry=event.session_expiry,
+        )
+        if before is not None:
+            self._forget(before)
+        self._connected[id(session)] = connection
+        earlier = self._subscribers.get(id(session))
+        self._subscribers[id(session)] = client.subscriber(earlier, _Mailbox(self, session))
+        return session, present
+
+    def session_lost_connection(self, session: SessionState, client: Client) -> None:
+        """Take note that a session's connection is over; it may end with it."""
+        store = self._stores[client.place]
+        if session.outlet is not None:
+            return  # a newer connection has resumed it
+        self._connected.pop(id(session), None)
+        if store.connection_ended(session, self.loop.time()):
+            self._forget(session)
+        self._look_for_expired_sessions()
+
+    def _look_for_expired_sessions(self) -> None:
+        now = self.loop.time()
+        dues = []
+        for store in self._stores.values():
+            for session in store.expire(now):
+                self._forget(session)
+            if store.next_expiry is not None:
+                dues.append(store.next_expiry)
+        if self._expiry_timer is not None:
+            self._expiry_timer.cancel()
+            self._expiry_timer = None
+        if dues:
+            self._expiry_timer = self.loop.call_at(min(dues), self._look_for_expired_sessions)
+
+    def _forget(self, session: SessionState) -> None:
+        subscriber = self._subscribers.pop(id(session), None)
+        if subscriber is not None:
+            self.workers.submit(subscriber.forget)
+
+    def end_sessions(self, place: tuple[str, str], client_id: str) -> None:
+        """End the session that is kept for a client; may be called in every thread."""
+
+        def end() -> None:
+            store = self._stores.get(place)
+            session = store.get(client_id) if store is not None else None
+            if store is not None and session is not None and session.outlet is None:
+                store.end(session)
+                self._forget(session)
+
+        self.call(end)
+
+    # -- messages to clients ------------------------------------------------------------------
+
+    def mail(self, session: SessionState, message: Message, qos: int, retained: bool) -> None:
+        """Have a message delivered to a session; may be called in every thread."""
+        self._mail.append((session, message, qos, retained))
+        if not self._mail_is_called_for:
+            self._mail_is_called_for = True
+            self.call(self._deliver_mail)
+
+    def _deliver_mail(self) -> None:
+        # First: what is put in from here on calls again.
+        self._mail_is_called_for = False
+        now = self.loop.time()
+        touched: dict[ClientConnection, None] = {}
+        for _ in range(len(self._mail)):
+            session, message, qos, retained = self._mail.popleft()
+            connection = self._connected.get(id(session))
+            session.deliver(message, qos, now, retained=retained)
+            if connection is not None:
+                touched[connection] = None
+        for connection in touched:
+            connection.sent_something()
+
+
+class _Mailbox:
+    """Leads from the message broker's threads to a session."""
+
+    def __init__(self, server: EndpointServer, session: SessionState) -> None:
+        self._server = server
+        self._session = session
+
+    def put(self, message: Message, qos: int, *, retained: bool = False) -> None:
+        self._server.mail(self._session, message, qos, retained)
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """An event loop whose time goes on while a test holds the clock."""
+
+    def __init__(self) -> None:
+        self.time = real_monotonic()  # type: ignore[method-assign]
+        super().__init__()
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Listen at once, so that a taken port is an error here and not in a thread.
+
+    Args:
+        host: an address or a name; ``localhost`` for both loopback addresses, with the same port,
+            of which the second may be missing on this machine.
+        port: the port; 0 for a free one.
+
+    Raises:
+        OSError: the port is taken, or the address is none of this machine's.
+        ValueError: it is not a port.
+    """
+    if not 0 <= port <= 65535:
+        raise ValueError(f"{port} is not a port: a port is a number from 0 to 65535.")
+    if host != "localhost":
+        address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return [_listen(address[0], str(address[4][0]), port)]
+    for _ in range(_TRIES_FOR_A_PORT_OF_BOTH):
+        first = _listen(socket.AF_INET, _LOOPBACK[0], port)
+        try:
+            return [first, _listen(socket.AF_INET6, _LOOPBACK[1], first.getsockname()[1])]
+        except OSError as error:
+            if not _has_ipv6():
+                return [first]
+            first.close()
+            if port:
+                raise error
+    raise OSError("No port is free on both 127.0.0.1 and ::1.")
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind((_LOOPBACK[1], 0))
+    except OSError:
+        return False
+    return True
+
+
+def _listen(family: int, host: str, port: int) -> socket.socket:
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if hasattr(socket, "SO_REUSEPORT"):  # not on Windows, where it would share a taken port
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(_BACKLOG)
+        listening.setblocking(False)
+    except OSError:
+        listening.close()
+        raise
+    return listening

@@ -1,0 +1,266 @@
+"""TLS of the endpoint: handshakes over memory, so that each sends its alert.
+
+As on AWS IoT the handshake completes whatever certificate the client shows; what it is worth is
+decided on its CONNECT. asyncio's own TLS would send no alert for a handshake that fails.
+https://docs.aws.amazon.com/iot/latest/developerguide/transport-security.html
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from OpenSSL import SSL, crypto
+
+from .peer import Peer
+from .server_identity import ServerIdentity
+
+ALPN_PROTOCOLS = (b"x-amzn-mqtt-ca", b"mqtt")
+"""What AWS IoT takes on port 443 for MQTT: with a certificate, and with a custom authorizer."""
+
+_READ_SIZE = 65536
+# The policy IoTSecurityPolicy_TLS13_1_2_2022_10, AWS IoT's default; TLS 1.3 has suites of its own.
+_CIPHERS = b":".join(
+    [
+        b"ECDHE-ECDSA-AES128-GCM-SHA256",
+        b"ECDHE-RSA-AES128-GCM-SHA256",
+        b"ECDHE-ECDSA-AES256-GCM-SHA384",
+        b"ECDHE-RSA-AES256-GCM-SHA384",
+        b"ECDHE-ECDSA-AES128-SHA256",
+        b"ECDHE-RSA-AES128-SHA256",
+        b"ECDHE-ECDSA-AES256-SHA384",
+        b"ECDHE-RSA-AES256-SHA384",
+        b"ECDHE-ECDSA-AES128-SHA",
+        b"ECDHE-RSA-AES128-SHA",
+        b"ECDHE-ECDSA-AES256-SHA",
+        b"ECDHE-RSA-AES256-SHA",
+        b"AES128-GCM-SHA256",
+        b"AES256-GCM-SHA384",
+        b"AES128-SHA256",
+        b"AES256-SHA256",
+        b"AES128-SHA",
+        b"AES256-SHA",
+    ]
+)
+
+JudgeLeaf = Callable[[bytes, "str | None"], bool]
+
+
+class HandshakeFailed(Exception):  # noqa: N818 - says what happened
+    """A handshake did not come to its end, or what follows it is not TLS."""
+
+
+class Link(Protocol):
+    """What stands between a socket's bytes and a client's."""
+
+    @property
+    def established(self) -> bool:
+        """Whether the client's own bytes can be read and written."""
+        ...
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes of the socket and return those of the client.
+
+        Raises:
+            HandshakeFailed: they are not what was to come.
+        """
+        ...
+
+    def outgoing(self) -> bytes:
+        """Return what is to be written to the socket, and forget it."""
+        ...
+
+    def send(self, data: bytes) -> bytes:
+        """Return what is to be written to the socket for bytes to the client."""
+        ...
+
+    def close(self) -> bytes:
+        """Return what is to be written to the socket at last."""
+        ...
+
+    def peer(self, address: str, port: int) -> Peer:
+        """Return who is at the other end."""
+        ...
+
+
+class TlsContext:
+    """What the handshakes of a listening socket have in common.
+
+    Args:
+        identity: the endpoint's own certificates.
+        require_alpn: whether a client has to name one of :data:`ALPN_PROTOCOLS`, as on port 443.
+        judge_leaf: decides inside the handshake on a client's certificate (DER) and server name;
+            ``None`` to let everybody through to the CONNECT.
+    """
+
+    def __init__(
+        self,
+        identity: ServerIdentity,
+        *,
+        require_alpn: bool = False,
+        judge_leaf: JudgeLeaf | None = None,
+    ) -> None:
+        self.require_alpn = require_alpn
+        self._judge_leaf = judge_leaf
+        context = SSL.Context(SSL.TLS_SERVER_METHOD)
+        context.set_min_proto_version(SSL.TLS1_2_VERSION)
+        context.set_cipher_list(_CIPHERS)
+        # No resumption: each connection shows its certificate and is judged anew.
+        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+        context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION)
+        for certificate, key in identity.server_certificates:
+            context.use_certificate(certificate)
+            context.use_privatekey(key)
+        context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, self._verify)
+        context.set_alpn_select_callback(_select_alpn(require_alpn))
+        context.set_tlsext_servername_callback(_note_server_name)
+        self._context = context
+
+    def link(self) -> TlsLink:
+        """Return the server's side of a new handshake."""
+        return TlsLink(self._context, self.require_alpn)
+
+    def _verify(
+        self, connection: SSL.Connection, certificate: crypto.X509, _: int, depth: int, ok: int
+    ) -> bool:
+        if self._judge_leaf is None or depth:
+            return True
+        state = connection.get_app_data()
+        if state.verdict is None:
+            # An exception here would surface in the handshake as something else.
+            try:
+                der = crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
+                state.verdict = self._judge_leaf(der, _server_name(connection))
+            except Exception:
+                state.verdict = False
+        return bool(state.verdict)
+
+
+class _State:
+    """What callbacks of a handshake note of it."""
+
+    __slots__ = ("verdict",)
+
+    def __init__(self) -> None:
+        self.verdict: bool | None = None
+
+
+class TlsLink:
+    """The server's side of one TLS connection, over memory."""
+
+    def __init__(self, context: SSL.Context, require_alpn: bool) -> None:
+        self.established = False
+        self._require_alpn = require_alpn
+        self._connection = SSL.Connection(context, None)
+        self._connection.set_app_data(_State())
+        self._connection.set_accept_state()
+
+    def feed(self, data: bytes) -> bytes:
+        connection = self._connection
+        connection.bio_write(data)
+        try:
+            if not self.established:
+                connection.do_handshake()
+                self.established = True
+                if self._require_alpn and not connection.get_alpn_proto_negotiated():
+                    raise HandshakeFailed("it names no application protocol (ALPN)")
+            received = []
+            while True:
+                received.append(connection.recv(_READ_SIZE))
+        except SSL.WantReadError:
+            pass
+        except (SSL.ZeroReturnError, SSL.SysCallError):
+            pass  # the end of the socket's bytes says the same
+        except SSL.Error as error:
+            raise HandshakeFailed(_reason(error)) from None
+        except _NoCommonProtocol as error:
+            raise HandshakeFailed(str(error)) from None
+        return b"".join(received) if self.established else b""
+
+    def outgoing(self) -> bytes:
+        parts = []
+        try:
+            while True:
+                parts.append(self._connection.bio_read(_READ_SIZE))
+        except SSL.Error:  # WantReadError among them: there is nothing left
+            pass
+        return b"".join(parts)
+
+    def send(self, data: bytes) -> bytes:
+        self._connection.sendall(data)
+        return self.outgoing()
+
+    def close(self) -> bytes:
+        with contextlib.suppress(SSL.Error):  # in the middle of a handshake nothing is to close
+            self._connection.shutdown()
+        return self.outgoing()
+
+    def peer(self, address: str, port: int) -> Peer:
+        connection = self._connection
+        # OpenSSL leaves the client's own certificate out of the chain on the server's side.
+        shown = [connection.get_peer_certificate(), *(connection.get_peer_cert_chain() or [])]
+        chain = [crypto.dump_certificate(crypto.FILETYPE_ASN1, one) for one in shown if one]
+        alpn = connection.get_alpn_proto_negotiated()
+        return Peer(
+            address,
+            port,
+            tuple(dict.fromkeys(chain)),
+            _server_name(connection),
+            alpn.decode() or None,
+            connection.get_protocol_version_name(),
+        )
+
+
+class PlainLink:
+    """No TLS at all: for suites that test MQTT alone, on the loopback interface."""
+
+    established = True
+
+    def feed(self, data: bytes) -> bytes:
+        return data
+
+    def outgoing(self) -> bytes:
+        return b""
+
+    def send(self, data: bytes) -> bytes:
+        return data
+
+    def close(self) -> bytes:
+        return b""
+
+    def peer(self, address: str, port: int) -> Peer:
+        return Peer(address, port)
+
+
+class _NoCommonProtocol(Exception):  # noqa: N818 - says what happened
+    """The client names application protocols of which the endpoint speaks none."""
+
+
+def _select_alpn(required: bool) -> Callable[[SSL.Connection, list[bytes]], Any]:
+    def select(_: SSL.Connection, offered: list[bytes]) -> Any:
+        for protocol in ALPN_PROTOCOLS:
+            if protocol in offered:
+                return protocol
+        if required:
+            names = ", ".join(repr(one.decode("ascii", "replace")) for one in offered)
+            raise _NoCommonProtocol(f"it offers the application protocols {names}")
+        return SSL.NO_OVERLAPPING_PROTOCOLS
+
+    return select
+
+
+def _note_server_name(_: SSL.Connection) -> None:
+    """OpenSSL keeps the name where somebody has asked for it."""
+
+
+def _server_name(connection: SSL.Connection) -> str | None:
+    name = connection.get_servername()
+    return None if name is None else name.decode("utf-8", "replace")
+
+
+def _reason(error: SSL.Error) -> str:
+    """OpenSSL's words for what went wrong, such as ``http request`` or ``unknown ca``."""
+    details = error.args[0] if error.args else ()
+    words = [entry[2] for entry in details if isinstance(entry, tuple) and len(entry) > 2]
+    return ", ".join(word for word in words if word) or "the connection ended"

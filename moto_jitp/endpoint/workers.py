@@ -1,0 +1,59 @@
+"""Threads for what may take long: the gateway's work, handlers of tests, keys, functions.
+
+``concurrent.futures`` would keep the interpreter from ending while a handler of a test hangs.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+
+_MOST_THREADS = 32
+
+Job = Callable[[], object]
+
+
+class Workers:
+    """Carries out jobs in threads, which come as they are needed.
+
+    Args:
+        name: the beginning of the threads' names.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._idle = threading.Semaphore(0)
+        self._threads: list[threading.Thread] = []
+
+    def submit(self, job: Job) -> None:
+        """Have a job carried out; to be called by one thread only.
+
+        Args:
+            job: what is to be called; it must not raise.
+        """
+        self._jobs.put(job)
+        if not self._idle.acquire(blocking=False) and len(self._threads) < _MOST_THREADS:
+            thread = threading.Thread(
+                target=self._work, name=f"{self._name} {len(self._threads) + 1}", daemon=True
+            )
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Carry out what was submitted, and end the threads.
+
+        Args:
+            timeout: seconds to wait for them altogether; one that hangs is left alone.
+        """
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            thread.join(timeout / max(len(self._threads), 1))
+        self._threads.clear()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+            self._idle.release()
