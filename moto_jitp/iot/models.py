@@ -10,8 +10,10 @@ from moto.iot.models import IoTBackend
 
 from moto_jitp.history.state import existing_backends
 from moto_jitp.iot.account.logging_options import LoggingOptions
+from moto_jitp.iot.api.operations import PartT
 from moto_jitp.iot.certificates.ca_certificates import adopt_ca
 from moto_jitp.iot.certificates.device_certificates import adopt_certificate
+from moto_jitp.iot.permissions import authorization_simulation as authorization_simulation
 from moto_jitp.iot.permissions.policies import IotPolicies
 from moto_jitp.iot.provisioning.fleet.fleet_provisioning import FleetProvisioning
 from moto_jitp.iot.registry.missing_resources import MissingResources
@@ -24,6 +26,11 @@ class JitpIoTBackend(FleetProvisioning, IotPolicies, LoggingOptions, MissingReso
     tags, provisioning templates, CA certificates, certificates, thing principals, IoT policies,
     logging options, thing registration, fleet provisioning, what moto does not find.
     """
+
+    def part(self, kind: type[PartT]) -> PartT:
+        """Return the part of this class."""
+        assert isinstance(self, kind)
+        return self
 
 
 def live_backends() -> list[JitpIoTBackend]:

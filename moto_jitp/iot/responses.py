@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
-from moto.core.responses import ActionResult
-from moto.core.utils import camelcase_to_underscores, get_service_model
+from moto.core.responses import ActionResult, EmptyResult
+from moto.core.utils import get_service_model
+from moto.iot.responses import IoTResponse
 
-from moto_jitp.iot.account.logging_options import LoggingActions
+from moto_jitp.iot.api.actions import IoTActions
 from moto_jitp.iot.api.admission import admit
 from moto_jitp.iot.api.call_records import keep_call
 from moto_jitp.iot.api.operation_names import COMMON_ERRORS
-from moto_jitp.iot.certificates.ca_certificates import CaCertificateActions
-from moto_jitp.iot.certificates.device_certificates import CertificateActions
-from moto_jitp.iot.permissions.authorization_simulation import AuthorizationActions
-from moto_jitp.iot.permissions.policies import IotPolicyActions
-from moto_jitp.iot.provisioning.provisioning_templates import ProvisioningTemplateActions
-from moto_jitp.iot.provisioning.thing_registration import ThingRegistrationActions
-from moto_jitp.iot.registry.tags import TagsActions
-from moto_jitp.iot.registry.thing_principals import ThingPrincipalActions
+from moto_jitp.iot.api.operations import OPERATIONS, Operation, method_name
 
 from .exceptions import InvalidRequest, IoTError, NotAdmitted, not_emulated
 from .models import JitpIoTBackend
@@ -27,17 +22,7 @@ from .models import JitpIoTBackend
 _FAILED = {"x-amzn-ErrorType": "InternalFailureException"}
 
 
-class JitpIoTResponse(
-    ProvisioningTemplateActions,
-    CaCertificateActions,
-    CertificateActions,
-    ThingPrincipalActions,
-    ThingRegistrationActions,
-    IotPolicyActions,
-    AuthorizationActions,
-    LoggingActions,
-    TagsActions,
-):
+class JitpIoTResponse(IoTActions):
     """Every IoT operation: moto's, ours, and an error that names it for the rest."""
 
     @property
@@ -64,7 +49,7 @@ class JitpIoTResponse(
             admit(self.backend, operation)
         except NotAdmitted as error:
             return self._answer_error(error)
-        if not hasattr(type(self), camelcase_to_underscores(operation)):
+        if not hasattr(type(self), method_name(operation)):
             # moto would raise NotImplementedError, which a server answers with a page and a status
             # of 500 that every SDK retries.
             return self._answer_error(not_emulated(operation))
@@ -85,3 +70,23 @@ class JitpIoTResponse(
             return self.serialized(ActionResult(error))
         headers = {"x-amzn-ErrorType": error.code}
         return status or 400, headers, json.dumps({"message": error.message})
+
+
+def _answering(operation: Operation) -> Callable[[JitpIoTResponse], ActionResult]:
+    """Return the method by which moto has an operation of the table carried out."""
+    plain = getattr(IoTResponse, method_name(operation.name), None)
+
+    def answer(request: JitpIoTResponse) -> ActionResult:
+        def moto() -> dict[str, Any]:
+            assert plain is not None, f"moto does not know {operation.name}"
+            return dict(plain(request).result)
+
+        output = operation.carry_out(request.backend, request.input(), moto)
+        return EmptyResult() if output is None else ActionResult(dict(output))
+
+    return answer
+
+
+# moto looks for a method of the response class for each operation.
+for _operation in OPERATIONS.values():
+    setattr(JitpIoTResponse, method_name(_operation.name), _answering(_operation))

@@ -12,10 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from moto.core.responses import ActionResult, EmptyResult
-
 from moto_jitp import settings
-from moto_jitp.iot.api.actions import IoTActions
+from moto_jitp.iot.api.operations import Input, Output, operation
 from moto_jitp.iot.api.paging import page_of_entries
 from moto_jitp.iot.exceptions import InvalidRequest, NotConfigured
 from moto_jitp.iot.registry.thing_principals import ThingPrincipals
@@ -229,81 +227,75 @@ def _reaches(level: str, entry: LogEntry) -> bool:
     return LEVELS.index(level) >= LEVELS.index(entry.level)
 
 
-class LoggingActions(IoTActions):
-    """The API actions on logging options and levels."""
+@operation("SetLoggingOptions", LoggingOptions)
+def set_logging_options(logging: LoggingOptions, given: Input) -> None:
+    payload = given["loggingOptionsPayload"]
+    logging.set_logging_options(payload["roleArn"], payload.get("logLevel"))
 
-    @property
-    def backend(self) -> LoggingOptions:
-        return self.any_backend()  # type: ignore[no-any-return]
 
-    def set_logging_options(self) -> ActionResult:
-        given = self.input()["loggingOptionsPayload"]
-        self.backend.set_logging_options(given["roleArn"], given.get("logLevel"))
-        return EmptyResult()
+@operation("GetLoggingOptions", LoggingOptions)
+def get_logging_options(logging: LoggingOptions, given: Input) -> Output:
+    options = logging.logging_v1
+    if options is None:
+        return {"logLevel": "DISABLED"}
+    return {"roleArn": options.role_arn, "logLevel": options.level}
 
-    def get_logging_options(self) -> ActionResult:
-        options = self.backend.logging_v1
-        if options is None:
-            return ActionResult({"logLevel": "DISABLED"})
-        return ActionResult({"roleArn": options.role_arn, "logLevel": options.level})
 
-    def set_v2_logging_options(self) -> ActionResult:
-        given = self.input()
-        self.backend.set_v2_logging_options(
-            given.get("roleArn"),
-            given.get("defaultLogLevel"),
-            given.get("disableAllLogs"),
-            given.get("eventConfigurations"),
-        )
-        return EmptyResult()
+@operation("SetV2LoggingOptions", LoggingOptions)
+def set_v2_logging_options(logging: LoggingOptions, given: Input) -> None:
+    logging.set_v2_logging_options(
+        given.get("roleArn"),
+        given.get("defaultLogLevel"),
+        given.get("disableAllLogs"),
+        given.get("eventConfigurations"),
+    )
 
-    def get_v2_logging_options(self) -> ActionResult:
-        options = self.backend.require_v2_logging()
-        events = list(options.events.values())
-        if self.input().get("verbose"):
-            events = [
-                {
-                    "eventType": name,
-                    "logLevel": options.level_of(name),
-                    "logDestination": options.destination_of(name),
-                }
-                for name in dict.fromkeys((*EVENT_TYPES, *options.events))
-            ]
-        return ActionResult(
+
+@operation("GetV2LoggingOptions", LoggingOptions)
+def get_v2_logging_options(logging: LoggingOptions, given: Input) -> Output:
+    options = logging.require_v2_logging()
+    events = list(options.events.values())
+    if given.get("verbose"):
+        events = [
             {
-                "roleArn": options.role_arn,
-                "defaultLogLevel": options.default_level,
-                "disableAllLogs": options.disabled,
-                **({"eventConfigurations": events} if events else {}),
+                "eventType": name,
+                "logLevel": options.level_of(name),
+                "logDestination": options.destination_of(name),
             }
-        )
-
-    def set_v2_logging_level(self) -> ActionResult:
-        given = self.input()
-        target = given["logTarget"]
-        self.backend.set_v2_logging_level(
-            target["targetType"], target.get("targetName"), given["logLevel"]
-        )
-        return EmptyResult()
-
-    def delete_v2_logging_level(self) -> ActionResult:
-        given = self.input()
-        self.backend.delete_v2_logging_level(given["targetType"], given["targetName"])
-        return EmptyResult()
-
-    def list_v2_logging_levels(self) -> ActionResult:
-        given = self.input()
-        options = self.backend.require_v2_logging()
-        levels: list[dict[str, Any]] = [
-            {"logTarget": {"targetType": _DEFAULT_TARGET}, "logLevel": options.default_level}
+            for name in dict.fromkeys((*EVENT_TYPES, *options.events))
         ]
-        levels += (
-            {"logTarget": {"targetType": kind, "targetName": name}, "logLevel": level}
-            for (kind, name), level in options.levels.items()
-        )
-        wanted = given.get("targetType")
-        levels = [one for one in levels if wanted in (None, one["logTarget"]["targetType"])]
-        chosen, token = page_of_entries(
-            levels, given.get("nextToken"), given.get("maxResults", _MOST_LISTED)
-        )
-        return ActionResult({"logTargetConfigurations": chosen, "nextToken": token})
+    return {
+        "roleArn": options.role_arn,
+        "defaultLogLevel": options.default_level,
+        "disableAllLogs": options.disabled,
+        **({"eventConfigurations": events} if events else {}),
+    }
+
+
+@operation("SetV2LoggingLevel", LoggingOptions)
+def set_v2_logging_level(logging: LoggingOptions, given: Input) -> None:
+    target = given["logTarget"]
+    logging.set_v2_logging_level(target["targetType"], target.get("targetName"), given["logLevel"])
+
+
+@operation("DeleteV2LoggingLevel", LoggingOptions)
+def delete_v2_logging_level(logging: LoggingOptions, given: Input) -> None:
+    logging.delete_v2_logging_level(given["targetType"], given["targetName"])
+
+
+@operation("ListV2LoggingLevels", LoggingOptions)
+def list_v2_logging_levels(logging: LoggingOptions, given: Input) -> Output:
+    options = logging.require_v2_logging()
+    levels: list[dict[str, Any]] = [
+        {"logTarget": {"targetType": _DEFAULT_TARGET}, "logLevel": options.default_level}
+    ]
+    levels += (
+        {"logTarget": {"targetType": kind, "targetName": name}, "logLevel": level}
+        for (kind, name), level in options.levels.items()
+    )
+    wanted = given.get("targetType")
+    levels = [one for one in levels if wanted in (None, one["logTarget"]["targetType"])]
+    chosen, token = page_of_entries(
+        levels, given.get("nextToken"), given.get("maxResults", _MOST_LISTED)
+    )
+    return {"logTargetConfigurations": chosen, "nextToken": token}

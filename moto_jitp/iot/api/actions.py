@@ -13,11 +13,7 @@ from .inputs import read_input
 
 
 class IoTActions(IoTResponse):
-    """moto's response class with inputs that follow botocore's model.
-
-    The classes of actions beside each resource kind derive from this one and narrow ``backend`` to
-    the part of the backend that they call.
-    """
+    """moto's response class with inputs that follow botocore's model."""
 
     def any_backend(self) -> Any:
         """Return the backend of the request's account and Region."""

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import utcnow
 from moto.iot.models import FakeCaCertificate, FakeCertificate, iot_backends
 from moto.moto_api._internal import mock_random
 
 from moto_jitp import settings
 from moto_jitp.iot import exceptions as errors
-from moto_jitp.iot.api.actions import IoTActions
 from moto_jitp.iot.api.admission import check_role, source_arn
+from moto_jitp.iot.api.operations import Input, Output, operation
 from moto_jitp.iot.api.paging import page
 from moto_jitp.iot.provisioning.provisioning_templates import ProvisioningTemplates
 from moto_jitp.iot.provisioning.template_rules import check_registered_body
@@ -347,73 +346,6 @@ class CaCertificates(ProvisioningTemplates):
         return super().has_taggable(kind, name)
 
 
-class CaCertificateActions(IoTActions):
-    """The API actions on CA certificates."""
-
-    @property
-    def backend(self) -> CaCertificates:
-        return self.any_backend()  # type: ignore[no-any-return]
-
-    def get_registration_code(self) -> ActionResult:
-        return ActionResult({"registrationCode": self.backend.get_registration_code()})
-
-    def delete_registration_code(self) -> ActionResult:
-        self.backend.delete_registration_code()
-        return EmptyResult()
-
-    def register_ca_certificate(self) -> ActionResult:
-        given = self.input()
-        ca = self.backend.register_ca_certificate(
-            given["caCertificate"],
-            given.get("setAsActive", False),
-            given.get("registrationConfig"),
-            verification_certificate=given.get("verificationCertificate"),
-            allow_auto_registration=given.get("allowAutoRegistration", False),
-            certificate_mode=given.get("certificateMode"),
-            tags=given.get("tags"),
-        )
-        return ActionResult({"certificateArn": ca.arn, "certificateId": ca.certificate_id})
-
-    def describe_ca_certificate(self) -> ActionResult:
-        ca = self.backend.describe_ca_certificate(self.input()["certificateId"])
-        return ActionResult(
-            {
-                "certificateDescription": ca.to_description_dict(),
-                "registrationConfig": ca.registration_config or None,
-            }
-        )
-
-    def update_ca_certificate(self) -> ActionResult:
-        given = self.input()
-        self.backend.update_ca_certificate(
-            given["certificateId"],
-            given.get("newStatus"),
-            given.get("registrationConfig"),
-            new_auto_registration_status=given.get("newAutoRegistrationStatus"),
-            remove_auto_registration=given.get("removeAutoRegistration", False),
-        )
-        return EmptyResult()
-
-    def delete_ca_certificate(self) -> ActionResult:
-        self.backend.delete_ca_certificate(self.input()["certificateId"])
-        return EmptyResult()
-
-    def list_ca_certificates(self) -> ActionResult:
-        given = self.input()
-        template_name = given.get("templateName")
-        cas, marker = page(
-            [
-                ca
-                for ca in self.backend.list_ca_certificates()
-                if template_name in (None, ca.registration_config.get("templateName"))
-            ],
-            given.get("marker"),
-            given.get("pageSize", _DEFAULT_PAGE),
-            ascending=given.get("ascendingOrder", False),
-        )
-        return ActionResult({"certificates": [ca.to_dict() for ca in cas], "nextMarker": marker})
-
-
 def adopt_ca(ca: FakeCertificate, sequence: int) -> None:
     """Complete a CA that plain moto registered, so that it can stand among ours."""
     if isinstance(ca, CaCertificate):
@@ -423,3 +355,68 @@ def adopt_ca(ca: FakeCertificate, sequence: int) -> None:
     assert isinstance(ca, CaCertificate)
     ca.registration_config = ca.registration_config or {}
     ca.complete(presented, sequence=sequence)
+
+
+@operation("GetRegistrationCode", CaCertificates)
+def get_registration_code(cas: CaCertificates, given: Input) -> Output:
+    return {"registrationCode": cas.get_registration_code()}
+
+
+@operation("DeleteRegistrationCode", CaCertificates)
+def delete_registration_code(cas: CaCertificates, given: Input) -> None:
+    cas.delete_registration_code()
+
+
+@operation("RegisterCACertificate", CaCertificates)
+def register_ca_certificate(cas: CaCertificates, given: Input) -> Output:
+    ca = cas.register_ca_certificate(
+        given["caCertificate"],
+        given.get("setAsActive", False),
+        given.get("registrationConfig"),
+        verification_certificate=given.get("verificationCertificate"),
+        allow_auto_registration=given.get("allowAutoRegistration", False),
+        certificate_mode=given.get("certificateMode"),
+        tags=given.get("tags"),
+    )
+    return {"certificateArn": ca.arn, "certificateId": ca.certificate_id}
+
+
+@operation("DescribeCACertificate", CaCertificates)
+def describe_ca_certificate(cas: CaCertificates, given: Input) -> Output:
+    ca = cas.describe_ca_certificate(given["certificateId"])
+    return {
+        "certificateDescription": ca.to_description_dict(),
+        "registrationConfig": ca.registration_config or None,
+    }
+
+
+@operation("UpdateCACertificate", CaCertificates)
+def update_ca_certificate(cas: CaCertificates, given: Input) -> None:
+    cas.update_ca_certificate(
+        given["certificateId"],
+        given.get("newStatus"),
+        given.get("registrationConfig"),
+        new_auto_registration_status=given.get("newAutoRegistrationStatus"),
+        remove_auto_registration=given.get("removeAutoRegistration", False),
+    )
+
+
+@operation("DeleteCACertificate", CaCertificates)
+def delete_ca_certificate(cas: CaCertificates, given: Input) -> None:
+    cas.delete_ca_certificate(given["certificateId"])
+
+
+@operation("ListCACertificates", CaCertificates)
+def list_ca_certificates(cas: CaCertificates, given: Input) -> Output:
+    template_name = given.get("templateName")
+    chosen, marker = page(
+        [
+            ca
+            for ca in cas.list_ca_certificates()
+            if template_name in (None, ca.registration_config.get("templateName"))
+        ],
+        given.get("marker"),
+        given.get("pageSize", _DEFAULT_PAGE),
+        ascending=given.get("ascendingOrder", False),
+    )
+    return {"certificates": [ca.to_dict() for ca in chosen], "nextMarker": marker}

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from moto.core.responses import ActionResult, EmptyResult
 from moto.iot.models import FakeCertificate
 from moto.moto_api._internal import mock_random
 
 from moto_jitp import settings
 from moto_jitp.history.acting_moment import acting_moment
 from moto_jitp.iot import exceptions as errors
-from moto_jitp.iot.api.actions import IoTActions
+from moto_jitp.iot.api.operations import Input, Output, operation
 from moto_jitp.iot.api.paging import page
 from moto_jitp.pki import (
     CertificateError,
@@ -327,57 +326,52 @@ def adopt_certificate(certificate: FakeCertificate, sequence: int) -> None:
     certificate.complete(read_or_none(certificate.certificate_pem), sequence=sequence)
 
 
-class CertificateActions(IoTActions):
-    """The API actions on device certificates that differ from moto's."""
-
-    @property
-    def backend(self) -> Certificates:
-        return self.any_backend()  # type: ignore[no-any-return]
-
-    def register_certificate(self) -> ActionResult:
-        given = self.input()
-        certificate = self.backend.register_certificate(
-            given["certificatePem"],
-            given.get("caCertificatePem"),
-            given.get("setAsActive", False),
-            given.get("status"),
-        )
-        return _id_and_arn(certificate)
-
-    def register_certificate_without_ca(self) -> ActionResult:
-        given = self.input()
-        certificate = self.backend.register_certificate_without_ca(
-            given["certificatePem"], given.get("status")
-        )
-        return _id_and_arn(certificate)
-
-    def update_certificate(self) -> ActionResult:
-        given = self.input()
-        self.backend.update_certificate(given["certificateId"], given["newStatus"])
-        return EmptyResult()
-
-    def list_certificates(self) -> ActionResult:
-        return self._list(list(self.backend.certificates.values()))
-
-    def list_certificates_by_ca(self) -> ActionResult:
-        ca_certificate_id = self.input()["caCertificateId"]
-        return self._list(self.backend.list_certificates_by_ca(ca_certificate_id))
-
-    def _list(self, certificates: list[Any]) -> ActionResult:
-        given = self.input()
-        # Code written for plain moto expects all there is on one page, the oldest first.
-        strict = settings.current().strict
-        default = _DEFAULT_PAGE if strict else None
-        chosen, marker = page(
-            certificates,
-            given.get("marker"),
-            given.get("pageSize", default),
-            ascending=given.get("ascendingOrder", not strict),
-        )
-        return ActionResult({"certificates": [c.to_dict() for c in chosen], "nextMarker": marker})
-
-
-def _id_and_arn(certificate: DeviceCertificate) -> ActionResult:
-    return ActionResult(
-        {"certificateArn": certificate.arn, "certificateId": certificate.certificate_id}
+@operation("RegisterCertificate", Certificates)
+def register_certificate(certificates: Certificates, given: Input) -> Output:
+    certificate = certificates.register_certificate(
+        given["certificatePem"],
+        given.get("caCertificatePem"),
+        given.get("setAsActive", False),
+        given.get("status"),
     )
+    return _id_and_arn(certificate)
+
+
+@operation("RegisterCertificateWithoutCA", Certificates)
+def register_certificate_without_ca(certificates: Certificates, given: Input) -> Output:
+    certificate = certificates.register_certificate_without_ca(
+        given["certificatePem"], given.get("status")
+    )
+    return _id_and_arn(certificate)
+
+
+@operation("UpdateCertificate", Certificates)
+def update_certificate(certificates: Certificates, given: Input) -> None:
+    certificates.update_certificate(given["certificateId"], given["newStatus"])
+
+
+@operation("ListCertificates", Certificates)
+def list_certificates(certificates: Certificates, given: Input) -> Output:
+    return _listed(list(certificates.certificates.values()), given)
+
+
+@operation("ListCertificatesByCA", Certificates)
+def list_certificates_by_ca(certificates: Certificates, given: Input) -> Output:
+    return _listed(certificates.list_certificates_by_ca(given["caCertificateId"]), given)
+
+
+def _listed(certificates: list[Any], given: Input) -> Output:
+    # Code written for plain moto expects all there is on one page, the oldest first.
+    strict = settings.current().strict
+    default = _DEFAULT_PAGE if strict else None
+    chosen, marker = page(
+        certificates,
+        given.get("marker"),
+        given.get("pageSize", default),
+        ascending=given.get("ascendingOrder", not strict),
+    )
+    return {"certificates": [c.to_dict() for c in chosen], "nextMarker": marker}
+
+
+def _id_and_arn(certificate: DeviceCertificate) -> Output:
+    return {"certificateArn": certificate.arn, "certificateId": certificate.certificate_id}

@@ -9,9 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from moto.core.responses import ActionResult
-
-from moto_jitp.iot.api.actions import IoTActions
+from moto_jitp.iot.api.operations import Input, Output, operation
 from moto_jitp.iot.exceptions import InvalidRequest, ResourceNotFound
 from moto_jitp.policies import AuthorizationContext, Decision, Request
 
@@ -24,32 +22,6 @@ _ACTIONS = {
     "SUBSCRIBE": "iot:Subscribe",
     "RECEIVE": "iot:Receive",
 }
-
-
-class AuthorizationActions(IoTActions):
-    """The API action TestAuthorization."""
-
-    @property
-    def backend(self) -> IotPolicies:
-        return self.any_backend()  # type: ignore[no-any-return]
-
-    def test_authorization(self) -> ActionResult:
-        given = self.input()
-        refuse_identity_pool(given)
-        if not given.get("principal"):
-            raise InvalidRequest("principal is not given; name the certificate to be tested.")
-        simulation = Simulation(
-            self.backend,
-            given["principal"],
-            client_id=given.get("clientId"),
-            add=given.get("policyNamesToAdd", ()),
-            skip=given.get("policyNamesToSkip", ()),
-        )
-        results = [
-            simulation.result(info, f"authInfos.{number}.member")
-            for number, info in enumerate(given["authInfos"], 1)
-        ]
-        return ActionResult({"authResults": results})
 
 
 class Simulation:
@@ -152,3 +124,23 @@ def _indifferent(decision: Decision) -> set[str]:
     """The policies without a statement that allows or denies the request."""
     speaking = {reference.policy_name for reference in (*decision.allowing, *decision.denying)}
     return set(decision.policy_names) - speaking
+
+
+@operation("TestAuthorization", IotPolicies)
+def test_authorization(policies: IotPolicies, given: Input) -> Output:
+    refuse_identity_pool(given)
+    if not given.get("principal"):
+        raise InvalidRequest("principal is not given; name the certificate to be tested.")
+    simulation = Simulation(
+        policies,
+        given["principal"],
+        client_id=given.get("clientId"),
+        add=given.get("policyNamesToAdd", ()),
+        skip=given.get("policyNamesToSkip", ()),
+    )
+    return {
+        "authResults": [
+            simulation.result(info, f"authInfos.{number}.member")
+            for number, info in enumerate(given["authInfos"], 1)
+        ]
+    }

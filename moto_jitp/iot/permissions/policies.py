@@ -10,13 +10,18 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from moto.core.responses import ActionResult, EmptyResult
 from moto.iot.exceptions import ResourceNotFoundException
 from moto.iot.models import FakePolicy, FakePolicyVersion
 
 from moto_jitp import settings
 from moto_jitp.history.acting_moment import acting_moment
-from moto_jitp.iot.api.actions import IoTActions
+from moto_jitp.iot.api.operations import (
+    CallMoto,
+    Input,
+    Output,
+    operation,
+    operation_over_moto,
+)
 from moto_jitp.iot.exceptions import (
     InvalidRequest,
     LimitExceeded,
@@ -245,50 +250,7 @@ def each_once(policies: Iterable[FakePolicy]) -> list[FakePolicy]:
     return list({policy.name: policy for policy in policies}.values())
 
 
-class IotPolicyActions(IoTActions):
-    """The API actions on IoT policies that moto lacks, or answers otherwise."""
-
-    @property
-    def backend(self) -> Any:
-        return self.any_backend()
-
-    def create_policy(self) -> ActionResult:
-        if not settings.current().strict:
-            return super().create_policy()
-        given = self.input()
-        policy = self.backend.create_policy(given["policyName"], given.get("policyDocument"))
-        self.backend.tag(policy.arn, given.get("tags"))
-        return ActionResult(policy.to_dict_at_creation())
-
-    def create_policy_version(self) -> ActionResult:
-        if not settings.current().strict:
-            return super().create_policy_version()
-        given = self.input()
-        version = self.backend.create_policy_version(
-            given["policyName"], given.get("policyDocument"), given.get("setAsDefault", False)
-        )
-        return ActionResult(version.to_dict_at_creation())
-
-    def delete_policy(self) -> ActionResult:
-        policy = self.backend.get_policy(self.input()["policyName"])
-        self.backend.delete_policy(policy.name)
-        self.backend.untag_all(policy.arn)
-        return EmptyResult()
-
-    def get_effective_policies(self) -> ActionResult:
-        given = self.input()
-        refuse_identity_pool(given)
-        policies = self.backend.effective_policies(given.get("principal"), given.get("thingName"))
-        return ActionResult(
-            {
-                "effectivePolicies": [
-                    {**policy.to_dict(), "policyDocument": policy.document} for policy in policies
-                ]
-            }
-        )
-
-
-def refuse_identity_pool(given: dict[str, Any]) -> None:
+def refuse_identity_pool(given: Input) -> None:
     """Refuse an input with ``cognitoIdentityPoolId``.
 
     Raises:
@@ -299,3 +261,43 @@ def refuse_identity_pool(given: dict[str, Any]) -> None:
             "cognitoIdentityPoolId is not emulated: the policies of an identity pool's roles are "
             "IAM's. Give a certificate, thing group or Cognito identity as principal."
         )
+
+
+@operation_over_moto("CreatePolicy", IotPolicies)
+def create_policy(policies: IotPolicies, given: Input, moto: CallMoto) -> Output:
+    def create() -> Output:
+        if not settings.current().strict:
+            return moto()  # which takes documents that are no text
+        policy = policies.create_policy(given["policyName"], given.get("policyDocument"))
+        return policy.to_dict_at_creation()
+
+    arn = policies.arn(f"policy/{given['policyName']}")
+    return policies.create_with(arn, given.get("tags"), create)
+
+
+@operation_over_moto("CreatePolicyVersion", IotPolicies)
+def create_policy_version(policies: IotPolicies, given: Input, moto: CallMoto) -> Output:
+    if not settings.current().strict:
+        return moto()
+    version = policies.create_policy_version(
+        given["policyName"], given.get("policyDocument"), given.get("setAsDefault", False)
+    )
+    return version.to_dict_at_creation()
+
+
+@operation("DeletePolicy", IotPolicies)
+def delete_policy(policies: IotPolicies, given: Input) -> None:
+    policy = policies.get_policy(given["policyName"])
+    policies.delete_policy(policy.name)
+    policies.untag_all(policy.arn)
+
+
+@operation("GetEffectivePolicies", IotPolicies)
+def get_effective_policies(policies: IotPolicies, given: Input) -> Output:
+    refuse_identity_pool(given)
+    effective = policies.effective_policies(given.get("principal"), given.get("thingName"))
+    return {
+        "effectivePolicies": [
+            {**policy.to_dict(), "policyDocument": policy.document} for policy in effective
+        ]
+    }

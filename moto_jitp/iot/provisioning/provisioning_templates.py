@@ -10,12 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from moto.core.common_models import BaseModel
-from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import utcnow
 
 from moto_jitp import settings
-from moto_jitp.iot.api.actions import IoTActions
 from moto_jitp.iot.api.admission import check_role
+from moto_jitp.iot.api.operations import Input, Output, operation
 from moto_jitp.iot.api.paging import page
 from moto_jitp.iot.exceptions import (
     InvalidRequest,
@@ -315,119 +314,112 @@ class ProvisioningTemplates(Tags):
             template.last_modified_date = utcnow()
 
 
-class ProvisioningTemplateActions(IoTActions):
-    """The API actions on provisioning templates."""
+@operation("CreateProvisioningTemplate", ProvisioningTemplates)
+def create_provisioning_template(templates: ProvisioningTemplates, given: Input) -> Output:
+    template = templates.create_provisioning_template(
+        given["templateName"],
+        given["templateBody"],
+        given["provisioningRoleArn"],
+        template_type=given.get("type"),
+        description=given.get("description"),
+        enabled=given.get("enabled", False),
+        hook=given.get("preProvisioningHook"),
+        tags=given.get("tags"),
+    )
+    return {
+        "templateArn": template.arn,
+        "templateName": template.name,
+        "defaultVersionId": template.default_version_id,
+    }
 
-    @property
-    def backend(self) -> ProvisioningTemplates:
-        return self.any_backend()  # type: ignore[no-any-return]
 
-    def create_provisioning_template(self) -> ActionResult:
-        given = self.input()
-        template = self.backend.create_provisioning_template(
-            given["templateName"],
-            given["templateBody"],
-            given["provisioningRoleArn"],
-            template_type=given.get("type"),
-            description=given.get("description"),
-            enabled=given.get("enabled", False),
-            hook=given.get("preProvisioningHook"),
-            tags=given.get("tags"),
-        )
-        return ActionResult(
-            {
-                "templateArn": template.arn,
-                "templateName": template.name,
-                "defaultVersionId": template.default_version_id,
-            }
-        )
+@operation("DescribeProvisioningTemplate", ProvisioningTemplates)
+def describe_provisioning_template(templates: ProvisioningTemplates, given: Input) -> Output:
+    return templates.describe_provisioning_template(given["templateName"]).to_description_dict()
 
-    def describe_provisioning_template(self) -> ActionResult:
-        name = self.input()["templateName"]
-        return ActionResult(self.backend.describe_provisioning_template(name).to_description_dict())
 
-    def update_provisioning_template(self) -> ActionResult:
-        given = self.input()
-        self.backend.update_provisioning_template(
-            given["templateName"],
-            description=given.get("description"),
-            enabled=given.get("enabled"),
-            default_version_id=given.get("defaultVersionId"),
-            role_arn=given.get("provisioningRoleArn"),
-            hook=given.get("preProvisioningHook"),
-            remove_hook=given.get("removePreProvisioningHook", False),
-        )
-        return EmptyResult()
+@operation("UpdateProvisioningTemplate", ProvisioningTemplates)
+def update_provisioning_template(templates: ProvisioningTemplates, given: Input) -> None:
+    templates.update_provisioning_template(
+        given["templateName"],
+        description=given.get("description"),
+        enabled=given.get("enabled"),
+        default_version_id=given.get("defaultVersionId"),
+        role_arn=given.get("provisioningRoleArn"),
+        hook=given.get("preProvisioningHook"),
+        remove_hook=given.get("removePreProvisioningHook", False),
+    )
 
-    def delete_provisioning_template(self) -> ActionResult:
-        self.backend.delete_provisioning_template(self.input()["templateName"])
-        return EmptyResult()
 
-    def list_provisioning_templates(self) -> ActionResult:
-        given = self.input()
-        templates, marker = page(
-            list(self.backend.provisioning_templates.values()),
-            given.get("nextToken"),
-            given.get("maxResults", _DEFAULT_PAGE),
-            ascending=True,
-        )
-        return ActionResult({"templates": [t.summary() for t in templates], "nextToken": marker})
+@operation("DeleteProvisioningTemplate", ProvisioningTemplates)
+def delete_provisioning_template(templates: ProvisioningTemplates, given: Input) -> None:
+    templates.delete_provisioning_template(given["templateName"])
 
-    def create_provisioning_template_version(self) -> ActionResult:
-        given = self.input()
-        template, version = self.backend.create_provisioning_template_version(
-            given["templateName"], given["templateBody"], given.get("setAsDefault", False)
-        )
-        return ActionResult(
-            {
-                "templateArn": template.arn,
-                "templateName": template.name,
-                "versionId": version.version_id,
-                "isDefaultVersion": version.version_id == template.default_version_id,
-            }
-        )
 
-    def describe_provisioning_template_version(self) -> ActionResult:
-        given = self.input()
-        template, version = self.backend.describe_provisioning_template_version(
-            given["templateName"], given["versionId"]
-        )
-        return ActionResult(
+@operation("ListProvisioningTemplates", ProvisioningTemplates)
+def list_provisioning_templates(templates: ProvisioningTemplates, given: Input) -> Output:
+    chosen, marker = page(
+        list(templates.provisioning_templates.values()),
+        given.get("nextToken"),
+        given.get("maxResults", _DEFAULT_PAGE),
+        ascending=True,
+    )
+    return {"templates": [template.summary() for template in chosen], "nextToken": marker}
+
+
+@operation("CreateProvisioningTemplateVersion", ProvisioningTemplates)
+def create_provisioning_template_version(templates: ProvisioningTemplates, given: Input) -> Output:
+    template, version = templates.create_provisioning_template_version(
+        given["templateName"], given["templateBody"], given.get("setAsDefault", False)
+    )
+    return {
+        "templateArn": template.arn,
+        "templateName": template.name,
+        "versionId": version.version_id,
+        "isDefaultVersion": version.version_id == template.default_version_id,
+    }
+
+
+@operation("DescribeProvisioningTemplateVersion", ProvisioningTemplates)
+def describe_provisioning_template_version(
+    templates: ProvisioningTemplates, given: Input
+) -> Output:
+    template, version = templates.describe_provisioning_template_version(
+        given["templateName"], given["versionId"]
+    )
+    return {
+        "versionId": version.version_id,
+        "creationDate": version.creation_date,
+        "templateBody": version.body,
+        "isDefaultVersion": version.version_id == template.default_version_id,
+    }
+
+
+@operation("DeleteProvisioningTemplateVersion", ProvisioningTemplates)
+def delete_provisioning_template_version(templates: ProvisioningTemplates, given: Input) -> None:
+    templates.delete_provisioning_template_version(given["templateName"], given["versionId"])
+
+
+@operation("ListProvisioningTemplateVersions", ProvisioningTemplates)
+def list_provisioning_template_versions(templates: ProvisioningTemplates, given: Input) -> Output:
+    name = given["templateName"]
+    template = templates.provisioning_templates.get(name)
+    if template is None:
+        raise ResourceNotFound(f"Template named {name} not found")
+    versions, marker = page(
+        list(template.versions.values()),
+        given.get("nextToken"),
+        given.get("maxResults", _DEFAULT_PAGE),
+        ascending=True,
+    )
+    return {
+        "versions": [
             {
                 "versionId": version.version_id,
                 "creationDate": version.creation_date,
-                "templateBody": version.body,
                 "isDefaultVersion": version.version_id == template.default_version_id,
             }
-        )
-
-    def delete_provisioning_template_version(self) -> ActionResult:
-        given = self.input()
-        self.backend.delete_provisioning_template_version(given["templateName"], given["versionId"])
-        return EmptyResult()
-
-    def list_provisioning_template_versions(self) -> ActionResult:
-        given = self.input()
-        name = given["templateName"]
-        template = self.backend.provisioning_templates.get(name)
-        if template is None:
-            raise ResourceNotFound(f"Template named {name} not found")
-        versions, marker = page(
-            list(template.versions.values()),
-            given.get("nextToken"),
-            given.get("maxResults", _DEFAULT_PAGE),
-            ascending=True,
-        )
-        return ActionResult(
-            {
-                "versions": [
-                    {
-                        "versionId": version.version_id,
-                        "creationDate": version.creation_date,
-                        "isDefaultVersion": version.version_id == template.default_version_id,
-                    }
-                    for version in versions
-                ],
-                "nextToken": marker,
-            }
-        )
+            for version in versions
+        ],
+        "nextToken": marker,
+    }

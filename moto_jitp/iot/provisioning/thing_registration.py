@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from moto.core.responses import ActionResult
-
 from moto_jitp.history.runs import (
     ProvisioningRun,
     ProvisioningStep,
@@ -18,8 +16,8 @@ from moto_jitp.history.runs import (
     StepResult,
     pack_steps,
 )
-from moto_jitp.iot.api.actions import IoTActions
 from moto_jitp.iot.api.admission import check_role, source_arn
+from moto_jitp.iot.api.operations import Input, Output, operation
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
 from moto_jitp.iot.exceptions import NotAdmitted, invalid_template
 from moto_jitp.templates import TemplateError, parse_template
@@ -189,14 +187,7 @@ class ThingRegistration(DeferredRuns):
         return registration_config.get("roleArn") or (stored.role_arn if stored else None)
 
 
-class ThingRegistrationActions(IoTActions):
-    """The API action RegisterThing."""
-
-    @property
-    def backend(self) -> ThingRegistration:
-        return self.any_backend()  # type: ignore[no-any-return]
-
-    def register_thing(self) -> ActionResult:
-        given = self.input()
-        pem, run = self.backend.register_thing(given["templateBody"], given.get("parameters", {}))
-        return ActionResult({"certificatePem": pem, "resourceArns": run.resource_arns})
+@operation("RegisterThing", ThingRegistration)
+def register_thing(registration: ThingRegistration, given: Input) -> Output:
+    pem, run = registration.register_thing(given["templateBody"], given.get("parameters", {}))
+    return {"certificatePem": pem, "resourceArns": run.resource_arns}

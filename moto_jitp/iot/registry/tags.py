@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from typing import TypeVar
 
-from moto.core.responses import ActionResult, EmptyResult
 from moto.utilities.tagging_service import TaggingService
 
 from moto_jitp.iot.account.endpoints import Endpoints
-from moto_jitp.iot.api.actions import IoTActions
+from moto_jitp.iot.api.operations import (
+    CallMoto,
+    Input,
+    Output,
+    operation,
+    operation_over_moto,
+)
 from moto_jitp.iot.exceptions import LimitExceeded, ResourceNotFound
 
 MAX_TAGS = 50
+
+ResultT = TypeVar("ResultT")
 
 
 class Tags(Endpoints):
@@ -31,6 +39,27 @@ class Tags(Endpoints):
             return
         _check_number(arn, {*self._tags.get_tag_dict_for_resource(arn), *_keys(tags)})
         self._tags.tag_resource(arn, [{"Value": "", **tag} for tag in tags])
+
+    def create_with(
+        self, arn: str, tags: list[dict[str, str]] | None, create: Callable[[], ResultT]
+    ) -> ResultT:
+        """Create a resource with its tags, or neither.
+
+        Args:
+            arn: the ARN that the resource will have.
+            tags: its tags.
+            create: creates it.
+
+        Raises:
+            LimitExceeded: it would have more than 50 tags.
+        """
+        _check_number(arn, _keys(tags or []))
+        with self.lock:
+            result = create()
+            # One of the same name that was deleted may have left its own.
+            self.untag_all(arn)
+            self.tag(arn, tags)
+        return result
 
     def untag(self, arn: str, keys: list[str]) -> None:
         """Take tags off a resource; keys that it does not have are ignored."""
@@ -87,57 +116,49 @@ def _check_number(arn: str, keys: Collection[str]) -> None:
         )
 
 
-class TagsActions(IoTActions):
-    """The API actions on tags, and the tags that moto's own resources are created with."""
+@operation("TagResource", Tags)
+def tag_resource(tags: Tags, given: Input) -> None:
+    with tags.lock:
+        tags.check_taggable(given["resourceArn"])
+        tags.tag(given["resourceArn"], given["tags"])
 
-    @property
-    def backend(self) -> Tags:
-        return self.any_backend()  # type: ignore[no-any-return]
 
-    def tag_resource(self) -> ActionResult:
-        given = self.input()
-        with self.backend.lock:
-            self.backend.check_taggable(given["resourceArn"])
-            self.backend.tag(given["resourceArn"], given["tags"])
-        return EmptyResult()
+@operation("UntagResource", Tags)
+def untag_resource(tags: Tags, given: Input) -> None:
+    with tags.lock:
+        tags.check_taggable(given["resourceArn"])
+        tags.untag(given["resourceArn"], given["tagKeys"])
 
-    def untag_resource(self) -> ActionResult:
-        given = self.input()
-        with self.backend.lock:
-            self.backend.check_taggable(given["resourceArn"])
-            self.backend.untag(given["resourceArn"], given["tagKeys"])
-        return EmptyResult()
 
-    def list_tags_for_resource(self) -> ActionResult:
-        arn = self.input()["resourceArn"]
-        with self.backend.lock:
-            self.backend.check_taggable(arn)
-            return ActionResult({"tags": self.backend.tags_of(arn)})
+@operation("ListTagsForResource", Tags)
+def list_tags_for_resource(tags: Tags, given: Input) -> Output:
+    with tags.lock:
+        tags.check_taggable(given["resourceArn"])
+        return {"tags": tags.tags_of(given["resourceArn"])}
 
-    # moto drops the tags of what it creates; a list without them would be a lie.
 
-    def create_thing_type(self) -> ActionResult:
-        return self._create("thingtype", "thingTypeName", super().create_thing_type)
+# moto drops the tags of what it creates; a list without them would be a lie.
 
-    def create_thing_group(self) -> ActionResult:
-        return self._create("thinggroup", "thingGroupName", super().create_thing_group)
 
-    def create_billing_group(self) -> ActionResult:
-        return self._create("billinggroup", "billingGroupName", super().create_billing_group)
+@operation_over_moto("CreateThingType", Tags)
+def create_thing_type(tags: Tags, given: Input, moto: CallMoto) -> Output:
+    return _create(tags, f"thingtype/{given['thingTypeName']}", given, moto)
 
-    def create_policy(self) -> ActionResult:
-        return self._create("policy", "policyName", super().create_policy)
 
-    def create_role_alias(self) -> ActionResult:
-        return self._create("rolealias", "roleAlias", super().create_role_alias)
+@operation_over_moto("CreateThingGroup", Tags)
+def create_thing_group(tags: Tags, given: Input, moto: CallMoto) -> Output:
+    return _create(tags, f"thinggroup/{given['thingGroupName']}", given, moto)
 
-    def _create(self, kind: str, member: str, create: Callable[[], ActionResult]) -> ActionResult:
-        arn = self.backend.arn(f"{kind}/{self._get_param(member)}")
-        tags = self._get_param("tags") or []
-        _check_number(arn, _keys(tags))
-        with self.backend.lock:
-            result = create()
-            # One of the same name that was deleted may have left its own.
-            self.backend.untag_all(arn)
-            self.backend.tag(arn, tags)
-        return result
+
+@operation_over_moto("CreateBillingGroup", Tags)
+def create_billing_group(tags: Tags, given: Input, moto: CallMoto) -> Output:
+    return _create(tags, f"billinggroup/{given['billingGroupName']}", given, moto)
+
+
+@operation_over_moto("CreateRoleAlias", Tags)
+def create_role_alias(tags: Tags, given: Input, moto: CallMoto) -> Output:
+    return _create(tags, f"rolealias/{given['roleAlias']}", given, moto)
+
+
+def _create(tags: Tags, resource: str, given: Input, moto: CallMoto) -> Output:
+    return tags.create_with(tags.arn(resource), given.get("tags"), moto)

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from moto.core.responses import ActionResult, EmptyResult
-
 from moto_jitp import settings
-from moto_jitp.iot.api.actions import IoTActions
+from moto_jitp.iot.api.operations import Input, Output, operation
 from moto_jitp.iot.api.paging import page_of_entries
 from moto_jitp.iot.certificates.device_certificates import Certificates
 from moto_jitp.iot.exceptions import InvalidRequest
@@ -86,51 +84,47 @@ class ThingPrincipals(Certificates):
         return EXCLUSIVE if self.exclusive_thing_of(principal_arn) == thing_name else SHARED
 
 
-class ThingPrincipalActions(IoTActions):
-    """The API actions that know of exclusive things, which moto's do not."""
+@operation("AttachThingPrincipal", ThingPrincipals)
+def attach_thing_principal(principals: ThingPrincipals, given: Input) -> None:
+    principals.attach_thing_principal(
+        given["thingName"], given["principal"], given.get("thingPrincipalType")
+    )
 
-    @property
-    def backend(self) -> ThingPrincipals:
-        return self.any_backend()  # type: ignore[no-any-return]
 
-    def attach_thing_principal(self) -> ActionResult:
-        given = self.input()
-        self.backend.attach_thing_principal(
-            given["thingName"], given["principal"], given.get("thingPrincipalType")
-        )
-        return EmptyResult()
+@operation("ListThingPrincipalsV2", ThingPrincipals)
+def list_thing_principals_v2(principals: ThingPrincipals, given: Input) -> Output:
+    thing_name = given["thingName"]
+    return _listed(
+        given,
+        "thingPrincipalObjects",
+        [
+            {
+                "principal": principal,
+                "thingPrincipalType": principals.kind_of_attachment(thing_name, principal),
+            }
+            for principal in principals.list_thing_principals(thing_name)
+        ],
+    )
 
-    def list_thing_principals_v2(self) -> ActionResult:
-        given, backend = self.input(), self.backend
-        thing_name = given["thingName"]
-        return self._listed(
-            "thingPrincipalObjects",
-            [
-                {
-                    "principal": principal,
-                    "thingPrincipalType": backend.kind_of_attachment(thing_name, principal),
-                }
-                for principal in backend.list_thing_principals(thing_name)
-            ],
-        )
 
-    def list_principal_things_v2(self) -> ActionResult:
-        given, backend = self.input(), self.backend
-        principal = given["principal"]
-        return self._listed(
-            "principalThingObjects",
-            [
-                {
-                    "thingName": thing_name,
-                    "thingPrincipalType": backend.kind_of_attachment(thing_name, principal),
-                }
-                for thing_name in backend.list_principal_things(principal)
-            ],
-        )
+@operation("ListPrincipalThingsV2", ThingPrincipals)
+def list_principal_things_v2(principals: ThingPrincipals, given: Input) -> Output:
+    principal = given["principal"]
+    return _listed(
+        given,
+        "principalThingObjects",
+        [
+            {
+                "thingName": thing_name,
+                "thingPrincipalType": principals.kind_of_attachment(thing_name, principal),
+            }
+            for thing_name in principals.list_principal_things(principal)
+        ],
+    )
 
-    def _listed(self, member: str, attachments: Sequence[dict[str, str]]) -> ActionResult:
-        given = self.input()
-        kind = given.get("thingPrincipalType")
-        wanted = [one for one in attachments if kind in (None, one["thingPrincipalType"])]
-        chosen, token = page_of_entries(wanted, given.get("nextToken"), given.get("maxResults"))
-        return ActionResult({member: chosen, "nextToken": token})
+
+def _listed(given: Input, member: str, attachments: Sequence[dict[str, str]]) -> Output:
+    kind = given.get("thingPrincipalType")
+    wanted = [one for one in attachments if kind in (None, one["thingPrincipalType"])]
+    chosen, token = page_of_entries(wanted, given.get("nextToken"), given.get("maxResults"))
+    return {member: chosen, "nextToken": token}

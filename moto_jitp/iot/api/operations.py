@@ -1,0 +1,142 @@
+"""The table of operations: what is carried out here, what by moto, and what is refused.
+
+Each operation that is emulated here is one function beside its rules. A decorator enters it into
+the table, from which requests are dispatched and the documentation's list is made.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from moto.core.utils import camelcase_to_underscores, get_service_model
+from moto.iot.responses import IoTResponse
+
+Input = Mapping[str, Any]
+"""An operation's checked input: member name to value, for the members that were given."""
+
+Output = Mapping[str, Any]
+"""An operation's output: member name to value; an operation without any returns ``None``."""
+
+CallMoto = Callable[[], dict[str, Any]]
+"""Has moto carry the operation out, and returns moto's output."""
+
+PartT = TypeVar("PartT")
+_FunctionT = TypeVar("_FunctionT", bound=Callable[..., Any])
+
+
+class HasParts(Protocol):
+    """A backend that finds its parts by their class."""
+
+    def part(self, kind: type[PartT]) -> PartT:
+        """Return the part of this class."""
+        ...
+
+
+class Emulation(enum.Enum):
+    """Who carries an operation out."""
+
+    HERE = "moto_jitp"
+    BOTH = "moto, and more by moto_jitp"
+    MOTO = "moto"
+    REFUSED = "refused"
+
+
+class Operation(NamedTuple):
+    """An operation that is emulated here.
+
+    Attributes:
+        name: its name in AWS's model, such as ``CreateThing``.
+        part: the class of the part of the backend that it works on.
+        function: carries it out.
+        calls_moto: whether the function has moto carry out its share.
+    """
+
+    name: str
+    part: type[Any]
+    function: Callable[..., Output | None]
+    calls_moto: bool
+
+    def carry_out(self, backend: HasParts, given: Input, moto: CallMoto) -> Output | None:
+        """Carry the operation out.
+
+        Args:
+            backend: the account and Region.
+            given: the checked input.
+            moto: what has moto carry the same operation out.
+
+        Returns:
+            The output; ``None`` where the operation has none.
+
+        Raises:
+            IoTError: as the operation itself does.
+        """
+        part = backend.part(self.part)
+        return self.function(part, given, moto) if self.calls_moto else self.function(part, given)
+
+
+OPERATIONS: dict[str, Operation] = {}
+"""The operations of AWS IoT that are emulated here, by name; importing a module fills it."""
+
+
+def operation(
+    name: str, part: type[PartT]
+) -> Callable[[Callable[[PartT, Input], Output | None]], Callable[[PartT, Input], Output | None]]:
+    """Enter the decorated function into the table of operations.
+
+    Args:
+        name: the operation's name in AWS's model.
+        part: the class of the part of the backend that the function takes, before the input.
+
+    Example::
+
+        @operation("GetRegistrationCode", CaCertificates)
+        def get_registration_code(cas: CaCertificates, given: Input) -> Output:
+            return {"registrationCode": cas.get_registration_code()}
+    """
+    return _entered(name, part, calls_moto=False)
+
+
+def operation_over_moto(
+    name: str, part: type[PartT]
+) -> Callable[
+    [Callable[[PartT, Input, CallMoto], Output | None]],
+    Callable[[PartT, Input, CallMoto], Output | None],
+]:
+    """Enter a function that has moto carry out its share, which it takes as a third argument."""
+    return _entered(name, part, calls_moto=True)
+
+
+def _entered(name: str, part: type[Any], *, calls_moto: bool) -> Callable[[_FunctionT], _FunctionT]:
+    if name not in get_service_model("iot").operation_names:
+        raise ValueError(f"{name!r} is not an operation of AWS IoT.")
+    if name in OPERATIONS:
+        raise ValueError(f"The operation {name} has a function already.")
+
+    def enter(function: _FunctionT) -> _FunctionT:
+        OPERATIONS[name] = Operation(name, part, function, calls_moto)
+        return function
+
+    return enter
+
+
+def emulation_of(name: str) -> Emulation:
+    """Return who carries an operation of AWS IoT out.
+
+    Args:
+        name: its name in AWS's model.
+    """
+    known = OPERATIONS.get(name)
+    if known is not None:
+        return Emulation.BOTH if known.calls_moto else Emulation.HERE
+    return Emulation.MOTO if _moto_has(name) else Emulation.REFUSED
+
+
+def method_name(name: str) -> str:
+    """Return the name of the method that moto looks for in its response class."""
+    return str(camelcase_to_underscores(name))
+
+
+def _moto_has(name: str) -> bool:
+    return hasattr(IoTResponse, method_name(name))

@@ -1,0 +1,64 @@
+"""The table of operations says who carries out each operation of AWS IoT."""
+
+from __future__ import annotations
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto.core.utils import get_service_model
+
+from moto_jitp import mock_jitp
+from moto_jitp.iot import models as models  # fills the table
+from moto_jitp.iot.api.operations import (
+    OPERATIONS,
+    Emulation,
+    Input,
+    emulation_of,
+    operation,
+)
+from moto_jitp.iot.registry.tags import Tags
+
+
+@pytest.mark.parametrize(
+    ("name", "emulation"),
+    [
+        ("RegisterCACertificate", Emulation.HERE),
+        ("CreateProvisioningTemplate", Emulation.HERE),
+        ("TestAuthorization", Emulation.HERE),
+        ("CreateThingType", Emulation.BOTH),
+        ("DescribeThing", Emulation.MOTO),
+        ("CreateAuditSuppression", Emulation.REFUSED),
+    ],
+)
+def test_who_carries_an_operation_out_can_be_looked_up(name: str, emulation: Emulation) -> None:
+    assert emulation_of(name) is emulation
+
+
+def test_every_operation_of_the_model_stands_somewhere() -> None:
+    names = get_service_model("iot").operation_names
+    assert {emulation_of(name) for name in names} == set(Emulation)
+    assert set(OPERATIONS) <= set(names)
+
+
+@mock_jitp
+def test_an_operation_that_is_refused_says_its_name() -> None:
+    iot = boto3.client("iot", region_name="us-east-1")
+    with pytest.raises(ClientError, match="CreateAuditSuppression of AWS IoT is not emulated"):
+        iot.create_audit_suppression(
+            checkName="A",
+            resourceIdentifier={"clientId": "a"},
+            clientRequestToken="t",
+        )
+
+
+def test_a_misspelt_operation_cannot_be_entered() -> None:
+    with pytest.raises(ValueError, match="'TagResorce' is not an operation of AWS IoT"):
+        operation("TagResorce", Tags)
+
+
+def test_two_functions_cannot_carry_out_one_operation() -> None:
+    with pytest.raises(ValueError, match="TagResource has a function already"):
+
+        @operation("TagResource", Tags)
+        def tag_resource(tags: Tags, given: Input) -> None:
+            """Never entered."""
