@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .pki import CertificateError as CertificateError
     from .pki import DeviceIdentity as DeviceIdentity
     from .preview import render as render
+    from .sql.explaining import explain_rule as explain_rule
     from .templates import TemplateError as TemplateError
 
 __version__ = "0.1.0"
@@ -54,6 +55,7 @@ _HOMES = {
     "connect_device": "devices",
     "current": "mock",
     "deactivate": "activation",
+    "explain_rule": "sql.explaining",
     "mock_jitp": "mock",
     "render": "preview",
 }

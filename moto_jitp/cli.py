@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from moto_jitp.commands import ca, connect, demo, device, fleet, render, serve
+from moto_jitp.commands import ca, connect, demo, device, fleet, render, rule, serve
 from moto_jitp.commands.output import EXIT_CODES, FAILED, CommandFailed, complain
 
 COMMANDS: dict[str, ModuleType] = {
@@ -16,6 +16,7 @@ COMMANDS: dict[str, ModuleType] = {
     "serve": serve,
     "connect": connect,
     "render": render,
+    "rule": rule,
     "ca": ca,
     "device": device,
     "fleet": fleet,

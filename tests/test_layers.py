@@ -31,7 +31,10 @@ def test_imports_point_down_the_layers(
         ("import moto_jitp.pki", {"moto", "boto3", "botocore"}),
         ("import moto_jitp.templates", {"moto", "boto3", "botocore", "cryptography"}),
         ("import moto_jitp.policies", {"moto", "boto3", "botocore", "cryptography"}),
+        ("import moto_jitp.sql", {"moto", "boto3", "botocore", "cryptography", "lark"}),
+        ("from moto_jitp import explain_rule", {"moto", "boto3", "botocore", "cryptography"}),
         ("import conftest_plugin", {"moto", "boto3", "botocore", "cryptography"}),
+        ("from moto_jitp import mock_jitp", {"lark"}),
     ],
 )
 def test_a_light_import_stays_light(statement: str, unwanted: set[str]) -> None:

@@ -24,6 +24,7 @@ NAMES = {
     "connect_device",
     "current",
     "deactivate",
+    "explain_rule",
     "mock_jitp",
     "render",
 }

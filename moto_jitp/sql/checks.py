@@ -1,0 +1,208 @@
+"""What is refused when a rule is made: names and numbers that the reference does not allow."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from moto_jitp.mqtt.topic_filters import check_topic_filter
+from moto_jitp.names import did_you_mean
+
+from . import tree
+from .errors import SqlError
+from .evaluation import CASTS, CASTS_OF_V2
+from .functions import FUNCTIONS, NOT_CARRIED_OUT
+from .values import V1, V2, Version
+
+MOST_VARIABLES = 10
+LONGEST_VARIABLE_NAME = 64
+ONCE_ONLY = ("get_dynamodb", "get_registry_data")
+"""Functions that a statement may have once; AWS ends a rule with two of them at each message."""
+
+_VERSIONS: tuple[Version, ...] = (V1, V2)
+
+
+def check_version(version: object) -> Version:
+    """Check the version of a rule's SQL.
+
+    Args:
+        version: as CreateTopicRule takes it; ``None`` stands for 2015-10-08, as on AWS.
+
+    Raises:
+        SqlError: it is ``beta``, which is not carried out, or no version of AWS's.
+    """
+    if version is None:
+        return V1
+    for known in _VERSIONS:
+        if version == known:
+            return known
+    reason = "which is not carried out here" if version == "beta" else "which AWS IoT does not have"
+    raise SqlError(
+        f"The SQL version is {version!r}, {reason}; choose one of {', '.join(_VERSIONS)}."
+    )
+
+
+def check_statement(statement: tree.Statement, version: Version) -> None:
+    """Check a statement that has been parsed.
+
+    Raises:
+        SqlError: with what to change.
+    """
+    if statement.topic_filter is not None:
+        try:
+            check_topic_filter(statement.topic_filter)
+        except ValueError as error:
+            raise SqlError(f"FROM: {error}") from None
+    _check_assignments(statement)
+    for node in statement.walk():
+        _check_node(node, version)
+    _check_variables(statement)
+
+
+def check_expression(
+    expression: tree.Expression, version: Version, variables: tuple[str, ...] = ()
+) -> None:
+    """Check the expression of a substitution template.
+
+    Args:
+        expression: the expression.
+        version: the version of the rule's SQL.
+        variables: the variables of its SET clause.
+
+    Raises:
+        SqlError: with what to change.
+    """
+    for node in expression.walk():
+        _check_node(node, version)
+        if isinstance(node, tree.Variable):
+            _check_variable(node.name, variables)
+
+
+def external_calls(statement: tree.Statement) -> Counter[str]:
+    """Count the calls of functions that a statement may have once."""
+    calls = (node.function for node in statement.walk() if isinstance(node, tree.Call))
+    return Counter(name for name in calls if name in ONCE_ONLY)
+
+
+def _check_assignments(statement: tree.Statement) -> None:
+    names = [assignment.name for assignment in statement.assignments]
+    if len(names) > MOST_VARIABLES:
+        raise SqlError(
+            f"SET has {len(names)} variables; a statement can have {MOST_VARIABLES} at most."
+        )
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise SqlError(f"SET assigns @{name} {count} times; a variable is assigned once.")
+        if len(name) > LONGEST_VARIABLE_NAME:
+            raise SqlError(
+                f"The variable @{name} has {len(name)} characters; {LONGEST_VARIABLE_NAME} are "
+                "allowed."
+            )
+
+
+def _check_variables(statement: tree.Statement) -> None:
+    known: list[str] = []
+    for assignment in statement.assignments:
+        _check_uses(assignment, tuple(known))
+        known.append(assignment.name)
+    _check_uses(statement.selection, tuple(known))
+    if statement.where is not None:
+        _check_uses(statement.where, tuple(known))
+
+
+def _check_uses(node: tree.Node, known: tuple[str, ...]) -> None:
+    for below in node.walk():
+        if isinstance(below, tree.Variable):
+            _check_variable(below.name, known)
+
+
+def _check_variable(name: str, known: tuple[str, ...]) -> None:
+    if name not in known:
+        raise SqlError(
+            did_you_mean(
+                name,
+                known,
+                after=f"The variable @{name} is not set before it is used; assign it in a SET "
+                "clause in front of SELECT.",
+                shown=lambda variable: f"@{variable}",
+            )
+        )
+
+
+def _check_node(node: tree.Node, version: Version) -> None:
+    if isinstance(node, tree.Call):
+        _check_call(node, version)
+    elif isinstance(node, tree.Cast):
+        _check_cast(node, version)
+    elif version == V1:
+        kinds = {
+            tree.Query: "Nested queries",
+            tree.ObjectLiteral: "Object literals",
+            tree.ArrayLiteral: "Array literals",
+        }
+        if type(node) in kinds:
+            raise _needs_v2(f"{kinds[type(node)]} such as {_short(node)}", plural=True)
+
+
+def _check_call(call: tree.Call, version: Version) -> None:
+    name = call.function
+    if name in NOT_CARRIED_OUT:
+        raise SqlError(f"{name}() is not carried out here: {NOT_CARRIED_OUT[name]}.")
+    function = FUNCTIONS.get(name)
+    if function is None:
+        wrong = f"{call.name}() is not a function of AWS IoT SQL."
+        raise SqlError(did_you_mean(name, FUNCTIONS, after=wrong))
+    if version == V1 and function.since == V2:
+        raise _needs_v2(f"{function.name}()")
+    if name == "decode" and _constant(call, 1) == "proto":
+        raise SqlError(
+            "decode(…, 'proto', …) is not carried out here; decode Protocol Buffers behind the "
+            "rule, from encode(*, 'base64')."
+        )
+    if name == "get_or_default" and len(call.arguments) == 2:
+        for below in call.arguments[1].walk():
+            if isinstance(below, tree.Call) and _asks_account(below):
+                raise SqlError(
+                    f"{below.name}() cannot be the default of get_or_default(): functions that "
+                    "fetch data from your resources are not allowed there."
+                )
+    if len(call.arguments) < function.least:
+        return  # its result is Undefined, as AWS has it
+    for place, what in ((function.role_at, "the role's ARN"), (function.mode_at, "the mode")):
+        if place is not None and isinstance(call.arguments[place], tree.Variable):
+            raise SqlError(
+                f"{call.name}() takes no variable for {what}; write it as a string in place of "
+                f"{call.arguments[place]}."
+            )
+
+
+def _asks_account(call: tree.Call) -> bool:
+    function = FUNCTIONS.get(call.function)
+    return call.function in NOT_CARRIED_OUT or (function is not None and function.asks_account)
+
+
+def _constant(call: tree.Call, place: int) -> object:
+    if len(call.arguments) <= place:
+        return None
+    argument = call.arguments[place]
+    return argument.value if isinstance(argument, tree.Constant) else None
+
+
+def _check_cast(node: tree.Cast, version: Version) -> None:
+    name = node.type.lower()
+    if name not in CASTS:
+        raise SqlError(f"cast() knows no type {node.type}; it knows {', '.join(sorted(CASTS))}.")
+    if version == V1 and name in CASTS_OF_V2:
+        raise _needs_v2(f"cast(… as {node.type})")
+
+
+def _needs_v2(what: str, *, plural: bool = False) -> SqlError:
+    verb = "need" if plural else "needs"
+    return SqlError(
+        f"{what} {verb} SQL version {V2}, and the rule has {V1}, which a rule has that names "
+        f"none: set awsIotSqlVersion to {V2}."
+    )
+
+
+def _short(node: tree.Node) -> str:
+    text = str(node)
+    return text if len(text) <= 60 else f"{text[:60]}…"

@@ -1,0 +1,43 @@
+"""What can be wrong with a statement, and what ends a rule while it runs."""
+
+from __future__ import annotations
+
+
+class SqlError(ValueError):
+    """A statement, or an expression of a substitution template, that is refused.
+
+    AWS IoT answers CreateTopicRule with ``SqlParseException``; its texts are documented nowhere,
+    so these are ours.
+
+    Attributes:
+        message: what is wrong, what was expected, and what to change.
+        line: the line of the mistake, from 1; ``None`` where it concerns the whole statement.
+        column: the character in that line, from 1.
+    """
+
+    def __init__(self, message: str, line: int | None = None, column: int | None = None) -> None:
+        place = "" if line is None else f" (line {line}, column {column})"
+        super().__init__(f"{message}{place}")
+        self.message = str(self)
+        self.line = line
+        self.column = column
+
+
+class FunctionFailed(Exception):  # noqa: N818 - the reference says that a function "fails"
+    """A function that asks something of the account did not get an answer.
+
+    It ends the rule without any action, unless ``get_or_default()`` stands around it.
+
+    Args:
+        function: the function's name, such as ``get_thing_shadow``.
+        reason: what went wrong, as a sentence.
+    """
+
+    def __init__(self, function: str, reason: str) -> None:
+        super().__init__(f"{function}(): {reason}")
+        self.function = function
+        self.reason = reason
+
+
+class StatementFailed(Exception):  # noqa: N818 - as above
+    """A statement has no result for a message: the rule ends without any action."""

@@ -1,0 +1,27 @@
+"""The functions of IoT SQL, in :data:`FUNCTIONS`; a module for each kind.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-functions.html
+"""
+
+from . import account, collections, hashes, message, numbers, texts, times
+from .table import FUNCTIONS, Function
+
+__all__ = [
+    "FUNCTIONS",
+    "NOT_CARRIED_OUT",
+    "Function",
+    "account",
+    "collections",
+    "hashes",
+    "message",
+    "numbers",
+    "texts",
+    "times",
+]
+
+NOT_CARRIED_OUT = {
+    "machinelearning_predict": (
+        "it asks a model of Amazon Machine Learning, and moto has no such service"
+    ),
+}
+"""Functions of the reference that no statement can have here, and why."""

@@ -1,0 +1,150 @@
+"""Functions of strings, regular expressions among them.
+
+Regular expressions are Java's on AWS and Python's here; ``(?<name>…)`` is understood, and so are
+``$1`` and ``${name}`` in a replacement.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from moto_jitp.sql.values import (
+    UNDEFINED,
+    V2,
+    Value,
+    floor,
+    is_number,
+    to_decimal,
+    to_string,
+)
+
+from .table import as_number, function, of_number, of_texts
+
+if TYPE_CHECKING:
+    from moto_jitp.sql.evaluation import Evaluation
+
+MOST_SPACES = 1000
+_WHITE = " \t"
+
+of_texts("lower", 1)(str.lower)
+of_texts("upper", 1)(str.upper)
+of_texts("ltrim", 1)(lambda text: text.lstrip(_WHITE))
+of_texts("rtrim", 1)(lambda text: text.rstrip(_WHITE))
+of_texts("trim", 1)(lambda text: text.strip(_WHITE))
+of_texts("startswith", 2)(str.startswith)
+of_texts("endswith", 2)(str.endswith)
+of_texts("replace", 3)(str.replace)
+of_texts("indexof", 2, since=V2)(str.find)
+of_texts("length", 1, since=V2)(len)
+of_texts("numbytes", 1, since=V2)(lambda text: len(text.encode("utf-8", "replace")))
+
+
+@of_number("chr")
+def character(value: object) -> Value:
+    code = floor(value)  # type: ignore[arg-type]
+    return chr(code) if 0 <= code < 128 else UNDEFINED
+
+
+def _pad(name: str, *, left: bool) -> None:
+    @function(name, 2)
+    def run(_: Evaluation, arguments: Sequence[Value]) -> Value:
+        text, count = to_string(arguments[0]), as_number(arguments[1])
+        if UNDEFINED in (text, count):
+            return UNDEFINED
+        spaces = " " * min(max(floor(count), 0), MOST_SPACES)
+        return spaces + text if left else text + spaces
+
+
+_pad("lpad", left=True)
+_pad("rpad", left=False)
+
+
+@function("concat", 0, None)
+def concat(_: Evaluation, arguments: Sequence[Value]) -> Value:
+    if not arguments:
+        return UNDEFINED
+    if len(arguments) == 1:
+        return arguments[0]
+    if any(isinstance(argument, list) for argument in arguments):
+        joined: list[Value] = []
+        for argument in arguments:
+            joined.extend(argument if isinstance(argument, list) else [argument])
+        return [item for item in joined if item is not UNDEFINED]
+    texts = [to_string(argument) for argument in arguments]
+    return UNDEFINED if UNDEFINED in texts else "".join(texts)
+
+
+@function("substring", 2, 3)
+def substring(_: Evaluation, arguments: Sequence[Value]) -> Value:
+    text = to_string(arguments[0])
+    bounds = [to_decimal(argument) for argument in arguments[1:]]
+    if text is UNDEFINED or not all(map(is_number, bounds)):
+        return UNDEFINED
+    # The examples cut 2.745 to 2, where other conversions round.
+    places = [min(max(int(bound), 0), len(text)) for bound in bounds]
+    return text[slice(*places)] if len(places) == 2 else text[places[0] :]
+
+
+@lru_cache(maxsize=256)
+def _pattern(pattern: str) -> re.Pattern[str] | None:
+    try:
+        return re.compile(re.sub(r"\(\?<(?=[A-Za-z])", "(?P<", pattern))
+    except (re.error, OverflowError, RecursionError):
+        return None
+
+
+@of_texts("regexp_matches", 2)
+def regexp_matches(text: str, pattern: str) -> Value:
+    compiled = _pattern(pattern)
+    return UNDEFINED if compiled is None else compiled.search(text) is not None
+
+
+@of_texts("regexp_substr", 2)
+def regexp_substr(text: str, pattern: str) -> Value:
+    compiled = _pattern(pattern)
+    found = None if compiled is None else compiled.search(text)
+    return UNDEFINED if found is None else found[0]
+
+
+@of_texts("regexp_replace", 3)
+def regexp_replace(text: str, pattern: str, replacement: str) -> Value:
+    compiled = _pattern(pattern)
+    pieces = None if compiled is None else _replacement(replacement, compiled)
+    if compiled is None or pieces is None:
+        return UNDEFINED
+
+    def replaced(match: re.Match[str]) -> str:
+        return "".join((match[piece] or "") if group else str(piece) for group, piece in pieces)
+
+    return compiled.sub(replaced, text)
+
+
+def _replacement(text: str, pattern: re.Pattern[str]) -> list[tuple[bool, str | int]] | None:
+    r"""Take Java's replacement apart: ``$1``, ``${name}``, ``\$`` and plain text.
+
+    Returns:
+        Pairs: whether it is a group, and its number or name, or the text; ``None`` where it is not
+        a valid replacement.
+    """
+    pieces: list[tuple[bool, str | int]] = []
+    at = 0
+    while at < len(text):
+        token = re.compile(r"\$(\d)|\$\{(\w+)\}|\\(.)|([^$\\]+)", re.DOTALL).match(text, at)
+        if token is None:
+            return None
+        digit, name, escaped, plain = token.groups()
+        if digit is not None:
+            if int(digit) > pattern.groups:
+                return None
+            pieces.append((True, int(digit)))
+        elif name is not None:
+            if name not in pattern.groupindex:
+                return None
+            pieces.append((True, name))
+        else:
+            pieces.append((False, escaped or plain))
+        at = token.end()
+    return pieces

@@ -1,0 +1,99 @@
+"""What a statement is evaluated with: the message, and what the engine around it provides."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from .values import UNDEFINED, Value, Version, read_json
+
+_BASIC_INGEST = re.compile(r"\$aws/rules/([^/]+)(?:/(.*))?", re.DOTALL)
+
+
+def now_in_milliseconds() -> int:
+    """The time of this machine, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message that rules are applied to.
+
+    Attributes:
+        topic: where it was published; for basic ingest with its first three levels,
+            ``$aws/rules/<rule>/…``.
+        payload: the message itself.
+        client_id: the MQTT client that published it; ``None`` if it did not come over MQTT.
+        principal: the ID of the publisher's certificate, or of the IAM user; ``None`` if unknown.
+        source_ip: the publisher's address; ``None`` if unknown.
+        trace_id: a UUID; ``None`` if it did not come over MQTT.
+        properties: MQTT 5 properties by the names that ``get_mqtt_property()`` takes.
+        user_properties: MQTT 5 user properties, pairs of key and value in the sender's order.
+    """
+
+    topic: str
+    payload: bytes
+    client_id: str | None = None
+    principal: str | None = None
+    source_ip: str | None = None
+    trace_id: str | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)
+    user_properties: tuple[tuple[str, str], ...] = ()
+
+    @cached_property
+    def rule_name(self) -> str | None:
+        """The rule that a message of basic ingest is for; ``None`` for all others.
+
+        https://docs.aws.amazon.com/iot/latest/developerguide/iot-basic-ingest.html
+        """
+        match = _BASIC_INGEST.fullmatch(self.topic)
+        return None if match is None else match[1]
+
+    @cached_property
+    def visible_topic(self) -> str:
+        """What ``topic()`` returns: the topic, without the prefix of basic ingest."""
+        match = _BASIC_INGEST.fullmatch(self.topic)
+        return self.topic if match is None else match[2] or ""
+
+    def read(self, version: Version) -> Value:
+        """The payload as a statement sees it: an Object, an Array, or the bytes that it is.
+
+        A string or number alone, though JSON, is bytes to the engine, as is text that is not JSON.
+        """
+        try:
+            value = read_json(self.payload, version)
+        except ValueError:
+            return self.payload
+        return value if isinstance(value, dict | list) else self.payload
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What the engine provides beside the message.
+
+    Attributes:
+        account_id: the account of the rule.
+        functions: what carries out the functions that ask the account, by name: ``aws_lambda``
+            (function ARN, input), ``get_thing_shadow`` (thing, shadow or ``None``, role),
+            ``get_dynamodb`` (table, key as a dict, role), ``get_registry_data`` (operation, thing,
+            role) and ``get_secret`` (secret, ``SecretString`` or ``SecretBinary``, role). Each
+            returns what JSON has, ``get_secret`` text or bytes; what it raises makes the function
+            fail.
+        clock: returns milliseconds since 1970.
+        random: where ``rand()`` and ``newuuid()`` come from.
+    """
+
+    account_id: str = "123456789012"
+    functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    clock: Callable[[], int] = now_in_milliseconds
+    random: random.Random = field(default_factory=random.SystemRandom)
+
+
+def or_undefined(value: Value | None) -> Value:
+    """Undefined for what a message does not have."""
+    return UNDEFINED if value is None else value
