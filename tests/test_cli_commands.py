@@ -138,7 +138,9 @@ def test_wrong_usage_is_named(
     assert said in done.err
 
 
-@pytest.mark.parametrize("command", ["serve", "demo", "connect", "render", "ca", "device", "fleet"])
+@pytest.mark.parametrize(
+    "command", ["serve", "demo", "connect", "render", "rule", "ca", "device", "fleet"]
+)
 def test_every_command_has_help_that_names_its_exit_codes(run: Run, command: str) -> None:
     done = run(command, "--help")
     assert done.code == 0
