@@ -108,7 +108,7 @@ class _Story:
 
     def _connect(self, device: DeviceIdentity) -> dict[str, Any]:
         from moto_jitp.devices import ConnectionRefused, connect_device
-        from moto_jitp.devices.json_form import outcome_to_json
+        from moto_jitp.devices.json_form import OUTCOME, Outcome
 
         thing_name = None
         try:
@@ -119,7 +119,7 @@ class _Story:
         for number, attempt in enumerate(attempts, 1):
             self._tell_attempt(number, attempt)
         arn = _certificate(self._iot, device)["certificateArn"]
-        return outcome_to_json(attempts, arn, thing_name)
+        return OUTCOME.to_json(Outcome(attempts, arn, thing_name))
 
     def _tell_attempt(self, number: int, attempt: ConnectionAttempt) -> None:
         from moto_jitp.devices.refusal import explain

@@ -15,10 +15,10 @@ from moto_jitp.devices import attempts, presence
 from moto_jitp.devices.arguments import AmbiguousEndpoint, ServerName
 from moto_jitp.devices.authorization import NotAuthorized
 from moto_jitp.devices.connection import DeviceConnection, DeviceSubscription
-from moto_jitp.devices.json_form import attempt_from_json, event_from_json, run_from_json
 from moto_jitp.devices.publishing import to_bytes
 from moto_jitp.devices.refusal import ConnectionRefused
 from moto_jitp.history.attempts import ConnectionAttempt
+from moto_jitp.history.json_form import attempt_from_json, event_from_json, run_from_json
 from moto_jitp.history.messages import Event
 from moto_jitp.history.runs import ProvisioningRun
 from moto_jitp.iot.provisioning.template_rules import FLEET_PROVISIONING

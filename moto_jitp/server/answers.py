@@ -6,8 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-Json = dict[str, Any]
-
 
 class Answer(NamedTuple):
     """An HTTP answer.

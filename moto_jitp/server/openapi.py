@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from moto_jitp.json_shapes import Schema, ref
 from moto_jitp.remote.client import PREFIX
 
 from .routing import Parameter, Route, Routes
-from .schemas import Schema, ref, schemas
+from .schemas import schemas
 
 
 def document(version: str, routes: Routes) -> Schema:

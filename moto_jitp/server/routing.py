@@ -10,10 +10,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from moto_jitp.json_shapes import Schema
+
 from .answers import Answer, RequestRefused
 from .bodies import check_object, parse_object, shown
 from .context import ServerContext
-from .schemas import MAX_WAIT, Schema, request_schema
+from .schemas import MAX_WAIT, request_schema
 
 MAX_LIMIT = 1000
 """A list answers with so many items at most."""

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 
 from moto_jitp.devices import RefusalReason
 from moto_jitp.devices.attempts import all_connection_attempts
-from moto_jitp.devices.json_form import attempt_to_json, listed_run_to_json
-from moto_jitp.devices.runs import fleet_runs
+from moto_jitp.devices.runs import ListedRun, fleet_runs
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.iot.models import JitpIoTBackend, live_backends
 from moto_jitp.pki import CertificateError, read_certificate
 
-Json = dict[str, Any]
+from .shapes import Registered, ShownConnection, State, Totals
+
 # Account, Region, certificate id: one device.
 _Key = tuple[str, str, str]
 
@@ -35,8 +35,8 @@ class Wanted(NamedTuple):
     refused: bool = False
 
 
-def state(version: str, wanted: Wanted) -> Json:
-    """Return what the page shows, as the JSON object that the OpenAPI document describes.
+def state(version: str, wanted: Wanted) -> State:
+    """Return what the page shows.
 
     Args:
         version: the version of the state.
@@ -52,20 +52,20 @@ def state(version: str, wanted: Wanted) -> Json:
     shown = list(islice(matching, wanted.limit))
     # A device comes with its connections; those that have none make up the rest.
     keys = dict.fromkeys(_key(attempt) for attempt in shown)
-    cas: list[Json] = []
-    connected: list[Json] = []
-    others: list[Json] = []
-    runs: dict[int, list[Json]] = {attempt.sequence: [] for attempt in shown}
-    totals = {"cas": 0, "devices": 0}
+    cas: list[Registered] = []
+    connected: list[Registered] = []
+    others: list[Registered] = []
+    runs: dict[int, list[ListedRun]] = {attempt.sequence: [] for attempt in shown}
+    ca_count = device_count = 0
     for backend in live_backends():
         where = (backend.account_id, backend.region_name)
         for run in fleet_runs(backend):
             if run.connection_id in runs:
-                runs[run.connection_id].append(listed_run_to_json(run))
+                runs[run.connection_id].append(run)
         with backend.lock:
             certificates = backend.certificates
-            totals["cas"] += len(backend.ca_certificates)
-            totals["devices"] += len(certificates)
+            ca_count += len(backend.ca_certificates)
+            device_count += len(certificates)
             cas += [_ca(backend, ca) for ca in _newest(backend.ca_certificates, wanted.limit)]
             connected += [
                 _device(backend, certificates[key[2]])
@@ -80,21 +80,19 @@ def state(version: str, wanted: Wanted) -> Json:
                 )
                 rest = [_device(backend, one) for one in islice(never, wanted.limit)]
                 others += reversed(rest)
-    return {
-        "version": version,
-        "cas": cas[-wanted.limit :],
-        "devices": [*others, *connected][-wanted.limit :],
-        "connections": [
-            {**attempt_to_json(attempt), "fleetRuns": runs[attempt.sequence]}
-            for attempt in reversed(shown)
-        ],
-        "totals": {
-            **totals,
-            "connections": len(attempts),
-            "accepted": sum(attempt.accepted for attempt in attempts),
-            "refusedDevices": len(refused),
-        },
-    }
+    return State(
+        version,
+        cas[-wanted.limit :],
+        [*others, *connected][-wanted.limit :],
+        [ShownConnection(attempt, runs[attempt.sequence]) for attempt in reversed(shown)],
+        Totals(
+            ca_count,
+            device_count,
+            connections=len(attempts),
+            accepted=sum(attempt.accepted for attempt in attempts),
+            refused_devices=len(refused),
+        ),
+    )
 
 
 def _key(attempt: ConnectionAttempt) -> _Key:
@@ -147,34 +145,25 @@ def _thing_name(backend: JitpIoTBackend, certificate: Any) -> str | None:
     return next(iter(backend.principal_things.seconds_of(certificate.arn)), None)
 
 
-def _ca(backend: JitpIoTBackend, ca: Any) -> Json:
+def _ca(backend: JitpIoTBackend, ca: Any) -> Registered:
     config = ca.registration_config or {}
     name = config.get("templateName")
     stored = backend.provisioning_templates.get(name) if name else None
-    return {
-        "certificateId": ca.certificate_id,
-        "accountId": backend.account_id,
-        "regionName": backend.region_name,
-        "subject": _subject(ca.certificate_pem),
-        "status": ca.status,
-        "autoRegistrationStatus": ca.auto_registration_status,
-        "certificateMode": ca.certificate_mode,
-        "templateName": name,
-        "templateBody": stored.body if stored is not None else config.get("templateBody"),
-        "roleArn": stored.role_arn if stored is not None else config.get("roleArn"),
-    }
+    return _registered(backend, ca)._replace(
+        template_name=name,
+        template_body=stored.body if stored is not None else config.get("templateBody"),
+        role_arn=stored.role_arn if stored is not None else config.get("roleArn"),
+    )
 
 
-def _device(backend: JitpIoTBackend, certificate: Any) -> Json:
-    return {
-        "certificateId": certificate.certificate_id,
-        "accountId": backend.account_id,
-        "regionName": backend.region_name,
-        "subject": _subject(certificate.certificate_pem),
-        "status": certificate.status,
-        "caCertificateId": certificate.ca_certificate_id,
-        "thingName": _thing_name(backend, certificate),
-    }
+def _device(backend: JitpIoTBackend, certificate: Any) -> Registered:
+    thing_name = _thing_name(backend, certificate)
+    return _registered(backend, certificate)._replace(thing_name=thing_name)
+
+
+def _registered(backend: JitpIoTBackend, certificate: Any) -> Registered:
+    subject = _subject(certificate.certificate_pem)
+    return Registered(certificate, backend.account_id, backend.region_name, subject)
 
 
 @functools.lru_cache(maxsize=4096)

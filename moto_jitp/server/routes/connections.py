@@ -9,13 +9,10 @@ from moto_jitp.devices.arguments import ServerName
 from moto_jitp.devices.attempts import all_connection_attempts
 from moto_jitp.devices.connecting import make_attempts, request_of
 from moto_jitp.devices.gateway import thing_name_of
-from moto_jitp.devices.json_form import (
-    attempt_to_json,
-    listed_run_to_json,
-    outcome_to_json,
-)
+from moto_jitp.devices.json_form import OUTCOME, Outcome
 from moto_jitp.devices.runs import runs_of_connection
 from moto_jitp.history.attempts import ConnectionAttempt
+from moto_jitp.history.json_form import ATTEMPT
 from moto_jitp.pki import CertificateError, DeviceIdentity
 from moto_jitp.server.answers import Answer, RequestRefused
 from moto_jitp.server.connections import attempt_of
@@ -25,6 +22,7 @@ from moto_jitp.server.routing import (
     ControlRequest,
     route,
 )
+from moto_jitp.server.shapes import CONNECTION, Connection
 
 from .paging import page
 
@@ -56,7 +54,7 @@ def connect(request: ControlRequest) -> Answer:
         raise RequestRefused(str(error)) from None
     arn = backend.arn(f"cert/{attempts[-1].certificate_id}")
     thing_name = thing_name_of(backend, presented.certificate)
-    return Answer.of(outcome_to_json(attempts, arn, thing_name))
+    return Answer.of(OUTCOME.to_json(Outcome(attempts, arn, thing_name)))
 
 
 def _identity(certificate_pem: str, private_key_pem: str) -> DeviceIdentity:
@@ -78,15 +76,15 @@ def _identity(certificate_pem: str, private_key_pem: str) -> DeviceIdentity:
 )
 def list_connections(request: ControlRequest) -> Answer:
     attempts = _of_certificate(request, all_connection_attempts())
-    return page(request, "connections", attempts, attempt_to_json, _sequence)
+    return page(request, "connections", attempts, ATTEMPT.to_json, _sequence)
 
 
 @route("GET", "connections/{id}", "One connection attempt", "Connection")
 def get_connection(request: ControlRequest) -> Answer:
     backend, attempt = attempt_of(request.id)
     connected = presence.is_connected(backend, attempt)
-    runs = [listed_run_to_json(run) for run in runs_of_connection(backend, attempt)]
-    return Answer.of({**attempt_to_json(attempt), "connected": connected, "runs": runs})
+    runs = runs_of_connection(backend, attempt)
+    return Answer.of(CONNECTION.to_json(Connection(attempt, connected, runs)))
 
 
 def _of_certificate(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from moto_jitp.devices import presence
-from moto_jitp.devices.json_form import (
-    event_to_json,
-)
+from moto_jitp.history.json_form import event_to_json
 from moto_jitp.mqtt.topic_filters import check_topic_filter, topic_matches
 from moto_jitp.server.answers import Answer, RequestRefused
 from moto_jitp.server.routing import (

@@ -8,8 +8,9 @@ from moto.iot.models import iot_backends
 from moto_jitp import faults
 from moto_jitp.history.state import state_of
 from moto_jitp.iot.api.failure_requests import checked_failure
-from moto_jitp.server.answers import Answer, Json, RequestRefused
+from moto_jitp.server.answers import Answer, RequestRefused
 from moto_jitp.server.routing import ControlRequest, route
+from moto_jitp.server.shapes import FAILURE
 
 _HOME = "us-east-1"
 _NUMBER = "The failure's id."
@@ -17,7 +18,7 @@ _NUMBER = "The failure's id."
 
 @route("GET", "failures", "The failures that are asked for", "Failures")
 def list_failures(request: ControlRequest) -> Answer:
-    return Answer.of({"failures": [_described(fault) for fault in faults.planned()]})
+    return Answer.of({"failures": [FAILURE.to_json(fault) for fault in faults.planned()]})
 
 
 @route(
@@ -38,19 +39,19 @@ def add_failure(request: ControlRequest) -> Answer:
     known = _known()
     fault = faults.add(*asked, holds=lambda: _known() is known)
     known[fault.number] = fault
-    return Answer.of(_described(fault))
+    return Answer.of(FAILURE.to_json(fault))
 
 
 @route("GET", "failures/{id}", "One failure that is asked for", "Failure", id_of=_NUMBER)
 def get_failure(request: ControlRequest) -> Answer:
-    return Answer.of(_described(_fault(request.id)))
+    return Answer.of(FAILURE.to_json(_fault(request.id)))
 
 
 @route("DELETE", "failures/{id}", "Ask for it no more", "Failure", id_of=_NUMBER)
 def cancel_failure(request: ControlRequest) -> Answer:
     fault = _fault(request.id)
     fault.cancel()
-    return Answer.of(_described(fault))
+    return Answer.of(FAILURE.to_json(fault))
 
 
 class _AskedFailures(dict[int, faults.Fault]):
@@ -72,14 +73,3 @@ def _fault(wanted: int) -> faults.Fault:
             "NotFound",
         )
     return fault
-
-
-def _described(fault: faults.Fault) -> Json:
-    return {
-        "id": fault.number,
-        "operation": fault.operation,
-        "error": fault.code,
-        "message": fault.message,
-        "remaining": fault.remaining,
-        "calls": fault.calls,
-    }

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from moto_jitp.devices import NotAuthorized
-from moto_jitp.devices.json_form import event_to_json, payload_from_json
+from moto_jitp.history.json_form import event_to_json, payload_from_json
 from moto_jitp.server.answers import Answer, RequestRefused
 from moto_jitp.server.connections import connection_of
 from moto_jitp.server.routing import ControlRequest, route

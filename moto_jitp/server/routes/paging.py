@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from moto_jitp.server.answers import Answer, Json
+from moto_jitp.json_shapes import Json
+from moto_jitp.server.answers import Answer
 from moto_jitp.server.routing import ControlRequest
 
 

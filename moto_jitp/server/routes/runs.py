@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from moto_jitp.devices.json_form import (
-    listed_run_to_json,
-)
 from moto_jitp.devices.runs import all_runs
 from moto_jitp.server.answers import Answer, RequestRefused
 from moto_jitp.server.routing import (
@@ -14,6 +11,7 @@ from moto_jitp.server.routing import (
     number,
     route,
 )
+from moto_jitp.server.shapes import LISTED_RUN
 
 from .paging import first, page
 
@@ -34,14 +32,14 @@ def list_runs(request: ControlRequest) -> Answer:
         if certificate_id in (None, one.run.certificate_id)
         and connection_id in (None, one.connection_id)
     ]
-    return page(request, "runs", runs, listed_run_to_json, first)
+    return page(request, "runs", runs, LISTED_RUN.to_json, first)
 
 
 @route("GET", "runs/{id}", "One provisioning run", "ListedRun", id_of="The run's id.")
 def get_run(request: ControlRequest) -> Answer:
     for one in all_runs():
         if one.id == request.id:
-            return Answer.of(listed_run_to_json(one))
+            return Answer.of(LISTED_RUN.to_json(one))
     raise RequestRefused(
         f"There is no provisioning run {request.id}; the connection attempt of that number, if "
         "there is one, set off none. GET /moto-api/jitp/runs lists those there are.",

@@ -15,11 +15,12 @@ from moto_jitp.server.routing import (
     route,
     routes,
 )
+from moto_jitp.server.shapes import READY, Ready
 
 
 @route("GET", "ready", "Whether the server answers", "Ready")
 def ready(request: ControlRequest) -> Answer:
-    return Answer.of({"status": "ready", "version": _version(), "motoVersion": moto.__version__})
+    return Answer.of(READY.to_json(Ready("ready", _version(), moto.__version__)))
 
 
 @route("GET", "openapi.json", "This document", None)

@@ -12,6 +12,7 @@ from moto_jitp.server.routing import (
     route,
     text,
 )
+from moto_jitp.server.shapes import STATE
 from moto_jitp.server.state import Wanted, state
 
 
@@ -42,4 +43,4 @@ def get_state(request: ControlRequest) -> Answer:
     version = changes.version
     if query["after"] is not None:
         version = changes.wait(query["after"], query["wait"])
-    return Answer.of(state(version, wanted))
+    return Answer.of(STATE.to_json(state(version, wanted)))

@@ -1,0 +1,187 @@
+"""Attempts, runs and messages as JSON objects: what a server and its clients exchange.
+
+The names of the members stand here and nowhere else: a server writes by these shapes, a client
+reads by them, and the OpenAPI document has their schemas.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+from moto_jitp.json_shapes import (
+    Field,
+    Json,
+    Schema,
+    Shape,
+    boolean,
+    integer,
+    list_of,
+    moment,
+    object_schema,
+    of,
+    one_of,
+    optional_object,
+    optional_string,
+    string,
+    string_map,
+    strings,
+)
+
+from .attempts import ConnectionAttempt, RefusalReason
+from .messages import Event
+from .runs import ProvisioningRun, ProvisioningStep, RunStatus, StepResult, pack_steps
+
+STEP = Shape(
+    "Step",
+    "One step of a provisioning run.",
+    (
+        string("action", "The API action that AWS IoT calls for it."),
+        string("resource", "What it acts on, such as thing/bulb-1."),
+        one_of("result", None, StepResult),
+        optional_string("errorCode", "The API action's error code, where it failed."),
+        optional_string("message", "The error's text, where it failed."),
+    ),
+)
+
+
+def _read_steps(documents: Any) -> Any:
+    return pack_steps(ProvisioningStep(**STEP.arguments(one)) for one in documents)
+
+
+RUN = Shape(
+    "Run",
+    "One execution of a template for one device.",
+    (
+        one_of("status", None, RunStatus),
+        optional_string("templateName", "null for a template body on the CA."),
+        string_map("parameters", "What was offered to the template."),
+        strings("wanted"),
+        Field(
+            "steps",
+            list_of(STEP.name),
+            get=lambda run: run.steps,
+            write=lambda steps: [STEP.to_json(step) for step in steps],
+            read=_read_steps,
+            attribute="record",
+        ),
+        string_map("resourceArns", "Logical name to ARN."),
+        optional_string("thingName", "The thing that was made or found."),
+        optional_string("certificateId", "The certificate that was provisioned."),
+        optional_string("certificateStatus", "Its status after the run."),
+        optional_string("errorCode", "The AWS error code of a failed run."),
+        optional_string("message", "The AWS error text of a failed run."),
+        optional_string("advice", "One sentence on what to change."),
+        string("place", "Where in the template the trouble lies; empty where elsewhere."),
+        optional_string("roleArn", "The provisioning role, where one is configured."),
+    ),
+)
+
+
+def run_from_json(document: Mapping[str, Any]) -> ProvisioningRun:
+    """Return the run that an object of the shape :data:`RUN` describes."""
+    return ProvisioningRun(**RUN.arguments(document))
+
+
+def reason_field(get: Any = None) -> Field:
+    """Return the member that says why a device was refused."""
+    description = "Why the device was refused; null where it was accepted."
+    return one_of("reason", description, RefusalReason, optional=True, get=get)
+
+
+ATTEMPT = Shape(
+    "Attempt",
+    "One MQTT CONNECT of a device.",
+    (
+        integer("id", "Rises with every attempt.", attribute="sequence"),
+        boolean("accepted", "Whether AWS IoT let the device in."),
+        reason_field(),
+        optional_string(
+            "awsReason",
+            "The reason in AWS's Connection.AuthNError log entry.",
+            get=lambda attempt: attempt.reason and attempt.reason.aws_reason,
+        )._replace(read=None),
+        string("message", "One sentence on what was decided."),
+        optional_string("advice", "One sentence on what to change."),
+        string("certificateId", "SHA-256 of the certificate's DER bytes, in hex."),
+        string("subject", "The certificate's subject, such as C=KR,CN=bulb-1."),
+        string("clientId", "The MQTT client ID."),
+        optional_string("serverName", "The server name (SNI) that the device asked for."),
+        string("accountId", "The account at whose endpoint it arrived."),
+        string("regionName", "That endpoint's Region."),
+        moment("timestamp", "When, in UTC."),
+        optional_object("provisioning", RUN, run_from_json),
+    ),
+)
+
+
+def attempt_from_json(document: Mapping[str, Any]) -> ConnectionAttempt:
+    """Return the attempt that an object of the shape :data:`ATTEMPT` describes."""
+    return ConnectionAttempt(**ATTEMPT.arguments(document))
+
+
+_EVENT = Shape(
+    "Event",
+    "A published message, with one of the three payloads.",
+    (
+        string("topic", "Where it was published."),
+        string("accountId", "Whose topic it is."),
+        string("regionName", "The Region."),
+    ),
+)
+
+
+def event_schema() -> Schema:
+    """Return the JSON schema of a message."""
+    schema = object_schema(
+        _EVENT.description,
+        {field.name: field.schema for field in _EVENT.fields},
+        unevaluatedProperties=False,
+        oneOf=[
+            {"required": ["payload"], "properties": {"payload": {"description": "AWS IoT's own."}}},
+            {"required": ["payloadText"], "properties": {"payloadText": of("string", "Text.")}},
+            {
+                "required": ["payloadBase64"],
+                "properties": {"payloadBase64": of("string", "Bytes in base64.")},
+            },
+        ],
+    )
+    del schema["additionalProperties"]
+    return schema
+
+
+def event_to_json(event: Event) -> Json:
+    """Return a message as a JSON object.
+
+    What AWS IoT publishes stands in ``payload``, a device's text in ``payloadText``, and what is
+    not text in ``payloadBase64``.
+    """
+    document = _EVENT.to_json(event)
+    if not isinstance(event.payload, bytes):
+        return document | {"payload": event.payload}
+    try:
+        return document | {"payloadText": event.payload.decode("utf-8")}
+    except UnicodeDecodeError:
+        return document | {"payloadBase64": base64.b64encode(event.payload).decode("ascii")}
+
+
+def event_from_json(document: Mapping[str, Any]) -> Event:
+    """Return the message that :func:`event_to_json` described."""
+    payload = document["payload"] if "payload" in document else payload_from_json(document)
+    return Event(payload=payload, **_EVENT.arguments(document))
+
+
+def payload_from_json(document: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a message given as ``payloadText`` or ``payloadBase64``.
+
+    Raises:
+        ValueError: the one cannot be written in UTF-8, or the other is not base64.
+    """
+    if "payloadText" in document:
+        return str(document["payloadText"]).encode("utf-8")
+    try:
+        return base64.b64decode(document["payloadBase64"], validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"payloadBase64 is no base64: {error}.") from None

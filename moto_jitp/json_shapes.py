@@ -1,0 +1,220 @@
+"""The shape of a value as a JSON object, described once: writing, reading and the schema.
+
+BULB = Shape("Bulb", "A bulb.", (string("serialNumber", "Its number."), boolean("lit", "On?")))
+BULB.to_json(bulb)         # {"serialNumber": bulb.serial_number, "lit": bulb.lit}
+BULB.arguments({...})      # {"serial_number": ..., "lit": ...}, to make a bulb of
+BULB.schema                # its JSON schema
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+Json = dict[str, Any]
+Schema = dict[str, Any]
+
+
+class Field(NamedTuple):
+    """One member of a JSON object.
+
+    Attributes:
+        name: its name in JSON, in camel case.
+        schema: its JSON schema.
+        get: returns what is written, taken from the value that the object stands for; the attribute
+            of its name in snake case unless given.
+        write: turns that into what JSON has.
+        read: turns it back; ``None`` for a member that is told and never read back.
+        attribute: the attribute that it is read back into; its name in snake case unless given.
+    """
+
+    name: str
+    schema: Schema
+    get: Callable[[Any], Any] | None = None
+    write: Callable[[Any], Any] | None = None
+    read: Callable[[Any], Any] | None = lambda value: value
+    attribute: str | None = None
+
+    @property
+    def target(self) -> str:
+        """The attribute that the member is read back into."""
+        return self.attribute or re.sub(r"[A-Z]", lambda match: f"_{match[0].lower()}", self.name)
+
+    def value_of(self, owner: Any) -> Any:
+        """Return what JSON has for this member of a value."""
+        value = getattr(owner, self.target) if self.get is None else self.get(owner)
+        return value if self.write is None or value is None else self.write(value)
+
+
+class Shape:
+    """How values of one kind look as JSON objects.
+
+    Args:
+        name: the name of the schema in a document.
+        description: what the object is.
+        fields: its members, in the order in which they are written.
+    """
+
+    def __init__(self, name: str, description: str, fields: tuple[Field, ...]) -> None:
+        self.name = name
+        self.description = description
+        self.fields = fields
+
+    def to_json(self, value: Any) -> Json:
+        """Return a value as a JSON object."""
+        return {field.name: field.value_of(value) for field in self.fields}
+
+    def arguments(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a JSON object says, by the names of the value's attributes.
+
+        Args:
+            document: an object that :meth:`to_json` returned; members that it lacks are left out,
+                as an older server may not know them.
+        """
+        found = {}
+        for field in self.fields:
+            if field.read is not None and field.name in document:
+                value = document[field.name]
+                found[field.target] = value if value is None else field.read(value)
+        return found
+
+    def of_part(self, attribute: str) -> tuple[Field, ...]:
+        """Return the fields for a larger value that has one of this shape as an attribute.
+
+        So the members of the part stand beside the others, in one object.
+
+        Args:
+            attribute: the name of the attribute.
+        """
+        return tuple(field._replace(get=_through(attribute, field)) for field in self.fields)
+
+    @property
+    def schema(self) -> Schema:
+        """The JSON schema: every member is there, and no other."""
+        return object_schema(self.description, {field.name: field.schema for field in self.fields})
+
+
+def _through(attribute: str, field: Field) -> Callable[[Any], Any]:
+    get = field.get or attrgetter(field.target)
+    return lambda owner: get(getattr(owner, attribute))
+
+
+def object_schema(description: str, properties: Mapping[str, Schema], **more: Any) -> Schema:
+    """Return the schema of an object of which every property is there, and no other."""
+    return {
+        "type": "object",
+        "description": description,
+        "required": list(properties),
+        "additionalProperties": False,
+        "properties": dict(properties),
+        **more,
+    }
+
+
+def ref(name: str) -> Schema:
+    """Return a reference to a schema of the document."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def of(kind: str, description: str, **more: Any) -> Schema:
+    """Return the schema of a JSON type."""
+    return {"type": kind, "description": description, **more}
+
+
+def or_null(kind: str, description: str, **more: Any) -> Schema:
+    """Return the schema of a JSON type or null."""
+    return {"type": [kind, "null"], "description": description, **more}
+
+
+def list_of(name: str, **more: Any) -> Schema:
+    """Return the schema of a list of the document's objects of one name."""
+    return {"type": "array", "items": ref(name), **more}
+
+
+def string(name: str, description: str, get: Callable[[Any], Any] | None = None) -> Field:
+    """Return a text."""
+    return Field(name, of("string", description), get)
+
+
+def optional_string(name: str, description: str, get: Callable[[Any], Any] | None = None) -> Field:
+    """Return a text that may be absent, which is null in JSON."""
+    return Field(name, or_null("string", description), get)
+
+
+def boolean(name: str, description: str, get: Callable[[Any], Any] | None = None) -> Field:
+    """Return a truth value."""
+    return Field(name, of("boolean", description), get)
+
+
+def integer(
+    name: str,
+    description: str,
+    get: Callable[[Any], Any] | None = None,
+    attribute: str | None = None,
+) -> Field:
+    """Return a whole number."""
+    return Field(name, of("integer", description), get, attribute=attribute)
+
+
+def moment(name: str, description: str) -> Field:
+    """Return a point in time, a ``datetime`` in UTC."""
+    schema = of("string", description, format="date-time")
+    return Field(name, schema, write=datetime.isoformat, read=datetime.fromisoformat)
+
+
+def one_of_texts(name: str, texts: list[str]) -> Field:
+    """Return one of several texts."""
+    return Field(name, {"enum": texts})
+
+
+def one_of(
+    name: str,
+    description: str | None,
+    kind: type[enum.Enum],
+    *,
+    optional: bool = False,
+    get: Callable[[Any], Any] | None = None,
+) -> Field:
+    """Return a member of an enumeration, written as its value."""
+    schema: Schema = {"enum": [one.value for one in kind] + [None] * optional}
+    if description is not None:
+        schema["description"] = description
+    return Field(name, schema, get, write=lambda one: one.value, read=kind)
+
+
+def strings(name: str, description: str | None = None) -> Field:
+    """Return a tuple of texts."""
+    schema: Schema = {"type": "array", "items": {"type": "string"}}
+    if description is not None:
+        schema["description"] = description
+    return Field(name, schema, write=list, read=tuple)
+
+
+def string_map(name: str, description: str) -> Field:
+    """Return a mapping of texts to texts."""
+    schema = of("object", description, additionalProperties={"type": "string"})
+    return Field(name, schema, write=dict)
+
+
+def optional_object(
+    name: str,
+    shape: Shape,
+    read: Callable[[Any], Any],
+    get: Callable[[Any], Any] | None = None,
+) -> Field:
+    """Return an object of another shape, or null."""
+    schema = {"anyOf": [ref(shape.name), {"type": "null"}]}
+    return Field(name, schema, get, write=shape.to_json, read=read)
+
+
+def objects(name: str, shape: Shape, get: Callable[[Any], Any] | None = None, **more: Any) -> Field:
+    """Return a list of objects of another shape, which is told and never read back."""
+
+    def write(values: Any) -> list[Json]:
+        return [shape.to_json(value) for value in values]
+
+    return Field(name, list_of(shape.name, **more), get, write, read=None)

@@ -1,0 +1,250 @@
+"""The shapes of what the control routes answer, beside those that clients read back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from moto_jitp.devices.runs import ListedRun
+from moto_jitp.history.attempts import ConnectionAttempt
+from moto_jitp.history.json_form import ATTEMPT, RUN
+from moto_jitp.iot.provisioning.template_rules import FLEET_PROVISIONING, JITP
+from moto_jitp.json_shapes import (
+    Field,
+    Shape,
+    boolean,
+    integer,
+    objects,
+    one_of_texts,
+    optional_string,
+    or_null,
+    string,
+)
+
+LISTED_RUN = Shape(
+    "ListedRun",
+    "A provisioning run and where it belongs.",
+    (
+        integer("id", "Rises with every run."),
+        integer("connectionId", "The attempt over whose connection it was set off."),
+        one_of_texts("type", [JITP, FLEET_PROVISIONING]),
+        *RUN.of_part("run"),
+    ),
+)
+
+
+class Connection(NamedTuple):
+    """An attempt and what is left of it.
+
+    Attributes:
+        attempt: the attempt.
+        connected: whether its connection still stands.
+        runs: the provisioning runs that it set off.
+    """
+
+    attempt: ConnectionAttempt
+    connected: bool
+    runs: Sequence[ListedRun]
+
+
+CONNECTION = Shape(
+    "Connection",
+    "One MQTT CONNECT of a device, and what is left of it.",
+    (
+        *ATTEMPT.of_part("attempt"),
+        boolean("connected", "Whether that connection still stands."),
+        objects("runs", LISTED_RUN),
+    ),
+)
+
+
+class ShownConnection(NamedTuple):
+    """An attempt as the page shows it.
+
+    Attributes:
+        attempt: the attempt.
+        fleet_runs: the runs of fleet provisioning over its connection.
+    """
+
+    attempt: ConnectionAttempt
+    fleet_runs: Sequence[ListedRun]
+
+
+SHOWN_CONNECTION = Shape(
+    "ShownConnection",
+    "One MQTT CONNECT of a device, with the runs of fleet provisioning over it.",
+    (*ATTEMPT.of_part("attempt"), objects("fleetRuns", LISTED_RUN)),
+)
+
+FAILURE = Shape(
+    "Failure",
+    "A failure that is asked for.",
+    (
+        integer("id", "Its number.", attribute="number"),
+        string("operation", "The API operation, such as CreateThing."),
+        string("error", "The error code, such as ThrottlingException.", lambda fault: fault.code),
+        string("message", "The error text."),
+        Field("remaining", or_null("integer", "How many calls are still to fail; null for all.")),
+        integer("calls", "How many calls have failed so far."),
+    ),
+)
+
+
+class Registered(NamedTuple):
+    """A registered certificate, of a CA or a device, as the page shows it.
+
+    Attributes:
+        certificate: moto's object.
+        account_id: its account.
+        region_name: its Region.
+        subject: its subject; ``None`` where it cannot be read.
+        template_name: the stored template that a CA's devices are given.
+        template_body: the template's text, a CA's own or the stored one.
+        role_arn: the provisioning role of a CA.
+        thing_name: a thing that a device's certificate is attached to.
+    """
+
+    certificate: Any
+    account_id: str
+    region_name: str
+    subject: str | None
+    template_name: str | None = None
+    template_body: str | None = None
+    role_arn: str | None = None
+    thing_name: str | None = None
+
+
+_CERTIFICATE = (
+    string("certificateId", "Its id.", lambda one: one.certificate.certificate_id),
+    string("accountId", "Its account."),
+    string("regionName", "Its Region."),
+    optional_string("subject", "Its subject; null where it cannot be read."),
+)
+
+CA = Shape(
+    "Ca",
+    "A registered CA certificate.",
+    (
+        *_CERTIFICATE,
+        string("status", "ACTIVE or INACTIVE.", lambda one: one.certificate.status),
+        string(
+            "autoRegistrationStatus",
+            "ENABLE or DISABLE.",
+            lambda one: one.certificate.auto_registration_status,
+        ),
+        string(
+            "certificateMode",
+            "DEFAULT or SNI_ONLY.",
+            lambda one: one.certificate.certificate_mode,
+        ),
+        optional_string("templateName", "The stored template that its devices are given."),
+        optional_string("templateBody", "The template's text, the CA's own or the stored one."),
+        optional_string("roleArn", "The provisioning role."),
+    ),
+)
+
+DEVICE = Shape(
+    "Device",
+    "A registered device certificate.",
+    (
+        *_CERTIFICATE,
+        string(
+            "status",
+            "ACTIVE, INACTIVE, PENDING_ACTIVATION, ...",
+            lambda one: one.certificate.status,
+        ),
+        optional_string(
+            "caCertificateId",
+            "The CA that registered it.",
+            lambda one: one.certificate.ca_certificate_id,
+        ),
+        optional_string("thingName", "A thing that it is attached to."),
+    ),
+)
+
+
+class Totals(NamedTuple):
+    """How many there are of each, beside the newest ones that are listed.
+
+    Attributes:
+        cas: CA certificates.
+        devices: device certificates.
+        connections: connection attempts.
+        accepted: accepted ones among them.
+        refused_devices: devices whose newest connection was refused.
+    """
+
+    cas: int
+    devices: int
+    connections: int
+    accepted: int
+    refused_devices: int
+
+
+TOTALS = Shape(
+    "Totals",
+    "How many there are; the lists above have the newest ones only.",
+    (
+        integer("cas", "CA certificates."),
+        integer("devices", "Device certificates."),
+        integer("connections", "Connection attempts."),
+        integer("accepted", "Accepted ones among them."),
+        integer("refusedDevices", "Devices whose newest connection was refused."),
+    ),
+)
+
+
+class State(NamedTuple):
+    """All that the page shows, lists with the newest last.
+
+    Attributes:
+        version: another one as soon as something has happened.
+        cas: the newest CAs.
+        devices: the newest devices.
+        connections: the newest connections.
+        totals: how many there are.
+    """
+
+    version: str
+    cas: Sequence[Registered]
+    devices: Sequence[Registered]
+    connections: Sequence[ShownConnection]
+    totals: Totals
+
+
+STATE = Shape(
+    "State",
+    "All that the page shows.",
+    (
+        string("version", "Another one as soon as something has happened."),
+        objects("cas", CA),
+        objects("devices", DEVICE),
+        objects("connections", SHOWN_CONNECTION),
+        Field("totals", TOTALS.schema, write=TOTALS.to_json),
+    ),
+)
+
+
+class Ready(NamedTuple):
+    """What a server that can be used says.
+
+    Attributes:
+        status: ``ready``.
+        version: of moto_jitp.
+        moto_version: of moto.
+    """
+
+    status: str
+    version: str
+    moto_version: str
+
+
+READY = Shape(
+    "Ready",
+    "The server answers.",
+    (
+        Field("status", {"const": "ready"}),
+        string("version", "Of moto_jitp."),
+        string("motoVersion", "Of moto."),
+    ),
+)
