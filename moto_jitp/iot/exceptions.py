@@ -101,11 +101,6 @@ class VersionsLimitExceeded(IoTError):
         )
 
 
-class DeleteConflict(IoTError):
-    def __init__(self, message: str) -> None:
-        super().__init__("DeleteConflictException", message)
-
-
 class MalformedPolicy(IoTError):
     def __init__(self, message: str) -> None:
         super().__init__("MalformedPolicyException", message)
