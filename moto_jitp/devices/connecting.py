@@ -13,7 +13,7 @@ from moto.iot.models import iot_backends
 
 from moto_jitp.history.attempts import ConnectionAttempt, RefusalReason
 from moto_jitp.iot.account.endpoints import endpoint_address, parse_endpoint
-from moto_jitp.iot.models import JitpIoTBackend, live_backends
+from moto_jitp.iot.models import JitpIoTBackend, is_plugged_in, live_backends
 from moto_jitp.mqtt.topics import check_mqtt_text
 from moto_jitp.pki import (
     DeviceIdentity,
@@ -144,7 +144,7 @@ def _host_of(endpoint: str) -> str:
 
 
 def _require_mock() -> None:
-    if iot_backends.backend is not JitpIoTBackend or not botocore_stubber.enabled:
+    if not is_plugged_in() or not botocore_stubber.enabled:
         raise RuntimeError(
             "connect_device() needs an active mock: use it inside mock_jitp (decorator, context "
             "manager or the pytest fixture jitp), or call moto_jitp.activate() and use it inside "

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
-from moto.iot.models import IoTBackend, iot_backends
+from moto.iot.models import IoTBackend
 
 from moto_jitp.broker.message_broker import broker_of, deliver, publish_as_aws
 from moto_jitp.history.attempts import ConnectionAttempt, RefusalReason
@@ -27,7 +27,7 @@ from moto_jitp.iot.certificates.device_certificates import (
     DeviceCertificate,
     status_observers,
 )
-from moto_jitp.iot.models import JitpIoTBackend, live_backends
+from moto_jitp.iot.models import JitpIoTBackend, is_plugged_in, live_backends
 
 from .authorization import SOURCE_ADDRESS
 from .recording import record_operation
@@ -126,7 +126,7 @@ def follow(backend: JitpIoTBackend, attempt: ConnectionAttempt, events: list[Eve
 def block_has_ended(backend: IoTBackend) -> bool:
     """Whether an account and Region are moto's own again, with which no device can be connected."""
     # One that was cleared with its mock keeps our class, but nobody reaches it any more.
-    return iot_backends.backend is not JitpIoTBackend or not isinstance(backend, JitpIoTBackend)
+    return not is_plugged_in() or not isinstance(backend, JitpIoTBackend)
 
 
 def is_connected(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> bool:

@@ -78,6 +78,7 @@ def existing_backend(account_id: str, region_name: str) -> IoTBackend | None:
 
 def existing_backends() -> list[IoTBackend]:
     """Return the backends of all accounts and Regions that have been used."""
+    # Each list is made in one go: other threads may add accounts and Regions meanwhile.
     return [
         backend for regions in list(iot_backends.values()) for backend in list(dict.values(regions))
     ]

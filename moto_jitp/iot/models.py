@@ -6,7 +6,7 @@ other.
 
 from __future__ import annotations
 
-from moto.iot.models import IoTBackend
+from moto.iot.models import IoTBackend, iot_backends
 
 from moto_jitp.history.state import existing_backends
 from moto_jitp.iot.account.logging_options import LoggingOptions
@@ -36,6 +36,11 @@ class JitpIoTBackend(FleetProvisioning, IotPolicies, LoggingOptions, MissingReso
 def live_backends() -> list[JitpIoTBackend]:
     """Return the backends that exist: the accounts and Regions that have been used."""
     return [backend for backend in existing_backends() if isinstance(backend, JitpIoTBackend)]
+
+
+def is_plugged_in() -> bool:
+    """Whether moto makes backends of ours for accounts and Regions that are new."""
+    return iot_backends.backend is JitpIoTBackend
 
 
 def adopt(backend: IoTBackend) -> None:

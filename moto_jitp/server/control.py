@@ -11,10 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from moto.iot.models import iot_backends
-
 from moto_jitp.activation import add_control_route
-from moto_jitp.iot.models import JitpIoTBackend
+from moto_jitp.iot.models import is_plugged_in
 from moto_jitp.iot.provisioning.deferred_runs import UnusableTransition
 from moto_jitp.remote.client import PREFIX
 
@@ -106,7 +104,7 @@ def _respond(
             "NotFound",
         )
     route = methods[_check_method(method, methods)]
-    if iot_backends.backend is not JitpIoTBackend:
+    if not is_plugged_in():
         raise RequestRefused(
             "Just-in-time provisioning is not active here: start the server with "
             "'moto-jitp serve' or ThreadedJitpServer, or call moto_jitp.activate() first.",

@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from moto.core.utils import utcnow
-from moto.iot.models import FakeCaCertificate, FakeCertificate, iot_backends
+from moto.iot.models import FakeCaCertificate, FakeCertificate
 from moto.moto_api._internal import mock_random
 
 from moto_jitp import settings
+from moto_jitp.history.state import existing_backends
 from moto_jitp.iot import exceptions as errors
 from moto_jitp.iot.api.admission import check_role, source_arn
 from moto_jitp.iot.api.operations import Input, Output, operation
@@ -246,9 +247,9 @@ class CaCertificates(ProvisioningTemplates):
 
     def _default_mode_owner(self, ca: PresentedCertificate) -> FakeCaCertificate | None:
         """Another account's registration of this CA in DEFAULT mode, of which there can be one."""
-        for account_id, regions in list(iot_backends.items()):
-            backend = dict(regions).get(self.region_name)
-            if account_id != self.account_id and isinstance(backend, CaCertificates):
+        for backend in existing_backends():
+            is_elsewhere = backend.region_name != self.region_name
+            if isinstance(backend, CaCertificates) and not (is_elsewhere or backend is self):
                 other = backend.ca_certificates.presented_as(ca.subject_key, ca.certificate_id)
                 if getattr(other, "certificate_mode", None) == "DEFAULT":
                     return other
