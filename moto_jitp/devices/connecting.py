@@ -239,11 +239,7 @@ def _knows(backend: JitpIoTBackend, request: ConnectRequest) -> bool:
     presented = request.certificate
     if backend.certificates.presented_as(presented.certificate_id) is not None:
         return True
-    for ca in backend.ca_certificates.with_subject(presented.issuer_key):
-        issuer = getattr(ca, "presented", None)
-        if issuer is not None and check_issuer(presented, issuer) is IssuerCheck.ISSUED:
-            return True
-    return False
+    return bool(backend.issuers_of(presented))
 
 
 def _backend(account_id: str, region_name: str) -> JitpIoTBackend:

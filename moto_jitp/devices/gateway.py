@@ -24,10 +24,8 @@ from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
 from moto_jitp.iot.exceptions import NotAdmitted
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.pki import (
-    IssuerCheck,
     PresentedCertificate,
     certificate_parameters,
-    check_issuer,
 )
 
 from . import presence
@@ -115,15 +113,9 @@ def _judge_unknown(
     backend: JitpIoTBackend, request: ConnectRequest, events: list[Event]
 ) -> Verdict:
     presented = request.certificate
-    named = backend.ca_certificates.with_subject(presented.issuer_key)
-    issuers = [
-        ca
-        for ca in named
-        if isinstance(ca, CaCertificate)
-        and ca.presented is not None
-        and check_issuer(presented, ca.presented) is IssuerCheck.ISSUED
-    ]
+    issuers = backend.issuers_of(presented)
     if not issuers:
+        named = backend.ca_certificates.with_subject(presented.issuer_key)
         return texts.not_registered(request, backend, named)
     # One key may stand behind several CA certificates: the one that registers devices counts.
     ca = max(issuers, key=lambda ca: (ca.is_active, ca.registers_devices))
@@ -148,7 +140,7 @@ def _registration_failed(
     if not ca.provisions_devices:
         return texts.registration_failed(error, None)
     run = backend.registration_failed(
-        certificate_parameters(presented), ca.registration_config, presented.certificate_id, error
+        certificate_parameters(presented), ca.template_source, presented.certificate_id, error
     )
     return texts.registration_failed(error, run)
 
@@ -188,7 +180,7 @@ def _pending(
     run = backend.provision_certificate(
         certificate,
         certificate_parameters(request.certificate),
-        registration_config=ca.registration_config,
+        source=ca.template_source,
         first_step=first_step,
     )
     if run.status is RunStatus.IN_PROGRESS:

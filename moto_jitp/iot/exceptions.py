@@ -12,10 +12,17 @@ from moto_jitp.aws.iam_roles import SESSION_NAME
 
 
 class IoTError(ServiceException):
-    """An error of the service model; moto's server and stubber turn it into the HTTP answer."""
+    """An error of the service model; moto's server and stubber turn it into the HTTP answer.
 
-    def __init__(self, code: str, message: str) -> None:
+    Args:
+        code: the error code.
+        message: the error text.
+        advice: one plain sentence on what to change, for a step of a run that fails with it.
+    """
+
+    def __init__(self, code: str, message: str, advice: str | None = None) -> None:
         super().__init__(code, message)
+        self.advice = advice
 
 
 def code_and_message(error: Exception) -> tuple[str, str]:
@@ -31,8 +38,8 @@ AwsError = (ServiceException, JsonRESTError)
 
 
 class InvalidRequest(IoTError):
-    def __init__(self, message: str) -> None:
-        super().__init__("InvalidRequestException", message)
+    def __init__(self, message: str, advice: str | None = None) -> None:
+        super().__init__("InvalidRequestException", message, advice)
 
 
 class ResourceNotFound(IoTError):
@@ -88,8 +95,8 @@ class NotConfigured(IoTError):
 
 
 class LimitExceeded(IoTError):
-    def __init__(self, message: str) -> None:
-        super().__init__("LimitExceededException", message)
+    def __init__(self, message: str, advice: str | None = None) -> None:
+        super().__init__("LimitExceededException", message, advice)
 
 
 class VersionsLimitExceeded(IoTError):
@@ -147,9 +154,10 @@ def not_emulated(operation: str) -> InvalidRequest:
 class NotAdmitted(IoTError):
     """An error that keeps a call from happening at all; ``advice`` says what to change."""
 
+    advice: str
+
     def __init__(self, code: str, message: str, advice: str) -> None:
-        super().__init__(code, message)
-        self.advice = advice
+        super().__init__(code, message, advice)
 
 
 class FailureOnDemand(NotAdmitted):

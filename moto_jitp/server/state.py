@@ -146,13 +146,11 @@ def _thing_name(backend: JitpIoTBackend, certificate: Any) -> str | None:
 
 
 def _ca(backend: JitpIoTBackend, ca: Any) -> Registered:
-    config = ca.registration_config or {}
-    name = config.get("templateName")
-    stored = backend.provisioning_templates.get(name) if name else None
+    template = ca.template_source.resolve(backend)
     return _registered(backend, ca)._replace(
-        template_name=name,
-        template_body=stored.body if stored is not None else config.get("templateBody"),
-        role_arn=stored.role_arn if stored is not None else config.get("roleArn"),
+        template_name=template.name,
+        template_body=template.body or None,
+        role_arn=template.role_arn,
     )
 
 

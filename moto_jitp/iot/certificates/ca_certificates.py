@@ -18,9 +18,15 @@ from moto_jitp.iot.api.admission import check_role, source_arn
 from moto_jitp.iot.api.operations import Input, Output, operation
 from moto_jitp.iot.api.paging import page
 from moto_jitp.iot.provisioning.provisioning_templates import ProvisioningTemplates
-from moto_jitp.iot.provisioning.template_rules import check_registered_body
+from moto_jitp.iot.provisioning.template_source import TemplateSource
 from moto_jitp.locks import new_lock
-from moto_jitp.pki import CertificateError, PresentedCertificate, read_certificate
+from moto_jitp.pki import (
+    CertificateError,
+    IssuerCheck,
+    PresentedCertificate,
+    check_issuer,
+    read_certificate,
+)
 
 from .certificate_rules import certificate_id, read_for_registration, read_or_none, require_issuer
 
@@ -91,10 +97,14 @@ class CaCertificate(FakeCaCertificate):
         return self.auto_registration_status == "ENABLE"
 
     @property
+    def template_source(self) -> TemplateSource:
+        """The template that provisions its devices, if it has one."""
+        return TemplateSource.of(self.registration_config)
+
+    @property
     def provisions_devices(self) -> bool:
         """Whether devices are provisioned by a template (JITP) or only registered (JITR)."""
-        config = self.registration_config
-        return bool(config.get("templateBody") or config.get("templateName"))
+        return self.template_source.is_given
 
     def to_description_dict(self) -> dict[str, Any]:
         return {
@@ -178,7 +188,7 @@ class CaCertificates(ProvisioningTemplates):
                 assert presented is not None
                 self._check_possession(presented, mode, verification_certificate)
                 self._check_not_registered(presented, mode)
-                self._check_registration_config(registration_config)
+                TemplateSource.of(registration_config).check(self)
             ca = CaCertificate(
                 ca_certificate,
                 presented,
@@ -255,24 +265,6 @@ class CaCertificates(ProvisioningTemplates):
                     return other
         return None
 
-    def _check_registration_config(self, config: dict[str, str] | None) -> None:
-        if not config:
-            return
-        name, body = config.get("templateName"), config.get("templateBody")
-        if name and body:
-            raise errors.InvalidRequest(
-                "The registrationConfig has both a templateBody and a templateName; give one."
-            )
-        if name:
-            self.jitp_template(name)
-        elif body is not None:
-            check_registered_body(body)
-            if not config.get("roleArn"):
-                raise errors.InvalidRequest(
-                    "The registrationConfig has a templateBody but no roleArn; AWS IoT needs the "
-                    "role to provision devices with."
-                )
-
     def update_ca_certificate(
         self,
         certificate_id: str,
@@ -297,7 +289,7 @@ class CaCertificates(ProvisioningTemplates):
         with self.lock:
             ca = self.describe_ca_certificate(certificate_id)
             if config is not None and settings.current().strict:
-                self._check_registration_config(config)
+                TemplateSource.of(config).check(self)
             self._check_role(config, ca)
             if new_status is not None:
                 ca.status = new_status
@@ -310,14 +302,30 @@ class CaCertificates(ProvisioningTemplates):
             ca.last_modified_date = utcnow()
 
     def _check_role(self, config: dict[str, str] | None, ca: CaCertificate) -> None:
-        config = config or {}
-        source = source_arn(self, config.get("templateName"), ca.certificate_id)
-        check_role(self, config.get("roleArn"), source)
+        source = TemplateSource.of(config)
+        acts_for = source_arn(self, source.name, ca.certificate_id)
+        check_role(self, source.role_arn, acts_for)
 
     def describe_ca_certificate(self, certificate_id: str) -> CaCertificate:
         ca = super().describe_ca_certificate(certificate_id)
         assert isinstance(ca, CaCertificate)
         return ca
+
+    def issuers_of(self, presented: PresentedCertificate) -> list[CaCertificate]:
+        """Return the registered CA certificates that really issued a certificate, oldest first.
+
+        One key may stand behind several of them; and a name alone says nothing.
+
+        Args:
+            presented: the certificate.
+        """
+        return [
+            ca
+            for ca in self.ca_certificates.with_subject(presented.issuer_key)
+            if isinstance(ca, CaCertificate)
+            and ca.presented is not None
+            and check_issuer(presented, ca.presented) is IssuerCheck.ISSUED
+        ]
 
     def delete_ca_certificate(self, certificate_id: str) -> None:
         """Delete a CA; its devices' certificates stay.
@@ -414,7 +422,7 @@ def list_ca_certificates(cas: CaCertificates, given: Input) -> Output:
         [
             ca
             for ca in cas.list_ca_certificates()
-            if template_name in (None, ca.registration_config.get("templateName"))
+            if template_name in (None, ca.template_source.name)
         ],
         given.get("marker"),
         given.get("pageSize", _DEFAULT_PAGE),

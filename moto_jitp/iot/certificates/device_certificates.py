@@ -18,9 +18,7 @@ from moto_jitp.iot.api.operations import Input, Output, operation
 from moto_jitp.iot.api.paging import page
 from moto_jitp.pki import (
     CertificateError,
-    IssuerCheck,
     PresentedCertificate,
-    check_issuer,
     read_certificate,
 )
 
@@ -178,16 +176,9 @@ class Certificates(CaCertificates):
         if ca_id is not None:
             ca: CaCertificate | None = self.describe_ca_certificate(ca_id)
         else:
-            ca = None if presented is None else self._known_issuer(presented)
+            issuers = [] if presented is None else self.issuers_of(presented)
+            ca = issuers[0] if issuers else None
         return self.add_certificate(pem, presented, status=status, ca=ca)
-
-    def _known_issuer(self, presented: PresentedCertificate) -> CaCertificate | None:
-        """The first registered CA that really issued a certificate."""
-        for ca in self.ca_certificates.with_subject(presented.issuer_key):
-            issuer = getattr(ca, "presented", None)
-            if issuer is not None and check_issuer(presented, issuer) is IssuerCheck.ISSUED:
-                return ca  # type: ignore[return-value]
-        return None
 
     def _registered_issuer(
         self, presented: PresentedCertificate, ca_certificate_pem: str | None

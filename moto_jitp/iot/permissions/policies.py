@@ -38,14 +38,9 @@ from moto_jitp.policies import (
     evaluate,
     parse_policy,
 )
+from moto_jitp.templates.rules import POLICIES_PER_CERTIFICATE
 
 from .policy_targets import missing_principal, missing_thing, not_a_target
-
-MOST_POLICIES = 10
-"""How many policies AWS IoT lets be attached to a certificate or a Cognito identity.
-
-https://docs.aws.amazon.com/general/latest/gr/iot-core.html#security-limits
-"""
 
 _NOTHING = PolicyDocument("2012-10-17", ())
 
@@ -123,11 +118,13 @@ class IotPolicies(ThingPrincipals):
         attached = [policy.name for policy in self.list_attached_policies(target)]
         if ":thinggroup/" in target or policy_name in attached:
             return
-        if len(attached) >= MOST_POLICIES:
+        if len(attached) >= POLICIES_PER_CERTIFICATE:
+            what = "certificate" if ":cert/" in target else "Cognito identity"
             raise LimitExceeded(
-                f"{target} has {len(attached)} policies, and AWS IoT allows {MOST_POLICIES}: "
+                f"The {what} has {len(attached)} policies already, the most that AWS IoT allows: "
                 f"{', '.join(attached)}. Detach one, or put the statements of {policy_name} into "
-                "one of them."
+                "one of them.",
+                "Detach policies from the certificate, or merge their statements.",
             )
 
     def require_principal(self, principal: str) -> None:

@@ -67,7 +67,7 @@ class RunSteps:
             code, message = code_and_message(error)
             raise ProvisioningFailure(
                 ResourceRegistrationFailure(TERMINATED + message),
-                advice.step_failed(action, resource, code),
+                getattr(error, "advice", None) or advice.step_failed(action, resource, code),
             ) from error
 
     def unchanged(self, action: str, resource: str) -> None:

@@ -21,7 +21,7 @@ from moto_jitp.iot.exceptions import (
     code_and_message,
     invalid_template,
 )
-from moto_jitp.iot.registry.thing_principals import EXCLUSIVE, ThingPrincipals
+from moto_jitp.iot.registry.thing_principals import ThingPrincipals
 from moto_jitp.templates import (
     Override,
     PlannedCertificate,
@@ -33,12 +33,12 @@ from moto_jitp.templates import (
     UnresolvedReferenceError,
     parse_template,
 )
-from moto_jitp.templates.rules import POLICIES_PER_CERTIFICATE
 
 from . import run_advice as advice
 from .named_resources import require_named_resources
 from .run_steps import TERMINATED
 from .step_recorder import ProvisioningFailure, StepRecorder
+from .template_source import ResolvedTemplate
 from .thing_steps import ThingSteps
 
 
@@ -48,21 +48,18 @@ class TemplateExecution(ThingSteps):
     def __init__(
         self,
         backend: ThingPrincipals,
-        template: Template | None,
+        source: ResolvedTemplate,
         parameters: Mapping[str, str],
         *,
-        template_name: str | None,
-        role_arn: str | None = None,
         admitted: Collection[str] = (),
         from_certificate: bool = False,
     ) -> None:
-        permit = permit_for_run(backend, role_arn, self._own_resources, admitted)
+        permit = permit_for_run(backend, source.role_arn, self._own_resources, admitted)
         super().__init__(backend, StepRecorder(permit))
-        self.template = template
+        self.source = source
+        self.template: Template | None = None
         self.parameters = parameters
         self.from_certificate = from_certificate
-        self.template_name = template_name
-        self.role_arn = role_arn
         self.certificate: DeviceCertificate | None = None
 
     def _own_resources(self) -> dict[str, str]:
@@ -79,7 +76,7 @@ class TemplateExecution(ThingSteps):
         code, message = code_and_message(failure.error) if failure else (None, None)
         return ProvisioningRun(
             RunStatus.FAILED if failure else RunStatus.SUCCEEDED,
-            self.template_name,
+            self.source.name,
             self.parameters,
             self.template.wanted if self.template else (),
             self.recorder.record,
@@ -91,53 +88,36 @@ class TemplateExecution(ThingSteps):
             message,
             failure.advice if failure else None,
             failure.place if failure else "",
-            self.role_arn,
+            self.source.role_arn,
             self.template,
             self.thing_id,
         )
 
     # Before the first call: the template and its values.
 
-    def load(self, registration_config: Mapping[str, str]) -> None:
-        """Find and parse the CA's template.
-
-        Raises:
-            ProvisioningFailure: it is gone, or is no template.
-        """
-        name = self.template_name
-        if name is not None:
-            try:
-                body = self.backend.jitp_template(name).body
-            except IoTError as error:
-                answer = InvalidRequest(str(error.message))
-                self.fail_step(
-                    "DescribeProvisioningTemplate", f"provisioningtemplate/{name}", answer
-                )
-                raise ProvisioningFailure(answer, advice.template_deleted(name)) from None
-        else:
-            body = registration_config.get("templateBody", "")
-        self.parse(body)
-
-    def parse(self, body: str) -> None:
+    def load(self) -> None:
         """Parse the template.
 
-        Args:
-            body: its JSON text.
-
         Raises:
-            ProvisioningFailure: it is no template.
+            ProvisioningFailure: it is gone, or the text is not a template.
         """
+        name, problem = self.source.name, self.source.problem
+        if problem is not None:
+            answer = InvalidRequest(str(problem.message))
+            self.fail_step("DescribeProvisioningTemplate", self.source.resource, answer)
+            raise ProvisioningFailure(answer, advice.template_deleted(name or ""))
         try:
-            self.template = parse_template(body)
+            self.template = parse_template(self.source.body or "")
         except TemplateError as error:
             raise self._template_failure(error) from None
 
-    def enter(self, role_arn: str | None) -> None:
+    def enter(self) -> None:
         """Assume the provisioning role and call RegisterThing, as JITP does."""
-        resource = self._template_resource()
+        resource = self.source.resource
         try:
             ca_id = self.certificate.ca_certificate_id if self.certificate else None
-            check_role(self.backend, role_arn, source_arn(self.backend, self.template_name, ca_id))
+            acts_for = source_arn(self.backend, self.source.name, ca_id)
+            check_role(self.backend, self.source.role_arn, acts_for)
             if self.recorder.permit is not None:
                 self.recorder.permit("RegisterThing", resource)
         except NotAdmitted as error:
@@ -151,7 +131,7 @@ class TemplateExecution(ThingSteps):
         missing = self.template.missing(self.parameters)
         if missing:
             error = invalid_template(UnresolvedReferenceError(missing[0]).reason)
-            self.fail_step("RegisterThing", self._template_resource(), error)
+            self.fail_step("RegisterThing", self.source.resource, error)
             raise ProvisioningFailure(
                 error, advice.missing_parameters(missing), f"Parameters.{missing[0]}"
             )
@@ -162,17 +142,13 @@ class TemplateExecution(ThingSteps):
             plan = self.template.resolve(self.parameters, from_certificate=self.from_certificate)
         except TemplateError as error:
             raise self._template_failure(error) from None
-        self.recorder.succeeded("RegisterThing", self._template_resource())
+        self.recorder.succeeded("RegisterThing", self.source.resource)
         return plan
 
     def _template_failure(self, error: TemplateError) -> ProvisioningFailure:
         answer = invalid_template(error.message)
-        self.fail_step("RegisterThing", self._template_resource(), answer)
+        self.fail_step("RegisterThing", self.source.resource, answer)
         return ProvisioningFailure(answer, advice.template_mistake(error), error.place, error)
-
-    def _template_resource(self) -> str:
-        name = self.template_name
-        return f"provisioningtemplate/{name}" if name is not None else "templateBody"
 
     # The steps, in the order of the developer guide.
 
@@ -274,37 +250,18 @@ class TemplateExecution(ThingSteps):
         if (certificate.arn, name) in backend.principal_policies:
             self.unchanged("AttachPolicy", resource)
             return
-        if len(backend.list_attached_policies(certificate.arn)) >= POLICIES_PER_CERTIFICATE:
-            raise self.refused(
-                "AttachPolicy",
-                resource,
-                f"The certificate has {POLICIES_PER_CERTIFICATE} policies already, the most that "
-                "AWS IoT allows.",
-                "Detach policies from the certificate, or merge their statements.",
-            )
         self.step("AttachPolicy", resource, backend.attach_policy, name, certificate.arn)
 
     def _attach_thing(
         self, thing: PlannedThing, planned: PlannedCertificate, certificate: DeviceCertificate
     ) -> None:
         backend, resource = self.backend, f"thing/{thing.name}"
-        if planned.thing_principal_type == EXCLUSIVE:
-            others = [n for n in backend.list_principal_things(certificate.arn) if n != thing.name]
-            if others:
-                raise self.refused(
-                    "AttachThingPrincipal",
-                    resource,
-                    f"The certificate is attached to the thing {others[0]}, so {thing.name} cannot "
-                    "have it exclusively.",
-                    f"Detach the certificate from {others[0]}, or leave ThingPrincipalType out.",
-                )
-        if (certificate.arn, thing.name) in backend.principal_things:
+        kind = planned.thing_principal_type
+        if backend.is_attached_as(kind, thing.name, certificate.arn):
             self.unchanged("AttachThingPrincipal", resource)
-        else:
-            call = backend.attach_thing_principal
-            self.step("AttachThingPrincipal", resource, call, thing.name, certificate.arn)
-        if planned.thing_principal_type == EXCLUSIVE:
-            backend.exclusive_things[certificate.arn] = thing.name
+            return
+        attach = backend.attach_thing_principal
+        self.step("AttachThingPrincipal", resource, attach, thing.name, certificate.arn, kind)
 
     def _status(self, planned: PlannedCertificate, certificate: DeviceCertificate) -> None:
         resource = f"cert/{certificate.certificate_id}"

@@ -19,12 +19,13 @@ from moto_jitp.history.runs import (
 from moto_jitp.iot.api.admission import check_role, source_arn
 from moto_jitp.iot.api.operations import Input, Output, operation
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
-from moto_jitp.iot.exceptions import NotAdmitted, invalid_template
+from moto_jitp.iot.exceptions import NotAdmitted
 from moto_jitp.templates import TemplateError, parse_template
 
 from .deferred_runs import DeferredRun, DeferredRuns, is_immediate
 from .step_recorder import ProvisioningFailure
 from .template_execution import TemplateExecution
+from .template_source import ResolvedTemplate, TemplateSource
 
 
 class ThingRegistration(DeferredRuns):
@@ -47,13 +48,10 @@ class ThingRegistration(DeferredRuns):
             ResourceRegistrationFailure: something that the template names is missing or in
                 conflict, or a step failed.
         """
-        try:
-            template = parse_template(template_body)
-        except TemplateError as error:
-            raise invalid_template(error.message) from None
         with self.lock:
-            run = TemplateExecution(self, template, parameters, template_name=None)
+            run = TemplateExecution(self, ResolvedTemplate(None, template_body), parameters)
             try:
+                run.load()
                 run.execute(None)
             except ProvisioningFailure as failure:
                 raise failure.error from failure
@@ -65,7 +63,7 @@ class ThingRegistration(DeferredRuns):
         certificate: DeviceCertificate,
         parameters: Mapping[str, str],
         *,
-        registration_config: Mapping[str, str],
+        source: TemplateSource,
         first_step: ProvisioningStep,
     ) -> ProvisioningRun:
         """Execute a CA's template for a certificate that has just connected.
@@ -75,20 +73,20 @@ class ThingRegistration(DeferredRuns):
         Args:
             certificate: the registered, pending certificate.
             parameters: what the certificate offers to the template.
-            registration_config: the CA's.
+            source: the CA's template.
             first_step: the certificate's registration, which came before.
         """
 
         def execute() -> ProvisioningRun:
-            return self._provision(certificate, parameters, registration_config, first_step)
+            return self._provision(certificate, parameters, source, first_step)
 
-        if is_immediate() or not self._can_begin(certificate, registration_config):
+        if is_immediate() or not self._can_begin(certificate, source):
             return execute()
-        thing_name = self._planned_thing(parameters, registration_config)
+        thing_name = self._planned_thing(parameters, source)
         self.defer(DeferredRun(certificate, thing_name, execute))
         return ProvisioningRun(
             RunStatus.IN_PROGRESS,
-            registration_config.get("templateName"),
+            source.name,
             parameters,
             (),
             pack_steps([first_step]),
@@ -100,7 +98,7 @@ class ThingRegistration(DeferredRuns):
     def registration_failed(
         self,
         parameters: Mapping[str, str],
-        registration_config: Mapping[str, str],
+        source: TemplateSource,
         certificate_id: str,
         error: NotAdmitted,
     ) -> ProvisioningRun:
@@ -108,7 +106,7 @@ class ThingRegistration(DeferredRuns):
 
         Args:
             parameters: what the certificate offers to the template.
-            registration_config: the CA's.
+            source: the CA's template.
             certificate_id: the id of the certificate that is not registered.
             error: why not.
         """
@@ -120,7 +118,7 @@ class ThingRegistration(DeferredRuns):
             str(error.message),
         )
         return ProvisioningRun.refused(
-            registration_config.get("templateName"),
+            source.name,
             parameters,
             step,
             advice=error.advice,
@@ -131,60 +129,37 @@ class ThingRegistration(DeferredRuns):
         self,
         certificate: DeviceCertificate,
         parameters: Mapping[str, str],
-        registration_config: Mapping[str, str],
+        source: TemplateSource,
         first_step: ProvisioningStep,
     ) -> ProvisioningRun:
-        template_name = registration_config.get("templateName")
-        role_arn = self._role_of(registration_config)
         with self.lock:
-            run = TemplateExecution(
-                self,
-                None,
-                parameters,
-                template_name=template_name,
-                role_arn=role_arn,
-                from_certificate=True,
-            )
+            run = TemplateExecution(self, source.resolve(self), parameters, from_certificate=True)
             run.certificate = certificate
             run.recorder.add(first_step)
             try:
-                run.load(registration_config)
-                run.enter(role_arn)
+                run.load()
+                run.enter()
                 run.require_declared_parameters()
                 run.execute(certificate)
             except ProvisioningFailure as failure:
                 return run.outcome(failure)
             return run.outcome()
 
-    def _can_begin(
-        self, certificate: DeviceCertificate, registration_config: Mapping[str, str]
-    ) -> bool:
+    def _can_begin(self, certificate: DeviceCertificate, source: TemplateSource) -> bool:
         """Whether AWS IoT can assume the role, which it does before it sets to work."""
-        name = registration_config.get("templateName")
-        source = source_arn(self, name, certificate.ca_certificate_id)
+        acts_for = source_arn(self, source.name, certificate.ca_certificate_id)
         try:
-            check_role(self, self._role_of(registration_config), source)
+            check_role(self, source.resolve(self).role_arn, acts_for)
         except NotAdmitted:
             return False
         return True
 
-    def _planned_thing(
-        self, parameters: Mapping[str, str], registration_config: Mapping[str, str]
-    ) -> str | None:
-        run = TemplateExecution(
-            self, None, parameters, template_name=registration_config.get("templateName")
-        )
+    def _planned_thing(self, parameters: Mapping[str, str], source: TemplateSource) -> str | None:
         try:
-            run.load(registration_config)
-            assert run.template is not None
-            thing = run.template.resolve(parameters).thing
-        except (ProvisioningFailure, TemplateError):
+            thing = parse_template(source.resolve(self).body or "").resolve(parameters).thing
+        except TemplateError:
             return None
         return thing.name if thing else None
-
-    def _role_of(self, registration_config: Mapping[str, str]) -> str | None:
-        stored = self.provisioning_templates.get(registration_config.get("templateName", ""))
-        return registration_config.get("roleArn") or (stored.role_arn if stored else None)
 
 
 @operation("RegisterThing", ThingRegistration)

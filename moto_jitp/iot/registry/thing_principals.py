@@ -58,12 +58,14 @@ class ThingPrincipals(Certificates):
         if only is not None and only in others:
             raise InvalidRequest(
                 f"The principal {principal_arn} is attached to the thing {only} exclusively; "
-                f"detach it there before it is attached to {thing_name}."
+                f"detach it there before it is attached to {thing_name}.",
+                f"Detach the certificate from {only} first.",
             )
         if kind == EXCLUSIVE and others:
             raise InvalidRequest(
                 f"The principal {principal_arn} is attached to the thing {others[0]}; detach it "
-                f"there before it is attached to {thing_name} exclusively."
+                f"there before it is attached to {thing_name} exclusively.",
+                f"Detach the certificate from {others[0]}, or leave ThingPrincipalType out.",
             )
 
     def detach_thing_principal(self, thing_name: str, principal_arn: str) -> None:
@@ -78,6 +80,17 @@ class ThingPrincipals(Certificates):
         if thing_name is None or (principal_arn, thing_name) not in self.principal_things:
             return None
         return thing_name
+
+    def is_attached_as(self, kind: str | None, thing_name: str, principal_arn: str) -> bool:
+        """Whether attaching would change nothing.
+
+        Args:
+            kind: as for :meth:`attach_thing_principal`.
+            thing_name: the thing.
+            principal_arn: the principal.
+        """
+        attached = (principal_arn, thing_name) in self.principal_things
+        return attached and kind in (None, self.kind_of_attachment(thing_name, principal_arn))
 
     def kind_of_attachment(self, thing_name: str, principal_arn: str) -> str:
         """Return ``EXCLUSIVE_THING`` or ``NON_EXCLUSIVE_THING`` for an attachment."""

@@ -24,6 +24,7 @@ from moto_jitp.iot.provisioning.provisioning_templates import ProvisioningTempla
 from moto_jitp.iot.provisioning.step_recorder import ProvisioningFailure
 from moto_jitp.iot.provisioning.template_execution import TemplateExecution
 from moto_jitp.iot.provisioning.template_rules import FLEET_PROVISIONING
+from moto_jitp.iot.provisioning.template_source import ResolvedTemplate
 from moto_jitp.iot.provisioning.thing_registration import ThingRegistration
 from moto_jitp.templates import UnresolvedReferenceError
 
@@ -168,16 +169,14 @@ class FleetProvisioning(ThingRegistration):
     ) -> tuple[ProvisioningRun, Mapping[str, str]]:
         run = TemplateExecution(
             self,
-            None,
+            ResolvedTemplate(template.name, template.body, template.role_arn),
             {**parameters, _CERTIFICATE_ID: certificate.certificate_id},
-            template_name=template.name,
-            role_arn=template.role_arn,
             admitted=(_REGISTER_THING,),
         )
         run.certificate = certificate
         try:
-            run.parse(template.body)
-            run.enter(template.role_arn)
+            run.load()
+            run.enter()
             plan = run.execute(certificate)
         except ProvisioningFailure as failure:
             raise _refusal(run, failure) from None
