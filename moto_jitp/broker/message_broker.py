@@ -61,11 +61,6 @@ def broker_of(backend: IoTBackend) -> MessageBroker:
     return state_of(backend).part(MessageBroker)
 
 
-def events_of(backend: IoTBackend) -> list[tuple[int, Event | UnrenderedEvent]]:
-    """The events of one account and Region with their sequence numbers; to be appended to."""
-    return broker_of(backend).events
-
-
 def deliver(backend: IoTBackend, event: Event, *, to: int | None = None) -> None:
     """Hand a recorded event to everyone who listens: handlers of the test, then devices.
 
