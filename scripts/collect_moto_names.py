@@ -3,10 +3,10 @@
     python scripts/collect_moto_names.py
 
 It finds what is imported from moto; attributes of moto's modules, classes and objects; methods of
-moto's that our subclasses override or call; attributes of values that are known to be instances of
-a class of moto's, by an annotation, a call of the class, an account and Region of a service's
-backends, or what a function says that it returns. What cannot be seen like that is declared beside
-the code that uses it, in a tuple ``USED_OF_MOTO`` such as
+moto's that our subclasses override or call; what is patched; attributes of values that are known to
+be instances of a class of moto's, by an annotation, a call of the class, an account and Region of a
+service's backends, or what a function says that it returns. What cannot be seen like that is
+declared beside the code that uses it, in a tuple ``USED_OF_MOTO`` such as
 ``("moto.core.models.MockAWS()._orig_creds",)``.
 """
 
@@ -328,6 +328,8 @@ class Finder(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         name = node.func.id if isinstance(node.func, ast.Name) else None
+        if _patches_what_exists(node):
+            self._value(ast.Attribute(node.args[0], ast.literal_eval(node.args[1])))
         if name == CHECK_ON_USE:
             self._all.on_use.add(ast.literal_eval(node.args[0]))
         if name == "isinstance" and isinstance(node.args[0], ast.Name):
@@ -402,6 +404,17 @@ def _base(module: Module, base: ast.expr) -> Object | None:
 def _target(node: ast.expr) -> str:
     """The name of a variable of a class or of an attribute of ``self`` that is assigned to."""
     return node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
+
+
+def _patches_what_exists(call: ast.Call) -> bool:
+    """Whether it is ``patch.object(owner, "name", …)``, without ``create=True``."""
+    function = call.func
+    return (
+        isinstance(function, ast.Attribute)
+        and isinstance(function.value, ast.Name)
+        and (function.value.id, function.attr) == ("patch", "object")
+        and not any(keyword.arg == "create" for keyword in call.keywords)
+    )
 
 
 def _given_by(value: Any) -> Known:

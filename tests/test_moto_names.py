@@ -105,6 +105,12 @@ def test_the_installed_moto_has_all_that_is_listed() -> None:
             "AssumedRole().role_arn",
         ),
         (
+            "from unittest.mock import patch\nfrom moto.core import responses\n"
+            "patch.object(responses, 'method_names_from_class', print)",
+            "moto.core.responses",
+            "method_names_from_class",
+        ),
+        (
             "USED_OF_MOTO = ('moto.core.models.MockAWS()._orig_creds',)",
             "moto.core.models",
             "MockAWS()._orig_creds",
