@@ -1,0 +1,236 @@
+"""The door that every request goes through: its input is read and checked before anything runs.
+
+botocore's model says where each member of an operation's input travels (path, query string, header,
+body) and what it must be like. What AWS refuses for its form is refused here, whoever carries the
+operation out: this project or moto.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from base64 import b64decode
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, unquote
+
+from botocore.model import OperationModel, StructureShape
+from moto.core.utils import get_service_model
+
+from moto_jitp.iot.exceptions import IoTError
+
+from .constraints import Check, Violation, WrongTypeError, compile_shape, missing, sentence
+
+#: SDKs of other languages send these without a value for the first page.
+_EMPTY_IS_ABSENT = ("marker", "nextToken")
+
+_REFUSALS = ("InvalidRequestException", "ValidationException")
+
+
+class RequestParts(NamedTuple):
+    """What of an HTTP request an operation's input comes from.
+
+    Attributes:
+        path: the path, still URL-encoded.
+        query: the query string.
+        body: the body; of most operations a JSON object or nothing.
+        headers: the headers, by names in any case.
+    """
+
+    path: str
+    query: str
+    body: str | bytes
+    headers: Mapping[str, str]
+
+
+class OperationInput(NamedTuple):
+    """An operation's input as it came.
+
+    Attributes:
+        values: member name to value, for the members that were given.
+        violations: the constraints of the model that they break.
+    """
+
+    values: dict[str, Any]
+    violations: list[Violation]
+
+
+def checked_input(
+    service: str, operation: str, request: RequestParts, *, strict: bool
+) -> dict[str, Any]:
+    """Read and check an operation's input.
+
+    Args:
+        service: the service as boto3 names it: ``iot``, ``iot-data`` or ``iot-jobs-data``.
+        operation: the operation's name in that service's model, such as ``CreateThing``.
+        request: the HTTP request.
+        strict: whether all constraints are checked; otherwise the types and which members are
+            required, without which no operation could go on.
+
+    Returns:
+        Member name to value, for the members that were given.
+
+    Raises:
+        IoTError: the input is refused, with the error that the operation declares for that. The
+            text lists all constraints that it breaks.
+
+    Example:
+        >>> request = RequestParts("/things/a%20b", "", "", {})
+        >>> checked_input("iot", "DescribeThing", request, strict=True)
+        Traceback (most recent call last):
+        ...
+        moto_jitp.iot.exceptions.IoTError: InvalidRequestException: 1 validation error detected: ...
+    """
+    values, violations = read_input(service, operation, request)
+    if not strict:
+        violations = [violation for violation in violations if violation.is_missing]
+    if violations:
+        raise refusal(service, operation, sentence(violations))
+    return values
+
+
+def read_input(service: str, operation: str, request: RequestParts) -> OperationInput:
+    """Read an operation's input without refusing what breaks a constraint.
+
+    Args:
+        service: as for :func:`checked_input`.
+        operation: as for :func:`checked_input`.
+        request: the HTTP request.
+
+    Raises:
+        IoTError: the body is not a JSON object, or a value has the wrong type.
+    """
+    try:
+        return _reader(service, operation).read(request)
+    except (WrongTypeError, _MalformedBodyError) as error:
+        raise refusal(service, operation, str(error)) from None
+
+
+def members_of_input(service: str, operation: str) -> frozenset[str]:
+    """Return the names of the members that an operation's input can have."""
+    return _reader(service, operation).names
+
+
+def refusal(service: str, operation: str, message: str) -> IoTError:
+    """Return the error that an operation declares for a request that it does not take.
+
+    Args:
+        service: as for :func:`checked_input`.
+        operation: the operation's name; one that the model does not have counts as any other.
+        message: the error's text.
+    """
+    return IoTError(_code(service, operation), message)
+
+
+@functools.cache
+def _code(service: str, operation: str) -> str:
+    model = get_service_model(service)
+    if operation in model.operation_names:
+        declared = {shape.name for shape in model.operation_model(operation).error_shapes}
+        for code in _REFUSALS:
+            if code in declared:
+                return code
+    return _REFUSALS[0]  # of the few that declare neither, most have nothing to refuse
+
+
+@functools.cache
+def _reader(service: str, operation: str) -> _InputReader:
+    return _InputReader(get_service_model(service).operation_model(operation))
+
+
+class _MalformedBodyError(Exception):
+    """The body is not a JSON object."""
+
+
+class _Member(NamedTuple):
+    name: str
+    wire_name: str
+    location: str | None
+    is_json: bool
+    check: Check
+
+
+class _InputReader:
+    """Reads one operation's input, as its model says."""
+
+    def __init__(self, operation: OperationModel) -> None:
+        shape = operation.input_shape or StructureShape("Empty", {"members": {}})
+        payload = shape.serialization.get("payload")
+        self.names = frozenset(shape.members)
+        self._required = shape.required_members
+        self._path = _path_pattern(operation.http["requestUri"])
+        self._members = [
+            _member(name, member, "payload" if name == payload else None)
+            for name, member in shape.members.items()
+        ]
+        self._has_json = payload is None or shape.members[payload].type_name == "structure"
+
+    def read(self, request: RequestParts) -> OperationInput:
+        in_path = self._path.search(request.path)
+        in_query = parse_qs(request.query, keep_blank_values=True) if request.query else {}
+        in_body = _json_object(request.body) if self._has_json else {}
+        values: dict[str, Any] = {}
+        violations: list[Violation] = []
+        for name, wire_name, location, is_json, check in self._members:
+            value: Any
+            if location is None:
+                value = in_body.get(wire_name)
+            elif location == "uri":
+                value = unquote(in_path[wire_name]) if in_path else None
+            elif location == "querystring":
+                value = in_query[wire_name][0] if wire_name in in_query else None
+            elif location == "header":
+                value = request.headers.get(wire_name)
+            else:
+                value = in_body if self._has_json else request.body or None
+            if value is None or (value == "" and name in _EMPTY_IS_ABSENT):
+                continue
+            values[name] = _json_in_header(name, value) if is_json else check(value, name, violations)
+        violations.extend(missing(name) for name in self._required if name not in values)
+        return OperationInput(values, violations)
+
+
+def _member(name: str, shape: Any, location: str | None) -> _Member:
+    travels = shape.serialization
+    location = location or travels.get("location")
+    from_text = location not in (None, "payload")
+    is_json = bool(travels.get("jsonvalue"))
+    check = compile_shape(shape, from_text=from_text)
+    return _Member(name, travels.get("name", name), location, is_json, check)
+
+
+def _path_pattern(request_uri: str) -> re.Pattern[str]:
+    path = re.escape(request_uri.partition("?")[0])
+    greedy = re.sub(r"\\\{(\w+)\\\+\\\}", r"(?P<\1>.+)", path)  # {arn+} takes slashes, too
+    # A server hands some paths on decoded, so that the last member may have slashes of its own.
+    greedy = re.sub(r"\\\{(\w+)\\\}$", r"(?P<\1>.+)", greedy)
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", greedy) + "$", re.DOTALL)
+
+
+def _json_object(body: str | bytes) -> Mapping[str, Any]:
+    if not body:
+        return {}
+    try:
+        text = body.decode() if isinstance(body, bytes) else body
+        value = json.loads(text, parse_constant=_not_json)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair is no text
+    except (ValueError, RecursionError):
+        raise _MalformedBodyError("The request body is not well-formed JSON.") from None
+    if not isinstance(value, dict):
+        raise _MalformedBodyError(
+            f"The request body must be a JSON object; found a JSON {type(value).__name__}."
+        )
+    return value
+
+
+def _not_json(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")  # Python's json takes NaN and Infinity
+
+
+def _json_in_header(name: str, value: Any) -> Any:
+    try:
+        return json.loads(b64decode(value, validate=True))
+    except (ValueError, RecursionError):
+        raise WrongTypeError(f"The member {name} must be base64-encoded JSON.") from None
