@@ -9,6 +9,7 @@ undo it. What else is to be plugged into moto is one more such function.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -192,12 +193,21 @@ def _plug_in_time(undo: ExitStack) -> None:
     undo.enter_context(patch.object(BaseResponse, "_dispatch", dispatch))
 
 
+def _plug_in_method_names(undo: ExitStack) -> None:
+    """Have moto list the methods of a response class once, and not for each call."""
+    from moto.core import responses
+
+    once = functools.cache(responses.method_names_from_class)
+    undo.enter_context(patch.object(responses, "method_names_from_class", once))
+
+
 _PLUGS: tuple[Callable[[ExitStack], None], ...] = (
     _plug_in_iot,
     _plug_in_data_plane,
     _plug_in_metrics,
     _plug_in_trail,
     _plug_in_time,
+    _plug_in_method_names,
 )
 
 

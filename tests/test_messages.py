@@ -447,7 +447,7 @@ def test_boto3_publishes_with_the_qualities_of_service_that_aws_iot_has(
 def test_another_quality_of_service_is_refused(bulb: DeviceConnection, qos: int) -> None:
     bulb.subscribe("a")
     data = client("iot-data")
-    with pytest.raises(data.exceptions.InvalidRequestException, match=f"service is {qos}"):
+    with pytest.raises(data.exceptions.InvalidRequestException, match=f"Value '{qos}' at 'qos'"):
         data.publish(topic="a", qos=qos, payload=b"1")
     assert no_message(bulb)
     assert published() == []

@@ -34,6 +34,13 @@ CALLS_OF_DATA: dict[str, dict[str, Any]] = {
     "ListSubscriptions": {"clientId": "bulb-1"},
     "SendDirectMessage": {"clientId": "bulb-1", "topic": "a"},
 }
+CALLS_OF_JOBS_DATA: dict[str, dict[str, Any]] = {
+    "GetPendingJobExecutions": {"thingName": "bulb-1"},
+    "StartNextPendingJobExecution": {"thingName": "bulb-1"},
+    "DescribeJobExecution": {"thingName": "bulb-1", "jobId": "$next"},
+    "UpdateJobExecution": {"thingName": "bulb-1", "jobId": "a", "status": "FAILED"},
+    "StartCommandExecution": {"targetArn": "arn:a", "commandArn": "arn:b"},
+}
 
 
 def method(iot: Any, operation: str) -> Any:
@@ -46,6 +53,7 @@ def expect_refusal(error: ClientError, operation: str) -> None:
     metadata = error.response["ResponseMetadata"]
     assert metadata["HTTPStatusCode"] == 400
     assert metadata["RetryAttempts"] == 0
+    assert metadata["RequestId"]
 
 
 @pytest.mark.parametrize("operation", CALLS)
@@ -99,6 +107,35 @@ def test_iot_data_names_the_operation_in_process(iot: Any, operation: str) -> No
 def test_iot_data_names_the_operation_over_http(server: str, operation: str) -> None:
     session = boto3.Session("testing", "testing", region_name="us-east-1")
     expect_refusal_by_data(session.client("iot-data", endpoint_url=server), operation)
+
+
+def expect_refusal_by_jobs_data(jobs: Any, operation: str) -> None:
+    if operation not in jobs.meta.service_model.operation_names:
+        pytest.skip("the installed boto3 does not know the operation")
+    declared = {
+        shape.name for shape in jobs.meta.service_model.operation_model(operation).error_shapes
+    }
+    with pytest.raises(ClientError) as caught:
+        method(jobs, operation)(**CALLS_OF_JOBS_DATA[operation])
+    assert type(caught.value).__name__ in declared
+    expect_refusal(caught.value, operation)
+
+
+@pytest.mark.parametrize("operation", CALLS_OF_JOBS_DATA)
+def test_iot_jobs_data_names_the_operation_in_process(iot: Any, operation: str) -> None:
+    expect_refusal_by_jobs_data(boto3.client("iot-jobs-data", "us-east-1"), operation)
+
+
+@pytest.mark.parametrize("operation", CALLS_OF_JOBS_DATA)
+def test_iot_jobs_data_names_the_operation_over_http(server: str, operation: str) -> None:
+    session = boto3.Session("testing", "testing", region_name="us-east-1")
+    expect_refusal_by_jobs_data(session.client("iot-jobs-data", endpoint_url=server), operation)
+
+
+def test_a_family_of_operations_without_that_error_uses_its_own(iot: Any) -> None:
+    with pytest.raises(iot.exceptions.ValidationException) as caught:
+        iot.create_package(packageName="firmware")
+    expect_refusal(caught.value, "CreatePackage")
 
 
 def test_what_is_emulated_works_over_http(server: str) -> None:

@@ -118,6 +118,11 @@ class ResourceRegistrationFailure(IoTError):
         super().__init__("ResourceRegistrationFailureException", message)
 
 
+UNKNOWN_REGION = (
+    "{!r} is not a Region of AWS IoT. Check the client's region_name; with the environment "
+    "variable MOTO_ALLOW_NONEXISTENT_REGION moto takes any."
+)
+
 # The sentences below are used by more than one rule, or are easier to compare side by side.
 
 SNI_ONLY_WITH_VERIFICATION = (
@@ -141,14 +146,6 @@ ALREADY_REGISTERED = "The certificate is already provisioned or registered"
 def invalid_template(message: str) -> InvalidRequest:
     """The answer to a wrong template, or a wrong value for it, at a CA or in RegisterThing."""
     return InvalidRequest(f"Invalid registration template. {message}")
-
-
-def not_emulated(operation: str) -> InvalidRequest:
-    """The answer to an operation that is neither moto's nor ours (own wording)."""
-    return InvalidRequest(
-        f"The operation {operation} of AWS IoT is not emulated, neither by moto nor by moto_jitp. "
-        "Nothing was done. Leave the call out of the test, or stub it."
-    )
 
 
 class NotAdmitted(IoTError):

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
-from moto.core.utils import get_service_model
 from moto.iot.responses import IoTResponse
 
 from moto_jitp.iot.api.actions import IoTActions
@@ -16,7 +15,7 @@ from moto_jitp.iot.api.call_records import keep_call
 from moto_jitp.iot.api.operation_names import COMMON_ERRORS
 from moto_jitp.iot.api.operations import OPERATIONS, Operation, method_name
 
-from .exceptions import InvalidRequest, IoTError, NotAdmitted, not_emulated
+from .exceptions import IoTError
 from .models import JitpIoTBackend
 
 _FAILED = {"x-amzn-ErrorType": "InternalFailureException"}
@@ -30,11 +29,11 @@ class JitpIoTResponse(IoTActions):
         return self.any_backend()  # type: ignore[no-any-return]
 
     def call_action(self) -> Any:
+        try:
+            self.require_destination()
+        except IoTError as error:
+            return self.answer_error(error)
         operation = self._get_action()
-        if not operation:
-            return self._answer_error(
-                InvalidRequest(f"{self.method} {self.path} is no operation of AWS IoT.")
-            )
         try:
             answer = self._carry_out(operation)
         except Exception as error:
@@ -47,29 +46,18 @@ class JitpIoTResponse(IoTActions):
     def _carry_out(self, operation: str) -> Any:
         try:
             admit(self.backend, operation)
-        except NotAdmitted as error:
-            return self._answer_error(error)
-        if not hasattr(type(self), method_name(operation)):
-            # moto would raise NotImplementedError, which a server answers with a page and a status
-            # of 500 that every SDK retries.
-            return self._answer_error(not_emulated(operation))
+            self.enter()
+        except IoTError as error:
+            return self.answer_error(error)
         self.backend.note_call(operation, self._get_param)
-        return super().call_action()
+        return self.carry_out()
 
     def serialized(self, action_result: ActionResult) -> Any:
         # moto comes here too, with what an operation has raised: a step of RegisterThing's run.
         error = action_result.result
         if isinstance(error, IoTError) and error.code in COMMON_ERRORS:
-            return self._answer_error(error)
+            return self.answer_error(error)
         return super().serialized(action_result)
-
-    def _answer_error(self, error: IoTError) -> Any:
-        # moto's serializer knows the operations and the errors of the model only.
-        status = COMMON_ERRORS.get(error.code)
-        if status is None and self._get_action() in get_service_model("iot").operation_names:
-            return self.serialized(ActionResult(error))
-        headers = {"x-amzn-ErrorType": error.code}
-        return status or 400, headers, json.dumps({"message": error.message})
 
 
 def _answering(operation: Operation) -> Callable[[JitpIoTResponse], ActionResult]:

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from moto.core.utils import get_service_model
-
 from moto_jitp import settings
 from moto_jitp.history.order import sequence
 from moto_jitp.iot.exceptions import IoTError
@@ -16,7 +14,7 @@ from moto_jitp.monitoring import ApiCall, is_read_only, record_call
 
 from .actions import IoTActions
 from .callers import identity_of, signing_key, source_address
-from .inputs import read_input
+from .door import RequestParts, read_input
 
 
 def keep_call(request: IoTActions, operation: str, answer: Any) -> None:
@@ -30,7 +28,7 @@ def keep_call(request: IoTActions, operation: str, answer: Any) -> None:
     if is_read_only(operation) or not settings.current().trail:
         return
     status, headers, body = answer
-    parsed, backend = request.parsed_url, request.any_backend()
+    parts, backend = request.request_parts(), request.any_backend()
     record_call(
         backend,
         ApiCall(
@@ -38,12 +36,7 @@ def keep_call(request: IoTActions, operation: str, answer: Any) -> None:
             next(sequence),
             operation,
             functools.partial(
-                _parameters,
-                operation,
-                parsed.path,
-                parsed.query,
-                request.body,
-                _members_among(request.headers),
+                _parameters, operation, parts._replace(headers=_members_among(parts.headers))
             ),
             signing_key(request),
             identity_of(request, backend),
@@ -65,11 +58,8 @@ def _members_among(headers: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _parameters(
-    operation: str, path: str, query: str, body: str | None, headers: dict[str, str]
-) -> dict[str, Any]:
-    model = get_service_model("iot").operation_model(operation)
+def _parameters(operation: str, request: RequestParts) -> dict[str, Any]:
     try:
-        return read_input(model, path, query, body or "", headers, check=False)
+        return read_input("iot", operation, request).values
     except IoTError:
         return {}  # refused for its form, which the event's error says

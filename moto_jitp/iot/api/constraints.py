@@ -72,7 +72,9 @@ class Check(Protocol):
 
 def sentence(violations: list[Violation]) -> str:
     """Return the text in which AWS tells of violations, with their number."""
-    errors = "1 validation error" if len(violations) == 1 else f"{len(violations)} validation errors"
+    errors = (
+        "1 validation error" if len(violations) == 1 else f"{len(violations)} validation errors"
+    )
     return f"{errors} detected: {'; '.join(map(str, violations))}"
 
 
@@ -111,7 +113,9 @@ class _Scalar:
 
     def listed(self, what: str) -> str:
         """The constraints as AWS lists them for what a list or a map holds."""
-        return f"{what} must satisfy constraint: [{', '.join(text for _, text in self.constraints)}]"
+        return (
+            f"{what} must satisfy constraint: [{', '.join(text for _, text in self.constraints)}]"
+        )
 
 
 class _Structure:
@@ -195,10 +199,9 @@ def _constraints(shape: Shape) -> tuple[_Constraint, ...]:
     metadata = shape.metadata
     kind = shape.type_name
     found: list[_Constraint] = []
-    if kind in _NUMBERS:
-        size, what = _itself, "value"
-    else:
-        size, what = len, "length"
+    is_number = kind in _NUMBERS
+    size: Callable[[Any], Any] = _itself if is_number else len
+    what = "value" if is_number else "length"
     if "max" in metadata:
         found.append(_at_most(size, metadata["max"], what))
     if "min" in metadata or (kind == "string" and "max" in metadata):

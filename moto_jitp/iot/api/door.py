@@ -50,26 +50,26 @@ class OperationInput(NamedTuple):
     Attributes:
         values: member name to value, for the members that were given.
         violations: the constraints of the model that they break.
+        wrong_types: what to say of members that are of another type than the model's; their values
+            are as they came.
     """
 
     values: dict[str, Any]
     violations: list[Violation]
+    wrong_types: list[str]
 
 
 def checked_input(
     service: str, operation: str, request: RequestParts, *, strict: bool
-) -> dict[str, Any]:
+) -> OperationInput:
     """Read and check an operation's input.
 
     Args:
         service: the service as boto3 names it: ``iot``, ``iot-data`` or ``iot-jobs-data``.
         operation: the operation's name in that service's model, such as ``CreateThing``.
         request: the HTTP request.
-        strict: whether all constraints are checked; otherwise the types and which members are
+        strict: whether types and all constraints are checked; otherwise only which members are
             required, without which no operation could go on.
-
-    Returns:
-        Member name to value, for the members that were given.
 
     Raises:
         IoTError: the input is refused, with the error that the operation declares for that. The
@@ -82,16 +82,19 @@ def checked_input(
         ...
         moto_jitp.iot.exceptions.IoTError: InvalidRequestException: 1 validation error detected: ...
     """
-    values, violations = read_input(service, operation, request)
+    found = read_input(service, operation, request)
+    if strict and found.wrong_types:
+        raise refusal(service, operation, found.wrong_types[0])
+    violations = found.violations
     if not strict:
         violations = [violation for violation in violations if violation.is_missing]
     if violations:
         raise refusal(service, operation, sentence(violations))
-    return values
+    return found
 
 
 def read_input(service: str, operation: str, request: RequestParts) -> OperationInput:
-    """Read an operation's input without refusing what breaks a constraint.
+    """Read an operation's input without refusing what breaks a constraint or has a wrong type.
 
     Args:
         service: as for :func:`checked_input`.
@@ -99,17 +102,44 @@ def read_input(service: str, operation: str, request: RequestParts) -> Operation
         request: the HTTP request.
 
     Raises:
-        IoTError: the body is not a JSON object, or a value has the wrong type.
+        IoTError: the body is not a JSON object.
     """
     try:
         return _reader(service, operation).read(request)
-    except (WrongTypeError, _MalformedBodyError) as error:
+    except _MalformedBodyError as error:
         raise refusal(service, operation, str(error)) from None
 
 
 def members_of_input(service: str, operation: str) -> frozenset[str]:
     """Return the names of the members that an operation's input can have."""
     return _reader(service, operation).names
+
+
+def operation_at(service: str, method: str, path: str) -> str | None:
+    """Return the operation that a request is for, by its method and path alone.
+
+    moto looks at required query parameters and headers, too, and finds no operation without them.
+
+    Args:
+        service: as for :func:`checked_input`.
+        method: the HTTP method.
+        path: the path, still URL-encoded.
+
+    Returns:
+        Its name, or ``None``; of several the one whose path has most that is fixed.
+    """
+    for name, its_method, pattern in _routes(service):
+        if its_method == method and pattern.match(path):
+            return name
+    return None
+
+
+@functools.cache
+def _routes(service: str) -> list[tuple[str, str, re.Pattern[str]]]:
+    model = get_service_model(service)
+    found = [(name, model.operation_model(name).http) for name in model.operation_names]
+    found.sort(key=lambda route: -len(re.sub(r"\{.*?\}", "", route[1]["requestUri"])))
+    return [(name, http["method"], _path_pattern(http["requestUri"])) for name, http in found]
 
 
 def refusal(service: str, operation: str, message: str) -> IoTError:
@@ -121,6 +151,21 @@ def refusal(service: str, operation: str, message: str) -> IoTError:
         message: the error's text.
     """
     return IoTError(_code(service, operation), message)
+
+
+def not_emulated(service: str, operation: str) -> IoTError:
+    """Return the answer to an operation that is neither moto's nor ours (own wording).
+
+    Args:
+        service: as for :func:`checked_input`.
+        operation: the operation's name.
+    """
+    return refusal(
+        service,
+        operation,
+        f"The operation {operation} of AWS IoT is not emulated, neither by moto nor by moto_jitp. "
+        "Nothing was done. Leave the call out of the test, or stub it.",
+    )
 
 
 @functools.cache
@@ -172,6 +217,7 @@ class _InputReader:
         in_body = _json_object(request.body) if self._has_json else {}
         values: dict[str, Any] = {}
         violations: list[Violation] = []
+        wrong_types: list[str] = []
         for name, wire_name, location, is_json, check in self._members:
             value: Any
             if location is None:
@@ -186,9 +232,13 @@ class _InputReader:
                 value = in_body if self._has_json else request.body or None
             if value is None or (value == "" and name in _EMPTY_IS_ABSENT):
                 continue
-            values[name] = _json_in_header(name, value) if is_json else check(value, name, violations)
+            try:
+                value = _json_in_header(name, value) if is_json else check(value, name, violations)
+            except WrongTypeError as error:
+                wrong_types.append(str(error))
+            values[name] = value
         violations.extend(missing(name) for name in self._required if name not in values)
-        return OperationInput(values, violations)
+        return OperationInput(values, violations, wrong_types)
 
 
 def _member(name: str, shape: Any, location: str | None) -> _Member:

@@ -26,8 +26,8 @@ _POSIX = {
     "Cntrl": r"\x00-\x1f\x7f",
 }
 
-# Python's re has no Unicode categories. Each non-ASCII character of a value is replaced by a stand-in
-# for its category (of the private use area), so that a pattern needs one character for all of them.
+# Python's re has no Unicode categories. Each non-ASCII character of a value is replaced by a
+# stand-in for its category, of the private use area, so that a pattern needs one for all of them.
 _STAND_INS = {category: chr(0xE000 + at) for at, category in enumerate("CLMNPSZ")}
 _ANY_BUT_LINE_ENDS = "[^\n\r\x85\u2028\u2029]"
 

@@ -11,15 +11,15 @@ from typing import Any
 from urllib.parse import unquote
 
 from moto.core.exceptions import JsonRESTError
-from moto.core.utils import camelcase_to_underscores
 from moto.iotdata.exceptions import InvalidRequestException, ResourceNotFoundException
 from moto.iotdata.responses import IoTDataPlaneResponse
 
 from moto_jitp import settings
 from moto_jitp.broker.message_broker import MessageBroker, RetainedMessage, broker_of
 from moto_jitp.iot.api.callers import identity_of, source_address
+from moto_jitp.iot.api.checked_response import CheckedResponse
 from moto_jitp.iot.data_plane.shadows import ShadowRefused
-from moto_jitp.iot.exceptions import AwsError, code_and_message, not_emulated
+from moto_jitp.iot.exceptions import AwsError, IoTError, code_and_message
 from moto_jitp.monitoring import count_operation
 from moto_jitp.monitoring.logs import Client, ShadowRequest, operation_entry
 from moto_jitp.mqtt.topics import check_publish
@@ -36,16 +36,20 @@ _SHADOW_ERRORS = {
 }
 
 
-class JitpIoTDataResponse(IoTDataPlaneResponse):
+class JitpIoTDataResponse(CheckedResponse, IoTDataPlaneResponse):
     """The operations on messages; on shadows, which are logged; an error for those on clients."""
 
+    def any_backend(self) -> Any:
+        """Return the data plane of the request's account and Region."""
+        return self.iotdata_backend
+
     def call_action(self) -> Any:
-        operation = self._get_action()
-        if operation and not hasattr(type(self), camelcase_to_underscores(operation)):
-            # As with iot's own operations, moto would raise NotImplementedError.
-            error = not_emulated(operation)
-            return 400, {"x-amzn-ErrorType": error.code}, json.dumps({"message": error.message})
-        return super().call_action()
+        try:
+            self.require_destination()
+            self.enter()
+        except IoTError as error:
+            return self.answer_error(error)
+        return self.carry_out()
 
     def update_thing_shadow(self) -> str:
         return self._logged("update", self._updated_thing_shadow)
@@ -87,7 +91,6 @@ class JitpIoTDataResponse(IoTDataPlaneResponse):
         qos = self._query("qos") or "0"
         if settings.current().strict:
             try:
-                _check_qos(qos)
                 check_publish(topic, payload, retain=retain, connected=False)
             except ValueError as error:
                 self._count("PublishIn.ClientError")
@@ -153,18 +156,6 @@ class JitpIoTDataResponse(IoTDataPlaneResponse):
         topic = self.path.partition(marker)[2]
         # moto's server hands some paths on decoded, and others not.
         return unquote(topic) if "%" in topic else topic
-
-
-def _check_qos(qos: str) -> None:
-    """Check a quality of service: https://docs.aws.amazon.com/iot/latest/developerguide/mqtt.html.
-
-    Raises:
-        ValueError: it is not 0 or 1 (own wording).
-    """
-    if qos not in ("0", "1"):
-        raise ValueError(
-            f"The quality of service is {qos}; AWS IoT supports 0 and 1, and not MQTT's 2."
-        )
 
 
 @contextmanager

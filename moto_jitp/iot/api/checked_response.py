@@ -1,0 +1,155 @@
+"""What the response classes of the three services share: requests pass the door first."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from moto.core.responses import ActionResult, BaseResponse
+from moto.core.utils import camelcase_to_underscores, get_service_model
+from moto.utilities.aws_headers import gen_amzn_requestid_long
+
+from moto_jitp import settings
+from moto_jitp.iot.exceptions import UNKNOWN_REGION, IoTError
+
+from .door import (
+    OperationInput,
+    RequestParts,
+    checked_input,
+    members_of_input,
+    not_emulated,
+    operation_at,
+    refusal,
+)
+from .operation_names import COMMON_ERRORS
+
+
+class CheckedResponse(BaseResponse):
+    """A moto response class whose operations get an input that follows botocore's model.
+
+    It stands before moto's own class among the bases, whose operations then read what was checked.
+    """
+
+    _operation: str | None = None
+    _input: OperationInput | None = None
+
+    def setup_class(
+        self,
+        request: Any,
+        full_url: Any = None,
+        headers: Any = None,
+        use_raw_body: bool | None = None,
+    ) -> None:
+        # moto would decode the body, and end with an exception where it is not UTF-8.
+        super().setup_class(request, full_url, headers, use_raw_body=True)
+
+    @property
+    def service(self) -> str:
+        """The service as boto3 names it, such as ``iot-data``."""
+        return self.boto3_service_name
+
+    def _get_action(self) -> str:
+        # Asked several times for each request, and moto walks its routes each time.
+        if self._operation is None:
+            found = super()._get_action()
+            if not found:
+                found = operation_at(self.service, self.method, self.parsed_url.path) or ""
+            self._operation = found
+        return self._operation
+
+    def any_backend(self) -> Any:
+        """Return the backend of the request's account and Region."""
+        raise NotImplementedError
+
+    def require_destination(self) -> None:
+        """Make sure that the request asks for an operation of the service, in a Region of AWS's.
+
+        Raises:
+            IoTError: it does not.
+        """
+        operation = self._get_action()
+        if operation not in get_service_model(self.service).operation_names:
+            raise refusal(
+                self.service, operation, f"{self.method} {self.path} is no operation of AWS IoT."
+            )
+        try:
+            self.any_backend()
+        except KeyError:
+            raise refusal(self.service, operation, UNKNOWN_REGION.format(self.region)) from None
+
+    def enter(self) -> None:
+        """Let a request with a right destination in, or not.
+
+        Raises:
+            IoTError: nobody emulates the operation, or its input is refused.
+        """
+        operation = self._get_action()
+        if not hasattr(type(self), camelcase_to_underscores(operation)):
+            # moto would raise NotImplementedError, which a server answers with a page and a status
+            # of 500 that every SDK retries.
+            raise not_emulated(self.service, operation)
+        self._input = checked_input(
+            self.service, operation, self.request_parts(), strict=settings.current().strict
+        )
+
+    def carry_out(self) -> Any:
+        """Let moto carry the operation out, or the method of ours that takes the place of moto's.
+
+        Returns:
+            The HTTP answer: status, headers, body.
+        """
+        try:
+            return super().call_action()
+        except Exception:
+            # With strict off moto gets values of wrong types, too, and some it takes.
+            try:
+                self.require_types()
+            except IoTError as error:
+                return self.answer_error(error)
+            raise
+
+    def request_parts(self) -> RequestParts:
+        """Return what the operation's input is read from."""
+        return RequestParts(
+            self.parsed_url.path, self.parsed_url.query, self.body or b"", self.headers
+        )
+
+    def input(self) -> dict[str, Any]:
+        """Return the operation's input: member name to value, for the members that were given.
+
+        Raises:
+            IoTError: with ``strict`` off a value of a wrong type comes as far as this.
+        """
+        assert self._input is not None, "the request has not passed the door"
+        self.require_types()
+        return self._input.values
+
+    def require_types(self) -> None:
+        """Make sure that all members are of the model's types.
+
+        Raises:
+            IoTError: one is not.
+        """
+        if self._input is not None and self._input.wrong_types:
+            raise refusal(self.service, self._get_action(), self._input.wrong_types[0])
+
+    def _get_param(self, param_name: str, if_none: Any = None) -> Any:
+        # moto's own operations ask by this. It would parse the body for each parameter.
+        if self._input is None:
+            return super()._get_param(param_name, if_none)
+        if param_name in self._input.values:
+            return self._input.values[param_name]
+        if param_name in members_of_input(self.service, self._get_action()):
+            return if_none
+        return super()._get_param(param_name, if_none)
+
+    def answer_error(self, error: IoTError) -> Any:
+        """Return an error as an HTTP answer: status, headers, body."""
+        # moto's serializer knows the operations and the errors of the model only.
+        status = COMMON_ERRORS.get(error.code)
+        if status is None and self._get_action() in get_service_model(self.service).operation_names:
+            status, headers, body = self.serialized(ActionResult(error))
+        else:
+            headers, body = {"x-amzn-ErrorType": error.code}, json.dumps({"message": error.message})
+        gen_amzn_requestid_long(headers)
+        return status or 400, headers, body
