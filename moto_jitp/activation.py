@@ -196,8 +196,9 @@ def _plug_in_time(undo: ExitStack) -> None:
 def _plug_in_method_names(undo: ExitStack) -> None:
     """Have moto list the methods of a response class once, and not for each call."""
     from moto.core import responses
+    from moto.core.utils import method_names_from_class
 
-    once = functools.cache(responses.method_names_from_class)
+    once = functools.cache(method_names_from_class)
     undo.enter_context(patch.object(responses, "method_names_from_class", once))
 
 
