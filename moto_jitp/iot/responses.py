@@ -69,7 +69,8 @@ def _answering(operation: Operation) -> Callable[[JitpIoTResponse], ActionResult
             assert plain is not None, f"moto does not know {operation.name}"
             return dict(plain(request).result)
 
-        output = operation.carry_out(request.backend, request.input(), moto)
+        given = request.untyped_input() if operation.calls_moto else request.input()
+        output = operation.carry_out(request.backend, given, moto)
         return EmptyResult() if output is None else ActionResult(dict(output))
 
     return answer

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from moto.core.responses import ActionResult, BaseResponse
-from moto.core.utils import camelcase_to_underscores, get_service_model
+from moto.core.utils import get_service_model
 from moto.utilities.aws_headers import gen_amzn_requestid_long
 
 from moto_jitp import settings
@@ -22,6 +22,7 @@ from .door import (
     refusal,
 )
 from .operation_names import COMMON_ERRORS
+from .operations import method_name
 
 
 class CheckedResponse(BaseResponse):
@@ -84,7 +85,7 @@ class CheckedResponse(BaseResponse):
             IoTError: nobody emulates the operation, or its input is refused.
         """
         operation = self._get_action()
-        if not hasattr(type(self), camelcase_to_underscores(operation)):
+        if not hasattr(type(self), method_name(operation)):
             # moto would raise NotImplementedError, which a server answers with a page and a status
             # of 500 that every SDK retries.
             raise not_emulated(self.service, operation)
@@ -120,8 +121,12 @@ class CheckedResponse(BaseResponse):
         Raises:
             IoTError: with ``strict`` off a value of a wrong type comes as far as this.
         """
-        assert self._input is not None, "the request has not passed the door"
         self.require_types()
+        return self.untyped_input()
+
+    def untyped_input(self) -> dict[str, Any]:
+        """Return the input as moto takes it with ``strict`` off: of some types that AWS refuses."""
+        assert self._input is not None, "the request has not passed the door"
         return self._input.values
 
     def require_types(self) -> None:
