@@ -51,6 +51,8 @@ MOTO_NAMES: Mapping[str, tuple[str, ...]] = {
         "ServiceException.message",
     ),
     "moto.core.model": (
+        "OperationModel().http",
+        "OperationModel.error_shapes",
         "ServiceModel.error_shapes",
         "ServiceModel.operation_model",
         "ServiceModel.operation_names",
@@ -73,11 +75,19 @@ MOTO_NAMES: Mapping[str, tuple[str, ...]] = {
     "moto.core.responses": (
         "ActionResult.result",
         "BaseResponse._dispatch",
+        "BaseResponse._get_action",
+        "BaseResponse._get_param",
+        "BaseResponse.boto3_service_name",
+        "BaseResponse.call_action",
+        "BaseResponse.dispatch",
+        "BaseResponse.serialized",
+        "BaseResponse.setup_class",
         "EmptyResult",
     ),
     "moto.core.utils": (
         "camelcase_to_underscores",
         "get_service_model",
+        "method_names_from_class",
         "utcnow",
     ),
     "moto.iam.access_control": (
@@ -200,10 +210,7 @@ MOTO_NAMES: Mapping[str, tuple[str, ...]] = {
         "iot_backends.values",
     ),
     "moto.iot.responses": (
-        "IoTResponse._get_action",
-        "IoTResponse._get_param",
         "IoTResponse.call_action",
-        "IoTResponse.dispatch",
         "IoTResponse.iot_backend",
         "IoTResponse.serialized",
     ),
@@ -231,10 +238,8 @@ MOTO_NAMES: Mapping[str, tuple[str, ...]] = {
         "iotdata_backends.backend",
     ),
     "moto.iotdata.responses": (
-        "IoTDataPlaneResponse._get_action",
         "IoTDataPlaneResponse.call_action",
         "IoTDataPlaneResponse.delete_thing_shadow",
-        "IoTDataPlaneResponse.dispatch",
         "IoTDataPlaneResponse.get_thing_shadow",
         "IoTDataPlaneResponse.iotdata_backend",
     ),
@@ -272,6 +277,7 @@ MOTO_NAMES: Mapping[str, tuple[str, ...]] = {
         "STSBackend.get_caller_identity",
         "sts_backends",
     ),
+    "moto.utilities.aws_headers": ("gen_amzn_requestid_long",),
     "moto.utilities.tagging_service": ("TaggingService",),
     "moto.utilities.utils": ("get_partition",),
 }
