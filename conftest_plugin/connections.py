@@ -6,7 +6,8 @@ from collections import Counter, defaultdict, deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from moto_jitp import ConnectionAttempt, ProvisioningRun
+    from moto_jitp import ConnectionAttempt
+    from moto_jitp.history.journal import RunEntry
 
 
 #: A report is read in a terminal: the story of the last few, and how many there were of each kind.
@@ -22,14 +23,15 @@ class Connections:
     Attributes:
         last: the last few, the oldest first.
         decisions: how many there were of each: ``"ACCEPTED"``, or the reason of the refusal.
-        runs: what connections set off by fleet provisioning, by the attempt's number.
+        runs: the last few runs of fleet provisioning by the number of their connection's attempt,
+            and under ``None`` those of RegisterThing of the API.
         told: how many a report has told of; -1 before there was one.
     """
 
     def __init__(self) -> None:
         self.last: deque[ConnectionAttempt] = deque(maxlen=SHOWN)
         self.decisions: Counter[str] = Counter()
-        self.runs: defaultdict[int, deque[ProvisioningRun]] = defaultdict(
+        self.runs: defaultdict[int | None, deque[RunEntry]] = defaultdict(
             lambda: deque(maxlen=SHOWN)
         )
         self.told = -1
@@ -44,14 +46,10 @@ class Connections:
         self.last.append(attempt)
         self.decisions[attempt.reason.value if attempt.reason else "ACCEPTED"] += 1
 
-    def note_run(self, number: int, run: ProvisioningRun) -> None:
-        """Take down a run that a connection set off after it was accepted.
-
-        Args:
-            number: the sequence number of the connection's attempt.
-            run: the run.
-        """
-        self.runs[number].append(run)
+    def note_run(self, entry: RunEntry) -> None:
+        """Take down a run, unless its attempt tells of it."""
+        if entry.origin != "JITP":
+            self.runs[entry.attempt_id].append(entry)
 
 
 class Recorder:
@@ -70,26 +68,26 @@ class Recorder:
         """Begin to listen; imports moto, so only for those who use it."""
         if not self._listens:
             from moto_jitp.devices.attempts import observers
-            from moto_jitp.devices.fleet import run_observers
+            from moto_jitp.history import journal
 
             observers.append(self._note)
-            run_observers.append(self._note_run)
+            journal.observers.append(self._note_run)
             self._listens = True
 
     def close(self) -> None:
         """Stop listening."""
         if self._listens:
             from moto_jitp.devices.attempts import observers
-            from moto_jitp.devices.fleet import run_observers
+            from moto_jitp.history import journal
 
             observers.remove(self._note)
-            run_observers.remove(self._note_run)
+            journal.observers.remove(self._note_run)
             self._listens = False
 
     def _note(self, attempt: ConnectionAttempt) -> None:
         if self._current is not None:
             self._current.note(attempt)
 
-    def _note_run(self, attempt: ConnectionAttempt, run: ProvisioningRun) -> None:
+    def _note_run(self, entry: RunEntry) -> None:
         if self._current is not None:
-            self._current.note_run(attempt.sequence, run)
+            self._current.note_run(entry)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -12,13 +11,12 @@ from .connections import SHOWN, Connections
 if TYPE_CHECKING:
     import pytest
 
-    from moto_jitp import ConnectionAttempt, ProvisioningRun
+    from moto_jitp import ConnectionAttempt
+    from moto_jitp.history.journal import RunEntry
 
     from .server import JitpServer
 
 TITLE = "JITP connections"
-
-_CERTIFICATE_ID = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}\b")
 
 
 def add_section(
@@ -46,7 +44,7 @@ def add_section(
         if count == here.told or not (count or tell_none):
             return
         here.told = count
-        runs = server.fleet_runs() if server is not None else ()
+        runs = server.runs() if server is not None else ()
         text = story(here, at_server, runs)
     except Exception as error:  # out of a hook, it would end the whole session
         text = f"The connections of this test cannot be told: {error!r}"
@@ -75,43 +73,45 @@ def _in_server_mode() -> Sequence[ConnectionAttempt]:
 def story(
     here: Connections,
     at_server: Sequence[ConnectionAttempt] = (),
-    runs_at_server: Sequence[tuple[int, ProvisioningRun]] = (),
+    runs_at_server: Sequence[RunEntry] = (),
 ) -> str:
     """Tell the connections of a test, the last ones each with its story.
 
     Args:
         here: those made in this process.
         at_server: those made at a server, the oldest first.
-        runs_at_server: what they set off there by fleet provisioning, by the attempt's number.
+        runs_at_server: the provisioning runs there.
 
     Returns:
         A text of a few lines for each.
     """
-    if not here.total and not at_server:
-        return "No device connected in this test."
-    lines = list(_chapter(_up_to_date(here.last), here))
-    if at_server:
+    lines = [] if here.total or at_server else ["No device connected in this test."]
+    lines += _chapter(_up_to_date(here.last), here)
+    if at_server or runs_at_server:
         theirs = Connections()
         for attempt in at_server:
             theirs.note(attempt)
-        for number, run in runs_at_server:
-            theirs.note_run(number, run)
+        for entry in runs_at_server:
+            theirs.note_run(entry)
         lines += ["At the server:", *_chapter(list(theirs.last), theirs)]
     return "\n".join(lines)
 
 
 def _chapter(attempts: Sequence[ConnectionAttempt], noted: Connections) -> Iterator[str]:
+    from moto_jitp.history.explanation import report_of_attempt, report_of_run
+
     total = noted.total
     if total > SHOWN:
         counts = ", ".join(f"{count} {name}" for name, count in noted.decisions.most_common())
         yield f"{total} connections: {counts}. The last {SHOWN} of them:"
     for at, attempt in enumerate(attempts):
         came_back = any(a.certificate_id == attempt.certificate_id for a in attempts[at + 1 :])
-        yield from _connection(total - len(attempts) + 1 + at, attempt, came_back)
-        for run in noted.runs.get(attempt.sequence, ()):
-            yield from _run(run)
-            if run.advice:
-                yield f"   to mend: {run.advice}"
+        number = total - len(attempts) + 1 + at
+        yield from report_of_attempt(number, attempt, has_come_back=came_back)
+        for entry in noted.runs.get(attempt.sequence, ()):
+            yield from report_of_run(entry)
+    for entry in noted.runs.get(None, ()):
+        yield from report_of_run(entry)
 
 
 def _up_to_date(noted: Collection[ConnectionAttempt]) -> list[ConnectionAttempt]:
@@ -122,37 +122,3 @@ def _up_to_date(noted: Collection[ConnectionAttempt]) -> list[ConnectionAttempt]
 
     present = {attempt.sequence: attempt for attempt in all_connection_attempts()}
     return [present.get(attempt.sequence, attempt) for attempt in noted]
-
-
-def _connection(number: int, attempt: ConnectionAttempt, came_back: bool) -> Iterator[str]:
-    subject = attempt.subject or "(no subject)"
-    if attempt.reason is None:
-        yield f"{number}. {subject}: accepted as client {attempt.client_id!r}"
-        return
-    yield f"{number}. {subject}: refused, {attempt.reason.value}"
-    yield f"   {attempt.message}"
-    yield (
-        f"   certificate {attempt.certificate_id}, account {attempt.account_id}, "
-        f"{attempt.region_name}"
-    )
-    run = attempt.provisioning
-    if run is not None:
-        yield from _run(run)
-    # A device that was provisioned and came back has done what the advice says.
-    if attempt.advice and not (came_back and run is not None and run.succeeded):
-        yield f"   to mend: {attempt.advice}"
-
-
-def _run(run: ProvisioningRun) -> Iterator[str]:
-    from moto_jitp.devices.refusal import run_lines
-
-    if run.succeeded:
-        # All went well: what was done matters less than where it went wrong in another run.
-        steps = (
-            f"{step.action} (unchanged)" if step.result == "UNCHANGED" else step.action
-            for step in run.steps
-        )
-        yield f"   provisioned: {', '.join(steps)}"
-        return
-    for line in run_lines(run):
-        yield " " + _CERTIFICATE_ID.sub(r"\1…", line)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
         ConnectionAttempt,
         DeviceConnection,
         DeviceIdentity,
-        ProvisioningRun,
     )
+    from moto_jitp.history.journal import RunEntry
 
     from .description import Device, DeviceDescription
 
@@ -170,11 +170,11 @@ class JitpServer:
 
         return connection_attempts_at(self._control) if self._is_used else ()
 
-    def fleet_runs(self) -> tuple[tuple[int, ProvisioningRun], ...]:
-        """The fleet provisioning runs of this test, each with the number of its connection."""
-        from moto_jitp.remote.connection import fleet_runs_at
+    def runs(self) -> tuple[RunEntry, ...]:
+        """The provisioning runs of this test; none where it has not used the server."""
+        from moto_jitp.remote.connection import runs_at
 
-        return fleet_runs_at(self._control) if self._is_used else ()
+        return runs_at(self._control) if self._is_used else ()
 
     def _begin_use(self) -> None:
         if not self._is_used:

@@ -166,11 +166,6 @@ def moment(name: str, description: str) -> Field:
     return Field(name, schema, write=datetime.isoformat, read=datetime.fromisoformat)
 
 
-def one_of_texts(name: str, texts: list[str]) -> Field:
-    """Return one of several texts."""
-    return Field(name, {"enum": texts})
-
-
 def one_of(
     name: str,
     description: str | None,

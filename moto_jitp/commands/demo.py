@@ -122,7 +122,7 @@ class _Story:
         return OUTCOME.to_json(Outcome(attempts, arn, thing_name))
 
     def _tell_attempt(self, number: int, attempt: ConnectionAttempt) -> None:
-        from moto_jitp.devices.refusal import explain
+        from moto_jitp.history.explanation import explain
 
         self._say("", f"   Connection {number}")
         self._say(*(f"   {line}" for line in explain(attempt).splitlines()))

@@ -1,10 +1,11 @@
-"""The connection attempts of all accounts and Regions, and who hears of each."""
+"""The connection attempts and runs of all accounts and Regions, and who hears of each attempt."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from moto_jitp.history.attempts import ConnectionAttempt
+from moto_jitp.history.journal import RunEntry
 from moto_jitp.history.state import state_of
 from moto_jitp.iot.models import live_backends
 from moto_jitp.iot.provisioning.deferred_runs import carry_out_all_due_runs
@@ -18,3 +19,10 @@ def all_connection_attempts() -> tuple[ConnectionAttempt, ...]:
     carry_out_all_due_runs()  # nobody may have called the cloud since they became due
     attempts = [attempt for backend in live_backends() for attempt in state_of(backend).attempts]
     return tuple(sorted(attempts, key=lambda attempt: attempt.sequence))
+
+
+def all_runs() -> tuple[RunEntry, ...]:
+    """Every provisioning run since the state was last reset, of all accounts and Regions."""
+    carry_out_all_due_runs()
+    runs = [entry for backend in live_backends() for entry in state_of(backend).runs.entries()]
+    return tuple(sorted(runs, key=lambda entry: entry.id))

@@ -11,6 +11,7 @@ from moto_jitp.broker.message_broker import broker_of
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.messages import Event
 from moto_jitp.history.runs import ProvisioningRun
+from moto_jitp.history.state import state_of
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.provisioning.deferred_runs import carry_out_all_due_runs
 from moto_jitp.mqtt.topics import MAX_SUBSCRIPTIONS, check_subscribe
@@ -19,7 +20,6 @@ from . import presence
 from .authorization import NotAuthorized, require
 from .publishing import publish_message, to_bytes
 from .recording import count, record_operation
-from .runs import fleet_runs_of
 
 
 class DeviceConnection:
@@ -59,9 +59,9 @@ class DeviceConnection:
 
     @property
     def provisioning(self) -> ProvisioningRun | None:
-        later = next(fleet_runs_of(self._backend, self._session), None)
+        later = state_of(self._backend).runs.of_attempt(self._session.sequence)
         just_in_time = (attempt.provisioning for attempt in self.attempts if attempt.provisioning)
-        return later or next(just_in_time, None)
+        return later[-1].run if later else next(just_in_time, None)
 
     @property
     def connected(self) -> bool:

@@ -5,20 +5,14 @@ https://docs.aws.amazon.com/iot/latest/developerguide/fleet-provision-api.html
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from moto_jitp.broker.message_broker import publish_as_aws
 from moto_jitp.history.attempts import ConnectionAttempt
-from moto_jitp.history.runs import ProvisioningRun
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.provisioning.fleet.api import answer_request
 from moto_jitp.iot.provisioning.fleet.fleet_provisioning import FleetClient
 from moto_jitp.mqtt.topics import FleetRequest
 
 from .recording import record_fleet_call
-
-run_observers: list[Callable[[ConnectionAttempt, ProvisioningRun], object]] = []
-"""Called with a connection's attempt and each run that it set off later, as the run ends."""
 
 
 def carry_out(
@@ -42,7 +36,4 @@ def carry_out(
     client = FleetClient(claim_id, session.client_id)
     answer = answer_request(backend, request, payload, client)
     record_fleet_call(backend, session, request, answer, claim_id)
-    if answer.run is not None:
-        for observe in run_observers:
-            observe(session, answer.run)
     publish_as_aws(backend, f"{topic}/{answer.topic_end}", answer.message, to=session.sequence)

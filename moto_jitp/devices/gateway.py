@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from moto_jitp import settings
 from moto_jitp.broker.message_broker import deliver
 from moto_jitp.history.attempts import ConnectionAttempt
+from moto_jitp.history.journal import RunOrigin
 from moto_jitp.history.messages import Event
 from moto_jitp.history.order import sequence
 from moto_jitp.history.runs import ProvisioningRun, ProvisioningStep, RunStatus, StepResult
@@ -207,8 +208,17 @@ def _record(
         next(sequence),
         verdict.provisioning,
     )
-    attempts = state_of(backend).attempts
+    state = state_of(backend)
+    attempts = state.attempts
     attempts.append(attempt)
+    if attempt.provisioning is not None:
+        state.runs.enter(
+            RunOrigin.JITP,
+            attempt.provisioning,
+            attempt.timestamp,
+            run_id=attempt.sequence,
+            attempt_id=attempt.sequence,
+        )
     deferred = backend.deferred_runs.get(presented.certificate_id)
     if deferred is not None and deferred.when_done is None:
         at = len(attempts) - 1

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from moto_jitp.history.attempts import ConnectionAttempt
+from moto_jitp.history.explanation import explain_all
 from moto_jitp.history.json_form import ATTEMPT, RUN, reason_field, run_from_json
 from moto_jitp.history.runs import ProvisioningRun
 from moto_jitp.json_shapes import (
@@ -17,8 +18,6 @@ from moto_jitp.json_shapes import (
     optional_string,
     string,
 )
-
-from .refusal import explain
 
 
 class Outcome(NamedTuple):
@@ -48,7 +47,7 @@ class Outcome(NamedTuple):
     @property
     def explanation(self) -> str:
         """All of it as text for a terminal."""
-        return "\n".join(explain(attempt) for attempt in self.attempts)
+        return explain_all(self.attempts)
 
 
 OUTCOME = Shape(

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timezone
 
-from moto_jitp import settings
 from moto_jitp.history.attempts import ConnectionAttempt, RefusalReason
 from moto_jitp.history.fleet_calls import FleetCall
+from moto_jitp.history.journal import RunOrigin
 from moto_jitp.history.order import sequence
 from moto_jitp.history.runs import ProvisioningRun
 from moto_jitp.history.state import existing_backend, state_of
 from moto_jitp.iot.account.endpoints import parse_endpoint
 from moto_jitp.iot.models import JitpIoTBackend, live_backends
 from moto_jitp.iot.provisioning.fleet.api import FleetAnswer
-from moto_jitp.monitoring import EndedRun, count_operation, records_of
+from moto_jitp.monitoring import count_operation, records_of
 from moto_jitp.monitoring.logs import (
     Client,
     authentication_error,
@@ -49,11 +49,7 @@ def record_attempt(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> None:
         backend: the account and Region at whose endpoint it arrived.
         attempt: the attempt.
     """
-    current = settings.current()
-    if not current.metrics:
-        records_of(backend).without_metrics.add(attempt.sequence)
-    if not current.trail:
-        records_of(backend).without_trail.add(attempt.sequence)
+    records_of(backend).follow_settings(attempt.sequence)
     if attempt.reason is RefusalReason.SNI_MISUSED:
         _tell_owner(attempt)
     elif backend.is_logging:
@@ -75,7 +71,7 @@ def record_late_run(
         run: the run.
         moment: when it ended, in UTC.
     """
-    records_of(backend).ends[attempt.sequence] = EndedRun(next(sequence), moment)
+    state_of(backend).runs.finish(attempt.sequence, run, moment)
     if backend.is_logging:
         backend.log(_client(attempt), moment, [provisioning_entry(run)])
 
@@ -135,7 +131,7 @@ def record_fleet_call(
         answer: what it was answered with.
         claim_certificate_id: the id of the certificate that the client is connected with.
     """
-    now, current = datetime.now(timezone.utc), settings.current()
+    now, refusal, run = datetime.now(timezone.utc), answer.refusal, answer.run
     call = FleetCall(
         now,
         next(sequence),
@@ -143,17 +139,16 @@ def record_fleet_call(
         request.operation,
         request.template_name,
         claim_certificate_id,
-        answer.refusal is not None,
-        answer.run,
+        refusal is not None,
+        run.thing_name if run is not None and refusal is None else None,
     )
-    records = records_of(backend)
-    if not current.metrics:
-        records.without_metrics.add(call.sequence)
-    if not current.trail:
-        records.without_trail.add(call.sequence)
-    state_of(backend).fleet_calls.append(call)
+    state = state_of(backend)
+    records_of(backend).follow_settings(call.sequence)
+    state.fleet_calls.append(call)
+    if run is not None:
+        origin, number = RunOrigin.FLEET_PROVISIONING, call.sequence
+        state.runs.enter(origin, run, now, run_id=number, attempt_id=attempt.sequence)
     if backend.is_logging:
-        refusal, run = answer.refusal, answer.run
         if run is not None and run.role_arn is not None:
             entry = provisioning_entry(run)
         else:
@@ -175,8 +170,7 @@ def _tell_owner(attempt: ConnectionAttempt) -> None:
         return
     records = records_of(owner)
     records.misdirected.append(attempt)
-    if not settings.current().metrics:
-        records.without_metrics.add(attempt.sequence)
+    records.follow_settings(attempt.sequence)
     if owner.is_logging:
         client = _client(attempt)
         entry = authentication_error(attempt, client, reason)

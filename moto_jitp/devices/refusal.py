@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from moto_jitp.history.attempts import ConnectionAttempt, RefusalReason
-from moto_jitp.history.runs import ProvisioningRun, StepResult
-
-_MARKS = {
-    StepResult.SUCCEEDED: "ok",
-    StepResult.UNCHANGED: "unchanged",
-    StepResult.FAILED: "FAILED",
-}
+from moto_jitp.history.explanation import explain_all
+from moto_jitp.history.runs import ProvisioningRun
 
 
 class ConnectionRefused(Exception):  # noqa: N818 - the name that users know from sockets
@@ -31,53 +26,7 @@ class ConnectionRefused(Exception):  # noqa: N818 - the name that users know fro
         self.provisioning: ProvisioningRun | None = next(
             (attempt.provisioning for attempt in reversed(attempts) if attempt.provisioning), None
         )
-        super().__init__(_explain_all(attempts))
+        super().__init__(explain_all(attempts))
 
     def __reduce__(self) -> tuple[type[ConnectionRefused], tuple[object, ...]]:
         return type(self), (self.attempts,)
-
-
-def _explain_all(attempts: tuple[ConnectionAttempt, ...]) -> str:
-    """Describe the last attempt, after the one before it where that provisioned the device."""
-    return "\n".join(
-        explain(attempt)
-        for attempt in attempts
-        if attempt is attempts[-1] or attempt.provisioning is not None
-    )
-
-
-def explain(attempt: ConnectionAttempt) -> str:
-    """Describe an attempt in a few lines for a terminal: decision, steps, what to change."""
-    decision = attempt.reason.value if attempt.reason else "ACCEPTED"
-    lines = [
-        f"{decision}: {attempt.message}",
-        f"  device:   {attempt.subject or '(no subject)'} (certificate {attempt.certificate_id})",
-        f"  endpoint: account {attempt.account_id}, {attempt.region_name}, server name "
-        f"{attempt.server_name or '(none)'}",
-    ]
-    if attempt.provisioning is not None:
-        lines += run_lines(attempt.provisioning)
-    if attempt.advice:
-        lines.append(f"  to mend:  {attempt.advice}")
-    return "\n".join(lines)
-
-
-def run_lines(run: ProvisioningRun) -> list[str]:
-    """Describe a run: the template, what was offered and wanted, each step."""
-    source = f"template {run.template_name}" if run.template_name else "the CA's template body"
-    lines = [f"  template: {source}; provisioning {run.status.value}"]
-    wanted = frozenset(run.wanted)
-    for name in run.wanted:
-        value = run.parameters.get(name)
-        lines.append(f"    wants {name}: {'nothing offered' if value is None else repr(value)}")
-    besides = [f"{name} {value!r}" for name, value in run.parameters.items() if name not in wanted]
-    if besides:
-        lines.append(f"    offered besides: {', '.join(besides)}")
-    for number, step in enumerate(run.steps, 1):
-        line = f"    {number}. {step.action} {step.resource}: {_MARKS[step.result]}"
-        if step.error_code:
-            line += f" ({step.error_code}: {step.message})"
-        lines.append(line)
-    if run.place:
-        lines.append(f"    place in the template: {run.place}")
-    return lines

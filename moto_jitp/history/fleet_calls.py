@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from .runs import ProvisioningRun
-
 
 class FleetCall(NamedTuple):
     """One request of a device to the MQTT API of fleet provisioning.
@@ -19,7 +17,7 @@ class FleetCall(NamedTuple):
         template_name: the provisioning template of RegisterThing.
         claim_certificate_id: the id of the certificate that the device was connected with.
         failed: whether it was refused.
-        run: the provisioning run of RegisterThing, also of one that did not come to its steps.
+        thing_name: the thing that RegisterThing has made or found; ``None`` where it was refused.
     """
 
     moment: datetime
@@ -29,4 +27,4 @@ class FleetCall(NamedTuple):
     template_name: str | None
     claim_certificate_id: str
     failed: bool
-    run: ProvisioningRun | None
+    thing_name: str | None

@@ -25,12 +25,14 @@ from moto_jitp.json_shapes import (
     one_of,
     optional_object,
     optional_string,
+    or_null,
     string,
     string_map,
     strings,
 )
 
 from .attempts import ConnectionAttempt, RefusalReason
+from .journal import RunEntry, RunOrigin
 from .messages import Event
 from .runs import ProvisioningRun, ProvisioningStep, RunStatus, StepResult, pack_steps
 
@@ -83,6 +85,39 @@ RUN = Shape(
 def run_from_json(document: Mapping[str, Any]) -> ProvisioningRun:
     """Return the run that an object of the shape :data:`RUN` describes."""
     return ProvisioningRun(**RUN.arguments(document))
+
+
+_ENTRY = (
+    integer("id", "Rises with every run."),
+    Field(
+        "connectionId",
+        or_null(
+            "integer", "The attempt over whose connection it was set off; null for REGISTER_THING."
+        ),
+        attribute="attempt_id",
+    ),
+    one_of(
+        "type",
+        "What set it off: a device's connection by its CA's template (JITP), RegisterThing of the "
+        "API (REGISTER_THING), or RegisterThing over a device's connection (FLEET_PROVISIONING).",
+        RunOrigin,
+    )._replace(attribute="origin"),
+    moment(
+        "timestamp", "When it ended, in UTC; when it was set off, while it is in progress."
+    )._replace(attribute="moment"),
+)
+
+LISTED_RUN = Shape(
+    "ListedRun",
+    "A provisioning run and where it belongs.",
+    (*_ENTRY, *RUN.of_part("run")),
+)
+
+
+def listed_run_from_json(document: Mapping[str, Any]) -> RunEntry:
+    """Return the run that an object of the shape :data:`LISTED_RUN` describes."""
+    where = Shape(LISTED_RUN.name, LISTED_RUN.description, _ENTRY).arguments(document)
+    return RunEntry(run=run_from_json(document), order=where["id"], **where)
 
 
 def reason_field(get: Any = None) -> Field:

@@ -12,6 +12,7 @@ from moto_jitp.locks import new_lock, new_rlock
 
 from .attempts import ConnectionAttempt
 from .fleet_calls import FleetCall
+from .journal import RunJournal
 
 PartT = TypeVar("PartT")
 
@@ -24,13 +25,15 @@ class AccountState:
     Attributes:
         attempts: the connection attempts at its endpoints, the oldest first.
         fleet_calls: the requests to fleet provisioning, the oldest first.
+        runs: the journal of provisioning runs.
     """
 
-    __slots__ = ("_parts", "attempts", "fleet_calls")
+    __slots__ = ("_parts", "attempts", "fleet_calls", "runs")
 
     def __init__(self) -> None:
         self.attempts: list[ConnectionAttempt] = []
         self.fleet_calls: list[FleetCall] = []
+        self.runs = RunJournal()
         self._parts: dict[type, Any] = {}
 
     def part(self, kind: type[PartT]) -> PartT:
@@ -74,6 +77,12 @@ def existing_backend(account_id: str, region_name: str) -> IoTBackend | None:
     """
     account = iot_backends.get(account_id)
     return None if account is None else dict.get(account, region_name)
+
+
+def existing_state(account_id: str, region_name: str) -> AccountState:
+    """Return what is kept of an account and Region: nothing, where it has not been used."""
+    backend = existing_backend(account_id, region_name)
+    return AccountState() if backend is None else state_of(backend)
 
 
 def existing_backends() -> list[IoTBackend]:

@@ -8,7 +8,6 @@ from .metric_queries import as_cloudwatch_finds_data, as_cloudwatch_finds_statis
 from .metrics import IoTMetrics
 from .records import (
     ApiCall,
-    EndedRun,
     count_operation,
     is_read_only,
     record_call,
@@ -18,7 +17,6 @@ from .trail_lookup import lookup_events
 
 __all__ = [
     "ApiCall",
-    "EndedRun",
     "Identity",
     "IoTMetrics",
     "as_cloudwatch_finds_data",

@@ -18,9 +18,11 @@ from moto.core.common_models import CloudWatchMetricProvider
 
 from moto_jitp.history.attempts import ConnectionAttempt, RefusalReason
 from moto_jitp.history.fleet_calls import FleetCall
+from moto_jitp.history.journal import RunOrigin
 from moto_jitp.history.runs import ProvisioningRun, RunStatus
+from moto_jitp.history.state import AccountState, existing_state
 
-from .records import Records, kept
+from .records import Records
 
 NAMESPACE = "AWS/IoT"
 _MQTT = ("Protocol", "MQTT")
@@ -56,13 +58,13 @@ class IoTMetrics(CloudWatchMetricProvider):
         """Return the values of each minute, oldest first."""
         if not cls.switched_on:
             return []
-        attempts, fleet_calls, records = kept(account_id, region)
+        state = existing_state(account_id, region)
         found: list[_MinuteValue] = [
             _MinuteValue(metric, count, float(count), 1.0, 1.0)
-            for metric, count in Counter(_occurrences(attempts, records)).items()
+            for metric, count in Counter(_occurrences(state)).items()
         ]
         values: defaultdict[_Metric, list[float]] = defaultdict(list)
-        for metric, value in _fleet_values(fleet_calls, records):
+        for metric, value in _fleet_values(list(state.fleet_calls), state.part(Records)):
             values[metric].append(value)
         found += (_MinuteValue.of(metric, series) for metric, series in values.items())
         found.sort(key=lambda value: value.metric.order())
@@ -125,29 +127,23 @@ class _MinuteValue(MetricAggregatedDatum):
         return not listed and bool(super().filter(namespace, name, dimensions))
 
 
-def _occurrences(attempts: Sequence[ConnectionAttempt], records: Records) -> Iterator[_Metric]:
+def _occurrences(state: AccountState) -> Iterator[_Metric]:
     """Yield what is counted by how often it happened."""
-    minute = first = last = datetime.min.replace(tzinfo=timezone.utc)
-    for attempt in attempts:
-        if attempt.sequence in records.without_metrics:
-            continue
-        if not first <= attempt.timestamp < last:
-            minute = _minute(attempt.timestamp)
-            first = minute.replace(tzinfo=timezone.utc)
-            last = first + timedelta(minutes=1)
+    records, minutes = state.part(Records), _Minutes()
+    for attempt in list(state.attempts):
         name = _connection_metric(attempt)
-        if name is not None:
-            yield _Metric(minute, name, _MQTT)
-        run = attempt.provisioning
-        if run is not None and run.status is not RunStatus.IN_PROGRESS:
-            ended = records.ends.get(attempt.sequence)
-            when = _minute(ended.moment) if ended else minute
-            yield _Metric(when, _provisioning_metric(run), None)
+        if name is not None and records.is_in_metrics(attempt.sequence):
+            yield _Metric(minutes.of(attempt.timestamp), name, _MQTT)
+    for entry in state.runs.entries():
+        # These metrics are of just-in-time provisioning only.
+        is_over = entry.run.status is not RunStatus.IN_PROGRESS
+        if entry.origin is RunOrigin.JITP and is_over and records.is_in_metrics(entry.id):
+            yield _Metric(minutes.of(entry.moment), _provisioning_metric(entry.run), None)
     for attempt in list(records.misdirected):
-        if attempt.sequence not in records.without_metrics:
-            yield _Metric(_minute(attempt.timestamp), "Connection.AuthNError", _MQTT)
+        if records.is_in_metrics(attempt.sequence):
+            yield _Metric(minutes.of(attempt.timestamp), "Connection.AuthNError", _MQTT)
     for moment, name, protocol in list(records.operations):
-        yield _Metric(_minute(moment), name, ("Protocol", protocol))
+        yield _Metric(minutes.of(moment), name, ("Protocol", protocol))
 
 
 def _fleet_values(calls: Sequence[FleetCall], records: Records) -> Iterator[tuple[_Metric, float]]:
@@ -159,18 +155,31 @@ def _fleet_values(calls: Sequence[FleetCall], records: Records) -> Iterator[tupl
     registered: defaultdict[str, set[str]] = defaultdict(set)
     for call in calls:
         named, claim = call.template_name, call.claim_certificate_id
-        thing_name = None if call.failed or call.run is None else call.run.thing_name
-        if thing_name is not None:
-            registered[claim].add(thing_name)
-        if call.sequence in records.without_metrics:
+        if call.thing_name is not None:
+            registered[claim].add(call.thing_name)
+        if not records.is_in_metrics(call.sequence):
             continue
         minute = _minute(call.moment)
         by_template = ("TemplateName", named) if named is not None else None
         yield _Metric(minute, f"{call.operation}Failed", by_template), float(call.failed)
-        if thing_name is not None:
+        if call.thing_name is not None:
             by_claim = ("ClaimCertificateId", claim)
             name = "ApproximateNumberOfThingsRegistered"
             yield _Metric(minute, name, by_claim), float(len(registered[claim]))
+
+
+class _Minutes:
+    """Finds the minutes of many moments, of which most are in the minute of the one before."""
+
+    def __init__(self) -> None:
+        self._minute = self._first = self._last = datetime.min.replace(tzinfo=timezone.utc)
+
+    def of(self, moment: datetime) -> datetime:
+        if not self._first <= moment < self._last:
+            self._minute = _minute(moment)
+            self._first = self._minute.replace(tzinfo=timezone.utc)
+            self._last = self._first + timedelta(minutes=1)
+        return self._minute
 
 
 def _minute(moment: datetime) -> datetime:

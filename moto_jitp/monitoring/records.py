@@ -17,8 +17,7 @@ from moto.iot.models import IoTBackend
 
 from moto_jitp import settings
 from moto_jitp.history.attempts import ConnectionAttempt
-from moto_jitp.history.fleet_calls import FleetCall
-from moto_jitp.history.state import existing_backend, state_of
+from moto_jitp.history.state import state_of
 
 from .identities import Identity
 
@@ -79,13 +78,6 @@ class ApiCall(NamedTuple):
         return body if isinstance(body, dict) else {}
 
 
-class EndedRun(NamedTuple):
-    """When a provisioning run ended that went on after its connection had."""
-
-    sequence: int
-    moment: datetime
-
-
 class Operation(NamedTuple):
     """Something that the message broker did, for its metric.
 
@@ -105,32 +97,47 @@ class Records:
 
     Attributes:
         calls: the calls for the trail, oldest first.
-        ends: of attempts by sequence number, when their runs ended, where that was later.
         misdirected: attempts that asked for a server name of this account and Region elsewhere.
         operations: what the message broker did, oldest first.
         sessions: who has called with credentials of an assumed role, by access key.
-        without_metrics: sequence numbers of what happened while ``metrics`` was off.
-        without_trail: sequence numbers of what happened while ``trail`` was off.
     """
 
     __slots__ = (
+        "_without_metrics",
+        "_without_trail",
         "calls",
-        "ends",
         "misdirected",
         "operations",
         "sessions",
-        "without_metrics",
-        "without_trail",
     )
 
     def __init__(self) -> None:
         self.calls: list[ApiCall] = []
-        self.ends: dict[int, EndedRun] = {}
         self.misdirected: list[ConnectionAttempt] = []
         self.operations: list[Operation] = []
         self.sessions: dict[str, Identity] = {}
-        self.without_metrics: set[int] = set()
-        self.without_trail: set[int] = set()
+        self._without_metrics: set[int] = set()
+        self._without_trail: set[int] = set()
+
+    def follow_settings(self, number: int) -> None:
+        """Leave something that happens now out of what is off by the settings in force.
+
+        Args:
+            number: of the attempt, run or request.
+        """
+        current = settings.current()
+        if not current.metrics:
+            self._without_metrics.add(number)
+        if not current.trail:
+            self._without_trail.add(number)
+
+    def is_in_metrics(self, number: int) -> bool:
+        """Whether metrics count the attempt, run or request of a number."""
+        return number not in self._without_metrics
+
+    def is_in_trail(self, number: int) -> bool:
+        """Whether the trail tells of the attempt, run or request of a number."""
+        return number not in self._without_trail
 
 
 def records_of(backend: IoTBackend) -> Records:
@@ -162,29 +169,3 @@ def is_read_only(operation: str) -> bool:
     https://docs.aws.amazon.com/iot/latest/developerguide/iot-using-cloudtrail.html
     """
     return operation.startswith(_READ_ONLY)
-
-
-class Kept(NamedTuple):
-    """All that is told of an account and Region, each list the oldest first.
-
-    Attributes:
-        attempts: the connection attempts.
-        fleet_calls: the requests to fleet provisioning.
-        records: what is kept beside them.
-    """
-
-    attempts: list[ConnectionAttempt]
-    fleet_calls: list[FleetCall]
-    records: Records
-
-
-def kept(account_id: str, region_name: str) -> Kept:
-    """Return what is told of an account and Region.
-
-    One that has not been used is not brought into being by asking.
-    """
-    backend = existing_backend(account_id, region_name)
-    if backend is None:
-        return Kept([], [], Records())
-    state = state_of(backend)
-    return Kept(list(state.attempts), list(state.fleet_calls), state.part(Records))

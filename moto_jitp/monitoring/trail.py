@@ -1,7 +1,7 @@
 """CloudTrail events of AWS IoT: calls of its API, and the steps of just-in-time provisioning.
 
-Events are put together when somebody reads them, from the calls as they came and from the
-provisioning runs that are kept with the connection attempts. A device's connection itself leaves no
+Events are put together when somebody reads them, from the calls as they came and from the run
+journal. A device's connection itself leaves no
 event, nor do calls that only read.
 https://docs.aws.amazon.com/iot/latest/developerguide/iot-using-cloudtrail.html
 """
@@ -19,10 +19,12 @@ from typing import Any, NamedTuple
 from moto.utilities.utils import get_partition
 
 from moto_jitp.aws.iam_roles import SERVICE
+from moto_jitp.history.journal import RunEntry, RunOrigin
 from moto_jitp.history.runs import ProvisioningRun, ProvisioningStep, RunStatus
+from moto_jitp.history.state import existing_state
 
 from .identities import Identity, provisioning_service
-from .records import ApiCall, is_read_only, kept
+from .records import ApiCall, Records, is_read_only
 from .run_calls import RunCalls
 from .trail_resources import Resource, resources_in
 
@@ -152,27 +154,15 @@ def events_newest_first(
         end: the last one.
         wanted: whether a call or a run can have an event of interest; see :func:`may_have`.
     """
-    attempts, fleet_calls, records = kept(*place)
+    state = existing_state(*place)
+    records = state.part(Records)
     sources: list[tuple[datetime, int, ApiCall | ProvisioningRun]] = [
         (call.moment, call.sequence, call) for call in list(records.calls)
     ]
-    for attempt in attempts:
-        run = attempt.provisioning
-        if run is None or run.status is RunStatus.IN_PROGRESS:
-            continue
-        if attempt.sequence not in records.without_trail:
-            ended = records.ends.get(attempt.sequence)
-            moment, sequence = (
-                (ended.moment, ended.sequence) if ended else (attempt.timestamp, attempt.sequence)
-            )
-            sources.append((moment, sequence, run))
     sources += (
-        (call.moment, call.sequence, call.run)
-        for call in fleet_calls
-        # Before AWS IoT has assumed the role, nothing has been called.
-        if call.run is not None
-        and call.run.role_arn is not None
-        and call.sequence not in records.without_trail
+        (entry.moment, entry.order, entry.run)
+        for entry in state.runs.entries()
+        if _has_events(entry) and records.is_in_trail(entry.id)
     )
     sources.sort(key=itemgetter(0, 1), reverse=True)
     for moment, sequence, source in sources:
@@ -182,6 +172,15 @@ def events_newest_first(
             yield _event_of_call(source)
         else:
             yield from reversed(list(_events_of_run(moment, sequence, source)))
+
+
+def _has_events(entry: RunEntry) -> bool:
+    """Whether AWS IoT has called its API for a run, and the calls are told nowhere else."""
+    if entry.origin is RunOrigin.JITP:
+        return entry.run.status is not RunStatus.IN_PROGRESS
+    # Before AWS IoT has assumed the role, nothing has been called. RegisterThing of the API is a
+    # call itself, and the trail has that one.
+    return entry.origin is RunOrigin.FLEET_PROVISIONING and entry.run.role_arn is not None
 
 
 def may_have(attribute: str | None, value: str) -> Callable[[ApiCall | ProvisioningRun], bool]:

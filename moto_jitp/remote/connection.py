@@ -18,10 +18,15 @@ from moto_jitp.devices.connection import DeviceConnection, DeviceSubscription
 from moto_jitp.devices.publishing import to_bytes
 from moto_jitp.devices.refusal import ConnectionRefused
 from moto_jitp.history.attempts import ConnectionAttempt
-from moto_jitp.history.json_form import attempt_from_json, event_from_json, run_from_json
+from moto_jitp.history.journal import RunEntry
+from moto_jitp.history.json_form import (
+    attempt_from_json,
+    event_from_json,
+    listed_run_from_json,
+    run_from_json,
+)
 from moto_jitp.history.messages import Event
 from moto_jitp.history.runs import ProvisioningRun
-from moto_jitp.iot.provisioning.template_rules import FLEET_PROVISIONING
 from moto_jitp.mqtt.topic_filters import check_topic_filter
 from moto_jitp.mqtt.topics import check_is_text
 from moto_jitp.pki import CertificateError, DeviceIdentity
@@ -126,13 +131,9 @@ def connection_attempts_at(client: ControlClient) -> tuple[ConnectionAttempt, ..
     return tuple(attempt_from_json(item) for item in _listed(client, "connections"))
 
 
-def fleet_runs_at(client: ControlClient) -> tuple[tuple[int, ProvisioningRun], ...]:
-    """The fleet provisioning runs at a server, each with the number of its connection."""
-    return tuple(
-        (item["connectionId"], run_from_json(item))
-        for item in _listed(client, "runs")
-        if item["type"] == FLEET_PROVISIONING
-    )
+def runs_at(client: ControlClient) -> tuple[RunEntry, ...]:
+    """Every provisioning run at the server that a client speaks to."""
+    return tuple(listed_run_from_json(item) for item in _listed(client, "runs"))
 
 
 def all_events() -> tuple[Event, ...]:

@@ -12,7 +12,7 @@ from moto.moto_server import werkzeug_app
 from werkzeug.serving import WSGIRequestHandler
 
 from moto_jitp.devices import ConnectionAttempt, RefusalReason
-from moto_jitp.devices.refusal import explain
+from moto_jitp.history.explanation import explain
 
 if TYPE_CHECKING:
     _MotoRequestHandler = WSGIRequestHandler

@@ -6,7 +6,7 @@ Part of the OpenAPI document; request bodies are checked against these very sche
 from __future__ import annotations
 
 from moto_jitp.devices.json_form import OUTCOME
-from moto_jitp.history.json_form import ATTEMPT, RUN, STEP, event_schema
+from moto_jitp.history.json_form import ATTEMPT, LISTED_RUN, RUN, STEP, event_schema
 from moto_jitp.json_shapes import Schema, Shape, list_of, object_schema, of, or_null, ref
 
 from .shapes import (
@@ -14,7 +14,6 @@ from .shapes import (
     CONNECTION,
     DEVICE,
     FAILURE,
-    LISTED_RUN,
     READY,
     SHOWN_CONNECTION,
     STATE,

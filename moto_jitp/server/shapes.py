@@ -5,31 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from moto_jitp.devices.runs import ListedRun
 from moto_jitp.history.attempts import ConnectionAttempt
-from moto_jitp.history.json_form import ATTEMPT, RUN
-from moto_jitp.iot.provisioning.template_rules import FLEET_PROVISIONING, JITP
+from moto_jitp.history.journal import RunEntry
+from moto_jitp.history.json_form import ATTEMPT, LISTED_RUN
 from moto_jitp.json_shapes import (
     Field,
     Shape,
     boolean,
     integer,
     objects,
-    one_of_texts,
     optional_string,
     or_null,
     string,
-)
-
-LISTED_RUN = Shape(
-    "ListedRun",
-    "A provisioning run and where it belongs.",
-    (
-        integer("id", "Rises with every run."),
-        integer("connectionId", "The attempt over whose connection it was set off."),
-        one_of_texts("type", [JITP, FLEET_PROVISIONING]),
-        *RUN.of_part("run"),
-    ),
 )
 
 
@@ -44,7 +31,7 @@ class Connection(NamedTuple):
 
     attempt: ConnectionAttempt
     connected: bool
-    runs: Sequence[ListedRun]
+    runs: Sequence[RunEntry]
 
 
 CONNECTION = Shape(
@@ -67,7 +54,7 @@ class ShownConnection(NamedTuple):
     """
 
     attempt: ConnectionAttempt
-    fleet_runs: Sequence[ListedRun]
+    fleet_runs: Sequence[RunEntry]
 
 
 SHOWN_CONNECTION = Shape(

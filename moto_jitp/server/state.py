@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from moto_jitp.devices import RefusalReason
 from moto_jitp.devices.attempts import all_connection_attempts
-from moto_jitp.devices.runs import ListedRun, fleet_runs
 from moto_jitp.history.attempts import ConnectionAttempt
+from moto_jitp.history.journal import RunEntry, RunOrigin
+from moto_jitp.history.state import state_of
 from moto_jitp.iot.models import JitpIoTBackend, live_backends
 from moto_jitp.pki import CertificateError, read_certificate
 
@@ -55,13 +56,14 @@ def state(version: str, wanted: Wanted) -> State:
     cas: list[Registered] = []
     connected: list[Registered] = []
     others: list[Registered] = []
-    runs: dict[int, list[ListedRun]] = {attempt.sequence: [] for attempt in shown}
+    runs: dict[int, list[RunEntry]] = {attempt.sequence: [] for attempt in shown}
     ca_count = device_count = 0
     for backend in live_backends():
         where = (backend.account_id, backend.region_name)
-        for run in fleet_runs(backend):
-            if run.connection_id in runs:
-                runs[run.connection_id].append(run)
+        journal = state_of(backend).runs
+        for number in runs:
+            later = journal.of_attempt(number)
+            runs[number] += (entry for entry in later if entry.origin is not RunOrigin.JITP)
         with backend.lock:
             certificates = backend.certificates
             ca_count += len(backend.ca_certificates)

@@ -49,6 +49,11 @@ def parameter_not_sent(name: str) -> str:
     )
 
 
+def parameter_not_given(name: str) -> str:
+    """For a parameter that the caller of RegisterThing did not give."""
+    return f"Give {name!r} a value in the call's parameters, or a Default in the template."
+
+
 def template_mistake(error: TemplateError, source: str = "the certificate") -> str:
     """For a template that is wrong, or a value that it cannot take.
 

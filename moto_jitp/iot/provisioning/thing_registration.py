@@ -8,7 +8,9 @@ https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timezone
 
+from moto_jitp.history.journal import RunOrigin
 from moto_jitp.history.runs import (
     ProvisioningRun,
     ProvisioningStep,
@@ -16,12 +18,14 @@ from moto_jitp.history.runs import (
     StepResult,
     pack_steps,
 )
+from moto_jitp.history.state import state_of
 from moto_jitp.iot.api.admission import check_role, source_arn
 from moto_jitp.iot.api.operations import Input, Output, operation
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
 from moto_jitp.iot.exceptions import NotAdmitted
-from moto_jitp.templates import TemplateError, parse_template
+from moto_jitp.templates import TemplateError, UnresolvedReferenceError, parse_template
 
+from . import run_advice as advice
 from .deferred_runs import DeferredRun, DeferredRuns, is_immediate
 from .step_recorder import ProvisioningFailure
 from .template_execution import TemplateExecution
@@ -48,15 +52,21 @@ class ThingRegistration(DeferredRuns):
             ResourceRegistrationFailure: something that the template names is missing or in
                 conflict, or a step failed.
         """
+        failed: ProvisioningFailure | None = None
         with self.lock:
             run = TemplateExecution(self, ResolvedTemplate(None, template_body), parameters)
             try:
                 run.load()
                 run.execute(None)
             except ProvisioningFailure as failure:
-                raise failure.error from failure
-            assert run.certificate is not None
-            return run.certificate.certificate_pem, run.outcome()
+                failed = _told_to_caller(failure)
+            outcome = run.outcome(failed)
+        moment = datetime.now(timezone.utc)
+        state_of(self).runs.enter(RunOrigin.REGISTER_THING, outcome, moment)
+        if failed is not None:
+            raise failed.error from failed
+        assert run.certificate is not None
+        return run.certificate.certificate_pem, outcome
 
     def provision_certificate(
         self,
@@ -160,6 +170,15 @@ class ThingRegistration(DeferredRuns):
         except TemplateError:
             return None
         return thing.name if thing else None
+
+
+def _told_to_caller(failure: ProvisioningFailure) -> ProvisioningFailure:
+    """Say what a caller of RegisterThing can change, whose values come from no certificate."""
+    if isinstance(failure.mistake, UnresolvedReferenceError):
+        failure.advice = advice.parameter_not_given(failure.mistake.parameter)
+    elif failure.mistake is not None:
+        failure.advice = advice.template_mistake(failure.mistake, "the parameters of the call")
+    return failure
 
 
 @operation("RegisterThing", ThingRegistration)

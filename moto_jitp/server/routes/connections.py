@@ -10,9 +10,9 @@ from moto_jitp.devices.attempts import all_connection_attempts
 from moto_jitp.devices.connecting import make_attempts, request_of
 from moto_jitp.devices.gateway import thing_name_of
 from moto_jitp.devices.json_form import OUTCOME, Outcome
-from moto_jitp.devices.runs import runs_of_connection
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.json_form import ATTEMPT
+from moto_jitp.history.state import state_of
 from moto_jitp.pki import CertificateError, DeviceIdentity
 from moto_jitp.server.answers import Answer, RequestRefused
 from moto_jitp.server.connections import attempt_of
@@ -83,7 +83,7 @@ def list_connections(request: ControlRequest) -> Answer:
 def get_connection(request: ControlRequest) -> Answer:
     backend, attempt = attempt_of(request.id)
     connected = presence.is_connected(backend, attempt)
-    runs = runs_of_connection(backend, attempt)
+    runs = state_of(backend).runs.of_attempt(request.id)
     return Answer.of(CONNECTION.to_json(Connection(attempt, connected, runs)))
 
 

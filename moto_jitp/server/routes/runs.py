@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from moto_jitp.devices.runs import all_runs
+from moto_jitp.devices.attempts import all_runs
+from moto_jitp.history.json_form import LISTED_RUN
 from moto_jitp.server.answers import Answer, RequestRefused
 from moto_jitp.server.routing import (
     CERTIFICATE,
@@ -11,7 +12,6 @@ from moto_jitp.server.routing import (
     number,
     route,
 )
-from moto_jitp.server.shapes import LISTED_RUN
 
 from .paging import first, page
 
@@ -30,7 +30,7 @@ def list_runs(request: ControlRequest) -> Answer:
         one
         for one in all_runs()
         if certificate_id in (None, one.run.certificate_id)
-        and connection_id in (None, one.connection_id)
+        and connection_id in (None, one.attempt_id)
     ]
     return page(request, "runs", runs, LISTED_RUN.to_json, first)
 

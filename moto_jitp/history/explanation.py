@@ -1,0 +1,117 @@
+"""Attempts and runs in words for a terminal: what an exception says, and a test's report."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from .attempts import ConnectionAttempt
+from .journal import RunEntry, RunOrigin
+from .runs import ProvisioningRun, StepResult
+
+_TO_MEND = "to mend"
+
+_MARKS = {
+    StepResult.SUCCEEDED: "ok",
+    StepResult.UNCHANGED: "unchanged",
+    StepResult.FAILED: "FAILED",
+}
+_CERTIFICATE_ID = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}\b")
+
+
+def explain_all(attempts: Sequence[ConnectionAttempt]) -> str:
+    """Describe the last attempt, after the one before it where that provisioned the device."""
+    return "\n".join(
+        explain(attempt)
+        for attempt in attempts
+        if attempt is attempts[-1] or attempt.provisioning is not None
+    )
+
+
+def explain(attempt: ConnectionAttempt) -> str:
+    """Describe an attempt in a few lines for a terminal: decision, steps, what to change."""
+    decision = attempt.reason.value if attempt.reason else "ACCEPTED"
+    lines = [
+        f"{decision}: {attempt.message}",
+        f"  device:   {_subject(attempt)} (certificate {attempt.certificate_id})",
+        f"  endpoint: account {attempt.account_id}, {attempt.region_name}, server name "
+        f"{attempt.server_name or '(none)'}",
+    ]
+    if attempt.provisioning is not None:
+        lines += _run_lines(attempt.provisioning)
+    if attempt.advice:
+        lines.append(f"  {_TO_MEND}:  {attempt.advice}")
+    return "\n".join(lines)
+
+
+def report_of_attempt(
+    number: int, attempt: ConnectionAttempt, *, has_come_back: bool
+) -> Iterator[str]:
+    """Yield the lines of an attempt in the report of a failed test.
+
+    Args:
+        number: its place among the attempts of the test.
+        attempt: the attempt.
+        has_come_back: whether the device has connected again since.
+    """
+    if attempt.reason is None:
+        yield f"{number}. {_subject(attempt)}: accepted as client {attempt.client_id!r}"
+        return
+    yield f"{number}. {_subject(attempt)}: refused, {attempt.reason.value}"
+    yield f"   {attempt.message}"
+    yield (
+        f"   certificate {attempt.certificate_id}, account {attempt.account_id}, "
+        f"{attempt.region_name}"
+    )
+    run = attempt.provisioning
+    if run is not None:
+        yield from _reported(run)
+    # A device that was provisioned and came back has done what the advice says.
+    if attempt.advice and not (has_come_back and run is not None and run.succeeded):
+        yield f"   {_TO_MEND}: {attempt.advice}"
+
+
+def report_of_run(entry: RunEntry) -> Iterator[str]:
+    """Yield the lines of a run that no attempt tells of, in the report of a failed test."""
+    if entry.origin is RunOrigin.REGISTER_THING:
+        yield "RegisterThing of the API:"
+    yield from _reported(entry.run, entry.origin)
+    if entry.run.advice:
+        yield f"   {_TO_MEND}: {entry.run.advice}"
+
+
+def _subject(attempt: ConnectionAttempt) -> str:
+    return attempt.subject or "(no subject)"
+
+
+def _reported(run: ProvisioningRun, origin: RunOrigin = RunOrigin.JITP) -> Iterator[str]:
+    if run.succeeded:
+        # All went well: what was done matters less than where it went wrong in another run.
+        steps = (
+            f"{step.action} (unchanged)" if step.result is StepResult.UNCHANGED else step.action
+            for step in run.steps
+        )
+        yield f"   provisioned: {', '.join(steps)}"
+        return
+    for line in _run_lines(run, origin):
+        yield " " + _CERTIFICATE_ID.sub(r"\1…", line)
+
+
+def _run_lines(run: ProvisioningRun, origin: RunOrigin = RunOrigin.JITP) -> Iterator[str]:
+    """Yield the lines of a run: the template, what was offered and wanted, each step."""
+    giver = "call" if origin is RunOrigin.REGISTER_THING else "CA"
+    name = run.template_name
+    source = f"template {name}" if name else f"the {giver}'s template body"
+    yield f"  template: {source}; provisioning {run.status.value}"
+    wanted = frozenset(run.wanted)
+    for name in run.wanted:
+        value = run.parameters.get(name)
+        yield f"    wants {name}: {'nothing offered' if value is None else repr(value)}"
+    besides = [f"{name} {value!r}" for name, value in run.parameters.items() if name not in wanted]
+    if besides:
+        yield f"    offered besides: {', '.join(besides)}"
+    for number, step in enumerate(run.steps, 1):
+        error = f" ({step.error_code}: {step.message})" if step.error_code else ""
+        yield f"    {number}. {step.action} {step.resource}: {_MARKS[step.result]}{error}"
+    if run.place:
+        yield f"    place in the template: {run.place}"

@@ -1,0 +1,124 @@
+"""The run journal: every provisioning run of an account and Region, whatever set it off.
+
+Metrics, trail, control routes, page and reports read it. A new kind of run is a new
+:class:`RunOrigin` and a call of :meth:`RunJournal.enter`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+from .order import sequence
+from .runs import ProvisioningRun
+
+
+class RunOrigin(str, enum.Enum):
+    """What set a run off.
+
+    Attributes:
+        JITP: a device's connection, by its CA's template.
+        REGISTER_THING: RegisterThing of the API, called by boto3 or another client.
+        FLEET_PROVISIONING: RegisterThing of the MQTT API, asked for by a connected device.
+    """
+
+    JITP = "JITP"
+    REGISTER_THING = "REGISTER_THING"
+    FLEET_PROVISIONING = "FLEET_PROVISIONING"
+
+
+class RunEntry(NamedTuple):
+    """A provisioning run and where it belongs.
+
+    Attributes:
+        id: rises with every run, of all accounts and Regions.
+        origin: what set it off.
+        attempt_id: the number of the attempt over whose connection it was set off; ``None`` for
+            one that no connection set off.
+        moment: when it ended, in UTC; of a run in progress, when it was set off.
+        run: the run.
+        order: orders it among attempts and calls of the same moment.
+    """
+
+    id: int
+    origin: RunOrigin
+    attempt_id: int | None
+    moment: datetime
+    run: ProvisioningRun
+    order: int
+
+
+observers: list[Callable[[RunEntry], object]] = []
+"""Called with each entry as it is made, and again when a run in progress ends.
+
+The lock of the account and Region may be held meanwhile.
+"""
+
+
+class RunJournal:
+    """The provisioning runs of one account and Region."""
+
+    __slots__ = ("_entries", "_of_attempts")
+
+    def __init__(self) -> None:
+        self._entries: dict[int, RunEntry] = {}
+        # Just-in-time runs have their attempt's number, and need no index.
+        self._of_attempts: dict[int, tuple[int, ...]] = {}
+
+    def enter(
+        self,
+        origin: RunOrigin,
+        run: ProvisioningRun,
+        moment: datetime,
+        *,
+        run_id: int | None = None,
+        attempt_id: int | None = None,
+    ) -> RunEntry:
+        """Write a run down.
+
+        Args:
+            origin: what set it off.
+            run: the run.
+            moment: when it ended, or was set off if it is in progress, in UTC.
+            run_id: its number; ``None`` for the next one of :data:`sequence`.
+            attempt_id: the number of the connection attempt that it belongs to, if it does.
+
+        Returns:
+            The entry.
+        """
+        number = next(sequence) if run_id is None else run_id
+        entry = RunEntry(number, origin, attempt_id, moment, run, number)
+        self._entries[number] = entry
+        if attempt_id not in (None, number):
+            known = self._of_attempts.get(attempt_id, ())
+            self._of_attempts[attempt_id] = (*known, number)
+        _tell(entry)
+        return entry
+
+    def finish(self, run_id: int, run: ProvisioningRun, moment: datetime) -> None:
+        """Write down how a run in progress has ended.
+
+        Args:
+            run_id: its number.
+            run: the run as it is now.
+            moment: when it ended, in UTC.
+        """
+        entry = self._entries[run_id]._replace(run=run, moment=moment, order=next(sequence))
+        self._entries[run_id] = entry
+        _tell(entry)
+
+    def entries(self) -> list[RunEntry]:
+        """Return all entries, in the order in which the runs were set off."""
+        return list(self._entries.values())
+
+    def of_attempt(self, attempt_id: int) -> list[RunEntry]:
+        """Return the runs of an attempt and of the connection that it led to, the oldest first."""
+        numbers = (attempt_id, *self._of_attempts.get(attempt_id, ()))
+        return [self._entries[number] for number in numbers if number in self._entries]
+
+
+def _tell(entry: RunEntry) -> None:
+    for observe in observers:
+        observe(entry)
