@@ -83,6 +83,7 @@ MOTO_NAMES: Mapping[str, tuple[str, ...]] = {
         "BaseResponse.serialized",
         "BaseResponse.setup_class",
         "EmptyResult",
+        "method_names_from_class",
     ),
     "moto.core.utils": (
         "camelcase_to_underscores",
