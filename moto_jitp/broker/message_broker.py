@@ -1,59 +1,80 @@
-"""The message broker of an account and Region: who publishes what, and who hears it."""
+"""The one door for messages: :func:`publish` numbers a message, keeps it and hands it to listeners.
+
+Devices, boto3 and AWS IoT itself publish here. Each account and Region has a broker of its own.
+"""
 
 from __future__ import annotations
 
 import time
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from contextvars import ContextVar
+from types import TracebackType
+from typing import NamedTuple, Protocol
 
 from moto.iot.models import IoTBackend
 from moto.iotdata.models import iotdata_backends
 
-from moto_jitp.history.messages import Event, UnrenderedEvent
+from moto_jitp.history.messages import ClientMessage, Message
 from moto_jitp.history.order import sequence
 from moto_jitp.history.state import lock_of, state_of
-from moto_jitp.mqtt.topics import is_basic_ingest, shadow_request
+from moto_jitp.mqtt.topics import is_basic_ingest
 
-from .events import EventBus, bus
+from .calling import call_each
+from .handlers import call_handlers
+from .subscriptions import Subscriptions
+
+Listener = Callable[[IoTBackend, Message], object]
+
+listeners: list[Listener] = []
+"""Called with the account and Region and each message, once subscribers have received it.
+
+They are also given what is sent by basic ingest, which no subscriber receives. To listen takes one
+line, ``listeners.append(carry_out_rules)``, once in the process. A listener is called in the
+publisher's thread, in the order in which messages are published, and holds no lock. It is called
+for every message, also where nobody wants it, and most are never read: one that has nothing to do
+in an account should find out before it asks for the message's topic or payload, which may have to
+be put together. What it raises reaches the publisher.
+"""
+
+
+class Subscriber(Protocol):
+    """What receives the messages of a topic filter, such as a session's subscription."""
+
+    @property
+    def receiver(self) -> int:
+        """The number of its session, by which a message may name it as its only receiver."""
+        ...
+
+    def receive(self, message: Message) -> object:
+        """Take a message; called in the publisher's thread."""
+        ...
 
 
 class RetainedMessage(NamedTuple):
     """The last message of a topic that was published with the RETAIN flag.
 
     Attributes:
-        topic: its topic.
-        payload: its payload, not empty.
-        qos: the quality of service that it was published with, 0 or 1.
-        modified: when, in milliseconds since 1970.
+        message: the message; its payload is not empty.
+        modified: when it was published, in milliseconds since 1970.
     """
 
-    topic: str
-    payload: bytes
-    qos: int
+    message: ClientMessage
     modified: int
 
 
 class MessageBroker:
-    """What was published in one account and Region, the devices that listen, and what is retained.
+    """What was published in one account and Region, who is subscribed, and what is retained.
 
     Attributes:
-        events: all that was published, with sequence numbers, the oldest first.
-        devices: the subscriptions of connected devices.
+        messages: all that was published, the oldest first.
+        subscriptions: the subscriptions of its clients.
         retained: retained messages by topic.
     """
 
     def __init__(self) -> None:
-        self.events: list[tuple[int, Event | UnrenderedEvent]] = []
-        self.devices = EventBus()
+        self.messages: list[Message] = []
+        self.subscriptions: Subscriptions[Subscriber] = Subscriptions()
         self.retained: dict[str, RetainedMessage] = {}
-
-    def record(self, event: Event | UnrenderedEvent) -> None:
-        """Write an event down."""
-        self.events.append((next(sequence), event))
-
-    @property
-    def has_listeners(self) -> bool:
-        """Whether anybody would hear an event now."""
-        return bus.has_listeners or self.devices.has_listeners
 
 
 def broker_of(backend: IoTBackend) -> MessageBroker:
@@ -61,65 +82,125 @@ def broker_of(backend: IoTBackend) -> MessageBroker:
     return state_of(backend).part(MessageBroker)
 
 
-def deliver(backend: IoTBackend, event: Event, *, to: int | None = None) -> None:
-    """Hand a recorded event to everyone who listens: handlers of the test, then devices.
+def publish(backend: IoTBackend, message: Message) -> None:
+    """Publish a message: number it, keep it, and hand it to everybody who listens.
+
+    Whether the publisher may publish it, and on this topic, has been checked before. Handlers of
+    the test hear it first, then subscribed clients receive it, then come the :data:`listeners`.
+    Inside a ``with`` block of :class:`HandingOnLater` they hear it when that ends.
 
     Args:
         backend: the account and Region.
-        event: the event.
-        to: the number of the only connection that is to receive it; ``None`` for all of them.
-    """
-    bus.publish(event)
-    broker_of(backend).devices.publish(event, to=to)
-
-
-def publish_as_aws(
-    backend: IoTBackend, topic: str, payload: dict[str, Any] | bytes, *, to: int | None = None
-) -> None:
-    """Publish what AWS IoT itself says.
-
-    Args:
-        backend: the account and Region.
-        topic: such as ``$aws/things/bulb-1/shadow/update/accepted``.
-        payload: what the message holds as JSON; bytes for a message that is no JSON.
-        to: the number of the only connection that is to receive it; ``None`` for all of them.
-    """
-    event = Event(topic, payload, backend.account_id, backend.region_name)
-    broker_of(backend).record(event)
-    deliver(backend, event, to=to)
-
-
-def publish(
-    backend: IoTBackend, topic: str, payload: bytes, *, retain: bool = False, qos: int = 0
-) -> None:
-    """Publish a client's message whose topic has been checked.
-
-    moto's data plane keeps it, subscribers receive it, and a request to a shadow is answered.
-
-    Args:
-        backend: the account and Region.
-        topic: the topic.
-        payload: the message.
-        retain: keep it for those who subscribe to exactly this topic later; with an empty payload
-            forget what was kept.
-        qos: the quality of service, for what is retained; every message arrives once.
+        message: the message. One of a client is also kept where moto's own data plane keeps
+            messages, and retained if its RETAIN flag says so.
     """
     broker = broker_of(backend)
-    data_plane = iotdata_backends[backend.account_id][backend.region_name]
-    event = Event(topic, payload, backend.account_id, backend.region_name)
     with lock_of(backend):
-        broker.record(event)
-        data_plane.published_payloads.append((topic, payload))
-        if retain and payload:
-            modified = int(time.time() * 1000)
-            broker.retained[topic] = RetainedMessage(topic, payload, qos, modified)
-        elif retain:
-            broker.retained.pop(topic, None)
-    if is_basic_ingest(topic):
+        message.number = next(sequence)
+        broker.messages.append(message)
+        if isinstance(message, ClientMessage):
+            _keep_as_moto_does(backend, message)
+            _retain(broker, message)
+    later = _later.get()
+    if later is None:
+        _hand_on(backend, message)
+    else:
+        later.append((backend, message))
+
+
+class HandingOnLater:
+    """While such a ``with`` block lasts, messages of its thread are kept and not handed on.
+
+    Whoever listens may call the cloud, or connect a device. A block around the one that holds a
+    lock lets them do so when the lock is free. Only the outermost block hands on at its end.
+    """
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> None:
+        self._token = None if _later.get() is not None else _later.set([])
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._token is None:
+            return
+        waiting = _later.get() or ()
+        _later.reset(self._token)
+        if waiting:
+            call_each([lambda entry=entry: _hand_on(*entry) for entry in waiting])
+
+
+_later: ContextVar[list[tuple[IoTBackend, Message]] | None] = ContextVar(
+    "moto_jitp_messages_to_hand_on", default=None
+)
+
+
+def _hand_on(backend: IoTBackend, message: Message) -> None:
+    # What AWS IoT itself publishes is no basic ingest, and its topic may have to be put together.
+    if message.publisher is not None and is_basic_ingest(message.topic):
+        call_each(tuple(listeners), backend, message)
+    else:
+        call_each((call_handlers, _send_to_subscribers, *listeners), backend, message)
+
+
+def _send_to_subscribers(backend: IoTBackend, message: Message) -> None:
+    subscriptions = broker_of(backend).subscriptions
+    if not subscriptions:
         return
-    deliver(backend, event)
-    request = shadow_request(topic)
-    if request is not None:
-        data_plane.answer_shadow_request(  # type: ignore[attr-defined]
-            request["thing"], request["shadow"], request["request"], payload
-        )
+    receiver = message.receiver
+    call_each(
+        [
+            subscriber.receive
+            for subscriber in subscriptions.matching(message.topic)
+            if receiver in (None, subscriber.receiver)
+        ],
+        message,
+    )
+
+
+def _keep_as_moto_does(backend: IoTBackend, message: ClientMessage) -> None:
+    data_plane = iotdata_backends[backend.account_id][backend.region_name]
+    data_plane.published_payloads.append((message.topic, message.payload))
+
+
+def _retain(broker: MessageBroker, message: ClientMessage) -> None:
+    """Keep a message for those who subscribe to exactly its topic later, if it is to be retained.
+
+    One with an empty payload has what was kept forgotten.
+    """
+    if not message.retain:
+        return
+    if message.payload:
+        broker.retained[message.topic] = RetainedMessage(message, int(time.time() * 1000))
+    else:
+        broker.retained.pop(message.topic, None)
+
+
+def retained_message(backend: IoTBackend, topic: str) -> ClientMessage | None:
+    """Return what somebody who subscribes to a topic now is to receive first.
+
+    Args:
+        backend: the account and Region.
+        topic: the topic. AWS IoT sends a retained message to those alone who name its topic, and
+            not for a wildcard.
+
+    Returns:
+        A message whose ``is_retained`` is set; ``None`` where none is retained.
+    """
+    retained = broker_of(backend).retained.get(topic)
+    if retained is None:
+        return None
+    message = retained.message
+    return ClientMessage(
+        message.topic,
+        message.payload,
+        message.publisher,
+        qos=message.qos,
+        retain=True,
+        properties=message.properties,
+        is_retained=True,
+    )

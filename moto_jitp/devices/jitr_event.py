@@ -6,74 +6,52 @@ https://docs.aws.amazon.com/iot/latest/developerguide/auto-register-device-cert.
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import NamedTuple
+from typing import Any
 
-from moto_jitp.broker.message_broker import broker_of
-from moto_jitp.history.messages import Event
-from moto_jitp.history.runs import ProvisioningStep, StepResult
+from moto_jitp.history.messages import Message
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
-from moto_jitp.iot.models import JitpIoTBackend
 
 
-class _Registered(NamedTuple):
-    """The event of a pending certificate's connection, until somebody reads it.
+class CertificateRegistered(Message):
+    """A pending certificate has connected.
 
     AWS publishes it when it registers the certificate and on each connection that it presents
     while it is pending, with or without a provisioning template.
     https://docs.aws.amazon.com/iot/latest/developerguide/auto-register-device-cert.html
-    """
-
-    certificate_id: str
-    ca_certificate_id: str
-    timestamp: int
-    registered: str | None
-    account_id: str
-    region_name: str
-
-    def render(self) -> Event:
-        return Event(
-            f"$aws/events/certificates/registered/{self.ca_certificate_id}",
-            {
-                "certificateId": self.certificate_id,
-                "caCertificateId": self.ca_certificate_id,
-                "timestamp": self.timestamp,
-                "certificateStatus": "PENDING_ACTIVATION",
-                "awsAccountId": self.account_id,
-                "certificateRegistrationTimestamp": self.registered,
-            },
-            self.account_id,
-            self.region_name,
-        )
-
-
-def publish_registered(
-    backend: JitpIoTBackend,
-    certificate: DeviceCertificate,
-    first_step: ProvisioningStep,
-    events: list[Event],
-) -> None:
-    """Publish that a pending certificate has connected.
 
     Args:
-        backend: the account and Region.
         certificate: the certificate.
-        first_step: its registration, or that it was registered before.
-        events: takes the event, to be delivered once the lock is free.
+        account_id: its account.
+        is_first: whether it has just been registered.
     """
-    # Seen on AWS: no registration time in the first event, text in the later ones.
-    is_first = first_step.result is StepResult.SUCCEEDED
-    event = _Registered(
-        certificate.certificate_id,
-        certificate.ca_certificate_id or "",
-        _milliseconds(datetime.now(timezone.utc)),
-        None if is_first else str(_milliseconds(certificate.creation_date)),
-        backend.account_id,
-        backend.region_name,
-    )
-    broker = broker_of(backend)
-    broker.record(event)
-    if broker.has_listeners:
-        events.append(event.render())
+
+    __slots__ = ("_account_id", "_ca_certificate_id", "_certificate_id", "_moment", "_registered")
+
+    def __init__(self, certificate: DeviceCertificate, account_id: str, *, is_first: bool) -> None:
+        self._certificate_id = certificate.certificate_id
+        self._ca_certificate_id = certificate.ca_certificate_id or ""
+        self._account_id = account_id
+        self._moment = datetime.now(timezone.utc)
+        # Seen on AWS: no registration time in the first event, text in the later ones.
+        self._registered = None if is_first else certificate.creation_date
+
+    @property
+    def topic(self) -> str:
+        return f"$aws/events/certificates/registered/{self._ca_certificate_id}"
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        registered = self._registered
+        return {
+            "certificateId": self._certificate_id,
+            "caCertificateId": self._ca_certificate_id,
+            "timestamp": _milliseconds(self._moment),
+            "certificateStatus": "PENDING_ACTIVATION",
+            "awsAccountId": self._account_id,
+            "certificateRegistrationTimestamp": (
+                None if registered is None else str(_milliseconds(registered))
+            ),
+        }
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -10,14 +10,18 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from moto.iotdata.models import FakeShadow, IoTDataPlaneBackend
+from moto.iot.models import IoTBackend
+from moto.iotdata.models import FakeShadow, IoTDataPlaneBackend, iotdata_backends
 
 from moto_jitp import settings
-from moto_jitp.broker.message_broker import publish, publish_as_aws
+from moto_jitp.broker import message_broker
+from moto_jitp.history.messages import AwsMessage, ClientMessage, Message, Publisher
 from moto_jitp.iot.data_plane import shadows
 from moto_jitp.monitoring.logs import Client, ShadowRequest, shadow_entry
+from moto_jitp.mqtt.topics import shadow_request
 
 _NO_TOKEN: Mapping[str, str] = {}
+_SOMEBODY = Publisher(None, "", "127.0.0.1", "HTTP")
 
 
 class JitpIoTDataBackend(IoTDataPlaneBackend):
@@ -27,8 +31,16 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
     refuses them. Where it is off, boto3's are checked and carried out by moto alone.
     """
 
-    def publish(self, topic: str, payload: bytes, retain: bool = False, qos: int = 0) -> None:
-        publish(self._iot, topic, payload, retain=retain, qos=qos)
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        retain: bool = False,
+        qos: int = 0,
+        publisher: Publisher = _SOMEBODY,
+    ) -> None:
+        message = ClientMessage(topic, payload, publisher, qos=qos, retain=retain)
+        message_broker.publish(self._iot, message)
 
     def update_thing_shadow(
         self, thing_name: str, payload: str | bytes, shadow_name: str | None
@@ -82,11 +94,11 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
                 self._delete(thing_name, shadow_name, token)
             elif request == "get":
                 shadow = self.get_thing_shadow(thing_name, shadow_name)
-                publish_as_aws(self._iot, f"{prefix}/get/accepted", {**shadow.to_dict(), **token})
+                self._publish(f"{prefix}/get/accepted", {**shadow.to_dict(), **token})
             self.log_shadow_request(asked)
         except shadows.ShadowRefused as refused:
             self.log_shadow_request(asked, str(refused))
-            publish_as_aws(self._iot, f"{prefix}/{request}/rejected", {**refused.body(), **token})
+            self._publish(f"{prefix}/{request}/rejected", {**refused.body(), **token})
 
     def log_shadow_request(self, request: ShadowRequest, error: str | None = None) -> None:
         """Log a request to a shadow, as far as the logging options ask for it.
@@ -118,7 +130,7 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
         with self._iot.lock:
             shadow = super().delete_thing_shadow(thing_name, shadow_name)
         topic = f"{shadows.prefix(thing_name, shadow_name)}/delete/accepted"
-        publish_as_aws(self._iot, topic, {**shadow.to_dict(), **token})
+        self._publish(topic, {**shadow.to_dict(), **token})
         return shadow
 
     def _tell_of_update(
@@ -131,7 +143,10 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
     ) -> None:
         prefix = shadows.prefix(thing_name, shadow_name)
         for topic, message in shadows.update_messages(previous, now):
-            publish_as_aws(self._iot, f"{prefix}/{topic}", {**message, **token})
+            self._publish(f"{prefix}/{topic}", {**message, **token})
+
+    def _publish(self, topic: str, payload: dict[str, Any]) -> None:
+        message_broker.publish(self._iot, AwsMessage(topic, payload))
 
     def _find_shadow(self, thing_name: str, shadow_name: str | None) -> FakeShadow | None:
         thing = self._iot.find_thing(thing_name)
@@ -144,3 +159,23 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
     @property
     def _iot(self) -> Any:
         return self.iot_backend
+
+
+def answer_shadow_requests(backend: IoTBackend, message: Message) -> None:
+    """Carry out what a client's message asks of a shadow; the broker's listener for shadows.
+
+    Args:
+        backend: the account and Region in which the message was published.
+        message: the message.
+    """
+    if not isinstance(message, ClientMessage):
+        return
+    request = shadow_request(message.topic)
+    data_plane = iotdata_backends[backend.account_id][backend.region_name]
+    if request is not None and isinstance(data_plane, JitpIoTDataBackend):
+        data_plane.answer_shadow_request(
+            request["thing"], request["shadow"], request["request"], message.payload
+        )
+
+
+message_broker.listeners.append(answer_shadow_requests)

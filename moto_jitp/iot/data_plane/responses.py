@@ -16,6 +16,7 @@ from moto.iotdata.responses import IoTDataPlaneResponse
 
 from moto_jitp import settings
 from moto_jitp.broker.message_broker import MessageBroker, RetainedMessage, broker_of
+from moto_jitp.history.messages import Publisher
 from moto_jitp.iot.api.callers import identity_of, source_address
 from moto_jitp.iot.api.checked_response import CheckedResponse
 from moto_jitp.iot.data_plane.shadows import ShadowRefused
@@ -101,30 +102,32 @@ class JitpIoTDataResponse(CheckedResponse, IoTDataPlaneResponse):
         self._log_publish(topic, retain=retain)
         backend = self.iotdata_backend
         assert isinstance(backend, JitpIoTDataBackend)
-        backend.publish(topic, payload, retain=retain, qos=1 if qos == "1" else 0)
+        publisher = Publisher(None, self._principal_id(), source_address(self), "HTTP")
+        qos_level = 1 if qos == "1" else 0
+        backend.publish(topic, payload, retain=retain, qos=qos_level, publisher=publisher)
         return json.dumps({})
 
     def get_retained_message(self) -> str:
-        message = self._broker.retained.get(self._topic_after("/retainedMessage/"))
-        if message is None:
+        retained = self._broker.retained.get(self._topic_after("/retainedMessage/"))
+        if retained is None:
             raise ResourceNotFoundException
-        payload = base64.b64encode(message.payload).decode()
-        return json.dumps({**_summary(message), "payload": payload})
+        payload = base64.b64encode(retained.message.payload).decode()
+        return json.dumps({**_summary(retained), "payload": payload})
 
     def list_retained_messages(self) -> str:
         size = int(self._query("maxResults") or _DEFAULT_PAGE)
         after = self._query("nextToken") or ""
-        messages = [
-            message for topic, message in sorted(self._broker.retained.items()) if topic > after
-        ]
+        retained = sorted(
+            (topic, one) for topic, one in self._broker.retained.items() if topic > after
+        )
         found: dict[str, Any] = {
             "retainedTopics": [
-                {**_summary(message), "payloadSize": len(message.payload)}
-                for message in messages[:size]
+                {**_summary(one), "payloadSize": len(one.message.payload)}
+                for _, one in retained[:size]
             ]
         }
-        if len(messages) > size:
-            found["nextToken"] = messages[size - 1].topic
+        if len(retained) > size:
+            found["nextToken"] = retained[size - 1][0]
         return json.dumps(found)
 
     def _count(self, metric: str) -> None:
@@ -133,11 +136,13 @@ class JitpIoTDataResponse(CheckedResponse, IoTDataPlaneResponse):
     def _log_publish(self, topic: str, *, retain: bool) -> None:
         if not self._iot.is_logging:
             return
-        principal_id = identity_of(self, self._iot).element["principalId"]
-        client = Client(None, principal_id, source_address(self), protocol="HTTP")
+        client = Client(None, self._principal_id(), source_address(self), protocol="HTTP")
         fields = {"topicName": topic, "retain": "True"} if retain else {"topicName": topic}
         entry = operation_entry("Publish-In", client, fields)
         self._iot.log(client, datetime.now(timezone.utc), [entry])
+
+    def _principal_id(self) -> str:
+        return str(identity_of(self, self._iot).element["principalId"])
 
     @property
     def _iot(self) -> Any:
@@ -169,9 +174,9 @@ def _refusals_as_errors() -> Iterator[None]:
         raise error from None
 
 
-def _summary(message: RetainedMessage) -> dict[str, Any]:
+def _summary(retained: RetainedMessage) -> dict[str, Any]:
     return {
-        "topic": message.topic,
-        "qos": message.qos,
-        "lastModifiedTime": message.modified,
+        "topic": retained.message.topic,
+        "qos": retained.message.qos,
+        "lastModifiedTime": retained.modified,
     }

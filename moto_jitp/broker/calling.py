@@ -1,0 +1,26 @@
+"""Calls several callables of which one may fail, without keeping the others from their call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+
+def call_each(functions: Iterable[Callable[..., object]], *args: Any) -> None:
+    """Call functions, one after the other.
+
+    What one of them raises is raised once all have been called; if several raise, that of the
+    first.
+
+    Args:
+        functions: what is called.
+        *args: what each of them is called with.
+    """
+    failures = []
+    for function in functions:
+        try:
+            function(*args)
+        except Exception as failure:
+            failures.append(failure)
+    if failures:
+        raise failures[0]
