@@ -62,12 +62,11 @@ def _at(server: JitpServer | None) -> Sequence[ConnectionAttempt]:
 
 def _in_server_mode() -> Sequence[ConnectionAttempt]:
     """The attempts at the server of moto's TEST_SERVER_MODE, of which nobody in here is told."""
-    settings = sys.modules.get("moto.settings")
-    if settings is None or not settings.TEST_SERVER_MODE:
+    if "moto.settings" not in sys.modules:  # then nobody has spoken to a server
         return ()
-    from moto_jitp.devices import all_connection_attempts
+    from moto_jitp import where
 
-    return all_connection_attempts()
+    return where.all_connection_attempts() if where.is_at_server() else ()
 
 
 def story(

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from .devices import ConnectionRefused as ConnectionRefused
     from .devices import DeviceConnection as DeviceConnection
     from .devices import NotAuthorized as NotAuthorized
-    from .devices import connect_device as connect_device
     from .history.attempts import ConnectionAttempt as ConnectionAttempt
     from .history.attempts import RefusalReason as RefusalReason
     from .history.messages import Event as Event
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from .preview import render as render
     from .sql.explaining import explain_rule as explain_rule
     from .templates import TemplateError as TemplateError
+    from .where import connect_device as connect_device
 
 __version__ = "0.1.0"
 
@@ -52,7 +52,7 @@ _HOMES = {
     "TemplateError": "templates",
     "UnsupportedMotoError": "activation",
     "activate": "activation",
-    "connect_device": "devices",
+    "connect_device": "where",
     "current": "mock",
     "deactivate": "activation",
     "explain_rule": "sql.explaining",

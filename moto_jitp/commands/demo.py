@@ -107,8 +107,9 @@ class _Story:
         )
 
     def _connect(self, device: DeviceIdentity) -> dict[str, Any]:
-        from moto_jitp.devices import ConnectionRefused, connect_device
+        from moto_jitp.devices import ConnectionRefused
         from moto_jitp.devices.json_form import OUTCOME, Outcome
+        from moto_jitp.where import connect_device
 
         thing_name = None
         try:

@@ -109,8 +109,9 @@ def run(arguments: Namespace) -> int:
 def _this_process(arguments: Namespace) -> Generator[tuple[CertificateAuthority, Connect]]:
     import boto3
 
-    from moto_jitp.devices import ConnectionRefused, connect_device
+    from moto_jitp.devices import ConnectionRefused
     from moto_jitp.mock import mock_jitp
+    from moto_jitp.where import connect_device
 
     def connect(device: DeviceIdentity) -> Result:
         began = time.perf_counter()

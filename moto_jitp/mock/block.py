@@ -13,8 +13,8 @@ from . import overlap, transitions
 from .handle import JitpHandle
 
 if TYPE_CHECKING:
-    from moto_jitp.devices.failures import ServerFault
     from moto_jitp.faults import Fault
+    from moto_jitp.remote.faults import ServerFault
 
 _blocks: list[Block] = []
 
@@ -90,7 +90,7 @@ def reset_state() -> None:
     if not asked:
         _moto_mock().reset()
         return
-    from moto_jitp.devices.failures import kept_over_reset
+    from moto_jitp.where import kept_over_reset
 
     with kept_over_reset(asked):
         _moto_mock().reset()

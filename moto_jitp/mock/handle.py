@@ -8,11 +8,11 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from moto_jitp.broker.events import Subscription
-    from moto_jitp.devices import ConnectionAttempt
-    from moto_jitp.devices.failures import ServerFault
+    from moto_jitp.broker.handlers import Subscription
     from moto_jitp.faults import Fault
+    from moto_jitp.history.attempts import ConnectionAttempt
     from moto_jitp.history.messages import Event
+    from moto_jitp.remote.faults import ServerFault
 
 
 class JitpHandle:
@@ -35,7 +35,7 @@ class JitpHandle:
         """All connection attempts so far, of every account and Region, the oldest first."""
         if self._at_the_end is not None:
             return self._at_the_end[0]
-        from moto_jitp.devices import all_connection_attempts
+        from moto_jitp.where import all_connection_attempts
 
         return all_connection_attempts()
 
@@ -44,7 +44,7 @@ class JitpHandle:
         """All events so far that AWS IoT or a device has published, the oldest first."""
         if self._at_the_end is not None:
             return self._at_the_end[1]()
-        from moto_jitp.devices import all_events
+        from moto_jitp.where import all_events
 
         return all_events()
 
@@ -69,17 +69,9 @@ class JitpHandle:
                 "This mock_jitp block has ended, so nothing will be published in it any more. "
                 "Subscribe inside the block."
             )
-        from moto import settings as moto_settings
+        from moto_jitp import where
 
-        from moto_jitp.broker.events import bus
-
-        if moto_settings.TEST_SERVER_MODE:
-            raise NotImplementedError(
-                "Under TEST_SERVER_MODE no handler can be called: messages are published in the "
-                "server's process. Read 'events' of this handle, or have a device subscribe "
-                "without a handler and take them with receive()."
-            )
-        subscription = bus.subscribe(topic_filter, handler)
+        subscription = where.subscribe(topic_filter, handler)
         self._subscriptions.append(subscription)
         return subscription
 
@@ -125,7 +117,7 @@ class JitpHandle:
                 "This mock_jitp block has ended, so nothing will be called in it any more. "
                 "Call fail() inside the block."
             )
-        from moto_jitp.devices.failures import request_failure
+        from moto_jitp.where import request_failure
 
         fault = request_failure(operation, error, times, message)
         self._faults.append(fault)
@@ -152,7 +144,7 @@ class JitpHandle:
                 # Where nobody has imported the devices there were none; and a decorated helper that
                 # is called for each of many devices must not list them all each time.
                 if self._is_known and "moto_jitp.devices" in sys.modules:
-                    from moto_jitp.devices import events_until_now
+                    from moto_jitp.where import events_until_now
 
                     self._at_the_end = (self.connections, events_until_now())
             finally:

@@ -11,11 +11,10 @@ from typing import Any
 from moto import settings as moto_settings
 from moto.core.models import ServerModeMockAWS
 
-from moto_jitp.devices import attempts, presence
 from moto_jitp.devices.arguments import AmbiguousEndpoint, ServerName
 from moto_jitp.devices.authorization import NotAuthorized
 from moto_jitp.devices.connection import DeviceConnection, DeviceSubscription
-from moto_jitp.devices.publishing import to_bytes
+from moto_jitp.devices.payloads import to_bytes
 from moto_jitp.devices.refusal import ConnectionRefused
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.journal import RunEntry
@@ -119,13 +118,6 @@ def connect_body(
     return body
 
 
-def all_connection_attempts() -> tuple[ConnectionAttempt, ...]:
-    """Every attempt since the state was last reset, here or, in server mode, at the server."""
-    if not moto_settings.TEST_SERVER_MODE:
-        return attempts.all_connection_attempts()
-    return connection_attempts_at(server_client())
-
-
 def connection_attempts_at(client: ControlClient) -> tuple[ConnectionAttempt, ...]:
     """Every attempt at the server that a client speaks to, since its state was last reset."""
     return tuple(attempt_from_json(item) for item in _listed(client, "connections"))
@@ -136,19 +128,9 @@ def runs_at(client: ControlClient) -> tuple[RunEntry, ...]:
     return tuple(listed_run_from_json(item) for item in _listed(client, "runs"))
 
 
-def all_events() -> tuple[Event, ...]:
-    """Every event since the state was last reset, here or, in server mode, at the server."""
-    if not moto_settings.TEST_SERVER_MODE:
-        return presence.all_events()
-    return tuple(event_from_json(item) for item in _listed(server_client(), "events"))
-
-
-def events_until_now() -> Callable[[], tuple[Event, ...]]:
-    """Return a function that returns what has been published so far, also after a reset."""
-    if not moto_settings.TEST_SERVER_MODE:
-        return presence.events_until_now()
-    published = all_events()
-    return lambda: published
+def events_at(client: ControlClient) -> tuple[Event, ...]:
+    """Every event at the server that a client speaks to, since its state was last reset."""
+    return tuple(event_from_json(item) for item in _listed(client, "events"))
 
 
 def _listed(client: ControlClient, route: str) -> list[Any]:
@@ -181,29 +163,28 @@ class ServerModeConnection(DeviceConnection):
         thing_name: str | None,
     ) -> None:
         self._client = client
-        self._session = made[-1]
-        self._inbox = None
+        self._number = made[-1].sequence
         self._subscriptions: list[_ServerModeSubscription] = []
         self._undelivered: list[NotAuthorized] = []
         self.attempts = made
-        self.certificate_id = self._session.certificate_id
+        self.certificate_id = made[-1].certificate_id
         self.certificate_arn = certificate_arn
-        self.client_id = self._session.client_id
+        self.client_id = made[-1].client_id
         self.thing_name = thing_name
 
     @property
     def connected(self) -> bool:
         try:
-            answer = self._client.get(f"connections/{self._session.sequence}")
+            answer = self._client.get(f"connections/{self._number}")
         except (ControlError, ConnectionError):  # the server's state was reset, or it has ended
             return False
         return bool(answer["connected"])
 
     @property
     def provisioning(self) -> ProvisioningRun | None:
-        number = self._session.sequence
+        query = {"connectionId": self._number, "order": "desc", "limit": 1}
         try:
-            found = self._client.get("runs", connectionId=number, order="desc", limit=1)["runs"]
+            found = self._client.get("runs", **query)["runs"]
         except (ControlError, ConnectionError):  # the server's state was reset, or it has ended
             found = []
         if found:
@@ -268,7 +249,7 @@ class ServerModeConnection(DeviceConnection):
 
     def _do(self, what: str, body: dict[str, Any]) -> Any:
         try:
-            return self._client.post(f"connections/{self._session.sequence}/{what}", body)
+            return self._client.post(f"connections/{self._number}/{what}", body)
         except ControlError as error:
             if error.code == "NotConnected":
                 raise ConnectionError(str(error)) from None

@@ -1,4 +1,4 @@
-"""Failures on demand, in this process or, under ``TEST_SERVER_MODE``, at the server."""
+"""Failures on demand at a server."""
 
 from __future__ import annotations
 
@@ -6,37 +6,10 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from moto import settings as moto_settings
-
 from moto_jitp import faults
-from moto_jitp.iot.api.failure_requests import FailureRequest, checked_failure
-from moto_jitp.remote.client import ControlClient, ControlError
-from moto_jitp.remote.connection import server_client
+from moto_jitp.iot.api.failure_requests import FailureRequest
 
-
-def request_failure(
-    operation: str,
-    error: str | Exception | type[Exception],
-    times: int | None,
-    message: str | None,
-) -> faults.Fault | ServerFault:
-    """Have an operation of AWS IoT fail; arguments and errors as of :func:`checked_failure`."""
-    asked = checked_failure(operation, error, times, message)
-    if moto_settings.TEST_SERVER_MODE:
-        return ServerFault(server_client(), asked)
-    return faults.add(*asked)
-
-
-@contextlib.contextmanager
-def kept_over_reset(asked: Iterable[faults.Fault | ServerFault]) -> Iterator[None]:
-    """Have what is still to come stay while the state is reset within the ``with`` block.
-
-    In this process it does so anyway; a server drops it with its state, and is asked again.
-    """
-    left = [fault for fault in asked if isinstance(fault, ServerFault) and fault.remaining != 0]
-    yield
-    for fault in left:
-        fault.ask_again()
+from .client import ControlClient, ControlError
 
 
 class ServerFault:
@@ -101,3 +74,12 @@ class ServerFault:
         # As last known: to show it must not take a request.
         left = self._last["remaining"]
         return f"<ServerFault {faults.described(self.operation, self.code, left)}>"
+
+
+@contextlib.contextmanager
+def asked_again(requested: Iterable[ServerFault]) -> Iterator[None]:
+    """Keep what is still to come over a reset of the server's state within the ``with`` block."""
+    left = [fault for fault in requested if fault.remaining != 0]
+    yield
+    for fault in left:
+        fault.ask_again()

@@ -1,0 +1,154 @@
+"""Here, or at the server? The one place that asks.
+
+Under moto's ``TEST_SERVER_MODE`` boto3 speaks to a server, and what is asked of just-in-time
+provisioning goes there as well. Each function here does one thing in both cases: by ``devices`` in
+this process, or by ``remote`` at the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+from moto import settings as moto_settings
+
+from moto_jitp import faults
+from moto_jitp.broker import handlers
+from moto_jitp.broker.handlers import Subscription
+from moto_jitp.devices import attempts, events
+from moto_jitp.devices.arguments import ServerName
+from moto_jitp.devices.connecting import connect_here
+from moto_jitp.devices.connection import DeviceConnection
+from moto_jitp.history.attempts import ConnectionAttempt
+from moto_jitp.history.messages import Event
+from moto_jitp.iot.api.failure_requests import checked_failure
+from moto_jitp.pki import DeviceIdentity
+from moto_jitp.remote import connection as at_server
+from moto_jitp.remote.faults import ServerFault, asked_again
+
+_THE_ENDPOINT: Any = "<the endpoint>"
+
+
+def is_at_server() -> bool:
+    """Whether AWS is a server of moto's that this process speaks to."""
+    return bool(moto_settings.TEST_SERVER_MODE)
+
+
+def connect_device(
+    device: DeviceIdentity | str | bytes,
+    *,
+    endpoint: str | Mapping[str, Any] | None = None,
+    server_name: str | None = _THE_ENDPOINT,
+    client_id: str | None = None,
+    reconnect: bool = True,
+) -> DeviceConnection:
+    """Connect a device to AWS IoT Core, as its firmware would over MQTT.
+
+    On the first connection of a device whose CA auto-registers, AWS IoT registers the certificate
+    as PENDING_ACTIVATION, runs the CA's provisioning template and drops the connection.
+
+    Args:
+        device: the device's identity, or its certificate as PEM text or bytes (the leaf first, a
+            chain optional).
+        endpoint: what ``describe_endpoint`` answered, or its ``endpointAddress``; it says which
+            account and Region. Without it: the one account and Region that know the certificate or
+            its CA, else the default ones.
+        server_name: the server name (SNI) that the device asks for; the endpoint's unless given.
+            ``None`` sends none.
+        client_id: the MQTT client id; the thing's name unless given, else the common name.
+        reconnect: connect again after a provisioning that succeeded, as good firmware does. A
+            failed provisioning is not tried again. ``False`` makes one attempt.
+
+    Returns:
+        The accepted connection.
+
+    Raises:
+        ConnectionRefused: AWS IoT did not let the device in; the error says why.
+        AmbiguousEndpoint: several accounts or Regions could be meant.
+        ValueError: there is no certificate in the text, it cannot be read, the chain does not begin
+            with the device's own certificate, the endpoint is none, or the client id has a
+            character that MQTT forbids or is longer than the 128 bytes that AWS IoT takes.
+        TypeError: an argument is of another type.
+        RuntimeError: no mock with just-in-time provisioning is active.
+
+    See https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
+    """
+    named = None if server_name is _THE_ENDPOINT else ServerName(server_name)
+    if endpoint is not None:
+        endpoint = _address_in(endpoint)
+    connect = at_server.connect_through_server if is_at_server() else connect_here
+    return connect(device, endpoint, named, client_id, reconnect)
+
+
+def _address_in(endpoint: str | Mapping[str, Any]) -> str:
+    """Return the address in what a caller gave as the endpoint."""
+    address = endpoint.get("endpointAddress") if isinstance(endpoint, Mapping) else endpoint
+    if isinstance(address, str):
+        return address
+    raise TypeError(
+        "endpoint is what describe_endpoint(endpointType='iot:Data-ATS') answers, or the "
+        f"endpointAddress in it as text; found {endpoint!r}."
+    )
+
+
+def all_connection_attempts() -> tuple[ConnectionAttempt, ...]:
+    """Every attempt since the state was last reset, of all accounts and Regions, oldest first."""
+    if is_at_server():
+        return at_server.connection_attempts_at(at_server.server_client())
+    return attempts.all_connection_attempts()
+
+
+def all_events() -> tuple[Event, ...]:
+    """Every event since the state was last reset, of all accounts and Regions, oldest first."""
+    return events_until_now()()
+
+
+def events_until_now() -> Callable[[], tuple[Event, ...]]:
+    """Return a function that returns what has been published so far, also after a reset."""
+    if is_at_server():
+        published = at_server.events_at(at_server.server_client())
+        return lambda: published
+    return events.events_until_now()
+
+
+def subscribe(topic_filter: str, handler: Callable[..., Any]) -> Subscription:
+    """Call a handler for each message on matching topics.
+
+    Args:
+        topic_filter: an MQTT topic filter.
+        handler: called with each message.
+
+    Raises:
+        NotImplementedError: messages are published in the server's process.
+    """
+    if is_at_server():
+        raise NotImplementedError(
+            "Under TEST_SERVER_MODE no handler can be called: messages are published in the "
+            "server's process. Read 'events' of this handle, or have a device subscribe "
+            "without a handler and take them with receive()."
+        )
+    return handlers.subscribe(topic_filter, handler)
+
+
+def request_failure(
+    operation: str,
+    error: str | Exception | type[Exception],
+    times: int | None,
+    message: str | None,
+) -> faults.Fault | ServerFault:
+    """Have an operation of AWS IoT fail; arguments and errors as of :func:`checked_failure`."""
+    checked = checked_failure(operation, error, times, message)
+    if is_at_server():
+        return ServerFault(at_server.server_client(), checked)
+    return faults.add(*checked)
+
+
+def kept_over_reset(
+    requested: Iterable[faults.Fault | ServerFault],
+) -> AbstractContextManager[None]:
+    """Keep failures that are still to come while the state is reset within the ``with`` block.
+
+    In this process they stay anyway; a server drops them with its state, and is asked again.
+    """
+    return asked_again([fault for fault in requested if isinstance(fault, ServerFault)])
