@@ -202,6 +202,7 @@ MOTO_NAMES: Mapping[str, tuple[str, ...]] = {
         "IoTBackend.register_certificate",
         "IoTBackend.register_certificate_without_ca",
         "IoTBackend.remove_thing_from_thing_group",
+        "IoTBackend.reset",
         "IoTBackend.set_default_policy_version",
         "IoTBackend.update_ca_certificate",
         "IoTBackend.update_certificate",

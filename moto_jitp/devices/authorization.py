@@ -13,10 +13,10 @@ from typing import NamedTuple
 from moto.iot.models import FakeCertificate, FakePolicy
 
 from moto_jitp import settings
-from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.permissions.authorization_contexts import certificate_context, thing_context
 from moto_jitp.iot.permissions.policies import evaluate_policies, problem_with
+from moto_jitp.mqtt.transport import Transport
 from moto_jitp.policies import (
     AuthorizationContext,
     Decision,
@@ -28,9 +28,6 @@ from moto_jitp.policies import (
 
 from . import refusal_texts as texts
 from .verdict import Verdict
-
-SOURCE_ADDRESS = "127.0.0.1"
-"""The address of every device, which lives in the process of the test (``aws:SourceIp``)."""
 
 
 class NotAuthorized(PermissionError):  # noqa: N818 - what MQTT 5 calls it
@@ -87,11 +84,13 @@ class Principal(NamedTuple):
         certificate: the registered certificate of the connection.
         client_id: the MQTT client ID.
         server_name: the server name (SNI) that the device asked for.
+        transport: what carries its connection.
     """
 
     certificate: FakeCertificate
     client_id: str
     server_name: str | None
+    transport: Transport
 
 
 def judge_connect(backend: JitpIoTBackend, principal: Principal) -> Verdict:
@@ -99,8 +98,8 @@ def judge_connect(backend: JitpIoTBackend, principal: Principal) -> Verdict:
     resource = client_arn(
         backend.partition, backend.region_name, backend.account_id, principal.client_id
     )
-    # A device here neither keeps a session nor leaves a will.
-    outcome = decide(backend, principal, "iot:Connect", resource, connect_attributes=())
+    attributes = principal.transport.connect_attributes
+    outcome = decide(backend, principal, "iot:Connect", resource, connect_attributes=attributes)
     if outcome.decision.allowed:
         return texts.ACCEPTED
     return texts.not_authorized(
@@ -108,12 +107,12 @@ def judge_connect(backend: JitpIoTBackend, principal: Principal) -> Verdict:
     )
 
 
-def require(backend: JitpIoTBackend, session: ConnectionAttempt, action: str, name: str) -> None:
+def require(backend: JitpIoTBackend, principal: Principal, action: str, name: str) -> None:
     """Make sure that a connected device may do something, where policies are enforced.
 
     Args:
         backend: the account and Region.
-        session: the accepted attempt that the connection goes back to.
+        principal: who asks.
         action: such as ``iot:Publish``.
         name: the topic, or the topic filter for ``iot:Subscribe``.
 
@@ -124,13 +123,6 @@ def require(backend: JitpIoTBackend, session: ConnectionAttempt, action: str, na
         return
     make_arn = topic_filter_arn if action == "iot:Subscribe" else topic_arn
     resource = make_arn(backend.partition, backend.region_name, backend.account_id, name)
-    certificate = backend.certificates.presented_as(session.certificate_id)
-    if certificate is None:
-        raise ConnectionError(
-            f"The certificate {session.certificate_id} of {session.client_id!r} has been deleted; "
-            "AWS IoT ends such a connection."
-        )
-    principal = Principal(certificate, session.client_id, session.server_name)
     outcome = decide(backend, principal, action, resource)
     if not outcome.decision.allowed:
         raise NotAuthorized.of(outcome)
@@ -158,7 +150,7 @@ def decide(
         client_id=principal.client_id,
         thing=thing_context(backend, certificate_arn, principal.client_id),
         certificate=certificate_context(principal.certificate),
-        source_ip=SOURCE_ADDRESS,
+        source_ip=principal.transport.address,
         domain_name=principal.server_name,
         connect_attributes=connect_attributes,
         current_time=datetime.now(timezone.utc),

@@ -1,17 +1,14 @@
-"""``connect_device``: a device connects, inside the test process."""
+"""A device connects inside the test process: its endpoint is found, and the gateway asked."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import astuple
-from typing import Any
 
-from moto import settings as moto_settings
 from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 from moto.iot.models import iot_backends
 
-from moto_jitp.history.attempts import ConnectionAttempt, RefusalReason
+from moto_jitp.history.attempts import RefusalReason
 from moto_jitp.iot.account.endpoints import endpoint_address, parse_endpoint
 from moto_jitp.iot.models import JitpIoTBackend, is_plugged_in, live_backends
 from moto_jitp.mqtt.topics import check_mqtt_text
@@ -25,97 +22,55 @@ from moto_jitp.pki import (
 
 from .arguments import AmbiguousEndpoint, ServerName
 from .connection import DeviceConnection
-from .gateway import connect, thing_name_of
+from .gateway import ConnectOutcome, connect
 from .recording import count
 from .refusal import ConnectionRefused
+from .session_connection import SessionConnection
 from .verdict import ConnectRequest
 
-_THE_ENDPOINT: Any = "<the endpoint>"
 _MAX_CLIENT_ID_BYTES = 128
 
 
-def connect_device(
+def connect_here(
     device: DeviceIdentity | str | bytes,
-    *,
-    endpoint: str | Mapping[str, Any] | None = None,
-    server_name: str | None = _THE_ENDPOINT,
-    client_id: str | None = None,
-    reconnect: bool = True,
+    endpoint: str | None,
+    server_name: ServerName | None,
+    client_id: str | None,
+    reconnect: bool,
 ) -> DeviceConnection:
-    """Connect a device to AWS IoT Core, as its firmware would over MQTT.
-
-    On the first connection of a device whose CA auto-registers, AWS IoT registers the certificate
-    as PENDING_ACTIVATION, runs the CA's provisioning template and drops the connection.
+    """Connect a device in this process; arguments and errors as of ``connect_device``.
 
     Args:
-        device: the device's identity, or its certificate as PEM text or bytes (the leaf first, a
-            chain optional).
-        endpoint: what ``describe_endpoint`` answered, or its ``endpointAddress``; it says which
-            account and Region. Without it: the one account and Region that know the certificate or
-            its CA, else the default ones.
-        server_name: the server name (SNI) that the device asks for; the endpoint's unless given.
-            ``None`` sends none.
-        client_id: the MQTT client id; the thing's name unless given, else the common name.
-        reconnect: connect again after a provisioning that succeeded, as good firmware does. A
-            failed provisioning is not tried again. ``False`` makes one attempt.
-
-    Returns:
-        The accepted connection.
-
-    Raises:
-        ConnectionRefused: AWS IoT did not let the device in; the error says why.
-        AmbiguousEndpoint: several accounts or Regions could be meant.
-        ValueError: there is no certificate in the text, it cannot be read, the chain does not begin
-            with the device's own certificate, the endpoint is none, or the client id has a
-            character that MQTT forbids or is longer than the 128 bytes that AWS IoT takes.
-        TypeError: an argument is of another type.
-        RuntimeError: no mock with just-in-time provisioning is active.
-
-    See https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
+        device: as there.
+        endpoint: an endpoint's address; ``None`` for the one that knows the device.
+        server_name: what the device names; ``None`` for the endpoint's name.
+        client_id: as there.
+        reconnect: as there.
     """
-    named = None if server_name is _THE_ENDPOINT else ServerName(server_name)
-    if endpoint is not None:
-        endpoint = _address_in(endpoint)
-    if moto_settings.TEST_SERVER_MODE:
-        from moto_jitp.remote.connection import connect_through_server
-
-        return connect_through_server(device, endpoint, named, client_id, reconnect)
     _require_mock()
-    request = request_of(device, client_id)
-    backend, attempts = make_attempts(request, endpoint, named, reconnect=reconnect)
-    if not attempts[-1].accepted:
+    outcomes = make_attempts(request_of(device, client_id), endpoint, server_name, reconnect)
+    last, attempts = outcomes[-1], tuple(outcome.attempt for outcome in outcomes)
+    if last.session is None:
         raise ConnectionRefused(attempts)
-    return DeviceConnection(backend, attempts, thing_name_of(backend, request.certificate))
-
-
-def _address_in(endpoint: str | Mapping[str, Any]) -> str:
-    """Return the address in what a caller gave as the endpoint."""
-    address = endpoint.get("endpointAddress") if isinstance(endpoint, Mapping) else endpoint
-    if isinstance(address, str):
-        return address
-    raise TypeError(
-        "endpoint is what describe_endpoint(endpointType='iot:Data-ATS') answers, or the "
-        f"endpointAddress in it as text; found {endpoint!r}."
-    )
+    return SessionConnection(last.session, attempts, last.verdict.thing_name)
 
 
 def make_attempts(
     request: ConnectRequest,
     endpoint: str | None,
     server_name: ServerName | None,
-    *,
     reconnect: bool,
-) -> tuple[JitpIoTBackend, tuple[ConnectionAttempt, ...]]:
+) -> tuple[ConnectOutcome, ...]:
     """Let a device connect, and connect again after a provisioning if ``reconnect`` says so.
 
     Args:
         request: what the device brings.
-        endpoint: as for :func:`connect_device`.
+        endpoint: as for :func:`connect_here`.
         server_name: what the device names; ``None`` for the endpoint's name.
-        reconnect: as for :func:`connect_device`.
+        reconnect: as for :func:`connect_here`.
 
     Returns:
-        The account and Region that was reached, and the attempts, oldest first.
+        What came of each attempt, oldest first; all of them at one account and Region.
 
     Raises:
         AmbiguousEndpoint: several accounts or Regions could be meant.
@@ -131,10 +86,10 @@ def make_attempts(
     if server_name is None:
         server_name = ServerName(_host_of(endpoint) if endpoint else backend.endpoint_address())
     request = request._replace(server_name=server_name.value)
-    attempts: tuple[ConnectionAttempt, ...] = (connect(backend, request),)
-    if reconnect and attempts[0].reason is RefusalReason.RECONNECT_REQUIRED:
-        attempts += (connect(backend, request),)
-    return backend, attempts
+    outcome = connect(backend, request)
+    if reconnect and outcome.attempt.reason is RefusalReason.RECONNECT_REQUIRED:
+        return outcome, connect(backend, request)
+    return (outcome,)
 
 
 def _host_of(endpoint: str) -> str:
@@ -153,7 +108,7 @@ def _require_mock() -> None:
 
 
 def request_of(device: DeviceIdentity | str | bytes, client_id: str | None) -> ConnectRequest:
-    """Return what a device brings; see :func:`connect_device`."""
+    """Return what a device brings; see :func:`connect_here`."""
     if not isinstance(client_id, (str, type(None))):
         raise TypeError(f"client_id is text, not {type(client_id).__name__}.")
     if isinstance(device, DeviceIdentity):

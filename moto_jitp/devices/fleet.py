@@ -5,8 +5,9 @@ https://docs.aws.amazon.com/iot/latest/developerguide/fleet-provision-api.html
 
 from __future__ import annotations
 
-from moto_jitp.broker.message_broker import publish_as_aws
+from moto_jitp.broker.message_broker import publish
 from moto_jitp.history.attempts import ConnectionAttempt
+from moto_jitp.history.messages import AwsMessage
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.provisioning.fleet.api import answer_request
 from moto_jitp.iot.provisioning.fleet.fleet_provisioning import FleetClient
@@ -17,7 +18,8 @@ from .recording import record_fleet_call
 
 def carry_out(
     backend: JitpIoTBackend,
-    session: ConnectionAttempt,
+    attempt: ConnectionAttempt,
+    claim_id: str,
     topic: str,
     request: FleetRequest,
     payload: bytes,
@@ -26,14 +28,14 @@ def carry_out(
 
     Args:
         backend: the account and Region.
-        session: the accepted attempt that the connection goes back to.
+        attempt: the accepted attempt that the connection goes back to.
+        claim_id: the id of the certificate that the client is connected with.
         topic: the request's topic.
         request: what the topic says.
         payload: the request.
     """
-    claim = backend.certificates.presented_as(session.certificate_id)
-    claim_id = claim.certificate_id if claim is not None else session.certificate_id
-    client = FleetClient(claim_id, session.client_id)
+    client = FleetClient(claim_id, attempt.client_id)
     answer = answer_request(backend, request, payload, client)
-    record_fleet_call(backend, session, request, answer, claim_id)
-    publish_as_aws(backend, f"{topic}/{answer.topic_end}", answer.message, to=session.sequence)
+    record_fleet_call(backend, attempt, request, answer, claim_id)
+    answer_topic = f"{topic}/{answer.topic_end}"
+    publish(backend, AwsMessage(answer_topic, answer.message, receiver=attempt.sequence))

@@ -10,12 +10,12 @@ https://docs.aws.amazon.com/iot/latest/developerguide/auto-register-device-cert.
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from typing import NamedTuple
 
 from moto_jitp import settings
-from moto_jitp.broker.message_broker import deliver
-from moto_jitp.history.attempts import ConnectionAttempt
+from moto_jitp.broker.message_broker import HandingOnLater, publish
+from moto_jitp.history.attempts import ConnectionAttempt, RefusalReason
 from moto_jitp.history.journal import RunOrigin
-from moto_jitp.history.messages import Event
 from moto_jitp.history.order import sequence
 from moto_jitp.history.runs import ProvisioningRun, ProvisioningStep, RunStatus, StepResult
 from moto_jitp.history.state import state_of
@@ -29,16 +29,33 @@ from moto_jitp.pki import (
     certificate_parameters,
 )
 
-from . import presence
 from . import refusal_texts as texts
 from .attempts import observers
 from .authorization import Principal, judge_connect
-from .jitr_event import publish_registered
+from .jitr_event import CertificateRegistered
+from .lifecycle_events import ConnectFailed, has_events
 from .recording import record_attempt, record_late_run
+from .sessions import Session, exclusive_thing_of, open_session
 from .verdict import ConnectRequest, Verdict
 
 
-def connect(backend: JitpIoTBackend, request: ConnectRequest) -> ConnectionAttempt:
+class ConnectOutcome(NamedTuple):
+    """What came of one CONNECT.
+
+    Attributes:
+        backend: the account and Region whose endpoint the device reached.
+        attempt: the attempt, which is also kept with the account and Region.
+        verdict: what was decided, and what was found for it.
+        session: the client's session; ``None`` where it was refused.
+    """
+
+    backend: JitpIoTBackend
+    attempt: ConnectionAttempt
+    verdict: Verdict
+    session: Session | None
+
+
+def connect(backend: JitpIoTBackend, request: ConnectRequest) -> ConnectOutcome:
     """Let one MQTT CONNECT of a device happen.
 
     Args:
@@ -46,44 +63,75 @@ def connect(backend: JitpIoTBackend, request: ConnectRequest) -> ConnectionAttem
         request: what the device brings.
 
     Returns:
-        The attempt, which is also kept with the account and Region.
+        What came of it.
     """
-    events: list[Event] = []
-    with backend.lock:
-        verdict = _judge(backend, request, events)
-        attempt = _record(backend, request, verdict)
-        presence.follow(backend, attempt, events)
-    for observe in observers:
-        observe(attempt)
     # Handlers run after the decision and outside the lock: they may call the cloud, or connect.
-    for event in events:
-        deliver(backend, event)
-    return attempt
+    with HandingOnLater():
+        with backend.lock:
+            verdict = _judge(backend, request)
+            attempt = _record(backend, request, verdict)
+            session = _admit(backend, attempt, verdict)
+        for observe in observers:
+            observe(attempt)
+    return ConnectOutcome(backend, attempt, verdict, session)
 
 
-def _judge(backend: JitpIoTBackend, request: ConnectRequest, events: list[Event]) -> Verdict:
-    server_name, presented = request.server_name, request.certificate
+def _admit(backend: JitpIoTBackend, attempt: ConnectionAttempt, verdict: Verdict) -> Session | None:
+    certificate = verdict.certificate
+    if certificate is None:
+        return None
+    if attempt.accepted:
+        return open_session(backend, attempt, certificate)
+    if attempt.reason is RefusalReason.NOT_AUTHORIZED and has_events(attempt.client_id):
+        publish(backend, ConnectFailed(attempt, exclusive_thing_of(backend, certificate)))
+    return None
+
+
+def _judge(backend: JitpIoTBackend, request: ConnectRequest) -> Verdict:
+    presented = request.certificate
+    verdict = _judge_handshake(backend, request)
+    if verdict is None:
+        backend.carry_out_due_runs(connecting=presented.certificate_id)
+        backend.drop_unclaimed_certificates()
+    known = backend.certificates.presented_as(presented.certificate_id)
+    assert known is None or isinstance(known, DeviceCertificate)
+    thing_name = _thing_of(backend, known)
+    if verdict is None and known is not None:
+        verdict = _judge_known(backend, request, known, thing_name)
+    elif verdict is None:
+        verdict = _judge_unknown(backend, request)
+        known = verdict.certificate
+    if verdict.provisioning is not None:
+        thing_name = _thing_of(backend, known)
+    client_id = _client_id(request, thing_name)
+    return verdict._replace(certificate=known, thing_name=thing_name, client_id=client_id)
+
+
+def _judge_handshake(backend: JitpIoTBackend, request: ConnectRequest) -> Verdict | None:
+    """What refuses a device whatever certificate it presents."""
+    server_name = request.server_name
     if server_name is not None and not backend.serves(server_name):
         return texts.sni_misused(server_name, backend)
     if not request.holds_key:
-        return texts.wrong_private_key(presented)
-    backend.carry_out_due_runs(connecting=presented.certificate_id)
-    backend.drop_unclaimed_certificates()
-    known = backend.certificates.presented_as(presented.certificate_id)
-    if known is not None:
-        assert isinstance(known, DeviceCertificate)
-        return _judge_known(backend, request, known, events)
-    return _judge_unknown(backend, request, events)
+        return texts.wrong_private_key(request.certificate)
+    return None
 
 
 def _judge_known(
-    backend: JitpIoTBackend, request: ConnectRequest, known: DeviceCertificate, events: list[Event]
+    backend: JitpIoTBackend,
+    request: ConnectRequest,
+    known: DeviceCertificate,
+    thing_name: str | None,
 ) -> Verdict:
     outdated = _judge_validity(request.certificate)
     if outdated is not None:
         return outdated
     if known.status == "ACTIVE":
-        return _authorize(backend, request, known)
+        if not settings.current().enforce_policies:
+            return texts.ACCEPTED
+        client_id = _client_id(request, thing_name)
+        principal = Principal(known, client_id, request.server_name, request.transport)
+        return judge_connect(backend, principal)
     if known.status == "REVOKED":
         return texts.revoked(known)
     if known.status != "PENDING_ACTIVATION":
@@ -93,7 +141,7 @@ def _judge_known(
     )
     # The documentation makes no exception for CAs that register no more devices, or are deleted.
     if request.server_name is not None and known.ca_certificate_id:
-        publish_registered(backend, known, step, events)
+        publish(backend, CertificateRegistered(known, backend.account_id, is_first=False))
     ca = backend.ca_certificates.get(known.ca_certificate_id or "")
     if ca is None:
         return (texts.pending_without_ca if known.ca_certificate_id else texts.unclaimed)(known)
@@ -101,18 +149,7 @@ def _judge_known(
     return _judge_ca(ca, request) or _pending(backend, request, known, ca, step)
 
 
-def _authorize(
-    backend: JitpIoTBackend, request: ConnectRequest, known: DeviceCertificate
-) -> Verdict:
-    if not settings.current().enforce_policies:
-        return texts.ACCEPTED
-    client_id = request.client_id or _default_client_id(backend, request.certificate)
-    return judge_connect(backend, Principal(known, client_id, request.server_name))
-
-
-def _judge_unknown(
-    backend: JitpIoTBackend, request: ConnectRequest, events: list[Event]
-) -> Verdict:
+def _judge_unknown(backend: JitpIoTBackend, request: ConnectRequest) -> Verdict:
     presented = request.certificate
     issuers = backend.issuers_of(presented)
     if not issuers:
@@ -131,8 +168,9 @@ def _judge_unknown(
         request.pem, presented, status="PENDING_ACTIVATION", ca=ca
     )
     step = ProvisioningStep("RegisterCertificate", f"cert/{certificate.certificate_id}")
-    publish_registered(backend, certificate, step, events)
-    return _pending(backend, request, certificate, ca, step)
+    publish(backend, CertificateRegistered(certificate, backend.account_id, is_first=True))
+    verdict = _pending(backend, request, certificate, ca, step)
+    return verdict._replace(certificate=certificate)
 
 
 def _registration_failed(
@@ -200,13 +238,14 @@ def _record(
         verdict.advice,
         presented.certificate_id,
         presented.subject_text,
-        request.client_id or _default_client_id(backend, presented),
+        verdict.client_id,
         request.server_name,
         backend.account_id,
         backend.region_name,
         datetime.now(timezone.utc),
         next(sequence),
         verdict.provisioning,
+        request.transport,
     )
     state = state_of(backend)
     attempts = state.attempts
@@ -233,15 +272,13 @@ def _record(
     return attempt
 
 
-def thing_name_of(backend: JitpIoTBackend, presented: PresentedCertificate) -> str | None:
-    """The thing that a presented certificate is attached to, if it is known and attached."""
-    known = backend.certificates.presented_as(presented.certificate_id)
-    if known is None:
+def _thing_of(backend: JitpIoTBackend, certificate: DeviceCertificate | None) -> str | None:
+    """The thing that a certificate is attached to, if it is."""
+    if certificate is None:
         return None
-    return next(iter(backend.principal_things.seconds_of(known.arn)), None)
+    return next(iter(backend.principal_things.seconds_of(certificate.arn)), None)
 
 
-def _default_client_id(backend: JitpIoTBackend, presented: PresentedCertificate) -> str:
-    return (
-        thing_name_of(backend, presented) or presented.common_name or presented.certificate_id[:36]
-    )
+def _client_id(request: ConnectRequest, thing_name: str | None) -> str:
+    presented = request.certificate
+    return request.client_id or thing_name or presented.common_name or presented.certificate_id[:36]

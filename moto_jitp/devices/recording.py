@@ -29,8 +29,6 @@ from moto_jitp.monitoring.logs import (
 )
 from moto_jitp.mqtt.topics import FleetRequest
 
-from .authorization import SOURCE_ADDRESS
-
 _PROTOCOL = "MQTT"
 _SNI_MISUSED = RefusalReason.SNI_MISUSED.value
 _METRICS = {
@@ -160,7 +158,14 @@ def record_fleet_call(
 
 
 def _client(attempt: ConnectionAttempt) -> Client:
-    return Client(attempt.client_id, attempt.certificate_id, SOURCE_ADDRESS)
+    transport = attempt.transport
+    return Client(
+        attempt.client_id,
+        attempt.certificate_id,
+        transport.address,
+        transport.port,
+        transport.protocol,
+    )
 
 
 def _tell_owner(attempt: ConnectionAttempt) -> None:

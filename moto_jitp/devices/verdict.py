@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from moto_jitp.history.attempts import RefusalReason
 from moto_jitp.history.runs import ProvisioningRun
+from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
+from moto_jitp.mqtt.transport import SIMULATED, Transport
 from moto_jitp.pki import PresentedCertificate
 
 
@@ -20,6 +22,7 @@ class ConnectRequest(NamedTuple):
         client_id: the MQTT client id; ``None`` for the thing's name, else the common name.
         holds_key: whether the device proves to have the certificate's private key.
         issuers: returns the further certificates that it presents after its own.
+        transport: what carries its connection.
     """
 
     certificate: PresentedCertificate
@@ -28,12 +31,27 @@ class ConnectRequest(NamedTuple):
     client_id: str | None = None
     holds_key: bool = True
     issuers: Callable[[], Sequence[PresentedCertificate]] = tuple
+    transport: Transport = SIMULATED
 
 
 class Verdict(NamedTuple):
-    """What the gateway decided; without a reason the device is let in."""
+    """What the gateway decided, with what it found on the way, so that nobody looks it up again.
+
+    Attributes:
+        reason: why the device is refused; ``None`` for one that is let in.
+        message: one sentence for people on what was decided.
+        advice: one sentence on what to change; ``None`` where there is nothing to change.
+        provisioning: the provisioning run that was set off, if one was.
+        certificate: the registered certificate that was presented; ``None`` where it is unknown,
+            or where the connection was refused before anybody looked.
+        thing_name: the thing that the certificate is attached to, if it is.
+        client_id: the MQTT client id.
+    """
 
     reason: RefusalReason | None
     message: str
     advice: str | None = None
     provisioning: ProvisioningRun | None = None
+    certificate: DeviceCertificate | None = None
+    thing_name: str | None = None
+    client_id: str = ""

@@ -6,6 +6,8 @@ import enum
 from datetime import datetime
 from typing import NamedTuple
 
+from moto_jitp.mqtt.transport import SIMULATED, Transport
+
 from .runs import ProvisioningRun
 
 
@@ -71,6 +73,7 @@ class ConnectionAttempt(NamedTuple):
         timestamp: when, in UTC.
         sequence: a number that rises with every attempt in the process.
         provisioning: the provisioning run that it set off, if it did.
+        transport: what carried it; the device's address and port are among that.
     """
 
     accepted: bool
@@ -86,3 +89,4 @@ class ConnectionAttempt(NamedTuple):
     timestamp: datetime
     sequence: int
     provisioning: ProvisioningRun | None = None
+    transport: Transport = SIMULATED

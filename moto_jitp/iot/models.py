@@ -6,8 +6,11 @@ other.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from moto.iot.models import IoTBackend, iot_backends
 
+from moto_jitp.broker.calling import call_each
 from moto_jitp.history.state import existing_backends
 from moto_jitp.iot.account.logging_options import LoggingOptions
 from moto_jitp.iot.api.operations import PartT
@@ -17,6 +20,9 @@ from moto_jitp.iot.permissions import authorization_simulation as authorization_
 from moto_jitp.iot.permissions.policies import IotPolicies
 from moto_jitp.iot.provisioning.fleet.fleet_provisioning import FleetProvisioning
 from moto_jitp.iot.registry.missing_resources import MissingResources
+
+ending_observers: list[Callable[[JitpIoTBackend], object]] = []
+"""Called with a backend before its state is emptied, or before moto takes it back."""
 
 
 class JitpIoTBackend(FleetProvisioning, IotPolicies, LoggingOptions, MissingResources):
@@ -31,6 +37,12 @@ class JitpIoTBackend(FleetProvisioning, IotPolicies, LoggingOptions, MissingReso
         """Return the part of this class."""
         assert isinstance(self, kind)
         return self
+
+    def reset(self) -> None:
+        try:
+            call_each(ending_observers, self)
+        finally:
+            super().reset()
 
 
 def live_backends() -> list[JitpIoTBackend]:
@@ -67,4 +79,5 @@ def adopt(backend: IoTBackend) -> None:
 def release(backend: IoTBackend) -> None:
     """Turn a backend of ours back into moto's, in place and with its state."""
     if isinstance(backend, JitpIoTBackend):
+        call_each(ending_observers, backend)
         backend.__class__ = IoTBackend  # type: ignore[assignment]

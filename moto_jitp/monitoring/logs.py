@@ -176,7 +176,7 @@ def authentication_error(
     reason = reason or attempt.reason.aws_reason or "NOT_AUTHENTICATED"
     fields = client.fields()
     fields["authenticationType"] = "AWS_X509"
-    fields["targetPort"] = 8883
+    fields["targetPort"] = attempt.transport.target_port
     fields["serverNameIndication"] = attempt.server_name
     fields["reason"] = reason
     fields["details"] = _AUTHENTICATION_ERRORS[reason]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from moto_jitp.devices import DeviceConnection
+from moto_jitp.devices.session_connection import SessionConnection
+from moto_jitp.devices.sessions import find_session
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.state import state_of
 from moto_jitp.iot.models import JitpIoTBackend, live_backends
@@ -48,7 +50,8 @@ def connection_of(wanted: int) -> DeviceConnection:
         RequestRefused: there is no such attempt, or it was refused.
     """
     backend, attempt = attempt_of(wanted)
-    if not attempt.accepted:
+    session = find_session(backend, wanted)
+    if session is None:
         raise RequestRefused(
             f"The connection attempt {wanted} was refused ({attempt.reason}), so the device is not "
             "connected.",
@@ -58,5 +61,5 @@ def connection_of(wanted: int) -> DeviceConnection:
     served = state_of(backend).part(_ServedConnections)
     connection = served.get(wanted)
     if connection is None:
-        connection = served.setdefault(wanted, DeviceConnection(backend, (attempt,), None))
+        connection = served.setdefault(wanted, SessionConnection(session, (attempt,), None))
     return connection

@@ -12,6 +12,7 @@ from moto.iot.models import FakeCertificate
 from moto.moto_api._internal import mock_random
 
 from moto_jitp import settings
+from moto_jitp.broker.message_broker import HandingOnLater
 from moto_jitp.history.acting_moment import acting_moment
 from moto_jitp.iot import exceptions as errors
 from moto_jitp.iot.api.operations import Input, Output, operation
@@ -31,8 +32,8 @@ _REGISTRABLE = ("ACTIVE", "INACTIVE", "REVOKED")
 _INTERNAL = ("PENDING_TRANSFER", "PENDING_ACTIVATION")
 
 
-status_observers: list[Callable[[Certificates, DeviceCertificate], object]] = []
-"""Called with the backend and a certificate once UpdateCertificate has changed its status."""
+status_observers: list[Callable[[DeviceCertificate], object]] = []
+"""Called with a certificate once its status has changed, whoever changes it."""
 
 
 class DeviceCertificate(FakeCertificate):
@@ -82,6 +83,8 @@ class DeviceCertificate(FakeCertificate):
         self.status = status
         # moto keeps UTC without saying so.
         self.last_modified_date = acting_moment().replace(tzinfo=None)
+        for observe in status_observers:
+            observe(self)
 
     def to_dict(self) -> dict[str, Any]:
         return {**super().to_dict(), "certificateMode": self.certificate_mode}
@@ -265,7 +268,7 @@ class Certificates(CaCertificates):
             CertificateState: the status is one that only AWS IoT itself sets, or the certificate
                 is on its way to another account.
         """
-        with self.lock:
+        with HandingOnLater(), self.lock:
             certificate = self.describe_certificate(certificate_id)
             if settings.current().strict:
                 if new_status in _INTERNAL:
@@ -281,9 +284,6 @@ class Certificates(CaCertificates):
             if certificate.status == new_status:
                 return
             certificate.set_status(new_status)
-        # Outside the lock: they tell handlers, which may call the cloud.
-        for observe in status_observers:
-            observe(self, certificate)
 
     def delete_certificate(self, certificate_id: str, force_delete: bool) -> None:
         with self.lock:

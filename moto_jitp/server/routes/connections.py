@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from moto_jitp.devices import AmbiguousEndpoint, presence
+from moto_jitp.devices import AmbiguousEndpoint
 from moto_jitp.devices.arguments import ServerName
 from moto_jitp.devices.attempts import all_connection_attempts
 from moto_jitp.devices.connecting import make_attempts, request_of
-from moto_jitp.devices.gateway import thing_name_of
 from moto_jitp.devices.json_form import OUTCOME, Outcome
+from moto_jitp.devices.sessions import find_session
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.json_form import ATTEMPT
 from moto_jitp.history.state import state_of
@@ -42,8 +42,8 @@ def connect(request: ControlRequest) -> Answer:
     named = ServerName(value["serverName"]) if "serverName" in value else None
     try:
         presented = request_of(device, value.get("clientId"))
-        backend, attempts = make_attempts(
-            presented, value.get("endpoint"), named, reconnect=value.get("reconnect", True)
+        outcomes = make_attempts(
+            presented, value.get("endpoint"), named, value.get("reconnect", True)
         )
     except AmbiguousEndpoint as error:
         raise RequestRefused(str(error), code="AmbiguousEndpoint") from None
@@ -52,9 +52,9 @@ def connect(request: ControlRequest) -> Answer:
         raise RequestRefused(message, code="CertificateError") from None
     except ValueError as error:
         raise RequestRefused(str(error)) from None
-    arn = backend.arn(f"cert/{attempts[-1].certificate_id}")
-    thing_name = thing_name_of(backend, presented.certificate)
-    return Answer.of(OUTCOME.to_json(Outcome(attempts, arn, thing_name)))
+    last, attempts = outcomes[-1], [outcome.attempt for outcome in outcomes]
+    arn = last.backend.arn(f"cert/{last.attempt.certificate_id}")
+    return Answer.of(OUTCOME.to_json(Outcome(attempts, arn, last.verdict.thing_name)))
 
 
 def _identity(certificate_pem: str, private_key_pem: str) -> DeviceIdentity:
@@ -82,7 +82,8 @@ def list_connections(request: ControlRequest) -> Answer:
 @route("GET", "connections/{id}", "One connection attempt", "Connection")
 def get_connection(request: ControlRequest) -> Answer:
     backend, attempt = attempt_of(request.id)
-    connected = presence.is_connected(backend, attempt)
+    session = find_session(backend, attempt.sequence)
+    connected = session is not None and session.is_open
     runs = state_of(backend).runs.of_attempt(request.id)
     return Answer.of(CONNECTION.to_json(Connection(attempt, connected, runs)))
 

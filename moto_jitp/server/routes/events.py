@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moto_jitp.devices import presence
+from moto_jitp.devices.events import all_events
 from moto_jitp.history.json_form import event_to_json
 from moto_jitp.mqtt.topic_filters import check_topic_filter, topic_matches
 from moto_jitp.server.answers import Answer, RequestRefused
@@ -24,7 +24,7 @@ from .paging import first, page
     query=(*PAGING, text("topicFilter", "An MQTT topic filter.")),
 )
 def list_events(request: ControlRequest) -> Answer:
-    numbered = list(enumerate(presence.all_events(), 1))
+    numbered = list(enumerate(all_events(), 1))
     wanted = request.query["topicFilter"]
     if wanted is not None:
         try:

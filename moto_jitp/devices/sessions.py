@@ -1,0 +1,550 @@
+"""Sessions: the clients that are connected, what each of them does, and what ends it.
+
+AWS IoT lets one client of a name be connected: a newer connection ends the older one. It also
+disconnects the clients of a certificate that is not ACTIVE any more, within minutes: here at once,
+so that no test has to wait.
+https://docs.aws.amazon.com/iot/latest/developerguide/life-cycle-events.html
+https://docs.aws.amazon.com/iot/latest/apireference/API_UpdateCertificate.html
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+
+from moto.iot.models import IoTBackend
+
+from moto_jitp.broker.calling import call_each
+from moto_jitp.broker.message_broker import (
+    HandingOnLater,
+    broker_of,
+    publish,
+    retained_message,
+)
+from moto_jitp.history.attempts import ConnectionAttempt
+from moto_jitp.history.messages import ClientMessage, Message, Publisher
+from moto_jitp.history.state import existing_backend, lock_of, state_of
+from moto_jitp.iot.certificates.device_certificates import DeviceCertificate, status_observers
+from moto_jitp.iot.models import JitpIoTBackend, ending_observers, is_plugged_in
+from moto_jitp.iot.provisioning.deferred_runs import carry_out_all_due_runs
+from moto_jitp.iot.provisioning.fleet.payload_formats import require_format
+from moto_jitp.mqtt.events import DisconnectReason
+from moto_jitp.mqtt.properties import NO_PROPERTIES, Properties
+from moto_jitp.mqtt.topics import (
+    MAX_SUBSCRIPTIONS,
+    check_publish,
+    check_subscribe,
+    fleet_request,
+)
+from moto_jitp.mqtt.transport import Transport
+
+from . import fleet
+from .authorization import NotAuthorized, Principal, require
+from .lifecycle_events import Connected, Disconnected, SubscriptionChanged, has_events
+from .recording import count, record_operation
+
+_FORGOTTEN_AFTER = timedelta(hours=1)
+"""A client that was away for so long has the numbers of its connections begin anew."""
+
+_LOGGED = {
+    DisconnectReason.DUPLICATE_CLIENTID: {
+        "reason": "DUPLICATE_CLIENT_ID",
+        "details": "A new connection was established with the same client ID",
+    },
+    # Which of its reasons AWS IoT gives is not documented; this one is for failed authentication.
+    DisconnectReason.AUTH_ERROR: {
+        "reason": "DEVICE_CERTIFICATE_INACTIVE",
+        "details": "Device certificate is not active",
+    },
+}
+"""What log entries say of a disconnection beside its reason."""
+
+MessageHandler = Callable[[Message], object]
+
+
+class Session:
+    """A client that is connected, or was.
+
+    It does no input or output of its own: whoever has made the connection calls its methods, and is
+    called with the messages that it receives and when it is closed. The gateway makes one for each
+    CONNECT that it accepts.
+
+    Attributes:
+        backend: the account and Region.
+        attempt: the accepted CONNECT.
+        certificate: the registered certificate of the client.
+        exclusive_thing: the name of the thing that the certificate is attached to exclusively, if
+            it is: the one that lifecycle events name.
+        version: the number of this connection among those of its client id, from 0.
+        subscriptions: the subscriptions by topic filter, in the order of subscribing. They stay
+            listed when the session has ended, and receive nothing any more.
+        refusals: why messages for the client did not arrive: ``iot:Receive`` was not allowed.
+        closed_by: why the session has ended; ``None`` while nobody has closed it.
+        ended: when it has ended, in UTC; ``None`` likewise.
+
+    Example:
+        >>> outcome = connect(backend, request)                       # the gateway's
+        >>> session = outcome.session
+        >>> session.on_closed(lambda reason: loop.call_soon_threadsafe(hang_up, reason))
+        >>> session.subscribe("sensors/#", lambda message: loop.call_soon_threadsafe(send, message))
+        >>> session.publish("sensors/1", b"21.5")
+        >>> session.close(DisconnectReason.CONNECTION_LOST)
+    """
+
+    __slots__ = (
+        "_on_closed",
+        "_queue",
+        "attempt",
+        "backend",
+        "certificate",
+        "closed_by",
+        "ended",
+        "exclusive_thing",
+        "refusals",
+        "subscriptions",
+        "version",
+    )
+
+    def __init__(
+        self,
+        backend: JitpIoTBackend,
+        attempt: ConnectionAttempt,
+        certificate: DeviceCertificate,
+        exclusive_thing: str | None = None,
+        version: int = 0,
+    ) -> None:
+        self.backend = backend
+        self.attempt = attempt
+        self.certificate = certificate
+        self.exclusive_thing = exclusive_thing
+        self.version = version
+        self.closed_by: DisconnectReason | None = None
+        self.ended: datetime | None = None
+        # Most devices of a large fleet never subscribe: theirs are the empty ones of all.
+        self.subscriptions: dict[str, SessionSubscription] = _NO_SUBSCRIPTIONS
+        self.refusals: tuple[NotAuthorized, ...] = ()
+        self._queue: queue.SimpleQueue[Message | NotAuthorized] | None = None
+        self._on_closed: tuple[Callable[[DisconnectReason], object], ...] = ()
+
+    @property
+    def number(self) -> int:
+        """The number of its connection attempt, which no other session has."""
+        return self.attempt.sequence
+
+    @property
+    def client_id(self) -> str:
+        """The MQTT client id."""
+        return self.attempt.client_id
+
+    @property
+    def transport(self) -> Transport:
+        """What carries the connection."""
+        return self.attempt.transport
+
+    @property
+    def queue(self) -> queue.SimpleQueue[Message | NotAuthorized]:
+        """Messages that have arrived for subscriptions without a handler, oldest first.
+
+        Among them stands, for each message whose receipt was not allowed, why not.
+        """
+        if self._queue is None:
+            self._queue = queue.SimpleQueue()
+        return self._queue
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the client is connected."""
+        return self.closed_by is None
+
+    def on_closed(self, callback: Callable[[DisconnectReason], object]) -> None:
+        """Have a function called once, when the session is closed, whoever closes it.
+
+        Args:
+            callback: called with the reason, in the thread that closes the session, which may hold
+                the lock of the account and Region: it is to return at once. Where the session is
+                closed already it is called now.
+        """
+        with lock_of(self.backend):
+            if self.closed_by is None:
+                self._on_closed = (*self._on_closed, callback)
+                return
+        callback(self.closed_by)
+
+    def close(self, reason: DisconnectReason) -> None:
+        """End the connection and its subscriptions; nothing happens where it has ended.
+
+        AWS IoT publishes and logs that the client has disconnected.
+
+        Args:
+            reason: why.
+        """
+        # What is called here may call the cloud, which it does when the lock is free.
+        with HandingOnLater():
+            with lock_of(self.backend):
+                if self.closed_by is not None:
+                    return
+                self.closed_by = reason
+                self.ended = datetime.now(timezone.utc)
+                for subscription in self.subscriptions.values():
+                    subscription.end()
+                logged = {**_LOGGED.get(reason, {}), "disconnectReason": reason.value}
+                record_operation(self.backend, self.attempt, "Disconnect", logged)
+                if has_events(self.client_id):
+                    event = Disconnected(
+                        self.attempt, self.exclusive_thing, self.version, reason, self.ended
+                    )
+                    publish(self.backend, event)
+                callbacks, self._on_closed = self._on_closed, ()
+            call_each(callbacks, reason)
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        qos: int = 0,
+        properties: Properties = NO_PROPERTIES,
+    ) -> None:
+        """Publish a message. It needs ``iot:Publish``.
+
+        A request to fleet provisioning is carried out, and answered to this session alone.
+
+        Args:
+            topic: an MQTT topic, without wildcards.
+            payload: the message.
+            retain: keep the message for later subscribers of this topic. It needs
+                ``iot:RetainPublish``, too.
+            qos: the quality of service, 0 or 1, for what is retained and for receivers.
+            properties: what of MQTT 5 is carried through to receivers.
+
+        Raises:
+            ConnectionError: the session has ended.
+            NotAuthorized: policies are enforced and do not allow it.
+            ValueError: topic or payload are not valid for a client of AWS IoT.
+            ModuleNotFoundError: the topic asks for CBOR, and the extra ``[mqtt]`` is not installed.
+        """
+        self._begin()
+        backend, attempt = self.backend, self.attempt
+        try:
+            check_publish(topic, payload, retain=retain, connected=True)
+        except ValueError:
+            count(backend, "PublishIn.ClientError")
+            raise
+        request = fleet_request(topic)
+        if request is not None:
+            require_format(request.payload_format)
+        try:
+            self._require("iot:Publish", topic)
+            if retain:
+                self._require("iot:RetainPublish", topic)
+        except NotAuthorized:
+            logged = {"topicName": topic}
+            record_operation(backend, attempt, "Publish-In", logged, not_authorized=True)
+            raise
+        logged = {"topicName": topic, "retain": "True"} if retain else {"topicName": topic}
+        record_operation(backend, attempt, "Publish-In", logged)
+        message = ClientMessage(
+            topic, payload, self._publisher, qos=qos, retain=retain, properties=properties
+        )
+        publish(backend, message)
+        if request is not None:
+            claim_id = self.certificate.certificate_id
+            fleet.carry_out(backend, attempt, claim_id, topic, request, payload)
+
+    def subscribe(
+        self,
+        topic_filter: str,
+        handler: MessageHandler | None = None,
+        *,
+        qos: int = 0,
+        with_retained: bool = True,
+    ) -> SessionSubscription:
+        """Receive messages from now on, and the one that is retained.
+
+        It needs ``iot:Subscribe`` for the filter, and ``iot:Receive`` for the topic of each
+        message. A second subscription to the same filter takes the place of the first.
+
+        Args:
+            topic_filter: an MQTT topic filter.
+            handler: called with each message, in the publisher's thread. Without it messages wait
+                in :attr:`queue`.
+            qos: the quality of service that the client asks for.
+            with_retained: whether the message that is retained for exactly this topic is received
+                at once. A caller that must answer first asks :func:`retained_message` itself.
+
+        Returns:
+            The subscription, for :meth:`unsubscribe`.
+
+        Raises:
+            ConnectionError: the session has ended.
+            NotAuthorized: policies are enforced and do not allow it.
+            ValueError: the filter is not valid, or it would be the session's 51st.
+            TypeError: the filter is not text.
+        """
+        self._begin()
+        backend, attempt = self.backend, self.attempt
+        try:
+            check_subscribe(topic_filter)
+        except ValueError:
+            count(backend, "Subscribe.ClientError")
+            raise
+        self._require_room_for(topic_filter)
+        logged = {"topicName": topic_filter}
+        try:
+            self._require("iot:Subscribe", topic_filter)
+        except NotAuthorized:
+            record_operation(backend, attempt, "Subscribe", logged, not_authorized=True)
+            raise
+        record_operation(backend, attempt, "Subscribe", logged)
+        subscription = SessionSubscription(self, topic_filter, handler, qos)
+        with lock_of(backend):
+            others = {key: one for key, one in self.subscriptions.items() if key != topic_filter}
+            self.subscriptions = {**others, topic_filter: subscription}
+            if self.closed_by is None:
+                broker_of(backend).subscriptions.add(topic_filter, self.number, subscription)
+        self._tell_of_subscription("subscribed", topic_filter)
+        retained = retained_message(backend, topic_filter) if with_retained else None
+        if retained is not None:
+            subscription.receive(retained)
+        return subscription
+
+    def unsubscribe(self, subscription: SessionSubscription) -> None:
+        """End a subscription; nothing happens where it has ended.
+
+        Args:
+            subscription: what :meth:`subscribe` returned.
+        """
+        topic_filter = subscription.topic_filter
+        if self.subscriptions.get(topic_filter) is not subscription:
+            return
+        if self.is_open:
+            self._tell_of_subscription("unsubscribed", topic_filter)
+            # AWS IoT's entry does not say from what.
+            record_operation(self.backend, self.attempt, "Unsubscribe", {})
+        subscription.end()
+        with lock_of(self.backend):
+            self.subscriptions = {
+                key: one for key, one in self.subscriptions.items() if one is not subscription
+            }
+
+    def require_open(self) -> None:
+        """Make sure that the session has not ended.
+
+        Raises:
+            ConnectionError: it has; the text says why.
+        """
+        if self.is_open:
+            return
+        if block_has_ended(self.backend):
+            raise ConnectionError(
+                f"The connection of {self.client_id!r} has ended with its mock_jitp block, or with "
+                "the activation: there is no AWS IoT to be connected to. Call connect_device() "
+                "again inside a block."
+            )
+        if self.closed_by is DisconnectReason.DUPLICATE_CLIENTID:
+            raise ConnectionError(
+                f"The connection of {self.client_id!r} has ended: a newer connection uses the same "
+                "client ID, and AWS IoT lets only one be connected. Give each its own client_id."
+            )
+        certificate_id = self.certificate.certificate_id
+        is_known = self.backend.certificates.get(certificate_id) is self.certificate
+        status = self.certificate.status if is_known else "deleted"
+        if self.closed_by is DisconnectReason.AUTH_ERROR and status != "ACTIVE":
+            raise ConnectionError(
+                f"The connection of {self.client_id!r} has ended: its certificate "
+                f"{certificate_id} is {status}, and AWS IoT disconnects the clients of one that "
+                "is not ACTIVE."
+            )
+        raise ConnectionError(
+            f"The connection of {self.client_id!r} is closed; call connect_device() again."
+        )
+
+    def _begin(self) -> None:
+        # A device, too, meets what time has finished, such as the thing whose shadow it updates.
+        carry_out_all_due_runs()
+        self.require_open()
+
+    def _require(self, action: str, name: str) -> None:
+        principal = Principal(
+            self.certificate, self.client_id, self.attempt.server_name, self.transport
+        )
+        require(self.backend, principal, action, name)
+
+    @property
+    def _publisher(self) -> Publisher:
+        transport, certificate_id = self.transport, self.attempt.certificate_id
+        return Publisher(self.client_id, certificate_id, transport.address, transport.protocol)
+
+    def _require_room_for(self, topic_filter: str) -> None:
+        """Refuse more filters at a time than AWS IoT's quota for a connection allows."""
+        size = len(self.subscriptions)
+        if size < MAX_SUBSCRIPTIONS or topic_filter in self.subscriptions:
+            return
+        # https://docs.aws.amazon.com/iot/latest/developerguide/metrics_dimensions.html
+        count(self.backend, "Subscribe.Throttle")
+        raise ValueError(
+            f"{self.client_id!r} has {size} subscriptions, the most that AWS IoT allows a "
+            f"connection, so it cannot subscribe to {topic_filter!r}: cancel() another first, or "
+            "use a filter with a wildcard."
+        )
+
+    def _tell_of_subscription(self, event_type: str, topic_filter: str) -> None:
+        if has_events(self.client_id):
+            now = datetime.now(timezone.utc)
+            event = SubscriptionChanged(
+                self.attempt, self.exclusive_thing, event_type, topic_filter, now
+            )
+            publish(self.backend, event)
+
+
+class SessionSubscription:
+    """A session's subscription; the broker hands it each message whose topic matches.
+
+    Attributes:
+        session: whose it is.
+        topic_filter: the MQTT topic filter.
+        handler: what is called with each message; ``None`` where they wait in the session's queue.
+        qos: the quality of service that the client asked for.
+    """
+
+    def __init__(
+        self, session: Session, topic_filter: str, handler: MessageHandler | None, qos: int
+    ) -> None:
+        self.session = session
+        self.topic_filter = topic_filter
+        self.handler = handler
+        self.qos = qos
+
+    @property
+    def receiver(self) -> int:
+        """The number of its session."""
+        return self.session.number
+
+    def receive(self, message: Message) -> None:
+        """Give the client a message, if it may receive it."""
+        session = self.session
+        if not session.is_open:
+            return
+        logged, topic = {"topicName": message.topic}, message.topic
+        try:
+            session._require("iot:Receive", topic)
+        except NotAuthorized as refused:
+            record_operation(
+                session.backend, session.attempt, "Publish-Out", logged, not_authorized=True
+            )
+            session.refusals = (*session.refusals, refused)
+            if self.handler is None:
+                session.queue.put(refused)
+            return
+        record_operation(session.backend, session.attempt, "Publish-Out", logged)
+        (self.handler or session.queue.put)(message)
+
+    def end(self) -> None:
+        """Have the broker hand it nothing any more."""
+        broker = broker_of(self.session.backend)
+        broker.subscriptions.remove(self.topic_filter, self.session.number, self)
+
+
+_NO_SUBSCRIPTIONS: dict[str, SessionSubscription] = {}
+
+
+class Sessions:
+    """The sessions of one account and Region.
+
+    Attributes:
+        by_number: all of them, open or ended, by the number of their connection attempt.
+        by_client: the newest session of each client id, open or ended.
+        clients_of_certificates: the client ids that certificates have been connected with, by the
+            certificate's id.
+    """
+
+    def __init__(self) -> None:
+        self.by_number: dict[int, Session] = {}
+        self.by_client: dict[str, Session] = {}
+        self.clients_of_certificates: dict[str, tuple[str, ...]] = {}
+
+
+def open_session(
+    backend: JitpIoTBackend, attempt: ConnectionAttempt, certificate: DeviceCertificate
+) -> Session:
+    """Begin the session of an accepted attempt, which ends one of the same client id.
+
+    AWS IoT publishes both. It is called with the lock of the account and Region held.
+
+    Args:
+        backend: the account and Region.
+        attempt: the attempt.
+        certificate: the registered certificate that was presented.
+    """
+    sessions = state_of(backend).part(Sessions)
+    client_id = attempt.client_id
+    before, version = sessions.by_client.get(client_id), 0
+    if before is not None:
+        before.close(DisconnectReason.DUPLICATE_CLIENTID)
+        assert before.ended is not None
+        if attempt.timestamp - before.ended <= _FORGOTTEN_AFTER:
+            version = before.version + 1
+    thing_name = exclusive_thing_of(backend, certificate)
+    session = Session(backend, attempt, certificate, thing_name, version)
+    sessions.by_number[session.number] = session
+    sessions.by_client[client_id] = session
+    certificate_id = certificate.certificate_id
+    known = sessions.clients_of_certificates.get(certificate_id, ())
+    if client_id not in known:
+        sessions.clients_of_certificates[certificate_id] = (*known, client_id)
+    if has_events(client_id):
+        publish(backend, Connected(attempt, thing_name, version))
+    return session
+
+
+def exclusive_thing_of(backend: JitpIoTBackend, certificate: DeviceCertificate) -> str | None:
+    """The name of the thing that a certificate is attached to exclusively, if it is."""
+    if not backend.exclusive_things:
+        return None
+    return backend.exclusive_thing_of(certificate.arn)
+
+
+def find_session(backend: JitpIoTBackend, number: int) -> Session | None:
+    """Return the session, open or ended, that a connection attempt has led to.
+
+    Args:
+        backend: the account and Region.
+        number: the attempt's sequence number.
+
+    Returns:
+        The session; ``None`` where the attempt was refused.
+    """
+    return state_of(backend).part(Sessions).by_number.get(number)
+
+
+def block_has_ended(backend: IoTBackend) -> bool:
+    """Whether an account and Region are moto's own again, with which no device can be connected."""
+    # One that was cleared with its mock keeps our class, but nobody reaches it any more.
+    return not is_plugged_in() or not isinstance(backend, JitpIoTBackend)
+
+
+def close_sessions_of(certificate: DeviceCertificate) -> None:
+    """End the sessions of a certificate whose status has changed, unless it is ACTIVE."""
+    if certificate.status == "ACTIVE":
+        return
+    _, _, _, region_name, account_id, _ = certificate.arn.split(":", 5)
+    backend = existing_backend(account_id, region_name)
+    if backend is None:
+        return
+    sessions = state_of(backend).part(Sessions)
+    for client_id in sessions.clients_of_certificates.get(certificate.certificate_id, ()):
+        session = sessions.by_client[client_id]
+        if session.certificate is certificate:
+            session.close(DisconnectReason.AUTH_ERROR)
+
+
+def close_all_sessions(backend: JitpIoTBackend) -> None:
+    """End the sessions of an account and Region whose state is about to go."""
+    sessions = list(state_of(backend).part(Sessions).by_client.values())
+    call_each([session.close for session in sessions], DisconnectReason.SERVER_INITIATED_DISCONNECT)
+
+
+status_observers.append(close_sessions_of)
+ending_observers.append(close_all_sessions)
