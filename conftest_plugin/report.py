@@ -84,6 +84,8 @@ def story(
     Returns:
         A text of a few lines for each.
     """
+    from moto_jitp.printing import one_line
+
     lines = [] if here.total or at_server else ["No device connected in this test."]
     lines += _chapter(_up_to_date(here.last), here)
     if at_server or runs_at_server:
@@ -93,7 +95,7 @@ def story(
         for entry in runs_at_server:
             theirs.note_run(entry)
         lines += ["At the server:", *_chapter(list(theirs.last), theirs)]
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))
 
 
 def _chapter(attempts: Sequence[ConnectionAttempt], noted: Connections) -> Iterator[str]:

@@ -70,7 +70,7 @@ def _verification_certificate(arguments: Namespace) -> int:
     except ValueError as error:
         raise CommandFailed(str(error)) from None
     if arguments.output is None:
-        say(pem.rstrip("\n"))
+        say(*pem.splitlines())
     else:
         path = Path(arguments.output)
         write_files(str(path.parent), {path.name: pem}, force=arguments.force)

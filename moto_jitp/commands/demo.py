@@ -126,7 +126,7 @@ class _Story:
         from moto_jitp.history.explanation import explain
 
         self._say("", f"   Connection {number}")
-        self._say(*(f"   {line}" for line in explain(attempt).splitlines()))
+        self._say(*(f"   {line}" for line in explain(attempt).split("\n")))
 
     def _show(self, device: DeviceIdentity) -> None:
         """Show what boto3 finds of a device afterwards."""

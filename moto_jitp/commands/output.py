@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-import unicodedata
 from argparse import ArgumentParser
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
+
+from moto_jitp.printing import one_line
 
 OK, FAILED, USAGE = 0, 1, 2
 """The exit codes of every command."""
@@ -31,31 +32,19 @@ class CommandFailed(Exception):  # noqa: N818 - it is not always an error of the
 
 
 def say(*lines: str) -> None:
-    """Print lines for people on standard output."""
+    """Print lines for people on standard output, each as one whatever it says."""
     for line in lines:
-        print(printable(line))
+        print(one_line(line))
 
 
 def complain(message: str) -> None:
     """Print a sentence on standard error, with the program's name as shells want it."""
-    print(f"moto-jitp: {printable(message)}", file=sys.stderr)
+    print(f"moto-jitp: {one_line(message)}", file=sys.stderr)
 
 
 def say_json(value: Any) -> None:
     """Print one JSON document on standard output."""
     print(json.dumps(value, indent=2))
-
-
-def printable(text: str) -> str:
-    """Show control characters as escapes: a certificate's subject must not steer a terminal."""
-    if text.isprintable():
-        return text
-    return "".join(
-        character
-        if character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cf", "Cs")
-        else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
 
 
 def add_json_option(parser: ArgumentParser) -> None:

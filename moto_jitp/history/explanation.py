@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from moto_jitp.printing import one_line
+
 from .attempts import ConnectionAttempt
 from .journal import RunEntry, RunOrigin
 from .runs import ProvisioningRun, StepResult
@@ -29,7 +31,10 @@ def explain_all(attempts: Sequence[ConnectionAttempt]) -> str:
 
 
 def explain(attempt: ConnectionAttempt) -> str:
-    """Describe an attempt in a few lines for a terminal: decision, steps, what to change."""
+    """Describe an attempt in a few lines for a terminal: decision, steps, what to change.
+
+    No text that the device has chosen makes a line of its own.
+    """
     decision = attempt.reason.value if attempt.reason else "ACCEPTED"
     lines = [
         f"{decision}: {attempt.message}",
@@ -41,7 +46,7 @@ def explain(attempt: ConnectionAttempt) -> str:
         lines += _run_lines(attempt.provisioning)
     if attempt.advice:
         lines.append(f"  {_TO_MEND}:  {attempt.advice}")
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))
 
 
 def report_of_attempt(

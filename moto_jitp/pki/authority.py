@@ -13,6 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from moto_jitp.printing import one_line
+
 from .building import KeyKind, PrivateKey, key_pem, new_key, pem_of, start_certificate, subject_name
 from .device import DeviceIdentity
 from .reading import PresentedCertificate, read_certificate
@@ -326,4 +328,4 @@ class CertificateAuthority:
             ca = ca._parent
 
     def __repr__(self) -> str:
-        return f"<CertificateAuthority {self._presented.subject_text}>"
+        return f"<CertificateAuthority {one_line(self._presented.subject_text)}>"

@@ -9,6 +9,7 @@ from pathlib import Path
 from cryptography import x509
 
 from moto_jitp.locks import cached_property
+from moto_jitp.printing import one_line
 
 from .reading import PresentedCertificate, read_certificate, read_chain
 from .verification import private_key_belongs_to, read_private_key
@@ -124,4 +125,4 @@ class DeviceIdentity:
         return files
 
     def __repr__(self) -> str:
-        return f"<DeviceIdentity {self.presented.subject_text or '(no subject)'}>"
+        return f"<DeviceIdentity {one_line(self.presented.subject_text) or '(no subject)'}>"

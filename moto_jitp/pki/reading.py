@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from moto_jitp.locks import cached_property
+from moto_jitp.printing import one_line
 
 from .strings import explain_bad_string
 
@@ -75,7 +76,7 @@ class PresentedCertificate:
         return hash(self.certificate_id)
 
     def __repr__(self) -> str:
-        return f"<PresentedCertificate {self.subject_text or '(no subject)'}>"
+        return f"<PresentedCertificate {one_line(self.subject_text) or '(no subject)'}>"
 
     @property
     def not_before(self) -> datetime:

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from moto_jitp.activation import add_control_route
 from moto_jitp.iot.models import is_plugged_in
 from moto_jitp.iot.provisioning.deferred_runs import UnusableTransition
+from moto_jitp.printing import one_line
 from moto_jitp.remote.client import PREFIX
 
 from .answers import Answer, RequestRefused
@@ -75,7 +76,7 @@ def respond(
     except UnusableTransition as mistake:  # a client has set it, through moto's own route
         return RequestRefused(str(mistake)).answer()
     except Exception:
-        _log.exception("%s %s failed", method, path)
+        _log.exception("%s failed", one_line(f"{method} {path}"))
         return RequestRefused(
             "The server failed to answer; its log has the traceback. This is a mistake of "
             "moto_jitp's, please report it.",

@@ -13,6 +13,7 @@ from werkzeug.serving import WSGIRequestHandler
 
 from moto_jitp.devices import ConnectionAttempt, RefusalReason
 from moto_jitp.history.explanation import explain
+from moto_jitp.printing import one_line
 
 if TYPE_CHECKING:
     _MotoRequestHandler = WSGIRequestHandler
@@ -46,14 +47,14 @@ class RequestHandler(_MotoRequestHandler):
             "milliseconds": round((time.perf_counter() - self._began) * 1000, 1),
             "client": self.address_string(),
         }
-        log.info(
-            "%s %s %s", fields["method"], fields["path"], code, extra=_extra("request", fields)
-        )
+        asked = one_line(f"{fields['method']} {fields['path']}")
+        log.info("%s %s", asked, code, extra=_extra("request", fields))
 
     def log_error(self, format: str, *args: Any) -> None:
         if format.startswith("Request timed out"):
             return  # a client that keeps its connection open and has nothing to say
-        log.warning(format, *args, extra=_extra("error", {"client": self.address_string()}))
+        message = one_line(format % args if args else format)
+        log.warning("%s", message, extra=_extra("error", {"client": self.address_string()}))
 
 
 def log_attempt(attempt: ConnectionAttempt) -> None:
@@ -72,8 +73,8 @@ def log_attempt(attempt: ConnectionAttempt) -> None:
     failed = attempt.reason not in (None, RefusalReason.RECONNECT_REQUIRED)
     log.info(
         "device %s: %s",
-        attempt.client_id,
-        explain(attempt) if failed else attempt.message,
+        one_line(attempt.client_id),
+        explain(attempt) if failed else one_line(attempt.message),
         extra=_extra("connection", fields),
     )
 
@@ -83,14 +84,18 @@ def _extra(event: str, fields: dict[str, Any]) -> dict[str, Any]:
 
 
 class TextFormatter(logging.Formatter):
-    """Time and message; control characters are shown as escapes."""
+    """Time and message, in one line but for the explanation of a refusal and a traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created).strftime("%H:%M:%S")
-        text = _visible(record.getMessage())
+        message = record.getMessage()
+        # The lines of an explanation are those of explain(), which lets nobody else make one.
+        is_explanation = getattr(record, "jitp_event", None) == "connection"
+        lines = message.split("\n") if is_explanation else [message]
         if record.exc_info:
-            text += "\n" + self.formatException(record.exc_info)
-        return f"{moment} {text}"
+            # Indented, as what was raised may have any text in it.
+            lines += [f"  {line}" for line in self.formatException(record.exc_info).split("\n")]
+        return "\n".join([f"{moment} {one_line(lines[0])}", *map(one_line, lines[1:])])
 
 
 class JsonFormatter(logging.Formatter):
@@ -107,15 +112,6 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
         return json.dumps(entry)
-
-
-def _visible(text: str) -> str:
-    if text.isprintable():
-        return text
-    return "".join(
-        one if one == "\n" or one.isprintable() else one.encode("unicode_escape").decode("ascii")
-        for one in text
-    )
 
 
 def write_log(log_format: LogFormat) -> None:
