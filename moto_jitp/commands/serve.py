@@ -67,6 +67,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="how requests and connections are logged on standard error (%(default)s)",
     )
     parser.add_argument(
+        "--max-body-bytes",
+        type=_byte_count,
+        metavar="N",
+        help="refuse a request with a longer body; 128 MiB without it",
+    )
+    parser.add_argument(
         "--exit-with-stdin",
         action="store_true",
         help="stop when standard input ends: with the process that started the server",
@@ -77,6 +83,12 @@ def port_number(text: str) -> int:
     """Read a port from the command line."""
     if not (text.isascii() and text.isdigit() and int(text) <= 65535):
         raise ArgumentTypeError(f"{text!r} is no port: a port is a number from 0 to 65535")
+    return int(text)
+
+
+def _byte_count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ArgumentTypeError(f"{text!r} is not a valid number of bytes")
     return int(text)
 
 
@@ -101,7 +113,11 @@ def run(arguments: Namespace) -> int:
     config = {"jitp": arguments.config}
     try:
         server = ThreadedJitpServer(
-            arguments.host, arguments.port, config, ssl_context=_ssl_context(arguments)
+            arguments.host,
+            arguments.port,
+            config,
+            ssl_context=_ssl_context(arguments),
+            max_body_bytes=arguments.max_body_bytes,
         )
     except ValueError as error:
         raise CommandFailed(str(error), USAGE) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -12,19 +13,26 @@ from moto_jitp.locks import new_condition
 from moto_jitp.remote.client import PREFIX
 
 from . import control
+from .answers import Answer, RequestRefused
 from .context import ENVIRON_KEY, ServerContext
+from .uploads import MAX_CONTROL_BYTES, BodyLimits, take_into_memory
 
 _READS = ("GET", "HEAD", "OPTIONS")
 
 
 class JitpApplication:
-    """moto's application; knows how many requests are being answered, and notes changes.
+    """moto's application, with an eye on what passes through it.
+
+    It reads the bodies before moto does, knows how many requests are being answered, and notes
+    changes.
 
     Args:
         context: the server's own.
+        limits: what is taken of a request's body; of that of a control route, 1 MiB at most.
     """
 
-    def __init__(self, context: ServerContext) -> None:
+    def __init__(self, context: ServerContext, limits: BodyLimits) -> None:
+        self._limits = limits
         control.install()
         self._context = context
         self._moto = DomainDispatcherApplication(create_backend_app)
@@ -34,6 +42,10 @@ class JitpApplication:
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
+        try:
+            take_into_memory(environ, self._limits_of(environ))
+        except RequestRefused as refused:
+            return _send(refused.answer(), start_response)
         environ[ENVIRON_KEY] = self._context
         with self._idle:
             self._in_flight += 1
@@ -46,6 +58,12 @@ class JitpApplication:
         if environ.get("REQUEST_METHOD") not in _READS or not _is_own(environ):
             self._context.changes.note()
         return _Watched(body, self._end)
+
+    def _limits_of(self, environ: dict[str, Any]) -> BodyLimits:
+        if not _is_own(environ):
+            return self._limits
+        most = min(self._limits.max_bytes, MAX_CONTROL_BYTES)
+        return self._limits._replace(max_bytes=most)
 
     def _end(self) -> None:
         with self._idle:
@@ -73,6 +91,13 @@ class JitpApplication:
 def _is_own(environ: dict[str, Any]) -> bool:
     # moto's and AWS's reads are few and may change something; the page's reads must not wake it.
     return str(environ.get("PATH_INFO", "")).startswith(PREFIX)
+
+
+def _send(answer: Answer, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    headers = [("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body)))]
+    status = f"{answer.status} {HTTPStatus(answer.status).phrase}"
+    start_response(status, [*headers, *answer.headers])
+    return [answer.body]
 
 
 class _Watched:

@@ -1,4 +1,4 @@
-"""Reads and checks what a request brings: its JSON body and its query."""
+"""Checks what a request brings: its JSON body and its query."""
 
 from __future__ import annotations
 
@@ -6,18 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from werkzeug.wsgi import get_input_stream
-
 from moto_jitp.names import did_you_mean
 
 from .answers import RequestRefused
-
-MAX_BYTES = 1024 * 1024
-"""A body may be this long; the longest sensible one is a chain of certificates."""
-
-# Reading on lets a client that is still sending see the answer, and no broken connection.
-_DRAIN_BYTES = 64 * MAX_BYTES
-_CHUNK = 64 * 1024
 
 _TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "string": (str, "a text"),
@@ -28,45 +19,6 @@ _TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "array": (list, "a list"),
     "null": (type(None), "null"),
 }
-
-
-def read_body(environ: dict[str, Any]) -> bytes:
-    """Read a request's body, whatever media type it claims (curl's default is that of forms).
-
-    Raises:
-        RequestRefused: it is longer than :data:`MAX_BYTES`.
-    """
-    declared = environ.get("CONTENT_LENGTH") or "0"
-    stream = get_input_stream(environ)
-    body = b"" if declared.isdigit() and int(declared) > MAX_BYTES else _read(stream, MAX_BYTES + 1)
-    if len(body) > MAX_BYTES or (declared.isdigit() and int(declared) > MAX_BYTES):
-        _drain(stream)
-        raise RequestRefused(
-            f"The body is longer than {MAX_BYTES} bytes, the most that is read.",
-            413,
-            "BodyTooLarge",
-        )
-    return body
-
-
-def _read(stream: Any, limit: int) -> bytes:
-    parts, length = [], 0
-    while length < limit:
-        part = stream.read(min(_CHUNK, limit - length))
-        if not part:
-            break
-        parts.append(part)
-        length += len(part)
-    return b"".join(parts)
-
-
-def _drain(stream: Any) -> None:
-    left = _DRAIN_BYTES
-    while left > 0:
-        part = stream.read(_CHUNK)
-        if not part:
-            break
-        left -= len(part)
 
 
 def parse_object(body: bytes) -> dict[str, Any]:

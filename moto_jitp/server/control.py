@@ -18,10 +18,10 @@ from moto_jitp.printing import one_line
 from moto_jitp.remote.client import PREFIX
 
 from .answers import Answer, RequestRefused
-from .bodies import read_body
 from .context import ENVIRON_KEY, ServerContext
 from .page import page_file
 from .routes import all_routes
+from .uploads import read_body
 
 _log = logging.getLogger("moto_jitp.server")
 

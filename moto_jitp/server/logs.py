@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import time
@@ -14,6 +15,8 @@ from werkzeug.serving import WSGIRequestHandler
 from moto_jitp.devices import ConnectionAttempt, RefusalReason
 from moto_jitp.history.explanation import explain
 from moto_jitp.printing import one_line
+
+from .uploads import INPUT_KEY, TimedInput
 
 if TYPE_CHECKING:
     _MotoRequestHandler = WSGIRequestHandler
@@ -33,7 +36,17 @@ class RequestHandler(_MotoRequestHandler):
     # A client that connects and says nothing holds its thread no longer than this many seconds.
     timeout = 120
 
+    def setup(self) -> None:
+        super().setup()
+        assert isinstance(self.rfile, io.BufferedReader)
+        self._input = TimedInput(self.connection, self.rfile.detach())
+        self.rfile = io.BufferedReader(self._input)
+
+    def make_environ(self) -> dict[str, Any]:
+        return {**super().make_environ(), INPUT_KEY: self._input}
+
     def handle_one_request(self) -> None:
+        self._input.limit_to(None)
         self._began = time.perf_counter()
         super().handle_one_request()
 

@@ -21,6 +21,7 @@ from moto_jitp.locks import new_lock
 from .application import JitpApplication
 from .context import ServerContext
 from .logs import RequestHandler, log_attempt
+from .uploads import BodyLimits
 
 _BACKLOG = 1024
 _STOPS_WITHIN = 5.0
@@ -42,6 +43,10 @@ class ThreadedJitpServer:
         config: moto's configuration, of which the section ``jitp`` counts here. ``strict`` is on
             unless it says otherwise.
         ssl_context: for https; ``None`` for http.
+        max_body_bytes: how long the body of a request may be, 128 MiB if not given; a longer one
+            is answered 413. That of a control route is 1 MiB at most.
+        body_timeout: within how many seconds a body is to arrive, and one more for each 500 bytes
+            that have, 30 if not given; later it is answered 408.
 
     Raises:
         ValueError: the section ``jitp`` has an unknown key or a value of the wrong type.
@@ -54,11 +59,19 @@ class ThreadedJitpServer:
         config: Mapping[str, Any] | None = None,
         *,
         ssl_context: ssl.SSLContext | None = None,
+        max_body_bytes: int | None = None,
+        body_timeout: float | None = None,
     ) -> None:
         self._ip_address = ip_address
         self._wanted_port = port
         self._context = ServerContext(config)
         self._ssl_context = ssl_context
+        limits = BodyLimits()
+        if max_body_bytes is not None:
+            limits = limits._replace(max_bytes=max_body_bytes)
+        if body_timeout is not None:
+            limits = limits._replace(seconds=body_timeout)
+        self._limits = limits
         self._server: _HttpServer | None = None
         self._application: JitpApplication | None = None
         self._thread: threading.Thread | None = None
@@ -80,7 +93,7 @@ class ThreadedJitpServer:
         with contextlib.closing(listening):
             self._context.start()
             try:
-                self._application = JitpApplication(self._context)
+                self._application = JitpApplication(self._context, self._limits)
                 self._server = _HttpServer(
                     self._ip_address,
                     listening.getsockname()[1],

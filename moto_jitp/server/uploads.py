@@ -1,0 +1,200 @@
+"""Reads the bodies of requests, within limits of size and time.
+
+moto's dispatcher reads the body of an unsigned form while it holds the lock that every request
+needs, so that one client that sends half of a form would stop all the others. Here a body is in
+memory before moto is called, outside any lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import socket
+import sys
+import time
+from typing import Any, NamedTuple
+
+from werkzeug.exceptions import ClientDisconnected
+from werkzeug.wsgi import get_content_length, get_input_stream
+
+from .answers import RequestRefused
+
+MAX_CONTROL_BYTES = 1024 * 1024
+"""The body of a control route may be this long; the longest sensible one is a chain of
+certificates."""
+
+INPUT_KEY = "moto_jitp.input"
+"""Under this key the request handler puts its :class:`TimedInput` into the WSGI environment."""
+
+# Reading on lets a client that is still sending see the answer, and no broken connection; one that
+# waits for the answer before it sends must not wait long.
+_DRAIN_BYTES = 64 * MAX_CONTROL_BYTES
+_DRAIN_SECONDS = 2.0
+_CHUNK = 64 * 1024
+
+# What Apache's mod_reqtimeout asks of a client by default: a slow one has as much longer as it has
+# sent, one that trickles on for ever has not.
+_BYTES_PER_SECOND = 500
+
+
+class BodyLimits(NamedTuple):
+    """What a server takes of a request's body.
+
+    Attributes:
+        max_bytes: how long a body may be; 128 MiB, as moto holds it in memory several times.
+        seconds: within how long it is to arrive; one second more for each 500 bytes that have.
+    """
+
+    max_bytes: int = 128 * 1024 * 1024
+    seconds: float = 30.0
+
+
+class TimedInput(io.RawIOBase):
+    """What a client sends, which ends once the client has taken too long over it.
+
+    Args:
+        connection: the client's.
+        raw: reads from it.
+    """
+
+    def __init__(self, connection: socket.socket, raw: io.RawIOBase) -> None:
+        self._connection = connection
+        self._raw = raw
+        self._until: float | None = None
+        self.has_timed_out = False
+        """Whether it has ended for that reason."""
+
+    def limit_to(self, seconds: float | None) -> None:
+        """From now on, take no longer than this, and a second more for each 500 bytes.
+
+        Args:
+            seconds: how long; ``None`` for as long as the connection's own limit lets it.
+        """
+        self._until = None if seconds is None else _now() + seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._until is None:
+            return self._raw.readinto(buffer)
+        left = self._until - _now()
+        if left <= 0 or self.has_timed_out:
+            self.has_timed_out = True
+            return 0
+        usual = self._connection.gettimeout()
+        self._connection.settimeout(left)
+        try:
+            count: int | None = self._raw.readinto(buffer)
+        except TimeoutError:
+            self.has_timed_out = True
+            return 0
+        finally:
+            self._connection.settimeout(usual)
+        self._until += (count or 0) / _BYTES_PER_SECOND
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def _now() -> float:
+    # A test may hold the clock of time.monotonic, by which no client sends any faster.
+    if sys.platform == "win32":
+        return time.monotonic()
+    return time.clock_gettime(time.CLOCK_MONOTONIC)
+
+
+def take_into_memory(environ: dict[str, Any], limits: BodyLimits) -> None:
+    """Read a request's body, and have whoever is asked next find it in memory.
+
+    Args:
+        environ: the request's WSGI environment, which is changed.
+        limits: how long the body may be, and may take.
+
+    Raises:
+        RequestRefused: as :func:`read_body`.
+    """
+    timed: TimedInput | None = environ.get(INPUT_KEY)
+    if timed is not None:
+        timed.limit_to(limits.seconds)
+    try:
+        body = read_body(environ, limits.max_bytes)
+    except RequestRefused as refused:
+        if timed is not None and timed.has_timed_out and refused.status == 400:
+            raise RequestRefused(
+                f"The body did not arrive within {limits.seconds:g} seconds and one more for each "
+                f"{_BYTES_PER_SECOND} bytes of it. Send as much as Content-Length says, or end the "
+                "last chunk.",
+                408,
+                "RequestTimeout",
+            ) from None
+        raise
+    environ["wsgi.input"] = io.BytesIO(body)
+    # Some of moto's readers ask for the length, which a body in chunks does not tell.
+    if body or "CONTENT_LENGTH" in environ:
+        environ["CONTENT_LENGTH"] = str(len(body))
+
+
+def read_body(environ: dict[str, Any], max_bytes: int = MAX_CONTROL_BYTES) -> bytes:
+    """Read a request's body, whatever media type it claims (curl's default is that of forms).
+
+    Args:
+        environ: the request's WSGI environment.
+        max_bytes: how long the body may be.
+
+    Raises:
+        RequestRefused: it is longer, ends before its end, or is not made of chunks as it says.
+    """
+    stream = get_input_stream(environ)
+    declared = get_content_length(environ)
+    is_chunked = "wsgi.input_terminated" in environ
+    try:
+        is_too_long = not is_chunked and declared is not None and declared > max_bytes
+        body = b"" if is_too_long else _read(stream, max_bytes + 1)
+        if is_too_long or len(body) > max_bytes:
+            _drain(environ, stream)
+            raise RequestRefused(
+                f"The body is longer than {max_bytes} bytes, the most that is read of it. Send less"
+                + (
+                    "."
+                    if max_bytes <= MAX_CONTROL_BYTES
+                    else ", or start the server with --max-body-bytes (ThreadedJitpServer: "
+                    "max_body_bytes)."
+                ),
+                413,
+                "BodyTooLarge",
+            )
+    except ClientDisconnected:
+        raise RequestRefused(
+            f"The body ended before the {declared} bytes that Content-Length says.",
+            code="IncompleteBody",
+        ) from None
+    except OSError as error:
+        raise RequestRefused(
+            f"The body is not a valid sequence of chunks, or was broken off: {error}.",
+            code="IncompleteBody",
+        ) from None
+    return body
+
+
+def _read(stream: Any, limit: int) -> bytes:
+    parts, length = [], 0
+    while length < limit:
+        part = stream.read(min(_CHUNK, limit - length))
+        if not part:
+            break
+        parts.append(part)
+        length += len(part)
+    return b"".join(parts)
+
+
+def _drain(environ: dict[str, Any], stream: Any) -> None:
+    timed: TimedInput | None = environ.get(INPUT_KEY)
+    if timed is not None:
+        timed.limit_to(_DRAIN_SECONDS)
+    left = _DRAIN_BYTES
+    with contextlib.suppress(OSError, ClientDisconnected):
+        while left > 0 and (part := stream.read(_CHUNK)):
+            left -= len(part)
