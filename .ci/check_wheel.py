@@ -13,7 +13,10 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("moto_jitp", "conftest_plugin")
+#: Folder of the checkout, and what it is in the wheel.
+FOLDERS = {"moto_jitp": "moto_jitp", "conftest_plugin": "moto_jitp/pytest_plugin"}
+#: Stands in a checkout for the second folder.
+LEFT_OUT = "moto_jitp/pytest_plugin.py"
 
 
 def main() -> int:
@@ -33,13 +36,13 @@ def wheel_contents() -> set[str]:
 
 
 def wrong_contents(names: set[str]) -> list[str]:
-    """Compare with the checkout: every file of the packages, and nothing besides."""
+    """Compare with the checkout: every file of the folders, and nothing besides."""
     expected = {
-        path.relative_to(ROOT).as_posix()
-        for package in PACKAGES
-        for path in (ROOT / package).rglob("*")
+        f"{package}/{path.relative_to(ROOT / folder).as_posix()}"
+        for folder, package in FOLDERS.items()
+        for path in (ROOT / folder).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
-    }
+    } - {LEFT_OUT}
     found = {name for name in names if ".dist-info/" not in name}
     wrong = [f"The wheel lacks {name}." for name in sorted(expected - found)]
     wrong += [f"The wheel should not hold {name}." for name in sorted(found - expected)]

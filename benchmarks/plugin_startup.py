@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 _PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_empty.py"]
-_ON = ["-p", "conftest_plugin"]
+_ON = ["-p", "moto_jitp.pytest_plugin"]
 _OFF: list[str] = []
 
 

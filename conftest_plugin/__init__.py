@@ -1,11 +1,16 @@
 """The pytest plugin ``moto_jitp``: fixtures, the marker ``jitp``, and failures that tell why.
 
+An installed package has these files as ``moto_jitp.pytest_plugin``, and a checkout a module of that
+name that re-exports them: no name but ``moto_jitp`` is installed.
+
 Loaded in every session once the package is installed, so it imports no more than pytest has
 imported anyway; moto, boto3 and cryptography come with the first test that uses a fixture.
 ``-p no:moto_jitp`` turns it off.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from .fixtures import (
     _jitp_iot,
@@ -25,7 +30,13 @@ from .hooks import (
     pytest_unconfigure,
 )
 
+if TYPE_CHECKING:
+    from .handle import Jitp as Jitp
+    from .server import JitpServer as JitpServer
+
 __all__ = [
+    "Jitp",
+    "JitpServer",
     "_jitp_iot",
     "jitp",
     "jitp_ca",
@@ -40,3 +51,16 @@ __all__ = [
     "pytest_runtest_setup",
     "pytest_unconfigure",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # What a test annotates its fixtures with, which no session needs in order to start.
+    if name == "Jitp":
+        from .handle import Jitp
+
+        return Jitp
+    if name == "JitpServer":
+        from .server import JitpServer
+
+        return JitpServer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

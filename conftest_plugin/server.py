@@ -40,7 +40,7 @@ def running_server() -> Iterator[JitpServer]:
     """
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "conftest_plugin.server_process"],
+            [sys.executable, "-m", f"{__package__}.server_process"],
             # It ends when this pipe does, which even the death of this process brings about.
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""The process of ``jitp_server``: ``python -m conftest_plugin.server_process``.
+"""The process of ``jitp_server``, which runs this module as a program.
 
 It says where it listens in one line on stdout, and ends when stdin does.
 """
