@@ -143,7 +143,12 @@ class JitpServer:
         import urllib3
 
         try:
-            urllib3.request("POST", f"{self._endpoint_url}/moto-api/reset", retries=False)
+            urllib3.request(
+                "POST",
+                f"{self._endpoint_url}/moto-api/reset",
+                retries=False,
+                timeout=_ANSWERS_WITHIN,  # urllib3's own is three seconds
+            )
         except urllib3.exceptions.HTTPError:
             code = self._process.poll()
             state = "runs" if code is None else f"has ended with exit code {code}"

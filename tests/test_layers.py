@@ -34,6 +34,7 @@ def test_imports_point_down_the_layers(
         ("import moto_jitp.sql", {"moto", "boto3", "botocore", "cryptography", "lark"}),
         ("from moto_jitp import explain_rule", {"moto", "boto3", "botocore", "cryptography"}),
         ("import conftest_plugin", {"moto", "boto3", "botocore", "cryptography"}),
+        ("import moto_jitp.pytest_plugin", {"moto", "boto3", "botocore", "cryptography"}),
         ("from moto_jitp import mock_jitp", {"lark"}),
     ],
 )

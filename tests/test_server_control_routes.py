@@ -502,7 +502,7 @@ def test_an_operation_can_be_made_to_fail(
 def test_motos_reset_takes_failures_away(server: ThreadedJitpServer, api: Api) -> None:
     body = {"operation": "ListThings", "error": "InvalidRequestException", "times": None}
     api.post("/failures", body)
-    moto_reset = urllib3.request("POST", f"{server.endpoint_url}/moto-api/reset")
+    moto_reset = urllib3.request("POST", f"{server.endpoint_url}/moto-api/reset", timeout=HANG)
     assert moto_reset.status == 200
     assert api.get("/failures")["failures"] == []
     assert client(server.endpoint_url).list_things()["things"] == []

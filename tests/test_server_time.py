@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import urllib3
+from patience import HANG
 from server_support import Api, provisioning_ca
 
 from moto_jitp.server import ThreadedJitpServer
@@ -25,6 +26,7 @@ def set_transition(server: ThreadedJitpServer, transition: dict[str, Any]) -> No
         f"{server.endpoint_url}/moto-api/state-manager/set-transition",
         body=json.dumps({"model_name": "iot::jitp", "transition": transition}),
         headers={"Content-Type": "application/json"},
+        timeout=HANG,
     )
     assert answer.status == 201, answer.data
 

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-import urllib3
 from patience import HANG, until
 from server_support import Api, client, serving
 from werkzeug.serving import generate_adhoc_ssl_context
@@ -140,11 +139,11 @@ def test_boto3_reads_that_a_body_is_too_long() -> None:
 
 def test_how_long_a_body_may_be_is_said_on_the_command_line() -> None:
     with serving("--max-body-bytes", "1000") as server:
-        things = f"{server.endpoint_url}/things"
-        signed = {"Authorization": SIGNED}
-        assert urllib3.request("POST", f"{things}/a", body=b"{}", headers=signed).status == 200
-        long = b"{%1000s}" % b""
-        assert urllib3.request("POST", f"{things}/b", body=long, headers=signed).status == 413
+        data = client(server.endpoint_url, "iot-data")
+        data.publish(topic="a", payload=b"x" * 1000)
+        with pytest.raises(data.exceptions.ClientError) as caught:
+            data.publish(topic="a", payload=b"x" * 1001)
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
 
 
 BROKEN = {

@@ -12,7 +12,13 @@ from hypothesis import HealthCheck, settings
 from server_support import serving
 
 TESTS = Path(__file__).parent
-FILES = sorted(path for path in TESTS.rglob("*.py") if path.name != "patience.py")
+PLUGIN = TESTS.parent / "conftest_plugin"
+FILES = sorted(
+    path
+    for folder in (TESTS, PLUGIN)
+    for path in folder.rglob("*.py")
+    if path.name != "patience.py"
+)
 WAITS = frozenset({"wait", "join"})
 #: By these a test that measures speed would fail on a slow machine.
 WALL_CLOCKS = frozenset({"perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns"})
@@ -31,7 +37,7 @@ def test_hypothesis_takes_its_time() -> None:
     assert HealthCheck.too_slow in settings.default.suppress_health_check
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(TESTS).as_posix())
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(TESTS.parent).as_posix())
 def test_no_limit_of_time_is_one_that_a_slow_machine_meets(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     found = [f"{path.name}:{line}: {what}" for line, what in _tight_limits(tree)]
@@ -42,6 +48,12 @@ def _tight_limits(tree: ast.Module) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and any(_is_number(limit) for limit in _limits(node)):
             yield node.lineno, ast.unparse(node)
+        if (
+            isinstance(node, ast.Call)
+            and ast.unparse(node.func) == "urllib3.request"
+            and all(word.arg != "timeout" for word in node.keywords)
+        ):
+            yield node.lineno, f"{ast.unparse(node)} waits for three seconds"
         if isinstance(node, ast.Call) and _name_of(node) == "settings":
             checks = [word.value for word in node.keywords if word.arg == "suppress_health_check"]
             if any("HEALTH_CHECKS" not in ast.unparse(value) for value in checks):
@@ -57,7 +69,8 @@ def _limits(call: ast.Call) -> list[ast.expr]:
     if _name_of(call) == "receive":
         return []
     limits = [word.value for word in call.keywords if word.arg == "timeout"]
-    return limits + (call.args if _name_of(call) in WAITS else [])
+    is_wait = isinstance(call.func, ast.Attribute) and call.func.attr in WAITS
+    return limits + (call.args if is_wait else [])
 
 
 def _name_of(call: ast.Call) -> str:
