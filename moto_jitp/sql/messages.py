@@ -7,8 +7,9 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
+
+from moto_jitp.locks import cached_property
 
 from .values import UNDEFINED, Value, Version, read_json
 
