@@ -18,7 +18,7 @@ from moto_jitp import (
     connect_device,
     mock_jitp,
 )
-from moto_jitp.iot.provisioning.template_source import TemplateSource
+from moto_jitp.templates import TemplateSource
 
 DOCUMENT = json.dumps(
     {

@@ -148,14 +148,14 @@ def decide(
     certificate_arn = principal.certificate.arn
     context = AuthorizationContext(
         client_id=principal.client_id,
-        thing=thing_context(backend, certificate_arn, principal.client_id),
+        thing=thing_context(backend.principals, certificate_arn, principal.client_id),
         certificate=certificate_context(principal.certificate),
         source_ip=principal.transport.address,
         domain_name=principal.server_name,
         connect_attributes=connect_attributes,
         current_time=datetime.now(timezone.utc),
     )
-    policies = backend.policies_of_connection(certificate_arn, context)
+    policies = backend.iot_policies.policies_of_connection(certificate_arn, context)
     decision = evaluate_policies(policies, Request(action, resource, context))
     notes = () if decision.allowed else _notes(backend, certificate_arn, context, policies)
     return Outcome(action, resource, decision, notes)
@@ -179,7 +179,7 @@ def _notes(
     for thing_name in backend.list_principal_things(certificate_arn):
         if connected is not None and connected.name == thing_name:
             continue
-        by_group = backend.policies_in_effect("", [thing_name])
+        by_group = backend.iot_policies.policies_in_effect("", [thing_name])
         names = [policy.name for policy in by_group if policy.name not in looked_at]
         if names:
             notes.append(

@@ -10,6 +10,7 @@ from moto.iot.models import iot_backends
 
 from moto_jitp.history.attempts import RefusalReason
 from moto_jitp.iot.account.endpoints import endpoint_address, parse_endpoint
+from moto_jitp.iot.certificates.ca_certificate import issuers_of
 from moto_jitp.iot.models import JitpIoTBackend, is_plugged_in, live_backends
 from moto_jitp.mqtt.topics import check_mqtt_text
 from moto_jitp.pki import (
@@ -84,7 +85,7 @@ def make_attempts(
             count(backend, "Connect.ClientError")
             raise
     if server_name is None:
-        server_name = ServerName(_host_of(endpoint) if endpoint else backend.endpoint_address())
+        server_name = ServerName(_host_of(endpoint) if endpoint else backend.endpoints.address())
     request = request._replace(server_name=server_name.value)
     outcome = connect(backend, request)
     if reconnect and outcome.attempt.reason is RefusalReason.RECONNECT_REQUIRED:
@@ -156,7 +157,7 @@ def _backend_at(endpoint: str) -> JitpIoTBackend:
     address = parse_endpoint(endpoint)
     if address is None:
         for backend in live_backends():  # a domain configuration's name
-            if backend.serves(endpoint):
+            if backend.endpoints.serves(endpoint):
                 return backend
         raise ValueError(
             f"{endpoint!r} is no endpoint: give what describe_endpoint(endpointType="
@@ -175,7 +176,7 @@ def _backend_knowing(request: ConnectRequest) -> JitpIoTBackend:
         knowing = [b for b in backends if b.ca_certificates.with_subject(issuer)][:1]
     if len(knowing) > 1:
         places = ", ".join(
-            f"account {backend.account_id} in {backend.region_name} ({backend.endpoint_address()})"
+            f"account {backend.account_id} in {backend.region_name} ({backend.endpoints.address()})"
             for backend in knowing
         )
         raise AmbiguousEndpoint(
@@ -194,7 +195,7 @@ def _knows(backend: JitpIoTBackend, request: ConnectRequest) -> bool:
     presented = request.certificate
     if backend.certificates.presented_as(presented.certificate_id) is not None:
         return True
-    return bool(backend.issuers_of(presented))
+    return bool(issuers_of(backend.registry, presented))
 
 
 def _backend(account_id: str, region_name: str) -> JitpIoTBackend:

@@ -35,7 +35,7 @@ def carry_out(
         payload: the request.
     """
     client = FleetClient(claim_id, attempt.client_id)
-    answer = answer_request(backend, request, payload, client)
+    answer = answer_request(backend.fleet, request, payload, client)
     record_fleet_call(backend, attempt, request, answer, claim_id)
     answer_topic = f"{topic}/{answer.topic_end}"
     publish(backend, AwsMessage(answer_topic, answer.message, receiver=attempt.sequence))

@@ -20,7 +20,7 @@ from moto_jitp.history.order import sequence
 from moto_jitp.history.runs import ProvisioningRun, ProvisioningStep, RunStatus, StepResult
 from moto_jitp.history.state import state_of
 from moto_jitp.iot.api.admission import fail_on_demand
-from moto_jitp.iot.certificates.ca_certificates import CaCertificate
+from moto_jitp.iot.certificates.ca_certificate import CaCertificate, issuers_of
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
 from moto_jitp.iot.exceptions import NotAdmitted
 from moto_jitp.iot.models import JitpIoTBackend
@@ -91,8 +91,8 @@ def _judge(backend: JitpIoTBackend, request: ConnectRequest) -> Verdict:
     presented = request.certificate
     verdict = _judge_handshake(backend, request)
     if verdict is None:
-        backend.carry_out_due_runs(connecting=presented.certificate_id)
-        backend.drop_unclaimed_certificates()
+        backend.deferred.carry_out_due_runs(connecting=presented.certificate_id)
+        backend.fleet.drop_unclaimed_certificates()
     known = backend.certificates.presented_as(presented.certificate_id)
     assert known is None or isinstance(known, DeviceCertificate)
     thing_name = _thing_of(backend, known)
@@ -110,7 +110,7 @@ def _judge(backend: JitpIoTBackend, request: ConnectRequest) -> Verdict:
 def _judge_handshake(backend: JitpIoTBackend, request: ConnectRequest) -> Verdict | None:
     """What refuses a device whatever certificate it presents."""
     server_name = request.server_name
-    if server_name is not None and not backend.serves(server_name):
+    if server_name is not None and not backend.endpoints.serves(server_name):
         return texts.sni_misused(server_name, backend)
     if not request.holds_key:
         return texts.wrong_private_key(request.certificate)
@@ -151,7 +151,7 @@ def _judge_known(
 
 def _judge_unknown(backend: JitpIoTBackend, request: ConnectRequest) -> Verdict:
     presented = request.certificate
-    issuers = backend.issuers_of(presented)
+    issuers = issuers_of(backend.registry, presented)
     if not issuers:
         named = backend.ca_certificates.with_subject(presented.issuer_key)
         return texts.not_registered(request, backend, named)
@@ -164,7 +164,7 @@ def _judge_unknown(backend: JitpIoTBackend, request: ConnectRequest) -> Verdict:
         fail_on_demand("RegisterCertificate")
     except NotAdmitted as error:
         return _registration_failed(backend, presented, ca, error)
-    certificate = backend.add_certificate(
+    certificate = backend.device_certificates.add_certificate(
         request.pem, presented, status="PENDING_ACTIVATION", ca=ca
     )
     step = ProvisioningStep("RegisterCertificate", f"cert/{certificate.certificate_id}")
@@ -178,7 +178,7 @@ def _registration_failed(
 ) -> Verdict:
     if not ca.provisions_devices:
         return texts.registration_failed(error, None)
-    run = backend.registration_failed(
+    run = backend.registration.registration_failed(
         certificate_parameters(presented), ca.template_source, presented.certificate_id, error
     )
     return texts.registration_failed(error, run)
@@ -212,11 +212,11 @@ def _pending(
     first_step: ProvisioningStep,
 ) -> Verdict:
     """A certificate in PENDING_ACTIVATION connects: the CA's template runs, if it has one."""
-    if backend.is_being_provisioned(certificate):
+    if backend.deferred.is_being_provisioned(certificate):
         return texts.in_progress(None)
     if not ca.provisions_devices:
         return texts.pending(certificate)
-    run = backend.provision_certificate(
+    run = backend.registration.provision_certificate(
         certificate,
         certificate_parameters(request.certificate),
         source=ca.template_source,
@@ -258,7 +258,7 @@ def _record(
             run_id=attempt.sequence,
             attempt_id=attempt.sequence,
         )
-    deferred = backend.deferred_runs.get(presented.certificate_id)
+    deferred = backend.deferred.find(presented.certificate_id)
     if deferred is not None and deferred.when_done is None:
         at = len(attempts) - 1
 

@@ -50,9 +50,9 @@ def record_attempt(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> None:
     records_of(backend).follow_settings(attempt.sequence)
     if attempt.reason is RefusalReason.SNI_MISUSED:
         _tell_owner(attempt)
-    elif backend.is_logging:
+    elif backend.logging.is_logging:
         client = _client(attempt)
-        backend.log(client, attempt.timestamp, entries_of_attempt(attempt, client))
+        backend.logging.log(client, attempt.timestamp, entries_of_attempt(attempt, client))
 
 
 def record_late_run(
@@ -70,8 +70,8 @@ def record_late_run(
         moment: when it ended, in UTC.
     """
     state_of(backend).runs.finish(attempt.sequence, run, moment)
-    if backend.is_logging:
-        backend.log(_client(attempt), moment, [provisioning_entry(run)])
+    if backend.logging.is_logging:
+        backend.logging.log(_client(attempt), moment, [provisioning_entry(run)])
 
 
 def record_operation(
@@ -97,10 +97,10 @@ def record_operation(
         count(backend, f"{metric}.{outcome}")
         if fields.get("retain"):
             count(backend, f"PublishRetained.{outcome}")
-    if backend.is_logging:
+    if backend.logging.is_logging:
         client = _client(attempt)
         entry = operation_entry(event_type, client, fields, not_authorized=not_authorized)
-        backend.log(client, datetime.now(timezone.utc), [entry])
+        backend.logging.log(client, datetime.now(timezone.utc), [entry])
 
 
 def count(backend: JitpIoTBackend, metric: str) -> None:
@@ -146,7 +146,7 @@ def record_fleet_call(
     if run is not None:
         origin, number = RunOrigin.FLEET_PROVISIONING, call.sequence
         state.runs.enter(origin, run, now, run_id=number, attempt_id=attempt.sequence)
-    if backend.is_logging:
+    if backend.logging.is_logging:
         if run is not None and run.role_arn is not None:
             entry = provisioning_entry(run)
         else:
@@ -154,7 +154,7 @@ def record_fleet_call(
             if refusal is not None:
                 error = f"{refusal.code}: {refusal.message} {refusal.advice}".rstrip()
             entry = fleet_entry(call, answer.certificate_id, error)
-        backend.log(_client(attempt), now, [entry])
+        backend.logging.log(_client(attempt), now, [entry])
 
 
 def _client(attempt: ConnectionAttempt) -> Client:
@@ -176,10 +176,10 @@ def _tell_owner(attempt: ConnectionAttempt) -> None:
     records = records_of(owner)
     records.misdirected.append(attempt)
     records.follow_settings(attempt.sequence)
-    if owner.is_logging:
+    if owner.logging.is_logging:
         client = _client(attempt)
         entry = authentication_error(attempt, client, reason)
-        owner.log(client, attempt.timestamp, [entry])
+        owner.logging.log(client, attempt.timestamp, [entry])
 
 
 def _owner_of(server_name: str) -> tuple[JitpIoTBackend | None, str]:
@@ -191,7 +191,7 @@ def _owner_of(server_name: str) -> tuple[JitpIoTBackend | None, str]:
             return there, _SNI_MISUSED
         return None, _SNI_MISUSED
     for backend in live_backends():
-        configuration = backend.domain_configuration_of(server_name)
+        configuration = backend.endpoints.domain_configuration_of(server_name)
         if configuration is None:
             continue
         if configuration.domain_configuration_status == "DISABLED":

@@ -9,7 +9,7 @@ from moto.iot.models import FakeCaCertificate, FakeDomainConfiguration
 
 from moto_jitp.history.attempts import RefusalReason
 from moto_jitp.history.runs import ProvisioningRun
-from moto_jitp.iot.certificates.ca_certificates import CaCertificate
+from moto_jitp.iot.certificates.ca_certificate import CaCertificate
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
 from moto_jitp.iot.exceptions import NotAdmitted
 from moto_jitp.iot.models import JitpIoTBackend
@@ -30,8 +30,8 @@ def _time(moment: datetime) -> str:
 
 
 def sni_misused(server_name: str, backend: JitpIoTBackend) -> Verdict:
-    address = backend.endpoint_address()
-    configuration = backend.domain_configuration_of(server_name)
+    address = backend.endpoints.address()
+    configuration = backend.endpoints.domain_configuration_of(server_name)
     if configuration is not None:
         return _domain_not_served(server_name, configuration, address)
     return Verdict(

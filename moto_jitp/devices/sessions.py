@@ -501,9 +501,9 @@ def open_session(
 
 def exclusive_thing_of(backend: JitpIoTBackend, certificate: DeviceCertificate) -> str | None:
     """The name of the thing that a certificate is attached to exclusively, if it is."""
-    if not backend.exclusive_things:
+    if not backend.principals.exclusive_things:
         return None
-    return backend.exclusive_thing_of(certificate.arn)
+    return backend.principals.exclusive_thing_of(certificate.arn)
 
 
 def find_session(backend: JitpIoTBackend, number: int) -> Session | None:

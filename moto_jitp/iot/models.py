@@ -7,36 +7,239 @@ other.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from moto.iot.models import IoTBackend, iot_backends
+from moto.iot.models import (
+    FakeBillingGroup,
+    FakeCertificate,
+    FakeEndpoint,
+    FakeJob,
+    FakePolicy,
+    FakePolicyVersion,
+    FakeThing,
+    FakeThingGroup,
+    FakeThingType,
+    IoTBackend,
+    iot_backends,
+)
 
 from moto_jitp.broker.calling import call_each
 from moto_jitp.history.state import existing_backends
+from moto_jitp.iot.account.endpoints import Endpoints
 from moto_jitp.iot.account.logging_options import LoggingOptions
-from moto_jitp.iot.api.operations import PartT
-from moto_jitp.iot.certificates.ca_certificates import adopt_ca
-from moto_jitp.iot.certificates.device_certificates import adopt_certificate
-from moto_jitp.iot.permissions import authorization_simulation as authorization_simulation
+from moto_jitp.iot.api.operations import CallParameter, PartT
+from moto_jitp.iot.certificates.ca_certificate import CaCertificate, adopt_ca
+from moto_jitp.iot.certificates.ca_certificates import CaCertificates
+from moto_jitp.iot.certificates.device_certificates import (
+    DeviceCertificate,
+    DeviceCertificates,
+    adopt_certificate,
+)
+from moto_jitp.iot.permissions.authorization_simulation import AuthorizationTests
 from moto_jitp.iot.permissions.policies import IotPolicies
+from moto_jitp.iot.permissions.provisioning_role import ProvisioningRoles
+from moto_jitp.iot.provisioning.deferred_runs import DeferredRuns
 from moto_jitp.iot.provisioning.fleet.fleet_provisioning import FleetProvisioning
+from moto_jitp.iot.provisioning.provisioning_templates import ProvisioningTemplates
+from moto_jitp.iot.provisioning.template_execution import RunParts
+from moto_jitp.iot.provisioning.thing_registration import ThingRegistration
+from moto_jitp.iot.registry.indexes import CaTable, CertificateTable, PairTable
 from moto_jitp.iot.registry.missing_resources import MissingResources
+from moto_jitp.iot.registry.registry import Registry
+from moto_jitp.iot.registry.tags import Tags
+from moto_jitp.iot.registry.thing_principals import ThingPrincipals
 
 ending_observers: list[Callable[[JitpIoTBackend], object]] = []
 """Called with a backend before its state is emptied, or before moto takes it back."""
 
 
-class JitpIoTBackend(FleetProvisioning, IotPolicies, LoggingOptions, MissingResources):
-    """All of one account's and Region's IoT state.
+class JitpIoTBackend(IoTBackend):
+    """All of one account's and Region's IoT state: moto's tables, and parts that work on them.
 
-    The parts stand in modules of their own, each on the one that it needs: lookups, endpoints,
-    tags, provisioning templates, CA certificates, certificates, thing principals, IoT policies,
-    logging options, thing registration, fleet provisioning, what moto does not find.
+    Each kind of resources is a part of its own, which is given here what it needs. Where moto has a
+    method of which we know better, it is one line that asks a part.
     """
 
+    ca_certificates: CaTable
+    certificates: CertificateTable
+    principal_policies: PairTable[tuple[str, FakePolicy]]
+    principal_things: PairTable[tuple[str, FakeThing]]
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self.assemble()
+
+    def assemble(self) -> None:
+        """Make the parts, each from those that it needs."""
+        self.registry = registry = Registry(self)
+        self.endpoints = Endpoints(registry)
+        self.missing_resources = MissingResources(self)
+        self.tags = tags = Tags(registry)
+        self.principals = principals = ThingPrincipals(registry)
+        self.logging = LoggingOptions(principals)
+        self.roles = roles = ProvisioningRoles(registry, tags)
+        self.iot_policies = policies = IotPolicies(registry, tags)
+        self.templates = templates = ProvisioningTemplates(registry, tags, roles)
+        self.cas = CaCertificates(registry, tags, roles, templates.check)
+        self.device_certificates = certificates = DeviceCertificates(registry)
+        self.deferred = DeferredRuns(registry)
+        run_parts = RunParts(registry, certificates, principals, policies, roles)
+        self.registration = ThingRegistration(run_parts, templates, self.deferred)
+        self.fleet = FleetProvisioning(run_parts, templates)
+        parts = (
+            tags,
+            principals,
+            self.logging,
+            policies,
+            AuthorizationTests(policies, principals),
+            templates,
+            self.cas,
+            certificates,
+            self.registration,
+        )
+        self._parts: dict[type, Any] = {type(part): part for part in parts}
+
     def part(self, kind: type[PartT]) -> PartT:
-        """Return the part of this class."""
-        assert isinstance(self, kind)
-        return self
+        """Return the part of this class, which operations work on."""
+        return self._parts[kind]  # type: ignore[no-any-return]
+
+    @property
+    def lock(self) -> Any:
+        """Held by whatever reads this account's and Region's state and then changes it."""
+        return self.registry.lock
+
+    def arn(self, resource: str) -> str:
+        """Return the ARN of one of this account's and Region's IoT resources (``thing/x``)."""
+        return self.registry.arn(resource)
+
+    def note_call(self, operation: str, parameter: CallParameter) -> None:
+        """Do what an API call is to find done.
+
+        Args:
+            operation: its name, such as ``DescribeCertificate``.
+            parameter: returns one of its parameters by name.
+        """
+        self.fleet.drop_unclaimed_certificates()
+        self.deferred.note_call(operation, parameter)
+
+    # moto's methods, as its own operations and its CloudFormation call them.
+
+    def describe_endpoint(self, endpoint_type: str) -> FakeEndpoint:
+        return self.endpoints.describe_endpoint(endpoint_type)
+
+    def describe_thing(self, thing_name: str) -> FakeThing:
+        return self.registry.describe_thing(thing_name)
+
+    def delete_thing(self, thing_name: str) -> None:
+        self.registry.delete_thing(thing_name)
+
+    def describe_thing_type(self, thing_type_name: str) -> FakeThingType:
+        return self.registry.describe_thing_type(thing_type_name)
+
+    def describe_thing_group(self, thing_group_name: str) -> FakeThingGroup:
+        return self.registry.describe_thing_group(thing_group_name)
+
+    def create_thing_group(
+        self,
+        thing_group_name: str,
+        parent_group_name: str,
+        thing_group_properties: dict[str, Any],
+    ) -> tuple[str, str, str]:
+        return self.missing_resources.create_thing_group(
+            thing_group_name, parent_group_name, thing_group_properties
+        )
+
+    def create_billing_group(
+        self, billing_group_name: str, billing_group_properties: dict[str, Any] | None
+    ) -> FakeBillingGroup:
+        return self.registry.create_billing_group(billing_group_name, billing_group_properties)
+
+    def _get_principal(self, principal_arn: str) -> Any:
+        return self.registry.principal(principal_arn)
+
+    def attach_thing_principal(self, thing_name: str, principal_arn: str) -> None:
+        self.principals.attach_thing_principal(thing_name, principal_arn)
+
+    def detach_thing_principal(self, thing_name: str, principal_arn: str) -> None:
+        self.principals.detach_thing_principal(thing_name, principal_arn)
+
+    def list_principal_things(self, principal_arn: str) -> list[str]:
+        return self.registry.list_principal_things(principal_arn)
+
+    def list_thing_principals(self, thing_name: str) -> list[str]:
+        return self.registry.list_thing_principals(thing_name)
+
+    def create_policy(self, policy_name: str, policy_document: Any) -> FakePolicy:
+        return self.iot_policies.create_policy(policy_name, policy_document)
+
+    def create_policy_version(
+        self, policy_name: str, policy_document: Any, set_as_default: bool
+    ) -> FakePolicyVersion:
+        return self.iot_policies.create_policy_version(policy_name, policy_document, set_as_default)
+
+    def set_default_policy_version(self, policy_name: str, version_id: str) -> None:
+        self.iot_policies.set_default_policy_version(policy_name, version_id)
+
+    def attach_policy(self, policy_name: str, target: str) -> None:
+        self.iot_policies.attach_policy(policy_name, target)
+
+    def attach_principal_policy(self, policy_name: str, principal_arn: str) -> None:
+        self.iot_policies.attach_principal_policy(policy_name, principal_arn)
+
+    def get_policy(self, policy_name: str) -> FakePolicy:
+        return self.registry.get_policy(policy_name)
+
+    def delete_policy(self, policy_name: str) -> None:
+        self.registry.delete_policy(policy_name)
+
+    def list_attached_policies(self, target: str) -> list[FakePolicy]:
+        return self.registry.list_attached_policies(target)
+
+    def list_principal_policies(self, principal_arn: str) -> list[FakePolicy]:
+        return self.registry.list_attached_policies(principal_arn)
+
+    def list_policy_principals(self, policy_name: str) -> list[str]:
+        return self.registry.list_policy_principals(policy_name)
+
+    def describe_ca_certificate(self, certificate_id: str) -> CaCertificate:
+        return self.cas.describe_ca_certificate(certificate_id)
+
+    def create_keys_and_certificate(
+        self, set_as_active: bool
+    ) -> tuple[FakeCertificate, dict[str, str]]:
+        return self.device_certificates.create_keys_and_certificate(set_as_active)
+
+    def create_certificate_from_csr(self, csr: str, set_as_active: bool) -> DeviceCertificate:
+        return self.device_certificates.create_certificate_from_csr(csr, set_as_active)
+
+    def describe_certificate(self, certificate_id: str) -> DeviceCertificate:
+        return self.device_certificates.describe_certificate(certificate_id)
+
+    def list_certificates_by_ca(self, ca_certificate_id: str) -> list[FakeCertificate]:
+        return self.registry.list_certificates_by_ca(ca_certificate_id)
+
+    def delete_certificate(self, certificate_id: str, force_delete: bool) -> None:
+        self.device_certificates.delete_certificate(certificate_id, force_delete)
+
+    def _validation_delete(self, cert: FakeCertificate, force_delete: bool = False) -> None:
+        self.registry.prepare_deletion(cert, force_delete)
+
+    def cancel_job(self, job_id: str, reason_code: str, comment: str, force: bool) -> FakeJob:
+        return self.missing_resources.cancel_job(job_id, reason_code, comment, force)
+
+    def delete_job(self, job_id: str, force: bool) -> None:
+        self.missing_resources.delete_job(job_id, force)
+
+    def get_job_document(self, job_id: str) -> FakeJob:
+        return self.missing_resources.get_job_document(job_id)
+
+    def cancel_job_execution(self, job_id: str, thing_name: str, force: bool) -> None:
+        self.missing_resources.cancel_job_execution(job_id, thing_name, force)
+
+    def delete_job_execution(
+        self, job_id: str, thing_name: str, execution_number: int, force: bool
+    ) -> None:
+        self.missing_resources.delete_job_execution(job_id, thing_name, execution_number, force)
 
     def reset(self) -> None:
         try:
@@ -62,18 +265,16 @@ def adopt(backend: IoTBackend) -> None:
     """
     if isinstance(backend, JitpIoTBackend):
         return
-    fresh = JitpIoTBackend(backend.region_name, backend.account_id)
-    kept = dict(backend.__dict__)
     backend.__class__ = JitpIoTBackend
     assert isinstance(backend, JitpIoTBackend)
-    backend.__dict__.update({key: fresh.__dict__[key] for key in fresh.__dict__ if key not in kept})
+    if not hasattr(backend, "registry"):
+        backend.assemble()
+    registry = backend.registry
     for ca in backend.ca_certificates.values():
-        adopt_ca(ca, next(backend.sequences))
+        adopt_ca(ca, next(registry.sequences))
     for certificate in backend.certificates.values():
-        adopt_certificate(certificate, next(backend.sequences))
-    sequences = backend.sequences
-    backend.install_indexes()
-    backend.sequences = sequences
+        adopt_certificate(certificate, next(registry.sequences))
+    registry.index()
 
 
 def release(backend: IoTBackend) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
@@ -13,10 +13,9 @@ from moto_jitp.iot.api.actions import IoTActions
 from moto_jitp.iot.api.admission import admit
 from moto_jitp.iot.api.call_records import keep_call
 from moto_jitp.iot.api.operation_names import COMMON_ERRORS
-from moto_jitp.iot.api.operations import OPERATIONS, Operation, method_name
+from moto_jitp.iot.api.operations import HasParts, Operation, method_name
 
 from .exceptions import IoTError
-from .models import JitpIoTBackend
 
 _FAILED = {"x-amzn-ErrorType": "InternalFailureException"}
 
@@ -24,8 +23,18 @@ _FAILED = {"x-amzn-ErrorType": "InternalFailureException"}
 class JitpIoTResponse(IoTActions):
     """Every IoT operation: moto's, ours, and an error that names it for the rest."""
 
+    @classmethod
+    def answer(cls, operations: Iterable[Operation]) -> None:
+        """Have operations carried out by their functions; moto looks for a method for each.
+
+        Args:
+            operations: those of the table.
+        """
+        for operation in operations:
+            setattr(cls, method_name(operation.name), _answering(operation))
+
     @property
-    def backend(self) -> JitpIoTBackend:
+    def backend(self) -> HasParts:
         return self.any_backend()  # type: ignore[no-any-return]
 
     def call_action(self) -> Any:
@@ -45,7 +54,7 @@ class JitpIoTResponse(IoTActions):
 
     def _carry_out(self, operation: str) -> Any:
         try:
-            admit(self.backend, operation)
+            admit(self.any_backend(), operation)
             self.enter()
         except IoTError as error:
             return self.answer_error(error)
@@ -74,8 +83,3 @@ def _answering(operation: Operation) -> Callable[[JitpIoTResponse], ActionResult
         return EmptyResult() if output is None else ActionResult(dict(output))
 
     return answer
-
-
-# moto looks for a method of the response class for each operation.
-for _operation in OPERATIONS.values():
-    setattr(JitpIoTResponse, method_name(_operation.name), _answering(_operation))

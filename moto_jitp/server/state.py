@@ -148,7 +148,7 @@ def _thing_name(backend: JitpIoTBackend, certificate: Any) -> str | None:
 
 
 def _ca(backend: JitpIoTBackend, ca: Any) -> Registered:
-    template = ca.template_source.resolve(backend)
+    template = backend.templates.resolve(ca.template_source)
     return _registered(backend, ca)._replace(
         template_name=template.name,
         template_body=template.body or None,

@@ -20,6 +20,7 @@ from .plan import (
     PlannedThing,
     ProvisioningPlan,
 )
+from .source import TemplateSource
 from .template import Template
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "ProvisioningPlan",
     "Template",
     "TemplateError",
+    "TemplateSource",
     "TemplateSyntaxError",
     "UnresolvedReferenceError",
     "lint",

@@ -7,10 +7,10 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from moto.iot.models import FakeDomainConfiguration, FakeEndpoint
+from moto.iot.models import FakeDomainConfiguration, FakeEndpoint, IoTBackend
 
 from moto_jitp.iot.exceptions import InvalidRequest
-from moto_jitp.iot.registry.lookups import Lookups
+from moto_jitp.iot.registry.registry import Registry
 
 _SUFFIXES = {
     "iot:Data-ATS": "-ats.iot",
@@ -93,8 +93,15 @@ def _account_of(prefix: str) -> str | None:
     return account_id if len(account_id) == 12 and _prefix(account_id) == prefix else None
 
 
-class Endpoints(Lookups):
-    """DescribeEndpoint, and the names under which devices may reach this account and Region."""
+class Endpoints:
+    """DescribeEndpoint, and the names under which devices may reach this account and Region.
+
+    Args:
+        registry: the account's and Region's tables.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
 
     def describe_endpoint(self, endpoint_type: str) -> FakeEndpoint:
         if endpoint_type not in _SUFFIXES:
@@ -102,13 +109,15 @@ class Endpoints(Lookups):
                 f"Endpoint type {endpoint_type} not recognized. The types are: "
                 f"{', '.join(_SUFFIXES)}."
             )
-        endpoint: FakeEndpoint = super().describe_endpoint(endpoint_type)
-        endpoint.endpoint = self.endpoint_address(endpoint_type)
+        endpoint: FakeEndpoint = IoTBackend.describe_endpoint(self._registry.moto, endpoint_type)
+        endpoint.endpoint = self.address(endpoint_type)
         return endpoint
 
-    def endpoint_address(self, endpoint_type: str = "iot:Data-ATS") -> str:
+    def address(self, endpoint_type: str = "iot:Data-ATS") -> str:
         """Return the host name of one of this account's and Region's endpoints."""
-        return endpoint_address(self.account_id, self.region_name, endpoint_type)
+        return endpoint_address(
+            self._registry.account_id, self._registry.region_name, endpoint_type
+        )
 
     def serves(self, server_name: str) -> bool:
         """Whether a server name (SNI) is one of this account's and Region's device endpoints.
@@ -117,7 +126,7 @@ class Endpoints(Lookups):
         """
         address = parse_endpoint(server_name)
         if address is not None:
-            here = (self.account_id, self.region_name)
+            here = (self._registry.account_id, self._registry.region_name)
             return address.is_for_devices and here == (address.account_id, address.region_name)
         configuration = self.domain_configuration_of(server_name)
         return (
@@ -128,6 +137,10 @@ class Endpoints(Lookups):
 
     def domain_configuration_of(self, server_name: str) -> FakeDomainConfiguration | None:
         """Return the domain configuration whose domain name this is, ``None`` where none has it."""
-        named = (c for c in self.domain_configurations.values() if c.domain_name == server_name)
+        named = (
+            c
+            for c in self._registry.moto.domain_configurations.values()
+            if c.domain_name == server_name
+        )
         # Of several the one that is in use counts.
         return min(named, key=lambda c: c.domain_configuration_status == "DISABLED", default=None)

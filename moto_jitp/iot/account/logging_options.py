@@ -71,11 +71,16 @@ class LoggingV2:
         return self.events.get(event_type, {}).get("logDestination", LOG_GROUP)
 
 
-class LoggingOptions(ThingPrincipals):
-    """The part of the backend that knows what is logged, and logs it."""
+class LoggingOptions:
+    """Knows what is logged, and logs it.
 
-    def __init__(self, region_name: str, account_id: str) -> None:
-        super().__init__(region_name, account_id)
+    Args:
+        principals: the attachments of certificates to things, by which a client's thing is found.
+    """
+
+    def __init__(self, principals: ThingPrincipals) -> None:
+        self._principals = principals
+        self._registry = principals.registry
         self.logging_v1: LoggingV1 | None = None
         self.logging_v2: LoggingV2 | None = None
 
@@ -170,7 +175,10 @@ class LoggingOptions(ThingPrincipals):
         """
         if not self.is_logging:
             return
-        writer, trace_id = LogWriter(self.account_id, self.region_name), new_trace_id()
+        writer, trace_id = (
+            LogWriter(self._registry.account_id, self._registry.region_name),
+            new_trace_id(),
+        )
         options, first_generation = self.logging_v2, self.logging_v1
         if options is not None:
             own = self._level_of_client(options, client)
@@ -198,12 +206,12 @@ class LoggingOptions(ThingPrincipals):
     def _levels_of_groups(self, options: LoggingV2, client: Client) -> Iterator[str]:
         """Yield, of each group that the client's thing is in, its level or the nearest above."""
         # A client goes for the thing of its name, or for the one that it has exclusively.
-        certificate_arn = self.arn(f"cert/{client.principal_id}")
-        name = self.exclusive_thing_of(certificate_arn) or client.client_id
-        thing = None if name is None else self.find_thing(name)
+        certificate_arn = self._registry.arn(f"cert/{client.principal_id}")
+        name = self._principals.exclusive_thing_of(certificate_arn) or client.client_id
+        thing = None if name is None else self._registry.find_thing(name)
         if thing is None:
             return
-        for group in self.thing_groups.values():
+        for group in self._registry.thing_groups.values():
             if thing.arn in group.things:
                 above = group.metadata.get("rootToParentThingGroups") or []
                 names = [group.thing_group_name, *(g["groupName"] for g in reversed(above))]

@@ -22,12 +22,19 @@ Output = Mapping[str, Any]
 CallMoto = Callable[[], dict[str, Any]]
 """Has moto carry the operation out, and returns moto's output."""
 
+CallParameter = Callable[[str], Any]
+"""Returns one of a call's parameters by its name."""
+
 PartT = TypeVar("PartT")
 _FunctionT = TypeVar("_FunctionT", bound=Callable[..., Any])
 
 
 class HasParts(Protocol):
     """A backend that finds its parts by their class."""
+
+    def note_call(self, operation: str, parameter: CallParameter) -> None:
+        """Do what an API call is to find done."""
+        ...
 
     def part(self, kind: type[PartT]) -> PartT:
         """Return the part of this class."""

@@ -5,30 +5,27 @@ https://docs.aws.amazon.com/iot/latest/developerguide/manage-your-CA-certs.html
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from moto.core.utils import utcnow
-from moto.iot.models import FakeCaCertificate, FakeCertificate
+from moto.iot.models import FakeCaCertificate, IoTBackend
 from moto.moto_api._internal import mock_random
 
 from moto_jitp import settings
 from moto_jitp.history.state import existing_backends
 from moto_jitp.iot import exceptions as errors
-from moto_jitp.iot.api.admission import check_role, source_arn
 from moto_jitp.iot.api.operations import Input, Output, operation
 from moto_jitp.iot.api.paging import page
-from moto_jitp.iot.provisioning.provisioning_templates import ProvisioningTemplates
-from moto_jitp.iot.provisioning.template_source import TemplateSource
+from moto_jitp.iot.permissions.provisioning_role import ProvisioningRoles
+from moto_jitp.iot.registry.indexes import CaTable
+from moto_jitp.iot.registry.registry import Registry
+from moto_jitp.iot.registry.tags import Tags
 from moto_jitp.locks import new_lock
-from moto_jitp.pki import (
-    CertificateError,
-    IssuerCheck,
-    PresentedCertificate,
-    check_issuer,
-    read_certificate,
-)
+from moto_jitp.pki import CertificateError, PresentedCertificate, read_certificate
+from moto_jitp.templates import TemplateSource
 
-from .certificate_rules import certificate_id, read_for_registration, read_or_none, require_issuer
+from .ca_certificate import CaCertificate
+from .certificate_rules import read_for_registration, read_or_none, require_issuer
 
 MAX_CAS_PER_SUBJECT = 10
 _DEFAULT_PAGE = 25
@@ -36,106 +33,33 @@ _DEFAULT_PAGE = 25
 _across_accounts = new_lock()
 
 
-class CaCertificate(FakeCaCertificate):
-    """A registered CA certificate."""
+class CaCertificates:
+    """Keeps CA certificates.
+
+    Args:
+        registry: the account's and Region's tables.
+        tags: their tags.
+        roles: checks the role that a CA certificate is given.
+        check_template: refuses a template that a CA certificate cannot be given.
+    """
 
     def __init__(
         self,
-        pem: str,
-        presented: PresentedCertificate | None,
-        *,
-        status: str,
-        account_id: str,
-        region_name: str,
-        mode: str,
-        auto_registration: bool,
-        registration_config: dict[str, str] | None,
-        sequence: int,
+        registry: Registry,
+        tags: Tags,
+        roles: ProvisioningRoles,
+        check_template: Callable[[TemplateSource], None],
     ) -> None:
-        self.presented = presented
-        super().__init__(
-            ca_certificate=pem,
-            status=status,
-            account_id=account_id,
-            region_name=region_name,
-            registration_config=registration_config or {},
-        )
-        self.complete(presented, mode=mode, auto_registration=auto_registration, sequence=sequence)
-
-    def complete(
-        self,
-        presented: PresentedCertificate | None,
-        *,
-        mode: str = "DEFAULT",
-        auto_registration: bool = False,
-        sequence: int,
-    ) -> None:
-        """Set what moto's own class does not keep, also on a CA that plain moto registered."""
-        self.presented = presented
-        self.arn = self.arn.replace(":cert/", ":cacert/")
-        self.certificate_mode = mode
-        self.auto_registration_status = "ENABLE" if auto_registration else "DISABLE"
-        self.generation_id = str(mock_random.uuid4())
-        self.customer_version = 1
-        self.sequence = sequence
-        if presented is not None:
-            self.subject_key: bytes | None = presented.subject_key
-            self.validity_not_before = presented.not_before.replace(tzinfo=None)
-            self.validity_not_after = presented.not_after.replace(tzinfo=None)
-        else:
-            self.subject_key = None
-
-    def compute_cert_id(self, certificate_pem: str) -> str:
-        return certificate_id(self.presented, certificate_pem)
-
-    @property
-    def is_active(self) -> bool:
-        return self.status == "ACTIVE"
-
-    @property
-    def registers_devices(self) -> bool:
-        return self.auto_registration_status == "ENABLE"
-
-    @property
-    def template_source(self) -> TemplateSource:
-        """The template that provisions its devices, if it has one."""
-        return TemplateSource.of(self.registration_config)
-
-    @property
-    def provisions_devices(self) -> bool:
-        """Whether devices are provisioned by a template (JITP) or only registered (JITR)."""
-        return self.template_source.is_given
-
-    def to_description_dict(self) -> dict[str, Any]:
-        return {
-            "certificateArn": self.arn,
-            "certificateId": self.certificate_id,
-            "status": self.status,
-            "certificatePem": self.certificate_pem,
-            "ownedBy": self.owner,
-            "creationDate": self.creation_date,
-            "autoRegistrationStatus": self.auto_registration_status,
-            "lastModifiedDate": self.last_modified_date,
-            "customerVersion": self.customer_version,
-            "generationId": self.generation_id,
-            "validity": {
-                "notBefore": self.validity_not_before,
-                "notAfter": self.validity_not_after,
-            },
-            "certificateMode": self.certificate_mode,
-        }
-
-
-class CaCertificates(ProvisioningTemplates):
-    """The part of the backend that keeps CA certificates."""
-
-    def __init__(self, region_name: str, account_id: str) -> None:
-        super().__init__(region_name, account_id)
+        self._registry = registry
+        self._tags = tags
+        self._roles = roles
+        self._check_template = check_template
+        tags.add_kind("cacert", lambda name: registry.ca_certificates.get(name))
         self._registration_code: str | None = None
 
     def get_registration_code(self) -> str:
         """Return this account's and Region's code; the same until it is deleted."""
-        with self.lock:
+        with self._registry.lock:
             if self._registration_code is None:
                 self._registration_code = mock_random.get_random_hex(64)
             return self._registration_code
@@ -146,7 +70,7 @@ class CaCertificates(ProvisioningTemplates):
         Raises:
             ResourceNotFound: there is none.
         """
-        with self.lock:
+        with self._registry.lock:
             if self._registration_code is None:
                 raise errors.ResourceNotFound(
                     "No registration code exists in this account and Region; "
@@ -182,27 +106,27 @@ class CaCertificates(ProvisioningTemplates):
             ResourceAlreadyExists, ResourceNotFound: as RegisterCACertificate does.
         """
         mode = certificate_mode or "DEFAULT"
-        with self.lock, _across_accounts:
+        with self._registry.lock, _across_accounts:
             presented = self._checked_ca(ca_certificate)
             if settings.current().strict:
                 assert presented is not None
                 self._check_possession(presented, mode, verification_certificate)
                 self._check_not_registered(presented, mode)
-                TemplateSource.of(registration_config).check(self)
+                self._check_template(TemplateSource.of(registration_config))
             ca = CaCertificate(
                 ca_certificate,
                 presented,
                 status="ACTIVE" if set_as_active else "INACTIVE",
-                account_id=self.account_id,
-                region_name=self.region_name,
+                account_id=self._registry.account_id,
+                region_name=self._registry.region_name,
                 mode=mode,
                 auto_registration=allow_auto_registration,
                 registration_config=registration_config,
-                sequence=next(self.sequences),
+                sequence=next(self._registry.sequences),
             )
             self._check_role(registration_config, ca)
-            self.tag(ca.arn, tags)
-            self.ca_certificates[ca.certificate_id] = ca
+            self._tags.tag(ca.arn, tags)
+            self._registry.ca_certificates[ca.certificate_id] = ca
             return ca
 
     def _checked_ca(self, pem: str) -> PresentedCertificate | None:
@@ -234,7 +158,7 @@ class CaCertificates(ProvisioningTemplates):
             raise errors.RegistrationCodeValidation(found, wanted)
 
     def _check_not_registered(self, ca: PresentedCertificate, mode: str) -> None:
-        existing = self.ca_certificates.presented_as(ca.subject_key, ca.certificate_id)
+        existing = self._registry.ca_certificates.presented_as(ca.subject_key, ca.certificate_id)
         if existing is not None:
             # Provisioning scripts read the id out of this text.
             raise errors.ResourceAlreadyExists(
@@ -242,7 +166,7 @@ class CaCertificates(ProvisioningTemplates):
                 existing.certificate_id,
                 existing.arn,
             )
-        if len(self.ca_certificates.with_subject(ca.subject_key)) >= MAX_CAS_PER_SUBJECT:
+        if len(self._registry.ca_certificates.with_subject(ca.subject_key)) >= MAX_CAS_PER_SUBJECT:
             raise errors.LimitExceeded(
                 f"The account already has {MAX_CAS_PER_SUBJECT} CA certificates with the subject "
                 f"{ca.subject_text!r} in this Region, the most that AWS IoT allows."
@@ -257,10 +181,15 @@ class CaCertificates(ProvisioningTemplates):
 
     def _default_mode_owner(self, ca: PresentedCertificate) -> FakeCaCertificate | None:
         """Another account's registration of this CA in DEFAULT mode, of which there can be one."""
+        here = self._registry
         for backend in existing_backends():
-            is_elsewhere = backend.region_name != self.region_name
-            if isinstance(backend, CaCertificates) and not (is_elsewhere or backend is self):
-                other = backend.ca_certificates.presented_as(ca.subject_key, ca.certificate_id)
+            cas = backend.ca_certificates
+            if (
+                backend.account_id != here.account_id
+                and backend.region_name == here.region_name
+                and isinstance(cas, CaTable)
+            ):
+                other = cas.presented_as(ca.subject_key, ca.certificate_id)
                 if getattr(other, "certificate_mode", None) == "DEFAULT":
                     return other
         return None
@@ -286,10 +215,10 @@ class CaCertificates(ProvisioningTemplates):
         Raises:
             ResourceNotFound, InvalidRequest: as UpdateCACertificate does.
         """
-        with self.lock:
+        with self._registry.lock:
             ca = self.describe_ca_certificate(certificate_id)
             if config is not None and settings.current().strict:
-                TemplateSource.of(config).check(self)
+                self._check_template(TemplateSource.of(config))
             self._check_role(config, ca)
             if new_status is not None:
                 ca.status = new_status
@@ -303,29 +232,18 @@ class CaCertificates(ProvisioningTemplates):
 
     def _check_role(self, config: dict[str, str] | None, ca: CaCertificate) -> None:
         source = TemplateSource.of(config)
-        acts_for = source_arn(self, source.name, ca.certificate_id)
-        check_role(self, source.role_arn, acts_for)
+        acts_for = self._roles.source_arn(source.name, ca.certificate_id)
+        self._roles.check(source.role_arn, acts_for)
 
     def describe_ca_certificate(self, certificate_id: str) -> CaCertificate:
-        ca = super().describe_ca_certificate(certificate_id)
+        """Return a CA.
+
+        Raises:
+            ResourceNotFoundException: there is none with this id.
+        """
+        ca = IoTBackend.describe_ca_certificate(self._registry.moto, certificate_id)
         assert isinstance(ca, CaCertificate)
         return ca
-
-    def issuers_of(self, presented: PresentedCertificate) -> list[CaCertificate]:
-        """Return the registered CA certificates that really issued a certificate, oldest first.
-
-        One key may stand behind several of them; and a name alone says nothing.
-
-        Args:
-            presented: the certificate.
-        """
-        return [
-            ca
-            for ca in self.ca_certificates.with_subject(presented.issuer_key)
-            if isinstance(ca, CaCertificate)
-            and ca.presented is not None
-            and check_issuer(presented, ca.presented) is IssuerCheck.ISSUED
-        ]
 
     def delete_ca_certificate(self, certificate_id: str) -> None:
         """Delete a CA; its devices' certificates stay.
@@ -334,36 +252,22 @@ class CaCertificates(ProvisioningTemplates):
             ResourceNotFound: there is none with this id.
             CertificateState: it is ACTIVE.
         """
-        with self.lock:
+        with self._registry.lock:
             ca = self.describe_ca_certificate(certificate_id)
             if ca.status == "ACTIVE":
                 raise errors.CertificateState(
                     "CA Certificate must be deactivated (not ACTIVE) before deletion. "
                     f"Id: {certificate_id}"
                 )
-            del self.ca_certificates[certificate_id]
-            self.untag_all(ca.arn)
+            del self._registry.ca_certificates[certificate_id]
+            self._tags.untag_all(ca.arn)
 
     def list_ca_certificates(self) -> list[CaCertificate]:
         """Return every CA, oldest first."""
-        stored = list(self.ca_certificates.values())  # a copy: other threads may register more
+        stored = list(
+            self._registry.ca_certificates.values()
+        )  # a copy: other threads may register more
         return [ca for ca in stored if isinstance(ca, CaCertificate)]
-
-    def has_taggable(self, kind: str, name: str) -> bool:
-        if kind == "cacert":
-            return name in self.ca_certificates
-        return super().has_taggable(kind, name)
-
-
-def adopt_ca(ca: FakeCertificate, sequence: int) -> None:
-    """Complete a CA that plain moto registered, so that it can stand among ours."""
-    if isinstance(ca, CaCertificate):
-        return
-    presented = read_or_none(ca.certificate_pem)
-    ca.__class__ = CaCertificate
-    assert isinstance(ca, CaCertificate)
-    ca.registration_config = ca.registration_config or {}
-    ca.complete(presented, sequence=sequence)
 
 
 @operation("GetRegistrationCode", CaCertificates)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from moto.iot.models import FakeCertificate
+from moto.iot.models import FakeCertificate, IoTBackend
 from moto.moto_api._internal import mock_random
 
 from moto_jitp import settings
@@ -17,13 +17,14 @@ from moto_jitp.history.acting_moment import acting_moment
 from moto_jitp.iot import exceptions as errors
 from moto_jitp.iot.api.operations import Input, Output, operation
 from moto_jitp.iot.api.paging import page
+from moto_jitp.iot.registry.registry import Registry
 from moto_jitp.pki import (
     CertificateError,
     PresentedCertificate,
     read_certificate,
 )
 
-from .ca_certificates import CaCertificate, CaCertificates
+from .ca_certificate import CaCertificate, issuers_of
 from .certificate_rules import certificate_id, read_for_registration, read_or_none, require_issuer
 from .service_ca import issue_from_csr, issue_with_keys
 
@@ -99,8 +100,15 @@ class DeviceCertificate(FakeCertificate):
         }
 
 
-class Certificates(CaCertificates):
-    """The part of the backend that keeps device certificates."""
+class DeviceCertificates:
+    """Keeps device certificates.
+
+    Args:
+        registry: the account's and Region's tables.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
 
     def add_certificate(
         self,
@@ -123,23 +131,23 @@ class Certificates(CaCertificates):
         Raises:
             ResourceAlreadyExists: it is registered already.
         """
-        with self.lock:
+        with self.registry.lock:
             certificate = DeviceCertificate(
                 pem,
                 presented,
                 status=status,
-                account_id=self.account_id,
-                region_name=self.region_name,
+                account_id=self.registry.account_id,
+                region_name=self.registry.region_name,
                 ca_certificate_id=ca.certificate_id if ca else None,
                 mode=ca.certificate_mode if ca else mode,
-                sequence=next(self.sequences),
+                sequence=next(self.registry.sequences),
             )
-            existing = self.certificates.presented_as(certificate.certificate_id)
+            existing = self.registry.certificates.presented_as(certificate.certificate_id)
             if existing is not None:
                 raise errors.ResourceAlreadyExists(
                     errors.ALREADY_REGISTERED, existing.certificate_id, existing.arn
                 )
-            self.certificates[certificate.certificate_id] = certificate
+            self.registry.certificates[certificate.certificate_id] = certificate
             return certificate
 
     def register_certificate(
@@ -156,12 +164,12 @@ class Certificates(CaCertificates):
             ResourceAlreadyExists: as RegisterCertificate does.
         """
         start = "ACTIVE" if set_as_active else status or "INACTIVE"
-        with self.lock:
+        with self.registry.lock:
             if not settings.current().strict:
                 return self._register_unchecked(certificate_pem, ca_certificate_pem, start)
             _check_first_status(status)
             presented = read_for_registration(certificate_pem, "The certificate")
-            if self.certificates.presented_as(presented.certificate_id) is None:
+            if self.registry.certificates.presented_as(presented.certificate_id) is None:
                 ca = self._registered_issuer(presented, ca_certificate_pem)
                 if not ca.is_active:
                     raise errors.CertificateState(errors.CA_NOT_ACTIVE)
@@ -175,11 +183,11 @@ class Certificates(CaCertificates):
         self, pem: str, ca_certificate_pem: str | None, status: str
     ) -> DeviceCertificate:
         presented = read_or_none(pem)
-        ca_id = self._find_ca_certificate(ca_certificate_pem)
+        ca_id = self.registry.moto._find_ca_certificate(ca_certificate_pem)
         if ca_id is not None:
-            ca: CaCertificate | None = self.describe_ca_certificate(ca_id)
+            ca: Any = self.registry.ca_certificates[ca_id]
         else:
-            issuers = [] if presented is None else self.issuers_of(presented)
+            issuers = [] if presented is None else issuers_of(self.registry, presented)
             ca = issuers[0] if issuers else None
         return self.add_certificate(pem, presented, status=status, ca=ca)
 
@@ -193,11 +201,11 @@ class Certificates(CaCertificates):
                 raise errors.CertificateValidation(
                     f"The CA certificate is not valid: {error}"
                 ) from None
-            ca = self.ca_certificates.presented_as(named.subject_key, named.certificate_id)
+            ca = self.registry.ca_certificates.presented_as(named.subject_key, named.certificate_id)
             if ca is None:
                 raise errors.CertificateState(errors.NO_CA_CERTIFICATE)
             return ca  # type: ignore[return-value]
-        candidates = self.ca_certificates.with_subject(presented.issuer_key)
+        candidates = self.registry.ca_certificates.with_subject(presented.issuer_key)
         if not candidates:
             raise errors.CertificateState(errors.NO_CA_CERTIFICATE)
         if len(candidates) > 1:
@@ -231,6 +239,7 @@ class Certificates(CaCertificates):
     def create_keys_and_certificate(
         self, set_as_active: bool
     ) -> tuple[FakeCertificate, dict[str, str]]:
+        """Issue a certificate with its keys: ``PublicKey`` and ``PrivateKey`` as PEM text."""
         issued = issue_with_keys()
         return self.add_issued_certificate(issued.certificate_pem, _status(set_as_active)), {
             "PublicKey": issued.public_key_pem,
@@ -256,7 +265,7 @@ class Certificates(CaCertificates):
         return self.add_certificate(pem, read_certificate(pem), status=status)
 
     def describe_certificate(self, certificate_id: str) -> DeviceCertificate:
-        certificate = super().describe_certificate(certificate_id)
+        certificate = self.registry.describe_certificate(certificate_id)
         assert isinstance(certificate, DeviceCertificate)
         return certificate
 
@@ -268,7 +277,7 @@ class Certificates(CaCertificates):
             CertificateState: the status is one that only AWS IoT itself sets, or the certificate
                 is on its way to another account.
         """
-        with HandingOnLater(), self.lock:
+        with HandingOnLater(), self.registry.lock:
             certificate = self.describe_certificate(certificate_id)
             if settings.current().strict:
                 if new_status in _INTERNAL:
@@ -286,8 +295,9 @@ class Certificates(CaCertificates):
             certificate.set_status(new_status)
 
     def delete_certificate(self, certificate_id: str, force_delete: bool) -> None:
-        with self.lock:
-            super().delete_certificate(certificate_id, force_delete)
+        """Delete a certificate; by force also one that policies are attached to."""
+        with self.registry.lock:
+            IoTBackend.delete_certificate(self.registry.moto, certificate_id, force_delete)
 
 
 def _status(set_as_active: bool) -> str:
@@ -317,8 +327,8 @@ def adopt_certificate(certificate: FakeCertificate, sequence: int) -> None:
     certificate.complete(read_or_none(certificate.certificate_pem), sequence=sequence)
 
 
-@operation("RegisterCertificate", Certificates)
-def register_certificate(certificates: Certificates, given: Input) -> Output:
+@operation("RegisterCertificate", DeviceCertificates)
+def register_certificate(certificates: DeviceCertificates, given: Input) -> Output:
     certificate = certificates.register_certificate(
         given["certificatePem"],
         given.get("caCertificatePem"),
@@ -328,27 +338,27 @@ def register_certificate(certificates: Certificates, given: Input) -> Output:
     return _id_and_arn(certificate)
 
 
-@operation("RegisterCertificateWithoutCA", Certificates)
-def register_certificate_without_ca(certificates: Certificates, given: Input) -> Output:
+@operation("RegisterCertificateWithoutCA", DeviceCertificates)
+def register_certificate_without_ca(certificates: DeviceCertificates, given: Input) -> Output:
     certificate = certificates.register_certificate_without_ca(
         given["certificatePem"], given.get("status")
     )
     return _id_and_arn(certificate)
 
 
-@operation("UpdateCertificate", Certificates)
-def update_certificate(certificates: Certificates, given: Input) -> None:
+@operation("UpdateCertificate", DeviceCertificates)
+def update_certificate(certificates: DeviceCertificates, given: Input) -> None:
     certificates.update_certificate(given["certificateId"], given["newStatus"])
 
 
-@operation("ListCertificates", Certificates)
-def list_certificates(certificates: Certificates, given: Input) -> Output:
-    return _listed(list(certificates.certificates.values()), given)
+@operation("ListCertificates", DeviceCertificates)
+def list_certificates(certificates: DeviceCertificates, given: Input) -> Output:
+    return _listed(list(certificates.registry.certificates.values()), given)
 
 
-@operation("ListCertificatesByCA", Certificates)
-def list_certificates_by_ca(certificates: Certificates, given: Input) -> Output:
-    return _listed(certificates.list_certificates_by_ca(given["caCertificateId"]), given)
+@operation("ListCertificatesByCA", DeviceCertificates)
+def list_certificates_by_ca(certificates: DeviceCertificates, given: Input) -> Output:
+    return _listed(certificates.registry.list_certificates_by_ca(given["caCertificateId"]), given)
 
 
 def _listed(certificates: list[Any], given: Input) -> Output:

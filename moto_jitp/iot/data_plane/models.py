@@ -68,7 +68,7 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
         if not settings.current().strict:
             return names
         # moto keeps a deleted shadow for its version.
-        kept = self._iot.find_thing(thing_name).thing_shadows
+        kept = self._iot.registry.find_thing(thing_name).thing_shadows
         return [name for name in names if not kept[name].deleted]
 
     def answer_shadow_request(
@@ -110,14 +110,14 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
             request: the request.
             error: why it was refused; ``None`` for one that was carried out.
         """
-        if self._iot.is_logging:
+        if self._iot.logging.is_logging:
             client = Client(request.thing_name, "", "")
             entry = shadow_entry(request, error)
-            self._iot.log(client, datetime.now(timezone.utc), [entry])
+            self._iot.logging.log(client, datetime.now(timezone.utc), [entry])
 
     def _update(self, thing_name: str, shadow_name: str | None, payload: str | bytes) -> FakeShadow:
         with self._iot.lock:
-            thing = self._iot.find_thing(thing_name)
+            thing = self._iot.registry.find_thing(thing_name)
             now = shadows.check_update(thing, shadow_name, payload)
             previous = shadows.state_document(thing.thing_shadows.get(shadow_name))
             thing.thing_shadows[shadow_name] = now
@@ -149,12 +149,12 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
         message_broker.publish(self._iot, AwsMessage(topic, payload))
 
     def _find_shadow(self, thing_name: str, shadow_name: str | None) -> FakeShadow | None:
-        thing = self._iot.find_thing(thing_name)
+        thing = self._iot.registry.find_thing(thing_name)
         return None if thing is None else thing.thing_shadows.get(shadow_name)
 
     def _check_present(self, thing_name: str, shadow_name: str | None) -> None:
         with self._iot.lock:
-            shadows.check_present(self._iot.find_thing(thing_name), shadow_name)
+            shadows.check_present(self._iot.registry.find_thing(thing_name), shadow_name)
 
     @property
     def _iot(self) -> Any:

@@ -134,12 +134,12 @@ class JitpIoTDataResponse(CheckedResponse, IoTDataPlaneResponse):
         count_operation(self._iot, metric, "HTTP")
 
     def _log_publish(self, topic: str, *, retain: bool) -> None:
-        if not self._iot.is_logging:
+        if not self._iot.logging.is_logging:
             return
         client = Client(None, self._principal_id(), source_address(self), protocol="HTTP")
         fields = {"topicName": topic, "retain": "True"} if retain else {"topicName": topic}
         entry = operation_entry("Publish-In", client, fields)
-        self._iot.log(client, datetime.now(timezone.utc), [entry])
+        self._iot.logging.log(client, datetime.now(timezone.utc), [entry])
 
     def _principal_id(self) -> str:
         return str(identity_of(self, self._iot).element["principalId"])

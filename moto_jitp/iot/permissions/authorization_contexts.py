@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from moto.iot.models import FakeCertificate
 
-from moto_jitp.iot.registry.lookups import type_name
+from moto_jitp.iot.registry.registry import type_name
 from moto_jitp.iot.registry.thing_principals import ThingPrincipals
 from moto_jitp.pki import CertificateError, read_certificate
 from moto_jitp.policies import CertificateContext, ThingContext
@@ -36,7 +36,7 @@ _NAMES = {
 
 
 def thing_context(
-    backend: ThingPrincipals, certificate_arn: str, client_id: str | None
+    principals: ThingPrincipals, certificate_arn: str, client_id: str | None
 ) -> ThingContext | None:
     """Return the thing that a connection may stand for.
 
@@ -44,20 +44,20 @@ def thing_context(
     ID as its name, attached or not.
 
     Args:
-        backend: the account and Region.
+        principals: the attachments of the account and Region.
         certificate_arn: the certificate of the connection.
         client_id: the MQTT client ID; ``None`` where there is none.
     """
-    exclusive = backend.exclusive_thing_of(certificate_arn)
+    exclusive = principals.exclusive_thing_of(certificate_arn)
     name = exclusive or client_id
-    thing = backend.find_thing(name) if name is not None else None
+    thing = principals.registry.find_thing(name) if name is not None else None
     if thing is None:
         return None
     return ThingContext(
         thing.thing_name,
         type_name(thing),
         dict(thing.attributes),
-        is_attached=(certificate_arn, thing.thing_name) in backend.principal_things,
+        is_attached=(certificate_arn, thing.thing_name) in principals.registry.principal_things,
         exclusive=exclusive is not None,
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from moto_jitp.iot.api.operations import Input, Output, operation
 from moto_jitp.iot.exceptions import InvalidRequest, ResourceNotFound
+from moto_jitp.iot.registry.thing_principals import ThingPrincipals
 from moto_jitp.policies import AuthorizationContext, Decision, Request
 
 from .authorization_contexts import certificate_context, thing_context
@@ -28,7 +29,8 @@ class Simulation:
     """Decides requests as if a principal made them.
 
     Args:
-        backend: the account and Region.
+        policies: the policies of the account and Region.
+        principals: their attachments.
         principal: the ARN of a certificate or a thing group, or a Cognito identity's id.
         client_id: the MQTT client ID; without it the groups of every thing that the certificate is
             attached to count, and variables of the thing have no value.
@@ -41,32 +43,34 @@ class Simulation:
 
     def __init__(
         self,
-        backend: IotPolicies,
+        policies: IotPolicies,
+        principals: ThingPrincipals,
         principal: str,
         *,
         client_id: str | None,
         add: Sequence[str],
         skip: Sequence[str],
     ) -> None:
-        backend.require_principal(principal)
-        certificate = backend.certificates.get(principal.rpartition(":cert/")[2])
+        policies.require_principal(principal)
+        registry = policies.registry
+        certificate = registry.certificates.get(principal.rpartition(":cert/")[2])
         self._context = AuthorizationContext(
             client_id=client_id,
-            thing=thing_context(backend, principal, client_id) if client_id else None,
+            thing=thing_context(principals, principal, client_id) if client_id else None,
             certificate=certificate_context(certificate) if certificate else None,
             current_time=datetime.now(timezone.utc),
         )
-        policies = (
-            backend.policies_of_connection(principal, self._context)
+        in_effect = (
+            policies.policies_of_connection(principal, self._context)
             if client_id
-            else backend.effective_policies(principal, None)
+            else policies.effective_policies(principal, None)
         )
         for name in add:
-            if name not in backend.policies:
+            if name not in registry.policies:
                 raise ResourceNotFound(
                     f"policyNamesToAdd names the policy {name}, which does not exist."
                 )
-        attached = each_once([*policies, *(backend.policies[name] for name in add)])
+        attached = each_once([*in_effect, *(registry.policies[name] for name in add)])
         self._policies = [policy for policy in attached if policy.name not in skip]
 
     def result(self, info: dict[str, Any], place: str) -> dict[str, Any]:
@@ -126,13 +130,27 @@ def _indifferent(decision: Decision) -> set[str]:
     return set(decision.policy_names) - speaking
 
 
-@operation("TestAuthorization", IotPolicies)
-def test_authorization(policies: IotPolicies, given: Input) -> Output:
+class AuthorizationTests:
+    """Answers TestAuthorization.
+
+    Args:
+        policies: the policies of the account and Region.
+        principals: their attachments.
+    """
+
+    def __init__(self, policies: IotPolicies, principals: ThingPrincipals) -> None:
+        self.policies = policies
+        self.principals = principals
+
+
+@operation("TestAuthorization", AuthorizationTests)
+def test_authorization(tests: AuthorizationTests, given: Input) -> Output:
     refuse_identity_pool(given)
     if not given.get("principal"):
         raise InvalidRequest("principal is not given; name the certificate to be tested.")
     simulation = Simulation(
-        policies,
+        tests.policies,
+        tests.principals,
         given["principal"],
         client_id=given.get("clientId"),
         add=given.get("policyNamesToAdd", ()),

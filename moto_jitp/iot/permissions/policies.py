@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from moto.iot.exceptions import ResourceNotFoundException
-from moto.iot.models import FakePolicy, FakePolicyVersion
+from moto.iot.models import FakePolicy, FakePolicyVersion, IoTBackend
 
 from moto_jitp import settings
 from moto_jitp.history.acting_moment import acting_moment
@@ -28,7 +28,8 @@ from moto_jitp.iot.exceptions import (
     MalformedPolicy,
     ResourceNotFound,
 )
-from moto_jitp.iot.registry.thing_principals import ThingPrincipals
+from moto_jitp.iot.registry.registry import Registry
+from moto_jitp.iot.registry.tags import Tags
 from moto_jitp.policies import (
     AuthorizationContext,
     Decision,
@@ -45,8 +46,17 @@ from .policy_targets import missing_principal, missing_thing, not_a_target
 _NOTHING = PolicyDocument("2012-10-17", ())
 
 
-class IotPolicies(ThingPrincipals):
-    """The part of the backend that keeps IoT policies and knows which are in effect."""
+class IotPolicies:
+    """Keeps IoT policies and knows which are in effect.
+
+    Args:
+        registry: the account's and Region's tables.
+        tags: their tags.
+    """
+
+    def __init__(self, registry: Registry, tags: Tags) -> None:
+        self.registry = registry
+        self.tags = tags
 
     def create_policy(self, policy_name: str, policy_document: Any) -> FakePolicy:
         """Keep a policy.
@@ -55,7 +65,9 @@ class IotPolicies(ThingPrincipals):
             MalformedPolicy: the document is none that AWS IoT takes, where ``strict`` is on.
             ResourceAlreadyExistsException: there is a policy of that name.
         """
-        policy = super().create_policy(policy_name, _checked(policy_document))
+        policy = IoTBackend.create_policy(
+            self.registry.moto, policy_name, _checked(policy_document)
+        )
         # A run that was due before makes its policies at that moment.
         moment = acting_moment().replace(tzinfo=None)
         first = policy.versions[0]
@@ -66,7 +78,9 @@ class IotPolicies(ThingPrincipals):
         self, policy_name: str, policy_document: Any, set_as_default: bool
     ) -> FakePolicyVersion:
         """Keep a further version of a policy; see :meth:`create_policy`."""
-        return super().create_policy_version(policy_name, _checked(policy_document), set_as_default)
+        return IoTBackend.create_policy_version(
+            self.registry.moto, policy_name, _checked(policy_document), set_as_default
+        )
 
     def set_default_policy_version(self, policy_name: str, version_id: str) -> None:
         """Make a version of a policy the one in effect.
@@ -75,14 +89,16 @@ class IotPolicies(ThingPrincipals):
             ResourceNotFound: there is no such version, where ``strict`` is on (own wording).
             ResourceNotFoundException: there is no policy of that name.
         """
-        with self.lock:
-            versions = [version.version_id for version in self.get_policy(policy_name).versions]
+        with self.registry.lock:
+            versions = [
+                version.version_id for version in self.registry.get_policy(policy_name).versions
+            ]
             if settings.current().strict and version_id not in versions:
                 raise ResourceNotFound(
                     f"The policy {policy_name} has no version {version_id}; it has "
                     f"{', '.join(versions)}."
                 )
-            super().set_default_policy_version(policy_name, version_id)
+            IoTBackend.set_default_policy_version(self.registry.moto, policy_name, version_id)
 
     def attach_policy(self, policy_name: str, target: str) -> None:
         """Attach a policy; nothing happens where it is attached already.
@@ -96,26 +112,26 @@ class IotPolicies(ThingPrincipals):
             LimitExceeded: a certificate or Cognito identity has ten policies (own wording).
             ResourceNotFoundException: the policy or the target does not exist.
         """
-        with self.lock:
+        with self.registry.lock:
             if settings.current().strict:
                 self._require_attachable(policy_name, target)
-            super().attach_policy(policy_name, target)
+            IoTBackend.attach_policy(self.registry.moto, policy_name, target)
 
     def attach_principal_policy(self, policy_name: str, principal_arn: str) -> None:
         """Attach a policy by the older operation; see :meth:`attach_policy`."""
-        with self.lock:
+        with self.registry.lock:
             if settings.current().strict:
                 self._require_attachable(policy_name, principal_arn)
-            super().attach_principal_policy(policy_name, principal_arn)
+            IoTBackend.attach_principal_policy(self.registry.moto, policy_name, principal_arn)
 
     def _require_attachable(self, policy_name: str, target: str) -> None:
         refusal = not_a_target(target)
         if refusal is not None:
             raise refusal
         self.require_principal(target)
-        if policy_name not in self.policies:
+        if policy_name not in self.registry.policies:
             raise ResourceNotFound(f"The policy {policy_name} does not exist.")
-        attached = [policy.name for policy in self.list_attached_policies(target)]
+        attached = [policy.name for policy in self.registry.list_attached_policies(target)]
         if ":thinggroup/" in target or policy_name in attached:
             return
         if len(attached) >= POLICIES_PER_CERTIFICATE:
@@ -137,9 +153,9 @@ class IotPolicies(ThingPrincipals):
             ResourceNotFound: it does not, and the text says what was looked for where.
         """
         try:
-            self._get_principal(principal)
+            self.registry.principal(principal)
         except ResourceNotFoundException:
-            raise missing_principal(self, principal) from None
+            raise missing_principal(self.registry, principal) from None
 
     def policies_in_effect(self, principal: str, thing_names: Iterable[str]) -> list[FakePolicy]:
         """Return the policies of a principal and of things, each once, the principal's first.
@@ -152,14 +168,14 @@ class IotPolicies(ThingPrincipals):
         """
         targets = [principal, *self._groups_above(principal)]
         for thing_name in thing_names:
-            thing_arn = self.arn(f"thing/{thing_name}")
-            for group in self.thing_groups.values():
+            thing_arn = self.registry.arn(f"thing/{thing_name}")
+            for group in self.registry.thing_groups.values():
                 if thing_arn in group.things:
                     targets += [group.arn, *self._groups_above(group.arn)]
         return each_once(
             policy
             for target in dict.fromkeys(targets)
-            for policy in self.list_attached_policies(target)
+            for policy in self.registry.list_attached_policies(target)
         )
 
     def effective_policies(self, principal: str | None, thing_name: str | None) -> list[FakePolicy]:
@@ -174,8 +190,8 @@ class IotPolicies(ThingPrincipals):
             InvalidRequest: neither is given.
             ResourceNotFound: the principal or the thing does not exist.
         """
-        if thing_name is not None and self.find_thing(thing_name) is None:
-            raise missing_thing(self, thing_name)
+        if thing_name is not None and self.registry.find_thing(thing_name) is None:
+            raise missing_thing(self.registry, thing_name)
         if principal is None:
             if thing_name is None:
                 raise InvalidRequest(
@@ -184,7 +200,7 @@ class IotPolicies(ThingPrincipals):
                 )
             return self.policies_in_effect("", [thing_name])
         self.require_principal(principal)
-        things = [thing_name] if thing_name else self.list_principal_things(principal)
+        things = [thing_name] if thing_name else self.registry.list_principal_things(principal)
         return self.policies_in_effect(principal, things)
 
     def policies_of_connection(
@@ -199,7 +215,7 @@ class IotPolicies(ThingPrincipals):
         return self.policies_in_effect(principal, [thing.name] if thing else [])
 
     def _groups_above(self, group_arn: str) -> list[str]:
-        group = self.thing_groups.get(group_arn)
+        group = self.registry.thing_groups.get(group_arn)
         above = group.metadata.get("rootToParentThingGroups", []) if group is not None else []
         return [entry["groupArn"] for entry in reversed(above)]
 
@@ -268,8 +284,8 @@ def create_policy(policies: IotPolicies, given: Input, moto: CallMoto) -> Output
         policy = policies.create_policy(given["policyName"], given.get("policyDocument"))
         return policy.to_dict_at_creation()
 
-    arn = policies.arn(f"policy/{given['policyName']}")
-    return policies.create_with(arn, given.get("tags"), create)
+    arn = policies.registry.arn(f"policy/{given['policyName']}")
+    return policies.tags.create_with(arn, given.get("tags"), create)
 
 
 @operation_over_moto("CreatePolicyVersion", IotPolicies)
@@ -284,9 +300,9 @@ def create_policy_version(policies: IotPolicies, given: Input, moto: CallMoto) -
 
 @operation("DeletePolicy", IotPolicies)
 def delete_policy(policies: IotPolicies, given: Input) -> None:
-    policy = policies.get_policy(given["policyName"])
-    policies.delete_policy(policy.name)
-    policies.untag_all(policy.arn)
+    policy = policies.registry.get_policy(given["policyName"])
+    policies.registry.delete_policy(policy.name)
+    policies.tags.untag_all(policy.arn)
 
 
 @operation("GetEffectivePolicies", IotPolicies)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from moto_jitp.iot.exceptions import InvalidRequest, ResourceNotFound
-from moto_jitp.iot.registry.lookups import Lookups
+from moto_jitp.iot.registry.registry import Registry
 
 _ARN = re.compile(r"arn:[^:]*:iot:(?P<region>[^:]*):(?P<account>[^:]*):(?P<kind>\w+)/(?P<name>.+)")
 _CERTIFICATE_ID = re.compile(r"[0-9a-f]{64}")
@@ -29,20 +29,20 @@ def not_a_target(target: str) -> InvalidRequest | None:
     return InvalidRequest(f"The given ARN does not represent a cert: {target}. {_WANTED}")
 
 
-def missing_principal(backend: Lookups, principal: str) -> ResourceNotFound:
+def missing_principal(registry: Registry, principal: str) -> ResourceNotFound:
     """Return the error for a principal that does not exist.
 
     Args:
-        backend: the account and Region that was asked.
+        registry: the account and Region that was asked.
         principal: what was given as an ARN or as a Cognito identity's id.
     """
     match = _ARN.fullmatch(principal)
     if match is not None and match["kind"] in _KINDS:
         return ResourceNotFound(
-            f"The {_KINDS[match['kind']]} {principal} does not exist {_here(backend)}."
+            f"The {_KINDS[match['kind']]} {principal} does not exist {_here(registry)}."
         )
     if match is not None and match["kind"] == "thing":
-        attached = backend.principal_things.firsts_of(match["name"])
+        attached = registry.principal_things.firsts_of(match["name"])
         found = f" Attached to it is {', '.join(attached)}." if attached else ""
         return ResourceNotFound(
             f"{principal} is a thing, and no policies are attached to things. {_WANTED}{found}"
@@ -50,17 +50,17 @@ def missing_principal(backend: Lookups, principal: str) -> ResourceNotFound:
     if principal.startswith("arn:"):
         return ResourceNotFound(f"Nothing with policies has the ARN {principal}. {_WANTED}")
     if _CERTIFICATE_ID.fullmatch(principal):
-        arn = backend.arn(f"cert/{principal}")
+        arn = registry.arn(f"cert/{principal}")
         return ResourceNotFound(f"{principal} is a certificate's id. Give its ARN, {arn}.")
     return ResourceNotFound(
-        f"No Cognito identity has the id {principal} {_here(backend)}. {_WANTED}"
+        f"No Cognito identity has the id {principal} {_here(registry)}. {_WANTED}"
     )
 
 
-def missing_thing(backend: Lookups, thing_name: str) -> ResourceNotFound:
+def missing_thing(registry: Registry, thing_name: str) -> ResourceNotFound:
     """Return the error for a thing that does not exist."""
-    return ResourceNotFound(f"The thing {thing_name} does not exist {_here(backend)}.")
+    return ResourceNotFound(f"The thing {thing_name} does not exist {_here(registry)}.")
 
 
-def _here(backend: Lookups) -> str:
-    return f"in account {backend.account_id}, Region {backend.region_name}"
+def _here(registry: Registry) -> str:
+    return f"in account {registry.account_id}, Region {registry.region_name}"

@@ -10,11 +10,12 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from moto.iam.models import Policy
 
+from moto_jitp import faults, settings
 from moto_jitp.aws.iam_roles import SERVICE, SESSION_NAME, account_of, find_role, iam_of
 from moto_jitp.aws.iam_statements import (
     IamCall,
@@ -26,6 +27,8 @@ from moto_jitp.aws.iam_statements import (
     read_statements,
 )
 from moto_jitp.history.acting_moment import acting_moment
+from moto_jitp.iot.api.admission import admit
+from moto_jitp.iot.registry.registry import Registry
 from moto_jitp.iot.registry.tags import Tags
 
 from . import role_refusals as refusals
@@ -55,58 +58,158 @@ _AUTHORISED_ON: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def require_assumable(backend: Tags, role_arn: str, source_arn: str) -> None:
-    """Check that AWS IoT can assume a role.
+class ProvisioningRoles:
+    """Checks the roles with which AWS IoT acts for this account and Region.
 
     Args:
-        backend: the account and Region of what names the role.
-        role_arn: the provisioning role.
-        source_arn: the CA certificate or the provisioning template that has it executed.
-
-    Raises:
-        RoleNotAssumable: it is a role of another account, which no service can be given, there is
-            no such role, or it does not trust iot.amazonaws.com.
+        registry: the account's and Region's tables.
+        tags: their tags, which statements may ask about.
     """
-    account = account_of(role_arn)
-    if account not in (None, backend.account_id):
-        raise refusals.of_another_account(role_arn, account, backend.account_id)
-    role = _role(role_arn)
-    call = call_of_service(backend, "sts:AssumeRole", None, source_arn)
-    try:
-        decision = decide(read_statements(role.assume_role_policy_document), call)
-    except MalformedStatementsError as error:
-        raise refusals.trust_malformed(role_arn, error) from None
-    if not decision.allowed:
-        raise refusals.not_trusted(role_arn, SERVICE, decision)
 
+    def __init__(self, registry: Registry, tags: Tags) -> None:
+        self._registry = registry
+        self._tags = tags
 
-def require_permission(
-    backend: Tags, role_arn: str, action: str, resource: str, others: Mapping[str, str]
-) -> None:
-    """Check that a role may make a call.
+    def source_arn(self, template_name: str | None, ca_id: str | None) -> str:
+        """Return what AWS IoT says it acts for when it assumes a provisioning role.
 
-    Args:
-        backend: the account and Region of the run.
-        role_arn: the provisioning role.
-        action: the API action's name, such as ``CreateThing``.
-        resource: the resource that the call is made for, such as ``thing/bulb-1``.
-        others: the run's certificate and thing by kind (``cert``, ``thing``), which IAM authorises
-            some calls on.
+        https://docs.aws.amazon.com/iot/latest/developerguide/cross-service-confused-deputy-prevention.html
 
-    Raises:
-        AccessDenied: no policy of the role allows it, or its boundary does not, or one denies it.
-        RoleNotAssumable: the role is gone.
-    """
-    role = _role(role_arn)
-    named = {**others, resource.partition("/")[0]: resource}
-    kinds = _AUTHORISED_ON.get(action, (resource.partition("/")[0],))
-    for authorised in [backend.arn(named[kind]) for kind in kinds if kind in named] or ["*"]:
-        context = _context(_keys_of_run(backend, role, authorised))
-        said = refusals.RoleCall(role_arn, action, authorised)
+        Args:
+            template_name: the stored template, if one is executed.
+            ca_id: the CA certificate that has the template's body, otherwise.
+        """
+        if template_name is not None:
+            return self._registry.arn(f"provisioningtemplate/{template_name}")
+        return self._registry.arn(f"cacert/{ca_id}")
+
+    def check(self, role_arn: str | None, source_arn: str) -> None:
+        """With ``enforce_role``, refuse a role that AWS IoT cannot assume.
+
+        Args:
+            role_arn: the provisioning role, if one is named.
+            source_arn: the CA certificate or the provisioning template that has it executed.
+
+        Raises:
+            RoleNotAssumable: it is a role of another account, which no service can be given, there
+                is no such role, or it does not trust iot.amazonaws.com.
+        """
+        if not settings.current().enforce_role or role_arn is None:
+            return
+        account = account_of(role_arn)
+        if account not in (None, self._registry.account_id):
+            raise refusals.of_another_account(role_arn, account, self._registry.account_id)
+        role = _role(role_arn)
+        call = self.call_of_service("sts:AssumeRole", None, source_arn)
         try:
-            _check_policies(role, IamCall(f"iot:{action}", authorised, context), said)
+            decision = decide(read_statements(role.assume_role_policy_document), call)
         except MalformedStatementsError as error:
-            raise refusals.policy_malformed(said, error) from None
+            raise refusals.trust_malformed(role_arn, error) from None
+        if not decision.allowed:
+            raise refusals.not_trusted(role_arn, SERVICE, decision)
+
+    def permit_for_run(
+        self,
+        role_arn: str | None,
+        resources: Callable[[], Mapping[str, str]],
+        admitted: Collection[str] = (),
+    ) -> Callable[[str, str], None] | None:
+        """Return what each step of a run must pass, or ``None`` where nothing could stop one.
+
+        Args:
+            role_arn: the provisioning role of a just-in-time run; ``None`` for RegisterThing, which
+                runs with its caller's permissions.
+            resources: returns the run's certificate and thing by kind, as far as they are known.
+            admitted: operations that were let happen before the run began.
+
+        Returns:
+            A function of the API action's name and the resource, which raises ``NotAdmitted``.
+        """
+        current = settings.current()
+        role = role_arn if current.enforce_role else None
+        if role is None and current.throttling is False and not faults.any_planned():
+            return None
+
+        def permit(action: str, resource: str) -> None:
+            if action not in admitted:
+                admit(self._registry.moto, action)
+            if role is not None:
+                self.require_permission(role, action, resource, resources())
+
+        return permit
+
+    def require_permission(
+        self, role_arn: str, action: str, resource: str, others: Mapping[str, str]
+    ) -> None:
+        """Check that a role may make a call.
+
+        Args:
+            role_arn: the provisioning role.
+            action: the API action's name, such as ``CreateThing``.
+            resource: the resource that the call is made for, such as ``thing/bulb-1``.
+            others: the run's certificate and thing by kind (``cert``, ``thing``), which IAM
+                authorises some calls on.
+
+        Raises:
+            AccessDenied: no policy of the role allows it, or its boundary does not, or one denies
+                it.
+            RoleNotAssumable: the role is gone.
+        """
+        role = _role(role_arn)
+        named = {**others, resource.partition("/")[0]: resource}
+        kinds = _AUTHORISED_ON.get(action, (resource.partition("/")[0],))
+        arns = [self._registry.arn(named[kind]) for kind in kinds if kind in named]
+        for authorised in arns or ["*"]:
+            context = _context(self._keys_of_run(role, authorised))
+            said = refusals.RoleCall(role_arn, action, authorised)
+            try:
+                _check_policies(role, IamCall(f"iot:{action}", authorised, context), said)
+            except MalformedStatementsError as error:
+                raise refusals.policy_malformed(said, error) from None
+
+    def call_of_service(self, action: str, resource: str | None, source_arn: str) -> IamCall:
+        """Return a call that AWS IoT makes as itself, for the statements of a resource's policy.
+
+        https://docs.aws.amazon.com/iot/latest/developerguide/cross-service-confused-deputy-prevention.html
+
+        Args:
+            action: such as ``sts:AssumeRole``.
+            resource: the ARN; ``None`` where the policy's statements name none.
+            source_arn: the CA certificate or the provisioning template that it acts for.
+        """
+        keys = {
+            **self._keys_of_every_call(),
+            "aws:PrincipalIsAWSService": "true",
+            "aws:PrincipalServiceName": SERVICE,
+            "aws:SourceAccount": self._registry.account_id,
+            "aws:SourceArn": source_arn,
+        }
+        return IamCall(action, resource, _context(keys), service=SERVICE)
+
+    # The condition keys that are known of a call.
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+
+    def _keys_of_every_call(self) -> dict[str, str]:
+        return {
+            "aws:RequestedRegion": self._registry.region_name,
+            "aws:ResourceAccount": self._registry.account_id,
+            "aws:SecureTransport": "true",
+        }
+
+    def _keys_of_run(self, role: Any, resource_arn: str) -> dict[str, str]:
+        """The keys of a call that a run makes in its role; no address is known, and no VPC."""
+        tags = self._tags.tags_of(resource_arn)
+        return {
+            **self._keys_of_every_call(),
+            "aws:PrincipalAccount": role.account_id,
+            "aws:PrincipalArn": role.arn,
+            "aws:PrincipalType": "AssumedRole",
+            "aws:PrincipalIsAWSService": "false",
+            "aws:ViaAWSService": "false",
+            "aws:userid": f"{role.id}:{SESSION_NAME}",
+            **{f"aws:PrincipalTag/{tag['Key']}": tag["Value"] for tag in role.tags or ()},
+            **{f"aws:ResourceTag/{tag['Key']}": tag["Value"] for tag in tags},
+        }
 
 
 def _check_policies(role: Any, call: IamCall, said: refusals.RoleCall) -> None:
@@ -133,57 +236,8 @@ def _by_boundary(role: Any, call: IamCall, said: refusals.RoleCall) -> IamDecisi
     return decide(read_statements(_default_version(boundary)), call)
 
 
-# The condition keys that are known of a call.
-# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
-
-
 def _context(keys: Mapping[str, str]) -> IamContext:
     return IamContext(current_time=acting_moment(), extra=keys)
-
-
-def _keys_of_every_call(backend: Tags) -> dict[str, str]:
-    return {
-        "aws:RequestedRegion": backend.region_name,
-        "aws:ResourceAccount": backend.account_id,
-        "aws:SecureTransport": "true",
-    }
-
-
-def call_of_service(backend: Tags, action: str, resource: str | None, source_arn: str) -> IamCall:
-    """Return a call that AWS IoT makes as itself, for the statements of a resource's policy.
-
-    https://docs.aws.amazon.com/iot/latest/developerguide/cross-service-confused-deputy-prevention.html
-
-    Args:
-        backend: the account and Region that it acts for.
-        action: such as ``sts:AssumeRole``.
-        resource: the ARN; ``None`` where the policy's statements name none.
-        source_arn: the CA certificate or the provisioning template that it acts for.
-    """
-    keys = {
-        **_keys_of_every_call(backend),
-        "aws:PrincipalIsAWSService": "true",
-        "aws:PrincipalServiceName": SERVICE,
-        "aws:SourceAccount": backend.account_id,
-        "aws:SourceArn": source_arn,
-    }
-    return IamCall(action, resource, _context(keys), service=SERVICE)
-
-
-def _keys_of_run(backend: Tags, role: Any, resource_arn: str) -> dict[str, str]:
-    """The keys of a call that a run makes in its role; no address is known, and no VPC."""
-    tags = backend.tags_of(resource_arn)
-    return {
-        **_keys_of_every_call(backend),
-        "aws:PrincipalAccount": role.account_id,
-        "aws:PrincipalArn": role.arn,
-        "aws:PrincipalType": "AssumedRole",
-        "aws:PrincipalIsAWSService": "false",
-        "aws:ViaAWSService": "false",
-        "aws:userid": f"{role.id}:{SESSION_NAME}",
-        **{f"aws:PrincipalTag/{tag['Key']}": tag["Value"] for tag in role.tags or ()},
-        **{f"aws:ResourceTag/{tag['Key']}": tag["Value"] for tag in tags},
-    }
 
 
 def _role(role_arn: str) -> Any:

@@ -26,7 +26,7 @@ from moto_jitp.history.acting_moment import acting_at
 from moto_jitp.history.runs import ProvisioningRun
 from moto_jitp.history.state import existing_backends
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
-from moto_jitp.iot.registry.thing_principals import ThingPrincipals
+from moto_jitp.iot.registry.registry import Registry
 
 MODEL = "iot::jitp"
 _LISTINGS = ("ListCertificates", "ListCertificatesByCA", "ListThings")
@@ -133,26 +133,34 @@ class DeferredRun:
             self.when_done(run, moment)
 
 
-class DeferredRuns(ThingPrincipals):
-    """The part of the backend that keeps runs until they are due."""
+class DeferredRuns:
+    """Keeps runs until they are due.
 
-    def __init__(self, region_name: str, account_id: str) -> None:
-        super().__init__(region_name, account_id)
-        self.deferred_runs: dict[str, DeferredRun] = {}
+    Args:
+        registry: the account's and Region's tables.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._runs: dict[str, DeferredRun] = {}
 
     def defer(self, run: DeferredRun) -> None:
         """Keep a run until it is due."""
-        with self.lock:
+        with self._registry.lock:
             certificate_id = run.certificate.certificate_id
             # The certificate was deleted and the device has registered anew: the run before ends.
-            before = self.deferred_runs.pop(certificate_id, None)
-            self.deferred_runs[certificate_id] = run
+            before = self._runs.pop(certificate_id, None)
+            self._runs[certificate_id] = run
             if before is not None:
                 before.carry_out(datetime.now(timezone.utc))
 
+    def find(self, certificate_id: str) -> DeferredRun | None:
+        """Return the run of a certificate; ``None`` where there is none that has not ended."""
+        return self._runs.get(certificate_id)
+
     def is_being_provisioned(self, certificate: DeviceCertificate) -> bool:
         """Whether a run for a certificate has been set off and has not ended."""
-        run = self.deferred_runs.get(certificate.certificate_id)
+        run = self._runs.get(certificate.certificate_id)
         return run is not None and run.certificate is certificate
 
     def note_call(self, operation: str, parameter: Callable[[str], str | None]) -> None:
@@ -162,10 +170,10 @@ class DeferredRuns(ThingPrincipals):
             operation: its name, such as ``DescribeCertificate``.
             parameter: returns one of its parameters by name.
         """
-        if not self.deferred_runs:
+        if not self._runs:
             return
-        with self.lock:
-            for certificate_id, run in self.deferred_runs.items():
+        with self._registry.lock:
+            for certificate_id, run in self._runs.items():
                 if (
                     operation in _LISTINGS
                     or (
@@ -186,16 +194,16 @@ class DeferredRuns(ThingPrincipals):
         Raises:
             UnusableTransition: the state manager's setting is none that a run could end by.
         """
-        if not self.deferred_runs:
+        if not self._runs:
             return
-        with self.lock:
-            if connecting in self.deferred_runs:
-                self.deferred_runs[connecting].look()
-            moments = {key: run.due() for key, run in self.deferred_runs.items()}
+        with self._registry.lock:
+            if connecting in self._runs:
+                self._runs[connecting].look()
+            moments = {key: run.due() for key, run in self._runs.items()}
             due = {key: moment for key, moment in moments.items() if moment is not None}
             # In the order in which they would have ended: one may need what another makes.
             for key in sorted(due, key=due.__getitem__):
-                self.deferred_runs.pop(key).carry_out(due[key])
+                self._runs.pop(key).carry_out(due[key])
 
 
 def carry_out_all_due_runs() -> None:
@@ -204,6 +212,8 @@ def carry_out_all_due_runs() -> None:
     By a setting that is unusable none is due: only who asks AWS IoT is told of it.
     """
     for backend in existing_backends():
-        if isinstance(backend, DeferredRuns) and backend.__dict__.get("deferred_runs"):
+        # moto's reset takes every attribute away for a moment.
+        deferred = getattr(backend, "deferred", None)
+        if isinstance(deferred, DeferredRuns):
             with suppress(UnusableTransition):
-                backend.carry_out_due_runs()
+                deferred.carry_out_due_runs()

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from moto.iot.models import FakeThing
 
-from moto_jitp.iot.registry.lookups import type_name
+from moto_jitp.iot.registry.registry import type_name
 from moto_jitp.templates import Override, PlannedThing
 
 

@@ -23,26 +23,26 @@ def require_named_resources(steps: RunSteps, plan: ProvisioningPlan) -> None:
     Raises:
         ProvisioningFailure: something is missing.
     """
-    backend, account_id = steps.backend, steps.backend.account_id
+    registry, account_id = steps.registry, steps.registry.account_id
     wanted: list[tuple[str, str, object, str]] = []
     thing = plan.thing
     if thing is not None:
         if thing.thing_type is not None:
-            found: object = backend.find_thing_type(thing.thing_type)
+            found: object = registry.find_thing_type(thing.thing_type)
             text = f"Thing Type {account_id}:{thing.thing_type} not found."
             wanted.append(("DescribeThingType", f"thingtype/{thing.thing_type}", found, text))
         for name in thing.groups:
-            found = backend.find_thing_group(name)
+            found = registry.find_thing_group(name)
             text = f"ThingGroup {account_id}:{name} not found."
             wanted.append(("DescribeThingGroup", f"thinggroup/{name}", found, text))
         if thing.billing_group is not None:
             name = thing.billing_group
-            found = backend.billing_groups.get(name)
+            found = registry.billing_groups.get(name)
             text = f"BillingGroup {account_id}:{name} not found."
             wanted.append(("DescribeBillingGroup", f"billinggroup/{name}", found, text))
     for policy in plan.policies:
         if policy.name is not None:
-            found = backend.policies.get(policy.name)
+            found = registry.policies.get(policy.name)
             text = "Policy default version not found"
             wanted.append(("GetPolicy", f"policy/{policy.name}", found, text))
     missing = []

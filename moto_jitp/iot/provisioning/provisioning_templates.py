@@ -13,19 +13,29 @@ from moto.core.common_models import BaseModel
 from moto.core.utils import utcnow
 
 from moto_jitp import settings
-from moto_jitp.iot.api.admission import check_role
 from moto_jitp.iot.api.operations import Input, Output, operation
 from moto_jitp.iot.api.paging import page
 from moto_jitp.iot.exceptions import (
     InvalidRequest,
+    IoTError,
     LimitExceeded,
     ResourceAlreadyExists,
     ResourceNotFound,
     VersionsLimitExceeded,
 )
+from moto_jitp.iot.permissions.provisioning_role import ProvisioningRoles
+from moto_jitp.iot.registry.registry import Registry
 from moto_jitp.iot.registry.tags import Tags
+from moto_jitp.templates import TemplateSource
 
-from .template_rules import FLEET_PROVISIONING, JITP, check_stored_body, checked_hook
+from .resolved_template import ResolvedTemplate
+from .template_rules import (
+    FLEET_PROVISIONING,
+    JITP,
+    check_registered_body,
+    check_stored_body,
+    checked_hook,
+)
 
 MAX_VERSIONS = 5
 MAX_FLEET_TEMPLATES = 256
@@ -109,17 +119,21 @@ class ProvisioningTemplate(BaseModel):
         }
 
 
-class ProvisioningTemplates(Tags):
-    """The part of the backend that keeps provisioning templates."""
+class ProvisioningTemplates:
+    """Keeps provisioning templates.
 
-    def __init__(self, region_name: str, account_id: str) -> None:
-        super().__init__(region_name, account_id)
+    Args:
+        registry: the account's and Region's tables.
+        tags: their tags.
+        roles: checks the role of a template that is stored.
+    """
+
+    def __init__(self, registry: Registry, tags: Tags, roles: ProvisioningRoles) -> None:
+        self._registry = registry
+        self._tags = tags
+        self._roles = roles
         self.provisioning_templates: dict[str, ProvisioningTemplate] = {}
-
-    def has_taggable(self, kind: str, name: str) -> bool:
-        if kind == "provisioningtemplate":
-            return name in self.provisioning_templates
-        return super().has_taggable(kind, name)
+        tags.add_kind("provisioningtemplate", self.provisioning_templates.get)
 
     def create_provisioning_template(
         self,
@@ -141,7 +155,7 @@ class ProvisioningTemplates(Tags):
             LimitExceeded: for the 257th fleet provisioning template.
         """
         kind = template_type or FLEET_PROVISIONING
-        with self.lock:
+        with self._registry.lock:
             existing = self.provisioning_templates.get(template_name)
             if existing is not None:
                 raise ResourceAlreadyExists(
@@ -152,12 +166,12 @@ class ProvisioningTemplates(Tags):
             check_stored_body(template_body)
             hook = checked_hook(hook, kind)
             self._check_fleet_limit(kind)
-            arn = self.arn(f"provisioningtemplate/{template_name}")
-            check_role(self, role_arn, arn)
+            arn = self._registry.arn(f"provisioningtemplate/{template_name}")
+            self._roles.check(role_arn, arn)
             template = ProvisioningTemplate(
                 template_name,
                 arn,
-                next(self.sequences),
+                next(self._registry.sequences),
                 template_body,
                 role_arn=role_arn,
                 template_type=kind,
@@ -165,7 +179,7 @@ class ProvisioningTemplates(Tags):
                 enabled=enabled,
                 hook=hook,
             )
-            self.tag(template.arn, tags)
+            self._tags.tag(template.arn, tags)
             self.provisioning_templates[template_name] = template
             return template
 
@@ -206,6 +220,47 @@ class ProvisioningTemplates(Tags):
             )
         return template
 
+    def resolve(self, source: TemplateSource) -> ResolvedTemplate:
+        """Return the template and the role that a source stands for now.
+
+        Args:
+            source: a stored template's name, or a body.
+        """
+        if source.name is None:
+            return ResolvedTemplate(None, source.body or "", source.role_arn)
+        stored = self.provisioning_templates.get(source.name)
+        role_arn = source.role_arn or (stored.role_arn if stored is not None else None)
+        try:
+            return ResolvedTemplate(source.name, self.jitp_template(source.name).body, role_arn)
+        except IoTError as problem:
+            return ResolvedTemplate(source.name, None, role_arn, problem)
+
+    def check(self, source: TemplateSource) -> None:
+        """Refuse what a CA certificate cannot be given.
+
+        Args:
+            source: a stored template's name, or a body.
+
+        Raises:
+            InvalidRequest: there are a name and a body, the body is not a template that could
+                provision a device just in time, it comes without a role, or the stored template
+                has another type.
+            ResourceNotFound: there is no template of that name.
+        """
+        if source.name and source.body:
+            raise InvalidRequest(
+                "The registrationConfig has both a templateBody and a templateName; give one."
+            )
+        if source.name:
+            self.jitp_template(source.name)
+        elif source.body is not None:
+            check_registered_body(source.body)
+            if not source.role_arn:
+                raise InvalidRequest(
+                    "The registrationConfig has a templateBody but no roleArn; AWS IoT needs the "
+                    "role to provision devices with."
+                )
+
     def update_provisioning_template(
         self,
         template_name: str,
@@ -223,7 +278,7 @@ class ProvisioningTemplates(Tags):
             ResourceNotFound: there is no template of that name.
             InvalidRequest: the default version does not exist, or a hook is set on a JITP template.
         """
-        with self.lock:
+        with self._registry.lock:
             template = self.describe_provisioning_template(template_name)
             if default_version_id is not None and default_version_id not in template.versions:
                 raise InvalidRequest(
@@ -232,7 +287,7 @@ class ProvisioningTemplates(Tags):
                 )
             hook = checked_hook(hook, template.template_type)
             if role_arn is not None:
-                check_role(self, role_arn, template.arn)
+                self._roles.check(role_arn, template.arn)
                 template.role_arn = role_arn
             if description is not None:
                 template.description = description or None
@@ -252,11 +307,11 @@ class ProvisioningTemplates(Tags):
         Raises:
             ResourceNotFound: there is none of that name.
         """
-        with self.lock:
+        with self._registry.lock:
             template = self.provisioning_templates.pop(template_name, None)
             if template is None:
                 raise ResourceNotFound("Unable to delete template, template not found")
-            self.untag_all(template.arn)
+            self._tags.untag_all(template.arn)
 
     def create_provisioning_template_version(
         self, template_name: str, template_body: str, set_as_default: bool
@@ -268,7 +323,7 @@ class ProvisioningTemplates(Tags):
             InvalidRequest: the body is no template.
             VersionsLimitExceeded: the template has five versions already.
         """
-        with self.lock:
+        with self._registry.lock:
             template = self.describe_provisioning_template(template_name)
             check_stored_body(template_body)
             if len(template.versions) >= MAX_VERSIONS:
@@ -302,7 +357,7 @@ class ProvisioningTemplates(Tags):
             ResourceNotFound: there is no such template, or no such version of it.
             InvalidRequest: it is the default version.
         """
-        with self.lock:
+        with self._registry.lock:
             template = self.describe_provisioning_template(template_name)
             if version_id not in template.versions:
                 raise ResourceNotFound(f"Unable to find template version {version_id}")

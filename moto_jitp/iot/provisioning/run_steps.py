@@ -15,7 +15,7 @@ from moto_jitp.iot.exceptions import (
     ResourceRegistrationFailure,
     code_and_message,
 )
-from moto_jitp.iot.registry.thing_principals import ThingPrincipals
+from moto_jitp.iot.registry.registry import Registry
 
 from . import run_advice as advice
 from .step_recorder import ProvisioningFailure, StepRecorder
@@ -39,12 +39,12 @@ class RunSteps:
     """The steps of one run, written down as they happen.
 
     Args:
-        backend: the account and Region that the run changes.
+        registry: the tables of the account and Region that the run changes.
         recorder: writes the steps down.
     """
 
-    def __init__(self, backend: ThingPrincipals, recorder: StepRecorder) -> None:
-        self.backend = backend
+    def __init__(self, registry: Registry, recorder: StepRecorder) -> None:
+        self.registry = registry
         self.recorder = recorder
 
     def step(self, action: str, resource: str, call: Callable[..., ResultT], *args: Any) -> ResultT:

@@ -8,10 +8,10 @@ https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 from moto_jitp.history.runs import ProvisioningRun, RunStatus
-from moto_jitp.iot.api.admission import check_role, permit_for_run, source_arn
-from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
+from moto_jitp.iot.certificates.device_certificates import DeviceCertificate, DeviceCertificates
 from moto_jitp.iot.exceptions import (
     InvalidRequest,
     IoTError,
@@ -21,6 +21,9 @@ from moto_jitp.iot.exceptions import (
     code_and_message,
     invalid_template,
 )
+from moto_jitp.iot.permissions.policies import IotPolicies
+from moto_jitp.iot.permissions.provisioning_role import ProvisioningRoles
+from moto_jitp.iot.registry.registry import Registry
 from moto_jitp.iot.registry.thing_principals import ThingPrincipals
 from moto_jitp.templates import (
     Override,
@@ -36,10 +39,28 @@ from moto_jitp.templates import (
 
 from . import run_advice as advice
 from .named_resources import require_named_resources
+from .resolved_template import ResolvedTemplate
 from .run_steps import TERMINATED
 from .step_recorder import ProvisioningFailure, StepRecorder
-from .template_source import ResolvedTemplate
 from .thing_steps import ThingSteps
+
+
+class RunParts(NamedTuple):
+    """What a run needs of an account and Region.
+
+    Attributes:
+        registry: the tables: things, types, groups.
+        certificates: the device certificates.
+        principals: what they are attached to.
+        policies: the IoT policies.
+        roles: checks the provisioning role.
+    """
+
+    registry: Registry
+    certificates: DeviceCertificates
+    principals: ThingPrincipals
+    policies: IotPolicies
+    roles: ProvisioningRoles
 
 
 class TemplateExecution(ThingSteps):
@@ -47,15 +68,16 @@ class TemplateExecution(ThingSteps):
 
     def __init__(
         self,
-        backend: ThingPrincipals,
+        parts: RunParts,
         source: ResolvedTemplate,
         parameters: Mapping[str, str],
         *,
         admitted: Collection[str] = (),
         from_certificate: bool = False,
     ) -> None:
-        permit = permit_for_run(backend, source.role_arn, self._own_resources, admitted)
-        super().__init__(backend, StepRecorder(permit))
+        permit = parts.roles.permit_for_run(source.role_arn, self._own_resources, admitted)
+        super().__init__(parts.registry, StepRecorder(permit))
+        self.parts = parts
         self.source = source
         self.template: Template | None = None
         self.parameters = parameters
@@ -116,8 +138,8 @@ class TemplateExecution(ThingSteps):
         resource = self.source.resource
         try:
             ca_id = self.certificate.ca_certificate_id if self.certificate else None
-            acts_for = source_arn(self.backend, self.source.name, ca_id)
-            check_role(self.backend, self.source.role_arn, acts_for)
+            roles = self.parts.roles
+            roles.check(self.source.role_arn, roles.source_arn(self.source.name, ca_id))
             if self.recorder.permit is not None:
                 self.recorder.permit("RegisterThing", resource)
         except NotAdmitted as error:
@@ -195,10 +217,9 @@ class TemplateExecution(ThingSteps):
         )
 
     def _is_registered(self, certificate: DeviceCertificate) -> bool:
-        return self.backend.certificates.get(certificate.certificate_id) is certificate
+        return self.registry.certificates.get(certificate.certificate_id) is certificate
 
     def _certificate(self, planned: PlannedCertificate) -> DeviceCertificate:
-        backend = self.backend
         if planned.certificate_id is not None:
             resource = f"cert/{planned.certificate_id}"
             return self.step(
@@ -218,49 +239,49 @@ class TemplateExecution(ThingSteps):
         return self.step(
             "CreateCertificateFromCsr",
             "certificate",
-            backend.create_certificate_from_csr,
+            self.parts.certificates.create_certificate_from_csr,
             planned.certificate_signing_request,
             False,
         )
 
     def _find(self, certificate_id: str) -> DeviceCertificate:
         # DescribeCertificate's own words do not say what is missing; to its caller that is clear.
-        if certificate_id not in self.backend.certificates:
+        if certificate_id not in self.registry.certificates:
             raise ResourceNotFound(f"There is no certificate {certificate_id}.")
-        return self.backend.describe_certificate(certificate_id)
+        return self.parts.certificates.describe_certificate(certificate_id)
 
     def _register_or_find(self, pem: str, ca_pem: str | None) -> DeviceCertificate:
         try:
-            return self.backend.register_certificate(pem, ca_pem, False, None)
+            return self.parts.certificates.register_certificate(pem, ca_pem, False, None)
         except IoTError as error:
             known = getattr(error, "resourceId", None)
             if error.code != "ResourceAlreadyExistsException" or known is None:
                 raise
-            return self.backend.describe_certificate(known)
+            return self.parts.certificates.describe_certificate(known)
 
     def _policy(self, planned: PlannedPolicy, certificate: DeviceCertificate) -> None:
-        backend, name = self.backend, planned.policy_name
+        policies, name = self.parts.policies, planned.policy_name
         resource = f"policy/{name}"
         if planned.document is not None:
-            if name in backend.policies:
+            if name in self.registry.policies:
                 self.unchanged("CreatePolicy", resource)
             else:
-                self.step("CreatePolicy", resource, backend.create_policy, name, planned.document)
-            self.resource_arns[planned.logical_name] = backend.policies[name].arn
-        if (certificate.arn, name) in backend.principal_policies:
+                self.step("CreatePolicy", resource, policies.create_policy, name, planned.document)
+            self.resource_arns[planned.logical_name] = self.registry.policies[name].arn
+        if (certificate.arn, name) in self.registry.principal_policies:
             self.unchanged("AttachPolicy", resource)
             return
-        self.step("AttachPolicy", resource, backend.attach_policy, name, certificate.arn)
+        self.step("AttachPolicy", resource, policies.attach_policy, name, certificate.arn)
 
     def _attach_thing(
         self, thing: PlannedThing, planned: PlannedCertificate, certificate: DeviceCertificate
     ) -> None:
-        backend, resource = self.backend, f"thing/{thing.name}"
+        principals, resource = self.parts.principals, f"thing/{thing.name}"
         kind = planned.thing_principal_type
-        if backend.is_attached_as(kind, thing.name, certificate.arn):
+        if principals.is_attached_as(kind, thing.name, certificate.arn):
             self.unchanged("AttachThingPrincipal", resource)
             return
-        attach = backend.attach_thing_principal
+        attach = principals.attach_thing_principal
         self.step("AttachThingPrincipal", resource, attach, thing.name, certificate.arn, kind)
 
     def _status(self, planned: PlannedCertificate, certificate: DeviceCertificate) -> None:

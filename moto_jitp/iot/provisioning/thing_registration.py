@@ -19,21 +19,39 @@ from moto_jitp.history.runs import (
     pack_steps,
 )
 from moto_jitp.history.state import state_of
-from moto_jitp.iot.api.admission import check_role, source_arn
 from moto_jitp.iot.api.operations import Input, Output, operation
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
 from moto_jitp.iot.exceptions import NotAdmitted
-from moto_jitp.templates import TemplateError, UnresolvedReferenceError, parse_template
+from moto_jitp.templates import (
+    TemplateError,
+    TemplateSource,
+    UnresolvedReferenceError,
+    parse_template,
+)
 
 from . import run_advice as advice
 from .deferred_runs import DeferredRun, DeferredRuns, is_immediate
+from .provisioning_templates import ProvisioningTemplates
+from .resolved_template import ResolvedTemplate
 from .step_recorder import ProvisioningFailure
-from .template_execution import TemplateExecution
-from .template_source import ResolvedTemplate, TemplateSource
+from .template_execution import RunParts, TemplateExecution
 
 
-class ThingRegistration(DeferredRuns):
-    """The part of the backend that executes provisioning templates."""
+class ThingRegistration:
+    """Executes provisioning templates.
+
+    Args:
+        parts: what the runs work on.
+        templates: the stored templates.
+        deferred: keeps the runs that take their time.
+    """
+
+    def __init__(
+        self, parts: RunParts, templates: ProvisioningTemplates, deferred: DeferredRuns
+    ) -> None:
+        self._parts = parts
+        self._templates = templates
+        self._deferred = deferred
 
     def register_thing(
         self, template_body: str, parameters: Mapping[str, str]
@@ -53,8 +71,8 @@ class ThingRegistration(DeferredRuns):
                 conflict, or a step failed.
         """
         failed: ProvisioningFailure | None = None
-        with self.lock:
-            run = TemplateExecution(self, ResolvedTemplate(None, template_body), parameters)
+        with self._parts.registry.lock:
+            run = TemplateExecution(self._parts, ResolvedTemplate(None, template_body), parameters)
             try:
                 run.load()
                 run.execute(None)
@@ -62,7 +80,7 @@ class ThingRegistration(DeferredRuns):
                 failed = _told_to_caller(failure)
             outcome = run.outcome(failed)
         moment = datetime.now(timezone.utc)
-        state_of(self).runs.enter(RunOrigin.REGISTER_THING, outcome, moment)
+        state_of(self._parts.registry.moto).runs.enter(RunOrigin.REGISTER_THING, outcome, moment)
         if failed is not None:
             raise failed.error from failed
         assert run.certificate is not None
@@ -93,7 +111,7 @@ class ThingRegistration(DeferredRuns):
         if is_immediate() or not self._can_begin(certificate, source):
             return execute()
         thing_name = self._planned_thing(parameters, source)
-        self.defer(DeferredRun(certificate, thing_name, execute))
+        self._deferred.defer(DeferredRun(certificate, thing_name, execute))
         return ProvisioningRun(
             RunStatus.IN_PROGRESS,
             source.name,
@@ -142,8 +160,9 @@ class ThingRegistration(DeferredRuns):
         source: TemplateSource,
         first_step: ProvisioningStep,
     ) -> ProvisioningRun:
-        with self.lock:
-            run = TemplateExecution(self, source.resolve(self), parameters, from_certificate=True)
+        with self._parts.registry.lock:
+            template = self._templates.resolve(source)
+            run = TemplateExecution(self._parts, template, parameters, from_certificate=True)
             run.certificate = certificate
             run.recorder.add(first_step)
             try:
@@ -157,16 +176,18 @@ class ThingRegistration(DeferredRuns):
 
     def _can_begin(self, certificate: DeviceCertificate, source: TemplateSource) -> bool:
         """Whether AWS IoT can assume the role, which it does before it sets to work."""
-        acts_for = source_arn(self, source.name, certificate.ca_certificate_id)
+        roles = self._parts.roles
+        acts_for = roles.source_arn(source.name, certificate.ca_certificate_id)
         try:
-            check_role(self, source.resolve(self).role_arn, acts_for)
+            roles.check(self._templates.resolve(source).role_arn, acts_for)
         except NotAdmitted:
             return False
         return True
 
     def _planned_thing(self, parameters: Mapping[str, str], source: TemplateSource) -> str | None:
         try:
-            thing = parse_template(source.resolve(self).body or "").resolve(parameters).thing
+            template = parse_template(self._templates.resolve(source).body or "")
+            thing = template.resolve(parameters).thing
         except TemplateError:
             return None
         return thing.name if thing else None

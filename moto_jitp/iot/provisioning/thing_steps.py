@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from moto.iot.models import FakeThing
 
 from moto_jitp.iot.exceptions import ResourceRegistrationFailure
-from moto_jitp.iot.registry.lookups import type_name
-from moto_jitp.iot.registry.thing_principals import ThingPrincipals
+from moto_jitp.iot.registry.registry import Registry, type_name
 from moto_jitp.templates import PlannedThing
 from moto_jitp.templates.rules import (
     ATTRIBUTES_WITH_TYPE,
@@ -34,8 +33,8 @@ class ThingSteps(RunSteps):
         resource_arns: logical name to ARN of what is there, as RegisterThing answers it.
     """
 
-    def __init__(self, backend: ThingPrincipals, recorder: StepRecorder) -> None:
-        super().__init__(backend, recorder)
+    def __init__(self, registry: Registry, recorder: StepRecorder) -> None:
+        super().__init__(registry, recorder)
         self.thing_name: str | None = None
         self.thing_id: str | None = None
         self.resource_arns: dict[str, str] = {}
@@ -61,13 +60,13 @@ class ThingSteps(RunSteps):
             ProvisioningFailure: a step failed, or the thing is in conflict with the template.
         """
         self.thing_name = planned.name
-        thing = self.backend.find_thing(planned.name)
+        thing = self.registry.find_thing(planned.name)
         if thing is None:
             self._check_groups(planned.groups, planned)
             thing = self.step(
                 "CreateThing",
                 f"thing/{planned.name}",
-                self.backend.create_thing,
+                self.registry.moto.create_thing,
                 planned.name,
                 planned.thing_type,
                 {"attributes": dict(planned.attributes)},
@@ -82,10 +81,10 @@ class ThingSteps(RunSteps):
 
     def _update_thing(self, thing: FakeThing, planned: PlannedThing) -> None:
         """Bring an existing thing to what the template says, as far as OverrideSettings allow."""
-        backend, resource = self.backend, f"thing/{planned.name}"
+        moto, resource = self.registry.moto, f"thing/{planned.name}"
         groups = {
             group.thing_group_name: group.arn
-            for group in backend.thing_groups.values()
+            for group in moto.thing_groups.values()
             if thing.arn in group.things
         }
         try:
@@ -103,14 +102,14 @@ class ThingSteps(RunSteps):
             self.step(
                 "UpdateThing",
                 resource,
-                backend.update_thing,
+                moto.update_thing,
                 planned.name,
                 new_type,
                 payload,
                 False,
             )
         for name in wanted.groups_to_leave:
-            leave = backend.remove_thing_from_thing_group
+            leave = moto.remove_thing_from_thing_group
             self.step(
                 "RemoveThingFromThingGroup",
                 f"thinggroup/{name}",
@@ -126,7 +125,7 @@ class ThingSteps(RunSteps):
         """A thing is in ten groups at most, and never in two of one hierarchy."""
         roots: dict[str, str] = {}
         for name in names:
-            group = self.backend.describe_thing_group(name)
+            group = self.registry.describe_thing_group(name)
             path = group.metadata.get("rootToParentThingGroups")
             root = path[0]["groupName"] if path else name
             if root in roots:
@@ -167,7 +166,7 @@ class ThingSteps(RunSteps):
             self.step(
                 "AddThingToThingGroup",
                 f"thinggroup/{name}",
-                self.backend.add_thing_to_thing_group,
+                self.registry.moto.add_thing_to_thing_group,
                 name,
                 None,
                 thing.thing_name,
@@ -194,7 +193,7 @@ class ThingSteps(RunSteps):
         self.step(
             "AddThingToBillingGroup",
             resource,
-            self.backend.add_thing_to_billing_group,
+            self.registry.moto.add_thing_to_billing_group,
             name,
             None,
             thing.thing_name,

@@ -12,8 +12,15 @@ from moto.iot.models import FakeJob, IoTBackend
 from moto_jitp.iot.exceptions import InvalidRequest, ResourceNotFound
 
 
-class MissingResources(IoTBackend):
-    """The part of the backend that looks first, and then does what moto does."""
+class MissingResources:
+    """Looks first, and then does what moto does.
+
+    Args:
+        moto: the backend.
+    """
+
+    def __init__(self, moto: IoTBackend) -> None:
+        self._moto = moto
 
     def create_thing_group(
         self,
@@ -21,41 +28,41 @@ class MissingResources(IoTBackend):
         parent_group_name: str,
         thing_group_properties: dict[str, Any],
     ) -> tuple[str, str, str]:
-        groups = self.thing_groups.values()
+        groups = self._moto.thing_groups.values()
         if parent_group_name and all(g.thing_group_name != parent_group_name for g in groups):
             raise InvalidRequest(
                 f"The parent thing group {parent_group_name} of {thing_group_name} does not exist."
             )
-        return super().create_thing_group(
-            thing_group_name, parent_group_name, thing_group_properties
+        return IoTBackend.create_thing_group(
+            self._moto, thing_group_name, parent_group_name, thing_group_properties
         )
 
     def cancel_job(self, job_id: str, reason_code: str, comment: str, force: bool) -> FakeJob:
         self._require_job(job_id)
-        return super().cancel_job(job_id, reason_code, comment, force)
+        return IoTBackend.cancel_job(self._moto, job_id, reason_code, comment, force)
 
     def delete_job(self, job_id: str, force: bool) -> None:
         self._require_job(job_id)
-        super().delete_job(job_id, force)
+        IoTBackend.delete_job(self._moto, job_id, force)
 
     def get_job_document(self, job_id: str) -> FakeJob:
         self._require_job(job_id)
-        return super().get_job_document(job_id)
+        return IoTBackend.get_job_document(self._moto, job_id)
 
     def cancel_job_execution(self, job_id: str, thing_name: str, force: bool) -> None:
         self._require_execution(job_id, thing_name)
-        super().cancel_job_execution(job_id, thing_name, force)
+        IoTBackend.cancel_job_execution(self._moto, job_id, thing_name, force)
 
     def delete_job_execution(
         self, job_id: str, thing_name: str, execution_number: int, force: bool
     ) -> None:
         self._require_execution(job_id, thing_name)
-        super().delete_job_execution(job_id, thing_name, execution_number, force)
+        IoTBackend.delete_job_execution(self._moto, job_id, thing_name, execution_number, force)
 
     def _require_job(self, job_id: str) -> None:
-        if job_id not in self.jobs:
+        if job_id not in self._moto.jobs:
             raise ResourceNotFound(f"There is no job {job_id}.")
 
     def _require_execution(self, job_id: str, thing_name: str) -> None:
-        if (job_id, thing_name) not in self.job_executions:
+        if (job_id, thing_name) not in self._moto.job_executions:
             raise ResourceNotFound(f"The job {job_id} has no execution for the thing {thing_name}.")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from moto.utilities.tagging_service import TaggingService
 
-from moto_jitp.iot.account.endpoints import Endpoints
 from moto_jitp.iot.api.operations import (
     CallMoto,
     Input,
@@ -17,17 +16,41 @@ from moto_jitp.iot.api.operations import (
 )
 from moto_jitp.iot.exceptions import LimitExceeded, ResourceNotFound
 
+from .registry import Registry
+
 MAX_TAGS = 50
 
 ResultT = TypeVar("ResultT")
 
 
-class Tags(Endpoints):
-    """The part of the backend that keeps tags, by ARN."""
+class Tags:
+    """Keeps tags, by ARN.
 
-    def __init__(self, region_name: str, account_id: str) -> None:
-        super().__init__(region_name, account_id)
+    Args:
+        registry: the account's and Region's tables.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
         self._tags = TaggingService()
+        moto = registry.moto
+        self._kinds: dict[str, Callable[[str], object]] = {
+            "thingtype": registry.find_thing_type,
+            "thinggroup": registry.find_thing_group,
+            "billinggroup": registry.billing_groups.get,
+            "policy": registry.policies.get,
+            "rolealias": moto.role_aliases.get,
+        }
+
+    def add_kind(self, kind: str, find: Callable[[str], object]) -> None:
+        """Let one more kind of resources have tags.
+
+        Args:
+            kind: as ARNs call it, such as ``cacert``.
+            find: returns the resource with a name, the part of the ARN behind the kind; ``None``
+                where there is none.
+        """
+        self._kinds[kind] = find
 
     def tag(self, arn: str, tags: list[dict[str, str]] | None) -> None:
         """Put tags on a resource that is known to exist.
@@ -54,7 +77,7 @@ class Tags(Endpoints):
             LimitExceeded: it would have more than 50 tags.
         """
         _check_number(arn, _keys(tags or []))
-        with self.lock:
+        with self.registry.lock:
             result = create()
             # One of the same name that was deleted may have left its own.
             self.untag_all(arn)
@@ -80,29 +103,12 @@ class Tags(Endpoints):
             ResourceNotFound: there is no such resource.
         """
         kind, _, name = arn.rpartition(":")[2].partition("/")
-        if arn != self.arn(f"{kind}/{name}") or not self.has_taggable(kind, name):
+        registry, find = self.registry, self._kinds.get(kind)
+        if find is None or arn != registry.arn(f"{kind}/{name}") or find(name) is None:
             raise ResourceNotFound(
                 f"No resource with the ARN {arn} that can have tags exists in account "
-                f"{self.account_id}, Region {self.region_name}."
+                f"{registry.account_id}, Region {registry.region_name}."
             )
-
-    def has_taggable(self, kind: str, name: str) -> bool:
-        """Whether there is such a resource, of a kind that can have tags.
-
-        Args:
-            kind: as ARNs call it, such as ``thinggroup``.
-            name: what follows it in the ARN.
-        """
-        if kind == "thingtype":
-            return self.find_thing_type(name) is not None
-        if kind == "thinggroup":
-            return self.find_thing_group(name) is not None
-        named: dict[str, Mapping[str, object]] = {
-            "billinggroup": self.billing_groups,
-            "policy": self.policies,
-            "rolealias": self.role_aliases,
-        }
-        return name in named.get(kind, {})
 
 
 def _keys(tags: list[dict[str, str]]) -> set[str]:
@@ -118,21 +124,21 @@ def _check_number(arn: str, keys: Collection[str]) -> None:
 
 @operation("TagResource", Tags)
 def tag_resource(tags: Tags, given: Input) -> None:
-    with tags.lock:
+    with tags.registry.lock:
         tags.check_taggable(given["resourceArn"])
         tags.tag(given["resourceArn"], given["tags"])
 
 
 @operation("UntagResource", Tags)
 def untag_resource(tags: Tags, given: Input) -> None:
-    with tags.lock:
+    with tags.registry.lock:
         tags.check_taggable(given["resourceArn"])
         tags.untag(given["resourceArn"], given["tagKeys"])
 
 
 @operation("ListTagsForResource", Tags)
 def list_tags_for_resource(tags: Tags, given: Input) -> Output:
-    with tags.lock:
+    with tags.registry.lock:
         tags.check_taggable(given["resourceArn"])
         return {"tags": tags.tags_of(given["resourceArn"])}
 
@@ -161,4 +167,4 @@ def create_role_alias(tags: Tags, given: Input, moto: CallMoto) -> Output:
 
 
 def _create(tags: Tags, resource: str, given: Input, moto: CallMoto) -> Output:
-    return tags.create_with(tags.arn(resource), given.get("tags"), moto)
+    return tags.create_with(tags.registry.arn(resource), given.get("tags"), moto)

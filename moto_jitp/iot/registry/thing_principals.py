@@ -7,20 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from moto.iot.models import IoTBackend
+
 from moto_jitp import settings
 from moto_jitp.iot.api.operations import Input, Output, operation
 from moto_jitp.iot.api.paging import page_of_entries
-from moto_jitp.iot.certificates.device_certificates import Certificates
 from moto_jitp.iot.exceptions import InvalidRequest
+
+from .registry import Registry
 
 EXCLUSIVE, SHARED = "EXCLUSIVE_THING", "NON_EXCLUSIVE_THING"
 
 
-class ThingPrincipals(Certificates):
-    """The part of the backend that attaches certificates to things."""
+class ThingPrincipals:
+    """Attaches certificates to things.
 
-    def __init__(self, region_name: str, account_id: str) -> None:
-        super().__init__(region_name, account_id)
+    Args:
+        registry: the account's and Region's tables.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
         # Certificate ARN to the one thing that it may be attached to (EXCLUSIVE_THING).
         self.exclusive_things: dict[str, str] = {}
 
@@ -41,19 +48,19 @@ class ThingPrincipals(Certificates):
             ResourceNotFoundException: the thing or the principal does not exist.
         """
         if kind is None and not self.exclusive_things:
-            super().attach_thing_principal(thing_name, principal_arn)
+            IoTBackend.attach_thing_principal(self.registry.moto, thing_name, principal_arn)
             return
-        with self.lock:
+        with self.registry.lock:
             if settings.current().strict:
                 self._require_unshared(thing_name, principal_arn, kind)
-            super().attach_thing_principal(thing_name, principal_arn)
+            IoTBackend.attach_thing_principal(self.registry.moto, thing_name, principal_arn)
             if kind == EXCLUSIVE:
                 self.exclusive_things[principal_arn] = thing_name
             elif kind == SHARED and self.exclusive_things.get(principal_arn) == thing_name:
                 del self.exclusive_things[principal_arn]
 
     def _require_unshared(self, thing_name: str, principal_arn: str, kind: str | None) -> None:
-        others = [n for n in self.list_principal_things(principal_arn) if n != thing_name]
+        others = [n for n in self.registry.list_principal_things(principal_arn) if n != thing_name]
         only = self.exclusive_thing_of(principal_arn)
         if only is not None and only in others:
             raise InvalidRequest(
@@ -69,15 +76,16 @@ class ThingPrincipals(Certificates):
             )
 
     def detach_thing_principal(self, thing_name: str, principal_arn: str) -> None:
-        with self.lock:
-            super().detach_thing_principal(thing_name, principal_arn)
+        """Detach a principal from a thing, which then is no more exclusive for it."""
+        with self.registry.lock:
+            IoTBackend.detach_thing_principal(self.registry.moto, thing_name, principal_arn)
             if self.exclusive_things.get(principal_arn) == thing_name:
                 del self.exclusive_things[principal_arn]
 
     def exclusive_thing_of(self, principal_arn: str) -> str | None:
         """Return the one thing that a principal is attached to exclusively, if it is."""
         thing_name = self.exclusive_things.get(principal_arn)
-        if thing_name is None or (principal_arn, thing_name) not in self.principal_things:
+        if thing_name is None or (principal_arn, thing_name) not in self.registry.principal_things:
             return None
         return thing_name
 
@@ -89,7 +97,7 @@ class ThingPrincipals(Certificates):
             thing_name: the thing.
             principal_arn: the principal.
         """
-        attached = (principal_arn, thing_name) in self.principal_things
+        attached = (principal_arn, thing_name) in self.registry.principal_things
         return attached and kind in (None, self.kind_of_attachment(thing_name, principal_arn))
 
     def kind_of_attachment(self, thing_name: str, principal_arn: str) -> str:
@@ -115,7 +123,7 @@ def list_thing_principals_v2(principals: ThingPrincipals, given: Input) -> Outpu
                 "principal": principal,
                 "thingPrincipalType": principals.kind_of_attachment(thing_name, principal),
             }
-            for principal in principals.list_thing_principals(thing_name)
+            for principal in principals.registry.list_thing_principals(thing_name)
         ],
     )
 
@@ -131,7 +139,7 @@ def list_principal_things_v2(principals: ThingPrincipals, given: Input) -> Outpu
                 "thingName": thing_name,
                 "thingPrincipalType": principals.kind_of_attachment(thing_name, principal),
             }
-            for thing_name in principals.list_principal_things(principal)
+            for thing_name in principals.registry.list_principal_things(principal)
         ],
     )
 

@@ -39,12 +39,12 @@ class FleetAnswer(NamedTuple):
 
 
 def answer_request(
-    backend: FleetProvisioning, request: FleetRequest, payload: bytes, client: FleetClient
+    fleet: FleetProvisioning, request: FleetRequest, payload: bytes, client: FleetClient
 ) -> FleetAnswer:
     """Carry out what a message on a topic of the API asks for.
 
     Args:
-        backend: the account and Region.
+        fleet: the fleet provisioning of an account and Region.
         request: what the topic says.
         payload: the message.
         client: who asks.
@@ -55,12 +55,12 @@ def answer_request(
         given = _object(form, payload)
         if request.operation == "RegisterThing":
             assert request.template_name is not None
-            return _register_thing(backend, request.template_name, form, given, client)
+            return _register_thing(fleet, request.template_name, form, given, client)
         if request.operation == "CreateCertificateFromCsr":
             csr = _text(given, "certificateSigningRequest")
-            credentials = backend.create_certificate_for_device(csr)
+            credentials = fleet.create_certificate_for_device(csr)
         else:
-            credentials = backend.create_keys_for_device()
+            credentials = fleet.create_keys_for_device()
         message = encode(form, _described(credentials))
         return FleetAnswer(message, credentials.certificate.certificate_id)
     except FleetRefusal as refusal:
@@ -101,13 +101,13 @@ def _as_text(value: Any) -> str:
 
 
 def _register_thing(
-    backend: FleetProvisioning,
+    fleet: FleetProvisioning,
     template_name: str,
     form: str,
     given: Mapping[str, Any],
     client: FleetClient,
 ) -> FleetAnswer:
-    run, configuration = backend.provision_device(
+    run, configuration = fleet.provision_device(
         template_name, _text(given, "certificateOwnershipToken"), _parameters(given), client
     )
     answer: dict[str, Any] = {"deviceConfiguration": dict(configuration)}

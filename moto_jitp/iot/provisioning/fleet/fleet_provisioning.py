@@ -9,7 +9,7 @@ https://docs.aws.amazon.com/iot/latest/developerguide/provision-wo-cert.html
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from moto.moto_api._internal import mock_random
@@ -20,12 +20,14 @@ from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
 from moto_jitp.iot.certificates.service_ca import issue_from_csr, issue_with_keys
 from moto_jitp.iot.exceptions import IoTError, NotAdmitted
 from moto_jitp.iot.provisioning import run_advice as advice
-from moto_jitp.iot.provisioning.provisioning_templates import ProvisioningTemplate
+from moto_jitp.iot.provisioning.provisioning_templates import (
+    ProvisioningTemplate,
+    ProvisioningTemplates,
+)
+from moto_jitp.iot.provisioning.resolved_template import ResolvedTemplate
 from moto_jitp.iot.provisioning.step_recorder import ProvisioningFailure
-from moto_jitp.iot.provisioning.template_execution import TemplateExecution
+from moto_jitp.iot.provisioning.template_execution import RunParts, TemplateExecution
 from moto_jitp.iot.provisioning.template_rules import FLEET_PROVISIONING
-from moto_jitp.iot.provisioning.template_source import ResolvedTemplate
-from moto_jitp.iot.provisioning.thing_registration import ThingRegistration
 from moto_jitp.templates import UnresolvedReferenceError
 
 from . import refusals
@@ -70,11 +72,18 @@ class _Ownership(NamedTuple):
     ends: float
 
 
-class FleetProvisioning(ThingRegistration):
-    """The part of the backend behind the MQTT API of fleet provisioning."""
+class FleetProvisioning:
+    """What is behind the MQTT API of fleet provisioning.
 
-    def __init__(self, region_name: str, account_id: str) -> None:
-        super().__init__(region_name, account_id)
+    Args:
+        parts: what the runs work on.
+        templates: the stored templates.
+    """
+
+    def __init__(self, parts: RunParts, templates: ProvisioningTemplates) -> None:
+        self._parts = parts
+        self._registry = parts.registry
+        self._templates = templates
         self._owned: dict[str, _Ownership] = {}
 
     def create_keys_for_device(self) -> DeviceCredentials:
@@ -106,14 +115,16 @@ class FleetProvisioning(ThingRegistration):
 
     def _admit(self, operation: str) -> None:
         try:
-            admit(self, operation, over_mqtt=True)
+            admit(self._registry.moto, operation, over_mqtt=True)
         except NotAdmitted as error:
             raise refusals.of_error(error, advice=error.advice) from None
 
     def _give(self, certificate_pem: str, private_key_pem: str | None) -> DeviceCredentials:
         token = "".join(mock_random.uuid4().hex for _ in range(4))
-        with self.lock:
-            certificate = self.add_issued_certificate(certificate_pem, "PENDING_ACTIVATION")
+        with self._registry.lock:
+            certificate = self._parts.certificates.add_issued_certificate(
+                certificate_pem, "PENDING_ACTIVATION"
+            )
             self._owned[token] = _Ownership(certificate, time.time() + TOKEN_SECONDS)
         return DeviceCredentials(certificate, private_key_pem, token)
 
@@ -153,9 +164,9 @@ class FleetProvisioning(ThingRegistration):
                 "clientId": client.client_id,
                 "parameters": dict(parameters),
             }
-            overrides = consult_hook(self, template.hook["targetArn"], request)
+            overrides = consult_hook(self._parts.roles, template.hook["targetArn"], request)
             parameters = {**parameters, **overrides}
-        with self.lock:
+        with self._registry.lock:
             self._owner_of(ownership_token)  # which another request may have used up
             outcome = self._execute(template, certificate, parameters)
             del self._owned[ownership_token]
@@ -168,7 +179,7 @@ class FleetProvisioning(ThingRegistration):
         parameters: Mapping[str, str],
     ) -> tuple[ProvisioningRun, Mapping[str, str]]:
         run = TemplateExecution(
-            self,
+            self._parts,
             ResolvedTemplate(template.name, template.body, template.role_arn),
             {**parameters, _CERTIFICATE_ID: certificate.certificate_id},
             admitted=(_REGISTER_THING,),
@@ -183,7 +194,7 @@ class FleetProvisioning(ThingRegistration):
         return run.outcome(), plan.device_configuration
 
     def _fleet_template(self, name: str) -> ProvisioningTemplate:
-        template = self.provisioning_templates.get(name)
+        template = self._templates.provisioning_templates.get(name)
         if template is None:
             raise refusals.unknown_template(name)
         if template.template_type != FLEET_PROVISIONING:
@@ -206,7 +217,7 @@ class FleetProvisioning(ThingRegistration):
         if not self._owned:
             return
         now = time.time()
-        with self.lock:
+        with self._registry.lock:
             for token, owned in list(self._owned.items()):
                 if owned.ends <= now:
                     del self._owned[token]
@@ -215,16 +226,11 @@ class FleetProvisioning(ThingRegistration):
     def _delete_unused(self, certificate: DeviceCertificate) -> None:
         is_used = (
             certificate.status != "PENDING_ACTIVATION"
-            or any(self.principal_policies.seconds_of(certificate.arn))
-            or any(self.principal_things.seconds_of(certificate.arn))
+            or any(self._registry.principal_policies.seconds_of(certificate.arn))
+            or any(self._registry.principal_things.seconds_of(certificate.arn))
         )
         if not is_used:
-            self.certificates.pop(certificate.certificate_id, None)
-
-    def note_call(self, operation: str, parameter: Callable[[str], str | None]) -> None:
-        """Do what an API call is to find done: see :meth:`DeferredRuns.note_call`, and this."""
-        self.drop_unclaimed_certificates()
-        super().note_call(operation, parameter)
+            self._registry.certificates.pop(certificate.certificate_id, None)
 
 
 def _refusal(run: TemplateExecution, failure: ProvisioningFailure) -> FleetRefusal:

@@ -19,8 +19,7 @@ from moto_jitp.aws.iam_roles import SERVICE
 from moto_jitp.aws.iam_statements import IamCall, decide, read_statements
 from moto_jitp.aws.moto_check import check_names_of
 from moto_jitp.iot.exceptions import AwsError
-from moto_jitp.iot.permissions.provisioning_role import call_of_service
-from moto_jitp.iot.registry.tags import Tags
+from moto_jitp.iot.permissions.provisioning_role import ProvisioningRoles
 
 from . import refusals
 from .payload_formats import shown
@@ -32,11 +31,13 @@ _FUNCTION_ARN = re.compile(
 )
 
 
-def consult_hook(backend: Tags, function_arn: str, request: Mapping[str, Any]) -> dict[str, str]:
+def consult_hook(
+    roles: ProvisioningRoles, function_arn: str, request: Mapping[str, Any]
+) -> dict[str, str]:
     """Ask a pre-provisioning hook about a device.
 
     Args:
-        backend: the account and Region of the template.
+        roles: says how AWS IoT calls the function.
         function_arn: the hook's ``targetArn``.
         request: what the function is given: ``claimCertificateId``, ``certificateId``,
             ``certificatePem``, ``templateArn``, ``clientId`` and ``parameters``.
@@ -64,7 +65,7 @@ def consult_hook(backend: Tags, function_arn: str, request: Mapping[str, Any]) -
         raise refusals.hook_not_invoked(function_arn, f"{error.message}.") from None
     # Like the provisioning role's, its permissions are looked at only where the test wants it.
     if settings.current().enforce_role:
-        call = call_of_service(backend, _INVOKE, function_arn, request["templateArn"])
+        call = roles.call_of_service(_INVOKE, function_arn, request["templateArn"])
         _require_permission(function.policy.statements, call)
     return _overrides(function_arn, _invoked(functions, match, json.dumps(request)))
 

@@ -1,4 +1,4 @@
-"""moto's lookups by name, without walking.
+"""moto's tables of one account and Region, found in without walking.
 
 Each method answers as moto's own of the same name does (its tests run against these), at a cost
 that does not depend on how many things, certificates or attachments there are.
@@ -32,32 +32,47 @@ from .indexes import ArnList, CaTable, CertificateTable, PairTable
 ResourceT = TypeVar("ResourceT")
 
 
-class Lookups(IoTBackend):
-    """The backend with indexes in the place of moto's plain dictionaries."""
+class Registry:
+    """The tables of one account and Region, which are moto's, with indexes beside them.
 
-    ca_certificates: CaTable
-    certificates: CertificateTable
-    principal_policies: PairTable[tuple[Any, FakePolicy]]
-    principal_things: PairTable[tuple[Any, FakeThing]]
+    Args:
+        moto: the backend that has them.
 
-    def __init__(self, region_name: str, account_id: str) -> None:
-        super().__init__(region_name, account_id)
-        self.install_indexes()
+    Attributes:
+        sequences: numbers what is made, in the order in which it is made.
 
-    def install_indexes(self) -> None:
-        """Put indexes in the place of moto's dictionaries, with what stands in them."""
-        self.ca_certificates = CaTable(self.ca_certificates)
-        self.certificates = CertificateTable(self.certificates)
-        self.principal_policies = PairTable(self.principal_policies)
-        self.principal_things = PairTable(self.principal_things)
+    Example:
+        >>> Registry(IoTBackend("us-east-1", "123456789012")).arn("thing/bulb-1")
+        'arn:aws:iot:us-east-1:123456789012:thing/bulb-1'
+    """
+
+    def __init__(self, moto: IoTBackend) -> None:
+        self.moto = moto
+        self.account_id: str = moto.account_id
+        self.region_name: str = moto.region_name
+        self.partition: str = moto.partition
+        self.things = moto.things
+        self.thing_types = moto.thing_types
+        self.thing_groups = moto.thing_groups
+        self.billing_groups = moto.billing_groups
+        self.policies = moto.policies
         self.sequences = itertools.count(1)
+        self.index()
+
+    def index(self) -> None:
+        """Put indexes in the place of moto's dictionaries, with what stands in them."""
+        moto = self.moto
+        moto.ca_certificates = self.ca_certificates = CaTable(moto.ca_certificates)
+        moto.certificates = self.certificates = CertificateTable(moto.certificates)
+        moto.principal_policies = self.principal_policies = PairTable(moto.principal_policies)
+        moto.principal_things = self.principal_things = PairTable(moto.principal_things)
         for group in self.billing_groups.values():
             group.things = ArnList(group.things)
 
     @property
     def lock(self) -> Any:
         """Held by whatever reads this account's and Region's state and then changes it."""
-        return lock_of(self)
+        return lock_of(self.moto)
 
     def arn(self, resource: str) -> str:
         """Return the ARN of one of this account's and Region's IoT resources (``thing/x``)."""
@@ -89,7 +104,9 @@ class Lookups(IoTBackend):
     def create_billing_group(
         self, billing_group_name: str, billing_group_properties: dict[str, Any] | None
     ) -> FakeBillingGroup:
-        group = super().create_billing_group(billing_group_name, billing_group_properties)
+        group = IoTBackend.create_billing_group(
+            self.moto, billing_group_name, billing_group_properties
+        )
         group.things = ArnList(group.things)
         return group
 
@@ -118,9 +135,6 @@ class Lookups(IoTBackend):
                 for name in self.principal_policies.seconds_of(target)
             ]
 
-    def list_principal_policies(self, principal_arn: str) -> list[FakePolicy]:
-        return self.list_attached_policies(principal_arn)
-
     def list_policy_principals(self, policy_name: str) -> list[str]:
         return list(self.principal_policies.firsts_of(policy_name))
 
@@ -130,7 +144,7 @@ class Lookups(IoTBackend):
                 "The policy cannot be deleted as the policy is attached to one or more principals "
                 f"(name={policy_name})"
             )
-        super().delete_policy(policy_name)
+        IoTBackend.delete_policy(self.moto, policy_name)
 
     # Principals and their things.
 
@@ -145,11 +159,12 @@ class Lookups(IoTBackend):
             )
         return list(self.principal_things.firsts_of(thing_name))
 
-    def _get_principal(self, principal_arn: str) -> Any:
+    def principal(self, principal_arn: str) -> Any:
+        """Return a certificate, a thing group or a Cognito identity."""
         if ":cert/" in principal_arn:
             certificate = self.certificates.get(principal_arn.rpartition("/")[2])
             return _found(certificate if certificate and certificate.arn == principal_arn else None)
-        return super()._get_principal(principal_arn)
+        return IoTBackend._get_principal(self.moto, principal_arn)
 
     # Certificates.
 
@@ -160,7 +175,8 @@ class Lookups(IoTBackend):
         with self.lock:
             return self.certificates.of_ca(ca_certificate_id)
 
-    def _validation_delete(self, cert: FakeCertificate, force_delete: bool = False) -> None:
+    def prepare_deletion(self, cert: FakeCertificate, force_delete: bool) -> None:
+        """Make sure that a certificate may be deleted, and detach its policies by force."""
         if cert.status == "ACTIVE":
             raise CertificateStateException(
                 "Certificate must be deactivated (not ACTIVE) before deletion.",

@@ -1,0 +1,29 @@
+"""The template and the role that a template source stands for at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from moto_jitp.iot.exceptions import IoTError
+
+
+@dataclass(frozen=True)
+class ResolvedTemplate:
+    """What a template source stands for at one moment.
+
+    Attributes:
+        name: the stored template's name; ``None`` for a body.
+        body: the template's JSON text; ``None`` where the stored template cannot be used.
+        role_arn: the provisioning role, if one is known.
+        problem: why the stored template cannot be used.
+    """
+
+    name: str | None
+    body: str | None
+    role_arn: str | None = None
+    problem: IoTError | None = None
+
+    @property
+    def resource(self) -> str:
+        """How the steps of a run call it."""
+        return f"provisioningtemplate/{self.name}" if self.name is not None else "templateBody"

@@ -1,0 +1,47 @@
+"""Which template provisions a CA's devices, and with whose role.
+
+A CA certificate's registration config has a template body and a role, or the name of a stored
+template, which has both.
+https://docs.aws.amazon.com/iot/latest/apireference/API_RegistrationConfig.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TemplateSource:
+    """A stored template's name, or a template body.
+
+    Attributes:
+        name: the stored template's name; it goes before a body.
+        body: the body of a template that is not stored.
+        role_arn: the role that is given with it; for a stored template, instead of its own.
+
+    Example:
+        >>> TemplateSource.of({"templateName": "bulbs"})
+        TemplateSource(name='bulbs', body=None, role_arn=None)
+    """
+
+    name: str | None = None
+    body: str | None = None
+    role_arn: str | None = None
+
+    @classmethod
+    def of(cls, registration_config: Mapping[str, str] | None) -> TemplateSource:
+        """Return what a registration config says.
+
+        Args:
+            registration_config: ``templateName``, or ``templateBody``, and perhaps ``roleArn``;
+                ``None`` or empty for none of them.
+        """
+        given = registration_config or {}
+        name = given.get("templateName") or None
+        return cls(name, given.get("templateBody"), given.get("roleArn"))
+
+    @property
+    def is_given(self) -> bool:
+        """Whether there is a template at all."""
+        return bool(self.name or self.body)
