@@ -17,6 +17,7 @@ from botocore.model import OperationModel, Shape
 from cloud import client
 from hypothesis import given, settings, strategies
 from moto.server import ThreadedMotoServer
+from patience import HANG
 
 import moto_jitp
 from moto_jitp import mock_jitp
@@ -88,7 +89,7 @@ def request(
             "Content-Type": "application/json",
             **(headers or {}),
         },
-        timeout=60,
+        timeout=HANG,
     )
     assert answer.headers["x-amzn-requestid"]
     text = answer.json().get("message", "")

@@ -10,12 +10,12 @@ from __future__ import annotations
 import contextlib
 import io
 import socket
-import sys
-import time
 from typing import Any, NamedTuple
 
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wsgi import get_content_length, get_input_stream
+
+from moto_jitp.endpoint.real_time import real_monotonic
 
 from .answers import RequestRefused
 
@@ -60,6 +60,8 @@ class TimedInput(io.RawIOBase):
     def __init__(self, connection: socket.socket, raw: io.RawIOBase) -> None:
         self._connection = connection
         self._raw = raw
+        # A test may hold the time, by which no client sends any faster.
+        self._clock = real_monotonic()
         self._until: float | None = None
         self.has_timed_out = False
         """Whether it has ended for that reason."""
@@ -70,7 +72,7 @@ class TimedInput(io.RawIOBase):
         Args:
             seconds: how long; ``None`` for as long as the connection's own limit lets it.
         """
-        self._until = None if seconds is None else _now() + seconds
+        self._until = None if seconds is None else self._clock() + seconds
 
     def readable(self) -> bool:
         return True
@@ -78,7 +80,7 @@ class TimedInput(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         if self._until is None:
             return self._raw.readinto(buffer)
-        left = self._until - _now()
+        left = self._until - self._clock()
         if left <= 0 or self.has_timed_out:
             self.has_timed_out = True
             return 0
@@ -97,13 +99,6 @@ class TimedInput(io.RawIOBase):
     def close(self) -> None:
         self._raw.close()
         super().close()
-
-
-def _now() -> float:
-    # A test may hold the clock of time.monotonic, by which no client sends any faster.
-    if sys.platform == "win32":
-        return time.monotonic()
-    return time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 def take_into_memory(environ: dict[str, Any], limits: BodyLimits) -> None:
