@@ -443,6 +443,64 @@ def test_a_step_that_changes_a_thing_carries_what_the_template_may_change(
     }
 
 
+def test_a_step_that_changes_only_the_type_sent_only_the_type(
+    iot: Any, acme: CertificateAuthority
+) -> None:
+    thing = {
+        "Type": "AWS::IoT::Thing",
+        "Properties": {
+            "ThingName": "bulb-1",
+            "ThingTypeName": "new",
+            "AttributePayload": {"v": "1"},
+        },
+        "OverrideSettings": {"AttributePayload": "REPLACE", "ThingTypeName": "REPLACE"},
+    }
+    acme.register(iot, template_body=body(thing=thing), role_arn=ROLE)
+    iot.create_thing_type(thingTypeName="new")
+    iot.create_thing(thingName="bulb-1", attributePayload={"attributes": {"v": "1"}})
+    connect_device(acme.issue())
+
+    (event,) = events(EventName="UpdateThing")
+    assert record(event)["requestParameters"] == {"thingName": "bulb-1", "thingTypeName": "new"}
+    assert iot.describe_thing(thingName="bulb-1")["attributes"] == {"v": "1"}
+
+
+@pytest.mark.parametrize("merges", [True, False])
+def test_an_update_is_told_as_the_same_call_by_boto3_has_the_same_effect(
+    iot: Any, acme: CertificateAuthority, merges: bool
+) -> None:
+    thing = {
+        "Type": "AWS::IoT::Thing",
+        "Properties": {"ThingName": "bulb-1", "AttributePayload": {"v": "2", "new": "yes"}},
+        "OverrideSettings": {"AttributePayload": "MERGE" if merges else "REPLACE"},
+    }
+    acme.register(iot, template_body=body(thing=thing), role_arn=ROLE)
+    for name in ("bulb-1", "lamp-1"):
+        attributes = {"v": "1", "room": "hall"}
+        iot.create_thing(thingName=name, attributePayload={"attributes": attributes})
+    connect_device(acme.issue())
+
+    (event,) = events(EventName="UpdateThing")
+    iot.update_thing(**{**record(event)["requestParameters"], "thingName": "lamp-1"})
+    changed, told = (
+        iot.describe_thing(thingName=name)["attributes"] for name in ("bulb-1", "lamp-1")
+    )
+    assert changed == told
+    assert ("room" in changed) is merges
+
+
+def test_a_run_keeps_what_it_sent_when_the_thing_is_changed_later(
+    iot: Any, rich_ca: CertificateAuthority
+) -> None:
+    connect_device(rich_ca.issue(common_name="bulb-1", country="KR"))
+    payload = {"attributes": {"country": "FR"}, "merge": True}
+    iot.update_thing(thingName="bulb-1", attributePayload=payload)
+
+    (event,) = events(EventName="CreateThing")
+    sent = record(event)["requestParameters"]["attributePayload"]
+    assert sent == {"attributes": {"country": "KR"}}
+
+
 def test_a_step_that_failed_carries_its_parameters_and_no_answer(
     mocked: JitpHandle, rich_ca: CertificateAuthority
 ) -> None:

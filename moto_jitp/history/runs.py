@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from moto_jitp.templates import Template
@@ -43,18 +43,54 @@ class ProvisioningStep(NamedTuple):
     message: str | None = None
 
 
-# The steps of a run, five entries each. A hundred thousand runs are kept in memory, and the garbage
-# collector walks every object that could hold others: a flat tuple of texts is none of these.
-StepRecord = tuple["str | None", ...]
+class StepCall(NamedTuple):
+    """A step and what its API action was called with.
+
+    Attributes:
+        step: the step.
+        parameters: the action's own parameters, as boto3 would take them; empty where nothing
+            was called, or ``trail`` was off.
+    """
+
+    step: ProvisioningStep
+    parameters: Mapping[str, Any]
+
+
+# The steps of a run, six entries each: the fields of a step and the call's parameters. A hundred
+# thousand runs are kept in memory, and the garbage collector walks every object that could hold
+# others: tuples of texts, also nested ones, are none of these.
+StepRecord = tuple[Any, ...]
+_ENTRIES = 6
 
 
 def pack_steps(steps: Iterable[ProvisioningStep]) -> StepRecord:
     """Return steps in the form in which a run keeps them."""
+    return tuple(entry for step in steps for entry in pack_step(step, {}))
+
+
+def pack_step(step: ProvisioningStep, parameters: Mapping[str, Any]) -> StepRecord:
+    """Return a step in the form in which a run keeps it.
+
+    Args:
+        step: the step.
+        parameters: what the API action was called with.
+    """
+    return (*step[:2], step.result.value, *step[3:], _packed(parameters))
+
+
+def _packed(parameters: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(
         entry
-        for step in steps
-        for entry in (step.action, step.resource, step.result.value, step.error_code, step.message)
+        for name, value in parameters.items()
+        for entry in (name, _packed(value) if isinstance(value, Mapping) else value)
     )
+
+
+def _unpacked(entries: tuple[Any, ...]) -> dict[str, Any]:
+    return {
+        name: _unpacked(value) if isinstance(value, tuple) else value
+        for name, value in zip(entries[::2], entries[1::2], strict=True)
+    }
 
 
 class ProvisioningRun(NamedTuple):
@@ -76,8 +112,8 @@ class ProvisioningRun(NamedTuple):
         place: where in the template the trouble lies, such as
             ``Resources.thing.Properties.ThingName``; empty where it lies elsewhere.
         role_arn: the provisioning role; ``None`` where none is configured.
-        template: the template as it was then, from which the steps' parameters are worked out;
-            ``None`` where the run did not come to it, and in what a server tells of a run.
+        template: the template as it was then; ``None`` where the run did not come to it, and in
+            what a server tells of a run.
         thing_id: the thing's id, where the template has one; known as ``template`` is.
     """
 
@@ -133,20 +169,24 @@ class ProvisioningRun(NamedTuple):
     @property
     def steps(self) -> tuple[ProvisioningStep, ...]:
         """What was done, in order; of a failed run up to where it stopped."""
-        entries: Any = iter(self.record)
-        return tuple(
-            ProvisioningStep(action, resource, StepResult(result), error_code, message)
-            for action, resource, result, error_code, message in zip(*[entries] * 5, strict=True)
-        )
+        return tuple(step for step, _ in self.calls)
+
+    @property
+    def calls(self) -> Iterator[StepCall]:
+        """The steps with what each API action was called with."""
+        for at in range(0, len(self.record), _ENTRIES):
+            action, resource, result, code, message, parameters = self.record[at : at + _ENTRIES]
+            step = ProvisioningStep(action, resource, StepResult(result), code, message)
+            yield StepCall(step, _unpacked(parameters))
 
     @property
     def error_codes(self) -> set[str | None]:
         """The error codes of the run and of its steps; ``None`` is among them for one without."""
-        return {self.error_code, *self.record[3::5]}
+        return {self.error_code, *self.record[3::_ENTRIES]}
 
     def mentions(self, text: str) -> bool:
         """Whether a text occurs in what is written down of the steps."""
-        return any(text in entry for entry in self.record if entry)
+        return _mentions(self.record, text)
 
     @property
     def succeeded(self) -> bool:
@@ -157,3 +197,11 @@ class ProvisioningRun(NamedTuple):
     def failed_steps(self) -> tuple[ProvisioningStep, ...]:
         """The steps that failed; several where several resources are missing."""
         return tuple(step for step in self.steps if step.result is StepResult.FAILED)
+
+
+def _mentions(entries: tuple[Any, ...], text: str) -> bool:
+    return any(
+        _mentions(entry, text) if isinstance(entry, tuple) else text in str(entry)
+        for entry in entries
+        if entry
+    )

@@ -20,16 +20,16 @@ from moto.utilities.utils import get_partition
 
 from moto_jitp.aws.iam_roles import SERVICE
 from moto_jitp.history.journal import RunEntry, RunOrigin
-from moto_jitp.history.runs import ProvisioningRun, ProvisioningStep, RunStatus
+from moto_jitp.history.runs import ProvisioningRun, RunStatus, StepCall, StepResult
 from moto_jitp.history.state import existing_state
 
 from .identities import Identity, provisioning_service
 from .records import ApiCall, Records, is_read_only
-from .run_calls import RunCalls
-from .trail_resources import Resource, resources_in
+from .trail_resources import Resource, parameter_of, resources_in
 
 _OF_REGISTER_THING = "ResourceRegistrationFailureException"
 """What RegisterThing alone answers with; a step that has it was forbidden and never called."""
+_FIRST_VERSION = "1"
 _ANSWERS_WITH_SECRETS = ("keyPair", "privateKey", "certificateOwnershipToken")
 
 
@@ -237,26 +237,48 @@ class _CallDetails(Details):
 
 
 class _StepDetails(Details):
-    __slots__ = ("_calls", "_step")
+    __slots__ = ("_call", "_run")
 
-    def __init__(self, calls: RunCalls, step: ProvisioningStep) -> None:
-        self._calls = calls
-        self._step = step
+    def __init__(self, run: ProvisioningRun, call: StepCall) -> None:
+        self._run = run
+        self._call = call
 
     def identity(self, place: Place) -> Identity:
-        role_arn = self._calls.run.role_arn
-        return provisioning_service(place.account_id, place.region_name, role_arn)
+        return provisioning_service(place.account_id, place.region_name, self._run.role_arn)
 
     def parameters(self, place: Place) -> Mapping[str, Any]:
-        return self._calls.given(self._step, place.arn)
+        run, (step, parameters) = self._run, self._call
+        if step.action == "RegisterThing":
+            # The template's name is no parameter of the API; it tells whose values these are.
+            named = {"templateName": run.template_name} if run.template_name else {}
+            return {**named, "parameters": dict(run.parameters)}
+        return parameters or parameter_of(step.resource)
 
     def answer(self, place: Place) -> Mapping[str, Any] | None:
-        return self._calls.answered(self._step, place.arn)
+        run, (step, parameters) = self._run, self._call
+        if step.action == "RegisterThing":
+            arns = dict(run.resource_arns)
+            return {"resourceArns": arns} if arns and not run.error_code else None
+        if step.error_code is not None:
+            return None
+        if step.action == "CreateThing":
+            return {
+                "thingName": run.thing_name,
+                "thingArn": place.arn(step.resource),
+                **({"thingId": run.thing_id} if run.thing_id else {}),
+            }
+        if step.action == "CreatePolicy" and step.result is StepResult.SUCCEEDED:
+            return {
+                **parameters,
+                "policyArn": place.arn(step.resource),
+                "policyVersionId": _FIRST_VERSION,
+            }
+        return None
 
     def subject(self) -> Mapping[str, Any] | None:
         # Who looks for a device that is not provisioned has its certificate's id.
-        is_run = self._step.action == "RegisterThing"
-        return {"certificateId": self._calls.run.certificate_id} if is_run else None
+        is_run = self._call.step.action == "RegisterThing"
+        return {"certificateId": self._run.certificate_id} if is_run else None
 
 
 def _event_of_call(call: ApiCall) -> TrailEvent:
@@ -267,8 +289,8 @@ def _event_of_call(call: ApiCall) -> TrailEvent:
 
 
 def _events_of_run(moment: datetime, sequence: int, run: ProvisioningRun) -> Iterator[TrailEvent]:
-    calls = RunCalls(run)
-    for number, step in enumerate(run.steps):
+    for number, call in enumerate(run.calls):
+        step = call.step
         name, code, message = step.action, step.error_code, step.message
         if number == 0 and name == "RegisterCertificate" and code is None:
             continue  # the message broker registers the certificate, which is no API call
@@ -277,7 +299,7 @@ def _events_of_run(moment: datetime, sequence: int, run: ProvisioningRun) -> Ite
             code, message = run.error_code, run.message
         elif code == _OF_REGISTER_THING or (code is None and is_read_only(name)):
             continue
-        details = _StepDetails(calls, step)
+        details = _StepDetails(run, call)
         yield TrailEvent(moment, sequence, number, name, _code(code), message, details)
 
 

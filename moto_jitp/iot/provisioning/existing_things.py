@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/iot/latest/developerguide/provision-template.html
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from moto.iot.models import FakeThing
 
@@ -29,12 +29,25 @@ class ThingConflict(Exception):  # noqa: N818 - not an error of ours: it ends a 
 
 
 class ThingChanges(NamedTuple):
-    """What is to be done to an existing thing; ``None`` and empty for what stays as it is."""
+    """What is to be done to an existing thing; empty for what stays as it is.
 
-    attributes: dict[str, str] | None
-    thing_type: str | None
+    Attributes:
+        update: the parameters of UpdateThing beside the thing's name.
+        groups_to_join: the groups that it is added to.
+        groups_to_leave: the groups that it is removed from.
+    """
+
+    update: dict[str, Any]
     groups_to_join: tuple[str, ...]
     groups_to_leave: tuple[str, ...]
+
+    def attributes_of(self, thing: FakeThing) -> dict[str, str]:
+        """Return the attributes that a thing has after the update."""
+        payload = self.update.get("attributePayload")
+        if payload is None:
+            return thing.attributes
+        before = thing.attributes if payload.get("merge") else {}
+        return {**before, **payload["attributes"]}
 
 
 def changes(thing: FakeThing, groups: Mapping[str, str], planned: PlannedThing) -> ThingChanges:
@@ -50,10 +63,16 @@ def changes(thing: FakeThing, groups: Mapping[str, str], planned: PlannedThing) 
         ThingConflict: with AWS's text.
     """
     to_join, to_leave = _groups(groups, planned)
-    return ThingChanges(_attributes(thing, planned), _type(thing, planned), to_join, to_leave)
+    update: dict[str, Any] = {}
+    payload, thing_type = _attributes(thing, planned), _type(thing, planned)
+    if thing_type is not None:
+        update["thingTypeName"] = thing_type
+    if payload is not None:
+        update["attributePayload"] = payload
+    return ThingChanges(update, to_join, to_leave)
 
 
-def _attributes(thing: FakeThing, planned: PlannedThing) -> dict[str, str] | None:
+def _attributes(thing: FakeThing, planned: PlannedThing) -> dict[str, Any] | None:
     wanted = planned.attributes
     if not wanted or wanted == thing.attributes:
         return None
@@ -62,9 +81,9 @@ def _attributes(thing: FakeThing, planned: PlannedThing) -> dict[str, str] | Non
         return None
     if override is Override.MERGE:
         merged = {**thing.attributes, **wanted}
-        return merged if merged != thing.attributes else None
+        return {"attributes": dict(wanted), "merge": True} if merged != thing.attributes else None
     if override is Override.REPLACE:
-        return dict(wanted)
+        return {"attributes": dict(wanted)}
     raise ThingConflict(
         "AttributePayload",
         f"Existing AttributePayload: {_java_map(thing.attributes)} conflicts with "

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from moto_jitp.iot.exceptions import ResourceRegistrationFailure
 from moto_jitp.templates import ProvisioningPlan
 
@@ -59,5 +62,5 @@ def require_named_resources(steps: RunSteps, plan: ProvisioningPlan) -> None:
         )
 
 
-def _nothing() -> None:
+def _nothing(parameters: Mapping[str, Any]) -> None:
     """The call of a step that only looks."""

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/iot/latest/apireference/API_RegisterThing.html
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from moto_jitp.iot.exceptions import (
@@ -18,7 +18,7 @@ from moto_jitp.iot.exceptions import (
 from moto_jitp.iot.registry.registry import Registry
 
 from . import run_advice as advice
-from .step_recorder import ProvisioningFailure, StepRecorder
+from .step_recorder import NOTHING, ProvisioningFailure, StepRecorder
 
 TERMINATED = "Register thing workflow execution terminates due to: "
 _ERRORS_OF_REGISTER_THING = {
@@ -47,20 +47,26 @@ class RunSteps:
         self.registry = registry
         self.recorder = recorder
 
-    def step(self, action: str, resource: str, call: Callable[..., ResultT], *args: Any) -> ResultT:
+    def step(
+        self,
+        action: str,
+        resource: str,
+        call: Callable[[Mapping[str, Any]], ResultT],
+        parameters: Mapping[str, Any] = NOTHING,
+    ) -> ResultT:
         """Carry out a step by calling something.
 
         Args:
             action: the API action's name.
             resource: what it acts on, such as ``thing/bulb-1``.
             call: what carries it out.
-            *args: its arguments.
+            parameters: what it is called with: the parameters of the API action.
 
         Raises:
             ProvisioningFailure: it failed with an AWS error.
         """
         try:
-            return self.recorder.do(action, resource, call, *args)
+            return self.recorder.do(action, resource, call, parameters)
         except NotAdmitted as error:
             raise not_admitted(error) from None
         except AwsError as error:
@@ -70,14 +76,19 @@ class RunSteps:
                 getattr(error, "advice", None) or advice.step_failed(action, resource, code),
             ) from error
 
-    def unchanged(self, action: str, resource: str) -> None:
+    def unchanged(self, action: str, resource: str, parameters: Mapping[str, Any]) -> None:
         """Write down a step that found everything as wanted.
+
+        Args:
+            action: the API action's name.
+            resource: what it acts on.
+            parameters: those of the API action.
 
         Raises:
             ProvisioningFailure: the call may not happen.
         """
         try:
-            self.recorder.unchanged(action, resource)
+            self.recorder.unchanged(action, resource, parameters)
         except NotAdmitted as error:
             raise not_admitted(error) from None
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
-from moto_jitp.history.runs import ProvisioningStep, StepRecord
+from moto_jitp import settings
+from moto_jitp.history.runs import ProvisioningStep, StepRecord, StepResult, pack_step
 from moto_jitp.iot.exceptions import AwsError, IoTError, code_and_message
 from moto_jitp.templates import TemplateError
 
 ResultT = TypeVar("ResultT")
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class ProvisioningFailure(Exception):
@@ -39,10 +42,11 @@ class ProvisioningFailure(Exception):
 class StepRecorder:
     """Carries out a run's steps one by one and writes them down."""
 
-    __slots__ = ("_entries", "permit")
+    __slots__ = ("_entries", "_keeps_parameters", "permit")
 
     def __init__(self, permit: Callable[[str, str], None] | None = None) -> None:
-        self._entries: list[str | None] = []
+        self._entries: list[Any] = []
+        self._keeps_parameters = settings.current().trail
         self.permit = permit
 
     @property
@@ -50,14 +54,21 @@ class StepRecorder:
         """What has been written down, as a run keeps it."""
         return tuple(self._entries)
 
-    def do(self, action: str, resource: str, call: Callable[..., ResultT], *args: Any) -> ResultT:
+    def do(
+        self,
+        action: str,
+        resource: str,
+        call: Callable[[Mapping[str, Any]], ResultT],
+        parameters: Mapping[str, Any],
+    ) -> ResultT:
         """Carry out a step.
 
         Args:
             action: the API action's name.
             resource: what it acts on.
             call: carries it out; an AWS error that it raises ends the step as failed.
-            *args: its arguments.
+            parameters: what the action is called with, as boto3 would take it. ``call`` is given
+                this and nothing else, so that the trail tells what was really sent.
 
         Raises:
             The AWS error, once it is written down.
@@ -65,23 +76,23 @@ class StepRecorder:
         try:
             if self.permit is not None:
                 self.permit(action, resource)
-            result = call(*args)
+            result = call(parameters)
         except AwsError as error:
-            self.fail(action, resource, *code_and_message(error))
+            self.fail(action, resource, *code_and_message(error), parameters)
             raise
-        self.succeeded(action, resource)
+        self.add(ProvisioningStep(action, resource), parameters)
         return result
 
-    def succeeded(self, action: str, resource: str) -> None:
-        """Write down a step that succeeded."""
-        self._entries += (action, resource, "SUCCEEDED", None, None)
+    def add(self, step: ProvisioningStep, parameters: Mapping[str, Any] = NOTHING) -> None:
+        """Write down a step.
 
-    def add(self, step: ProvisioningStep) -> None:
-        """Write down a step that was carried out elsewhere."""
-        action, resource, result, error_code, message = step
-        self._entries += (action, resource, result.value, error_code, message)
+        Args:
+            step: the step.
+            parameters: what the action was called with.
+        """
+        self._entries += pack_step(step, parameters if self._keeps_parameters else NOTHING)
 
-    def unchanged(self, action: str, resource: str) -> None:
+    def unchanged(self, action: str, resource: str, parameters: Mapping[str, Any]) -> None:
         """Write down a step that found everything as wanted.
 
         It was a call all the same: it counts for quotas, needs its permission, and can be made to
@@ -94,10 +105,18 @@ class StepRecorder:
             if self.permit is not None:
                 self.permit(action, resource)
         except AwsError as error:
-            self.fail(action, resource, *code_and_message(error))
+            self.fail(action, resource, *code_and_message(error), parameters)
             raise
-        self._entries += (action, resource, "UNCHANGED", None, None)
+        self.add(ProvisioningStep(action, resource, StepResult.UNCHANGED), parameters)
 
-    def fail(self, action: str, resource: str, error_code: str, message: str) -> None:
+    def fail(
+        self,
+        action: str,
+        resource: str,
+        error_code: str,
+        message: str,
+        parameters: Mapping[str, Any] = NOTHING,
+    ) -> None:
         """Write down a step that failed."""
-        self._entries += (action, resource, "FAILED", error_code, message)
+        step = ProvisioningStep(action, resource, StepResult.FAILED, error_code, message)
+        self.add(step, parameters)

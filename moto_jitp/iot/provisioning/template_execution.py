@@ -8,9 +8,9 @@ https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from moto_jitp.history.runs import ProvisioningRun, RunStatus
+from moto_jitp.history.runs import ProvisioningRun, ProvisioningStep, RunStatus
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate, DeviceCertificates
 from moto_jitp.iot.exceptions import (
     InvalidRequest,
@@ -164,7 +164,7 @@ class TemplateExecution(ThingSteps):
             plan = self.template.resolve(self.parameters, from_certificate=self.from_certificate)
         except TemplateError as error:
             raise self._template_failure(error) from None
-        self.recorder.succeeded("RegisterThing", self.source.resource)
+        self.recorder.add(ProvisioningStep("RegisterThing", self.source.resource))
         return plan
 
     def _template_failure(self, error: TemplateError) -> ProvisioningFailure:
@@ -221,36 +221,34 @@ class TemplateExecution(ThingSteps):
 
     def _certificate(self, planned: PlannedCertificate) -> DeviceCertificate:
         if planned.certificate_id is not None:
+            parameters = {"certificateId": planned.certificate_id}
             resource = f"cert/{planned.certificate_id}"
-            return self.step(
-                "DescribeCertificate",
-                resource,
-                self._find,
-                planned.certificate_id,
-            )
+            return self.step("DescribeCertificate", resource, self._find, parameters)
         if planned.certificate_pem is not None:
+            parameters = {"certificatePem": planned.certificate_pem}
+            if planned.ca_certificate_pem is not None:
+                parameters["caCertificatePem"] = planned.ca_certificate_pem
             return self.step(
-                "RegisterCertificate",
-                "certificate",
-                self._register_or_find,
-                planned.certificate_pem,
-                planned.ca_certificate_pem,
+                "RegisterCertificate", "certificate", self._register_or_find, parameters
             )
-        return self.step(
-            "CreateCertificateFromCsr",
-            "certificate",
-            self.parts.certificates.create_certificate_from_csr,
-            planned.certificate_signing_request,
-            False,
-        )
+        parameters = {"certificateSigningRequest": planned.certificate_signing_request or ""}
+        return self.step("CreateCertificateFromCsr", "certificate", self._issue, parameters)
 
-    def _find(self, certificate_id: str) -> DeviceCertificate:
+    # The calls, by their parameters as boto3 takes them.
+
+    def _issue(self, given: Mapping[str, Any]) -> DeviceCertificate:
+        issue = self.parts.certificates.create_certificate_from_csr
+        return issue(given["certificateSigningRequest"], False)
+
+    def _find(self, given: Mapping[str, Any]) -> DeviceCertificate:
+        certificate_id = given["certificateId"]
         # DescribeCertificate's own words do not say what is missing; to its caller that is clear.
         if certificate_id not in self.registry.certificates:
             raise ResourceNotFound(f"There is no certificate {certificate_id}.")
         return self.parts.certificates.describe_certificate(certificate_id)
 
-    def _register_or_find(self, pem: str, ca_pem: str | None) -> DeviceCertificate:
+    def _register_or_find(self, given: Mapping[str, Any]) -> DeviceCertificate:
+        pem, ca_pem = given["certificatePem"], given.get("caCertificatePem")
         try:
             return self.parts.certificates.register_certificate(pem, ca_pem, False, None)
         except IoTError as error:
@@ -259,40 +257,54 @@ class TemplateExecution(ThingSteps):
                 raise
             return self.parts.certificates.describe_certificate(known)
 
+    def _create_policy(self, given: Mapping[str, Any]) -> None:
+        self.parts.policies.create_policy(given["policyName"], given["policyDocument"])
+
+    def _attach_policy(self, given: Mapping[str, Any]) -> None:
+        self.parts.policies.attach_policy(given["policyName"], given["target"])
+
+    def _attach(self, given: Mapping[str, Any]) -> None:
+        attach = self.parts.principals.attach_thing_principal
+        attach(given["thingName"], given["principal"], given.get("thingPrincipalType"))
+
     def _policy(self, planned: PlannedPolicy, certificate: DeviceCertificate) -> None:
-        policies, name = self.parts.policies, planned.policy_name
+        name = planned.policy_name
         resource = f"policy/{name}"
         if planned.document is not None:
+            parameters = {"policyName": name, "policyDocument": planned.document}
             if name in self.registry.policies:
-                self.unchanged("CreatePolicy", resource)
+                self.unchanged("CreatePolicy", resource, parameters)
             else:
-                self.step("CreatePolicy", resource, policies.create_policy, name, planned.document)
+                self.step("CreatePolicy", resource, self._create_policy, parameters)
             self.resource_arns[planned.logical_name] = self.registry.policies[name].arn
+        parameters = {"policyName": name, "target": certificate.arn}
         if (certificate.arn, name) in self.registry.principal_policies:
-            self.unchanged("AttachPolicy", resource)
+            self.unchanged("AttachPolicy", resource, parameters)
             return
-        self.step("AttachPolicy", resource, policies.attach_policy, name, certificate.arn)
+        self.step("AttachPolicy", resource, self._attach_policy, parameters)
 
     def _attach_thing(
         self, thing: PlannedThing, planned: PlannedCertificate, certificate: DeviceCertificate
     ) -> None:
-        principals, resource = self.parts.principals, f"thing/{thing.name}"
-        kind = planned.thing_principal_type
-        if principals.is_attached_as(kind, thing.name, certificate.arn):
-            self.unchanged("AttachThingPrincipal", resource)
+        kind, resource = planned.thing_principal_type, f"thing/{thing.name}"
+        parameters = {"thingName": thing.name, "principal": certificate.arn}
+        if kind is not None:
+            parameters["thingPrincipalType"] = kind
+        if self.parts.principals.is_attached_as(kind, thing.name, certificate.arn):
+            self.unchanged("AttachThingPrincipal", resource, parameters)
             return
-        attach = principals.attach_thing_principal
-        self.step("AttachThingPrincipal", resource, attach, thing.name, certificate.arn, kind)
+        self.step("AttachThingPrincipal", resource, self._attach, parameters)
 
     def _status(self, planned: PlannedCertificate, certificate: DeviceCertificate) -> None:
         resource = f"cert/{certificate.certificate_id}"
+        parameters = {"certificateId": certificate.certificate_id, "newStatus": planned.status}
         # DO_NOTHING and FAIL are about a status that somebody gave before. Read to the letter they
         # would keep a pending certificate pending, yet AWS's own example has DO_NOTHING and works.
         pending = certificate.status == "PENDING_ACTIVATION"
         if certificate.status == planned.status or (
             planned.status_override is Override.DO_NOTHING and not pending
         ):
-            self.unchanged("UpdateCertificate", resource)
+            self.unchanged("UpdateCertificate", resource, parameters)
             return
         if planned.status_override is Override.FAIL and not pending:
             raise self.refused(
@@ -302,4 +314,8 @@ class TemplateExecution(ThingSteps):
                 "Template.",
                 "Use REPLACE for Status in the certificate's OverrideSettings.",
             )
-        self.step("UpdateCertificate", resource, certificate.set_status, planned.status)
+
+        def update(given: Mapping[str, Any]) -> None:
+            certificate.set_status(given["newStatus"])
+
+        self.step("UpdateCertificate", resource, update, parameters)

@@ -5,7 +5,8 @@ https://docs.aws.amazon.com/iot/latest/developerguide/provision-template.html
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from moto.iot.models import FakeThing
 
@@ -63,14 +64,8 @@ class ThingSteps(RunSteps):
         thing = self.registry.find_thing(planned.name)
         if thing is None:
             self._check_groups(planned.groups, planned)
-            thing = self.step(
-                "CreateThing",
-                f"thing/{planned.name}",
-                self.registry.moto.create_thing,
-                planned.name,
-                planned.thing_type,
-                {"attributes": dict(planned.attributes)},
-            )
+            resource, parameters = f"thing/{planned.name}", _creation(planned)
+            thing = self.step("CreateThing", resource, self._create, parameters)
             self.thing_id = thing.thing_id
             self._join_groups(thing, planned.groups)
         else:
@@ -93,33 +88,44 @@ class ThingSteps(RunSteps):
             raise self._conflict(planned, conflict) from None
         stays = [name for name in groups if name not in wanted.groups_to_leave]
         self._check_groups([*stays, *wanted.groups_to_join], planned)
-        if wanted.attributes is None and wanted.thing_type is None:
-            self.unchanged("CreateThing", resource)
-        else:
+        if wanted.update:
             self._check_attribute_count(thing, wanted, resource)
-            payload = None if wanted.attributes is None else {"attributes": wanted.attributes}
-            new_type = wanted.thing_type or ""
-            self.step(
-                "UpdateThing",
-                resource,
-                moto.update_thing,
-                planned.name,
-                new_type,
-                payload,
-                False,
-            )
+            parameters = {"thingName": planned.name, **wanted.update}
+            self.step("UpdateThing", resource, self._update, parameters)
+        else:
+            self.unchanged("CreateThing", resource, _creation(planned))
         for name in wanted.groups_to_leave:
-            leave = moto.remove_thing_from_thing_group
             self.step(
                 "RemoveThingFromThingGroup",
                 f"thinggroup/{name}",
-                leave,
-                name,
-                None,
-                thing.thing_name,
-                None,
+                self._leave_group,
+                {"thingGroupName": name, "thingName": planned.name},
             )
         self._join_groups(thing, wanted.groups_to_join)
+
+    # The calls, by their parameters as boto3 takes them.
+
+    def _create(self, given: Mapping[str, Any]) -> FakeThing:
+        # A dict of its own: moto keeps it with the thing.
+        attributes = dict(given.get("attributePayload", {}).get("attributes", {}))
+        kind = given.get("thingTypeName")
+        return self.registry.moto.create_thing(given["thingName"], kind, {"attributes": attributes})  # type: ignore[arg-type]
+
+    def _update(self, given: Mapping[str, Any]) -> None:
+        kind, payload = given.get("thingTypeName", ""), given.get("attributePayload")
+        self.registry.moto.update_thing(given["thingName"], kind, payload, False)
+
+    def _join_group(self, given: Mapping[str, Any]) -> None:
+        join = self.registry.moto.add_thing_to_thing_group
+        join(given["thingGroupName"], None, given["thingName"], None)
+
+    def _leave_group(self, given: Mapping[str, Any]) -> None:
+        leave = self.registry.moto.remove_thing_from_thing_group
+        leave(given["thingGroupName"], None, given["thingName"], None)
+
+    def _be_billed(self, given: Mapping[str, Any]) -> None:
+        join = self.registry.moto.add_thing_to_billing_group
+        join(given["billingGroupName"], None, given["thingName"])
 
     def _check_groups(self, names: Sequence[str], planned: PlannedThing) -> None:
         """A thing is in ten groups at most, and never in two of one hierarchy."""
@@ -149,8 +155,8 @@ class ThingSteps(RunSteps):
             )
 
     def _check_attribute_count(self, thing: FakeThing, wanted: ThingChanges, resource: str) -> None:
-        attributes = thing.attributes if wanted.attributes is None else wanted.attributes
-        typed = bool(wanted.thing_type or type_name(thing))
+        attributes = wanted.attributes_of(thing)
+        typed = bool(wanted.update.get("thingTypeName") or type_name(thing))
         most = ATTRIBUTES_WITH_TYPE if typed else ATTRIBUTES_WITHOUT_TYPE
         if len(attributes) > most:
             raise self.refused(
@@ -166,20 +172,18 @@ class ThingSteps(RunSteps):
             self.step(
                 "AddThingToThingGroup",
                 f"thinggroup/{name}",
-                self.registry.moto.add_thing_to_thing_group,
-                name,
-                None,
-                thing.thing_name,
-                None,
+                self._join_group,
+                {"thingGroupName": name, "thingName": thing.thing_name},
             )
 
     def _join_billing_group(self, thing: FakeThing, name: str | None) -> None:
         if name is None:
             return
         resource = f"billinggroup/{name}"
+        parameters = {"billingGroupName": name, "thingName": thing.thing_name}
         existing = thing.billing_group_name
         if existing == name:
-            self.unchanged("AddThingToBillingGroup", resource)
+            self.unchanged("AddThingToBillingGroup", resource, parameters)
             return
         if existing is not None:
             raise self.refused(
@@ -190,14 +194,7 @@ class ThingSteps(RunSteps):
                 f"Take the thing {thing.thing_name} out of the billing group {existing}; a thing "
                 "is in one at most, and no OverrideSettings apply to it.",
             )
-        self.step(
-            "AddThingToBillingGroup",
-            resource,
-            self.registry.moto.add_thing_to_billing_group,
-            name,
-            None,
-            thing.thing_name,
-        )
+        self.step("AddThingToBillingGroup", resource, self._be_billed, parameters)
 
     def _conflict(self, planned: PlannedThing, conflict: ThingConflict) -> ProvisioningFailure:
         error = ResourceRegistrationFailure(str(conflict))
@@ -207,3 +204,13 @@ class ThingSteps(RunSteps):
             advice.conflict(planned.name, conflict.setting),
             f"Resources.{planned.logical_name}.Properties.{conflict.setting}",
         )
+
+
+def _creation(planned: PlannedThing) -> dict[str, Any]:
+    """The parameters of the CreateThing of a template's thing."""
+    parameters: dict[str, Any] = {"thingName": planned.name}
+    if planned.thing_type:
+        parameters["thingTypeName"] = planned.thing_type
+    if planned.attributes:
+        parameters["attributePayload"] = {"attributes": planned.attributes}
+    return parameters
