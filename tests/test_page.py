@@ -269,6 +269,23 @@ def test_fleet_provisioning_is_in_the_timeline_of_its_connection(
     assert any(title.startswith("CreateThing thing/bulb-1") for title in titles)
 
 
+def test_a_registration_by_the_api_is_shown_with_its_steps(
+    opened: Opener, api: Api, url: str
+) -> None:
+    iot = client(url)
+    parameters = {"Serial": "bulb-1", "AWS::IoT::Certificate::Id": "none"}
+    with pytest.raises(iot.exceptions.ResourceRegistrationFailureException):
+        iot.register_thing(templateBody=json.dumps(FLEET_TEMPLATE), parameters=parameters)
+    (run,) = api.get("/runs")["runs"]
+    page = opened()
+    shown = page.locator("#registrations")
+    shown.locator("summary").click()
+    assert shown.locator(".decision.bad").inner_text().startswith(f"What to do: {run['advice']}")
+    titles = shown.locator(".timeline .title").all_text_contents()
+    assert titles[0].startswith("Provisioning with the call's template")
+    assert titles[-1].startswith("RegisterThing is rejected")
+
+
 def test_a_parameter_without_a_value_is_highlighted_where_it_is_declared(
     opened: Opener, api: Api, ca: CertificateAuthority
 ) -> None:

@@ -97,6 +97,17 @@ def test_runs_of_all_origins_stand_in_the_order_in_which_they_happened(
     assert [one["id"] for one in runs] == sorted({one["id"] for one in runs})
 
 
+def test_the_page_shows_registrations_by_boto3(api: Api, iot_at_server: Any) -> None:
+    register(iot_at_server, Serial="bulb-1")
+    with pytest.raises(iot_at_server.exceptions.InvalidRequestException):
+        register(iot_at_server)
+    succeeded, failed = api.get("/runs")["runs"]
+    assert api.get("/state")["registrations"] == [succeeded, failed]
+    assert api.get("/state?refused=true")["registrations"] == [failed]
+    assert api.get("/state?search=BULB-1")["registrations"] == [succeeded]
+    assert api.get("/state?limit=1")["registrations"] == [failed]
+
+
 def test_a_reset_forgets_the_runs(api: Api, iot_at_server: Any, server: ThreadedJitpServer) -> None:
     register(iot_at_server, Serial="bulb-1")
     urllib3.request("POST", f"{server.endpoint_url}/moto-api/reset")

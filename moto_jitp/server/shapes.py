@@ -189,6 +189,7 @@ class State(NamedTuple):
         cas: the newest CAs.
         devices: the newest devices.
         connections: the newest connections.
+        registrations: the newest runs of RegisterThing that no device set off.
         totals: how many there are.
     """
 
@@ -196,6 +197,7 @@ class State(NamedTuple):
     cas: Sequence[Registered]
     devices: Sequence[Registered]
     connections: Sequence[ShownConnection]
+    registrations: Sequence[RunEntry]
     totals: Totals
 
 
@@ -207,6 +209,7 @@ STATE = Shape(
         objects("cas", CA),
         objects("devices", DEVICE),
         objects("connections", SHOWN_CONNECTION),
+        objects("registrations", LISTED_RUN),
         Field("totals", TOTALS.schema, write=TOTALS.to_json),
     ),
 )

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from moto_jitp.devices import RefusalReason
-from moto_jitp.devices.attempts import all_connection_attempts
+from moto_jitp.devices.attempts import all_connection_attempts, all_runs
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.journal import RunEntry, RunOrigin
 from moto_jitp.history.state import state_of
@@ -87,6 +87,7 @@ def state(version: str, wanted: Wanted) -> State:
         cas[-wanted.limit :],
         [*others, *connected][-wanted.limit :],
         [ShownConnection(attempt, runs[attempt.sequence]) for attempt in reversed(shown)],
+        [entry for entry in all_runs() if _is_shown(entry, wanted)][-wanted.limit :],
         Totals(
             ca_count,
             device_count,
@@ -95,6 +96,15 @@ def state(version: str, wanted: Wanted) -> State:
             refused_devices=len(refused),
         ),
     )
+
+
+def _is_shown(entry: RunEntry, wanted: Wanted) -> bool:
+    """Whether a run is one of RegisterThing of the API that somebody wants to see."""
+    run = entry.run
+    if entry.origin is not RunOrigin.REGISTER_THING or (wanted.refused and run.succeeded):
+        return False
+    texts = (run.thing_name, run.certificate_id, run.error_code)
+    return wanted.search.casefold() in "\n".join(text or "" for text in texts).casefold()
 
 
 def _key(attempt: ConnectionAttempt) -> _Key:

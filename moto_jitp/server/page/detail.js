@@ -119,6 +119,33 @@ function connection({ attempt, template, isFollowed }, isOpen) {
   return el("li", {}, details);
 }
 
+/** What RegisterThing of the API did, called by boto3 or another client. */
+export function registration(run) {
+  const failed = run.status === "FAILED";
+  const verdict = failed
+    ? { kind: "bad", mark: "✗", word: "Failed" }
+    : { kind: "good", mark: "✓", word: "Succeeded" };
+  return el(
+    "li",
+    {},
+    el(
+      "details",
+      {},
+      el(
+        "summary",
+        {},
+        el("span.number", {}, run.thingName ?? `Run ${run.id}`),
+        " ",
+        badge(verdict),
+        failed && el("code.reason", {}, ` ${run.errorCode} `),
+        time(run.timestamp),
+      ),
+      failed && trouble("bad", run, run.place),
+      el("ol.timeline", { "aria-label": "Timeline" }, registerSteps(run, "the call")),
+    ),
+  );
+}
+
 function decision(attempt, verdict) {
   if (attempt.accepted) {
     const refused = refusedRun(attempt);
@@ -176,15 +203,15 @@ function timeline(attempt, verdict) {
       end,
       run?.certificateStatus && el("p", {}, `The certificate is now ${run.certificateStatus}.`),
     ),
-    attempt.fleetRuns.map(fleetSteps),
+    attempt.fleetRuns.map((fleetRun) => registerSteps(fleetRun, "the device")),
   );
 }
 
-/** What the device asked of fleet provisioning once it was connected. */
-function fleetSteps(run) {
+/** RegisterThing, called over MQTT or by the API: its steps, and what came of it. */
+function registerSteps(run, giver) {
   const failed = run.status === "FAILED";
   return [
-    runSteps(run, "the device"),
+    runSteps(run, giver),
     step(
       failed ? "bad" : "good",
       `RegisterThing is ${failed ? "rejected" : "accepted"}`,
@@ -200,7 +227,8 @@ function fleetSteps(run) {
 
 /** @param {string} giver who offers the parameters. */
 function runSteps(run, giver) {
-  const name = run.templateName ? `the template ${run.templateName}` : "the CA's template";
+  const owner = giver === "the call" ? "call" : "CA";
+  const name = run.templateName ? `the template ${run.templateName}` : `the ${owner}'s template`;
   const running = run.status === "IN_PROGRESS";
   const isMissing = run.wanted.some((parameter) => !(parameter in run.parameters));
   return [

@@ -2,8 +2,8 @@
 
 import { announcementOf } from "./announce.js";
 import { caPath, devicesOf, markOpened, showCas, showCounts, showDevices } from "./devices.js";
-import { back, CaDetail, DeviceDetail } from "./detail.js";
-import { command, count, el, setText, time } from "./dom.js";
+import { back, CaDetail, DeviceDetail, registration } from "./detail.js";
+import { command, count, el, keyed, setText, time } from "./dom.js";
 import { listenToKeys } from "./keys.js";
 import { ask, Live, ServerError } from "./live.js";
 
@@ -79,7 +79,7 @@ function showLists() {
   const accounts = [...state.cas, ...state.devices, ...state.connections];
   const several = new Set(accounts.map((one) => one.accountId)).size > 1;
   const how = { opened: location.hash, several, limit: deviceLimit, caLimit };
-  const isEmpty = !totals.devices && !totals.connections;
+  const isEmpty = !totals.devices && !totals.connections && !state.registrations.length;
   document.title = totals.refusedDevices ? `(${totals.refusedDevices} refused) moto_jitp` : "moto_jitp";
   showCounts(by("counts"), totals);
   showCas(casList, state.cas, how);
@@ -93,6 +93,8 @@ function showLists() {
   by("devices-more").hidden = !(found > deviceLimit || (isCut && limit < MOST));
   setText(by("devices-hint"), hint(found, isCut));
   by("filter").hidden = isEmpty && !isFiltered();
+  by("registrations").hidden = !state.registrations.length;
+  keyed(by("registered"), [...state.registrations].reverse(), ({ id }) => String(id), registration);
   by("start").hidden = !isEmpty;
   document.body.classList.toggle("is-empty", isEmpty);
 }
