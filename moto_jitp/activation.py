@@ -202,6 +202,30 @@ def _plug_in_method_names(undo: ExitStack) -> None:
     undo.enter_context(patch.object(responses, "method_names_from_class", once))
 
 
+def _plug_in_stacks(undo: ExitStack) -> None:
+    """Have CloudFormation make the types of AWS IoT, from the first request for it on.
+
+    Not before: its module loads the models of every service, which takes more than a second.
+    """
+    from moto.core.responses import BaseResponse
+
+    plain = BaseResponse._dispatch
+    stacks = undo.enter_context(ExitStack())
+    plugged: list[bool] = []
+
+    def dispatch(response: Any, *args: Any, **kwargs: Any) -> Any:
+        if response.service_name == "cloudformation" and not plugged:
+            from moto_jitp.iot.cloudformation.stacks import plug_in_cloudformation
+
+            with _lock:
+                if not plugged:
+                    plug_in_cloudformation(stacks)
+                    plugged.append(True)
+        return plain(response, *args, **kwargs)
+
+    undo.enter_context(patch.object(BaseResponse, "_dispatch", dispatch))
+
+
 _PLUGS: tuple[Callable[[ExitStack], None], ...] = (
     _plug_in_iot,
     _plug_in_data_plane,
@@ -209,6 +233,7 @@ _PLUGS: tuple[Callable[[ExitStack], None], ...] = (
     _plug_in_trail,
     _plug_in_time,
     _plug_in_method_names,
+    _plug_in_stacks,
 )
 
 

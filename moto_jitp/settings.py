@@ -39,6 +39,9 @@ class JitpSettings:
             that connects does not.
         metrics: write CloudWatch metrics.
         trail: write CloudTrail events.
+        stacks: what becomes of a CloudFormation stack with ``AWS::IoT`` types that are not
+            emulated, while ``strict`` is on: ``"refuse"`` fails it, ``"warn"`` passes over them
+            with a Python warning, as moto does.
     """
 
     strict: bool = True
@@ -47,8 +50,10 @@ class JitpSettings:
     throttling: bool | Mapping[str, float] = False
     metrics: bool = True
     trail: bool = True
+    stacks: str = "refuse"
 
 
+_CHOICES: Mapping[str, tuple[str, ...]] = {"stacks": ("refuse", "warn")}
 KEYS = tuple(field.name for field in fields(JitpSettings))
 
 
@@ -99,6 +104,11 @@ def _checked(key: Any, value: Any) -> Any:
         for operation, rate in value.items():
             _check_quota(operation, rate)
         return dict(value)
+    if key in _CHOICES:
+        if value not in _CHOICES[key]:
+            choices = " or ".join(map(repr, _CHOICES[key]))
+            raise ValueError(f'"{SECTION}.{key}" must be {choices}, not {value!r}.')
+        return value
     if not isinstance(value, bool):
         allowed = "True, False or a mapping of operation name to calls per second"
         raise ValueError(

@@ -1,0 +1,103 @@
+"""Calls of AWS IoT's API from inside moto, as another AWS service makes them for a customer.
+
+They take the way of any request: the check at the door, quotas, failures on demand, the trail. So a
+rule that holds for boto3 holds for a stack, too.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from botocore.awsrequest import AWSRequest
+from botocore.parsers import ResponseParser, create_parser
+from botocore.serialize import Serializer, create_serializer
+from moto.core.models import botocore_stubber
+from moto.core.utils import get_service_model
+
+_PROTOCOL = "rest-json"
+
+
+class CallRefused(Exception):  # noqa: N818 - AWS IoT's refusal, told to the service that called
+    """AWS IoT refused a call.
+
+    Attributes:
+        code: the error's code, such as ``ResourceNotFoundException``.
+        message: the error's text.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{message} ({code})")
+        self.code = code
+        self.message = message
+
+
+class InternalCaller:
+    """Calls operations of AWS IoT in one account and Region.
+
+    Args:
+        account_id: the account.
+        region_name: the Region.
+        service: the principal of the service that calls, such as ``cloudformation.amazonaws.com``.
+    """
+
+    def __init__(self, account_id: str, region_name: str, service: str) -> None:
+        self.account_id = account_id
+        self.region_name = region_name
+        self._service = service
+
+    def __call__(self, operation: str, **members: Any) -> dict[str, Any]:
+        """Call an operation.
+
+        Args:
+            operation: its name in AWS's model, such as ``CreateThing``.
+            **members: its input's members; one that is ``None`` is left out.
+
+        Returns:
+            The output's members.
+
+        Raises:
+            CallRefused: AWS IoT refused the call.
+        """
+        given = {name: value for name, value in members.items() if value is not None}
+        model = get_service_model("iot").operation_model(operation)
+        parts = _serializer().serialize_to_request(given, model)
+        host = f"iot.{self.region_name}.amazonaws.com"
+        request = AWSRequest(
+            method=parts["method"],
+            url=f"https://{host}{parts['url_path']}",
+            params=parts["query_string"],
+            data=parts["body"],
+            headers={
+                **parts["headers"],
+                "Host": host,
+                "User-Agent": self._service,
+                "x-moto-account-id": self.account_id,
+                "Authorization": "AWS4-HMAC-SHA256 Credential="
+                f"{self._service}/20000101/{self.region_name}/iot/aws4_request",
+            },
+        ).prepare()
+        # Whether or not a mock is active here: at a server there is none.
+        answered = botocore_stubber.process_request(request)
+        assert answered is not None, f"moto has no AWS IoT at {request.url}"
+        status, headers, body = answered
+        content = body if isinstance(body, bytes) else str(body).encode()
+        answer = {"status_code": int(status), "headers": headers, "body": content}
+        output: dict[str, Any] = _parser().parse(answer, model.output_shape)
+        error = output.get("Error")
+        if int(status) >= 300:
+            assert error is not None
+            raise CallRefused(error["Code"], error["Message"])
+        output.pop("ResponseMetadata", None)
+        return output
+
+
+@functools.cache
+def _serializer() -> Serializer:
+    # The door checks the input, and with AWS's sentences.
+    return create_serializer(_PROTOCOL, include_validation=False)
+
+
+@functools.cache
+def _parser() -> ResponseParser:
+    return create_parser(_PROTOCOL)

@@ -1,0 +1,811 @@
+"""What CloudFormation's handlers of the ``AWS::IoT`` types do, by operations of AWS IoT's API.
+
+Each type creates, updates and deletes one kind of resource. What differs from a plain call, such as
+a CA that is made INACTIVE before it is deleted, is what AWS's own handlers do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, ClassVar, NamedTuple
+
+from moto_jitp.history.acting_moment import acting_at, acting_moment
+from moto_jitp.iot.api.internal_calls import CallRefused, InternalCaller
+
+from .values import UnusableValue, as_input
+
+Properties = Mapping[str, Any]
+
+_NOT_FOUND = "ResourceNotFoundException"
+# A thing type can be deleted so long after it was deprecated; AWS's handler waits for it.
+_DEPRECATION = timedelta(minutes=5, seconds=1)
+_MOST_VERSIONS = 5
+
+
+class Made(NamedTuple):
+    """A resource that exists.
+
+    Attributes:
+        id: its physical id, which ``Ref`` returns.
+        attributes: what ``Fn::GetAtt`` returns, by attribute name.
+    """
+
+    id: str
+    attributes: Mapping[str, Any] = {}
+
+
+class ResourceType:
+    """One ``AWS::IoT`` type.
+
+    Attributes:
+        name: its name behind ``AWS::IoT::``.
+        name_property: the property that names the resource; ``None`` where none does.
+        required: the properties that must be given.
+        replaced: the properties whose change replaces the resource.
+        attributes: the names that ``Fn::GetAtt`` takes.
+        underscores: whether generated names have underscores where others have hyphens.
+        longest_name: how many characters a generated name may have.
+    """
+
+    name: ClassVar[str]
+    name_property: ClassVar[str | None] = None
+    required: ClassVar[Sequence[str]] = ()
+    replaced: ClassVar[Sequence[str]] = ()
+    attributes: ClassVar[Sequence[str]] = ()
+    underscores: ClassVar[bool] = False
+    longest_name: ClassVar[int] = 128
+
+    def name_of(self, properties: Properties, generated: str) -> str:
+        """Return the resource's name: the one that is given, or one made for it."""
+        if self.name_property is not None and self.name_property in properties:
+            return str(properties[self.name_property])
+        generated = generated[-self.longest_name :].lstrip("-")
+        return generated.replace("-", "_") if self.underscores else generated
+
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+        """Make the resource."""
+        raise NotImplementedError
+
+    def update(
+        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+    ) -> Made:
+        """Change the resource in place."""
+        raise UnusableValue(f"AWS::IoT::{self.name} cannot be changed once it is made.")
+
+    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
+        """Delete the resource; one that is gone already is fine."""
+        raise NotImplementedError
+
+
+def _only(properties: Properties, *names: str) -> dict[str, Any]:
+    return {name: properties[name] for name in names if name in properties}
+
+
+def _without(properties: Properties, *names: str) -> dict[str, Any]:
+    return {name: value for name, value in properties.items() if name not in names}
+
+
+def _call(iot: InternalCaller, operation: str, properties: Properties) -> dict[str, Any]:
+    return iot(operation, **as_input(operation, properties))
+
+
+def _require_new(iot: InternalCaller, operation: str, **name: str) -> None:
+    """Refuse what exists: AWS's handlers look first, although the operations are idempotent."""
+    try:
+        iot(operation, **name)
+    except CallRefused as refused:
+        if refused.code == _NOT_FOUND:
+            return
+        raise
+    raise CallRefused("AlreadyExists", f"Resource of name {next(iter(name.values()))} exists.")
+
+
+def _unless_gone(iot: InternalCaller, operation: str, **members: Any) -> None:
+    try:
+        iot(operation, **members)
+    except CallRefused as refused:
+        if refused.code != _NOT_FOUND:
+            raise
+
+
+def _retag(iot: InternalCaller, arn: str, properties: Properties, old: Properties) -> None:
+    new_tags, old_tags = _tags(properties), _tags(old)
+    gone = [key for key in old_tags if key not in new_tags]
+    if gone:
+        iot("UntagResource", resourceArn=arn, tagKeys=gone)
+    changed = {key: value for key, value in new_tags.items() if old_tags.get(key) != value}
+    if changed:
+        tags = [{"Key": key, "Value": value} for key, value in changed.items()]
+        iot("TagResource", resourceArn=arn, tags=tags)
+
+
+def _tags(properties: Properties) -> dict[str, Any]:
+    return {tag["Key"]: tag.get("Value", "") for tag in properties.get("Tags") or ()}
+
+
+def _document(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+class Thing(ResourceType):
+    name = "Thing"
+    name_property = "ThingName"
+    replaced = ("ThingName",)
+    attributes = ("Arn", "Id", "Name")
+
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+        _require_new(iot, "DescribeThing", thingName=name)
+        thing = _call(iot, "CreateThing", {**properties, "ThingName": name})
+        return Made(name, {"Arn": thing["thingArn"], "Id": thing["thingId"], "Name": name})
+
+    def update(
+        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+    ) -> Made:
+        payload = properties.get("AttributePayload") or {"Attributes": {}}
+        change = {"ThingName": made.id, "AttributePayload": {**payload, "Merge": False}}
+        _call(iot, "UpdateThing", change)
+        return made
+
+    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
+        _unless_gone(iot, "DeleteThing", thingName=made.id)
+
+
+class ThingType(ResourceType):
+    name = "ThingType"
+    name_property = "ThingTypeName"
+    replaced = ("ThingTypeName",)
+    attributes = ("Arn", "Id")
+    underscores = True
+
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+        _require_new(iot, "DescribeThingType", thingTypeName=name)
+        given = {**_without(properties, "DeprecateThingType"), "ThingTypeName": name}
+        _call(iot, "CreateThingType", given)
+        made = iot("DescribeThingType", thingTypeName=name)
+        if self._deprecated(properties):
+            iot("DeprecateThingType", thingTypeName=name)
+        return Made(name, {"Arn": made["thingTypeArn"], "Id": made["thingTypeId"]})
+
+    def update(
+        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+    ) -> Made:
+        new_details = properties.get("ThingTypeProperties")
+        if new_details != old.get("ThingTypeProperties"):
+            change = {"ThingTypeName": made.id, "ThingTypeProperties": new_details}
+            _call(iot, "UpdateThingType", change)
+        if self._deprecated(properties) != self._deprecated(old):
+            iot(
+                "DeprecateThingType",
+                thingTypeName=made.id,
+                undoDeprecate=not self._deprecated(properties),
+            )
+        _retag(iot, made.attributes["Arn"], properties, old)
+        return made
+
+    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
+        _unless_gone(iot, "DeprecateThingType", thingTypeName=made.id)
+        with acting_at(acting_moment() + _DEPRECATION):
+            _unless_gone(iot, "DeleteThingType", thingTypeName=made.id)
+
+    @staticmethod
+    def _deprecated(properties: Properties) -> bool:
+        return str(properties.get("DeprecateThingType", False)).lower() == "true"
+
+
+class ThingGroup(ResourceType):
+    name = "ThingGroup"
+    name_property = "ThingGroupName"
+    replaced = ("ThingGroupName", "ParentGroupName")
+    attributes = ("Arn", "Id")
+    underscores = True
+
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+        self._refuse_query(properties)
+        _require_new(iot, "DescribeThingGroup", thingGroupName=name)
+        group = _call(iot, "CreateThingGroup", {**properties, "ThingGroupName": name})
+        return Made(name, {"Arn": group["thingGroupArn"], "Id": group["thingGroupId"]})
+
+    def update(
+        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+    ) -> Made:
+        self._refuse_query(properties)
+        details = {"ThingGroupProperties": {}, **_only(properties, "ThingGroupProperties")}
+        _call(iot, "UpdateThingGroup", {"ThingGroupName": made.id, **details})
+        _retag(iot, made.attributes["Arn"], properties, old)
+        return made
+
+    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
+        _unless_gone(iot, "DeleteThingGroup", thingGroupName=made.id)
+
+    @staticmethod
+    def _refuse_query(properties: Properties) -> None:
+        if "QueryString" in properties:
+            raise UnusableValue(
+                "Properties.QueryString makes a dynamic thing group, which is not emulated: leave "
+                "it out for a static one."
+            )
+
+
+class BillingGroup(ResourceType):
+    name = "BillingGroup"
+    name_property = "BillingGroupName"
+    replaced = ("BillingGroupName",)
+    attributes = ("Arn", "Id")
+    underscores = True
+
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+        _require_new(iot, "DescribeBillingGroup", billingGroupName=name)
+        group = _call(iot, "CreateBillingGroup", {**properties, "BillingGroupName": name})
+        return Made(name, {"Arn": group["billingGroupArn"], "Id": group["billingGroupId"]})
+
+    def update(
+        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+    ) -> Made:
+        details = {"BillingGroupProperties": {}, **_only(properties, "BillingGroupProperties")}
+        _call(iot, "UpdateBillingGroup", {"BillingGroupName": made.id, **details})
+        _retag(iot, made.attributes["Arn"], properties, old)
+        return made
+
+    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
+        _unless_gone(iot, "DeleteBillingGroup", billingGroupName=made.id)
+
+
+class Policy(ResourceType):
+    name = "Policy"
+    name_property = "PolicyName"
+    required = ("PolicyDocument",)
+    replaced = ("PolicyName",)
+    attributes = ("Arn", "Id")
+    underscores = True
+
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+        document = _document(properties["PolicyDocument"])
+        given = {**properties, "PolicyName": name, "PolicyDocument": document}
+        policy = _call(iot, "CreatePolicy", given)
+        return Made(name, {"Arn": policy["policyArn"], "Id": name})
+
+    def update(
+        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+    ) -> Made:
+        document = _document(properties["PolicyDocument"])
+        if document != _document(old["PolicyDocument"]):
+            versions = self._versions(iot, made.id)
+            others = [one["versionId"] for one in versions if not one["isDefaultVersion"]]
+            if len(versions) >= _MOST_VERSIONS:
+                iot("DeletePolicyVersion", policyName=made.id, policyVersionId=others[-1])
+            iot(
+                "CreatePolicyVersion",
+                policyName=made.id,
+                policyDocument=document,
+                setAsDefault=True,
+            )
+        _retag(iot, made.attributes["Arn"], properties, old)
+        return made
+
+    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
+        try:
+            versions = self._versions(iot, made.id)
+        except CallRefused as refused:
+            if refused.code == _NOT_FOUND:
+                return
+            raise
+        for version in versions:
+            if not version["isDefaultVersion"]:
+                _unless_gone(
+                    iot,
+                    "DeletePolicyVersion",
+                    policyName=made.id,
+                    policyVersionId=version["versionId"],
+                )
+        _unless_gone(iot, "DeletePolicy", policyName=made.id)
+
+    @staticmethod
+    def _versions(iot: InternalCaller, name: str) -> list[dict[str, Any]]:
+        versions = iot("ListPolicyVersions", policyName=name)["policyVersions"]
+        return sorted(versions, key=lambda one: int(one["versionId"]), reverse=True)
+
+
+class PolicyPrincipalAttachment(ResourceType):
+    name = "PolicyPrincipalAttachment"
+    required = ("PolicyName", "Principal")
+    replaced = ("PolicyName", "Principal")
+    attributes = ("Id",)
+
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+        policy_name, principal = properties["PolicyName"], properties["Principal"]
+        iot("AttachPolicy", policyName=policy_name, target=principal)
+        attachment_id = f"{policy_name}|{principal}"
+        return Made(attachment_id, {"Id": attachment_id})
+
+    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
+        policy_name, principal = made.id.split("|", 1)
+        _unless_gone(iot, "DetachPolicy", policyName=policy_name, target=principal)
+
+
+class ThingPrincipalAttachment(ResourceType):
+    name = "ThingPrincipalAttachment"
+    required = ("ThingName", "Principal")
+    replaced = ("ThingName", "Principal", "ThingPrincipalType")
+
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+        _call(iot, "AttachThingPrincipal", properties)
+        return Made(f"{properties['ThingName']}|{properties['Principal']}")
+
+    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
+        thing_name, principal = made.id.split("|", 1)
+        _unless_gone(iot, "DetachThingPrincipal", thingName=thing_name, principal=principal)
+
+
+class ProvisioningTemplate(ResourceType):
+    name = "ProvisioningTemplate"
+    name_property = "TemplateName"
+    required = ("ProvisioningRoleArn", "TemplateBody")
+    replaced = ("TemplateName", "TemplateType")
+    attributes = ("TemplateArn",)
+    longest_name = 36
+
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+        given = self._given(properties)
+        if "TemplateType" in properties:
+            given["Type"] = properties["TemplateType"]
+        body = _document(properties["TemplateBody"])
+        more = {"TemplateName": name, "TemplateBody": body, **_only(properties, "Tags")}
+        template = _call(iot, "CreateProvisioningTemplate", {**given, **more})
+        return Made(name, {"TemplateArn": template["templateArn"]})
+
+    def update(
+        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+    ) -> Made:
+        body = _document(properties["TemplateBody"])
+        if body != _document(old["TemplateBody"]):
+            self._make_room(iot, made.id)
+            iot(
+                "CreateProvisioningTemplateVersion",
+                templateName=made.id,
+                templateBody=body,
+                setAsDefault=True,
+            )
+        given = self._given(properties)
+        if "PreProvisioningHook" in old and "PreProvisioningHook" not in properties:
+            given["RemovePreProvisioningHook"] = True
+        _call(iot, "UpdateProvisioningTemplate", {**given, "TemplateName": made.id})
+        _retag(iot, made.attributes["TemplateArn"], properties, old)
+        return made
+
+    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
+        _unless_gone(iot, "DeleteProvisioningTemplate", templateName=made.id)
+
+    @staticmethod
+    def _given(properties: Properties) -> dict[str, Any]:
+        return _only(
+            properties, "Description", "Enabled", "ProvisioningRoleArn", "PreProvisioningHook"
+        )
+
+    @staticmethod
+    def _make_room(iot: InternalCaller, name: str) -> None:
+        versions = iot("ListProvisioningTemplateVersions", templateName=name)["versions"]
+        others = sorted(one["versionId"] for one in versions if not one["isDefaultVersion"])
+        if len(versions) >= _MOST_VERSIONS:
+            iot("DeleteProvisioningTemplateVersion", templateName=name, versionId=others[0])
+
+
+class CACertificate(ResourceType):
+    name = "CACertificate"
+    required = ("CACertificatePem", "Status")
+    replaced = ("CACertificatePem", "CertificateMode", "VerificationCertificatePem")
+    attributes = ("Arn", "Id")
+
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+        ca = _call(
+            iot,
+            "RegisterCACertificate",
+            {
+                "CACertificate": properties["CACertificatePem"],
+                "SetAsActive": properties["Status"] == "ACTIVE",
+                "AllowAutoRegistration": properties.get("AutoRegistrationStatus") == "ENABLE",
+                **_only(properties, "CertificateMode", "RegistrationConfig", "Tags"),
+                **(
+                    {"VerificationCertificate": properties["VerificationCertificatePem"]}
+                    if "VerificationCertificatePem" in properties
+                    else {}
+                ),
+            },
+        )
+        return Made(ca["certificateId"], {"Arn": ca["certificateArn"], "Id": ca["certificateId"]})
+
+    def update(
+        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+    ) -> Made:
+        change: dict[str, Any] = {
+            "CertificateId": made.id,
+            "NewStatus": properties["Status"],
+            **_only(properties, "RegistrationConfig", "RemoveAutoRegistration"),
+        }
+        if "AutoRegistrationStatus" in properties:
+            change["NewAutoRegistrationStatus"] = properties["AutoRegistrationStatus"]
+        _call(iot, "UpdateCACertificate", change)
+        _retag(iot, made.attributes["Arn"], properties, old)
+        return made
+
+    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
+        _unless_gone(iot, "UpdateCACertificate", certificateId=made.id, newStatus="INACTIVE")
+        _unless_gone(iot, "DeleteCACertificate", certificateId=made.id)
+
+
+class Certificate(ResourceType):
+    name = "Certificate"
+    required = ("Status",)
+    replaced = (
+        "CACertificatePem",
+        "CertificateMode",
+        "CertificatePem",
+        "CertificateSigningRequest",
+    )
+    attributes = ("Arn", "Id")
+
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+        status = properties["Status"]
+        pem = properties.get("CertificatePem")
+        ca_pem = properties.get("CACertificatePem")
+        csr = properties.get("CertificateSigningRequest")
+        sni_only = properties.get("CertificateMode") == "SNI_ONLY"
+        if csr is not None and pem is None:
+            made = iot("CreateCertificateFromCsr", certificateSigningRequest=csr)
+            iot("UpdateCertificate", certificateId=made["certificateId"], newStatus=status)
+        elif pem is not None and ca_pem is not None and csr is None and not sni_only:
+            made = iot(
+                "RegisterCertificate", certificatePem=pem, caCertificatePem=ca_pem, status=status
+            )
+        elif pem is not None and ca_pem is None and csr is None and sni_only:
+            made = iot("RegisterCertificateWithoutCA", certificatePem=pem, status=status)
+        else:
+            raise UnusableValue(
+                "Invalid certificate resource configuration: give a CertificateSigningRequest; or "
+                "a CertificatePem with the CACertificatePem that signed it; or a CertificatePem "
+                "with the CertificateMode SNI_ONLY."
+            )
+        certificate_id = made["certificateId"]
+        return Made(certificate_id, {"Arn": made["certificateArn"], "Id": certificate_id})
+
+    def update(
+        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+    ) -> Made:
+        iot("UpdateCertificate", certificateId=made.id, newStatus=properties["Status"])
+        return made
+
+    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
+        _unless_gone(iot, "UpdateCertificate", certificateId=made.id, newStatus="INACTIVE")
+        _unless_gone(iot, "DeleteCertificate", certificateId=made.id)
+
+
+class RoleAlias(ResourceType):
+    name = "RoleAlias"
+    name_property = "RoleAlias"
+    required = ("RoleArn",)
+    replaced = ("RoleAlias",)
+    attributes = ("RoleAliasArn",)
+    underscores = True
+
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+        alias = _call(iot, "CreateRoleAlias", {**properties, "RoleAlias": name})
+        return Made(name, {"RoleAliasArn": alias["roleAliasArn"]})
+
+    def update(
+        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+    ) -> Made:
+        _call(iot, "UpdateRoleAlias", {**_without(properties, "Tags"), "RoleAlias": made.id})
+        _retag(iot, made.attributes["RoleAliasArn"], properties, old)
+        return made
+
+    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
+        _unless_gone(iot, "DeleteRoleAlias", roleAlias=made.id)
+
+
+class TopicRule(ResourceType):
+    name = "TopicRule"
+    name_property = "RuleName"
+    required = ("TopicRulePayload",)
+    replaced = ("RuleName",)
+    attributes = ("Arn",)
+    underscores = True
+
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+        tags = "&".join(f"{key}={value}" for key, value in _tags(properties).items())
+        given = {"RuleName": name, "TopicRulePayload": properties["TopicRulePayload"]}
+        _call(iot, "CreateTopicRule", {**given, **({"Tags": tags} if tags else {})})
+        return Made(name, {"Arn": iot("GetTopicRule", ruleName=name)["ruleArn"]})
+
+    def update(
+        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+    ) -> Made:
+        change = {"RuleName": made.id, "TopicRulePayload": properties["TopicRulePayload"]}
+        _call(iot, "ReplaceTopicRule", change)
+        _retag(iot, made.attributes["Arn"], properties, old)
+        return made
+
+    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
+        _unless_gone(iot, "DeleteTopicRule", ruleName=made.id)
+
+
+class Logging(ResourceType):
+    name = "Logging"
+    required = ("AccountId", "DefaultLogLevel", "RoleArn")
+    replaced = ("AccountId",)
+
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+        account_id = str(properties["AccountId"])
+        if account_id != iot.account_id:
+            raise UnusableValue(
+                f"Properties.AccountId is {account_id}; it must be the account of the stack, "
+                f"{iot.account_id}."
+            )
+        found = iot("GetV2LoggingOptions")
+        if found.get("roleArn") and not found.get("disableAllLogs"):
+            raise CallRefused("AlreadyExists", "The V2LoggingOptions already exists.")
+        self._set(iot, properties)
+        return Made(account_id)
+
+    def update(
+        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+    ) -> Made:
+        self._set(iot, properties)
+        return made
+
+    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
+        iot("SetV2LoggingOptions", disableAllLogs=True)
+
+    @staticmethod
+    def _set(iot: InternalCaller, properties: Properties) -> None:
+        given = {**_without(properties, "AccountId"), "DisableAllLogs": False}
+        _call(iot, "SetV2LoggingOptions", given)
+
+
+class ResourceSpecificLogging(ResourceType):
+    name = "ResourceSpecificLogging"
+    required = ("LogLevel", "TargetName", "TargetType")
+    replaced = ("TargetName", "TargetType")
+    attributes = ("TargetId",)
+
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+        target = _only(properties, "TargetType", "TargetName")
+        levels = iot("ListV2LoggingLevels").get("logTargetConfigurations", [])
+        wanted = (properties["TargetType"], properties["TargetName"])
+        found = [
+            (one["logTarget"]["targetType"], one["logTarget"].get("targetName")) for one in levels
+        ]
+        if wanted in found:
+            raise CallRefused("AlreadyExists", f"The log level of {':'.join(wanted)} exists.")
+        self._set(iot, target, properties)
+        target_id = ":".join(wanted)
+        return Made(target_id, {"TargetId": target_id})
+
+    def update(
+        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+    ) -> Made:
+        self._set(iot, _only(properties, "TargetType", "TargetName"), properties)
+        return made
+
+    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
+        target_type, target_name = made.id.split(":", 1)
+        _unless_gone(iot, "DeleteV2LoggingLevel", targetType=target_type, targetName=target_name)
+
+    @staticmethod
+    def _set(iot: InternalCaller, target: Properties, properties: Properties) -> None:
+        given = {"LogTarget": target, "LogLevel": properties["LogLevel"]}
+        _call(iot, "SetV2LoggingLevel", given)
+
+
+class DomainConfiguration(ResourceType):
+    name = "DomainConfiguration"
+    name_property = "DomainConfigurationName"
+    replaced = (
+        "DomainConfigurationName",
+        "DomainName",
+        "ServerCertificateArns",
+        "ServiceType",
+        "ValidationCertificateArn",
+    )
+    attributes = ("Arn", "DomainType", "ServerCertificates")
+
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+        given = {
+            **_without(properties, "DomainConfigurationStatus"),
+            "DomainConfigurationName": name,
+        }
+        _call(iot, "CreateDomainConfiguration", given)
+        if properties.get("DomainConfigurationStatus") == "DISABLED":
+            self._set_status(iot, name, "DISABLED")
+        found = iot("DescribeDomainConfiguration", domainConfigurationName=name)
+        attributes = {
+            "Arn": found["domainConfigurationArn"],
+            "DomainType": found.get("domainType"),
+            "ServerCertificates": found.get("serverCertificates", []),
+        }
+        return Made(name, attributes)
+
+    def update(
+        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+    ) -> Made:
+        change = _without(properties, "Tags", *self.replaced)
+        if "AuthorizerConfig" in old and "AuthorizerConfig" not in properties:
+            change["RemoveAuthorizerConfig"] = True
+        change["DomainConfigurationName"] = made.id
+        _call(iot, "UpdateDomainConfiguration", change)
+        _retag(iot, made.attributes["Arn"], properties, old)
+        return made
+
+    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
+        try:
+            self._set_status(iot, made.id, "DISABLED")
+        except CallRefused as refused:
+            if refused.code != _NOT_FOUND:
+                raise
+        _unless_gone(iot, "DeleteDomainConfiguration", domainConfigurationName=made.id)
+
+    @staticmethod
+    def _set_status(iot: InternalCaller, name: str, status: str) -> None:
+        iot(
+            "UpdateDomainConfiguration",
+            domainConfigurationName=name,
+            domainConfigurationStatus=status,
+        )
+
+
+class Job(ResourceType):
+    name = "Job"
+    name_property = "JobId"
+    required = ("Targets",)
+    replaced = ("JobId", "Targets", "Document", "DocumentSource", "TargetSelection")
+    attributes = ("Arn",)
+    underscores = True
+    longest_name = 64
+
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+        document = (
+            {"Document": _document(properties["Document"])} if "Document" in properties else {}
+        )
+        job = _call(iot, "CreateJob", {**properties, **document, "JobId": name})
+        return Made(name, {"Arn": job["jobArn"]})
+
+    def update(
+        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+    ) -> Made:
+        change = _without(properties, "Tags", *self.replaced)
+        _call(iot, "UpdateJob", {**change, "JobId": made.id})
+        _retag(iot, made.attributes["Arn"], properties, old)
+        return made
+
+    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
+        _unless_gone(iot, "DeleteJob", jobId=made.id, force=True)
+
+
+class JobTemplate(ResourceType):
+    name = "JobTemplate"
+    name_property = "JobTemplateId"
+    required = ("Description", "JobTemplateId")
+    replaced = (
+        "AbortConfig",
+        "Description",
+        "DestinationPackageVersions",
+        "Document",
+        "DocumentSource",
+        "JobArn",
+        "JobExecutionsRetryConfig",
+        "JobExecutionsRolloutConfig",
+        "JobTemplateId",
+        "MaintenanceWindows",
+        "PresignedUrlConfig",
+        "Tags",
+        "TimeoutConfig",
+    )
+    attributes = ("Arn",)
+
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+        template = _call(iot, "CreateJobTemplate", {**properties, "JobTemplateId": name})
+        return Made(name, {"Arn": template["jobTemplateArn"]})
+
+    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
+        _unless_gone(iot, "DeleteJobTemplate", jobTemplateId=made.id)
+
+
+class SoftwarePackage(ResourceType):
+    name = "SoftwarePackage"
+    name_property = "PackageName"
+    replaced = ("PackageName",)
+    attributes = ("PackageArn",)
+
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+        _require_new(iot, "GetPackage", packageName=name)
+        given = {**_without(properties, "Tags"), "PackageName": name}
+        package = _call(iot, "CreatePackage", _with_tag_map(given, properties))
+        return Made(name, {"PackageArn": package["packageArn"]})
+
+    def update(
+        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+    ) -> Made:
+        change = {"PackageName": made.id, "Description": properties.get("Description", "")}
+        _call(iot, "UpdatePackage", change)
+        _retag(iot, made.attributes["PackageArn"], properties, old)
+        return made
+
+    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
+        try:
+            iot("UpdatePackage", packageName=made.id, unsetDefaultVersion=True)
+        except CallRefused as refused:
+            if refused.code == _NOT_FOUND:
+                return
+            raise
+        versions = iot("ListPackageVersions", packageName=made.id)["packageVersionSummaries"]
+        for version in versions:
+            iot("DeletePackageVersion", packageName=made.id, versionName=version["versionName"])
+        _unless_gone(iot, "DeletePackage", packageName=made.id)
+
+
+class SoftwarePackageVersion(ResourceType):
+    name = "SoftwarePackageVersion"
+    name_property = "VersionName"
+    required = ("PackageName",)
+    replaced = ("PackageName", "VersionName")
+    attributes = ("ErrorReason", "PackageVersionArn", "SbomValidationStatus", "Status")
+
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+        given = {**_without(properties, "Tags"), "VersionName": name}
+        version = _call(iot, "CreatePackageVersion", _with_tag_map(given, properties))
+        return Made(
+            f"{properties['PackageName']}|{name}",
+            {
+                "PackageVersionArn": version["packageVersionArn"],
+                "Status": version["status"],
+                "ErrorReason": version.get("errorReason", ""),
+                "SbomValidationStatus": "",
+            },
+        )
+
+    def update(
+        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+    ) -> Made:
+        package_name, version_name = made.id.split("|", 1)
+        names = {"PackageName": package_name, "VersionName": version_name}
+        change = _only(properties, "Description", "Attributes", "Artifact", "Recipe")
+        _call(iot, "UpdatePackageVersion", {**change, **names})
+        _retag(iot, made.attributes["PackageVersionArn"], properties, old)
+        return made
+
+    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
+        package_name, version_name = made.id.split("|", 1)
+        _unless_gone(
+            iot, "DeletePackageVersion", packageName=package_name, versionName=version_name
+        )
+
+
+def _with_tag_map(given: dict[str, Any], properties: Properties) -> dict[str, Any]:
+    tags = _tags(properties)
+    return {**given, "Tags": tags} if tags else given
+
+
+RESOURCE_TYPES: Mapping[str, ResourceType] = {
+    f"AWS::IoT::{kind.name}": kind()
+    for kind in (
+        BillingGroup,
+        CACertificate,
+        Certificate,
+        DomainConfiguration,
+        Job,
+        JobTemplate,
+        Logging,
+        Policy,
+        PolicyPrincipalAttachment,
+        ProvisioningTemplate,
+        ResourceSpecificLogging,
+        RoleAlias,
+        SoftwarePackage,
+        SoftwarePackageVersion,
+        Thing,
+        ThingGroup,
+        ThingPrincipalAttachment,
+        ThingType,
+        TopicRule,
+    )
+}

@@ -1,0 +1,346 @@
+"""Has moto's CloudFormation make, change and delete the ``AWS::IoT`` resources of a stack.
+
+moto's own classes make six of the types, some of them wrongly, and pass over the others in silence.
+Ours stand in the place of all of them while the plugin is active.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from moto.cloudformation import models as stack_models
+from moto.cloudformation import parsing
+from moto.cloudformation.exceptions import UnformattedGetAttTemplateException, ValidationError
+
+from moto_jitp import settings
+from moto_jitp.iot.api.internal_calls import CallRefused, InternalCaller
+from moto_jitp.names import did_you_mean
+
+from .resource_types import RESOURCE_TYPES, Made, ResourceType
+from .values import UnusableValue, as_json
+
+SERVICE = "cloudformation.amazonaws.com"
+_PREFIX = "AWS::IoT::"
+
+
+class ResourceFailed(ValidationError):  # noqa: N818 - becomes the state of a stack
+    """A resource could not be made, changed or deleted; the stack is rolled back.
+
+    Attributes:
+        logical_id: its logical id, where it is known.
+        type_name: its type.
+        reason: AWS IoT's error, or what is wrong with the template.
+    """
+
+    def __init__(self, type_name: str, reason: str, logical_id: str = "") -> None:
+        super().__init__(message=f"{type_name} {logical_id}".rstrip() + f": {reason}")
+        self.type_name = type_name
+        self.logical_id = logical_id
+        self.reason = reason
+
+
+class Resource:
+    """A resource of a stack, as moto's CloudFormation asks for it.
+
+    Attributes:
+        kind: its type.
+        made: what was made.
+        properties: the properties it was made with.
+        logical_resource_id: its logical id; moto sets it.
+        cf_resource_type: the name of its type; moto sets it.
+    """
+
+    kind: ResourceType
+
+    def __init__(self, made: Made, properties: Mapping[str, Any]) -> None:
+        self.made = made
+        self.properties = properties
+        self.logical_resource_id = ""
+        self.cf_resource_type = f"{_PREFIX}{self.kind.name}"
+
+    @property
+    def physical_resource_id(self) -> str:
+        """What ``Ref`` returns."""
+        return self.made.id
+
+    def get_cfn_attribute(self, name: str) -> Any:
+        """Return what ``Fn::GetAtt`` does."""
+        if name not in self.kind.attributes:
+            raise UnformattedGetAttTemplateException()
+        return self.made.attributes[name]
+
+    @classmethod
+    def has_cfn_attr(cls, name: str) -> bool:
+        """Whether ``Fn::GetAtt`` takes this name."""
+        return name in cls.kind.attributes
+
+    @staticmethod
+    def is_created() -> bool:
+        """Whether it is ready to be used."""
+        return True
+
+    @classmethod
+    def cloudformation_type(cls) -> str:
+        """The name of the type."""
+        return f"{_PREFIX}{cls.kind.name}"
+
+    @classmethod
+    def cloudformation_name_type(cls) -> str | None:
+        """The property that names the resource."""
+        return cls.kind.name_property
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls,
+        resource_name: str,
+        cloudformation_json: Mapping[str, Any],
+        account_id: str,
+        region_name: str,
+        **about: Any,
+    ) -> Resource:
+        """Make the resource."""
+        logical_id = str(about.get("LogicalId", ""))
+        with _failing(cls.kind, logical_id):
+            return cls._made(resource_name, cloudformation_json, _caller(account_id, region_name))
+
+    @classmethod
+    def _made(
+        cls, generated_name: str, document: Mapping[str, Any], iot: InternalCaller
+    ) -> Resource:
+        properties = _checked_properties(cls.kind, document)
+        name = cls.kind.name_of(properties, generated_name)
+        return cls(cls.kind.create(iot, name, properties), properties)
+
+    @classmethod
+    def update_from_cloudformation_json(
+        cls,
+        original_resource: Resource,
+        new_resource_name: str,
+        cloudformation_json: Mapping[str, Any],
+        account_id: str,
+        region_name: str,
+    ) -> Resource:
+        """Change the resource, or replace it: the new one is made, then the old one deleted."""
+        kind, iot = cls.kind, _caller(account_id, region_name)
+        with _failing(kind, original_resource.logical_resource_id):
+            old, made = original_resource.properties, original_resource.made
+            properties = _checked_properties(kind, cloudformation_json)
+            changed = [
+                name for name in {**old, **properties} if old.get(name) != properties.get(name)
+            ]
+            if not changed:
+                return original_resource
+            if any(name in kind.replaced for name in changed):
+                new = cls._made(new_resource_name, cloudformation_json, iot)
+                if new.made.id != made.id:
+                    kind.delete(iot, made, old)
+                return new
+            return cls(kind.update(iot, made, properties, old), properties)
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        """Delete the resource."""
+        with _failing(self.kind, self.logical_resource_id):
+            self.kind.delete(_caller(account_id, region_name), self.made, self.properties)
+
+
+def _caller(account_id: str, region_name: str) -> InternalCaller:
+    return InternalCaller(account_id, region_name, SERVICE)
+
+
+@contextmanager
+def _failing(kind: ResourceType, logical_id: str) -> Iterator[None]:
+    """Turn what AWS IoT refuses within the block into the failure of a resource."""
+    try:
+        yield
+    except (CallRefused, UnusableValue) as error:
+        raise ResourceFailed(f"{_PREFIX}{kind.name}", str(error), logical_id) from error
+
+
+def _checked_properties(kind: ResourceType, document: Mapping[str, Any]) -> Mapping[str, Any]:
+    properties: Mapping[str, Any] = as_json(document.get("Properties") or {})
+    missing = [name for name in kind.required if name not in properties]
+    if missing:
+        raise UnusableValue(
+            f"Properties validation failed: required key [{', '.join(missing)}] not found."
+        )
+    return properties
+
+
+_CLASSES: Mapping[str, type[Resource]] = {
+    name: type(f"{kind.name}Resource", (Resource,), {"kind": kind, "__module__": __name__})
+    for name, kind in RESOURCE_TYPES.items()
+}
+
+
+def plug_in_cloudformation(undo: ExitStack) -> None:
+    """Put our types in the place of moto's.
+
+    Args:
+        undo: is given what takes them out again.
+    """
+    list_of_models, map_of_models = parsing.get_model_list, parsing.get_model_map
+    resources, stack = parsing.ResourceMap, stack_models.Stack
+    backend = stack_models.CloudFormationBackend
+    replacements: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
+        # The first class of a type says which property names it.
+        (parsing, "get_model_list", lambda: [*_CLASSES.values(), *list_of_models()]),
+        (parsing, "get_model_map", lambda: {**map_of_models(), **_CLASSES}),
+        (resources, "load", _checking_load(resources.load)),
+        (resources, "update", _checking_update(resources.update)),
+        (stack, "create_resources", _rolling_back_creation(stack.create_resources)),
+        (stack, "update", _rolling_back_update(stack.update)),
+        (backend, "execute_change_set", _rolling_back_change_set(backend.execute_change_set)),
+    )
+    for owner, name, replacement in replacements:
+        undo.enter_context(patch.object(owner, name, replacement))
+
+
+def _checking_load(plain: Callable[..., None]) -> Callable[..., None]:
+    def load(resources: Any) -> None:
+        _check_types(resources._resource_json_map)
+        plain(resources)
+
+    return load
+
+
+def _checking_update(plain: Callable[..., None]) -> Callable[..., None]:
+    def update(resources: Any, template: Any, parameters: Any = None) -> None:
+        _check_types(template.get("Resources") or {})
+        plain(resources, template, parameters)
+
+    return update
+
+
+def _check_types(documents: Mapping[str, Any]) -> None:
+    """Refuse a template with ``AWS::IoT`` types that would be passed over in silence."""
+    current = settings.current()
+    for logical_id, document in documents.items():
+        type_name = document.get("Type", "")
+        if not type_name.startswith(_PREFIX) or type_name in _CLASSES:
+            continue
+        text = (
+            f"Template format error: the type {type_name} of {logical_id} is not emulated, so the "
+            "stack would report success without making it."
+        )
+        text = did_you_mean(type_name, _CLASSES, after=text)
+        if current.strict and current.stacks == "refuse":
+            raise ValidationError(
+                message=f"{text} Take it out of the template for tests, or have it passed over "
+                'with the setting "stacks": "warn".'
+            )
+        warnings.warn(text, stacklevel=2)
+
+
+def _rolling_back_creation(plain: Callable[..., None]) -> Callable[..., None]:
+    def create_resources(stack: Any) -> None:
+        try:
+            plain(stack)
+        except ResourceFailed as failure:
+            _roll_back_creation(stack, failure)
+
+    return create_resources
+
+
+def _roll_back_creation(stack: Any, failure: ResourceFailed) -> None:
+    _tell_failure(stack, failure, "CREATE_FAILED", "ROLLBACK_IN_PROGRESS")
+    try:
+        with _silence():
+            stack.resource_map.delete()
+    except Exception as error:
+        _end(stack, "ROLLBACK_FAILED", str(error))
+    else:
+        _end(stack, "ROLLBACK_COMPLETE")
+
+
+def _rolling_back_update(plain: Callable[..., None]) -> Callable[..., None]:
+    def update(stack: Any, template: str, *args: Any, **kwargs: Any) -> None:
+        before = _Before(stack)
+        try:
+            plain(stack, template, *args, **kwargs)
+        except ResourceFailed as failure:
+            before.restore(failure)
+
+    return update
+
+
+def _rolling_back_change_set(plain: Callable[..., None]) -> Callable[..., None]:
+    def execute_change_set(
+        backend: Any, change_set_name: str, stack_name: str | None = None
+    ) -> None:
+        change_set = _change_set(backend, change_set_name)
+        stack = backend.stacks.get(change_set.stack_id) if change_set is not None else None
+        before = _Before(stack) if stack is not None else None
+        try:
+            plain(backend, change_set_name, stack_name)
+        except ResourceFailed as failure:
+            assert change_set is not None
+            assert before is not None
+            change_set.execution_status = "EXECUTE_FAILED"
+            if change_set.change_set_type == "CREATE":
+                _roll_back_creation(stack, failure)
+            else:
+                before.restore(failure)
+
+    return execute_change_set
+
+
+def _change_set(backend: Any, name: str) -> Any:
+    found = backend.change_sets.get(name)
+    named = (one for one in backend.change_sets.values() if one.change_set_name == name)
+    return found or next(named, None)
+
+
+class _Before:
+    """A stack's template and parameters, as they were before an update."""
+
+    def __init__(self, stack: Any) -> None:
+        self._stack = stack
+        self._template = stack.template
+        self._document = stack.template_dict
+        self._parameters = dict(stack.resource_map.input_parameters)
+
+    def restore(self, failure: ResourceFailed) -> None:
+        """Undo a failed update."""
+        stack = self._stack
+        _tell_failure(stack, failure, "UPDATE_FAILED", "UPDATE_ROLLBACK_IN_PROGRESS")
+        stack.template, stack.template_dict = self._template, self._document
+        try:
+            with _silence():
+                stack.resource_map.update(self._document, self._parameters)
+        except Exception as error:
+            _end(stack, "UPDATE_ROLLBACK_FAILED", str(error))
+        else:
+            _end(stack, "UPDATE_ROLLBACK_COMPLETE")
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep back moto's warnings about resources that were never made."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _tell_failure(stack: Any, failure: ResourceFailed, resource: str, whole: str) -> None:
+    event = stack_models.Event(
+        stack_id=stack.stack_id,
+        stack_name=stack.name,
+        logical_resource_id=failure.logical_id,
+        physical_resource_id="",
+        resource_type=failure.type_name,
+        resource_status=resource,
+        resource_status_reason=failure.reason,
+        resource_properties=None,
+    )
+    stack.events.append(event)
+    failed = f"The following resource(s) failed: [{failure.logical_id}]. {failure.reason}"
+    stack._add_stack_event(whole, resource_status_reason=failed)
+
+
+def _end(stack: Any, status: str, reason: str | None = None) -> None:
+    stack.status = status
+    stack._add_stack_event(status, resource_status_reason=reason)

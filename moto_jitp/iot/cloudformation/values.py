@@ -1,0 +1,103 @@
+"""What a stack's template says, in JSON's types and by the names of AWS IoT's API."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.model import Shape
+from moto.core.utils import get_service_model
+
+from moto_jitp.names import did_you_mean
+
+_FUNCTIONS = ("Ref", "Condition")
+
+
+class UnusableValue(ValueError):  # noqa: N818 - says what is wrong with the template
+    """A property of a resource is unknown, or has a value that cannot be used."""
+
+
+def as_json(value: Any, place: str = "Properties") -> Any:
+    """Return a value from a template in JSON's types.
+
+    YAML makes a date of ``2012-10-17`` where it stands without quotation marks, and moto leaves a
+    reference that it cannot resolve where it stands.
+
+    Args:
+        value: what moto hands on.
+        place: where it stands, for the error.
+
+    Raises:
+        UnusableValue: there is a reference in it that was not resolved, or a value that JSON has
+            not.
+    """
+    if isinstance(value, Mapping):
+        for name in value:
+            if len(value) == 1 and (name in _FUNCTIONS or str(name).startswith("Fn::")):
+                raise UnusableValue(
+                    f"{place} has {json.dumps(value, default=str)}, which could not be resolved: "
+                    "name a parameter or a resource of this template."
+                )
+        return {str(name): as_json(one, f"{place}.{name}") for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(one, f"{place}[{at}]") for at, one in enumerate(value)]
+    if isinstance(value, datetime.datetime | datetime.date):
+        return value.isoformat()
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise UnusableValue(f"{place} is {value!r}, which is not a value of JSON.")
+
+
+def as_input(operation: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return properties of a resource as the input of an operation.
+
+    CloudFormation writes the members of AWS IoT's API with a capital letter. The keys of maps, such
+    as attributes, stay as they are.
+
+    Args:
+        operation: its name in AWS's model.
+        properties: property name to value, in JSON's types.
+
+    Raises:
+        UnusableValue: the operation knows no such member.
+    """
+    shape = get_service_model("iot").operation_model(operation).input_shape
+    converted: dict[str, Any] = _converted(shape, properties, "Properties")
+    return converted
+
+
+def _converted(shape: Shape, value: Any, place: str) -> Any:
+    if shape.type_name == "structure" and isinstance(value, Mapping):
+        members = {name.lower(): name for name in shape.members}
+        converted = {}
+        for name, one in value.items():
+            member = members.get(name.lower())
+            if member is None:
+                known = [member[0].upper() + member[1:] for member in shape.members]
+                raise UnusableValue(
+                    did_you_mean(name, known, after=f"{place} has the unknown property {name}.")
+                )
+            converted[member] = _converted(shape.members[member], one, f"{place}.{name}")
+        return converted
+    if shape.type_name == "list" and isinstance(value, list):
+        return [_converted(shape.member, one, f"{place}[{at}]") for at, one in enumerate(value)]
+    if shape.type_name == "map" and isinstance(value, Mapping):
+        return {
+            name: _converted(shape.value, one, f"{place}.{name}") for name, one in value.items()
+        }
+    return _scalar(shape.type_name, value)
+
+
+def _scalar(kind: str, value: Any) -> Any:
+    """CloudFormation takes numbers and truth values as text, and text as numbers."""
+    if kind == "boolean" and isinstance(value, str):
+        return {"true": True, "false": False}.get(value.lower(), value)
+    if kind in ("integer", "long") and isinstance(value, str) and value.lstrip("-").isdigit():
+        return int(value)
+    if kind == "string" and isinstance(value, bool):
+        return str(value).lower()
+    if kind == "string" and isinstance(value, int | float):
+        return str(value)
+    return value
