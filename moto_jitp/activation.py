@@ -215,6 +215,9 @@ def _plug_in_stacks(undo: ExitStack) -> None:
 
     def dispatch(response: Any, *args: Any, **kwargs: Any) -> Any:
         if response.service_name == "cloudformation" and not plugged:
+            check_names_of("moto.cloudformation.exceptions")
+            check_names_of("moto.cloudformation.models")
+            check_names_of("moto.cloudformation.parsing")
             from moto_jitp.iot.cloudformation.stacks import plug_in_cloudformation
 
             with _lock:

@@ -53,6 +53,8 @@ MOTO_NAMES: Mapping[str, tuple[str, ...]] = {
     "moto.core.model": (
         "OperationModel().http",
         "OperationModel.error_shapes",
+        "OperationModel.input_shape",
+        "OperationModel.output_shape",
         "ServiceModel.error_shapes",
         "ServiceModel.operation_model",
         "ServiceModel.operation_names",
@@ -71,6 +73,7 @@ MOTO_NAMES: Mapping[str, tuple[str, ...]] = {
         "ProxyModeMockAWS",
         "ServerModeMockAWS._nested_count",
         "botocore_stubber.enabled",
+        "botocore_stubber.process_request",
     ),
     "moto.core.responses": (
         "ActionResult.result",
@@ -282,5 +285,21 @@ MOTO_NAMES: Mapping[str, tuple[str, ...]] = {
 
 NAMES_ON_USE: Mapping[str, tuple[str, ...]] = {
     "moto.awslambda.utils": ("get_backend",),
+    "moto.cloudformation.exceptions": (
+        "UnformattedGetAttTemplateException",
+        "ValidationError",
+    ),
+    "moto.cloudformation.models": (
+        "CloudFormationBackend.execute_change_set",
+        "Event",
+        "Stack.create_resources",
+        "Stack.update",
+    ),
+    "moto.cloudformation.parsing": (
+        "ResourceMap.load",
+        "ResourceMap.update",
+        "get_model_list",
+        "get_model_map",
+    ),
     "moto.moto_api._internal.urls": ("url_paths",),
 }

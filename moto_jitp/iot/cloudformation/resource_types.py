@@ -19,6 +19,7 @@ from .values import UnusableValue, as_input
 Properties = Mapping[str, Any]
 
 _NOT_FOUND = "ResourceNotFoundException"
+_NO_LOGGING = "NotConfiguredException"
 # A thing type can be deleted so long after it was deprecated; AWS's handler waits for it.
 _DEPRECATION = timedelta(minutes=5, seconds=1)
 _MOST_VERSIONS = 5
@@ -106,8 +107,18 @@ def _unless_gone(iot: InternalCaller, operation: str, **members: Any) -> None:
     try:
         iot(operation, **members)
     except CallRefused as refused:
-        if refused.code != _NOT_FOUND:
+        if refused.code not in (_NOT_FOUND, _NO_LOGGING):
             raise
+
+
+def _logging_of(iot: InternalCaller, operation: str) -> dict[str, Any]:
+    """Read logging options; nothing where logging has never been set up."""
+    try:
+        return iot(operation)
+    except CallRefused as refused:
+        if refused.code == _NO_LOGGING:
+            return {}
+        raise
 
 
 def _retag(iot: InternalCaller, arn: str, properties: Properties, old: Properties) -> None:
@@ -541,7 +552,7 @@ class Logging(ResourceType):
                 f"Properties.AccountId is {account_id}; it must be the account of the stack, "
                 f"{iot.account_id}."
             )
-        found = iot("GetV2LoggingOptions")
+        found = _logging_of(iot, "GetV2LoggingOptions")
         if found.get("roleArn") and not found.get("disableAllLogs"):
             raise CallRefused("AlreadyExists", "The V2LoggingOptions already exists.")
         self._set(iot, properties)
@@ -570,7 +581,8 @@ class ResourceSpecificLogging(ResourceType):
 
     def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
         target = _only(properties, "TargetType", "TargetName")
-        levels = iot("ListV2LoggingLevels").get("logTargetConfigurations", [])
+        listed = _logging_of(iot, "ListV2LoggingLevels")
+        levels = listed.get("logTargetConfigurations", [])
         wanted = (properties["TargetType"], properties["TargetName"])
         found = [
             (one["logTarget"]["targetType"], one["logTarget"].get("targetName")) for one in levels

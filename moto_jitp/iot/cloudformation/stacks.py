@@ -12,9 +12,10 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from moto.cloudformation import models as stack_models
 from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import UnformattedGetAttTemplateException, ValidationError
+from moto.cloudformation.models import CloudFormationBackend, Event, Stack
+from moto.cloudformation.parsing import ResourceMap
 
 from moto_jitp import settings
 from moto_jitp.iot.api.internal_calls import CallRefused, InternalCaller
@@ -183,20 +184,26 @@ def plug_in_cloudformation(undo: ExitStack) -> None:
         undo: is given what takes them out again.
     """
     list_of_models, map_of_models = parsing.get_model_list, parsing.get_model_map
-    resources, stack = parsing.ResourceMap, stack_models.Stack
-    backend = stack_models.CloudFormationBackend
-    replacements: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
+
+    def get_model_list() -> list[Any]:
         # The first class of a type says which property names it.
-        (parsing, "get_model_list", lambda: [*_CLASSES.values(), *list_of_models()]),
-        (parsing, "get_model_map", lambda: {**map_of_models(), **_CLASSES}),
-        (resources, "load", _checking_load(resources.load)),
-        (resources, "update", _checking_update(resources.update)),
-        (stack, "create_resources", _rolling_back_creation(stack.create_resources)),
-        (stack, "update", _rolling_back_update(stack.update)),
-        (backend, "execute_change_set", _rolling_back_change_set(backend.execute_change_set)),
-    )
-    for owner, name, replacement in replacements:
-        undo.enter_context(patch.object(owner, name, replacement))
+        return [*_CLASSES.values(), *list_of_models()]
+
+    def get_model_map() -> dict[str, Any]:
+        return {**map_of_models(), **_CLASSES}
+
+    load = _checking_load(ResourceMap.load)
+    update_resources = _checking_update(ResourceMap.update)
+    create = _rolling_back_creation(Stack.create_resources)
+    update = _rolling_back_update(Stack.update)
+    execute = _rolling_back_change_set(CloudFormationBackend.execute_change_set)
+    undo.enter_context(patch.object(parsing, "get_model_list", get_model_list))
+    undo.enter_context(patch.object(parsing, "get_model_map", get_model_map))
+    undo.enter_context(patch.object(ResourceMap, "load", load))
+    undo.enter_context(patch.object(ResourceMap, "update", update_resources))
+    undo.enter_context(patch.object(Stack, "create_resources", create))
+    undo.enter_context(patch.object(Stack, "update", update))
+    undo.enter_context(patch.object(CloudFormationBackend, "execute_change_set", execute))
 
 
 def _checking_load(plain: Callable[..., None]) -> Callable[..., None]:
@@ -326,7 +333,7 @@ def _silence() -> Iterator[None]:
 
 
 def _tell_failure(stack: Any, failure: ResourceFailed, resource: str, whole: str) -> None:
-    event = stack_models.Event(
+    event = Event(
         stack_id=stack.stack_id,
         stack_name=stack.name,
         logical_resource_id=failure.logical_id,
