@@ -1,0 +1,143 @@
+"""All messages go through one door, in one order, and whoever listens there hears all of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from bodies import PLAIN_BODY
+from cloud import client
+from session_helpers import session_of
+
+from moto_jitp import CertificateAuthority, DeviceIdentity, JitpHandle, connect_device
+from moto_jitp.broker.message_broker import listeners
+from moto_jitp.history.messages import Message
+
+
+@pytest.fixture
+def bulb(iot: Any, acme: CertificateAuthority) -> DeviceIdentity:
+    """A device whose CA provisions it."""
+    acme.register(iot, template_body=PLAIN_BODY)
+    return acme.issue(common_name="bulb")
+
+
+@pytest.fixture
+def heard() -> Iterator[list[Message]]:
+    """What a listener of all messages is given."""
+    messages: list[Message] = []
+
+    def listen(backend: Any, message: Message) -> None:
+        messages.append(message)
+
+    listeners.append(listen)
+    yield messages
+    listeners.remove(listen)
+
+
+def topics(messages: list[Message]) -> list[str]:
+    return [message.topic for message in messages]
+
+
+def test_a_listener_hears_devices_boto3_and_aws_iot_itself(
+    bulb: DeviceIdentity, heard: list[Message], mocked: JitpHandle
+) -> None:
+    connection = connect_device(bulb)
+    connection.publish("from/device", b"1")
+    client(service="iot-data").publish(topic="from/boto3", payload=b"2")
+    client(service="iot-data").update_thing_shadow(
+        thingName="bulb", payload=json.dumps({"state": {"desired": {"on": True}}})
+    )
+    connection.disconnect()
+
+    ends = [topic.rsplit("/", 2)[-2:] for topic in topics(heard)]
+    assert ends[0][0] == "registered"
+    assert ends[1:] == [
+        ["connected", "bulb"],
+        ["from", "device"],
+        ["from", "boto3"],
+        ["update", "accepted"],
+        ["update", "documents"],
+        ["update", "delta"],
+        ["disconnected", "bulb"],
+    ]
+    protocols = [one.publisher.protocol for one in heard if one.publisher is not None]
+    assert protocols == ["MQTT", "HTTP"]
+    assert topics(heard) == [event.topic for event in mocked.events]
+    numbers = [message.number for message in heard]
+    assert numbers == sorted(set(numbers))
+
+
+def test_basic_ingest_reaches_listeners_and_no_subscriber(
+    bulb: DeviceIdentity, heard: list[Message], mocked: JitpHandle
+) -> None:
+    subscribed: list[Any] = []
+    mocked.subscribe("#", subscribed.append)
+    mocked.subscribe("$aws/rules/#", subscribed.append)
+    session = session_of(bulb)
+    session.subscribe("#", subscribed.append)
+
+    session.publish("$aws/rules/note/sensor/1", b"21.5")
+    client(service="iot-data").publish(topic="$aws/rules/note", payload=b"22")
+
+    assert topics(heard)[-2:] == ["$aws/rules/note/sensor/1", "$aws/rules/note"]
+    assert subscribed == []
+
+
+def test_a_listener_may_publish_and_connect(
+    bulb: DeviceIdentity, acme: CertificateAuthority, mocked: JitpHandle
+) -> None:
+    lamp = acme.issue(common_name="lamp")
+
+    def answer(backend: Any, message: Message) -> None:
+        if message.topic == "call":
+            connect_device(lamp).publish("answer", b"")
+
+    listeners.append(answer)
+    try:
+        connect_device(bulb).publish("call", b"")
+    finally:
+        listeners.remove(answer)
+    assert mocked.events[-1].topic == "answer"
+
+
+def test_a_listener_that_fails_keeps_nobody_from_a_message(
+    bulb: DeviceIdentity, heard: list[Message], mocked: JitpHandle
+) -> None:
+    session, received = session_of(bulb), []
+    session.subscribe("news", received.append)
+
+    def fail(topic: str, payload: bytes) -> None:
+        raise LookupError(topic)
+
+    mocked.subscribe("news", fail)
+    with pytest.raises(LookupError, match="news"):
+        session.publish("news", b"good")
+    assert topics(received) == ["news"]
+    assert topics(heard)[-1] == "news"
+
+
+def test_a_handler_is_called_once_the_device_is_connected(
+    bulb: DeviceIdentity, mocked: JitpHandle
+) -> None:
+    statuses: list[str] = []
+
+    def look(event: Any) -> None:
+        answer = client().describe_certificate(certificateId=bulb.certificate_id)
+        statuses.append(answer["certificateDescription"]["status"])
+
+    mocked.subscribe("$aws/events/certificates/registered/+", look)
+    connect_device(bulb)
+    assert statuses == ["ACTIVE"]
+
+
+def test_a_message_for_many_filters_finds_those_that_match(
+    bulb: DeviceIdentity, mocked: JitpHandle
+) -> None:
+    heard: list[str] = []
+    for number in range(500):
+        mocked.subscribe(f"sensors/{number}/+", lambda event, n=number: heard.append(str(n)))
+    mocked.subscribe("sensors/#", lambda event: heard.append("#"))
+    session_of(bulb).publish("sensors/42/temperature", b"21.5")
+    assert heard == ["42", "#"]
