@@ -68,7 +68,7 @@ def call_handlers(backend: IoTBackend, message: Message) -> None:
         backend: the account and Region in which the message was published.
         message: the message.
     """
-    if not _subscriptions:
+    if _subscriptions.is_empty:
         return
     listening = _subscriptions.matching(message.topic)
     if listening:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
+from functools import partial
 from types import TracebackType
 from typing import NamedTuple, Protocol
 
@@ -131,7 +132,7 @@ class HandingOnLater:
         waiting = _later.get() or ()
         _later.reset(self._token)
         if waiting:
-            call_each([lambda entry=entry: _hand_on(*entry) for entry in waiting])
+            call_each([partial(_hand_on, *entry) for entry in waiting])
 
 
 _later: ContextVar[list[tuple[IoTBackend, Message]] | None] = ContextVar(
@@ -149,7 +150,7 @@ def _hand_on(backend: IoTBackend, message: Message) -> None:
 
 def _send_to_subscribers(backend: IoTBackend, message: Message) -> None:
     subscriptions = broker_of(backend).subscriptions
-    if not subscriptions:
+    if subscriptions.is_empty:
         return
     receiver = message.receiver
     call_each(

@@ -16,15 +16,15 @@ class Subscriptions(Generic[SubscriberT]):
 
     What a look-up costs depends on the topic and on how many subscribers match it, and not on how
     many others there are.
+
+    Attributes:
+        is_empty: whether nobody is subscribed to anything, as for most messages.
     """
 
     def __init__(self) -> None:
         self._tree: TopicTree[Hashable, SubscriberT] = TopicTree()
         self._lock = new_lock()
-
-    def __bool__(self) -> bool:
-        """Whether anybody is subscribed to anything."""
-        return len(self._tree) > 0
+        self.is_empty = True
 
     def add(self, topic_filter: str, key: Hashable, subscriber: SubscriberT) -> None:
         """Subscribe somebody, who takes the place of an earlier subscriber of the same key.
@@ -36,12 +36,14 @@ class Subscriptions(Generic[SubscriberT]):
         """
         with self._lock:
             self._tree.put(topic_filter, key, subscriber)
+            self.is_empty = False
 
     def remove(self, topic_filter: str, key: Hashable, subscriber: SubscriberT) -> None:
         """End a subscription, unless it has ended or another one has taken its place."""
         with self._lock:
             if self._tree.get(topic_filter, key) is subscriber:
                 self._tree.remove(topic_filter, key)
+                self.is_empty = len(self._tree) == 0
 
     def matching(self, topic: str) -> list[SubscriberT]:
         """Return those who are to receive a message, in the order in which they subscribed.

@@ -99,12 +99,11 @@ def _judge(backend: JitpIoTBackend, request: ConnectRequest) -> Verdict:
     if verdict is None and known is not None:
         verdict = _judge_known(backend, request, known, thing_name)
     elif verdict is None:
-        verdict = _judge_unknown(backend, request)
-        known = verdict.certificate
+        verdict, known = _judge_unknown(backend, request)
     if verdict.provisioning is not None:
         thing_name = _thing_of(backend, known)
     client_id = _client_id(request, thing_name)
-    return verdict._replace(certificate=known, thing_name=thing_name, client_id=client_id)
+    return Verdict(*verdict[:4], known, thing_name, client_id)
 
 
 def _judge_handshake(backend: JitpIoTBackend, request: ConnectRequest) -> Verdict | None:
@@ -149,28 +148,30 @@ def _judge_known(
     return _judge_ca(ca, request) or _pending(backend, request, known, ca, step)
 
 
-def _judge_unknown(backend: JitpIoTBackend, request: ConnectRequest) -> Verdict:
+def _judge_unknown(
+    backend: JitpIoTBackend, request: ConnectRequest
+) -> tuple[Verdict, DeviceCertificate | None]:
+    """Judge a certificate that is not registered; return it, too, where it is registered now."""
     presented = request.certificate
     issuers = issuers_of(backend.registry, presented)
     if not issuers:
         named = backend.ca_certificates.with_subject(presented.issuer_key)
-        return texts.not_registered(request, backend, named)
+        return texts.not_registered(request, backend, named), None
     # One key may stand behind several CA certificates: the one that registers devices counts.
     ca = max(issuers, key=lambda ca: (ca.is_active, ca.registers_devices))
     refused = _judge_validity(presented) or _judge_ca(ca, request)
     if refused is not None:
-        return refused
+        return refused, None
     try:
         fail_on_demand("RegisterCertificate")
     except NotAdmitted as error:
-        return _registration_failed(backend, presented, ca, error)
+        return _registration_failed(backend, presented, ca, error), None
     certificate = backend.device_certificates.add_certificate(
         request.pem, presented, status="PENDING_ACTIVATION", ca=ca
     )
     step = ProvisioningStep("RegisterCertificate", f"cert/{certificate.certificate_id}")
     publish(backend, CertificateRegistered(certificate, backend.account_id, is_first=True))
-    verdict = _pending(backend, request, certificate, ca, step)
-    return verdict._replace(certificate=certificate)
+    return _pending(backend, request, certificate, ca, step), certificate
 
 
 def _registration_failed(
