@@ -23,7 +23,7 @@ class Connections:
     Attributes:
         last: the last few, the oldest first.
         decisions: how many there were of each: ``"ACCEPTED"``, or the reason of the refusal.
-        runs: the last few runs of fleet provisioning by the number of their connection's attempt,
+        runs: the last few runs of fleet provisioning by the id of their connection's attempt,
             and under ``None`` those of RegisterThing of the API.
         told: how many a report has told of; -1 before there was one.
     """

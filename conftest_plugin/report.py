@@ -109,7 +109,7 @@ def _chapter(attempts: Sequence[ConnectionAttempt], noted: Connections) -> Itera
         came_back = any(a.certificate_id == attempt.certificate_id for a in attempts[at + 1 :])
         number = total - len(attempts) + 1 + at
         yield from report_of_attempt(number, attempt, has_come_back=came_back)
-        for entry in noted.runs.get(attempt.sequence, ()):
+        for entry in noted.runs.get(attempt.attempt_id, ()):
             yield from report_of_run(entry)
     for entry in noted.runs.get(None, ()):
         yield from report_of_run(entry)
@@ -121,5 +121,5 @@ def _up_to_date(noted: Collection[ConnectionAttempt]) -> list[ConnectionAttempt]
         return []
     from moto_jitp.devices.attempts import all_connection_attempts
 
-    present = {attempt.sequence: attempt for attempt in all_connection_attempts()}
-    return [present.get(attempt.sequence, attempt) for attempt in noted]
+    present = {attempt.attempt_id: attempt for attempt in all_connection_attempts()}
+    return [present.get(attempt.attempt_id, attempt) for attempt in noted]

@@ -55,3 +55,11 @@ def test_those_that_ask_at_the_same_moment_are_given_the_same_state(mocked: Jitp
         thread.join()
     assert len(found) == 8
     assert all(one is found[0] for one in found)
+
+
+def test_an_attempt_still_tells_its_id_by_the_former_name(mocked: JitpHandle, iot: Any) -> None:
+    authority().register(iot, template_body=template())
+    connection = connect_device(authority().issue(common_name="bulb-1"))
+    assert [one.attempt_id for one in connection.attempts] == [
+        one.sequence for one in mocked.connections
+    ]

@@ -18,7 +18,7 @@ def all_connection_attempts() -> tuple[ConnectionAttempt, ...]:
     """Every attempt since the state was last reset, of all accounts and Regions, oldest first."""
     carry_out_all_due_runs()  # nobody may have called the cloud since they became due
     attempts = [attempt for backend in live_backends() for attempt in state_of(backend).attempts]
-    return tuple(sorted(attempts, key=lambda attempt: attempt.sequence))
+    return tuple(sorted(attempts, key=lambda attempt: attempt.attempt_id))
 
 
 def all_runs() -> tuple[RunEntry, ...]:

@@ -38,4 +38,4 @@ def carry_out(
     answer = answer_request(backend.fleet, request, payload, client)
     record_fleet_call(backend, attempt, request, answer, claim_id)
     answer_topic = f"{topic}/{answer.topic_end}"
-    publish(backend, AwsMessage(answer_topic, answer.message, receiver=attempt.sequence))
+    publish(backend, AwsMessage(answer_topic, answer.message, receiver=attempt.attempt_id))

@@ -256,8 +256,8 @@ def _record(
             RunOrigin.JITP,
             attempt.provisioning,
             attempt.timestamp,
-            run_id=attempt.sequence,
-            attempt_id=attempt.sequence,
+            run_id=attempt.attempt_id,
+            attempt_id=attempt.attempt_id,
         )
     deferred = backend.deferred.find(presented.certificate_id)
     if deferred is not None and deferred.when_done is None:

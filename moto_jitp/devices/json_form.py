@@ -61,7 +61,7 @@ OUTCOME = Shape(
         integer(
             "connectionId",
             "The last attempt's id, for the routes connections/{id}.",
-            lambda o: o.last.sequence,
+            lambda o: o.last.attempt_id,
         ),
         string("certificateId", "The id of its certificate.", lambda o: o.last.certificate_id),
         string("certificateArn", "The ARN of its certificate."),

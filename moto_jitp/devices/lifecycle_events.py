@@ -164,6 +164,6 @@ class SubscriptionChanged(LifecycleEvent):
 
 def _session_identifier(attempt: ConnectionAttempt) -> str:
     """A UUID that is the same in all events of one connection."""
-    text = f"{attempt.certificate_id}/{attempt.sequence}"
+    text = f"{attempt.certificate_id}/{attempt.attempt_id}"
     digits = hashlib.sha256(text.encode()).hexdigest()
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:32]}"

@@ -47,7 +47,7 @@ def record_attempt(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> None:
         backend: the account and Region at whose endpoint it arrived.
         attempt: the attempt.
     """
-    records_of(backend).follow_settings(attempt.sequence)
+    records_of(backend).follow_settings(attempt.attempt_id)
     if attempt.reason is RefusalReason.SNI_MISUSED:
         _tell_owner(attempt)
     elif backend.logging.is_logging:
@@ -69,7 +69,7 @@ def record_late_run(
         run: the run.
         moment: when it ended, in UTC.
     """
-    state_of(backend).runs.finish(attempt.sequence, run, moment)
+    state_of(backend).runs.finish(attempt.attempt_id, run, moment)
     if backend.logging.is_logging:
         backend.logging.log(_client(attempt), moment, [provisioning_entry(run)])
 
@@ -133,7 +133,7 @@ def record_fleet_call(
     call = FleetCall(
         now,
         next(sequence),
-        attempt.sequence,
+        attempt.attempt_id,
         request.operation,
         request.template_name,
         claim_certificate_id,
@@ -145,7 +145,7 @@ def record_fleet_call(
     state.fleet_calls.append(call)
     if run is not None:
         origin, number = RunOrigin.FLEET_PROVISIONING, call.sequence
-        state.runs.enter(origin, run, now, run_id=number, attempt_id=attempt.sequence)
+        state.runs.enter(origin, run, now, run_id=number, attempt_id=attempt.attempt_id)
     if backend.logging.is_logging:
         if run is not None and run.role_arn is not None:
             entry = provisioning_entry(run)
@@ -175,7 +175,7 @@ def _tell_owner(attempt: ConnectionAttempt) -> None:
         return
     records = records_of(owner)
     records.misdirected.append(attempt)
-    records.follow_settings(attempt.sequence)
+    records.follow_settings(attempt.attempt_id)
     if owner.logging.is_logging:
         client = _client(attempt)
         entry = authentication_error(attempt, client, reason)

@@ -44,7 +44,7 @@ class SessionConnection(DeviceConnection):
 
     @property
     def provisioning(self) -> ProvisioningRun | None:
-        later = state_of(self._session.backend).runs.of_attempt(self._session.number)
+        later = state_of(self._session.backend).runs.of_attempt(self._session.attempt_id)
         just_in_time = (attempt.provisioning for attempt in self.attempts if attempt.provisioning)
         return later[-1].run if later else next(just_in_time, None)
 

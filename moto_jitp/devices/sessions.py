@@ -128,9 +128,9 @@ class Session:
         self._on_closed: tuple[Callable[[DisconnectReason], object], ...] = ()
 
     @property
-    def number(self) -> int:
-        """The number of its connection attempt, which no other session has."""
-        return self.attempt.sequence
+    def attempt_id(self) -> int:
+        """The id of its connection attempt, which no other session has."""
+        return self.attempt.attempt_id
 
     @property
     def client_id(self) -> str:
@@ -303,7 +303,7 @@ class Session:
             others = {key: one for key, one in self.subscriptions.items() if key != topic_filter}
             self.subscriptions = {**others, topic_filter: subscription}
             if self.closed_by is None:
-                broker_of(backend).subscriptions.add(topic_filter, self.number, subscription)
+                broker_of(backend).subscriptions.add(topic_filter, self.attempt_id, subscription)
         self._tell_of_subscription("subscribed", topic_filter)
         retained = retained_message(backend, topic_filter) if with_retained else None
         if retained is not None:
@@ -420,7 +420,7 @@ class SessionSubscription:
     @property
     def receiver(self) -> int:
         """The number of its session."""
-        return self.session.number
+        return self.session.attempt_id
 
     def receive(self, message: Message) -> None:
         """Give the client a message, if it may receive it."""
@@ -444,7 +444,7 @@ class SessionSubscription:
     def end(self) -> None:
         """Have the broker hand it nothing any more."""
         broker = broker_of(self.session.backend)
-        broker.subscriptions.remove(self.topic_filter, self.session.number, self)
+        broker.subscriptions.remove(self.topic_filter, self.session.attempt_id, self)
 
 
 _NO_SUBSCRIPTIONS: dict[str, SessionSubscription] = {}
@@ -454,14 +454,14 @@ class Sessions:
     """The sessions of one account and Region.
 
     Attributes:
-        by_number: all of them, open or ended, by the number of their connection attempt.
+        by_attempt_id: all of them, open or ended, by the id of their connection attempt.
         by_client: the newest session of each client id, open or ended.
         clients_of_certificates: the client ids that certificates have been connected with, by the
             certificate's id.
     """
 
     def __init__(self) -> None:
-        self.by_number: dict[int, Session] = {}
+        self.by_attempt_id: dict[int, Session] = {}
         self.by_client: dict[str, Session] = {}
         self.clients_of_certificates: dict[str, tuple[str, ...]] = {}
 
@@ -488,7 +488,7 @@ def open_session(
             version = before.version + 1
     thing_name = exclusive_thing_of(backend, certificate)
     session = Session(backend, attempt, certificate, thing_name, version)
-    sessions.by_number[session.number] = session
+    sessions.by_attempt_id[session.attempt_id] = session
     sessions.by_client[client_id] = session
     certificate_id = certificate.certificate_id
     known = sessions.clients_of_certificates.get(certificate_id, ())
@@ -506,17 +506,17 @@ def exclusive_thing_of(backend: JitpIoTBackend, certificate: DeviceCertificate) 
     return backend.principals.exclusive_thing_of(certificate.arn)
 
 
-def find_session(backend: JitpIoTBackend, number: int) -> Session | None:
+def find_session(backend: JitpIoTBackend, attempt_id: int) -> Session | None:
     """Return the session, open or ended, that a connection attempt has led to.
 
     Args:
         backend: the account and Region.
-        number: the attempt's sequence number.
+        attempt_id: the attempt's id.
 
     Returns:
         The session; ``None`` where the attempt was refused.
     """
-    return state_of(backend).part(Sessions).by_number.get(number)
+    return state_of(backend).part(Sessions).by_attempt_id.get(attempt_id)
 
 
 def block_has_ended(backend: IoTBackend) -> bool:

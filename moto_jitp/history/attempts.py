@@ -71,7 +71,8 @@ class ConnectionAttempt(NamedTuple):
         account_id: the account at whose endpoint it arrived.
         region_name: that endpoint's Region.
         timestamp: when, in UTC.
-        sequence: a number that rises with every attempt in the process.
+        attempt_id: a number that rises with every attempt in the process. Version 0.1 called it
+            ``sequence``, which is still read.
         provisioning: the provisioning run that it set off, if it did.
         transport: what carried it; the device's address and port are among that.
     """
@@ -87,6 +88,11 @@ class ConnectionAttempt(NamedTuple):
     account_id: str
     region_name: str
     timestamp: datetime
-    sequence: int
+    attempt_id: int
     provisioning: ProvisioningRun | None = None
     transport: Transport = SIMULATED
+
+    @property
+    def sequence(self) -> int:
+        """The former name of ``attempt_id``."""
+        return self.attempt_id

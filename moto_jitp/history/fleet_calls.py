@@ -12,7 +12,7 @@ class FleetCall(NamedTuple):
     Attributes:
         moment: when, in UTC.
         sequence: orders it among attempts and calls of the same moment.
-        connection: the sequence number of the attempt that its connection goes back to.
+        attempt_id: the attempt that its connection goes back to.
         operation: ``CreateKeysAndCertificate``, ``CreateCertificateFromCsr`` or ``RegisterThing``.
         template_name: the provisioning template of RegisterThing.
         claim_certificate_id: the id of the certificate that the device was connected with.
@@ -22,7 +22,7 @@ class FleetCall(NamedTuple):
 
     moment: datetime
     sequence: int
-    connection: int
+    attempt_id: int
     operation: str
     template_name: str | None
     claim_certificate_id: str

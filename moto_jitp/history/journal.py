@@ -35,7 +35,7 @@ class RunEntry(NamedTuple):
     Attributes:
         id: rises with every run, of all accounts and Regions.
         origin: what set it off.
-        attempt_id: the number of the attempt over whose connection it was set off; ``None`` for
+        attempt_id: the attempt over whose connection it was set off; ``None`` for
             one that no connection set off.
         moment: when it ended, in UTC; of a run in progress, when it was set off.
         run: the run.
@@ -64,7 +64,7 @@ class RunJournal:
 
     def __init__(self) -> None:
         self._entries: dict[int, RunEntry] = {}
-        # Just-in-time runs have their attempt's number, and need no index.
+        # Just-in-time runs have their attempt's id, and need no index.
         self._of_attempts: dict[int, tuple[int, ...]] = {}
 
     def enter(
@@ -83,7 +83,7 @@ class RunJournal:
             run: the run.
             moment: when it ended, or was set off if it is in progress, in UTC.
             run_id: its number; ``None`` for the next one of :data:`sequence`.
-            attempt_id: the number of the connection attempt that it belongs to, if it does.
+            attempt_id: the connection attempt that it belongs to, if it does.
 
         Returns:
             The entry.

@@ -130,7 +130,7 @@ ATTEMPT = Shape(
     "Attempt",
     "One MQTT CONNECT of a device.",
     (
-        integer("id", "Rises with every attempt.", attribute="sequence"),
+        integer("id", "Rises with every attempt.", attribute="attempt_id"),
         boolean("accepted", "Whether AWS IoT let the device in."),
         reason_field(),
         optional_string(

@@ -132,7 +132,7 @@ def _occurrences(state: AccountState) -> Iterator[_Metric]:
     records, minutes = state.part(Records), _Minutes()
     for attempt in list(state.attempts):
         name = _connection_metric(attempt)
-        if name is not None and records.is_in_metrics(attempt.sequence):
+        if name is not None and records.is_in_metrics(attempt.attempt_id):
             yield _Metric(minutes.of(attempt.timestamp), name, _MQTT)
     for entry in state.runs.entries():
         # These metrics are of just-in-time provisioning only.
@@ -140,7 +140,7 @@ def _occurrences(state: AccountState) -> Iterator[_Metric]:
         if entry.origin is RunOrigin.JITP and is_over and records.is_in_metrics(entry.id):
             yield _Metric(minutes.of(entry.moment), _provisioning_metric(entry.run), None)
     for attempt in list(records.misdirected):
-        if records.is_in_metrics(attempt.sequence):
+        if records.is_in_metrics(attempt.attempt_id):
             yield _Metric(minutes.of(attempt.timestamp), "Connection.AuthNError", _MQTT)
     for moment, name, protocol in list(records.operations):
         yield _Metric(minutes.of(moment), name, ("Protocol", protocol))

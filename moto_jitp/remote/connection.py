@@ -163,7 +163,7 @@ class ServerModeConnection(DeviceConnection):
         thing_name: str | None,
     ) -> None:
         self._client = client
-        self._number = made[-1].sequence
+        self._attempt_id = made[-1].attempt_id
         self._subscriptions: list[_ServerModeSubscription] = []
         self._undelivered: list[NotAuthorized] = []
         self.attempts = made
@@ -175,14 +175,14 @@ class ServerModeConnection(DeviceConnection):
     @property
     def connected(self) -> bool:
         try:
-            answer = self._client.get(f"connections/{self._number}")
+            answer = self._client.get(f"connections/{self._attempt_id}")
         except (ControlError, ConnectionError):  # the server's state was reset, or it has ended
             return False
         return bool(answer["connected"])
 
     @property
     def provisioning(self) -> ProvisioningRun | None:
-        query = {"connectionId": self._number, "order": "desc", "limit": 1}
+        query = {"connectionId": self._attempt_id, "order": "desc", "limit": 1}
         try:
             found = self._client.get("runs", **query)["runs"]
         except (ControlError, ConnectionError):  # the server's state was reset, or it has ended
@@ -249,7 +249,7 @@ class ServerModeConnection(DeviceConnection):
 
     def _do(self, what: str, body: dict[str, Any]) -> Any:
         try:
-            return self._client.post(f"connections/{self._number}/{what}", body)
+            return self._client.post(f"connections/{self._attempt_id}/{what}", body)
         except ControlError as error:
             if error.code == "NotConnected":
                 raise ConnectionError(str(error)) from None

@@ -13,7 +13,7 @@ from .answers import RequestRefused
 
 
 class _ServedConnections(dict[int, DeviceConnection]):
-    """The connections that routes were asked about, by the attempt's number.
+    """The connections that routes were asked about, by the attempt's id.
 
     They are kept with the state, as they have the subscriptions and what these have received.
     """
@@ -23,14 +23,14 @@ def attempt_of(wanted: int) -> tuple[JitpIoTBackend, ConnectionAttempt]:
     """Return a connection attempt with its account and Region.
 
     Args:
-        wanted: its sequence number.
+        wanted: its id.
 
     Raises:
         RequestRefused: there is none.
     """
     for backend in live_backends():
         for attempt in list(state_of(backend).attempts):
-            if attempt.sequence == wanted:
+            if attempt.attempt_id == wanted:
                 return backend, attempt
     raise RequestRefused(
         f"There is no connection attempt {wanted}; it may have gone with a reset. GET "
@@ -44,7 +44,7 @@ def connection_of(wanted: int) -> DeviceConnection:
     """Return the connection of an accepted attempt.
 
     Args:
-        wanted: the attempt's sequence number.
+        wanted: the attempt's id.
 
     Raises:
         RequestRefused: there is no such attempt, or it was refused.

@@ -80,7 +80,7 @@ def log_attempt(attempt: ConnectionAttempt) -> None:
         "certificateId": attempt.certificate_id,
         "subject": attempt.subject,
         "clientId": attempt.client_id,
-        "id": attempt.sequence,
+        "id": attempt.attempt_id,
     }
     # RECONNECT_REQUIRED is a success, and part of every first connection.
     failed = attempt.reason not in (None, RefusalReason.RECONNECT_REQUIRED)

@@ -56,7 +56,7 @@ def state(version: str, wanted: Wanted) -> State:
     cas: list[Registered] = []
     connected: list[Registered] = []
     others: list[Registered] = []
-    runs: dict[int, list[RunEntry]] = {attempt.sequence: [] for attempt in shown}
+    runs: dict[int, list[RunEntry]] = {attempt.attempt_id: [] for attempt in shown}
     ca_count = device_count = 0
     for backend in live_backends():
         where = (backend.account_id, backend.region_name)
@@ -86,7 +86,7 @@ def state(version: str, wanted: Wanted) -> State:
         version,
         cas[-wanted.limit :],
         [*others, *connected][-wanted.limit :],
-        [ShownConnection(attempt, runs[attempt.sequence]) for attempt in reversed(shown)],
+        [ShownConnection(attempt, runs[attempt.attempt_id]) for attempt in reversed(shown)],
         [entry for entry in all_runs() if _is_shown(entry, wanted)][-wanted.limit :],
         Totals(
             ca_count,

@@ -76,13 +76,13 @@ def _identity(certificate_pem: str, private_key_pem: str) -> DeviceIdentity:
 )
 def list_connections(request: ControlRequest) -> Answer:
     attempts = _of_certificate(request, all_connection_attempts())
-    return page(request, "connections", attempts, ATTEMPT.to_json, _sequence)
+    return page(request, "connections", attempts, ATTEMPT.to_json, _attempt_id)
 
 
 @route("GET", "connections/{id}", "One connection attempt", "Connection")
 def get_connection(request: ControlRequest) -> Answer:
     backend, attempt = attempt_of(request.id)
-    session = find_session(backend, attempt.sequence)
+    session = find_session(backend, attempt.attempt_id)
     connected = session is not None and session.is_open
     runs = state_of(backend).runs.of_attempt(request.id)
     return Answer.of(CONNECTION.to_json(Connection(attempt, connected, runs)))
@@ -97,5 +97,5 @@ def _of_certificate(
     return [attempt for attempt in attempts if attempt.certificate_id == wanted]
 
 
-def _sequence(attempt: ConnectionAttempt) -> int:
-    return attempt.sequence
+def _attempt_id(attempt: ConnectionAttempt) -> int:
+    return attempt.attempt_id
