@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import urllib3
+from patience import HANG
 from plugin_runs import Run, run
 from server_support import Api, client, provisioning_ca
 
@@ -110,7 +111,7 @@ def test_the_page_shows_registrations_by_boto3(api: Api, iot_at_server: Any) -> 
 
 def test_a_reset_forgets_the_runs(api: Api, iot_at_server: Any, server: ThreadedJitpServer) -> None:
     register(iot_at_server, Serial="bulb-1")
-    urllib3.request("POST", f"{server.endpoint_url}/moto-api/reset")
+    urllib3.request("POST", f"{server.endpoint_url}/moto-api/reset", timeout=HANG)
     assert api.get("/runs")["runs"] == []
 
 
