@@ -13,10 +13,20 @@ from moto_jitp.iot.account.logging_options import LoggingOptions
 from moto_jitp.iot.certificates.ca_certificate import issuers_of
 from moto_jitp.iot.certificates.ca_certificates import CaCertificates
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificates
-from moto_jitp.iot.exceptions import InvalidRequest, IoTError, LimitExceeded, ResourceNotFound
+from moto_jitp.iot.exceptions import (
+    CertificateState,
+    InvalidRequest,
+    IoTError,
+    LimitExceeded,
+    ResourceNotFound,
+    ResourceRegistrationFailure,
+)
 from moto_jitp.iot.permissions.policies import IotPolicies
 from moto_jitp.iot.permissions.provisioning_role import ProvisioningRoles
+from moto_jitp.iot.provisioning.deferred_runs import DeferredRuns
 from moto_jitp.iot.provisioning.provisioning_templates import ProvisioningTemplates
+from moto_jitp.iot.provisioning.template_execution import RunParts
+from moto_jitp.iot.provisioning.thing_registration import ThingRegistration
 from moto_jitp.iot.registry.registry import Registry
 from moto_jitp.iot.registry.tags import Tags
 from moto_jitp.iot.registry.thing_principals import EXCLUSIVE, ThingPrincipals
@@ -146,6 +156,25 @@ def test_a_source_is_resolved_to_the_stored_template_and_its_role(
 def test_a_source_with_a_body_needs_no_stored_template(templates: ProvisioningTemplates) -> None:
     resolved = templates.resolve(TemplateSource(None, BODY, ROLE))
     assert (resolved.body, resolved.role_arn, resolved.resource) == (BODY, ROLE, "templateBody")
+
+
+def test_a_run_gives_no_certificate_a_status_that_the_operation_refuses(
+    registry: Registry, tags: Tags, templates: ProvisioningTemplates, acme: CertificateAuthority
+) -> None:
+    certificates, roles = DeviceCertificates(registry), ProvisioningRoles(registry, tags)
+    principals, policies = ThingPrincipals(registry), IotPolicies(registry, tags)
+    run_parts = RunParts(registry, certificates, principals, policies, roles)
+    registration = ThingRegistration(run_parts, templates, DeferredRuns(registry))
+    with mock_jitp():
+        pem = acme.issue(common_name="bulb").certificate_pem
+        certificate = certificates.register_certificate_without_ca(pem, "INACTIVE")
+        certificate.set_status("PENDING_TRANSFER")
+        with pytest.raises(CertificateState) as by_operation:
+            certificates.update_certificate(certificate.certificate_id, "ACTIVE")
+        given = {"AWS::IoT::Certificate::Id": certificate.certificate_id}
+        with pytest.raises(ResourceRegistrationFailure) as by_run:
+            registration.register_thing(BODY, given)
+    assert str(by_run.value.message).endswith(str(by_operation.value.message))
 
 
 def test_logging_is_off_until_it_is_set(registry: Registry) -> None:

@@ -7,11 +7,16 @@ https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from moto_jitp.history.runs import ProvisioningRun, ProvisioningStep, RunStatus
-from moto_jitp.iot.certificates.device_certificates import DeviceCertificate, DeviceCertificates
+from moto_jitp.iot.certificates.device_certificates import (
+    DeviceCertificate,
+    DeviceCertificates,
+    update_certificate,
+)
 from moto_jitp.iot.exceptions import (
     InvalidRequest,
     IoTError,
@@ -24,7 +29,7 @@ from moto_jitp.iot.exceptions import (
 from moto_jitp.iot.permissions.policies import IotPolicies
 from moto_jitp.iot.permissions.provisioning_role import ProvisioningRoles
 from moto_jitp.iot.registry.registry import Registry
-from moto_jitp.iot.registry.thing_principals import ThingPrincipals
+from moto_jitp.iot.registry.thing_principals import ThingPrincipals, attach_thing_principal
 from moto_jitp.templates import (
     Override,
     PlannedCertificate,
@@ -263,10 +268,6 @@ class TemplateExecution(ThingSteps):
     def _attach_policy(self, given: Mapping[str, Any]) -> None:
         self.parts.policies.attach_policy(given["policyName"], given["target"])
 
-    def _attach(self, given: Mapping[str, Any]) -> None:
-        attach = self.parts.principals.attach_thing_principal
-        attach(given["thingName"], given["principal"], given.get("thingPrincipalType"))
-
     def _policy(self, planned: PlannedPolicy, certificate: DeviceCertificate) -> None:
         name = planned.policy_name
         resource = f"policy/{name}"
@@ -293,7 +294,8 @@ class TemplateExecution(ThingSteps):
         if self.parts.principals.is_attached_as(kind, thing.name, certificate.arn):
             self.unchanged("AttachThingPrincipal", resource, parameters)
             return
-        self.step("AttachThingPrincipal", resource, self._attach, parameters)
+        attach = functools.partial(attach_thing_principal, self.parts.principals)
+        self.step("AttachThingPrincipal", resource, attach, parameters)
 
     def _status(self, planned: PlannedCertificate, certificate: DeviceCertificate) -> None:
         resource = f"cert/{certificate.certificate_id}"
@@ -314,8 +316,5 @@ class TemplateExecution(ThingSteps):
                 "Template.",
                 "Use REPLACE for Status in the certificate's OverrideSettings.",
             )
-
-        def update(given: Mapping[str, Any]) -> None:
-            certificate.set_status(given["newStatus"])
-
+        update = functools.partial(update_certificate, self.parts.certificates)
         self.step("UpdateCertificate", resource, update, parameters)
