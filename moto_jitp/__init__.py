@@ -42,6 +42,7 @@ _HOMES = {
     "ConnectionAttempt": "history.attempts",
     "ConnectionRefused": "devices",
     "DeviceConnection": "devices",
+    "DeviceEndpoint": "endpoint.device_endpoint",
     "DeviceIdentity": "pki",
     "Event": "history.messages",
     "JitpHandle": "mock",

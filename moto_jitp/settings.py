@@ -42,6 +42,8 @@ class JitpSettings:
         stacks: what becomes of a CloudFormation stack with ``AWS::IoT`` types that are not
             emulated, while ``strict`` is on: ``"refuse"`` fails it, ``"warn"`` passes over them
             with a Python warning, as moto does.
+        local_endpoint: ``describe_endpoint`` answers with host name and port of the device endpoint
+            of this process, where one runs, such as ``localhost:8883``.
     """
 
     strict: bool = True
@@ -51,6 +53,7 @@ class JitpSettings:
     metrics: bool = True
     trail: bool = True
     stacks: str = "refuse"
+    local_endpoint: bool = False
 
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {"stacks": ("refuse", "warn")}

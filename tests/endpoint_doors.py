@@ -87,6 +87,8 @@ class OpenClient:
             self._subscriber = OpenSubscriber(self._door, mailbox)
         return self._subscriber
 
+    def resumed(self) -> None: ...
+
     def publish(self, message: Message) -> Refusal | None:
         self._door.publish(message, self._subscriber)
         return None

@@ -20,9 +20,10 @@ from endpoint_clients import PATIENCE, RawClient, client_context
 from endpoint_doors import OpenDoor
 
 from moto_jitp import CertificateAuthority, DeviceIdentity
+from moto_jitp.endpoint.link import PlainLink
 from moto_jitp.endpoint.server import EndpointServer, Listener, listen
 from moto_jitp.endpoint.server_identity import ServerIdentity
-from moto_jitp.endpoint.tls import PlainLink, TlsContext
+from moto_jitp.endpoint.tls import TlsContext
 from moto_jitp.mqtt.limits import Limits
 from moto_jitp.mqtt.packets import (
     Disconnect,

@@ -465,7 +465,7 @@ def test_without_strict_boto3_publishes_anywhere_as_in_plain_moto() -> None:
         ("", "no MQTT topic filter"),
         ("a/#/b", "no MQTT topic filter"),
         ("a+", "no MQTT topic filter"),
-        ("$share/group/a", "shared subscription"),
+        ("$share/group", "shared subscription"),
         ("a/" * 8 + "#", "8 slashes"),
         ("a/\0/#", r"U\+0000, which MQTT forbids"),
         ("a/\udfff", r"U\+DFFF, which MQTT forbids"),
@@ -476,6 +476,28 @@ def test_filters_that_mqtt_does_not_know_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=text):
         bulb.subscribe(topic_filter)
+
+
+def test_of_connections_that_share_a_subscription_one_receives_a_message(
+    bulb: DeviceConnection, phone: DeviceConnection
+) -> None:
+    received: list[tuple[str, bytes]] = []
+    subscriptions = {
+        one.client_id: one.subscribe(
+            "$share/workers/jobs/+",
+            lambda event, name=one.client_id: received.append((name, event.payload)),
+        )
+        for one in (bulb, phone)
+    }
+    for number in range(40):
+        bulb.publish("jobs/x", b"%d" % number)
+
+    assert [int(payload) for _, payload in received] == list(range(40))
+    assert {name for name, _ in received} == {"bulb", "phone"}
+    subscriptions["bulb"].cancel()
+    for number in range(5):
+        bulb.publish("jobs/x", b"%d" % number)
+    assert {name for name, _ in received[40:]} == {"phone"}
 
 
 def test_a_connection_has_50_subscriptions_at_most(bulb: DeviceConnection) -> None:

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 from moto_jitp.locks import new_lock
+from moto_jitp.mqtt.shared_filters import split_shared_filter
 from moto_jitp.mqtt.topic_tree import TopicTree
 
 SubscriberT = TypeVar("SubscriberT")
+_SHARED = "$share"
+
+
+class _Group(Generic[SubscriberT]):
+    """Those who share a subscription, by key."""
+
+    def __init__(self) -> None:
+        self.members: dict[Hashable, SubscriberT] = {}
 
 
 class Subscriptions(Generic[SubscriberT]):
     """Subscribers by topic filter; may be used by several threads.
+
+    Of those who share a subscription (``$share/<name>/<topic filter>``) one receives a message, at
+    random; one who is away only where all of them are.
+    https://docs.aws.amazon.com/iot/latest/developerguide/mqtt.html#mqtt5-shared-subscription
 
     What a look-up costs depends on the topic and on how many subscribers match it, and not on how
     many others there are.
@@ -22,7 +36,7 @@ class Subscriptions(Generic[SubscriberT]):
     """
 
     def __init__(self) -> None:
-        self._tree: TopicTree[Hashable, SubscriberT] = TopicTree()
+        self._tree: TopicTree[Hashable, SubscriberT | _Group[SubscriberT]] = TopicTree()
         self._lock = new_lock()
         self.is_empty = True
 
@@ -34,16 +48,38 @@ class Subscriptions(Generic[SubscriberT]):
             key: whose subscription it is; a filter has one for each key.
             subscriber: what :meth:`matching` returns.
         """
+        share_name, topic_filter = split_shared_filter(topic_filter)
         with self._lock:
-            self._tree.put(topic_filter, key, subscriber)
             self.is_empty = False
+            if share_name is None:
+                self._tree.put(topic_filter, key, subscriber)
+                return
+            group_key = (_SHARED, share_name)
+            group = self._tree.get(topic_filter, group_key)
+            if not isinstance(group, _Group):
+                group = _Group()
+                self._tree.put(topic_filter, group_key, group)
+            group.members[key] = subscriber
 
     def remove(self, topic_filter: str, key: Hashable, subscriber: SubscriberT) -> None:
         """End a subscription, unless it has ended or another one has taken its place."""
+        share_name, topic_filter = split_shared_filter(topic_filter)
         with self._lock:
-            if self._tree.get(topic_filter, key) is subscriber:
-                self._tree.remove(topic_filter, key)
-                self.is_empty = len(self._tree) == 0
+            if share_name is None:
+                if self._tree.get(topic_filter, key) is subscriber:
+                    self._tree.remove(topic_filter, key)
+            else:
+                self._leave_group((_SHARED, share_name), topic_filter, key, subscriber)
+            self.is_empty = len(self._tree) == 0
+
+    def _leave_group(
+        self, group_key: Hashable, topic_filter: str, key: Hashable, subscriber: SubscriberT
+    ) -> None:
+        group = self._tree.get(topic_filter, group_key)
+        if isinstance(group, _Group) and group.members.get(key) is subscriber:
+            del group.members[key]
+            if not group.members:
+                self._tree.remove(topic_filter, group_key)
 
     def matching(self, topic: str) -> list[SubscriberT]:
         """Return those who are to receive a message, in the order in which they subscribed.
@@ -55,4 +91,11 @@ class Subscriptions(Generic[SubscriberT]):
             A subscriber for each filter that matches.
         """
         with self._lock:
-            return self._tree.match(topic)
+            found = self._tree.match(topic)
+            return [one if not isinstance(one, _Group) else _choose(one) for one in found]
+
+
+def _choose(group: _Group[SubscriberT]) -> SubscriberT:
+    members = list(group.members.values())
+    present = [one for one in members if not getattr(one, "is_away", False)]
+    return random.choice(present or members)

@@ -23,6 +23,9 @@ class ConnectRequest(NamedTuple):
         holds_key: whether the device proves to have the certificate's private key.
         issuers: returns the further certificates that it presents after its own.
         transport: what carries its connection.
+        is_named_locally: whether the server name is one that an endpoint on this machine is reached
+            by, which stands for the account's endpoint; also where none was sent and the endpoint
+            takes that for one.
     """
 
     certificate: PresentedCertificate
@@ -32,6 +35,12 @@ class ConnectRequest(NamedTuple):
     holds_key: bool = True
     issuers: Callable[[], Sequence[PresentedCertificate]] = tuple
     transport: Transport = SIMULATED
+    is_named_locally: bool = False
+
+    @property
+    def names_a_server(self) -> bool:
+        """Whether the device says whose endpoint it wants, without which none is registered."""
+        return self.server_name is not None or self.is_named_locally
 
 
 class Verdict(NamedTuple):

@@ -21,8 +21,8 @@ from moto_jitp.mqtt.reason_codes import ReasonCode
 from moto_jitp.mqtt.server_connection import Phase, ServerConnection
 
 from .door import Client, Refusal
+from .link import HandshakeFailed, Link
 from .peer import Peer
-from .tls import HandshakeFailed, Link
 
 if TYPE_CHECKING:
     from .server import EndpointServer

@@ -109,6 +109,10 @@ class Client(Protocol):
         """
         ...
 
+    def resumed(self) -> None:
+        """Take note that the client goes on with a session of its own."""
+        ...
+
     def publish(self, message: Message) -> Refusal | None:
         """Publish a message; return why not, where it may not be."""
         ...

@@ -19,8 +19,8 @@ from moto_jitp.mqtt.session import SessionState, SessionStore
 
 from .client_connection import ClientConnection
 from .door import Client, Door, Subscriber
+from .link import Link
 from .real_time import real_monotonic
-from .tls import Link
 from .workers import Workers
 
 _BACKLOG = 1024
@@ -161,6 +161,8 @@ class EndpointServer:
         self._connected[id(session)] = connection
         earlier = self._subscribers.get(id(session))
         self._subscribers[id(session)] = client.subscriber(earlier, _Mailbox(self, session))
+        if present:
+            self.workers.submit(client.resumed)
         return session, present
 
     def session_lost_connection(self, session: SessionState, client: Client) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from OpenSSL import SSL, crypto
 
+from .link import HandshakeFailed
 from .peer import Peer
 from .server_identity import ServerIdentity
 
@@ -45,43 +46,6 @@ _CIPHERS = b":".join(
 )
 
 JudgeLeaf = Callable[[bytes, "str | None"], bool]
-
-
-class HandshakeFailed(Exception):  # noqa: N818 - says what happened
-    """A handshake did not come to its end, or what follows it is not TLS."""
-
-
-class Link(Protocol):
-    """What stands between a socket's bytes and a client's."""
-
-    @property
-    def established(self) -> bool:
-        """Whether the client's own bytes can be read and written."""
-        ...
-
-    def feed(self, data: bytes) -> bytes:
-        """Take bytes of the socket and return those of the client.
-
-        Raises:
-            HandshakeFailed: they are not what was to come.
-        """
-        ...
-
-    def outgoing(self) -> bytes:
-        """Return what is to be written to the socket, and forget it."""
-        ...
-
-    def send(self, data: bytes) -> bytes:
-        """Return what is to be written to the socket for bytes to the client."""
-        ...
-
-    def close(self) -> bytes:
-        """Return what is to be written to the socket at last."""
-        ...
-
-    def peer(self, address: str, port: int) -> Peer:
-        """Return who is at the other end."""
-        ...
 
 
 class TlsContext:
@@ -210,27 +174,6 @@ class TlsLink:
             alpn.decode() or None,
             connection.get_protocol_version_name(),
         )
-
-
-class PlainLink:
-    """No TLS at all: for suites that test MQTT alone, on the loopback interface."""
-
-    established = True
-
-    def feed(self, data: bytes) -> bytes:
-        return data
-
-    def outgoing(self) -> bytes:
-        return b""
-
-    def send(self, data: bytes) -> bytes:
-        return data
-
-    def close(self) -> bytes:
-        return b""
-
-    def peer(self, address: str, port: int) -> Peer:
-        return Peer(address, port)
 
 
 class _NoCommonProtocol(Exception):  # noqa: N818 - says what happened

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from moto_jitp.mqtt.shared_filters import split_shared_filter
 from moto_jitp.mqtt.topic_filters import check_topic_filter
 
 MAX_TOPIC_BYTES = 256
@@ -117,15 +118,13 @@ def check_subscribe(topic_filter: str) -> None:
     """Check a topic filter that a client is about to subscribe to.
 
     Raises:
-        ValueError: it is none of MQTT's, is too long, or asks for a shared subscription.
+        ValueError: it is none of MQTT's, is too long, or a shared subscription without a valid
+            name or filter.
     """
     check_topic_filter(topic_filter)
     check_mqtt_text(topic_filter, "topic filter")
-    if topic_filter.startswith("$share/"):
-        raise ValueError(
-            f"{topic_filter!r} is a shared subscription, which is not emulated; subscribe to the "
-            "filter behind $share/<name>/ itself."
-        )
+    # The prefix $share/<name>/ does not count.
+    topic_filter = split_shared_filter(topic_filter).topic_filter
     if not topic_filter.startswith("$"):
         _check_length(topic_filter, "topic filter")
 

@@ -1,0 +1,363 @@
+"""``DeviceEndpoint``: real devices connect to AWS IoT in this process, over MQTT and mutual TLS."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, overload
+
+from moto_jitp.devices.connecting import is_known_certificate
+from moto_jitp.history.attempts import ConnectionAttempt
+from moto_jitp.history.messages import Event
+from moto_jitp.iot.account.endpoints import endpoint_domains, local_endpoints
+from moto_jitp.pki import DeviceIdentity
+
+from .client_helpers import ClientFiles, awsiot_arguments, mosquitto_args, paho_arguments
+from .front_door import FrontDoor
+from .happenings import Happenings
+from .log import EndpointLog
+from .server import EndpointServer, Listener, listen
+from .server_identity import ServerIdentity
+
+_EVERYWHERE = ("", "0.0.0.0", "::")
+
+
+class DeviceEndpoint:
+    """Where real devices connect: MQTT 3.1.1 and 5 over mutual TLS, on a port of this machine.
+
+    It stands on the state of this process, beside ``mock_jitp`` or the server: what boto3 registers
+    counts at once, and what devices do is seen there. Usable in a ``with`` block, or with
+    :meth:`start` and :meth:`stop`.
+
+    As on AWS IoT, the TLS handshake completes whatever certificate a device shows. Registration,
+    provisioning and refusal happen on its CONNECT, and a refused device is hung up on; why stands
+    in ``jitp.connections``.
+
+    Args:
+        host: where to listen; ``localhost`` for both loopback addresses, another name or address of
+            this machine for a LAN.
+        port: the port; 0 for a free one, 8883 for clients that cannot be told.
+        alpn_port: another port for clients that name the application protocol ``x-amzn-mqtt-ca``
+            or ``mqtt``, as on port 443 of AWS IoT; ``None`` for none, 0 for a free one.
+        names: further host names and addresses that devices reach it by, for its certificate.
+        identity: its own certificates, where they are to be shared; new ones without it.
+        judge_in_tls: refuse unknown certificates inside the TLS handshake, with an alert, as older
+            reports have AWS IoT do it.
+        reason_in_connack: tell a refused device why: in MQTT 5 by the reason string of a CONNACK,
+            in 3.1.1 by return code 5. AWS IoT tells nothing.
+        takes_unnamed: register also devices that send no server name (SNI).
+
+    Example:
+        >>> with mock_jitp(), DeviceEndpoint() as endpoint:
+        ...     ca.register(boto3.client("iot"), template_body=BODY, role_arn=ROLE)
+        ...     subprocess.run(["mosquitto_pub", *endpoint.mosquitto_args(bulb), "-t", "a", "-n"])
+        ...     endpoint.wait_for("refusal").reason
+        <RefusalReason.RECONNECT_REQUIRED: 'RECONNECT_REQUIRED'>
+
+    See https://docs.aws.amazon.com/iot/latest/developerguide/protocols.html
+    """
+
+    def __init__(
+        self,
+        host: str = "localhost",
+        port: int = 0,
+        *,
+        alpn_port: int | None = None,
+        names: Iterable[str] = (),
+        identity: ServerIdentity | None = None,
+        judge_in_tls: bool = False,
+        reason_in_connack: bool = False,
+        takes_unnamed: bool = False,
+    ) -> None:
+        self._listens_on = host
+        self._wanted_port = port
+        self._wanted_alpn_port = alpn_port
+        if identity is None:
+            more = [host] if host not in _EVERYWHERE else []
+            identity = ServerIdentity([*more, *names], endpoint_domains())
+        self._identity = identity
+        self._judges_in_tls = judge_in_tls
+        self._log = EndpointLog()
+        self._door = FrontDoor(
+            self._log,
+            is_own_name=identity.serves,
+            target_port=lambda: self.port,
+            takes_unnamed=takes_unnamed,
+            reason_in_connack=reason_in_connack,
+        )
+        self._running: _Running | None = None
+
+    # -- start and stop -----------------------------------------------------------------------
+
+    def start(self) -> DeviceEndpoint:
+        """Listen; devices are served from here on.
+
+        Returns:
+            The endpoint itself.
+
+        Raises:
+            OSError: a port is taken, or the address none of this machine's.
+            ValueError: a port is not a port.
+            RuntimeError: it has been started already.
+            ModuleNotFoundError: pyOpenSSL is missing, which the extra ``[mqtt]`` installs.
+        """
+        if self._running is not None:
+            raise RuntimeError(f"This endpoint is running already, on {self.host}:{self.port}.")
+        with contextlib.ExitStack() as undo:
+            sockets = _opened(undo, self._listens_on, self._wanted_port)
+            alpn_sockets: list[socket.socket] = []
+            if self._wanted_alpn_port is not None:
+                alpn_sockets = _opened(undo, self._listens_on, self._wanted_alpn_port)
+            running = _Running(self._identity, sockets, alpn_sockets)
+            undo.callback(running.files.remove)
+            server = EndpointServer(self._door, report=self._log.failed)
+            running.happenings.start()
+            undo.callback(running.happenings.stop)
+            self._running = running
+            address = (self.host, self.port)
+            local_endpoints.append(address)
+            undo.callback(local_endpoints.remove, address)
+            server.start(self._listeners(sockets, alpn_sockets))
+            undo.callback(server.stop)
+            running.undo = undo.pop_all()
+        return self
+
+    def _listeners(
+        self, sockets: list[socket.socket], alpn_sockets: list[socket.socket]
+    ) -> list[Listener]:
+        try:
+            from .tls import TlsContext
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                f"The device endpoint needs {error.name}: pip install 'moto_jitp[mqtt]'.",
+                name=error.name,
+            ) from None
+        judge = is_known_certificate if self._judges_in_tls else None
+        plain = TlsContext(self._identity, judge_leaf=judge)
+        listeners = [Listener(sockets, plain.link)]
+        if alpn_sockets:
+            strict = TlsContext(self._identity, require_alpn=True, judge_leaf=judge)
+            listeners.append(Listener(alpn_sockets, strict.link))
+        return listeners
+
+    def stop(self) -> None:
+        """End all connections and give everything back; a second time does nothing."""
+        running = self._running
+        if running is not None:
+            running.undo.close()
+            self._running = None
+
+    def __enter__(self) -> DeviceEndpoint:
+        return self.start()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        where = f"{self.host}:{self.port}" if self._running is not None else "not running"
+        return f"<DeviceEndpoint {where}>"
+
+    # -- where it is --------------------------------------------------------------------------
+
+    @property
+    def host(self) -> str:
+        """The host name for clients: ``localhost``, unless it listens on another name.
+
+        Most clients send no server name where they are given an address, and AWS IoT registers no
+        device without.
+        """
+        return "localhost" if self._listens_on in _EVERYWHERE else self._listens_on
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on.
+
+        Raises:
+            RuntimeError: it is not running.
+        """
+        return _port_of(self._now_running.sockets)
+
+    @property
+    def alpn_port(self) -> int | None:
+        """The port for clients that name an application protocol; ``None`` where there is none.
+
+        Raises:
+            RuntimeError: it is not running.
+        """
+        sockets = self._now_running.alpn_sockets
+        return _port_of(sockets) if sockets else None
+
+    @property
+    def root_ca_pem(self) -> str:
+        """The root certificate that clients are to trust, as PEM text."""
+        return self._identity.root_pem
+
+    @property
+    def root_ca_path(self) -> Path:
+        """A file with it, which lasts until :meth:`stop`.
+
+        Raises:
+            RuntimeError: it is not running.
+        """
+        return self._now_running.files.root_path
+
+    @property
+    def log(self) -> tuple[str, ...]:
+        """What no connection attempt tells of, oldest first: handshakes that failed, for instance.
+
+        The last hundred; each is a line of the logger ``moto_jitp.endpoint``, too.
+        """
+        return tuple(self._log.entries)
+
+    @property
+    def _now_running(self) -> _Running:
+        if self._running is None:
+            raise RuntimeError(
+                "This endpoint is not running: use it in a 'with' block, or call start()."
+            )
+        return self._running
+
+    # -- for clients --------------------------------------------------------------------------
+
+    def files(self, device: DeviceIdentity) -> Path:
+        """Return a folder with ``cert.pem``, ``key.pem`` and ``root.pem``, readable by you only.
+
+        Args:
+            device: whose certificate and key.
+
+        Returns:
+            The folder, which lasts until :meth:`stop`.
+
+        Raises:
+            RuntimeError: it is not running.
+        """
+        return self._now_running.files.of(device)
+
+    def mosquitto_args(self, device: DeviceIdentity) -> list[str]:
+        """Return the arguments with which ``mosquitto_pub`` and ``mosquitto_sub`` connect.
+
+        Args:
+            device: as which device.
+
+        Example:
+            >>> subprocess.run(["mosquitto_pub", *endpoint.mosquitto_args(bulb), "-t", "a", "-n"])
+        """
+        return mosquitto_args(self.files(device), self.host, self.port)
+
+    def paho(self, device: DeviceIdentity) -> dict[str, Any]:
+        """Return the keyword arguments of paho-mqtt's ``tls_set`` for a device.
+
+        Args:
+            device: as which device.
+
+        Example:
+            >>> client = paho.mqtt.client.Client(CallbackAPIVersion.VERSION2, client_id="bulb-1")
+            >>> client.tls_set(**endpoint.paho(bulb))
+            >>> client.connect(endpoint.host, endpoint.port)
+        """
+        return paho_arguments(self.files(device))
+
+    def awsiot(self, device: DeviceIdentity) -> dict[str, Any]:
+        """Return the keyword arguments of awsiotsdk's ``mtls_from_path`` for a device.
+
+        They fit ``awsiot.mqtt_connection_builder`` (MQTT 3.1.1) and ``mqtt5_client_builder``.
+
+        Args:
+            device: as which device.
+
+        Example:
+            >>> connection = mqtt_connection_builder.mtls_from_path(
+            ...     **endpoint.awsiot(bulb), client_id="bulb-1"
+            ... )
+        """
+        return awsiot_arguments(self.files(device), self.host, self.port)
+
+    # -- for tests ----------------------------------------------------------------------------
+
+    @overload
+    def wait_for(
+        self,
+        kind: Literal["connection", "refusal"],
+        *,
+        client_id: str | None = None,
+        timeout: float = 30.0,
+    ) -> ConnectionAttempt: ...
+
+    @overload
+    def wait_for(
+        self,
+        kind: Literal["disconnection", "message"],
+        *,
+        client_id: str | None = None,
+        topic: str | None = None,
+        timeout: float = 30.0,
+    ) -> Event: ...
+
+    def wait_for(
+        self,
+        kind: Literal["connection", "refusal", "disconnection", "message"],
+        *,
+        client_id: str | None = None,
+        topic: str | None = None,
+        timeout: float = 30.0,
+    ) -> ConnectionAttempt | Event:
+        """Wait until something happens, or return at once what has happened since the start.
+
+        Each happening is returned once, so that a second call waits for the next.
+
+        Args:
+            kind: ``"connection"`` for a device that is let in, ``"refusal"`` for one that is not,
+                ``"disconnection"`` for the end of a connection, ``"message"`` for a published
+                message (lifecycle events only where ``topic`` asks for them).
+            client_id: the MQTT client id of the device, or of a message's publisher; ``None`` for
+                any.
+            topic: a topic filter that the message's topic has to match; ``None`` for any.
+            timeout: seconds to wait at most.
+
+        Returns:
+            The :class:`ConnectionAttempt`, or the :class:`Event` of a message. A disconnection is
+            the event on ``$aws/events/presence/disconnected/<client id>``.
+
+        Raises:
+            TimeoutError: it has not happened; the text says what has.
+            ValueError: there is no such kind, or the filter is not valid.
+            RuntimeError: it is not running.
+        """
+        happenings = self._now_running.happenings
+        return happenings.wait_for(kind, client_id, topic, timeout)
+
+
+class _Running:
+    """What an endpoint has while it runs."""
+
+    def __init__(
+        self,
+        identity: ServerIdentity,
+        sockets: list[socket.socket],
+        alpn_sockets: list[socket.socket],
+    ) -> None:
+        self.sockets = sockets
+        self.alpn_sockets = alpn_sockets
+        self.files = ClientFiles(identity.root_pem)
+        self.happenings = Happenings()
+        self.undo = contextlib.ExitStack()
+
+
+def _opened(undo: contextlib.ExitStack, host: str, port: int) -> list[socket.socket]:
+    sockets = listen(host, port)
+    for one in sockets:
+        undo.callback(one.close)
+    return sockets
+
+
+def _port_of(sockets: list[socket.socket]) -> int:
+    port: int = sockets[0].getsockname()[1]
+    return port

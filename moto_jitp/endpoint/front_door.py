@@ -1,0 +1,154 @@
+"""AWS IoT's front door for real devices: the gateway, the sessions and the message broker.
+
+Each client's packets come here as values, in worker threads; see :mod:`.door`.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+
+from moto_jitp.devices.arguments import AmbiguousEndpoint
+from moto_jitp.devices.connecting import backend_at, backend_knowing, require_mock
+from moto_jitp.devices.gateway import connect
+from moto_jitp.devices.verdict import ConnectRequest
+from moto_jitp.history.attempts import RefusalReason
+from moto_jitp.iot.models import JitpIoTBackend, live_backends
+from moto_jitp.mqtt.events import ConnectReceived, DisconnectReason
+from moto_jitp.mqtt.packets import Version
+from moto_jitp.mqtt.reason_codes import ConnectReturnCode, ReasonCode
+from moto_jitp.mqtt.topics import check_publish
+from moto_jitp.mqtt.transport import Transport
+from moto_jitp.pki import CertificateError, read_chain
+
+from .door import Client, Line, Refusal
+from .log import EndpointLog
+from .peer import Peer
+from .session_client import SessionClient
+
+_CODES = {
+    DisconnectReason.DUPLICATE_CLIENTID: ReasonCode.SESSION_TAKEN_OVER,
+    DisconnectReason.AUTH_ERROR: ReasonCode.NOT_AUTHORIZED,
+    DisconnectReason.API_INITIATED_DISCONNECT: ReasonCode.ADMINISTRATIVE_ACTION,
+    DisconnectReason.SERVER_INITIATED_DISCONNECT: ReasonCode.SERVER_SHUTTING_DOWN,
+}
+"""Reason to the code of MQTT 5's DISCONNECT, where AWS IoT ends a connection by itself."""
+
+_DETAILS = {
+    DisconnectReason.DUPLICATE_CLIENTID: (
+        "A new connection was established with the same client ID"
+    ),
+    DisconnectReason.AUTH_ERROR: "Device certificate is not active",
+    DisconnectReason.API_INITIATED_DISCONNECT: "DeleteConnection was called",
+    DisconnectReason.SERVER_INITIATED_DISCONNECT: "The state of the account was taken away",
+}
+
+
+class FrontDoor:
+    """Decides on clients as AWS IoT does.
+
+    Args:
+        log: where is written what nobody else writes down.
+        is_own_name: whether a server name stands in the endpoint's own certificates.
+        target_port: the port that clients reach, for log entries.
+        takes_unnamed: whether a client that sends no server name is treated as if it had.
+        reason_in_connack: whether a refused client is told why, which AWS IoT does not do.
+    """
+
+    def __init__(
+        self,
+        log: EndpointLog,
+        *,
+        is_own_name: Callable[[str], bool],
+        target_port: Callable[[], int],
+        takes_unnamed: bool = False,
+        reason_in_connack: bool = False,
+    ) -> None:
+        self._log = log
+        self._is_own_name = is_own_name
+        self._target_port = target_port
+        self._takes_unnamed = takes_unnamed
+        self._reason_in_connack = reason_in_connack
+
+    def connect(self, peer: Peer, request: ConnectReceived, line: Line) -> Client | Refusal:
+        will = request.connect.will
+        if will is not None:
+            try:
+                check_publish(will.topic, b"", retain=will.retain, connected=True)
+            except ValueError as error:
+                self._log.refused(peer, request.client_id, str(error))
+                return Refusal(ReasonCode.TOPIC_NAME_INVALID, str(error))
+        try:
+            require_mock()
+            reached = self._request(peer, request)
+            backend = self._backend(peer.server_name, reached)
+        except (CertificateError, AmbiguousEndpoint, RuntimeError, ValueError) as error:
+            # Nobody's attempt: there is no certificate, or no account whose it would be.
+            self._log.refused(peer, request.client_id, str(error))
+            return self._refusal(request, str(error))
+        outcome = connect(backend, reached)
+        session, attempt = outcome.session, outcome.attempt
+        if session is None:
+            is_mqtt_5 = request.connect.version is Version.MQTT_5
+            if is_mqtt_5 and attempt.reason is RefusalReason.NOT_AUTHORIZED:
+                # The one refusal that AWS IoT answers.
+                return Refusal(ReasonCode.NOT_AUTHORIZED, attempt.message)
+            return self._refusal(request, f"{attempt.reason}: {attempt.message}")
+        session.on_closed(lambda reason: _hang_up(line, reason))
+        is_persistent = request.session_expiry > 0
+        return SessionClient(session, is_persistent=is_persistent, log=self._log)
+
+    def _request(self, peer: Peer, request: ConnectReceived) -> ConnectRequest:
+        leaf, *issuers = read_chain("".join(map(ssl.DER_cert_to_PEM_cert, peer.chain)))
+        name = peer.server_name
+        return ConnectRequest(
+            leaf,
+            leaf.pem,
+            name,
+            request.client_id,
+            issuers=lambda: issuers,
+            transport=Transport(
+                peer.address,
+                peer.port,
+                self._target_port(),
+                version=request.connect.version,
+                clean=not request.session_expiry,
+                will=request.connect.will,
+            ),
+            is_named_locally=self._takes_unnamed if name is None else self._is_own_name(name),
+        )
+
+    def _backend(self, server_name: str | None, request: ConnectRequest) -> JitpIoTBackend:
+        """The account and Region whose endpoint the client has reached.
+
+        A name that is nobody's is refused by the gateway, at the account that knows the device.
+        """
+        if server_name is None or request.is_named_locally:
+            return backend_knowing(request)
+        try:
+            return backend_at(server_name)
+        except ValueError:
+            pass
+        for backend in live_backends():
+            if backend.domain_configuration_of(server_name) is not None:
+                return backend
+        return backend_knowing(request)
+
+    def _refusal(self, request: ConnectReceived, details: str) -> Refusal:
+        if not self._reason_in_connack:
+            return Refusal(None, details)
+        if request.connect.version is Version.MQTT_5:
+            return Refusal(ReasonCode.NOT_AUTHORIZED, details)
+        return Refusal(ConnectReturnCode.NOT_AUTHORIZED, details)
+
+    def not_a_client(self, peer: Peer, details: str) -> None:
+        self._log.stranger(peer, details)
+
+    def not_connected(self, peer: Peer, version: Version, client_id: str, details: str) -> None:
+        self._log.refused(peer, client_id, details)
+
+
+def _hang_up(line: Line, reason: DisconnectReason) -> None:
+    """End the connection of a session that was closed; for one that ended itself it is over."""
+    code = _CODES.get(reason, ReasonCode.UNSPECIFIED_ERROR)
+    line.close(reason, _DETAILS.get(reason, "The session has ended"), code)

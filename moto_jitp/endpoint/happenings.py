@@ -1,0 +1,165 @@
+"""What has happened at the endpoint, for tests that wait for the next thing to happen."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Literal
+
+from moto.iot.models import IoTBackend
+
+from moto_jitp.broker.message_broker import listeners
+from moto_jitp.devices.attempts import observers
+from moto_jitp.history.attempts import ConnectionAttempt
+from moto_jitp.history.messages import Event, Message
+from moto_jitp.mqtt.topic_filters import check_topic_filter, topic_matches
+
+from .real_time import real_monotonic
+
+Kind = Literal["connection", "refusal", "disconnection", "message"]
+KINDS: tuple[Kind, ...] = ("connection", "refusal", "disconnection", "message")
+_KEPT = 10_000
+_DISCONNECTED = "$aws/events/presence/disconnected/"
+_TOLD = 12
+
+
+class Happenings:
+    """The last connections, refusals, disconnections and messages of all accounts and Regions."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._entries: deque[_Entry] = deque(maxlen=_KEPT)
+
+    def start(self) -> None:
+        """Take note of what happens from now on."""
+        observers.append(self._attempted)
+        listeners.append(self._published)
+
+    def stop(self) -> None:
+        """Take no more note."""
+        observers.remove(self._attempted)
+        listeners.remove(self._published)
+
+    def _attempted(self, attempt: ConnectionAttempt) -> None:
+        self._add(_Entry(None, attempt))
+
+    def _published(self, backend: IoTBackend, message: Message) -> None:
+        place = (backend.account_id, backend.region_name)
+        self._add(_Entry(place, message))
+
+    def _add(self, entry: _Entry) -> None:
+        with self._changed:
+            self._entries.append(entry)
+            self._changed.notify_all()
+
+    def wait_for(
+        self, kind: str, client_id: str | None, topic: str | None, timeout: float
+    ) -> ConnectionAttempt | Event:
+        """Wait for the first happening of a kind that no earlier call has returned.
+
+        Args:
+            kind: one of :data:`KINDS`.
+            client_id: of the client that it is about; ``None`` for any.
+            topic: a topic filter for messages; ``None`` for any.
+            timeout: seconds.
+
+        Raises:
+            TimeoutError: it has not happened; the text says what has.
+            ValueError: there is no such kind, or the filter is not valid.
+        """
+        if kind not in KINDS:
+            raise ValueError(f"wait_for waits for one of {', '.join(KINDS)}, not for {kind!r}.")
+        if topic is not None:
+            check_topic_filter(topic)
+        wanted = _wanted(kind, client_id, topic)
+        now = real_monotonic()
+        ends_at = now() + timeout
+        with self._changed:
+            seen = 0
+            while True:
+                for entry in list(self._entries)[seen:]:
+                    if not entry.is_taken and wanted(entry):
+                        entry.is_taken = True
+                        return entry.value
+                seen = len(self._entries) if len(self._entries) < _KEPT else 0
+                left = ends_at - now()
+                if left <= 0:
+                    raise TimeoutError(self._what_happened(kind, client_id, topic, timeout))
+                self._changed.wait(min(left, 1.0))
+
+    def _what_happened(
+        self, kind: str, client_id: str | None, topic: str | None, timeout: float
+    ) -> str:
+        about = f" of client {client_id!r}" if client_id is not None else ""
+        about += f" on {topic!r}" if topic is not None else ""
+        entries = list(self._entries)
+        lines = [f"No {kind}{about} within {timeout:g} seconds."]
+        if not entries:
+            lines.append("Nothing has happened at all: did the client reach host and port?")
+        else:
+            lines.append(f"What has happened ({len(entries)}, the last {_TOLD}):")
+            lines += [f"  {entry.told}" for entry in entries[-_TOLD:]]
+        return "\n".join(lines)
+
+
+class _Entry:
+    """One happening."""
+
+    __slots__ = ("is_taken", "place", "what")
+
+    def __init__(self, place: tuple[str, str] | None, what: ConnectionAttempt | Message) -> None:
+        self.place = place
+        self.what = what
+        self.is_taken = False
+
+    @property
+    def value(self) -> ConnectionAttempt | Event:
+        """What a test is given."""
+        if isinstance(self.what, ConnectionAttempt):
+            return self.what
+        assert self.place is not None
+        return self.what.as_event(*self.place)
+
+    @property
+    def told(self) -> str:
+        """One line for people."""
+        what = self.what
+        if isinstance(what, ConnectionAttempt):
+            outcome = "connected" if what.accepted else f"was refused: {what.reason}"
+            return f"client {what.client_id!r} {outcome}"
+        payload = repr(what.payload)
+        return f"message on {what.topic!r}: {payload[:120]}"
+
+
+def _wanted(kind: str, client_id: str | None, topic: str | None) -> Callable[[_Entry], bool]:
+    if kind in ("connection", "refusal"):
+
+        def is_attempt(entry: _Entry) -> bool:
+            what = entry.what
+            return (
+                isinstance(what, ConnectionAttempt)
+                and what.accepted is (kind == "connection")
+                and client_id in (None, what.client_id)
+            )
+
+        return is_attempt
+
+    def is_message(entry: _Entry) -> bool:
+        what = entry.what
+        if isinstance(what, ConnectionAttempt):
+            return False
+        name = what.topic
+        if kind == "disconnection":
+            return name.startswith(_DISCONNECTED) and client_id in (None, _of(name))
+        if topic is None and name.startswith("$aws/events/"):
+            return False
+        publisher = what.publisher
+        sender = None if publisher is None else publisher.client_id
+        return (topic is None or topic_matches(topic, name)) and client_id in (None, sender)
+
+    return is_message
+
+
+def _of(topic: str) -> Any:
+    return topic[len(_DISCONNECTED) :]

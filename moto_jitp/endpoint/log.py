@@ -1,0 +1,46 @@
+"""What the endpoint tells people of, beside what every connection attempt is written down for."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+
+from .peer import Peer
+
+logger = logging.getLogger("moto_jitp.endpoint")
+_KEPT = 100
+
+
+class EndpointLog:
+    """The last things that were no connection attempts of devices, and one log line for each.
+
+    Attributes:
+        entries: sentences, oldest first; the last hundred.
+    """
+
+    def __init__(self) -> None:
+        self.entries: deque[str] = deque(maxlen=_KEPT)
+
+    def stranger(self, peer: Peer, details: str) -> None:
+        """Tell of a transport that ended before an MQTT CONNECT."""
+        self._add(f"{_where(peer)}: {details}")
+
+    def refused(self, peer: Peer, client_id: str, details: str) -> None:
+        """Tell of a client that was refused before the gateway was asked."""
+        self._add(f"{_where(peer)}, client ID {client_id!r}: {details}")
+
+    def failed(self, error: Exception) -> None:
+        """Tell of an error of the endpoint itself, or of a handler of a test."""
+        self.entries.append(f"{type(error).__name__}: {error}")
+        logger.error("%s: %s", type(error).__name__, error, exc_info=error)
+
+    def _add(self, text: str) -> None:
+        # What a peer has chosen must not begin a line of its own.
+        line = text.encode("unicode_escape").decode("ascii") if not text.isprintable() else text
+        self.entries.append(line)
+        logger.info("%s", line)
+
+
+def _where(peer: Peer) -> str:
+    name = f", server name {peer.server_name!r}" if peer.server_name else ""
+    return f"{peer.address or 'unknown address'} port {peer.port}{name}"

@@ -1,0 +1,344 @@
+"""A client that was let in: between its packets and its session at AWS IoT."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+
+from moto_jitp.broker.message_broker import HandingOnLater, broker_of, publish
+from moto_jitp.devices.authorization import NotAuthorized
+from moto_jitp.devices.recording import count
+from moto_jitp.devices.sessions import Session, SessionSubscription, block_has_ended
+from moto_jitp.history.messages import ClientMessage, as_bytes
+from moto_jitp.history.messages import Message as BrokerMessage
+from moto_jitp.mqtt.events import Closed
+from moto_jitp.mqtt.limits import AWS_LIMITS
+from moto_jitp.mqtt.messages import Message, carried_through, expiry_of
+from moto_jitp.mqtt.packets import Subscription, Will
+from moto_jitp.mqtt.properties import NO_PROPERTIES, Properties
+from moto_jitp.mqtt.reason_codes import ReasonCode
+from moto_jitp.mqtt.session import beyond_the_limit
+from moto_jitp.mqtt.topic_filters import topic_matches
+
+from .door import Grants, Mailbox, Refusal, Subscriber
+from .log import EndpointLog
+from .real_time import real_monotonic
+
+_REMEMBERED = 64
+_ENDED = Refusal(ReasonCode.UNSPECIFIED_ERROR, "The session has ended")
+
+
+class SessionClient:
+    """A client whose CONNECT the gateway has accepted.
+
+    Args:
+        session: its session at AWS IoT.
+        is_persistent: whether its subscriptions outlive the connection.
+        log: takes errors of handlers, which no client is to suffer from.
+    """
+
+    def __init__(self, session: Session, *, is_persistent: bool, log: EndpointLog) -> None:
+        self._session = session
+        self._is_persistent = is_persistent
+        self._log = log
+        self._subscriber: SessionSubscriber | None = None
+
+    @property
+    def place(self) -> tuple[str, str]:
+        backend = self._session.backend
+        return backend.account_id, backend.region_name
+
+    @property
+    def owner(self) -> str:
+        return self._session.attempt.certificate_id
+
+    @property
+    def _own_subscriber(self) -> SessionSubscriber:
+        assert self._subscriber is not None, "a client subscribes once it has a session"
+        return self._subscriber
+
+    def subscriber(self, earlier: Subscriber | None, mailbox: Mailbox) -> Subscriber:
+        if isinstance(earlier, SessionSubscriber):
+            self._subscriber = earlier
+        else:
+            self._subscriber = SessionSubscriber(mailbox)
+        self._subscriber.session = self._session
+        return self._subscriber
+
+    def resumed(self) -> None:
+        self._own_subscriber.list_in_session()
+
+    def publish(self, message: Message) -> Refusal | None:
+        properties = message.properties
+        if message.expires_at is not None:
+            left = max(round(message.expires_at - real_monotonic()()), 1)
+            properties = replace(properties, message_expiry_interval=left)
+        try:
+            # What a handler of a test raises comes at the end of the block, and is no refusal.
+            with HandingOnLater():
+                refusal = self._publish(message, properties)
+        except Exception as error:
+            self._log.failed(error)
+            return None
+        return refusal
+
+    def _publish(self, message: Message, properties: Properties) -> Refusal | None:
+        try:
+            self._session.publish(
+                message.topic,
+                message.payload,
+                retain=message.retain,
+                qos=message.qos,
+                properties=properties,
+            )
+        except NotAuthorized as error:
+            return Refusal(ReasonCode.NOT_AUTHORIZED, str(error))
+        except ConnectionError:
+            return _ENDED
+        except ValueError as error:
+            return Refusal(ReasonCode.TOPIC_NAME_INVALID, str(error))
+        except ModuleNotFoundError as error:
+            return Refusal(ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR, str(error))
+        return None
+
+    def subscribe(self, subscriptions: Sequence[Subscription]) -> Grants:
+        codes, problems = [], []
+        retained: list[tuple[Message, int]] = []
+        for one in subscriptions:
+            code, problem = self._subscribe(one, retained)
+            codes.append(code)
+            if problem:
+                problems.append(problem)
+        return Grants(codes, " ".join(problems), retained)
+
+    def _subscribe(
+        self, one: Subscription, retained: list[tuple[Message, int]]
+    ) -> tuple[ReasonCode, str]:
+        session, subscriber = self._session, self._own_subscriber
+        most = AWS_LIMITS.subscriptions
+        if beyond_the_limit(session.subscriptions, [one.topic_filter], most):
+            # https://docs.aws.amazon.com/iot/latest/developerguide/metrics_dimensions.html
+            count(session.backend, "Subscribe.Throttle")
+            return ReasonCode.QUOTA_EXCEEDED, f"More than {most} subscriptions"
+        is_new = one.topic_filter not in session.subscriptions
+        try:
+            with HandingOnLater():
+                found = subscriber.subscribe(one, is_persistent=self._is_persistent)
+        except NotAuthorized as error:
+            return ReasonCode.NOT_AUTHORIZED, str(error)
+        except ConnectionError:
+            return _ENDED.code, _ENDED.details  # type: ignore[return-value]
+        except ValueError as error:
+            return ReasonCode.TOPIC_FILTER_INVALID, str(error)
+        except Exception as error:
+            self._log.failed(error)
+            found = []
+        if one.retain_handling == 0 or (one.retain_handling == 1 and is_new):
+            retained += ((message, one.qos) for message in found)
+        return ReasonCode(one.qos), ""
+
+    def unsubscribe(self, topic_filters: Sequence[str]) -> None:
+        for topic_filter in topic_filters:
+            try:
+                self._own_subscriber.unsubscribe(topic_filter)
+            except Exception as error:
+                self._log.failed(error)
+
+    def pinged(self) -> None:
+        count(self._session.backend, "Ping.Success")
+
+    def ended(self, closed: Closed) -> None:
+        try:
+            self._session.close(closed.reason)
+            if closed.will is not None and not block_has_ended(self._session.backend):
+                self._publish_will(closed.will)
+        except Exception as error:
+            self._log.failed(error)
+
+    def _publish_will(self, will: Will) -> None:
+        """Publish the will; whether the client may was decided when it connected."""
+        session = self._session
+        properties = will.properties
+        if properties is not NO_PROPERTIES:
+            properties = replace(
+                carried_through(properties),
+                message_expiry_interval=properties.message_expiry_interval,
+            )
+        message = ClientMessage(
+            will.topic,
+            will.payload,
+            session.publisher,
+            qos=will.qos,
+            retain=will.retain,
+            properties=properties,
+        )
+        publish(session.backend, message)
+
+
+class SessionSubscriber:
+    """The subscriptions of one MQTT session, over all its connections.
+
+    Args:
+        mailbox: leads to the client, or to what is kept for it.
+
+    Attributes:
+        session: the session at AWS IoT of the last connection.
+    """
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self.session: Session | None = None
+        self._mailbox = mailbox
+        self._subscriptions: dict[str, _KeptSubscription] = {}
+        self._seen: deque[int] = deque(maxlen=_REMEMBERED)
+        self._retained: list[Message] | None = None
+
+    def subscribe(self, one: Subscription, *, is_persistent: bool) -> list[Message]:
+        """Subscribe, and return what is retained for the filter.
+
+        Args:
+            one: the filter with its options.
+            is_persistent: whether the subscription is to outlive the connection.
+        """
+        session = self.session
+        assert session is not None
+        before = self._subscriptions.pop(one.topic_filter, None)
+        if before is not None:
+            before.forget()
+        kept = _KeptSubscription(self, one, session.number)
+        self._retained = []
+        try:
+            # In force before the first message can come, and taken back where it is refused.
+            self._subscriptions[one.topic_filter] = kept
+            kept.live = session.subscribe(one.topic_filter, kept.take, qos=one.qos)
+        except BaseException:
+            del self._subscriptions[one.topic_filter]
+            raise
+        finally:
+            retained, self._retained = self._retained, None
+        if is_persistent:
+            kept.keep(session)
+        return retained
+
+    def unsubscribe(self, topic_filter: str) -> None:
+        """End a subscription; nothing happens where there is none."""
+        session = self.session
+        assert session is not None
+        kept = self._subscriptions.pop(topic_filter, None)
+        if kept is not None:
+            kept.forget()
+        listed = session.subscriptions.get(topic_filter)
+        if listed is not None:
+            session.unsubscribe(listed)
+
+    def list_in_session(self) -> None:
+        """Have the session of a new connection list what was subscribed to before."""
+        session = self.session
+        assert session is not None
+        for topic_filter, kept in list(self._subscriptions.items()):
+            kept.live = session.take_over(topic_filter, kept.take, qos=kept.options.qos)
+
+    def forget(self) -> None:
+        for kept in list(self._subscriptions.values()):
+            kept.forget()
+        self._subscriptions.clear()
+
+    def take(self, message: BrokerMessage, options: Subscription) -> None:
+        """Hand on a message that one of the subscriptions has received.
+
+        A message that several filters match reaches the client once, at the highest QoS.
+        """
+        session = self.session
+        publisher = message.publisher.client_id if message.publisher is not None else None
+        if options.no_local and session is not None and publisher == session.client_id:
+            return
+        if message.is_retained:
+            if self._retained is not None:
+                converted = _as_sent(message, self._age(message))
+                if converted is not None:
+                    self._retained.append(converted)
+            return
+        qos = options.qos
+        if len(self._subscriptions) > 1 and not options.topic_filter.startswith("$share/"):
+            if message.number in self._seen:
+                return
+            self._seen.append(message.number)
+            qos = max(qos, self._highest_qos(message.topic))
+        converted = _as_sent(message, 0)
+        if converted is not None:
+            self._mailbox.put(converted, qos)
+
+    def _highest_qos(self, topic: str) -> int:
+        matching = (
+            kept.options.qos
+            for topic_filter, kept in list(self._subscriptions.items())
+            if topic_matches(topic_filter, topic)
+        )
+        return max(matching, default=0)
+
+    def _age(self, message: BrokerMessage) -> float:
+        """How many seconds a retained message has been there."""
+        assert self.session is not None
+        retained = broker_of(self.session.backend).retained.get(message.topic)
+        return 0 if retained is None else time.time() - retained.modified / 1000
+
+
+class _KeptSubscription:
+    """A subscription of an MQTT session, which may stand at the broker while nobody is connected.
+
+    Attributes:
+        options: the filter with its options.
+        live: the subscription of the session at AWS IoT; it checks and records each message.
+    """
+
+    def __init__(self, subscriber: SessionSubscriber, options: Subscription, key: int) -> None:
+        self.options = options
+        self.live: SessionSubscription | None = None
+        self._subscriber = subscriber
+        self._key = key
+        self._session: Session | None = None
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the client is not connected."""
+        return self.live is None or not self.live.session.is_open
+
+    @property
+    def receiver(self) -> int:
+        return -1 if self.live is None else self.live.session.number
+
+    def keep(self, session: Session) -> None:
+        """Take the live subscription's place at the broker, which it loses with its session."""
+        self._session = session
+        broker_of(session.backend).subscriptions.add(self.options.topic_filter, self._key, self)
+
+    def forget(self) -> None:
+        """Leave the broker."""
+        if self._session is not None:
+            subscriptions = broker_of(self._session.backend).subscriptions
+            subscriptions.remove(self.options.topic_filter, self._key, self)
+
+    def receive(self, message: BrokerMessage) -> None:
+        """Have the live subscription decide; where the client is away, keep the message for it."""
+        if self.live is None or not self.live.receive(message):
+            self.take(message)
+
+    def take(self, message: BrokerMessage) -> None:
+        """Take a message that the client may receive."""
+        self._subscriber.take(message, self.options)
+
+
+def _as_sent(message: BrokerMessage, age: float) -> Message | None:
+    """Return a message of the broker as it is sent; ``None`` where it has expired."""
+    properties, expires_at = message.properties, None
+    if properties is not NO_PROPERTIES:
+        now = real_monotonic()()
+        expires_at = expiry_of(properties, now, AWS_LIMITS.message_expiry)
+        if expires_at is not None:
+            expires_at -= age
+            if expires_at <= now:
+                return None
+        properties = carried_through(properties)
+    payload = as_bytes(message.payload)
+    return Message(message.topic, payload, message.qos, message.retain, properties, expires_at)
