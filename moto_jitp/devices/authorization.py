@@ -100,10 +100,17 @@ def judge_connect(backend: JitpIoTBackend, principal: Principal) -> Verdict:
     )
     attributes = principal.transport.connect_attributes
     outcome = decide(backend, principal, "iot:Connect", resource, connect_attributes=attributes)
+    will = principal.transport.will
+    if outcome.decision.allowed and will is not None:
+        # Whoever leaves a will has to be allowed to publish it when it connects.
+        resource = topic_arn(backend.partition, backend.region_name, backend.account_id, will.topic)
+        outcome = decide(backend, principal, "iot:Publish", resource)
+        if outcome.decision.allowed and will.retain:
+            outcome = decide(backend, principal, "iot:RetainPublish", resource)
     if outcome.decision.allowed:
         return texts.ACCEPTED
     return texts.not_authorized(
-        principal.certificate.arn, resource, outcome.decision, outcome.notes
+        principal.certificate.arn, outcome.action, resource, outcome.decision, outcome.notes
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import ssl
 from dataclasses import astuple
+from datetime import datetime, timezone
 
 from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 from moto.iot.models import iot_backends
@@ -18,6 +20,7 @@ from moto_jitp.pki import (
     IssuerCheck,
     PresentedCertificate,
     check_issuer,
+    read_certificate,
     read_chain,
 )
 
@@ -77,7 +80,7 @@ def make_attempts(
         AmbiguousEndpoint: several accounts or Regions could be meant.
         ValueError: the endpoint is none, or the client id is none that AWS IoT takes.
     """
-    backend = _backend_at(endpoint) if endpoint is not None else _backend_knowing(request)
+    backend = backend_at(endpoint) if endpoint is not None else backend_knowing(request)
     if request.client_id is not None:
         try:
             _check_client_id(request.client_id)
@@ -153,7 +156,12 @@ def _is_upside_down(first: PresentedCertificate, second: PresentedCertificate) -
     )
 
 
-def _backend_at(endpoint: str) -> JitpIoTBackend:
+def backend_at(endpoint: str) -> JitpIoTBackend:
+    """Return the account and Region of an endpoint's address, or of a domain configuration's name.
+
+    Raises:
+        ValueError: it is neither.
+    """
     address = parse_endpoint(endpoint)
     if address is None:
         for backend in live_backends():  # a domain configuration's name
@@ -167,8 +175,12 @@ def _backend_at(endpoint: str) -> JitpIoTBackend:
     return _backend(address.account_id, address.region_name)
 
 
-def _backend_knowing(request: ConnectRequest) -> JitpIoTBackend:
-    """The one account and Region that know the certificate or its CA, else the default ones."""
+def backend_knowing(request: ConnectRequest) -> JitpIoTBackend:
+    """Return the one account and Region that know the certificate or its CA, else the default ones.
+
+    Raises:
+        AmbiguousEndpoint: several know them.
+    """
     backends = live_backends()
     knowing = [backend for backend in backends if _knows(backend, request)]
     if not knowing:  # a CA of the right name but with another key: say so where it is
@@ -205,3 +217,25 @@ def _backend(account_id: str, region_name: str) -> JitpIoTBackend:
         raise ValueError(f"{region_name!r} is no Region that moto knows for AWS IoT.") from None
     assert isinstance(backend, JitpIoTBackend)
     return backend
+
+
+def is_known_certificate(der: bytes, _: str | None = None) -> bool:
+    """Whether a certificate is one to be let through a TLS handshake, where that is judged at all.
+
+    That is a registered one whatever its status, and one that an active registered CA has issued.
+
+    Args:
+        der: the certificate.
+    """
+    try:
+        presented = read_certificate(ssl.DER_cert_to_PEM_cert(der))
+    except ValueError:
+        return False
+    now = datetime.now(timezone.utc)
+    if not presented.not_before <= now <= presented.not_after:
+        return False
+    return any(
+        backend.certificates.presented_as(presented.certificate_id) is not None
+        or any(ca.is_active for ca in issuers_of(backend.registry, presented))
+        for backend in live_backends()
+    )

@@ -109,7 +109,8 @@ def _judge(backend: JitpIoTBackend, request: ConnectRequest) -> Verdict:
 def _judge_handshake(backend: JitpIoTBackend, request: ConnectRequest) -> Verdict | None:
     """What refuses a device whatever certificate it presents."""
     server_name = request.server_name
-    if server_name is not None and not backend.endpoints.serves(server_name):
+    is_local = request.is_named_locally
+    if server_name is not None and not is_local and not backend.endpoints.serves(server_name):
         return texts.sni_misused(server_name, backend)
     if not request.holds_key:
         return texts.wrong_private_key(request.certificate)
@@ -139,7 +140,7 @@ def _judge_known(
         "RegisterCertificate", f"cert/{known.certificate_id}", StepResult.UNCHANGED
     )
     # The documentation makes no exception for CAs that register no more devices, or are deleted.
-    if request.server_name is not None and known.ca_certificate_id:
+    if request.names_a_server and known.ca_certificate_id:
         publish(backend, CertificateRegistered(known, backend.account_id, is_first=False))
     ca = backend.ca_certificates.get(known.ca_certificate_id or "")
     if ca is None:
@@ -200,8 +201,8 @@ def _judge_ca(ca: CaCertificate, request: ConnectRequest) -> Verdict | None:
         return texts.ca_inactive(ca)
     if not ca.registers_devices:
         return texts.auto_registration_disabled(ca)
-    if request.server_name is None:
-        return texts.server_name_missing()
+    if not request.names_a_server:
+        return texts.server_name_missing(at_local_endpoint=request.transport.port > 0)
     return None
 
 

@@ -153,9 +153,14 @@ def unclaimed(certificate: DeviceCertificate) -> Verdict:
 
 
 def not_authorized(
-    certificate_arn: str, resource: str, decision: Decision, notes: Sequence[str]
+    certificate_arn: str, action: str, resource: str, decision: Decision, notes: Sequence[str]
 ) -> Verdict:
-    if decision.explicit_deny:
+    if action != "iot:Connect":
+        advice = (
+            f"Allow {action} on {resource} in a policy of the certificate {certificate_arn}, or "
+            "have the device connect without this will."
+        )
+    elif decision.explicit_deny:
         advice = (
             f"Change the statement that denies iot:Connect on {resource}, or detach its policy; or "
             "have the device use a client ID that it does not deny."
@@ -198,12 +203,23 @@ def auto_registration_disabled(ca: CaCertificate) -> Verdict:
     )
 
 
-def server_name_missing() -> Verdict:
+def server_name_missing(*, at_local_endpoint: bool) -> Verdict:
+    """No server name was sent.
+
+    Args:
+        at_local_endpoint: whether the device came over a socket of this machine.
+    """
+    advice = "Have the TLS client send the endpoint's host name as server name."
+    if at_local_endpoint:
+        advice = (
+            "Connect to the host name localhost, not to an address: most TLS clients send a server "
+            "name for host names only."
+        )
     return Verdict(
         RefusalReason.SERVER_NAME_MISSING,
         "The device sent no server name (SNI), without which AWS IoT registers and provisions no "
         "device.",
-        "Have the TLS client send the endpoint's host name as server name.",
+        advice,
     )
 
 

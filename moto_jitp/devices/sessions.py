@@ -246,7 +246,7 @@ class Session:
         logged = {"topicName": topic, "retain": "True"} if retain else {"topicName": topic}
         record_operation(backend, attempt, "Publish-In", logged)
         message = ClientMessage(
-            topic, payload, self._publisher, qos=qos, retain=retain, properties=properties
+            topic, payload, self.publisher, qos=qos, retain=retain, properties=properties
         )
         publish(backend, message)
         if request is not None:
@@ -308,6 +308,24 @@ class Session:
         retained = retained_message(backend, topic_filter) if with_retained else None
         if retained is not None:
             subscription.receive(retained)
+        return subscription
+
+    def take_over(
+        self, topic_filter: str, handler: MessageHandler, *, qos: int
+    ) -> SessionSubscription:
+        """List a subscription that the client has had since an earlier connection.
+
+        It needs no permission any more, nobody is told of it, and the broker hands it nothing:
+        whoever kept the subscription meanwhile does.
+
+        Args:
+            topic_filter: an MQTT topic filter.
+            handler: called with each message that the client may receive.
+            qos: the quality of service that the client asked for.
+        """
+        subscription = SessionSubscription(self, topic_filter, handler, qos)
+        with self.backend.lock:
+            self.subscriptions = {**self.subscriptions, topic_filter: subscription}
         return subscription
 
     def unsubscribe(self, subscription: SessionSubscription) -> None:
@@ -373,7 +391,8 @@ class Session:
         require(self.backend, principal, action, name)
 
     @property
-    def _publisher(self) -> Publisher:
+    def publisher(self) -> Publisher:
+        """The client, as its messages name it."""
         transport, certificate_id = self.transport, self.attempt.certificate_id
         return Publisher(self.client_id, certificate_id, transport.address, transport.protocol)
 
@@ -422,11 +441,15 @@ class SessionSubscription:
         """The number of its session."""
         return self.session.attempt_id
 
-    def receive(self, message: Message) -> None:
-        """Give the client a message, if it may receive it."""
+    def receive(self, message: Message) -> bool:
+        """Give the client a message, if it may receive it.
+
+        Returns:
+            Whether the session was there to decide on it.
+        """
         session = self.session
         if not session.is_open:
-            return
+            return False
         logged, topic = {"topicName": message.topic}, message.topic
         try:
             session._require("iot:Receive", topic)
@@ -437,9 +460,10 @@ class SessionSubscription:
             session.refusals = (*session.refusals, refused)
             if self.handler is None:
                 session.queue.put(refused)
-            return
+            return True
         record_operation(session.backend, session.attempt, "Publish-Out", logged)
         (self.handler or session.queue.put)(message)
+        return True
 
     def end(self) -> None:
         """Have the broker hand it nothing any more."""

@@ -104,6 +104,9 @@ CONFIG: Schema = object_schema(
         },
         "metrics": of("boolean", "Write CloudWatch metrics.", default=True),
         "trail": of("boolean", "Write CloudTrail events.", default=True),
+        "local_endpoint": of(
+            "boolean", "describe_endpoint answers with the local device endpoint.", default=False
+        ),
     },
 )
 _CONFIG_REQUEST: Schema = CONFIG | {

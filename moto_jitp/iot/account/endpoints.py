@@ -6,9 +6,12 @@ import functools
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from boto3 import Session
 from moto.iot.models import FakeDomainConfiguration, FakeEndpoint, IoTBackend
 
+from moto_jitp import settings
 from moto_jitp.iot.exceptions import InvalidRequest
 from moto_jitp.iot.registry.registry import Registry
 
@@ -25,6 +28,35 @@ _ADDRESS = re.compile(
     r"\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?"
 )
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+class LocalEndpoint(NamedTuple):
+    """A device endpoint that runs in this process.
+
+    Attributes:
+        host: the host name that devices are to connect to.
+        port: the port.
+        alpn_port: the port for devices that name an application protocol; ``None`` for none.
+        root_ca_pem: the root certificate that devices are to trust, as PEM text.
+    """
+
+    host: str
+    port: int
+    alpn_port: int | None
+    root_ca_pem: str
+
+
+local_endpoints: list[LocalEndpoint] = []
+"""The device endpoints of this process, the oldest first."""
+
+
+def endpoint_domains() -> tuple[str, ...]:
+    """The domains of device endpoints in every Region, such as ``iot.eu-west-1.amazonaws.com``."""
+    return tuple(
+        endpoint_address("000000000000", region_name, "iot:Data").partition(".")[2]
+        for partition in ("aws", "aws-cn")
+        for region_name in Session().get_available_regions("iot", partition_name=partition)
+    )
 
 
 @dataclass(frozen=True)
@@ -111,6 +143,9 @@ class Endpoints:
             )
         endpoint: FakeEndpoint = IoTBackend.describe_endpoint(self._registry.moto, endpoint_type)
         endpoint.endpoint = self.address(endpoint_type)
+        if settings.current().local_endpoint and local_endpoints and endpoint_type in _FOR_DEVICES:
+            local = local_endpoints[-1]
+            endpoint.endpoint = f"{local.host}:{local.port}"
         return endpoint
 
     def address(self, endpoint_type: str = "iot:Data-ATS") -> str:
