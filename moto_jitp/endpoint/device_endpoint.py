@@ -12,7 +12,7 @@ from typing import Any, Literal, overload
 from moto_jitp.devices.connecting import is_known_certificate
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.messages import Event
-from moto_jitp.iot.account.endpoints import endpoint_domains, local_endpoints
+from moto_jitp.iot.account.endpoints import LocalEndpoint, endpoint_domains, local_endpoints
 from moto_jitp.pki import DeviceIdentity
 
 from .client_helpers import ClientFiles, awsiot_arguments, mosquitto_args, paho_arguments
@@ -117,9 +117,9 @@ class DeviceEndpoint:
             running.happenings.start()
             undo.callback(running.happenings.stop)
             self._running = running
-            address = (self.host, self.port)
-            local_endpoints.append(address)
-            undo.callback(local_endpoints.remove, address)
+            local = LocalEndpoint(self.host, self.port, self.alpn_port, self.root_ca_pem)
+            local_endpoints.append(local)
+            undo.callback(local_endpoints.remove, local)
             server.start(self._listeners(sockets, alpn_sockets))
             undo.callback(server.stop)
             running.undo = undo.pop_all()

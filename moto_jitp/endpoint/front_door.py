@@ -9,11 +9,11 @@ import ssl
 from collections.abc import Callable
 
 from moto_jitp.devices.arguments import AmbiguousEndpoint
-from moto_jitp.devices.connecting import backend_at, backend_knowing, require_mock
+from moto_jitp.devices.connecting import backend_at, backend_knowing
 from moto_jitp.devices.gateway import connect
 from moto_jitp.devices.verdict import ConnectRequest
 from moto_jitp.history.attempts import RefusalReason
-from moto_jitp.iot.models import JitpIoTBackend, live_backends
+from moto_jitp.iot.models import JitpIoTBackend, is_plugged_in, live_backends
 from moto_jitp.mqtt.events import ConnectReceived, DisconnectReason
 from moto_jitp.mqtt.packets import Version
 from moto_jitp.mqtt.reason_codes import ConnectReturnCode, ReasonCode
@@ -79,7 +79,7 @@ class FrontDoor:
                 self._log.refused(peer, request.client_id, str(error))
                 return Refusal(ReasonCode.TOPIC_NAME_INVALID, str(error))
         try:
-            require_mock()
+            _require_aws_iot()
             reached = self._request(peer, request)
             backend = self._backend(peer.server_name, reached)
         except (CertificateError, AmbiguousEndpoint, RuntimeError, ValueError) as error:
@@ -130,7 +130,7 @@ class FrontDoor:
         except ValueError:
             pass
         for backend in live_backends():
-            if backend.domain_configuration_of(server_name) is not None:
+            if backend.endpoints.domain_configuration_of(server_name) is not None:
                 return backend
         return backend_knowing(request)
 
@@ -146,6 +146,14 @@ class FrontDoor:
 
     def not_connected(self, peer: Peer, version: Version, client_id: str, details: str) -> None:
         self._log.refused(peer, client_id, details)
+
+
+def _require_aws_iot() -> None:
+    if not is_plugged_in():
+        raise RuntimeError(
+            "There is no AWS IoT here to connect to: the endpoint needs an active mock_jitp "
+            "block, moto_jitp.activate() or a server in its process."
+        )
 
 
 def _hang_up(line: Line, reason: DisconnectReason) -> None:

@@ -206,7 +206,7 @@ class SessionSubscriber:
         before = self._subscriptions.pop(one.topic_filter, None)
         if before is not None:
             before.forget()
-        kept = _KeptSubscription(self, one, session.number)
+        kept = _KeptSubscription(self, one, session.attempt_id)
         self._retained = []
         try:
             # In force before the first message can come, and taken back where it is refused.
@@ -306,7 +306,7 @@ class _KeptSubscription:
 
     @property
     def receiver(self) -> int:
-        return -1 if self.live is None else self.live.session.number
+        return -1 if self.live is None else self.live.session.attempt_id
 
     def keep(self, session: Session) -> None:
         """Take the live subscription's place at the broker, which it loses with its session."""
