@@ -56,6 +56,17 @@ class ResourceAlreadyExists(IoTError):
         self.resourceArn = resource_arn
 
 
+class VersionConflict(IoTError):
+    """The ``expectedVersion`` is not the resource's version."""
+
+    def __init__(self, what: str, name: str, version: int, expected: int) -> None:
+        super().__init__(
+            "VersionConflictException",
+            f"The version for {what} {name} does not match the expected version. It is {version}, "
+            f"and {expected} was expected.",
+        )
+
+
 class CertificateState(IoTError):
     def __init__(self, message: str) -> None:
         super().__init__("CertificateStateException", message)

@@ -43,11 +43,17 @@ from moto_jitp.iot.provisioning.fleet.fleet_provisioning import FleetProvisionin
 from moto_jitp.iot.provisioning.provisioning_templates import ProvisioningTemplates
 from moto_jitp.iot.provisioning.template_execution import RunParts
 from moto_jitp.iot.provisioning.thing_registration import ThingRegistration
+from moto_jitp.iot.provisioning.thing_steps import ThingParts
+from moto_jitp.iot.registry.billing_groups import BillingGroups
 from moto_jitp.iot.registry.indexes import CaTable, CertificateTable, PairTable
+from moto_jitp.iot.registry.memberships import Memberships
 from moto_jitp.iot.registry.missing_resources import MissingResources
 from moto_jitp.iot.registry.registry import Registry
 from moto_jitp.iot.registry.tags import Tags
+from moto_jitp.iot.registry.thing_groups import ThingGroups
 from moto_jitp.iot.registry.thing_principals import ThingPrincipals
+from moto_jitp.iot.registry.thing_types import ThingTypes
+from moto_jitp.iot.registry.things import Things
 
 ending_observers: list[Callable[[JitpIoTBackend], object]] = []
 """Called with a backend before its state is emptied, or before moto takes it back."""
@@ -83,7 +89,13 @@ class JitpIoTBackend(IoTBackend):
         self.cas = CaCertificates(registry, tags, roles, templates.check)
         self.device_certificates = certificates = DeviceCertificates(registry)
         self.deferred = DeferredRuns(registry)
-        run_parts = RunParts(registry, certificates, principals, policies, roles)
+        self.billing = billing = BillingGroups(registry, tags)
+        self.things_part = things = Things(registry, billing)
+        self.types_part = types = ThingTypes(registry, tags)
+        self.groups_part = groups = ThingGroups(registry, tags)
+        memberships = Memberships(registry)
+        on_things = ThingParts(things, memberships, billing)
+        run_parts = RunParts(registry, certificates, principals, policies, roles, on_things)
         self.registration = ThingRegistration(run_parts, templates, self.deferred)
         self.fleet = FleetProvisioning(run_parts, templates)
         parts = (
@@ -96,6 +108,11 @@ class JitpIoTBackend(IoTBackend):
             self.cas,
             certificates,
             self.registration,
+            things,
+            types,
+            groups,
+            memberships,
+            billing,
         )
         self._parts: dict[type, Any] = {type(part): part for part in parts}
 
@@ -130,11 +147,44 @@ class JitpIoTBackend(IoTBackend):
     def describe_thing(self, thing_name: str) -> FakeThing:
         return self.registry.describe_thing(thing_name)
 
+    def create_thing(
+        self,
+        thing_name: str,
+        thing_type_name: str,
+        attribute_payload: dict[str, Any] | None,
+        billing_group_name: str | None = None,
+    ) -> FakeThing:
+        return self.things_part.create_thing(
+            thing_name, thing_type_name, attribute_payload, billing_group_name
+        )
+
+    def update_thing(
+        self,
+        thing_name: str,
+        thing_type_name: str,
+        attribute_payload: dict[str, Any] | None,
+        remove_thing_type: bool,
+    ) -> None:
+        self.things_part.update_thing(
+            thing_name, thing_type_name, attribute_payload, remove_thing_type
+        )
+
     def delete_thing(self, thing_name: str) -> None:
-        self.registry.delete_thing(thing_name)
+        self.things_part.delete_thing(thing_name)
+
+    def create_thing_type(
+        self, thing_type_name: str, thing_type_properties: dict[str, Any]
+    ) -> tuple[str, str]:
+        return self.types_part.create_thing_type(thing_type_name, thing_type_properties)
 
     def describe_thing_type(self, thing_type_name: str) -> FakeThingType:
         return self.registry.describe_thing_type(thing_type_name)
+
+    def deprecate_thing_type(self, thing_type_name: str, undo_deprecate: bool) -> FakeThingType:
+        return self.types_part.deprecate_thing_type(thing_type_name, undo_deprecate)
+
+    def delete_thing_type(self, thing_type_name: str) -> None:
+        self.types_part.delete_thing_type(thing_type_name)
 
     def describe_thing_group(self, thing_group_name: str) -> FakeThingGroup:
         return self.registry.describe_thing_group(thing_group_name)
@@ -145,14 +195,43 @@ class JitpIoTBackend(IoTBackend):
         parent_group_name: str,
         thing_group_properties: dict[str, Any],
     ) -> tuple[str, str, str]:
-        return self.missing_resources.create_thing_group(
+        return self.groups_part.create_thing_group(
             thing_group_name, parent_group_name, thing_group_properties
         )
+
+    def update_thing_group(
+        self,
+        thing_group_name: str,
+        thing_group_properties: dict[str, Any],
+        expected_version: int,
+    ) -> int:
+        return self.groups_part.update_thing_group(
+            thing_group_name, thing_group_properties, expected_version
+        )
+
+    def delete_thing_group(self, thing_group_name: str) -> None:
+        self.groups_part.delete_thing_group(thing_group_name)
 
     def create_billing_group(
         self, billing_group_name: str, billing_group_properties: dict[str, Any] | None
     ) -> FakeBillingGroup:
-        return self.registry.create_billing_group(billing_group_name, billing_group_properties)
+        return self.billing.create_billing_group(billing_group_name, billing_group_properties)
+
+    def describe_billing_group(self, billing_group_name: str) -> FakeBillingGroup:
+        return self.registry.describe_billing_group(billing_group_name)
+
+    def update_billing_group(
+        self,
+        billing_group_name: str,
+        billing_group_properties: dict[str, Any],
+        expected_version: int,
+    ) -> int:
+        return self.billing.update_billing_group(
+            billing_group_name, billing_group_properties, expected_version
+        )
+
+    def delete_billing_group(self, billing_group_name: str) -> None:
+        self.billing.delete_billing_group(billing_group_name)
 
     def _get_principal(self, principal_arn: str) -> Any:
         return self.registry.principal(principal_arn)

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from moto.core.utils import camelcase_to_underscores, get_service_model
 from moto.iot.responses import IoTResponse
 
+from moto_jitp import settings
+
 Input = Mapping[str, Any]
 """An operation's checked input: member name to value, for the members that were given."""
 
@@ -113,6 +115,26 @@ def operation_over_moto(
 ]:
     """Enter a function that has moto carry out its share, which it takes as a third argument."""
     return _entered(name, part, calls_moto=True)
+
+
+def operation_if_strict(
+    name: str, part: type[PartT]
+) -> Callable[[Callable[[PartT, Input], Output | None]], Callable[[PartT, Input], Output | None]]:
+    """Enter a function that carries an operation out by AWS's rules, where ``strict`` is on.
+
+    With it off, moto carries the operation out.
+    """
+
+    def enter(
+        function: Callable[[PartT, Input], Output | None],
+    ) -> Callable[[PartT, Input], Output | None]:
+        def carry_out(its_part: PartT, given: Input, moto: CallMoto) -> Output | None:
+            return function(its_part, given) if settings.current().strict else moto()
+
+        _entered(name, part, calls_moto=True)(carry_out)
+        return function
+
+    return enter
 
 
 def _entered(name: str, part: type[Any], *, calls_moto: bool) -> Callable[[_FunctionT], _FunctionT]:

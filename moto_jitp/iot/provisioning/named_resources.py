@@ -26,22 +26,22 @@ def require_named_resources(steps: RunSteps, plan: ProvisioningPlan) -> None:
     Raises:
         ProvisioningFailure: something is missing.
     """
-    registry, account_id = steps.registry, steps.registry.account_id
+    registry = steps.registry
     wanted: list[tuple[str, str, object, str]] = []
     thing = plan.thing
     if thing is not None:
         if thing.thing_type is not None:
             found: object = registry.find_thing_type(thing.thing_type)
-            text = f"Thing Type {account_id}:{thing.thing_type} not found."
+            text = registry.not_found("Thing Type", thing.thing_type)
             wanted.append(("DescribeThingType", f"thingtype/{thing.thing_type}", found, text))
         for name in thing.groups:
             found = registry.find_thing_group(name)
-            text = f"ThingGroup {account_id}:{name} not found."
+            text = registry.not_found("ThingGroup", name)
             wanted.append(("DescribeThingGroup", f"thinggroup/{name}", found, text))
         if thing.billing_group is not None:
             name = thing.billing_group
             found = registry.billing_groups.get(name)
-            text = f"BillingGroup {account_id}:{name} not found."
+            text = registry.not_found("BillingGroup", name)
             wanted.append(("DescribeBillingGroup", f"billinggroup/{name}", found, text))
     for policy in plan.policies:
         if policy.name is not None:

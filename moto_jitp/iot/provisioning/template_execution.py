@@ -47,7 +47,7 @@ from .named_resources import require_named_resources
 from .resolved_template import ResolvedTemplate
 from .run_steps import TERMINATED
 from .step_recorder import ProvisioningFailure, StepRecorder
-from .thing_steps import ThingSteps
+from .thing_steps import ThingParts, ThingSteps
 
 
 class RunParts(NamedTuple):
@@ -59,6 +59,7 @@ class RunParts(NamedTuple):
         principals: what they are attached to.
         policies: the IoT policies.
         roles: checks the provisioning role.
+        on_things: makes things and puts them into groups.
     """
 
     registry: Registry
@@ -66,6 +67,7 @@ class RunParts(NamedTuple):
     principals: ThingPrincipals
     policies: IotPolicies
     roles: ProvisioningRoles
+    on_things: ThingParts
 
 
 class TemplateExecution(ThingSteps):
@@ -81,7 +83,7 @@ class TemplateExecution(ThingSteps):
         from_certificate: bool = False,
     ) -> None:
         permit = parts.roles.permit_for_run(source.role_arn, self._own_resources, admitted)
-        super().__init__(parts.registry, StepRecorder(permit))
+        super().__init__(parts.registry, StepRecorder(permit), parts.on_things)
         self.parts = parts
         self.source = source
         self.template: Template | None = None

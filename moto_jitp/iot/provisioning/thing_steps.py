@@ -6,27 +6,44 @@ https://docs.aws.amazon.com/iot/latest/developerguide/provision-template.html
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from moto.iot.models import FakeThing
 
 from moto_jitp.iot.exceptions import ResourceRegistrationFailure
-from moto_jitp.iot.registry.registry import Registry, type_name
+from moto_jitp.iot.registry.billing_groups import BillingGroups
+from moto_jitp.iot.registry.memberships import MembershipRefused, Memberships
+from moto_jitp.iot.registry.registry import Registry
+from moto_jitp.iot.registry.things import Things
 from moto_jitp.templates import PlannedThing
-from moto_jitp.templates.rules import (
-    ATTRIBUTES_WITH_TYPE,
-    ATTRIBUTES_WITHOUT_TYPE,
-    GROUPS_PER_THING,
-)
 
 from . import run_advice as advice
-from .existing_things import ThingChanges, ThingConflict, changes
+from .existing_things import ThingConflict, changes
 from .run_steps import RunSteps
 from .step_recorder import ProvisioningFailure, StepRecorder
 
 
+class ThingParts(NamedTuple):
+    """What the steps on a thing call, as the operations of the same names do.
+
+    Attributes:
+        things: makes and changes things.
+        memberships: puts them into thing groups.
+        billing_groups: puts them into billing groups.
+    """
+
+    things: Things
+    memberships: Memberships
+    billing_groups: BillingGroups
+
+
 class ThingSteps(RunSteps):
     """The steps on the thing, its groups and its billing group.
+
+    Args:
+        registry: the account and Region that the run changes.
+        recorder: writes the steps down.
+        on_things: what carries them out.
 
     Attributes:
         thing_name: the thing, once it is known.
@@ -34,8 +51,9 @@ class ThingSteps(RunSteps):
         resource_arns: logical name to ARN of what is there, as RegisterThing answers it.
     """
 
-    def __init__(self, registry: Registry, recorder: StepRecorder) -> None:
+    def __init__(self, registry: Registry, recorder: StepRecorder, on_things: ThingParts) -> None:
         super().__init__(registry, recorder)
+        self._on_things = on_things
         self.thing_name: str | None = None
         self.thing_id: str | None = None
         self.resource_arns: dict[str, str] = {}
@@ -76,12 +94,9 @@ class ThingSteps(RunSteps):
 
     def _update_thing(self, thing: FakeThing, planned: PlannedThing) -> None:
         """Bring an existing thing to what the template says, as far as OverrideSettings allow."""
-        moto, resource = self.registry.moto, f"thing/{planned.name}"
-        groups = {
-            group.thing_group_name: group.arn
-            for group in moto.thing_groups.values()
-            if thing.arn in group.things
-        }
+        resource = f"thing/{planned.name}"
+        own_groups = self._on_things.memberships.groups_of(thing)
+        groups = {group.thing_group_name: group.arn for group in own_groups}
         try:
             wanted = changes(thing, groups, planned)
         except ThingConflict as conflict:
@@ -89,7 +104,6 @@ class ThingSteps(RunSteps):
         stays = [name for name in groups if name not in wanted.groups_to_leave]
         self._check_groups([*stays, *wanted.groups_to_join], planned)
         if wanted.update:
-            self._check_attribute_count(thing, wanted, resource)
             parameters = {"thingName": planned.name, **wanted.update}
             self.step("UpdateThing", resource, self._update, parameters)
         else:
@@ -106,66 +120,38 @@ class ThingSteps(RunSteps):
     # The calls, by their parameters as boto3 takes them.
 
     def _create(self, given: Mapping[str, Any]) -> FakeThing:
-        # A dict of its own: moto keeps it with the thing.
-        attributes = dict(given.get("attributePayload", {}).get("attributes", {}))
-        kind = given.get("thingTypeName")
-        return self.registry.moto.create_thing(given["thingName"], kind, {"attributes": attributes})  # type: ignore[arg-type]
+        create = self._on_things.things.create_thing
+        return create(given["thingName"], given.get("thingTypeName"), _payload(given))
 
     def _update(self, given: Mapping[str, Any]) -> None:
-        kind, payload = given.get("thingTypeName", ""), given.get("attributePayload")
-        self.registry.moto.update_thing(given["thingName"], kind, payload, False)
+        update = self._on_things.things.update_thing
+        update(given["thingName"], given.get("thingTypeName"), _payload(given), False)
 
     def _join_group(self, given: Mapping[str, Any]) -> None:
-        join = self.registry.moto.add_thing_to_thing_group
-        join(given["thingGroupName"], None, given["thingName"], None)
+        memberships = self._on_things.memberships
+        memberships.add(*memberships.named(given))
 
     def _leave_group(self, given: Mapping[str, Any]) -> None:
-        leave = self.registry.moto.remove_thing_from_thing_group
-        leave(given["thingGroupName"], None, given["thingName"], None)
+        memberships = self._on_things.memberships
+        memberships.remove(*memberships.named(given))
 
     def _be_billed(self, given: Mapping[str, Any]) -> None:
-        join = self.registry.moto.add_thing_to_billing_group
-        join(given["billingGroupName"], None, given["thingName"])
+        groups = self._on_things.billing_groups
+        groups.add(*groups.named(given))
 
     def _check_groups(self, names: Sequence[str], planned: PlannedThing) -> None:
-        """A thing is in ten groups at most, and never in two of one hierarchy."""
-        roots: dict[str, str] = {}
-        for name in names:
-            group = self.registry.describe_thing_group(name)
-            path = group.metadata.get("rootToParentThingGroups")
-            root = path[0]["groupName"] if path else name
-            if root in roots:
-                raise self.refused(
-                    "AddThingToThingGroup",
-                    f"thinggroup/{name}",
-                    f"Thing {planned.name} cannot be in the groups {roots[root]} and {name}, which "
-                    f"belong to one hierarchy, that of {root}.",
-                    f"Name one of {roots[root]} and {name} in ThingGroups; a member of a child "
-                    "group belongs to its parents without being named there.",
-                    f"Resources.{planned.logical_name}.Properties.ThingGroups",
-                )
-            roots[root] = name
-        if len(names) > GROUPS_PER_THING:
+        """Find out before anything is made whether the thing can be in all its groups."""
+        try:
+            self._on_things.memberships.check(planned.name, names)
+        except MembershipRefused as error:
+            too_many = error.group is None
             raise self.refused(
                 "AddThingToThingGroup",
-                f"thing/{planned.name}",
-                f"Thing {planned.name} would be in {len(names)} groups; at most "
-                f"{GROUPS_PER_THING} are allowed.",
-                "Use REPLACE for ThingGroups in OverrideSettings, or take the thing out of groups.",
-            )
-
-    def _check_attribute_count(self, thing: FakeThing, wanted: ThingChanges, resource: str) -> None:
-        attributes = wanted.attributes_of(thing)
-        typed = bool(wanted.update.get("thingTypeName") or type_name(thing))
-        most = ATTRIBUTES_WITH_TYPE if typed else ATTRIBUTES_WITHOUT_TYPE
-        if len(attributes) > most:
-            raise self.refused(
-                "UpdateThing",
-                resource,
-                f"The thing would have {len(attributes)} attributes; one "
-                f"{'with' if typed else 'without'} a thing type can have {most}.",
-                "Give the thing a type, or use REPLACE for AttributePayload in OverrideSettings.",
-            )
+                f"thing/{planned.name}" if too_many else f"thinggroup/{error.group}",
+                str(error.message),
+                error.advice or "",
+                "" if too_many else f"Resources.{planned.logical_name}.Properties.ThingGroups",
+            ) from None
 
     def _join_groups(self, thing: FakeThing, names: Sequence[str]) -> None:
         for name in names:
@@ -214,3 +200,9 @@ def _creation(planned: PlannedThing) -> dict[str, Any]:
     if planned.attributes:
         parameters["attributePayload"] = {"attributes": planned.attributes}
     return parameters
+
+
+def _payload(given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return a call's attributes in a dict of its own, which is kept with the thing."""
+    payload = given.get("attributePayload")
+    return None if payload is None else {**payload, "attributes": dict(payload["attributes"])}

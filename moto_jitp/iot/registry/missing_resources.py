@@ -5,11 +5,9 @@ Each answers with an error that AWS declares for it, and that names what is miss
 
 from __future__ import annotations
 
-from typing import Any
-
 from moto.iot.models import FakeJob, IoTBackend
 
-from moto_jitp.iot.exceptions import InvalidRequest, ResourceNotFound
+from moto_jitp.iot.exceptions import ResourceNotFound
 
 
 class MissingResources:
@@ -21,21 +19,6 @@ class MissingResources:
 
     def __init__(self, moto: IoTBackend) -> None:
         self._moto = moto
-
-    def create_thing_group(
-        self,
-        thing_group_name: str,
-        parent_group_name: str,
-        thing_group_properties: dict[str, Any],
-    ) -> tuple[str, str, str]:
-        groups = self._moto.thing_groups.values()
-        if parent_group_name and all(g.thing_group_name != parent_group_name for g in groups):
-            raise InvalidRequest(
-                f"The parent thing group {parent_group_name} of {thing_group_name} does not exist."
-            )
-        return IoTBackend.create_thing_group(
-            self._moto, thing_group_name, parent_group_name, thing_group_properties
-        )
 
     def cancel_job(self, job_id: str, reason_code: str, comment: str, force: bool) -> FakeJob:
         self._require_job(job_id)

@@ -13,7 +13,6 @@ from moto.iot.exceptions import (
     CertificateStateException,
     DeleteConflictException,
     ResourceNotFoundException,
-    ThingStillAttached,
 )
 from moto.iot.models import (
     FakeBillingGroup,
@@ -85,35 +84,48 @@ class Registry:
         return self.things.get(self.arn(f"thing/{thing_name}"))
 
     def describe_thing(self, thing_name: str) -> FakeThing:
-        return _found(self.find_thing(thing_name))
+        return _found(self.find_thing(thing_name), self.not_found("Thing", thing_name))
 
     def find_thing_type(self, thing_type_name: str) -> FakeThingType | None:
         """Return a thing type, or ``None`` where there is none of that name."""
         return self.thing_types.get(self.arn(f"thingtype/{thing_type_name}"))
 
     def describe_thing_type(self, thing_type_name: str) -> FakeThingType:
-        return _found(self.find_thing_type(thing_type_name))
+        return _found(
+            self.find_thing_type(thing_type_name), self.not_found("Thing Type", thing_type_name)
+        )
 
     def find_thing_group(self, thing_group_name: str) -> FakeThingGroup | None:
         """Return a thing group, or ``None`` where there is none of that name."""
         return self.thing_groups.get(self.arn(f"thinggroup/{thing_group_name}"))
 
     def describe_thing_group(self, thing_group_name: str) -> FakeThingGroup:
-        return _found(self.find_thing_group(thing_group_name))
-
-    def create_billing_group(
-        self, billing_group_name: str, billing_group_properties: dict[str, Any] | None
-    ) -> FakeBillingGroup:
-        group = IoTBackend.create_billing_group(
-            self.moto, billing_group_name, billing_group_properties
+        return _found(
+            self.find_thing_group(thing_group_name), self.not_found("ThingGroup", thing_group_name)
         )
-        group.things = ArnList(group.things)
-        return group
 
-    def delete_thing(self, thing_name: str) -> None:
-        thing = self.describe_thing(thing_name)
-        if any(self.principal_things.firsts_of(thing_name)):
-            raise ThingStillAttached(thing_name)
+    def describe_billing_group(self, billing_group_name: str) -> FakeBillingGroup:
+        return _found(
+            self.billing_groups.get(billing_group_name),
+            self.not_found("BillingGroup", billing_group_name),
+        )
+
+    def not_found(self, what: str, name: str) -> str:
+        """Return AWS's text for a resource that does not exist.
+
+        Args:
+            what: the kind of resource, as the text calls it: ``Thing``, ``Thing Type``,
+                ``ThingGroup``, ``BillingGroup``.
+            name: its name.
+
+        Example:
+            >>> registry.not_found("Thing", "bulb-1")  # doctest: +SKIP
+            'Thing 123456789012:bulb-1 not found.'
+        """
+        return f"{what} {self.account_id}:{name} not found."
+
+    def remove_thing(self, thing: FakeThing) -> None:
+        """Take a thing out of the registry and out of its groups."""
         if thing.billing_group_name:
             for group in self.billing_groups.values():
                 if thing.arn in group.things:
@@ -126,7 +138,12 @@ class Registry:
     # Policies and what they are attached to.
 
     def get_policy(self, policy_name: str) -> FakePolicy:
-        return _found(self.policies.get(policy_name))
+        return _found(self.policies.get(policy_name), f"The policy {policy_name} does not exist.")
+
+    def detach_all_policies(self, target: str) -> None:
+        """Detach every policy of a target that is deleted."""
+        for policy_name in self.principal_policies.seconds_of(target):
+            del self.principal_policies[target, policy_name]
 
     def list_attached_policies(self, target: str) -> list[FakePolicy]:
         with self.lock:
@@ -163,13 +180,18 @@ class Registry:
         """Return a certificate, a thing group or a Cognito identity."""
         if ":cert/" in principal_arn:
             certificate = self.certificates.get(principal_arn.rpartition("/")[2])
-            return _found(certificate if certificate and certificate.arn == principal_arn else None)
+            return _found(
+                certificate if certificate and certificate.arn == principal_arn else None,
+                "The certificate given in the principal does not exist.",
+            )
         return IoTBackend._get_principal(self.moto, principal_arn)
 
     # Certificates.
 
     def describe_certificate(self, certificate_id: str) -> FakeCertificate:
-        return _found(self.certificates.get(certificate_id))
+        return _found(
+            self.certificates.get(certificate_id), f"CertificateId {certificate_id} does not exist"
+        )
 
     def list_certificates_by_ca(self, ca_certificate_id: str) -> list[FakeCertificate]:
         with self.lock:
@@ -186,13 +208,11 @@ class Registry:
             raise DeleteConflictException(
                 f"Things must be detached before deletion (arn: {cert.arn})"
             )
-        attached = list(self.principal_policies.seconds_of(cert.arn))
-        if attached and not force_delete:
+        if any(self.principal_policies.seconds_of(cert.arn)) and not force_delete:
             raise DeleteConflictException(
                 f"Certificate policies must be detached before deletion (arn: {cert.arn})"
             )
-        for policy_name in attached:
-            del self.principal_policies[cert.arn, policy_name]
+        self.detach_all_policies(cert.arn)
 
 
 def type_name(thing: FakeThing) -> str | None:
@@ -200,7 +220,7 @@ def type_name(thing: FakeThing) -> str | None:
     return thing.thing_type.thing_type_name if thing.thing_type else None
 
 
-def _found(resource: ResourceT | None) -> ResourceT:
+def _found(resource: ResourceT | None, text: str) -> ResourceT:
     if resource is None:
-        raise ResourceNotFoundException()
+        raise ResourceNotFoundException(text)
     return resource

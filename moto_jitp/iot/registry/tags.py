@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from moto.utilities.tagging_service import TaggingService
 
+from moto_jitp import settings
 from moto_jitp.iot.api.operations import (
     CallMoto,
     Input,
@@ -14,7 +15,7 @@ from moto_jitp.iot.api.operations import (
     operation,
     operation_over_moto,
 )
-from moto_jitp.iot.exceptions import LimitExceeded, ResourceNotFound
+from moto_jitp.iot.exceptions import InvalidRequest, LimitExceeded, ResourceNotFound
 
 from .registry import Registry
 
@@ -56,17 +57,19 @@ class Tags:
         """Put tags on a resource that is known to exist.
 
         Raises:
+            InvalidRequest: a key or a value is of AWS's own.
             LimitExceeded: the resource would have more than 50.
         """
         if not tags:
             return
+        check_tags(tags)
         _check_number(arn, {*self._tags.get_tag_dict_for_resource(arn), *_keys(tags)})
         self._tags.tag_resource(arn, [{"Value": "", **tag} for tag in tags])
 
     def create_with(
         self, arn: str, tags: list[dict[str, str]] | None, create: Callable[[], ResultT]
     ) -> ResultT:
-        """Create a resource with its tags, or neither.
+        """Create a resource with its tags, or neither; one that exists keeps its own tags.
 
         Args:
             arn: the ARN that the resource will have.
@@ -74,14 +77,18 @@ class Tags:
             create: creates it.
 
         Raises:
+            InvalidRequest: a key or a value is of AWS's own.
             LimitExceeded: it would have more than 50 tags.
         """
+        check_tags(tags)
         _check_number(arn, _keys(tags or []))
         with self.registry.lock:
+            existed = self._exists(arn)
             result = create()
-            # One of the same name that was deleted may have left its own.
-            self.untag_all(arn)
-            self.tag(arn, tags)
+            if not existed:
+                # One of the same name that was deleted may have left its own.
+                self.untag_all(arn)
+                self.tag(arn, tags)
         return result
 
     def untag(self, arn: str, keys: list[str]) -> None:
@@ -102,13 +109,40 @@ class Tags:
         Raises:
             ResourceNotFound: there is no such resource.
         """
-        kind, _, name = arn.rpartition(":")[2].partition("/")
-        registry, find = self.registry, self._kinds.get(kind)
-        if find is None or arn != registry.arn(f"{kind}/{name}") or find(name) is None:
+        if not self._exists(arn):
+            registry = self.registry
             raise ResourceNotFound(
                 f"No resource with the ARN {arn} that can have tags exists in account "
                 f"{registry.account_id}, Region {registry.region_name}."
             )
+
+    def _exists(self, arn: str) -> bool:
+        registry = self.registry
+        kind, _, name = arn.removeprefix(registry.arn("")).partition("/")
+        find = self._kinds.get(kind)
+        return find is not None and arn == registry.arn(f"{kind}/{name}") and find(name) is not None
+
+
+def check_tags(tags: list[dict[str, str]] | None) -> None:
+    """Refuse tags whose key or value is reserved for AWS itself (own wording).
+
+    https://docs.aws.amazon.com/iot/latest/developerguide/tagging-iot.html
+
+    Args:
+        tags: ``Key`` and ``Value`` pairs.
+
+    Raises:
+        InvalidRequest: a key or a value begins with ``aws:``, where ``strict`` is on.
+    """
+    if not settings.current().strict:
+        return
+    for tag in tags or ():
+        for text in (tag["Key"], tag.get("Value", "")):
+            if text.lower().startswith("aws:"):
+                raise InvalidRequest(
+                    f"A tag's key and value cannot begin with 'aws:', which AWS keeps for itself; "
+                    f"found {text!r}."
+                )
 
 
 def _keys(tags: list[dict[str, str]]) -> set[str]:
@@ -146,25 +180,7 @@ def list_tags_for_resource(tags: Tags, given: Input) -> Output:
 # moto drops the tags of what it creates; a list without them would be a lie.
 
 
-@operation_over_moto("CreateThingType", Tags)
-def create_thing_type(tags: Tags, given: Input, moto: CallMoto) -> Output:
-    return _create(tags, f"thingtype/{given['thingTypeName']}", given, moto)
-
-
-@operation_over_moto("CreateThingGroup", Tags)
-def create_thing_group(tags: Tags, given: Input, moto: CallMoto) -> Output:
-    return _create(tags, f"thinggroup/{given['thingGroupName']}", given, moto)
-
-
-@operation_over_moto("CreateBillingGroup", Tags)
-def create_billing_group(tags: Tags, given: Input, moto: CallMoto) -> Output:
-    return _create(tags, f"billinggroup/{given['billingGroupName']}", given, moto)
-
-
 @operation_over_moto("CreateRoleAlias", Tags)
 def create_role_alias(tags: Tags, given: Input, moto: CallMoto) -> Output:
-    return _create(tags, f"rolealias/{given['roleAlias']}", given, moto)
-
-
-def _create(tags: Tags, resource: str, given: Input, moto: CallMoto) -> Output:
-    return tags.create_with(tags.registry.arn(resource), given.get("tags"), moto)
+    arn = tags.registry.arn(f"rolealias/{given['roleAlias']}")
+    return tags.create_with(arn, given.get("tags"), moto)

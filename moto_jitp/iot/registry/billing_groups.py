@@ -1,0 +1,189 @@
+"""Billing groups, of which a thing belongs to one at most.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/tagging-iot-billing-groups.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.iot.models import FakeBillingGroup, FakeThing, IoTBackend
+
+from moto_jitp import settings
+from moto_jitp.iot.api.operations import (
+    CallMoto,
+    Input,
+    Output,
+    operation_if_strict,
+    operation_over_moto,
+)
+from moto_jitp.iot.exceptions import InvalidRequest, ResourceAlreadyExists
+
+from .indexes import ArnList
+from .references import BILLING_GROUP, THING, name_given
+from .registry import Registry
+from .tags import Tags
+from .versions import check_version
+
+
+class BillingGroups:
+    """Makes, changes and deletes billing groups; with ``strict`` off as moto does.
+
+    Args:
+        registry: the account's and Region's tables.
+        tags: their tags.
+    """
+
+    def __init__(self, registry: Registry, tags: Tags) -> None:
+        self.registry = registry
+        self.tags = tags
+
+    def create_billing_group(
+        self, billing_group_name: str, billing_group_properties: dict[str, Any] | None
+    ) -> FakeBillingGroup:
+        """Create a billing group, or return the one that exists with the same properties.
+
+        https://docs.aws.amazon.com/iot/latest/apireference/API_CreateBillingGroup.html
+
+        Raises:
+            ResourceAlreadyExists: a billing group of this name has other properties.
+        """
+        registry = self.registry
+        existing = registry.billing_groups.get(billing_group_name)
+        if settings.current().strict and existing is not None:
+            if existing.billing_group_properties != (billing_group_properties or {}):
+                raise ResourceAlreadyExists(
+                    f"Billing Group {billing_group_name} already exists in current account with "
+                    "different properties",
+                    existing.billing_group_id,
+                    existing.arn,
+                )
+            return existing
+        group: FakeBillingGroup = IoTBackend.create_billing_group(
+            registry.moto, billing_group_name, billing_group_properties
+        )
+        group.things = ArnList(group.things)
+        return group
+
+    def update_billing_group(
+        self,
+        billing_group_name: str,
+        billing_group_properties: dict[str, Any],
+        expected_version: int | None,
+    ) -> int:
+        """Change a billing group, whose version rises.
+
+        https://docs.aws.amazon.com/iot/latest/apireference/API_UpdateBillingGroup.html
+
+        Returns:
+            The new version.
+
+        Raises:
+            ResourceNotFoundException: it does not exist.
+            VersionConflict: it has another version.
+        """
+        with self.registry.lock:
+            group = self.registry.describe_billing_group(billing_group_name)
+            check_version("billing group", billing_group_name, group.version, expected_version)
+            group.billing_group_properties = billing_group_properties
+            group.version += 1
+            return int(group.version)
+
+    def delete_billing_group(
+        self, billing_group_name: str, expected_version: int | None = None
+    ) -> None:
+        """Delete a billing group, which its things leave; one that does not exist is no error.
+
+        https://docs.aws.amazon.com/iot/latest/apireference/API_DeleteBillingGroup.html
+
+        Raises:
+            ResourceNotFoundException: it does not exist, with ``strict`` off.
+            VersionConflict: it has another version.
+        """
+        registry = self.registry
+        with registry.lock:
+            group = registry.billing_groups.get(billing_group_name)
+            if settings.current().strict:
+                if group is None:
+                    return
+                check_version("billing group", billing_group_name, group.version, expected_version)
+                for arn in group.things:
+                    registry.things[arn].billing_group_name = None
+            IoTBackend.delete_billing_group(registry.moto, billing_group_name)
+            if group is not None:
+                self.tags.untag_all(group.arn)
+
+    def add(self, group: FakeBillingGroup, thing: FakeThing) -> None:
+        """Put a thing into a billing group; nothing happens where it is in it.
+
+        https://docs.aws.amazon.com/iot/latest/apireference/API_AddThingToBillingGroup.html
+
+        Raises:
+            InvalidRequest: it is in another one (AWS says that a thing belongs to exactly one, and
+                not what happens; own wording).
+        """
+        if thing.arn in group.things:
+            return
+        other = thing.billing_group_name
+        if settings.current().strict and other:
+            raise InvalidRequest(
+                f"Thing {thing.thing_name} is in the billing group {other}; it cannot be in "
+                f"{group.billing_group_name} as well.",
+                f"Take the thing {thing.thing_name} out of the billing group {other} first.",
+            )
+        group.things.append(thing.arn)
+        thing.billing_group_name = group.billing_group_name
+
+    def remove(self, group: FakeBillingGroup, thing: FakeThing) -> None:
+        """Take a thing out of a billing group; nothing happens where it is not in it."""
+        if thing.arn in group.things:
+            group.things.remove(thing.arn)
+            thing.billing_group_name = None
+
+    def named(self, given: Input) -> tuple[FakeBillingGroup, FakeThing]:
+        """Return the billing group and the thing that an input names.
+
+        Raises:
+            InvalidRequest, ResourceNotFound: see :func:`.references.name_given`.
+            ResourceNotFoundException: one of them does not exist.
+        """
+        registry = self.registry
+        group = registry.describe_billing_group(name_given(registry, BILLING_GROUP, given))
+        return group, registry.describe_thing(name_given(registry, THING, given))
+
+
+@operation_over_moto("CreateBillingGroup", BillingGroups)
+def create_billing_group(groups: BillingGroups, given: Input, moto: CallMoto) -> Output:
+    arn = groups.registry.arn(f"billinggroup/{given['billingGroupName']}")
+    return groups.tags.create_with(arn, given.get("tags"), moto)
+
+
+@operation_over_moto("DescribeBillingGroup", BillingGroups)
+def describe_billing_group(groups: BillingGroups, given: Input, moto: CallMoto) -> Output:
+    group = groups.registry.describe_billing_group(given["billingGroupName"])
+    return {**moto(), "version": group.version}
+
+
+@operation_if_strict("UpdateBillingGroup", BillingGroups)
+def update_billing_group(groups: BillingGroups, given: Input) -> Output:
+    version = groups.update_billing_group(
+        given["billingGroupName"], given["billingGroupProperties"], given.get("expectedVersion")
+    )
+    return {"version": version}
+
+
+@operation_if_strict("DeleteBillingGroup", BillingGroups)
+def delete_billing_group(groups: BillingGroups, given: Input) -> None:
+    groups.delete_billing_group(given["billingGroupName"], given.get("expectedVersion"))
+
+
+@operation_if_strict("AddThingToBillingGroup", BillingGroups)
+def add_thing_to_billing_group(groups: BillingGroups, given: Input) -> None:
+    with groups.registry.lock:
+        groups.add(*groups.named(given))
+
+
+@operation_if_strict("RemoveThingFromBillingGroup", BillingGroups)
+def remove_thing_from_billing_group(groups: BillingGroups, given: Input) -> None:
+    with groups.registry.lock:
+        groups.remove(*groups.named(given))

@@ -1,0 +1,167 @@
+"""Which things are in which thing groups: ten at most, and never two of one hierarchy.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/thing-groups.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from moto.iot.models import FakeThing, FakeThingGroup
+
+from moto_jitp import settings
+from moto_jitp.iot.api.operations import Input, operation_if_strict
+from moto_jitp.iot.exceptions import InvalidRequest
+from moto_jitp.templates.rules import GROUPS_PER_THING
+
+from .references import THING, THING_GROUP, name_given
+from .registry import Registry
+
+
+class MembershipRefused(InvalidRequest):
+    """A thing cannot be in these thing groups together.
+
+    Attributes:
+        group: the name of the one that is too many; ``None`` where their number is.
+    """
+
+    def __init__(self, message: str, advice: str, group: str | None = None) -> None:
+        super().__init__(message, advice)
+        self.group = group
+
+
+class Memberships:
+    """Puts things into thing groups and takes them out; with ``strict`` off as moto does.
+
+    Args:
+        registry: the account's and Region's tables.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+
+    def groups_of(self, thing: FakeThing) -> list[FakeThingGroup]:
+        """Return the groups that a thing is in itself, the oldest first."""
+        return [group for group in self.registry.thing_groups.values() if thing.arn in group.things]
+
+    def check(self, thing_name: str, group_names: Sequence[str]) -> None:
+        """Refuse thing groups that a thing cannot be in together (own wording).
+
+        With ``strict`` off all are taken.
+
+        Args:
+            thing_name: the thing, which need not exist yet.
+            group_names: the groups that it would be in.
+
+        Raises:
+            MembershipRefused: two of them are of one hierarchy, or they are more than ten.
+            ResourceNotFoundException: one of them does not exist.
+        """
+        roots: dict[str, str] = {}
+        for name in group_names:
+            group = self.registry.describe_thing_group(name)
+            if not settings.current().strict:
+                continue
+            path = group.metadata.get("rootToParentThingGroups")
+            root = path[0]["groupName"] if path else name
+            if root in roots:
+                raise MembershipRefused(
+                    f"Thing {thing_name} cannot be in the groups {roots[root]} and {name}, which "
+                    f"belong to one hierarchy, that of {root}.",
+                    f"Name one of {roots[root]} and {name} in ThingGroups; a member of a child "
+                    "group belongs to its parents without being named there.",
+                    name,
+                )
+            roots[root] = name
+        if len(roots) > GROUPS_PER_THING:
+            raise MembershipRefused(
+                f"Thing {thing_name} would be in {len(roots)} groups; at most "
+                f"{GROUPS_PER_THING} are allowed.",
+                "Use REPLACE for ThingGroups in OverrideSettings, or take the thing out of groups.",
+            )
+
+    def add(self, group: FakeThingGroup, thing: FakeThing) -> None:
+        """Put a thing into a group; nothing happens where it is in it.
+
+        https://docs.aws.amazon.com/iot/latest/apireference/API_AddThingToThingGroup.html
+
+        Raises:
+            MembershipRefused: see :meth:`check`.
+        """
+        if thing.arn in group.things:
+            return
+        if settings.current().strict:
+            has = [one.thing_group_name for one in self.groups_of(thing)]
+            self.check(thing.thing_name, [*has, group.thing_group_name])
+        group.things[thing.arn] = thing
+
+    def remove(self, group: FakeThingGroup, thing: FakeThing) -> None:
+        """Take a thing out of a group; nothing happens where it is not in it.
+
+        https://docs.aws.amazon.com/iot/latest/apireference/API_RemoveThingFromThingGroup.html
+        """
+        group.things.pop(thing.arn, None)
+
+    def update(self, thing: FakeThing, to_add: Sequence[str], to_remove: Sequence[str]) -> None:
+        """Put a thing into groups and take it out of others, or change nothing.
+
+        https://docs.aws.amazon.com/iot/latest/apireference/API_UpdateThingGroupsForThing.html
+
+        Args:
+            thing: the thing.
+            to_add: the names of the groups that it joins.
+            to_remove: the names of the groups that it leaves.
+
+        Raises:
+            InvalidRequest: a group stands in both.
+            MembershipRefused: it cannot be in all that would be its groups.
+            ResourceNotFoundException: a group does not exist.
+        """
+        registry = self.registry
+        both = sorted(set(to_add) & set(to_remove))
+        if both:
+            raise InvalidRequest(
+                f"The thing group {both[0]} stands in thingGroupsToAdd and in thingGroupsToRemove."
+            )
+        leaving = [registry.describe_thing_group(name) for name in to_remove]
+        joining = [registry.describe_thing_group(name) for name in to_add]
+        stays = [group for group in self.groups_of(thing) if group not in leaving]
+        wanted = dict.fromkeys(group.thing_group_name for group in [*stays, *joining])
+        self.check(thing.thing_name, list(wanted))
+        for group in leaving:
+            self.remove(group, thing)
+        for group in joining:
+            self.add(group, thing)
+
+    def named(self, given: Input) -> tuple[FakeThingGroup, FakeThing]:
+        """Return the thing group and the thing that an input names.
+
+        Raises:
+            InvalidRequest, ResourceNotFound: see :func:`.references.name_given`.
+            ResourceNotFoundException: one of them does not exist.
+        """
+        registry = self.registry
+        group = registry.describe_thing_group(name_given(registry, THING_GROUP, given))
+        return group, registry.describe_thing(name_given(registry, THING, given))
+
+
+@operation_if_strict("AddThingToThingGroup", Memberships)
+def add_thing_to_thing_group(memberships: Memberships, given: Input) -> None:
+    with memberships.registry.lock:
+        memberships.add(*memberships.named(given))
+
+
+@operation_if_strict("RemoveThingFromThingGroup", Memberships)
+def remove_thing_from_thing_group(memberships: Memberships, given: Input) -> None:
+    with memberships.registry.lock:
+        memberships.remove(*memberships.named(given))
+
+
+@operation_if_strict("UpdateThingGroupsForThing", Memberships)
+def update_thing_groups_for_thing(memberships: Memberships, given: Input) -> None:
+    registry = memberships.registry
+    with registry.lock:
+        thing = registry.describe_thing(name_given(registry, THING, given))
+        memberships.update(
+            thing, given.get("thingGroupsToAdd", ()), given.get("thingGroupsToRemove", ())
+        )

@@ -1,0 +1,71 @@
+"""Which resource an input means that can give a name, an ARN, or both."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from moto_jitp.iot.api.operations import Input
+from moto_jitp.iot.exceptions import InvalidRequest, ResourceNotFound
+
+from .registry import Registry
+
+
+class Kind(NamedTuple):
+    """A kind of resources that inputs name in two ways.
+
+    Attributes:
+        member: how its members begin, as in ``thingGroupName`` and ``thingGroupArn``.
+        path: how its ARNs call it.
+        what: how texts call it.
+    """
+
+    member: str
+    path: str
+    what: str
+
+
+THING = Kind("thing", "thing", "thing")
+THING_GROUP = Kind("thingGroup", "thinggroup", "thing group")
+BILLING_GROUP = Kind("billingGroup", "billinggroup", "billing group")
+
+
+def name_given(registry: Registry, kind: Kind, given: Input) -> str:
+    """Return the name of the resource that an input means.
+
+    Args:
+        registry: the account and Region that is asked.
+        kind: what kind of resource it is.
+        given: the input.
+
+    Raises:
+        InvalidRequest: neither a name nor an ARN is given, the two differ, or the ARN is that of
+            something else.
+        ResourceNotFound: the ARN belongs to another account or Region.
+    """
+    name, arn = given.get(f"{kind.member}Name"), given.get(f"{kind.member}Arn")
+    if arn is None:
+        if name is None:
+            raise InvalidRequest(
+                f"Both {kind.member}Arn and {kind.member}Name are empty. Need to specify at least "
+                "one of them"
+            )
+        return str(name)
+    named = _name_in(registry, kind, str(arn))
+    if name not in (None, named):
+        raise InvalidRequest(
+            f"The {kind.member}Arn {arn} does not match the {kind.member}Name {name} in the request"
+        )
+    return named
+
+
+def _name_in(registry: Registry, kind: Kind, arn: str) -> str:
+    wanted = registry.arn(f"{kind.path}/")
+    if arn.startswith(wanted):
+        return arn.removeprefix(wanted)
+    fields = arn.split(":", 5)
+    if len(fields) == 6 and fields[2] == "iot" and fields[5].startswith(f"{kind.path}/"):
+        raise ResourceNotFound(
+            f"The {kind.what} {arn} does not exist in account {registry.account_id}, Region "
+            f"{registry.region_name}."
+        )
+    raise InvalidRequest(f"{arn} is not the ARN of a {kind.what}, which begins with {wanted}.")

@@ -1,0 +1,219 @@
+"""Things: creation, change and deletion, by boto3 and by the steps of a run.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/thing-registry.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.iot.exceptions import ThingStillAttached
+from moto.iot.models import FakeThing, IoTBackend
+
+from moto_jitp import settings
+from moto_jitp.iot.api.operations import Input, Output, operation_if_strict
+from moto_jitp.iot.exceptions import InvalidRequest, ResourceAlreadyExists
+
+from .attributes import attributes_of, check_thing_attributes, updated
+from .billing_groups import BillingGroups
+from .registry import Registry, type_name
+from .versions import check_version
+
+
+class Things:
+    """Makes, changes and deletes things; with ``strict`` off as moto does.
+
+    Args:
+        registry: the account's and Region's tables.
+        billing_groups: what things are put into at their creation.
+    """
+
+    def __init__(self, registry: Registry, billing_groups: BillingGroups) -> None:
+        self.registry = registry
+        self._billing_groups = billing_groups
+
+    def create_thing(
+        self,
+        thing_name: str,
+        thing_type_name: str | None,
+        attribute_payload: dict[str, Any] | None,
+        billing_group_name: str | None = None,
+    ) -> FakeThing:
+        """Create a thing, or return the one that exists with the same configuration.
+
+        https://docs.aws.amazon.com/iot/latest/apireference/API_CreateThing.html
+
+        Args:
+            thing_name: its name.
+            thing_type_name: its type, if it has one.
+            attribute_payload: its attributes, as ``{"attributes": {...}}``.
+            billing_group_name: the billing group that it joins, if there is one.
+
+        Raises:
+            InvalidRequest: it has too many attributes, or the type is deprecated.
+            ResourceAlreadyExists: a thing of this name has another configuration.
+            ResourceNotFoundException: the type or the billing group does not exist.
+        """
+        registry = self.registry
+        if not settings.current().strict:
+            return IoTBackend.create_thing(
+                registry.moto,
+                thing_name,
+                thing_type_name or "",
+                attribute_payload,
+                billing_group_name,
+            )
+        with registry.lock:
+            kind = registry.describe_thing_type(thing_type_name) if thing_type_name else None
+            group = (
+                registry.describe_billing_group(billing_group_name) if billing_group_name else None
+            )
+            attributes = attributes_of(attribute_payload)
+            existing = registry.find_thing(thing_name)
+            if existing is not None:
+                given = (thing_type_name or None, attributes, billing_group_name or None)
+                has = (type_name(existing), existing.attributes, existing.billing_group_name)
+                if given != has:
+                    raise _exists(existing, given, has)
+                return existing
+            if kind is not None and kind.metadata["deprecated"]:
+                # The spelling is AWS's.
+                raise InvalidRequest(
+                    f"Can not create new thing with depreated thing type:{thing_type_name}"
+                )
+            check_thing_attributes(attributes, has_type=kind is not None)
+            thing = IoTBackend.create_thing(
+                registry.moto, thing_name, thing_type_name or "", {"attributes": attributes}
+            )
+            if group is not None:
+                self._billing_groups.add(group, thing)
+            return thing
+
+    def update_thing(
+        self,
+        thing_name: str,
+        thing_type_name: str | None,
+        attribute_payload: dict[str, Any] | None,
+        remove_thing_type: bool,
+        expected_version: int | None = None,
+    ) -> None:
+        """Change a thing, whose version rises.
+
+        https://docs.aws.amazon.com/iot/latest/apireference/API_UpdateThing.html
+
+        Args:
+            thing_name: the thing.
+            thing_type_name: its new type; without one it keeps its own.
+            attribute_payload: see :func:`.attributes.updated`.
+            remove_thing_type: whether it loses its type.
+            expected_version: the version that it must have.
+
+        Raises:
+            InvalidRequest: it would have too many attributes, the type is deprecated, or a type is
+                given that is also to be removed.
+            ResourceNotFoundException: the thing or the type does not exist.
+            VersionConflict: it has another version.
+        """
+        registry = self.registry
+        if not settings.current().strict:
+            IoTBackend.update_thing(
+                registry.moto,
+                thing_name,
+                thing_type_name or "",
+                attribute_payload,
+                remove_thing_type,
+            )
+            return
+        with registry.lock:
+            thing = registry.describe_thing(thing_name)
+            check_version("thing", thing_name, thing.version, expected_version)
+            if remove_thing_type and thing_type_name:
+                raise InvalidRequest(
+                    f"The thing type {thing_type_name} cannot be given to {thing_name} while "
+                    "removeThingType is true. Leave one of the two out."
+                )
+            kind = None if remove_thing_type else thing.thing_type
+            if thing_type_name:
+                kind = registry.describe_thing_type(thing_type_name)
+                if kind.metadata["deprecated"] and type_name(thing) != thing_type_name:
+                    raise InvalidRequest(
+                        f"Can not update a thing to use deprecated thing type: {thing_type_name}"
+                    )
+            attributes = updated(thing.attributes, attribute_payload)
+            check_thing_attributes(attributes, has_type=kind is not None)
+            thing.thing_type = kind
+            thing.attributes = attributes
+            thing.version += 1
+
+    def delete_thing(self, thing_name: str, expected_version: int | None = None) -> None:
+        """Delete a thing, which leaves its groups; one that does not exist is no error.
+
+        https://docs.aws.amazon.com/iot/latest/apireference/API_DeleteThing.html
+
+        Args:
+            thing_name: the thing.
+            expected_version: the version that it must have.
+
+        Raises:
+            ResourceNotFoundException: it does not exist, with ``strict`` off.
+            ThingStillAttached: principals are attached to it.
+            VersionConflict: it has another version.
+        """
+        registry = self.registry
+        with registry.lock:
+            thing = registry.find_thing(thing_name)
+            if settings.current().strict:
+                if thing is None:
+                    return
+                check_version("thing", thing_name, thing.version, expected_version)
+                if any(registry.principal_things.firsts_of(thing_name)):
+                    raise InvalidRequest(
+                        f"Cannot delete. Thing {thing_name} is still attached to one or more "
+                        "principals"
+                    )
+            else:
+                thing = registry.describe_thing(thing_name)
+                if any(registry.principal_things.firsts_of(thing_name)):
+                    raise ThingStillAttached(thing_name)
+            registry.remove_thing(thing)
+
+
+_Configuration = tuple["str | None", "dict[str, str]", "str | None"]
+
+
+def _exists(thing: FakeThing, given: _Configuration, has: _Configuration) -> ResourceAlreadyExists:
+    names = ("thing type", "attributes", "billing group")
+    differs = [name for name, one, other in zip(names, given, has, strict=True) if one != other]
+    return ResourceAlreadyExists(
+        f"Thing {thing.thing_name} already exists in current account with different "
+        f"{' and '.join(differs)}",
+        thing.thing_id,
+        thing.arn,
+    )
+
+
+@operation_if_strict("CreateThing", Things)
+def create_thing(things: Things, given: Input) -> Output:
+    thing = things.create_thing(
+        given["thingName"],
+        given.get("thingTypeName"),
+        given.get("attributePayload"),
+        given.get("billingGroupName"),
+    )
+    return {"thingName": thing.thing_name, "thingArn": thing.arn, "thingId": thing.thing_id}
+
+
+@operation_if_strict("UpdateThing", Things)
+def update_thing(things: Things, given: Input) -> None:
+    things.update_thing(
+        given["thingName"],
+        given.get("thingTypeName"),
+        given.get("attributePayload"),
+        given.get("removeThingType", False),
+        given.get("expectedVersion"),
+    )
+
+
+@operation_if_strict("DeleteThing", Things)
+def delete_thing(things: Things, given: Input) -> None:
+    things.delete_thing(given["thingName"], given.get("expectedVersion"))

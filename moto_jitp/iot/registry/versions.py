@@ -1,0 +1,21 @@
+"""Versions of what is in the registry, and the ``expectedVersion`` of a call that changes it."""
+
+from __future__ import annotations
+
+from moto_jitp.iot.exceptions import VersionConflict
+
+
+def check_version(what: str, name: str, version: int, expected: int | None) -> None:
+    """Refuse a change that was decided upon an older version.
+
+    Args:
+        what: the kind of resource, such as ``thing``.
+        name: its name.
+        version: its version.
+        expected: the ``expectedVersion`` of the call, if it has one.
+
+    Raises:
+        VersionConflict: the two differ.
+    """
+    if expected is not None and expected != version:
+        raise VersionConflict(what, name, version, expected)
