@@ -109,9 +109,7 @@ def three_attributes_without_a_type_and_fifty_with_one(iot: Any) -> None:
     with refused("InvalidRequestException", 400, "The thing would have 4 attributes"):
         iot.create_thing(thingName="t", attributePayload=attributes(*many[:4]))
     with refused("InvalidRequestException", 400, "The thing would have 51 attributes"):
-        iot.create_thing(
-            thingName="t", thingTypeName="lamp", attributePayload=attributes(*many)
-        )
+        iot.create_thing(thingName="t", thingTypeName="lamp", attributePayload=attributes(*many))
     iot.create_thing(thingName="t", thingTypeName="lamp", attributePayload=attributes(*many[:50]))
     with refused("InvalidRequestException", 400, "The thing would have 50 attributes"):
         iot.update_thing(thingName="t", removeThingType=True)
@@ -203,9 +201,7 @@ def what_is_not_found_is_named(iot: Any) -> None:
         lambda: iot.delete_thing_type(thingTypeName="x"): "Thing Type",
         lambda: iot.update_thing_type(thingTypeName="x"): "Thing Type",
         lambda: iot.describe_thing_group(thingGroupName="x"): "ThingGroup",
-        lambda: iot.update_thing_group(
-            thingGroupName="x", thingGroupProperties={}
-        ): "ThingGroup",
+        lambda: iot.update_thing_group(thingGroupName="x", thingGroupProperties={}): "ThingGroup",
         lambda: iot.describe_billing_group(billingGroupName="x"): "BillingGroup",
         lambda: iot.update_billing_group(
             billingGroupName="x", billingGroupProperties={}
@@ -243,15 +239,18 @@ def a_deprecation_has_a_date_and_can_be_undone(iot: Any) -> None:
         return found
 
     iot.create_thing_type(thingTypeName="lamp")
-    assert not metadata()["deprecated"] and "deprecationDate" not in metadata()
+    assert metadata().keys() & {"deprecated", "deprecationDate"} == {"deprecated"}
+    assert metadata()["deprecated"] is False
     iot.deprecate_thing_type(thingTypeName="lamp")
     deprecated_at = metadata()["deprecationDate"]
-    assert metadata()["deprecated"] and deprecated_at >= metadata()["creationDate"]
+    assert metadata()["deprecated"] is True
+    assert deprecated_at >= metadata()["creationDate"]
     with in_minutes(3):
         iot.deprecate_thing_type(thingTypeName="lamp")
     assert metadata()["deprecationDate"] == deprecated_at
     iot.deprecate_thing_type(thingTypeName="lamp", undoDeprecate=True)
-    assert not metadata()["deprecated"] and "deprecationDate" not in metadata()
+    assert metadata().keys() & {"deprecated", "deprecationDate"} == {"deprecated"}
+    assert metadata()["deprecated"] is False
 
 
 @rule("API_DeleteThingType")
@@ -264,8 +263,9 @@ def a_type_is_deleted_five_minutes_after_its_deprecation(iot: Any) -> None:
         with in_minutes(minutes):
             with refused("InvalidRequestException", 400, "Cannot delete thing type") as error:
                 iot.delete_thing_type(thingTypeName="lamp")
-            assert "Please wait for 5 minutes after deprecation and then retry" in (
-                error.response["Error"]["Message"]
+            assert (
+                "Please wait for 5 minutes after deprecation and then retry"
+                in (error.response["Error"]["Message"])
             )
     with in_minutes(6):
         iot.delete_thing_type(thingTypeName="lamp")
@@ -295,9 +295,7 @@ def an_update_changes_the_propagating_attributes_only(iot: Any) -> None:
             {"userPropertyKey": "id", "connectionAttribute": "iot:ClientId"},
         ]
     }
-    iot.update_thing_type(
-        thingTypeName="lamp", thingTypeProperties={"mqtt5Configuration": mqtt5}
-    )
+    iot.update_thing_type(thingTypeName="lamp", thingTypeProperties={"mqtt5Configuration": mqtt5})
     properties = iot.describe_thing_type(thingTypeName="lamp")["thingTypeProperties"]
     assert properties == {"thingTypeDescription": "A lamp", "mqtt5Configuration": mqtt5}
     with refused("InvalidRequestException", 400, "The thingTypeDescription of a thing type"):
@@ -316,7 +314,13 @@ def a_type_has_three_searchable_and_twenty_propagating_attributes(iot: Any) -> N
         ([{"userPropertyKey": f"k{n}", "thingAttribute": "a"} for n in range(21)], "A thing type"),
         ([{"userPropertyKey": "k"}], "A propagating attribute needs"),
         (
-            [{"userPropertyKey": "k", "thingAttribute": "a", "connectionAttribute": "iot:ClientId"}],
+            [
+                {
+                    "userPropertyKey": "k",
+                    "thingAttribute": "a",
+                    "connectionAttribute": "iot:ClientId",
+                }
+            ],
             "A propagating attribute needs",
         ),
     ):

@@ -76,7 +76,7 @@ def _answering(operation: Operation) -> Callable[[JitpIoTResponse], ActionResult
     def answer(request: JitpIoTResponse) -> ActionResult:
         def moto() -> dict[str, Any]:
             assert plain is not None, f"moto does not know {operation.name}"
-            return dict(plain(request).result)
+            return dict(plain(request).result or {})  # an empty result is None
 
         given = request.untyped_input() if operation.calls_moto else request.input()
         output = operation.carry_out(request.backend, given, moto)
