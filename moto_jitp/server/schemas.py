@@ -104,6 +104,13 @@ CONFIG: Schema = object_schema(
         },
         "metrics": of("boolean", "Write CloudWatch metrics.", default=True),
         "trail": of("boolean", "Write CloudTrail events.", default=True),
+        "stacks": {
+            "type": "string",
+            "enum": ["refuse", "warn"],
+            "description": "What becomes of a CloudFormation stack with AWS::IoT types that are "
+            "not emulated.",
+            "default": "refuse",
+        },
         "local_endpoint": of(
             "boolean", "describe_endpoint answers with the local device endpoint.", default=False
         ),
