@@ -99,6 +99,7 @@ class JitpIoTBackend(IoTBackend):
         self.registration = ThingRegistration(run_parts, templates, self.deferred)
         self.fleet = FleetProvisioning(run_parts, templates)
         parts = (
+            registry,
             tags,
             principals,
             self.logging,

@@ -14,8 +14,9 @@ from typing import Any
 
 from moto_jitp import settings
 from moto_jitp.iot.api.operations import Input, Output, operation
-from moto_jitp.iot.api.paging import page_of_entries
+from moto_jitp.iot.api.paging import Page
 from moto_jitp.iot.exceptions import InvalidRequest, NotConfigured
+from moto_jitp.iot.registry.order import ListedTable
 from moto_jitp.iot.registry.thing_principals import ThingPrincipals
 from moto_jitp.monitoring.logs import (
     EVENT_TYPES,
@@ -32,7 +33,6 @@ from moto_jitp.monitoring.logs import (
 from moto_jitp.names import did_you_mean
 
 _DEFAULT_TARGET = "DEFAULT"
-_MOST_LISTED = 250
 
 
 @dataclass
@@ -59,7 +59,7 @@ class LoggingV2:
     default_level: str
     disabled: bool = False
     events: dict[str, dict[str, str]] = field(default_factory=dict)
-    levels: dict[tuple[str, str], str] = field(default_factory=dict)
+    levels: ListedTable[tuple[str, str], str] = field(default_factory=ListedTable)
 
     def level_of(self, event_type: str) -> str:
         """The level of an event type where no resource has one of its own."""
@@ -294,16 +294,20 @@ def delete_v2_logging_level(logging: LoggingOptions, given: Input) -> None:
 @operation("ListV2LoggingLevels", LoggingOptions)
 def list_v2_logging_levels(logging: LoggingOptions, given: Input) -> Output:
     options = logging.require_v2_logging()
-    levels: list[dict[str, Any]] = [
-        {"logTarget": {"targetType": _DEFAULT_TARGET}, "logLevel": options.default_level}
-    ]
-    levels += (
-        {"logTarget": {"targetType": kind, "targetName": name}, "logLevel": level}
-        for (kind, name), level in options.levels.items()
-    )
     wanted = given.get("targetType")
-    levels = [one for one in levels if wanted in (None, one["logTarget"]["targetType"])]
-    chosen, token = page_of_entries(
-        levels, given.get("nextToken"), given.get("maxResults", _MOST_LISTED)
+    page = Page("ListV2LoggingLevels", given)
+    chosen = page.cut(
+        _numbered_levels(options, page.number),
+        lambda level: wanted in (None, level["logTarget"]["targetType"]),
     )
-    return {"logTargetConfigurations": chosen, "nextToken": token}
+    return page.output("logTargetConfigurations", chosen)
+
+
+def _numbered_levels(
+    options: LoggingV2, number: int | None
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    if number is None:  # the default level comes first
+        yield 0, {"logTarget": {"targetType": _DEFAULT_TARGET}, "logLevel": options.default_level}
+    for at, (kind, name) in options.levels.order.after(number):
+        level = options.levels.get((kind, name))
+        yield at, {"logTarget": {"targetType": kind, "targetName": name}, "logLevel": level}

@@ -1,13 +1,22 @@
-"""Pages of a listing, with markers that survive what is made and deleted between two pages."""
+"""Pages of a listing, with tokens that survive what is made and deleted between two pages.
+
+A token says where its page ended and which listing it belongs to; AWS's is as opaque.
+https://docs.aws.amazon.com/iot/latest/apireference/API_ListThings.html
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
-from typing import Protocol, TypeVar
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
+from typing import Any, Protocol, TypeVar
 
-from moto_jitp.iot.exceptions import InvalidRequest
+from moto_jitp import settings
+
+from .door import members_of_input, refusal
+from .operations import CallMoto, Input, Output, PartT, operation_over_moto
 
 
 class _Numbered(Protocol):
@@ -15,71 +24,171 @@ class _Numbered(Protocol):
     def sequence(self) -> int: ...
 
 
-ItemT = TypeVar("ItemT", bound=_Numbered)
-EntryT = TypeVar("EntryT")
+ItemT = TypeVar("ItemT")
+NumberedT = TypeVar("NumberedT", bound=_Numbered)
+
+MOST = 250
+"""How many items a page of most listings holds at most, and one for which no size is given."""
+
+_SIZES = ("maxResults", "pageSize")
+_TOKENS = {"nextToken": "nextToken", "marker": "nextMarker"}
+_DIGEST = 6  # bytes
 
 
-def page(
-    items: Sequence[ItemT], marker: str | None, size: int | None, *, ascending: bool
-) -> tuple[list[ItemT], str | None]:
-    """Cut one page out of a listing.
-
-    Args:
-        items: everything, oldest first; each knows its place as a rising ``sequence`` number.
-        marker: what the page before answered with; ``None`` for the first page.
-        size: how many items a page holds at most; ``None`` for all.
-        ascending: oldest first; otherwise newest first.
-
-    Returns:
-        The page, and the marker of the next one (``None`` on the last page).
-
-    Raises:
-        InvalidRequest: the marker is none of ours.
-    """
-    ordered = items if ascending else items[::-1]
-    if marker is not None:
-        after = _decode(marker)
-        ordered = [
-            item
-            for item in ordered
-            if (item.sequence > after if ascending else item.sequence < after)
-        ]
-    if size is None or len(ordered) <= size:
-        return list(ordered), None
-    chosen = list(ordered[:size])
-    return chosen, _encode(chosen[-1].sequence)
-
-
-def page_of_entries(
-    entries: Sequence[EntryT], token: str | None, size: int | None
-) -> tuple[list[EntryT], str | None]:
-    """Cut one page out of a listing whose entries know no sequence, by their places in it.
+class Page:
+    """The page that a request asks for.
 
     Args:
-        entries: everything, in the order of the listing.
-        token: as ``marker`` of :func:`page`.
-        size: as for :func:`page`.
+        operation: the operation that lists, such as ``ListThings``.
+        given: its input. Members that name no page belong to the listing: a token is not taken by
+            the same operation for another thing group, say.
+        default_size: how many items a page holds if the input does not say; ``None`` for all.
+        ascending: the order if the input does not say.
+        service: the service as boto3 names it.
 
-    Returns:
-        The page, and the token of the next one (``None`` on the last page).
+    Attributes:
+        ascending: whether the oldest comes first.
 
     Raises:
-        InvalidRequest: the token is none of ours.
+        IoTError: the token is not one of this listing.
+
+    Example::
+
+        page = Page("ListThings", given)
+        things = page.cut(table.after(page.number, ascending=page.ascending))
+        return page.output("things", [thing.to_dict() for thing in things])
     """
-    start = 0 if token is None else _decode(token, "token")
-    end = len(entries) if size is None else start + size
-    return list(entries[start:end]), _encode(end) if end < len(entries) else None
+
+    def __init__(
+        self,
+        operation: str,
+        given: Input,
+        *,
+        default_size: int | None = MOST,
+        ascending: bool = True,
+        service: str = "iot",
+    ) -> None:
+        self._listing = service, operation
+        self._token_member = next(
+            name for name in _TOKENS if name in members_of_input(service, operation)
+        )
+        self._size = next((given[name] for name in _SIZES if name in given), default_size)
+        self.ascending: bool = given.get("ascendingOrder", ascending)
+        of_page = (*_SIZES, *_TOKENS)
+        subject = sorted((name, value) for name, value in given.items() if name not in of_page)
+        self._bound_to = repr((*self._listing, subject))
+        token = given.get(self._token_member)
+        self._after = None if token is None else self._decode(token)
+        self._next: str | None = None
+
+    @property
+    def number(self) -> int | None:
+        """The number of the item that the page before ended with, for numbered items."""
+        return None if self._after is None else int(self._after)
+
+    def cut(
+        self,
+        entries: Iterable[tuple[object, ItemT]],
+        wanted: Callable[[ItemT], object] | None = None,
+    ) -> list[ItemT]:
+        """Take the page's items.
+
+        Args:
+            entries: the items that come after the page before, each with its place: its number, or
+                the text by which they are sorted. No more of them are read than the page needs.
+            wanted: whether an item belongs to the listing; all do if it is left out.
+        """
+        chosen: list[ItemT] = []
+        last: object = None
+        for place, item in entries:
+            if wanted is not None and not wanted(item):
+                continue
+            if self._size is not None and len(chosen) == self._size:
+                self._next = self._encode(str(last))
+                break
+            chosen.append(item)
+            last = place
+        return chosen
+
+    def cut_sorted(self, items: Iterable[ItemT], key: Callable[[ItemT], str]) -> list[ItemT]:
+        """Take the page's items out of a few, which are listed in the order of a text.
+
+        Args:
+            items: all items.
+            key: returns the text, which is another one for each item.
+        """
+        after = self._after
+        entries = ((key(item), item) for item in items)
+        later = (entry for entry in entries if after is None or entry[0] > after)
+        return self.cut(sorted(later, key=itemgetter(0)))
+
+    def cut_numbered(self, items: Iterable[NumberedT]) -> list[NumberedT]:
+        """Take the page's items out of a few, which are listed in the order they were made.
+
+        Args:
+            items: all items, oldest first; each knows its number.
+        """
+        after = self.number or 0
+        return self.cut((item.sequence, item) for item in items if item.sequence > after)
+
+    def output(self, member: str, items: Sequence[Any]) -> dict[str, Any]:
+        """Return the operation's output: the items, and the next page's token if there is one."""
+        return {member: items, _TOKENS[self._token_member]: self._next}
+
+    def _encode(self, place: str) -> str:
+        return base64.b64encode(self._digest(place) + place.encode()).decode()
+
+    def _decode(self, token: str) -> str:
+        try:
+            raw = base64.b64decode(token, validate=True)
+            place = raw[_DIGEST:].decode()
+        except (binascii.Error, ValueError):
+            raise self._refused(token) from None
+        if raw[:_DIGEST] != self._digest(place):
+            raise self._refused(token)
+        return place
+
+    def _digest(self, place: str) -> bytes:
+        return hashlib.sha256(f"{self._bound_to}{place}".encode()).digest()[:_DIGEST]
+
+    def _refused(self, token: str) -> Exception:
+        what = self._token_member.removeprefix("next").lower()
+        return refusal(
+            *self._listing,
+            f"The {what} {token!r} was not given out by this operation. Leave it out to start from "
+            "the first page.",
+        )
 
 
-def _encode(sequence: int) -> str:
-    return base64.b64encode(str(sequence).encode()).decode()
+def listing(
+    name: str, part: type[PartT], *, default_size: int = MOST, ascending: bool = True
+) -> Callable[[Callable[[PartT, Input, Page], Output]], Callable[..., Any]]:
+    """Enter a function that lists into the table of operations.
 
+    With ``strict`` off it is moto that lists: code written for plain moto expects moto's pages.
 
-def _decode(marker: str, what: str = "marker") -> int:
-    try:
-        return abs(int(base64.b64decode(marker, validate=True)))
-    except (binascii.Error, ValueError):
-        raise InvalidRequest(
-            f"The {what} {marker!r} was not given out by this operation. Leave it out to start "
-            "from the first page."
-        ) from None
+    Args:
+        name: the operation's name in AWS's model.
+        part: the class of the part of the backend that the function takes, before the input and
+            the page that is asked for.
+        default_size: as for :class:`Page`; moto's, where moto has one.
+        ascending: as for :class:`Page`.
+
+    Example::
+
+        @listing("ListPolicies", IotPolicies, ascending=False)
+        def list_policies(policies: IotPolicies, given: Input, page: Page) -> Output:
+            ...
+    """
+
+    def enter(function: Callable[[PartT, Input, Page], Output]) -> Callable[..., Any]:
+        def listed(part: PartT, given: Input, moto: CallMoto) -> Output:
+            if not settings.current().strict:
+                return moto()
+            page = Page(name, given, default_size=default_size, ascending=ascending)
+            return function(part, given, page)
+
+        operation_over_moto(name, part)(listed)
+        return function
+
+    return enter

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/iot/latest/developerguide/manage-your-CA-certs.html
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from moto.core.utils import utcnow
 from moto.iot.models import FakeCaCertificate, IoTBackend
@@ -15,7 +15,7 @@ from moto_jitp import settings
 from moto_jitp.history.state import existing_backends
 from moto_jitp.iot import exceptions as errors
 from moto_jitp.iot.api.operations import Input, Output, operation
-from moto_jitp.iot.api.paging import page
+from moto_jitp.iot.api.paging import Page
 from moto_jitp.iot.permissions.provisioning_role import ProvisioningRoles
 from moto_jitp.iot.registry.indexes import CaTable
 from moto_jitp.iot.registry.registry import Registry
@@ -262,6 +262,12 @@ class CaCertificates:
             del self._registry.ca_certificates[certificate_id]
             self._tags.untag_all(ca.arn)
 
+    def after(self, number: int | None, *, ascending: bool) -> Iterator[tuple[int, CaCertificate]]:
+        """Walk the CAs from a place on, as :meth:`.Order.after` does."""
+        for at, ca in self._registry.ca_certificates.after(number, ascending=ascending):
+            assert isinstance(ca, CaCertificate)
+            yield at, ca
+
     def list_ca_certificates(self) -> list[CaCertificate]:
         """Return every CA, oldest first."""
         stored = list(
@@ -322,14 +328,9 @@ def delete_ca_certificate(cas: CaCertificates, given: Input) -> None:
 @operation("ListCACertificates", CaCertificates)
 def list_ca_certificates(cas: CaCertificates, given: Input) -> Output:
     template_name = given.get("templateName")
-    chosen, marker = page(
-        [
-            ca
-            for ca in cas.list_ca_certificates()
-            if template_name in (None, ca.template_source.name)
-        ],
-        given.get("marker"),
-        given.get("pageSize", _DEFAULT_PAGE),
-        ascending=given.get("ascendingOrder", False),
+    page = Page("ListCACertificates", given, default_size=_DEFAULT_PAGE, ascending=False)
+    chosen = page.cut(
+        cas.after(page.number, ascending=page.ascending),
+        lambda ca: template_name in (None, ca.template_source.name),
     )
-    return {"certificates": [ca.to_dict() for ca in chosen], "nextMarker": marker}
+    return page.output("certificates", [ca.to_dict() for ca in chosen])

@@ -16,7 +16,7 @@ from moto_jitp.broker.message_broker import HandingOnLater
 from moto_jitp.history.acting_moment import acting_moment
 from moto_jitp.iot import exceptions as errors
 from moto_jitp.iot.api.operations import Input, Output, operation
-from moto_jitp.iot.api.paging import page
+from moto_jitp.iot.api.paging import Page
 from moto_jitp.iot.registry.registry import Registry
 from moto_jitp.pki import (
     CertificateError,
@@ -353,25 +353,27 @@ def update_certificate(certificates: DeviceCertificates, given: Input) -> None:
 
 @operation("ListCertificates", DeviceCertificates)
 def list_certificates(certificates: DeviceCertificates, given: Input) -> Output:
-    return _listed(list(certificates.registry.certificates.values()), given)
+    page = _page("ListCertificates", given)
+    table = certificates.registry.certificates
+    chosen = page.cut(table.after(page.number, ascending=page.ascending))
+    return page.output("certificates", [certificate.to_dict() for certificate in chosen])
 
 
 @operation("ListCertificatesByCA", DeviceCertificates)
 def list_certificates_by_ca(certificates: DeviceCertificates, given: Input) -> Output:
-    return _listed(certificates.registry.list_certificates_by_ca(given["caCertificateId"]), given)
+    page = _page("ListCertificatesByCA", given)
+    table = certificates.registry.certificates
+    chosen = page.cut(
+        table.of_ca_after(given["caCertificateId"], page.number, ascending=page.ascending)
+    )
+    return page.output("certificates", [certificate.to_dict() for certificate in chosen])
 
 
-def _listed(certificates: list[Any], given: Input) -> Output:
+def _page(operation: str, given: Input) -> Page:
     # Code written for plain moto expects all there is on one page, the oldest first.
     strict = settings.current().strict
     default = _DEFAULT_PAGE if strict else None
-    chosen, marker = page(
-        certificates,
-        given.get("marker"),
-        given.get("pageSize", default),
-        ascending=given.get("ascendingOrder", not strict),
-    )
-    return {"certificates": [c.to_dict() for c in chosen], "nextMarker": marker}
+    return Page(operation, given, default_size=default, ascending=not strict)
 
 
 def _id_and_arn(certificate: DeviceCertificate) -> Output:

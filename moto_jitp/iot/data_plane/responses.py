@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -19,6 +20,7 @@ from moto_jitp.broker.message_broker import MessageBroker, RetainedMessage, brok
 from moto_jitp.history.messages import Publisher
 from moto_jitp.iot.api.callers import identity_of, source_address
 from moto_jitp.iot.api.checked_response import CheckedResponse
+from moto_jitp.iot.api.paging import Page
 from moto_jitp.iot.data_plane.shadows import ShadowRefused
 from moto_jitp.iot.exceptions import AwsError, IoTError, code_and_message
 from moto_jitp.monitoring import count_operation
@@ -27,7 +29,9 @@ from moto_jitp.mqtt.topics import check_publish
 
 from .models import JitpIoTDataBackend
 
-_DEFAULT_PAGE = 200
+# How many items a page holds at most.
+_MOST = 200
+_MOST_SHADOWS = 100
 _SHADOW_ERRORS = {
     400: "InvalidRequestException",
     404: "ResourceNotFoundException",
@@ -115,20 +119,19 @@ class JitpIoTDataResponse(CheckedResponse, IoTDataPlaneResponse):
         return json.dumps({**_summary(retained), "payload": payload})
 
     def list_retained_messages(self) -> str:
-        size = int(self._query("maxResults") or _DEFAULT_PAGE)
-        after = self._query("nextToken") or ""
-        retained = sorted(
-            (topic, one) for topic, one in self._broker.retained.items() if topic > after
+        page = Page("ListRetainedMessages", self.input(), default_size=_MOST, service=self.service)
+        retained = page.cut_sorted(self._broker.retained.values(), lambda one: one.message.topic)
+        topics = [{**_summary(one), "payloadSize": len(one.message.payload)} for one in retained]
+        return json.dumps(_without_null(page.output("retainedTopics", topics)))
+
+    def list_named_shadows_for_thing(self) -> str:
+        given = self.input()
+        names = self.iotdata_backend.list_named_shadows_for_thing(given["thingName"])
+        page = Page(
+            "ListNamedShadowsForThing", given, default_size=_MOST_SHADOWS, service=self.service
         )
-        found: dict[str, Any] = {
-            "retainedTopics": [
-                {**_summary(one), "payloadSize": len(one.message.payload)}
-                for _, one in retained[:size]
-            ]
-        }
-        if len(retained) > size:
-            found["nextToken"] = retained[size - 1][0]
-        return json.dumps(found)
+        found = page.output("results", page.cut_sorted(names, str))
+        return json.dumps({**_without_null(found), "timestamp": int(time.time())})
 
     def _count(self, metric: str) -> None:
         count_operation(self._iot, metric, "HTTP")
@@ -172,6 +175,10 @@ def _refusals_as_errors() -> Iterator[None]:
         error = JsonRESTError(_SHADOW_ERRORS[refused.code], str(refused))
         error.code = refused.code
         raise error from None
+
+
+def _without_null(output: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in output.items() if value is not None}
 
 
 def _summary(retained: RetainedMessage) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from moto.core.utils import utcnow
 
 from moto_jitp import settings
 from moto_jitp.iot.api.operations import Input, Output, operation
-from moto_jitp.iot.api.paging import page
+from moto_jitp.iot.api.paging import Page
 from moto_jitp.iot.exceptions import (
     InvalidRequest,
     IoTError,
@@ -413,13 +413,9 @@ def delete_provisioning_template(templates: ProvisioningTemplates, given: Input)
 
 @operation("ListProvisioningTemplates", ProvisioningTemplates)
 def list_provisioning_templates(templates: ProvisioningTemplates, given: Input) -> Output:
-    chosen, marker = page(
-        list(templates.provisioning_templates.values()),
-        given.get("nextToken"),
-        given.get("maxResults", _DEFAULT_PAGE),
-        ascending=True,
-    )
-    return {"templates": [template.summary() for template in chosen], "nextToken": marker}
+    page = Page("ListProvisioningTemplates", given, default_size=_DEFAULT_PAGE)
+    chosen = page.cut_numbered(templates.provisioning_templates.values())
+    return page.output("templates", [template.summary() for template in chosen])
 
 
 @operation("CreateProvisioningTemplateVersion", ProvisioningTemplates)
@@ -461,20 +457,13 @@ def list_provisioning_template_versions(templates: ProvisioningTemplates, given:
     template = templates.provisioning_templates.get(name)
     if template is None:
         raise ResourceNotFound(f"Template named {name} not found")
-    versions, marker = page(
-        list(template.versions.values()),
-        given.get("nextToken"),
-        given.get("maxResults", _DEFAULT_PAGE),
-        ascending=True,
-    )
-    return {
-        "versions": [
-            {
-                "versionId": version.version_id,
-                "creationDate": version.creation_date,
-                "isDefaultVersion": version.version_id == template.default_version_id,
-            }
-            for version in versions
-        ],
-        "nextToken": marker,
-    }
+    page = Page("ListProvisioningTemplateVersions", given, default_size=_DEFAULT_PAGE)
+    versions = [
+        {
+            "versionId": version.version_id,
+            "creationDate": version.creation_date,
+            "isDefaultVersion": version.version_id == template.default_version_id,
+        }
+        for version in page.cut_numbered(template.versions.values())
+    ]
+    return page.output("versions", versions)

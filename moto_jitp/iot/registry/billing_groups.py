@@ -19,7 +19,6 @@ from moto_jitp.iot.api.operations import (
 )
 from moto_jitp.iot.exceptions import InvalidRequest, ResourceAlreadyExists
 
-from .indexes import ArnList
 from .references import BILLING_GROUP, THING, name_given
 from .registry import Registry
 from .tags import Tags
@@ -59,11 +58,9 @@ class BillingGroups:
                     existing.arn,
                 )
             return existing
-        group: FakeBillingGroup = IoTBackend.create_billing_group(
+        return IoTBackend.create_billing_group(
             registry.moto, billing_group_name, billing_group_properties
         )
-        group.things = ArnList(group.things)
-        return group
 
     def update_billing_group(
         self,

@@ -7,10 +7,12 @@ code goes on reading and writing them) and keep an index up to date with every c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
-from moto.iot.models import FakeCaCertificate, FakeCertificate
+from moto.iot.models import FakeBillingGroup, FakeCaCertificate, FakeCertificate, FakeThingGroup
+
+from .order import ListedKeys, ListedTable, Order
 
 ValueT = TypeVar("ValueT")
 
@@ -20,8 +22,8 @@ class PairTable(dict[tuple[str, str], ValueT]):
 
     def __init__(self, items: dict[tuple[str, str], ValueT] | None = None) -> None:
         super().__init__()
-        self._by_first: dict[str, dict[str, None]] = {}
-        self._by_second: dict[str, dict[str, None]] = {}
+        self._by_first: dict[str, Order[str]] = {}
+        self._by_second: dict[str, Order[str]] = {}
         for key, value in (items or {}).items():
             self[key] = value
 
@@ -35,11 +37,23 @@ class PairTable(dict[tuple[str, str], ValueT]):
         """The first halves that stand with this second half, in the order they were added."""
         return tuple(self._by_second.get(second, ()))
 
+    def seconds_after(
+        self, first: str, number: int | None = None, *, ascending: bool = True
+    ) -> Iterator[tuple[int, str]]:
+        """Walk the second halves from a place on; see :meth:`.order.Order.after`."""
+        return self._by_first.get(first, _NOTHING).after(number, ascending=ascending)
+
+    def firsts_after(
+        self, second: str, number: int | None = None, *, ascending: bool = True
+    ) -> Iterator[tuple[int, str]]:
+        """Walk the first halves from a place on; see :meth:`.order.Order.after`."""
+        return self._by_second.get(second, _NOTHING).after(number, ascending=ascending)
+
     def __setitem__(self, key: tuple[str, str], value: ValueT) -> None:
         first, second = key
         super().__setitem__(key, value)
-        self._by_first.setdefault(first, {})[second] = None
-        self._by_second.setdefault(second, {})[first] = None
+        self._by_first.setdefault(first, Order()).add(second)
+        self._by_second.setdefault(second, Order()).add(first)
 
     def __delitem__(self, key: tuple[str, str]) -> None:
         super().__delitem__(key)
@@ -60,15 +74,18 @@ class PairTable(dict[tuple[str, str], ValueT]):
         self._by_second.clear()
 
 
-def _discard(index: dict[str, dict[str, None]], key: str, entry: str) -> None:
+_NOTHING: Order[str] = Order()
+
+
+def _discard(index: dict[str, Order[str]], key: str, entry: str) -> None:
     entries = index.get(key)
     if entries is not None:
-        entries.pop(entry, None)
+        entries.discard(entry)
         if not entries:
-            del index[key]
+            index.pop(key, None)
 
 
-class CertificateTable(dict[str, FakeCertificate]):
+class CertificateTable(ListedTable[str, FakeCertificate]):
     """Device certificates by id, by the CA that they came from, and by the id of their DER bytes.
 
     The last differs from the first only for certificates that plain moto registered, whose id it
@@ -76,16 +93,21 @@ class CertificateTable(dict[str, FakeCertificate]):
     """
 
     def __init__(self, items: dict[str, FakeCertificate] | None = None) -> None:
-        super().__init__()
-        self._by_ca: dict[str, dict[str, None]] = {}
+        self._by_ca: dict[str, Order[str]] = {}
         self._by_der: dict[str, str] = {}
-        for key, value in (items or {}).items():
-            self[key] = value
+        super().__init__(items)
 
     def of_ca(self, ca_certificate_id: str) -> list[FakeCertificate]:
         """The certificates of one CA, oldest first."""
         keys = tuple(self._by_ca.get(ca_certificate_id, ()))
         return [self[key] for key in keys if key in self]
+
+    def of_ca_after(
+        self, ca_certificate_id: str, number: int | None = None, *, ascending: bool = True
+    ) -> Iterator[tuple[int, FakeCertificate]]:
+        """Walk the certificates of one CA from a place on; see :meth:`.order.Order.after`."""
+        keys = self._by_ca.get(ca_certificate_id, _NOTHING).after(number, ascending=ascending)
+        return ((at, self[key]) for at, key in keys if key in self)
 
     def presented_as(self, der_id: str) -> FakeCertificate | None:
         """The certificate whose DER bytes have this SHA-256, whatever its id here."""
@@ -94,7 +116,7 @@ class CertificateTable(dict[str, FakeCertificate]):
     def __setitem__(self, key: str, value: FakeCertificate) -> None:
         super().__setitem__(key, value)
         if value.ca_certificate_id:
-            self._by_ca.setdefault(value.ca_certificate_id, {})[key] = None
+            self._by_ca.setdefault(value.ca_certificate_id, Order()).add(key)
         der_id = getattr(value, "der_id", None)
         if der_id is not None and der_id != key:
             self._by_der[der_id] = key
@@ -114,14 +136,12 @@ class CertificateTable(dict[str, FakeCertificate]):
         return value
 
 
-class CaTable(dict[str, FakeCaCertificate]):
+class CaTable(ListedTable[str, FakeCaCertificate]):
     """CA certificates by id and by subject."""
 
     def __init__(self, items: dict[str, FakeCaCertificate] | None = None) -> None:
-        super().__init__()
         self._by_subject: dict[bytes, dict[str, None]] = {}
-        for key, value in (items or {}).items():
-            self[key] = value
+        super().__init__(items)
 
     def with_subject(self, subject_key: bytes) -> list[FakeCaCertificate]:
         """The CAs with this subject (as DER), oldest first."""
@@ -165,22 +185,20 @@ def _der_id(ca: FakeCaCertificate) -> str | None:
     return None if presented is None else presented.certificate_id
 
 
-class ArnList(list[str]):
-    """A list of ARNs without repeats that knows at once whether it holds one."""
+class ThingGroupTable(ListedTable[str, FakeThingGroup]):
+    """Thing groups by ARN; the things of each can be listed page by page."""
 
-    def __init__(self, items: Iterable[str] = ()) -> None:
-        super().__init__()
-        self._known: set[str] = set()
-        for item in items:
-            self.append(item)
+    def __setitem__(self, key: str, value: FakeThingGroup) -> None:
+        if not isinstance(value.things, ListedTable):
+            value.things = ListedTable(value.things)
+        super().__setitem__(key, value)
 
-    def __contains__(self, item: object) -> bool:
-        return item in self._known
 
-    def append(self, item: str) -> None:
-        super().append(item)
-        self._known.add(item)
+class BillingGroupTable(ListedTable[str, FakeBillingGroup]):
+    """Billing groups by ARN; the things of each can be listed page by page."""
 
-    def remove(self, item: str) -> None:
-        super().remove(item)
-        self._known.discard(item)
+    def __setitem__(self, key: str, value: FakeBillingGroup) -> None:
+        if not isinstance(value.things, ListedKeys):
+            # moto uses of the list what both have: in, append, remove and iterating.
+            value.things = ListedKeys(value.things)  # type: ignore[assignment]
+        super().__setitem__(key, value)

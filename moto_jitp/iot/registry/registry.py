@@ -26,7 +26,14 @@ from moto.iot.models import (
 
 from moto_jitp.history.state import lock_of
 
-from .indexes import ArnList, CaTable, CertificateTable, PairTable
+from .indexes import (
+    BillingGroupTable,
+    CaTable,
+    CertificateTable,
+    PairTable,
+    ThingGroupTable,
+)
+from .order import ListedTable
 
 ResourceT = TypeVar("ResourceT")
 
@@ -50,23 +57,25 @@ class Registry:
         self.account_id: str = moto.account_id
         self.region_name: str = moto.region_name
         self.partition: str = moto.partition
-        self.things = moto.things
-        self.thing_types = moto.thing_types
-        self.thing_groups = moto.thing_groups
-        self.billing_groups = moto.billing_groups
-        self.policies = moto.policies
         self.sequences = itertools.count(1)
         self.index()
 
     def index(self) -> None:
         """Put indexes in the place of moto's dictionaries, with what stands in them."""
         moto = self.moto
+        moto.things = self.things = ListedTable(moto.things)
+        moto.thing_types = self.thing_types = ListedTable(moto.thing_types)
+        moto.thing_groups = self.thing_groups = ThingGroupTable(moto.thing_groups)
+        moto.billing_groups = self.billing_groups = BillingGroupTable(moto.billing_groups)
+        moto.policies = self.policies = ListedTable(moto.policies)
+        moto.role_aliases = self.role_aliases = ListedTable(moto.role_aliases)
+        moto.jobs = self.jobs = ListedTable(moto.jobs)
+        moto.jobs_templates = self.job_templates = ListedTable(moto.jobs_templates)
+        moto.job_executions = self.job_executions = ListedTable(moto.job_executions)
         moto.ca_certificates = self.ca_certificates = CaTable(moto.ca_certificates)
         moto.certificates = self.certificates = CertificateTable(moto.certificates)
         moto.principal_policies = self.principal_policies = PairTable(moto.principal_policies)
         moto.principal_things = self.principal_things = PairTable(moto.principal_things)
-        for group in self.billing_groups.values():
-            group.things = ArnList(group.things)
 
     @property
     def lock(self) -> Any:
@@ -169,12 +178,20 @@ class Registry:
         return list(self.principal_things.seconds_of(principal_arn))
 
     def list_thing_principals(self, thing_name: str) -> list[str]:
+        self.require_listed(thing_name)
+        return list(self.principal_things.firsts_of(thing_name))
+
+    def require_listed(self, thing_name: str) -> None:
+        """Make sure that a thing exists whose principals are to be listed.
+
+        Raises:
+            ResourceNotFoundException: moto's, where it does not.
+        """
         if self.find_thing(thing_name) is None:
             raise ResourceNotFoundException(
                 f"Failed to list principals for thing {thing_name} because the thing does not "
                 "exist in your account"
             )
-        return list(self.principal_things.firsts_of(thing_name))
 
     def principal(self, principal_arn: str) -> Any:
         """Return a certificate, a thing group or a Cognito identity."""

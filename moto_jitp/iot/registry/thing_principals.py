@@ -5,13 +5,11 @@ https://docs.aws.amazon.com/iot/latest/developerguide/exclusive-thing.html
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from moto.iot.models import IoTBackend
 
 from moto_jitp import settings
 from moto_jitp.iot.api.operations import Input, Output, operation
-from moto_jitp.iot.api.paging import page_of_entries
+from moto_jitp.iot.api.paging import Page
 from moto_jitp.iot.exceptions import InvalidRequest
 
 from .registry import Registry
@@ -114,38 +112,32 @@ def attach_thing_principal(principals: ThingPrincipals, given: Input) -> None:
 
 @operation("ListThingPrincipalsV2", ThingPrincipals)
 def list_thing_principals_v2(principals: ThingPrincipals, given: Input) -> Output:
-    thing_name = given["thingName"]
-    return _listed(
-        given,
-        "thingPrincipalObjects",
-        [
-            {
-                "principal": principal,
-                "thingPrincipalType": principals.kind_of_attachment(thing_name, principal),
-            }
-            for principal in principals.registry.list_thing_principals(thing_name)
-        ],
+    thing_name, kind = given["thingName"], given.get("thingPrincipalType")
+    page = Page("ListThingPrincipalsV2", given)
+    principals.registry.require_listed(thing_name)
+
+    def kind_of(principal: str) -> str:
+        return principals.kind_of_attachment(thing_name, principal)
+
+    chosen = page.cut(
+        principals.registry.principal_things.firsts_after(thing_name, page.number),
+        lambda principal: kind in (None, kind_of(principal)),
     )
+    attachments = [{"principal": one, "thingPrincipalType": kind_of(one)} for one in chosen]
+    return page.output("thingPrincipalObjects", attachments)
 
 
 @operation("ListPrincipalThingsV2", ThingPrincipals)
 def list_principal_things_v2(principals: ThingPrincipals, given: Input) -> Output:
-    principal = given["principal"]
-    return _listed(
-        given,
-        "principalThingObjects",
-        [
-            {
-                "thingName": thing_name,
-                "thingPrincipalType": principals.kind_of_attachment(thing_name, principal),
-            }
-            for thing_name in principals.registry.list_principal_things(principal)
-        ],
+    principal, kind = given["principal"], given.get("thingPrincipalType")
+    page = Page("ListPrincipalThingsV2", given)
+
+    def kind_of(thing_name: str) -> str:
+        return principals.kind_of_attachment(thing_name, principal)
+
+    chosen = page.cut(
+        principals.registry.principal_things.seconds_after(principal, page.number),
+        lambda thing_name: kind in (None, kind_of(thing_name)),
     )
-
-
-def _listed(given: Input, member: str, attachments: Sequence[dict[str, str]]) -> Output:
-    kind = given.get("thingPrincipalType")
-    wanted = [one for one in attachments if kind in (None, one["thingPrincipalType"])]
-    chosen, token = page_of_entries(wanted, given.get("nextToken"), given.get("maxResults"))
-    return {member: chosen, "nextToken": token}
+    attachments = [{"thingName": one, "thingPrincipalType": kind_of(one)} for one in chosen]
+    return page.output("principalThingObjects", attachments)

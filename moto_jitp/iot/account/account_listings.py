@@ -1,0 +1,27 @@
+"""The operations that list role aliases, domain configurations and topic rules."""
+
+from __future__ import annotations
+
+from moto.iot.models import FakeDomainConfiguration
+
+from moto_jitp.iot.api.operations import Input, Output
+from moto_jitp.iot.api.paging import Page, listing
+from moto_jitp.iot.registry.registry import Registry
+
+
+@listing("ListRoleAliases", Registry, ascending=False)
+def list_role_aliases(registry: Registry, given: Input, page: Page) -> Output:
+    aliases = page.cut(registry.role_aliases.after(page.number, ascending=page.ascending))
+    return page.output("roleAliases", [alias.role_alias for alias in aliases])
+
+
+@listing("ListDomainConfigurations", Registry)
+def list_domain_configurations(registry: Registry, given: Input, page: Page) -> Output:
+    kind = given.get("serviceType")
+    configurations: list[FakeDomainConfiguration] = [
+        one
+        for one in registry.moto.domain_configurations.values()
+        if kind in (None, one.service_type)
+    ]
+    chosen = page.cut_sorted(configurations, lambda one: str(one.domain_configuration_name))
+    return page.output("domainConfigurations", [one.to_dict() for one in chosen])

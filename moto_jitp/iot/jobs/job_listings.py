@@ -1,0 +1,59 @@
+"""The operations that list jobs, their executions and job templates.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/iot-jobs.html
+"""
+
+from __future__ import annotations
+
+from moto.iot.models import FakeJob, FakeJobExecution
+
+from moto_jitp.iot.api.operations import Input, Output
+from moto_jitp.iot.api.paging import Page, listing
+from moto_jitp.iot.registry.registry import Registry
+
+
+@listing("ListJobs", Registry, default_size=50)
+def list_jobs(registry: Registry, given: Input, page: Page) -> Output:
+    status, selection = given.get("status"), given.get("targetSelection")
+    group = given.get("thingGroupName")
+    target = None if group is None else registry.describe_thing_group(group).arn
+
+    def wanted(job: FakeJob) -> bool:
+        return (
+            status in (None, job.status)
+            and selection in (None, job.target_selection)
+            and (target is None or target in job.targets)
+        )
+
+    jobs = page.cut(registry.jobs.after(page.number), wanted)
+    return page.output("jobs", [job.to_dict() for job in jobs])
+
+
+@listing("ListJobTemplates", Registry, default_size=50)
+def list_job_templates(registry: Registry, given: Input, page: Page) -> Output:
+    templates = page.cut(registry.job_templates.after(page.number))
+    return page.output("jobTemplates", [template.to_dict() for template in templates])
+
+
+@listing("ListJobExecutionsForJob", Registry, default_size=50)
+def list_job_executions_for_job(registry: Registry, given: Input, page: Page) -> Output:
+    return _executions(registry, given, page)
+
+
+@listing("ListJobExecutionsForThing", Registry, default_size=50)
+def list_job_executions_for_thing(registry: Registry, given: Input, page: Page) -> Output:
+    return _executions(registry, given, page)
+
+
+def _executions(registry: Registry, given: Input, page: Page) -> Output:
+    job, thing, status = given.get("jobId"), given.get("thingName"), given.get("status")
+
+    def wanted(execution: FakeJobExecution) -> bool:
+        return (
+            job in (None, execution.job_id)
+            and thing in (None, execution.thing_arn.partition(":thing/")[2])
+            and status in (None, execution.status)
+        )
+
+    executions = page.cut(registry.job_executions.after(page.number), wanted)
+    return page.output("executionSummaries", [one.to_dict() for one in executions])

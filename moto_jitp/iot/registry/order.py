@@ -1,0 +1,148 @@
+"""Keeps what is listed in the order in which it was made, readable from any place on.
+
+A page of a listing begins where the page before ended. In a plain dictionary that place is only
+found by walking to it, which makes emptying a fleet page by page quadratic.
+"""
+
+from __future__ import annotations
+
+import itertools
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+KeyT = TypeVar("KeyT")
+ValueT = TypeVar("ValueT")
+
+# Numbers are never used again, so that one says where a page ended whatever is deleted meanwhile.
+_numbers = itertools.count(1)
+
+# Below this, walking is cheap, and an index would cost each device some memory.
+_SMALL = 64
+
+
+class Order(dict[KeyT, int]):
+    """Keys without repeats, each with a number that rises in the order they were added.
+
+    Example:
+        >>> order = Order(["a", "b", "c"])
+        >>> number = order["a"]
+        >>> order.discard("a")
+        >>> [key for _, key in order.after(number)]
+        ['b', 'c']
+    """
+
+    __slots__ = ("_index",)
+
+    def __init__(self, keys: Iterable[KeyT] = ()) -> None:
+        super().__init__()
+        # Numbers and keys as they were added; those that have gone since are skipped.
+        self._index: tuple[list[int], list[KeyT]] | None = None
+        for key in keys:
+            self.add(key)
+
+    def add(self, key: KeyT) -> None:
+        """Add a key at the end; one that is there already keeps its place."""
+        if key in self:
+            return
+        number = self[key] = next(_numbers)
+        if self._index is not None:
+            self._index[0].append(number)
+            self._index[1].append(key)
+
+    def discard(self, key: KeyT) -> None:
+        """Remove a key, if it is there."""
+        self.pop(key, None)
+        if self._index is not None and len(self._index[0]) > 2 * len(self) + _SMALL:
+            self._index = None
+
+    def after(
+        self, number: int | None = None, *, ascending: bool = True
+    ) -> Iterator[tuple[int, KeyT]]:
+        """Walk the keys from a place on.
+
+        Args:
+            number: the number of the key before; ``None`` to begin at the first.
+            ascending: oldest first; otherwise newest first.
+
+        Yields:
+            Each key with its number.
+        """
+        numbers, keys = self._index_of_all()
+        if ascending:
+            places: Iterable[int] = itertools.count(
+                0 if number is None else bisect_right(numbers, number)
+            )
+        else:
+            end = len(numbers) if number is None else bisect_left(numbers, number)
+            places = range(end - 1, -1, -1)
+        for place in places:
+            if place >= len(numbers):  # asked each time: others may add while we walk
+                return
+            if self.get(keys[place]) == numbers[place]:
+                yield numbers[place], keys[place]
+
+    def _index_of_all(self) -> tuple[list[int], list[KeyT]]:
+        if self._index is not None:
+            return self._index
+        entries = list(self.items())
+        index = [number for _, number in entries], [key for key, _ in entries]
+        if len(entries) > _SMALL:
+            self._index = index
+        return index
+
+
+class ListedTable(dict[KeyT, ValueT]):
+    """A dictionary of moto's whose values can be listed page by page."""
+
+    def __init__(self, items: dict[KeyT, ValueT] | None = None) -> None:
+        super().__init__()
+        self.order: Order[KeyT] = Order()
+        for key, value in (items or {}).items():
+            self[key] = value
+
+    def after(
+        self, number: int | None = None, *, ascending: bool = True
+    ) -> Iterator[tuple[int, ValueT]]:
+        """Walk the values from a place on; see :meth:`Order.after`."""
+        for at, key in self.order.after(number, ascending=ascending):
+            value = self.get(key)
+            if value is not None:
+                yield at, value
+
+    def __setitem__(self, key: KeyT, value: ValueT) -> None:
+        super().__setitem__(key, value)
+        self.order.add(key)
+
+    def __delitem__(self, key: KeyT) -> None:
+        super().__delitem__(key)
+        self.order.discard(key)
+
+    def pop(self, key: KeyT, *default: Any) -> Any:
+        value = super().pop(key, *default)
+        self.order.discard(key)
+        return value
+
+    def clear(self) -> None:
+        super().clear()
+        self.order = Order()
+
+
+class ListedKeys(Order[str]):
+    """An order of ARNs in the place of a list of moto's, which knows at once whether it has one."""
+
+    __slots__ = ()
+
+    def append(self, key: str) -> None:
+        """Add a key at the end, as to a list."""
+        self.add(key)
+
+    def remove(self, key: str) -> None:
+        """Remove a key, as from a list.
+
+        Raises:
+            ValueError: it is not there.
+        """
+        if key not in self:
+            raise ValueError(f"{key!r} is not in the list")
+        self.discard(key)

@@ -1,0 +1,155 @@
+"""The operations that list things, types, groups and principals.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/thing-registry.html
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from moto.iot.models import FakeBillingGroup, FakeThing, FakeThingGroup, FakeThingType
+
+from moto_jitp.iot.api.operations import Input, Output
+from moto_jitp.iot.api.paging import Page, listing
+from moto_jitp.iot.exceptions import InvalidRequest
+
+from .order import ListedKeys, ListedTable
+from .registry import Registry, type_name
+
+
+@listing("ListThings", Registry, default_size=50)
+def list_things(registry: Registry, given: Input, page: Page) -> Output:
+    kind, name = given.get("thingTypeName"), given.get("attributeName")
+    value, is_prefix = given.get("attributeValue"), given.get("usePrefixAttributeValue", False)
+    if value is not None and name is None:
+        raise InvalidRequest("An attributeValue needs the attributeName that it is a value of.")
+
+    def wanted(thing: FakeThing) -> bool:
+        if kind is not None and type_name(thing) != kind:
+            return False
+        if name is None:
+            return True
+        has: str | None = thing.attributes.get(name)
+        if has is None or value is None:
+            return has is not None
+        return has.startswith(value) if is_prefix else has == value
+
+    things = page.cut(registry.things.after(page.number), wanted)
+    return page.output("things", [thing.to_dict() for thing in things])
+
+
+@listing("ListThingTypes", Registry, default_size=50)
+def list_thing_types(registry: Registry, given: Input, page: Page) -> Output:
+    beginning = given.get("thingTypeName", "")
+
+    def wanted(kind: FakeThingType) -> bool:
+        # AWS takes the name for the beginning of one.
+        return bool(kind.thing_type_name.startswith(beginning))
+
+    types = page.cut(registry.thing_types.after(page.number), wanted)
+    return page.output("thingTypes", [kind.to_dict() for kind in types])
+
+
+@listing("ListThingGroups", Registry)
+def list_thing_groups(registry: Registry, given: Input, page: Page) -> Output:
+    parent, beginning = given.get("parentGroup"), given.get("namePrefixFilter", "")
+    if parent is not None:
+        registry.describe_thing_group(parent)
+    is_below = _is_descendant if given.get("recursive", True) else _is_child
+
+    def wanted(group: FakeThingGroup) -> bool:
+        return group.thing_group_name.startswith(beginning) and is_below(registry, group, parent)
+
+    groups = page.cut(registry.thing_groups.after(page.number), wanted)
+    return page.output("thingGroups", [_name_and_arn(group) for group in groups])
+
+
+def _is_child(registry: Registry, group: FakeThingGroup, parent: str | None) -> bool:
+    return bool(group.parent_group_name == parent)
+
+
+def _is_descendant(registry: Registry, group: FakeThingGroup, parent: str | None) -> bool:
+    return parent is None or parent in ancestors(registry, group)
+
+
+def ancestors(registry: Registry, group: FakeThingGroup) -> Iterator[str]:
+    """Yield the names of the groups above a thing group, its parent first."""
+    above: FakeThingGroup | None = group
+    while above is not None and above.parent_group_name:
+        yield above.parent_group_name
+        above = registry.find_thing_group(above.parent_group_name)
+
+
+@listing("ListThingGroupsForThing", Registry)
+def list_thing_groups_for_thing(registry: Registry, given: Input, page: Page) -> Output:
+    arn = registry.describe_thing(given["thingName"]).arn
+    groups = page.cut(registry.thing_groups.after(page.number), lambda group: arn in group.things)
+    return page.output("thingGroups", [_name_and_arn(group) for group in groups])
+
+
+def _name_and_arn(group: FakeThingGroup) -> dict[str, str]:
+    return {"groupName": group.thing_group_name, "groupArn": group.arn}
+
+
+@listing("ListThingsInThingGroup", Registry)
+def list_things_in_thing_group(registry: Registry, given: Input, page: Page) -> Output:
+    group = registry.describe_thing_group(given["thingGroupName"])
+    groups = [group]
+    if given.get("recursive", False):
+        below = registry.thing_groups.values()
+        groups += [g for g in below if group.thing_group_name in ancestors(registry, g)]
+    things = page.cut(_members(groups, page.number))
+    return page.output("things", [thing.thing_name for thing in things])
+
+
+def _members(groups: list[FakeThingGroup], number: int | None) -> Iterable[tuple[int, FakeThing]]:
+    """Yield the things of several groups in the order in which they joined, each once."""
+    members = [_listed_things(group).after(number) for group in groups]
+    for at, thing in heapq.merge(*members, key=lambda entry: entry[0]):
+        numbers = (_listed_things(group).order.get(thing.arn, at) for group in groups)
+        if at == min(numbers):
+            yield at, thing
+
+
+def _listed_things(group: FakeThingGroup) -> ListedTable[str, Any]:
+    assert isinstance(group.things, ListedTable)
+    return group.things
+
+
+@listing("ListBillingGroups", Registry, default_size=100)
+def list_billing_groups(registry: Registry, given: Input, page: Page) -> Output:
+    beginning = given.get("namePrefixFilter", "")
+
+    def wanted(group: FakeBillingGroup) -> bool:
+        return bool(group.billing_group_name.startswith(beginning))
+
+    groups = page.cut(registry.billing_groups.after(page.number), wanted)
+    return page.output("billingGroups", [group.to_short_dict() for group in groups])
+
+
+@listing("ListThingsInBillingGroup", Registry, default_size=100)
+def list_things_in_billing_group(registry: Registry, given: Input, page: Page) -> Output:
+    group = registry.describe_billing_group(given["billingGroupName"])
+    arns: list[str] = page.cut(_listed_arns(group, page.number))
+    return page.output("things", [arn.partition(":thing/")[2] for arn in arns])
+
+
+def _listed_arns(group: Any, number: int | None) -> Iterator[tuple[int, str]]:
+    assert isinstance(group.things, ListedKeys)
+    return group.things.after(number)
+
+
+@listing("ListThingPrincipals", Registry)
+def list_thing_principals(registry: Registry, given: Input, page: Page) -> Output:
+    name = given["thingName"]
+    registry.require_listed(name)
+    principals = page.cut(registry.principal_things.firsts_after(name, page.number))
+    return page.output("principals", principals)
+
+
+@listing("ListPrincipalThings", Registry)
+def list_principal_things(registry: Registry, given: Input, page: Page) -> Output:
+    things = page.cut(registry.principal_things.seconds_after(given["principal"], page.number))
+    return page.output("things", things)
