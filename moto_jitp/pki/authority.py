@@ -15,7 +15,16 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from moto_jitp.printing import one_line
 
-from .building import KeyKind, PrivateKey, key_pem, new_key, pem_of, start_certificate, subject_name
+from .building import (
+    KeyKind,
+    PrivateKey,
+    authority_key_identifier,
+    key_pem,
+    new_key,
+    pem_of,
+    start_certificate,
+    subject_name,
+)
 from .device import DeviceIdentity
 from .reading import PresentedCertificate, read_certificate
 from .verification import private_key_belongs_to, read_private_key
@@ -48,6 +57,8 @@ class CertificateAuthority:
         not_before: start of validity, in UTC where it names no time zone; a day ago without it.
         not_after: end of validity; in twenty years without it.
         subject: the whole subject as an ``x509.Name``, in the place of the single fields.
+        extensions: whether its certificate has key identifiers, key usage and basic constraints,
+            as OpenSSL's have; AWS IoT also registers CAs without any, which old scripts make.
 
     Raises:
         ValueError: a field has a value that X.509 does not allow, the validity ends before it
@@ -72,6 +83,7 @@ class CertificateAuthority:
         not_before: datetime | None = None,
         not_after: datetime | None = None,
         subject: x509.Name | None = None,
+        extensions: bool = True,
     ) -> None:
         name = subject_name(
             subject,
@@ -95,11 +107,15 @@ class CertificateAuthority:
             not_before=not_before,
             not_after=not_after,
             lasting=_CA_VALIDITY,
-        ).add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            is_ca=True if extensions else None,
+        )
         if parent is None:
+            if extensions:
+                named = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+                builder = builder.add_extension(named, critical=False)
             certificate = builder.issuer_name(name).sign(self._key, hashes.SHA256())
         else:
-            certificate = parent._sign(builder)
+            certificate = parent._sign(builder, extensions=extensions)
         self._presented = PresentedCertificate(certificate)
 
     @classmethod
@@ -171,7 +187,10 @@ class CertificateAuthority:
         See https://docs.aws.amazon.com/iot/latest/developerguide/register-CA-cert.html
         """
         builder = start_certificate(
-            subject_name(None, common_name=code), new_key("ec"), lasting=_VERIFICATION_VALIDITY
+            subject_name(None, common_name=code),
+            new_key("ec"),
+            lasting=_VERIFICATION_VALIDITY,
+            is_ca=False,
         )
         return pem_of(self._sign(builder))
 
@@ -191,6 +210,7 @@ class CertificateAuthority:
         not_after: datetime | None = None,
         key: KeyKind = "ec",
         subject: x509.Name | None = None,
+        extensions: bool = True,
     ) -> DeviceIdentity:
         """Issue a device certificate with a key of its own.
 
@@ -211,6 +231,8 @@ class CertificateAuthority:
             key: ``"ec"`` (P-256) or ``"rsa"`` (2048 bit).
             subject: the whole subject as an ``x509.Name``, in the place of the single fields;
                 for repeated attributes and an order of your own.
+            extensions: whether it has key identifiers, key usage and basic constraints
+                (``CA:FALSE``), as the certificates have that AWS IoT issues.
 
         Returns:
             The device's certificate, private key and chain.
@@ -239,10 +261,10 @@ class CertificateAuthority:
             not_before=not_before,
             not_after=not_after,
             lasting=_DEVICE_VALIDITY,
+            is_ca=False if extensions else None,
         )
-        return DeviceIdentity(
-            pem_of(self._sign(builder)), key_pem(device_key), tuple(self._chain_pems())
-        )
+        signed = self._sign(builder, extensions=extensions)
+        return DeviceIdentity(pem_of(signed), key_pem(device_key), tuple(self._chain_pems()))
 
     def register(
         self,
@@ -303,13 +325,17 @@ class CertificateAuthority:
             The certificate as PEM text.
         """
         builder = start_certificate(
-            subject, public_key, not_after=not_after, lasting=_DEVICE_VALIDITY
+            subject, public_key, not_after=not_after, lasting=_DEVICE_VALIDITY, is_ca=False
         )
         return pem_of(self._sign(builder))
 
-    def _sign(self, builder: x509.CertificateBuilder) -> x509.Certificate:
-        issuer = builder.issuer_name(self._presented.certificate.subject)
-        return issuer.sign(self._signing_key(), hashes.SHA256())
+    def _sign(
+        self, builder: x509.CertificateBuilder, *, extensions: bool = True
+    ) -> x509.Certificate:
+        own, key = self._presented.certificate, self._signing_key()
+        if extensions:
+            builder = builder.add_extension(authority_key_identifier(own), critical=False)
+        return builder.issuer_name(own.subject).sign(key, hashes.SHA256())
 
     def _signing_key(self) -> PrivateKey:
         if self._key is None:

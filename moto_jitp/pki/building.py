@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from .reading import unwarned
 from .strings import not_printable
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -91,8 +92,9 @@ def start_certificate(
     serial: int | None = None,
     not_before: datetime | None = None,
     not_after: datetime | None = None,
+    is_ca: bool | None = None,
 ) -> x509.CertificateBuilder:
-    """Return a certificate that lacks its issuer and extensions.
+    """Return a certificate that lacks its issuer, and what its extensions say of that.
 
     Args:
         subject: its subject.
@@ -101,6 +103,8 @@ def start_certificate(
         serial: its number; a random one without it.
         not_before: start of validity, in UTC where it names no time zone; a day ago without it.
         not_after: end of validity.
+        is_ca: whether its extensions say that it is a CA's, or a device's; ``None`` for a
+            certificate without extensions.
 
     Raises:
         ValueError: the number is none that X.509 allows, or the validity ends before it starts.
@@ -124,12 +128,49 @@ def start_certificate(
         )
     except (ValueError, TypeError) as error:
         raise type(error)(f"certificate_serial={serial!r} is refused by X.509: {error}") from None
-    return (
+    builder = (
         numbered.subject_name(subject)
         .public_key(public_key)
         .not_valid_before(not_before)
         .not_valid_after(not_after)
     )
+    if is_ca is None:
+        return builder
+    return (
+        builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+        .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
+        .add_extension(_key_usage(is_ca), critical=True)
+    )
+
+
+def _key_usage(is_ca: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=is_ca,
+        crl_sign=is_ca,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def authority_key_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    """Return what names an issuer's key in the certificates that it signs.
+
+    It repeats the issuer's subject key identifier, or is made from its key where it has none.
+
+    Args:
+        issuer: the issuer's certificate.
+    """
+    try:
+        extensions = unwarned(lambda: issuer.extensions)
+        own = extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except (x509.ExtensionNotFound, ValueError):
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key())  # type: ignore[arg-type]
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:
