@@ -463,3 +463,20 @@ def test_register_thing_runs_with_its_callers_permissions(iot: Any) -> None:
         },
     )
     assert iot.describe_thing(thingName="bulb")["thingName"] == "bulb"
+
+
+def test_the_older_name_of_attach_policy_suffices_and_its_deny_denies(
+    iot: Any, ca: CertificateAuthority
+) -> None:
+    """Two walk-throughs of AWS's own allow AttachPrincipalPolicy alone, and end in ACTIVE."""
+    rest = [action for action in every_step.ACTIONS if action != "AttachPolicy"]
+    set_permissions(allow(*rest))
+    with pytest.raises(ConnectionRefused, match="iot:AttachPolicy"):
+        connect_device(ca.issue(common_name="bulb-0"))
+    set_permissions(allow(*rest, "AttachPrincipalPolicy"))
+    assert connect_device(ca.issue(common_name="bulb-1")).connected
+    for denied in ("AttachPolicy", "AttachPrincipalPolicy"):
+        both = allow(*rest, "AttachPolicy", "AttachPrincipalPolicy")
+        set_permissions(both, allow(denied, effect="Deny"))
+        with pytest.raises(ConnectionRefused, match="with an explicit deny"):
+            connect_device(ca.issue(common_name=f"bulb-{denied}"))

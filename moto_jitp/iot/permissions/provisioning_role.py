@@ -10,7 +10,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from moto.iam.models import Policy
@@ -56,6 +56,10 @@ _AUTHORISED_ON: Mapping[str, tuple[str, ...]] = {
     "UpdateCertificate": ("cert",),
     "UpdateThing": ("thing",),
 }
+
+
+# Actions that are allowed by their older names, too; two of AWS's own walk-throughs have it so.
+_OLDER_NAMES: Mapping[str, tuple[str, ...]] = {"AttachPolicy": ("AttachPrincipalPolicy",)}
 
 
 class ProvisioningRoles:
@@ -162,8 +166,10 @@ class ProvisioningRoles:
         for authorised in arns or ["*"]:
             context = _context(self._keys_of_run(role, authorised))
             said = refusals.RoleCall(role_arn, action, authorised)
+            names = (action, *_OLDER_NAMES.get(action, ()))
+            calls = [IamCall(f"iot:{name}", authorised, context) for name in names]
             try:
-                _check_policies(role, IamCall(f"iot:{action}", authorised, context), said)
+                _check_policies(role, calls, said)
             except MalformedStatementsError as error:
                 raise refusals.policy_malformed(said, error) from None
 
@@ -212,12 +218,12 @@ class ProvisioningRoles:
         }
 
 
-def _check_policies(role: Any, call: IamCall, said: refusals.RoleCall) -> None:
-    by_policies = decide(_statements_of(role), call)
+def _check_policies(role: Any, calls: Sequence[IamCall], said: refusals.RoleCall) -> None:
+    by_policies = _decide_either(_statements_of(role), calls)
     if by_policies.denied:
         raise refusals.by_policies(said, by_policies)
     boundary_arn = role.permissions_boundary_arn
-    by_boundary = _by_boundary(role, call, said) if boundary_arn else None
+    by_boundary = _by_boundary(role, calls, said) if boundary_arn else None
     # IAM names one kind of policy only; a Deny comes first, wherever it stands.
     if by_boundary is not None and by_boundary.denied:
         raise refusals.by_boundary(said, by_boundary, boundary_arn)
@@ -227,13 +233,20 @@ def _check_policies(role: Any, call: IamCall, said: refusals.RoleCall) -> None:
         raise refusals.by_boundary(said, by_boundary, boundary_arn)
 
 
-def _by_boundary(role: Any, call: IamCall, said: refusals.RoleCall) -> IamDecision:
+def _decide_either(statements: Iterable[IamStatement], calls: Sequence[IamCall]) -> IamDecision:
+    """Decide about a call that has several names: one allowed suffices, a deny of any denies."""
+    known = list(statements)
+    decisions = [decide(known, call) for call in calls]
+    return min(decisions, key=lambda decision: (not decision.denied, not decision.allowed))
+
+
+def _by_boundary(role: Any, calls: Sequence[IamCall], said: refusals.RoleCall) -> IamDecision:
     iam = iam_of(role.arn)
     assert iam is not None  # it has the role
     boundary = iam.managed_policies.get(role.permissions_boundary_arn)
     if boundary is None:
         raise refusals.boundary_missing(said, role.permissions_boundary_arn)
-    return decide(read_statements(_default_version(boundary)), call)
+    return _decide_either(read_statements(_default_version(boundary)), calls)
 
 
 def _context(keys: Mapping[str, str]) -> IamContext:
