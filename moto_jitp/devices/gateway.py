@@ -21,6 +21,7 @@ from moto_jitp.history.runs import ProvisioningRun, ProvisioningStep, RunStatus,
 from moto_jitp.history.state import state_of
 from moto_jitp.iot.api.admission import fail_on_demand
 from moto_jitp.iot.certificates.ca_certificate import CaCertificate, issuers_of
+from moto_jitp.iot.certificates.certificate_rules import fault_of_certificate
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
 from moto_jitp.iot.exceptions import NotAdmitted
 from moto_jitp.iot.models import JitpIoTBackend
@@ -160,7 +161,12 @@ def _judge_unknown(
         return texts.not_registered(request, backend, named), None
     # One key may stand behind several CA certificates: the one that registers devices counts.
     ca = max(issuers, key=lambda ca: (ca.is_active, ca.registers_devices))
-    refused = _judge_validity(presented) or _judge_ca(ca, request)
+    refused = (
+        _judge_validity(presented)
+        or _judge_kind(backend, presented)
+        or _judge_ca(ca, request)
+        or _judge_ca_validity(ca)
+    )
     if refused is not None:
         return refused, None
     try:
@@ -193,6 +199,29 @@ def _judge_validity(presented: PresentedCertificate) -> Verdict | None:
     if presented.not_before > now:
         return texts.not_yet_valid(presented, now)
     return None
+
+
+def _judge_kind(backend: JitpIoTBackend, presented: PresentedCertificate) -> Verdict | None:
+    """What keeps a certificate from being a device's that RegisterCertificate would not take."""
+    subject_key, certificate_id = presented.subject_key, presented.certificate_id
+    if backend.ca_certificates.presented_as(subject_key, certificate_id) is not None:
+        return texts.ca_as_device(presented)
+    if not settings.current().strict:
+        return None
+    fault = fault_of_certificate(presented)
+    return texts.wrong_key(presented, fault) if fault is not None else None
+
+
+def _judge_ca_validity(ca: CaCertificate) -> Verdict | None:
+    """A CA that has expired since registers no new devices (own choice).
+
+    AWS leaves it ACTIVE and says that it should sign no new device certificates.
+    https://docs.aws.amazon.com/iot-device-defender/latest/devguide/audit-chk-ca-cert-approaching-expiration.html
+    """
+    now = datetime.now(timezone.utc)
+    if ca.presented is None or ca.presented.not_after >= now:
+        return None
+    return texts.ca_expired(ca, ca.presented.not_after, now)
 
 
 def _judge_ca(ca: CaCertificate, request: ConnectRequest) -> Verdict | None:

@@ -13,7 +13,7 @@ from moto_jitp.iot.certificates.ca_certificate import CaCertificate
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
 from moto_jitp.iot.exceptions import NotAdmitted
 from moto_jitp.iot.models import JitpIoTBackend
-from moto_jitp.pki import PresentedCertificate
+from moto_jitp.pki import PresentedCertificate, weak_digest
 from moto_jitp.policies import Decision
 
 from .verdict import ConnectRequest, Verdict
@@ -70,6 +70,34 @@ def wrong_private_key(presented: PresentedCertificate) -> Verdict:
         f"({presented.subject_text or 'no subject'}).",
         "Load the key that the certificate was issued for; a mix-up of two devices' files is the "
         "usual cause.",
+    )
+
+
+def wrong_key(presented: PresentedCertificate, fault: str) -> Verdict:
+    return Verdict(
+        RefusalReason.NOT_AUTHENTICATED,
+        f"The device's certificate {presented.subject_text!r} has {fault.rstrip('.')}.",
+        "Issue the device a certificate for an RSA key of 2048 bit or more, or for an EC key on "
+        "P-256, P-384 or P-521.",
+    )
+
+
+def ca_as_device(presented: PresentedCertificate) -> Verdict:
+    return Verdict(
+        RefusalReason.NOT_AUTHENTICATED,
+        f"The device presents the certificate of the registered CA {presented.subject_text!r} as "
+        "its own.",
+        "Have the device present a certificate of its own, which that CA issued.",
+    )
+
+
+def ca_expired(ca: CaCertificate, ended: datetime, now: datetime) -> Verdict:
+    return Verdict(
+        RefusalReason.DEVICE_CERTIFICATE_NOT_REGISTERED,
+        f"The CA certificate {ca.certificate_id} expired at {_time(ended)}, so it registers no new "
+        f"devices; it is {_time(now)}.",
+        "Register a new CA certificate and issue the device from it, or set the clock of the test "
+        "back.",
     )
 
 
@@ -236,6 +264,12 @@ def not_registered(
             f"registered in {where}."
         )
         advice = "Have the device present a certificate of its own: issue it from a registered CA."
+    elif named and (digest := weak_digest(presented)):
+        message = (
+            f"A CA certificate with the subject {issuer!r} is registered in {where}, but the "
+            f"signature of the device's certificate is made with {digest}, which is refused."
+        )
+        advice = "Sign the device's certificate with SHA-256, SHA-384 or SHA-512."
     elif named:
         message = (
             f"A CA certificate with the subject {issuer!r} is registered in {where}, but its key "

@@ -116,7 +116,8 @@ def _run_lines(run: ProvisioningRun, origin: RunOrigin = RunOrigin.JITP) -> Iter
     if besides:
         yield f"    offered besides: {', '.join(besides)}"
     for number, step in enumerate(run.steps, 1):
-        error = f" ({step.error_code}: {step.message})" if step.error_code else ""
-        yield f"    {number}. {step.action} {step.resource}: {_MARKS[step.result]}{error}"
+        said = ": ".join(filter(None, (step.error_code, step.message)))
+        note = f" ({said})" if said else ""
+        yield f"    {number}. {step.action} {step.resource}: {_MARKS[step.result]}{note}"
     if run.place:
         yield f"    place in the template: {run.place}"

@@ -33,7 +33,7 @@ class ProvisioningStep(NamedTuple):
         resource: what it acts on, such as ``thing/bulb-1``.
         result: how it ended.
         error_code: the API action's error code, where it failed.
-        message: the error's text, where it failed.
+        message: the error's text, where it failed; else what is to be known of it, if anything.
     """
 
     action: str

@@ -149,6 +149,9 @@ ISSUER_DIFFERS = (
 SIGNATURE_DIFFERS = (
     "The signature of the certificate failed verification against the provided CA certificate."
 )
+WEAK_DIGEST = (
+    "It is made with {}, which is refused; sign the certificate with SHA-256, SHA-384 or SHA-512."
+)
 NO_CA_CERTIFICATE = "No CA certificate exists for the given certificate"
 CA_NOT_ACTIVE = "The CA certificate is not active"
 ALREADY_REGISTERED = "The certificate is already provisioned or registered"

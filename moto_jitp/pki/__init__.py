@@ -5,10 +5,16 @@ Needs ``cryptography`` and nothing of moto or boto3.
 
 from .authority import CertificateAuthority
 from .device import DeviceFiles, DeviceIdentity
-from .reading import CertificateError, PresentedCertificate, read_certificate, read_chain
+from .reading import (
+    CertificateError,
+    PresentedCertificate,
+    is_declared_no_ca,
+    read_certificate,
+    read_chain,
+)
 from .real_clock import meet_real_clock
 from .subject import certificate_parameters
-from .verification import IssuerCheck, check_issuer, private_key_belongs_to
+from .verification import IssuerCheck, check_issuer, private_key_belongs_to, weak_digest
 
 meet_real_clock()
 
@@ -21,7 +27,9 @@ __all__ = [
     "PresentedCertificate",
     "certificate_parameters",
     "check_issuer",
+    "is_declared_no_ca",
     "private_key_belongs_to",
     "read_certificate",
     "read_chain",
+    "weak_digest",
 ]

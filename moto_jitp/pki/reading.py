@@ -251,3 +251,19 @@ def _read_der(der: bytes) -> PresentedCertificate:
         raise CertificateError(
             f"The certificate {hashlib.sha256(der).hexdigest()} cannot be read: {why}"
         ) from None
+
+
+def is_declared_no_ca(certificate: PresentedCertificate) -> bool:
+    """Whether a certificate says of itself that it is not a CA's (basicConstraints CA:FALSE).
+
+    One without that extension says nothing; old scripts make CAs so, and all of X.509 v1 are.
+
+    Args:
+        certificate: the certificate.
+    """
+    try:
+        extensions = unwarned(lambda: certificate.certificate.extensions)
+        constraints = extensions.get_extension_for_class(x509.BasicConstraints).value
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    return not constraints.ca

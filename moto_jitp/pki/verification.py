@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from .reading import PresentedCertificate, unwarned
 
+_WEAK_DIGESTS = {"sha1": "SHA-1", "md5": "MD5"}
+
 
 class IssuerCheck(enum.Enum):
     """The outcome of :func:`check_issuer`."""
@@ -60,6 +62,22 @@ def _verify(leaf: x509.Certificate, issuer: x509.Certificate) -> None:
         key.verify(leaf.signature, leaf.tbs_certificate_bytes, algorithm)
     else:
         leaf.verify_directly_issued_by(issuer)
+
+
+def weak_digest(certificate: PresentedCertificate) -> str | None:
+    """Return the digest of a certificate's signature where it is one that is trusted no more.
+
+    Args:
+        certificate: the certificate.
+
+    Returns:
+        ``SHA-1`` or ``MD5``; ``None`` for any other.
+    """
+    try:
+        digest = unwarned(lambda: certificate.certificate.signature_hash_algorithm)
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    return _WEAK_DIGESTS.get(digest.name) if digest is not None else None
 
 
 def private_key_belongs_to(certificate: PresentedCertificate, private_key_pem: str | bytes) -> bool:

@@ -35,12 +35,14 @@ RESOURCE_KEYS = ("Type", "Properties", "OverrideSettings")
 PARAMETER_KEYS = ("Type", "Default", "Description")
 
 
-def parse_template(body: str) -> Template:
+def parse_template(body: str, *, certificate_required: bool = True) -> Template:
     """Check the structure of a provisioning template once and compile it.
 
     A body that was parsed before costs a look-up.
 
     :param body: the template's JSON text, at most 10,240 characters
+    :param certificate_required: whether it must have a certificate resource, as all must but those
+        of RegisterThing, which may make a thing alone
     :raises TemplateSyntaxError: it is no JSON object, or too long or too deep
     :raises UnresolvedReferenceError: it refers to a name that is neither declared nor one of the
         eight certificate parameters
@@ -48,12 +50,16 @@ def parse_template(body: str) -> Template:
     """
     if not isinstance(body, str) or len(body) > MAXIMUM_LENGTH:
         load_template(body)  # raises; a huge text is not even hashed
-    return _parse(body)
+    return _parse(body, certificate_required)
+
+
+def _restored(body: str) -> Template:
+    return parse_template(body, certificate_required=False)
 
 
 def _reduced(template: Template) -> tuple[Callable[[str], Template], tuple[str]]:
     """A template goes between processes, as part of a run, by its text."""
-    return parse_template, (template.body,)
+    return _restored, (template.body,)
 
 
 copyreg.pickle(Template, _reduced)
@@ -61,11 +67,11 @@ copyreg.pickle(Template, _reduced)
 
 # Exceptions are not cached, so wrong bodies take no room here.
 @lru_cache(maxsize=256)
-def _parse(body: str) -> Template:
+def _parse(body: str, certificate_required: bool) -> Template:
     document = load_template(body)
     parameters = _parameters(document.get("Parameters"))
     mappings = _mappings(document.get("Mappings"))
-    resources = _resources(document)
+    resources = _resources(document, certificate_required)
     scope = Scope(parameters, mappings, resources.keys())
     thing: ThingResource | None = None
     certificate: CertificateResource | None = None
@@ -78,7 +84,6 @@ def _parse(body: str) -> Template:
             certificate = CertificateResource(name, properties, overrides, scope)
         else:
             policies.append(PolicyResource(name, properties, overrides, scope))
-    assert certificate is not None  # _resources counts them
     configuration = _device_configuration(document.get("DeviceConfiguration"), scope)
     return Template(
         body,
@@ -153,8 +158,10 @@ def _map_value(node: Node, place: str) -> str | list[str]:
     return _scalar(node, place)
 
 
-def _resources(document: Mapping[str, Node]) -> dict[str, dict[str, Node]]:
-    """The resources, with known types and properties, and exactly one certificate."""
+def _resources(
+    document: Mapping[str, Node], certificate_required: bool
+) -> dict[str, dict[str, Node]]:
+    """The resources, with known types and properties, and one certificate if that is required."""
     node = document.get("Resources")
     resources = {} if node is None else require_object(node, "Resources")
     for name, resource in resources.items():
@@ -179,11 +186,17 @@ def _resources(document: Mapping[str, Node]) -> dict[str, dict[str, Node]]:
                 expected="an object",
             )
         require_object(resource["Properties"], f"{place}.Properties")
-    _count(document, resources)
+    _count(document, resources, certificate_required)
     return resources
 
 
-def _count(document: Mapping[str, Node], resources: Mapping[str, Mapping[str, Node]]) -> None:
+def _count(
+    document: Mapping[str, Node],
+    resources: Mapping[str, Mapping[str, Node]],
+    certificate_required: bool,
+) -> None:
+    # A policy has nothing to be attached to where there is no certificate.
+    has_thing_alone = {resource["Type"] for resource in resources.values()} == {THING}
     for kind, reason in (
         (CERTIFICATE, SEVERAL_CERTIFICATES),
         (THING, "Only one thing resource can be defined"),
@@ -193,7 +206,7 @@ def _count(document: Mapping[str, Node], resources: Mapping[str, Mapping[str, No
             raise TemplateError(
                 reason, place="Resources", found=listed(names), expected=f"one {kind}"
             )
-        if kind == CERTIFICATE and not names:
+        if kind == CERTIFICATE and not names and (certificate_required or not has_thing_alone):
             raise TemplateError(
                 NO_CERTIFICATE,
                 place="Resources",

@@ -101,10 +101,22 @@ class PlannedPolicy:
 class ProvisioningPlan:
     """All that a template says for one device.
 
+    :param certificate_if_any: the certificate to use; None for a template of RegisterThing that
+        has none
     :param device_configuration: what fleet provisioning sends back to the device
     """
 
     thing: PlannedThing | None
-    certificate: PlannedCertificate
+    certificate_if_any: PlannedCertificate | None
     policies: tuple[PlannedPolicy, ...] = ()
     device_configuration: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def certificate(self) -> PlannedCertificate:
+        """The certificate to use, which every template has but some of RegisterThing.
+
+        :raises ValueError: the template has none
+        """
+        if self.certificate_if_any is None:
+            raise ValueError("The template has no certificate resource.")
+        return self.certificate_if_any

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .errors import TemplateError, UnresolvedReferenceError, missing_advice
+from .errors import NO_CERTIFICATE, TemplateError, UnresolvedReferenceError, missing_advice
 from .expressions import Text
 from .functions import Parameter
 from .plan import ProvisioningPlan
@@ -30,7 +30,7 @@ class Template:
     references: frozenset[str] = field(compare=False)
     wanted: tuple[str, ...] = field(compare=False)
     _thing: ThingResource | None = field(compare=False)
-    _certificate: CertificateResource = field(compare=False)
+    _certificate: CertificateResource | None = field(compare=False)
     _policies: tuple[PolicyResource, ...] = field(compare=False)
     _configuration: tuple[tuple[str, Text], ...] = field(compare=False)
 
@@ -45,7 +45,7 @@ class Template:
 
         :raises TemplateError: it does not
         """
-        self._certificate.refuse_unless_by_reference()
+        self._require_certificate().refuse_unless_by_reference()
 
     def check_certificate_status(self) -> None:
         """Check that the certificate resource has a ``Status``, as CreateProvisioningTemplate does.
@@ -54,7 +54,17 @@ class Template:
 
         :raises TemplateError: it has none
         """
-        self._certificate.refuse_without_status()
+        self._require_certificate().refuse_without_status()
+
+    def _require_certificate(self) -> CertificateResource:
+        if self._certificate is None:
+            raise TemplateError(
+                NO_CERTIFICATE,
+                place="Resources",
+                found="no resource of that type",
+                expected="one resource of the type AWS::IoT::Certificate",
+            )
+        return self._certificate
 
     def missing(self, values: Mapping[str, str]) -> tuple[str, ...]:
         """The declared parameters that have neither a value nor a ``Default``.
@@ -67,6 +77,19 @@ class Template:
             for name, parameter in self.parameters.items()
             if name not in values and parameter.default is None
         )
+
+    def without_empty(self, values: Mapping[str, str]) -> Mapping[str, str]:
+        """The values without the empty ones for which there is a ``Default``.
+
+        AWS's own sample of bulk registration sends ``""`` where it means the ``Default``.
+        """
+        if all(values.values()):
+            return values
+        return {
+            name: value
+            for name, value in values.items()
+            if value or name not in self.parameters or self.parameters[name].default is None
+        }
 
     def resolve(
         self, values: Mapping[str, str], *, from_certificate: bool = False
@@ -99,7 +122,7 @@ class Template:
         thing = self._thing
         return ProvisioningPlan(
             thing.plan(values) if thing is not None else None,
-            self._certificate.plan(values),
+            self._certificate.plan(values) if self._certificate is not None else None,
             tuple([policy.plan(values) for policy in policies]),
             {name: text.evaluate(values) for name, text in self._configuration},
         )

@@ -21,7 +21,12 @@ from moto_jitp.iot.registry.indexes import CaTable
 from moto_jitp.iot.registry.registry import Registry
 from moto_jitp.iot.registry.tags import Tags
 from moto_jitp.locks import new_lock
-from moto_jitp.pki import CertificateError, PresentedCertificate, read_certificate
+from moto_jitp.pki import (
+    CertificateError,
+    PresentedCertificate,
+    is_declared_no_ca,
+    read_certificate,
+)
 from moto_jitp.templates import TemplateSource
 
 from .ca_certificate import CaCertificate
@@ -137,6 +142,11 @@ class CaCertificates:
             raise errors.CertificateValidation(
                 f"The CA certificate expired at {presented.not_after:%Y-%m-%d %H:%M:%S} UTC."
             )
+        if is_declared_no_ca(presented):
+            raise errors.CertificateValidation(
+                f"The certificate {presented.subject_text!r} is not a CA certificate: its "
+                "basicConstraints say CA:FALSE. Make one with CA:TRUE, or without that extension."
+            )
         return presented
 
     def _check_possession(
@@ -210,7 +220,9 @@ class CaCertificates:
             new_status: ``ACTIVE`` or ``INACTIVE``.
             config: a registration config that replaces the one before.
             new_auto_registration_status: ``ENABLE`` or ``DISABLE``.
-            remove_auto_registration: drop the registration config, template and role.
+            remove_auto_registration: drop the registration config, template and role. The
+                auto-registration status stays as it is, so that devices go on to register by JITR
+                (own choice: AWS's page says "removes auto registration" and no more).
 
         Raises:
             ResourceNotFound, InvalidRequest: as UpdateCACertificate does.

@@ -18,6 +18,7 @@ from moto_jitp.pki import (
     PresentedCertificate,
     check_issuer,
     read_certificate,
+    weak_digest,
 )
 
 _RSA_MINIMUM = 2048
@@ -54,16 +55,19 @@ def read_for_registration(pem: str, what: str) -> PresentedCertificate:
         presented = read_certificate(pem)
     except CertificateError as error:
         raise errors.CertificateValidation(f"{what} is not valid: {error}") from None
-    try:
-        key = presented.certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise errors.CertificateValidation(
-            f"{what} has a key that cannot be read: {error}"
-        ) from None
-    fault = fault_of_key(key)
+    fault = fault_of_certificate(presented)
     if fault is not None:
         raise errors.CertificateValidation(f"{what} has {fault}")
     return presented
+
+
+def fault_of_certificate(presented: PresentedCertificate) -> str | None:
+    """Compare a certificate's key with AWS's list; see :func:`fault_of_key`."""
+    try:
+        key = presented.certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        return f"a key that cannot be read: {error}"
+    return fault_of_key(key)
 
 
 def fault_of_key(key: Any) -> str | None:
@@ -96,4 +100,6 @@ def require_issuer(certificate: PresentedCertificate, ca: PresentedCertificate) 
     if check is IssuerCheck.NAME_DIFFERS:
         raise errors.CertificateValidation(errors.ISSUER_DIFFERS)
     if check is IssuerCheck.SIGNATURE_DIFFERS:
-        raise errors.CertificateValidation(errors.SIGNATURE_DIFFERS)
+        digest = weak_digest(certificate)
+        why = f" {errors.WEAK_DIGEST.format(digest)}" if digest else ""
+        raise errors.CertificateValidation(errors.SIGNATURE_DIFFERS + why)

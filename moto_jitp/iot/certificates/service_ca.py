@@ -14,14 +14,16 @@ from datetime import datetime, timezone
 from typing import NamedTuple
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
     PublicFormat,
 )
-from cryptography.x509.oid import NameOID, SignatureAlgorithmOID
+from cryptography.x509.oid import NameOID
 
 from moto_jitp import settings
 from moto_jitp.iot.exceptions import InvalidRequest
@@ -33,10 +35,6 @@ from .certificate_rules import fault_of_key
 
 # AWS's own certificates end with 2049, whenever they were made.
 _ISSUED_UNTIL = datetime(2049, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
-_SHA1_SIGNATURES = (
-    SignatureAlgorithmOID.RSA_WITH_SHA1,
-    SignatureAlgorithmOID.ECDSA_WITH_SHA1,
-)
 _ISSUED_SUBJECT = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "AWS IoT Certificate")])
 _REQUEST_BLOCK = re.compile(
     r"-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----(.*?)-----END (?:NEW )?CERTIFICATE REQUEST-----",
@@ -77,26 +75,46 @@ def issue_from_csr(csr: str) -> str:
     try:
         request = x509.load_pem_x509_csr(csr.encode())
         key = request.public_key()
-        signed = request.is_signature_valid
+        signed = _is_signed(request)
         subject = request.subject if list(request.subject) else _ISSUED_SUBJECT
     # By the mistake and the release: ValueError, TypeError, KeyError, UnsupportedAlgorithm.
     except Exception as error:
         raise InvalidRequest(_unreadable(csr, error)) from None
     if settings.current().strict:
         if not signed:
-            oid = request.signature_algorithm_oid
             raise InvalidRequest(
-                "The signature of the certificateSigningRequest does not verify with its own key"
-                + (
-                    ": it is made with SHA-1, which is refused. Make it with SHA-256."
-                    if oid in _SHA1_SIGNATURES
-                    else "."
-                )
+                "The signature of the certificateSigningRequest does not verify with its own key."
             )
         fault = fault_of_key(key)
         if fault is not None:
             raise InvalidRequest(f"The certificateSigningRequest has {fault}")
     return _service_ca().sign_public_key(subject, key, _ISSUED_UNTIL)
+
+
+def _is_signed(request: x509.CertificateSigningRequest) -> bool:
+    """Whether a CSR's signature verifies with its own key.
+
+    AWS takes signatures with SHA-1, too, as older devices make them; ``cryptography`` itself calls
+    none of them valid.
+    """
+    digest = request.signature_hash_algorithm
+    if not isinstance(digest, hashes.SHA1):
+        return request.is_signature_valid
+    key, signature, signed = (
+        request.public_key(),
+        request.signature,
+        request.tbs_certrequest_bytes,
+    )
+    try:
+        if isinstance(key, rsa.RSAPublicKey):
+            key.verify(signature, signed, padding.PKCS1v15(), digest)
+        elif isinstance(key, ec.EllipticCurvePublicKey):
+            key.verify(signature, signed, ec.ECDSA(digest))
+        else:
+            return False
+    except InvalidSignature:
+        return False
+    return True
 
 
 def _unreadable(csr: str, error: Exception) -> str:

@@ -231,7 +231,10 @@ class ProvisioningTemplates:
         stored = self.provisioning_templates.get(source.name)
         role_arn = source.role_arn or (stored.role_arn if stored is not None else None)
         try:
-            return ResolvedTemplate(source.name, self.jitp_template(source.name).body, role_arn)
+            template = self.jitp_template(source.name)
+            return ResolvedTemplate(
+                source.name, template.body, role_arn, enabled=bool(template.enabled)
+            )
         except IoTError as problem:
             return ResolvedTemplate(source.name, None, role_arn, problem)
 

@@ -16,12 +16,14 @@ class ResolvedTemplate:
         body: the template's JSON text; ``None`` where the stored template cannot be used.
         role_arn: the provisioning role, if one is known.
         problem: why the stored template cannot be used.
+        enabled: whether the stored template is enabled, which a just-in-time run does not ask.
     """
 
     name: str | None
     body: str | None
     role_arn: str | None = None
     problem: IoTError | None = None
+    enabled: bool = True
 
     @property
     def resource(self) -> str:

@@ -90,6 +90,14 @@ def certificate_deleted() -> str:
     )
 
 
+def certificate_revoked() -> str:
+    """For a certificate that was revoked while its provisioning was in progress."""
+    return (
+        "A revoked certificate is not provisioned and never becomes ACTIVE by a run: issue the "
+        "device a new certificate."
+    )
+
+
 def missing_resources(resources: Sequence[str]) -> str:
     """For types, groups and policies that the template only names."""
     calls = []

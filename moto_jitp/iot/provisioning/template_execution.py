@@ -49,6 +49,8 @@ from .run_steps import TERMINATED
 from .step_recorder import ProvisioningFailure, StepRecorder
 from .thing_steps import ThingParts, ThingSteps
 
+_NOT_ENABLED = "the template is not enabled, which does not stop just-in-time provisioning"
+
 
 class RunParts(NamedTuple):
     """What a run needs of an account and Region.
@@ -81,6 +83,7 @@ class TemplateExecution(ThingSteps):
         *,
         admitted: Collection[str] = (),
         from_certificate: bool = False,
+        certificate_required: bool = True,
     ) -> None:
         permit = parts.roles.permit_for_run(source.role_arn, self._own_resources, admitted)
         super().__init__(parts.registry, StepRecorder(permit), parts.on_things)
@@ -89,6 +92,7 @@ class TemplateExecution(ThingSteps):
         self.template: Template | None = None
         self.parameters = parameters
         self.from_certificate = from_certificate
+        self.certificate_required = certificate_required
         self.certificate: DeviceCertificate | None = None
 
     def _own_resources(self) -> dict[str, str]:
@@ -136,7 +140,9 @@ class TemplateExecution(ThingSteps):
             self.fail_step("DescribeProvisioningTemplate", self.source.resource, answer)
             raise ProvisioningFailure(answer, advice.template_deleted(name or ""))
         try:
-            self.template = parse_template(self.source.body or "")
+            self.template = parse_template(
+                self.source.body or "", certificate_required=self.certificate_required
+            )
         except TemplateError as error:
             raise self._template_failure(error) from None
 
@@ -168,10 +174,14 @@ class TemplateExecution(ThingSteps):
     def _resolve(self) -> ProvisioningPlan:
         assert self.template is not None
         try:
-            plan = self.template.resolve(self.parameters, from_certificate=self.from_certificate)
+            plan = self.template.resolve(
+                self.template.without_empty(self.parameters), from_certificate=self.from_certificate
+            )
         except TemplateError as error:
             raise self._template_failure(error) from None
-        self.recorder.add(ProvisioningStep("RegisterThing", self.source.resource))
+        note = None if self.source.enabled else _NOT_ENABLED
+        step = ProvisioningStep("RegisterThing", self.source.resource, message=note)
+        self.recorder.add(step)
         return plan
 
     def _template_failure(self, error: TemplateError) -> ProvisioningFailure:
@@ -196,25 +206,37 @@ class TemplateExecution(ThingSteps):
         """
         plan = self._resolve()
         if certificate is not None:
-            self._require_registered(certificate)
+            self._require_usable(certificate)
         require_named_resources(self, plan)
         if plan.thing is not None:
             self.refuse_packages(plan.thing)
-        if certificate is None:
-            self.certificate = certificate = self._certificate(plan.certificate)
-        self.resource_arns[plan.certificate.logical_name] = certificate.arn
+        planned = plan.certificate_if_any
+        if certificate is None and planned is not None:
+            self.certificate = certificate = self._certificate(planned)
+        if planned is not None and certificate is not None:
+            self.resource_arns[planned.logical_name] = certificate.arn
         if plan.thing is not None:
             self.make_or_change_thing(plan.thing)
+        if planned is None or certificate is None:
+            return plan
         for policy in plan.policies:
             self._policy(policy, certificate)
         if plan.thing is not None:
-            self._attach_thing(plan.thing, plan.certificate, certificate)
-        self._status(plan.certificate, certificate)
+            self._attach_thing(plan.thing, planned, certificate)
+        self._status(planned, certificate)
         return plan
 
-    def _require_registered(self, certificate: DeviceCertificate) -> None:
-        """A run that takes its time may find the certificate deleted."""
+    def _require_usable(self, certificate: DeviceCertificate) -> None:
+        """A run that takes its time may find the certificate deleted or revoked."""
         if self._is_registered(certificate):
+            if certificate.status == "REVOKED":
+                resource = f"cert/{certificate.certificate_id}"
+                raise self.refused(
+                    "UpdateCertificate",
+                    resource,
+                    f"The certificate {certificate.certificate_id} was revoked.",
+                    advice.certificate_revoked(),
+                )
             return
         resource = f"cert/{certificate.certificate_id}"
         message = f"The certificate {certificate.certificate_id} was deleted."

@@ -55,7 +55,7 @@ class ThingRegistration:
 
     def register_thing(
         self, template_body: str, parameters: Mapping[str, str]
-    ) -> tuple[str, ProvisioningRun]:
+    ) -> tuple[str | None, ProvisioningRun]:
         """Execute a template for given parameters, as RegisterThing does.
 
         Args:
@@ -63,7 +63,7 @@ class ThingRegistration:
             parameters: parameter name to value.
 
         Returns:
-            The certificate's PEM text, and the run.
+            The certificate's PEM text, ``None`` where the template has no certificate; and the run.
 
         Raises:
             InvalidRequest: the template is wrong, or a value is none that AWS IoT takes.
@@ -72,7 +72,12 @@ class ThingRegistration:
         """
         failed: ProvisioningFailure | None = None
         with self._parts.registry.lock:
-            run = TemplateExecution(self._parts, ResolvedTemplate(None, template_body), parameters)
+            run = TemplateExecution(
+                self._parts,
+                ResolvedTemplate(None, template_body),
+                parameters,
+                certificate_required=False,
+            )
             try:
                 run.load()
                 run.execute(None)
@@ -83,8 +88,7 @@ class ThingRegistration:
         state_of(self._parts.registry.moto).runs.enter(RunOrigin.REGISTER_THING, outcome, moment)
         if failed is not None:
             raise failed.error from failed
-        assert run.certificate is not None
-        return run.certificate.certificate_pem, outcome
+        return run.certificate.certificate_pem if run.certificate else None, outcome
 
     def provision_certificate(
         self,
@@ -205,4 +209,5 @@ def _told_to_caller(failure: ProvisioningFailure) -> ProvisioningFailure:
 @operation("RegisterThing", ThingRegistration)
 def register_thing(registration: ThingRegistration, given: Input) -> Output:
     pem, run = registration.register_thing(given["templateBody"], given.get("parameters", {}))
-    return {"certificatePem": pem, "resourceArns": run.resource_arns}
+    output: dict[str, object] = {"resourceArns": run.resource_arns}
+    return output if pem is None else {"certificatePem": pem, **output}
