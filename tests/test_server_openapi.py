@@ -12,6 +12,7 @@ from openapi_spec_validator import validate
 from server_support import Api, provisioning_ca
 
 from moto_jitp import CertificateAuthority
+from moto_jitp.iot.account.endpoints import LocalEndpoint, local_endpoints
 from moto_jitp.server import ThreadedJitpServer
 
 PREFIX = "/moto-api/jitp"
@@ -28,12 +29,14 @@ class Checker:
     def __call__(self, method: str, path: str, status: int = 200, **options: Any) -> Any:
         answer = self.api.request(method, path, **options)
         assert answer.status == status, answer.data
-        document = json.loads(answer.data)
+        is_pem = answer.headers["Content-Type"] == "application/x-pem-file"
+        document = answer.data.decode() if is_pem else json.loads(answer.data)
         template, operation = self._operation(method, path.partition("?")[0])
         if status == 200:
             self.asked.add((method, template))
         described = operation["responses"]["200" if status == 200 else "4XX"]
-        self._validate(document, described["content"]["application/json"]["schema"])
+        kind = "application/x-pem-file" if is_pem else "application/json"
+        self._validate(document, described["content"][kind]["schema"])
         return document
 
     def _operation(self, method: str, path: str) -> tuple[str, Any]:
@@ -89,6 +92,10 @@ def test_every_answer_is_as_described(server: ThreadedJitpServer, ask: Checker) 
     ask("DELETE", f"/failures/{failure}")
     for path in ("/ready", "/connections", "/runs", "/events", "/config", "/state"):
         ask("GET", path)
+    local_endpoints.append(LocalEndpoint("localhost", 8883, None, "-----BEGIN CERTIFICATE-----"))
+    ask("GET", "/endpoint")
+    ask("GET", "/endpoint/root.pem")
+    local_endpoints.pop()
     ask("GET", "/connections?limit=1&order=desc")
     ask("GET", f"/connections/{session}")
     ask("GET", f"/runs/{refused['attempts'][0]['id']}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -10,6 +11,7 @@ import signal
 import sys
 import threading
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from .files import read_text
@@ -18,6 +20,7 @@ from .output import OK, USAGE, CommandFailed, complain, say
 if TYPE_CHECKING:
     import ssl
 
+    from moto_jitp.endpoint.device_endpoint import DeviceEndpoint
     from moto_jitp.server import ThreadedJitpServer
 
 HELP = "run moto's server with just-in-time provisioning in it"
@@ -73,6 +76,26 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="refuse a request with a longer body; 128 MiB without it",
     )
     parser.add_argument(
+        "--mqtt-port",
+        type=port_number,
+        metavar="PORT",
+        help="have devices connect to this port with MQTT over mutual TLS; 8883 is the usual one, "
+        "0 finds a free one",
+    )
+    parser.add_argument(
+        "--alpn-port",
+        type=port_number,
+        metavar="PORT",
+        help="another port for devices that name an application protocol, as on port 443 of AWS",
+    )
+    parser.add_argument(
+        "--mqtt-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a further name or address that devices reach the endpoint by, for its certificate",
+    )
+    parser.add_argument(
         "--exit-with-stdin",
         action="store_true",
         help="stop when standard input ends: with the process that started the server",
@@ -110,6 +133,8 @@ def run(arguments: Namespace) -> int:
         from moto_jitp.server.logs import write_log
     except ImportError as error:
         raise CommandFailed(str(error)) from None
+    if arguments.alpn_port is not None and arguments.mqtt_port is None:
+        raise CommandFailed("--alpn-port needs --mqtt-port: 0 finds a free one.", USAGE)
     config = {"jitp": arguments.config}
     try:
         server = ThreadedJitpServer(
@@ -133,33 +158,82 @@ def _serve(server: ThreadedJitpServer, arguments: Namespace) -> int:
     # Before listening, and explicitly: a script's background job inherits SIGINT as ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: stops.put(signal.Signals(number).name))
-    _start(server, arguments)
+    endpoint = _start(server, arguments)
     if arguments.exit_with_stdin:
         reader = threading.Thread(target=_wait_for_end_of_input, args=(stops,), daemon=True)
         reader.start()
     _wait(stops)
+    if endpoint is not None:
+        endpoint.stop()
     server.stop()
     return OK
 
 
-def _start(server: ThreadedJitpServer, arguments: Namespace) -> None:
-    where = f"{arguments.host}:{arguments.port}"
-    try:
+def _start(server: ThreadedJitpServer, arguments: Namespace) -> DeviceEndpoint | None:
+    """Start the server, and the device endpoint where one is asked for."""
+    with _listening(arguments.host, arguments.port, "--port"):
         server.start()
+    # Parts of moto that call the server themselves look here.
+    os.environ["MOTO_PORT"] = str(server.port)
+    endpoint = None
+    if arguments.mqtt_port is not None:
+        try:
+            endpoint = _start_endpoint(arguments)
+        except BaseException:
+            server.stop()
+            raise
+    _announce(server.endpoint_url, endpoint, arguments.log_format)
+    return endpoint
+
+
+def _start_endpoint(arguments: Namespace) -> DeviceEndpoint:
+    from moto_jitp.endpoint.device_endpoint import DeviceEndpoint
+
+    # Devices are to connect to the name, so that they send it as server name.
+    host = "localhost" if arguments.host in ("127.0.0.1", "::1") else arguments.host
+    try:
+        endpoint = DeviceEndpoint(
+            host,
+            arguments.mqtt_port,
+            alpn_port=arguments.alpn_port,
+            names=arguments.mqtt_host,
+        )
+    except ValueError as error:
+        raise CommandFailed(str(error), USAGE) from None
+    ports = [arguments.mqtt_port]
+    if arguments.alpn_port is not None:
+        ports.append(arguments.alpn_port)
+    try:
+        with _listening(host, " or ".join(map(str, ports)), "--mqtt-port"):
+            return endpoint.start()
+    except ModuleNotFoundError as error:
+        raise CommandFailed(str(error)) from None
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int | str, option: str) -> Iterator[None]:
+    """Tell of a port that cannot be listened on."""
+    try:
+        yield
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         advice = ""
         if error.errno == errno.EADDRINUSE:
-            advice = ". Stop what listens there, or take another port: --port 0 finds a free one"
-        raise CommandFailed(f"cannot listen on {where}: {reason}{advice}.") from None
-    # Parts of moto that call the server themselves look here.
-    os.environ["MOTO_PORT"] = str(server.port)
-    _announce(server.endpoint_url, arguments.log_format)
+            advice = f". Stop what listens there, or take another port: {option} 0 finds a free one"
+        raise CommandFailed(f"cannot listen on {host}:{port}: {reason}{advice}.") from None
 
 
-def _announce(url: str, log_format: str) -> None:
+def _announce(url: str, endpoint: DeviceEndpoint | None, log_format: str) -> None:
     if log_format == "json":
-        say(json.dumps({"event": "listening", "endpointUrl": url, "pid": os.getpid()}))
+        told: dict[str, Any] = {"event": "listening", "endpointUrl": url, "pid": os.getpid()}
+        if endpoint is not None:
+            told |= {
+                "mqttHost": endpoint.host,
+                "mqttPort": endpoint.port,
+                "alpnPort": endpoint.alpn_port,
+                "rootCaPath": str(endpoint.root_ca_path),
+            }
+        say(json.dumps(told))
     else:
         say(
             f"moto_jitp listens on {url}",
@@ -167,6 +241,15 @@ def _announce(url: str, log_format: str) -> None:
             f"  boto3:   boto3.client('iot', endpoint_url='{url}')",
             f"  browser: {url}/moto-api/jitp/",
         )
+        if endpoint is not None:
+            ports = f"port {endpoint.port}"
+            if endpoint.alpn_port is not None:
+                ports += f", and with ALPN port {endpoint.alpn_port}"
+            say(
+                f"  devices: MQTT over mutual TLS on host {endpoint.host}, {ports}",
+                f"    root certificate: {endpoint.root_ca_path}",
+                f"                      {url}/moto-api/jitp/endpoint/root.pem",
+            )
     sys.stdout.flush()
 
 

@@ -14,6 +14,7 @@ from werkzeug.serving import WSGIRequestHandler
 
 from moto_jitp.devices import ConnectionAttempt, RefusalReason
 from moto_jitp.history.explanation import explain
+from moto_jitp.iot.account.endpoints import local_endpoints
 from moto_jitp.printing import one_line
 
 from .uploads import INPUT_KEY, TimedInput
@@ -25,6 +26,9 @@ else:
     _MotoRequestHandler = getattr(werkzeug_app, "MotoRequestHandler", WSGIRequestHandler)
 
 LogFormat = Literal["text", "json"]
+
+# The first byte of a TLS handshake, and of an MQTT CONNECT.
+_NOT_HTTP = {b"\x16": "TLS", b"\x10": "MQTT"}
 
 log = logging.getLogger("moto_jitp.server")
 
@@ -48,7 +52,32 @@ class RequestHandler(_MotoRequestHandler):
     def handle_one_request(self) -> None:
         self._input.limit_to(None)
         self._began = time.perf_counter()
+        if self._is_a_device():
+            self.close_connection = True
+            return
         super().handle_one_request()
+
+    def _is_a_device(self) -> bool:
+        """Whether a TLS or MQTT client has come to the HTTP port; it is told where to go."""
+        try:
+            assert isinstance(self.rfile, io.BufferedReader)
+            first = self.rfile.peek(1)[:1]
+        except OSError:
+            return False  # what follows tells of it
+        protocol = _NOT_HTTP.get(first)
+        if protocol is None:
+            return False
+        where = "no device endpoint runs here: start the server with --mqtt-port 8883"
+        if local_endpoints:
+            local = local_endpoints[-1]
+            where = f"devices connect to host {local.host}, port {local.port}"
+        log.warning(
+            "A client speaks %s to this port, which is for HTTP; %s",
+            protocol,
+            where,
+            extra=_extra("error", {"client": self.address_string()}),
+        )
+        return True
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         if not log.isEnabledFor(logging.INFO):

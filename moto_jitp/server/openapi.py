@@ -5,7 +5,7 @@ from __future__ import annotations
 from moto_jitp.json_shapes import Schema, ref
 from moto_jitp.remote.client import PREFIX
 
-from .routing import Parameter, Route, Routes
+from .routing import PEM, Parameter, Route, Routes
 from .schemas import schemas
 
 
@@ -78,4 +78,6 @@ def _in_query(parameter: Parameter) -> Schema:
 
 
 def _content(schema: str) -> Schema:
+    if schema == PEM:
+        return {"content": {"application/x-pem-file": {"schema": {"type": "string"}}}}
     return {"content": {"application/json": {"schema": ref(schema)}}}

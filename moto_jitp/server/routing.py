@@ -20,6 +20,9 @@ from .schemas import MAX_WAIT, request_schema
 MAX_LIMIT = 1000
 """A list answers with so many items at most."""
 
+PEM = "Pem"
+"""In the place of the name of an answer's schema: the answer is PEM text."""
+
 _MAX_NUMBER = 10**18 - 1
 
 

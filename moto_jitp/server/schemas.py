@@ -166,6 +166,17 @@ def schemas() -> dict[str, Schema]:
         **{shape.name: shape.schema for shape in _ANSWERS},
         "Config": CONFIG,
         "Connections": _page_of("connections", "Attempt"),
+        "DeviceEndpoint": object_schema(
+            "Where devices connect to.",
+            {
+                "host": of("string", "The host name that they are to connect to."),
+                "port": of("integer", "The port."),
+                "alpnPort": or_null(
+                    "integer", "The port for devices that name an application protocol (ALPN)."
+                ),
+                "rootCaPem": of("string", "The root certificate that they are to trust."),
+            },
+        ),
         "Done": object_schema("It is done.", {"status": {"const": "ok"}}),
         "Error": object_schema(
             "Why a request was not carried out.",

@@ -3,11 +3,12 @@
 from moto_jitp.server.routing import routes as all_routes
 
 # Each of them enters its routes into the table.
-from . import connections, events, failures, messages, runs, server, state
+from . import connections, endpoint, events, failures, messages, runs, server, state
 
 __all__ = [
     "all_routes",
     "connections",
+    "endpoint",
     "events",
     "failures",
     "messages",
