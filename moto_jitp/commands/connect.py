@@ -42,6 +42,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="make one attempt, also where it provisions the device",
     )
+    parser.add_argument(
+        "--mqtt",
+        action="store_true",
+        help="connect to the server's device endpoint with MQTT over mutual TLS, as a real device; "
+        "needs the private key",
+    )
     add_json_option(parser)
 
 
@@ -87,6 +93,8 @@ def run(arguments: Namespace) -> int:
     from moto_jitp.remote.connection import connect_body
 
     device = read_device(arguments.certificate, arguments.key)
+    if arguments.mqtt:
+        return _over_mqtt(device, arguments)
     name = arguments.server_name
     given = name is not None or arguments.no_server_name
     body = connect_body(
@@ -106,3 +114,47 @@ def run(arguments: Namespace) -> int:
         # Split where explain() has joined, and nowhere else: str.splitlines knows ten more ways.
         say(*outcome["explanation"].split("\n"))
     return OK if outcome["accepted"] else FAILED
+
+
+def _over_mqtt(device: Any, arguments: Namespace) -> int:
+    """Connect as a real device, and tell what the server has written down of it."""
+    from moto_jitp.endpoint.device_client import connect_over_mqtt, endpoint_at
+    from moto_jitp.history.explanation import explain_all
+    from moto_jitp.history.json_form import ATTEMPT
+    from moto_jitp.pki import DeviceIdentity
+    from moto_jitp.remote.client import ControlError
+    from moto_jitp.remote.connection import attempts_of_certificate
+
+    if not isinstance(device, DeviceIdentity):
+        raise CommandFailed("--mqtt needs the device's private key: give --key FILE.", USAGE)
+    if arguments.server_name or arguments.no_server_name or arguments.endpoint:
+        raise CommandFailed(
+            "--mqtt connects to the server's own device endpoint, by its own name: leave out "
+            "--endpoint, --server-name and --no-server-name.",
+            USAGE,
+        )
+    client = control_client(arguments)
+    client_id = arguments.client_id or device.presented.common_name or device.certificate_id[:36]
+    try:
+        where = endpoint_at(client)
+        before = len(attempts_of_certificate(client, device.certificate_id))
+        connect_over_mqtt(where, device, client_id, reconnect=not arguments.no_reconnect)
+        attempts = attempts_of_certificate(client, device.certificate_id)[before:]
+    except (ControlError, OSError) as error:
+        raise CommandFailed(str(error)) from None
+    if not attempts:
+        raise CommandFailed(
+            f"The server at {arguments.endpoint_url} has written down no attempt of the device; "
+            "its log says what became of the connection."
+        )
+    if arguments.json:
+        say_json(
+            {
+                "accepted": attempts[-1].accepted,
+                "attempts": [ATTEMPT.to_json(attempt) for attempt in attempts],
+                "explanation": explain_all(attempts),
+            }
+        )
+    else:
+        say(*explain_all(attempts).splitlines())
+    return OK if attempts[-1].accepted else FAILED

@@ -17,6 +17,8 @@ from .files import read_ca, read_text
 from .output import FAILED, OK, CommandFailed, add_json_option, neutral_environment, say, say_json
 
 if TYPE_CHECKING:
+    from moto_jitp.endpoint.device_client import EndpointAddress
+    from moto_jitp.history.attempts import ConnectionAttempt
     from moto_jitp.pki import CertificateAuthority, DeviceIdentity
 
 HELP = "connect many generated devices and print rates, failures and percentiles"
@@ -37,6 +39,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--devices", type=_positive, default=1000, metavar="N", help="how many (%(default)s)"
     )
     add_server_options(parser, default=None)
+    parser.add_argument(
+        "--mqtt",
+        action="store_true",
+        help="connect with MQTT over mutual TLS, as real devices: to the server's device endpoint, "
+        "or to one in this process",
+    )
     parser.add_argument(
         "--threads",
         type=_positive,
@@ -113,7 +121,7 @@ def _this_process(arguments: Namespace) -> Generator[tuple[CertificateAuthority,
     from moto_jitp.mock import mock_jitp
     from moto_jitp.where import connect_device
 
-    def connect(device: DeviceIdentity) -> Result:
+    def simulate(device: DeviceIdentity) -> Result:
         began = time.perf_counter()
         try:
             connect_device(device)
@@ -122,9 +130,61 @@ def _this_process(arguments: Namespace) -> Generator[tuple[CertificateAuthority,
             return Result(refused.reason.value, last.advice, time.perf_counter() - began)
         return Result(None, None, time.perf_counter() - began)
 
-    with mock_jitp():
+    with mock_jitp(), contextlib.ExitStack() as running:
         iot = boto3.client("iot", region_name=arguments.region)
+        connect: Connect = simulate
+        if arguments.mqtt:
+            connect = running.enter_context(_endpoint_in_this_process())
         yield _set_up(iot, arguments), connect
+
+
+@contextlib.contextmanager
+def _endpoint_in_this_process() -> Generator[Connect]:
+    """Give a function that has a device connect to a device endpoint of this process."""
+    from moto_jitp.devices.attempts import observers
+    from moto_jitp.endpoint.device_client import EndpointAddress
+    from moto_jitp.endpoint.device_endpoint import DeviceEndpoint
+
+    last: dict[str, ConnectionAttempt] = {}
+
+    def note(attempt: ConnectionAttempt) -> None:
+        last[attempt.certificate_id] = attempt
+
+    try:
+        endpoint = DeviceEndpoint().start()
+    except ModuleNotFoundError as error:
+        raise CommandFailed(str(error)) from None
+    observers.append(note)
+    try:
+        where = EndpointAddress(endpoint.host, endpoint.port, endpoint.root_ca_pem)
+        yield _over_mqtt(where, lambda device: last.get(device.certificate_id))
+    finally:
+        observers.remove(note)
+        endpoint.stop()
+
+
+def _over_mqtt(
+    where: EndpointAddress, last_of: Callable[[DeviceIdentity], ConnectionAttempt | None]
+) -> Connect:
+    """Return what has a device connect with MQTT, and asks why where it was refused.
+
+    Args:
+        where: the device endpoint.
+        last_of: returns the last attempt of a device.
+    """
+    from moto_jitp.endpoint.device_client import connect_over_mqtt
+
+    def connect(device: DeviceIdentity) -> Result:
+        began = time.perf_counter()
+        name = device.presented.common_name or device.certificate_id[:36]
+        accepted = connect_over_mqtt(where, device, name)
+        seconds = time.perf_counter() - began
+        attempt = None if accepted else last_of(device)
+        if accepted or attempt is None:
+            return Result(None if accepted else "CONNECTION_LOST", None, seconds)
+        return Result(str(attempt.reason), attempt.advice, seconds)
+
+    return connect
 
 
 @contextlib.contextmanager
@@ -132,18 +192,25 @@ def _server(arguments: Namespace) -> Generator[tuple[CertificateAuthority, Conne
     import boto3
     from botocore.exceptions import BotoCoreError
 
+    from moto_jitp.endpoint.device_client import endpoint_at
     from moto_jitp.remote.client import ControlError
-    from moto_jitp.remote.connection import connect_body
+    from moto_jitp.remote.connection import attempts_of_certificate, connect_body
 
     client = control_client(arguments, connections=arguments.threads)
 
-    def connect(device: DeviceIdentity) -> Result:
+    def simulate(device: DeviceIdentity) -> Result:
         began = time.perf_counter()
         outcome = client.post("connect", connect_body(device, None, None, None, True))
         return Result(outcome["reason"], outcome["advice"], time.perf_counter() - began)
 
     try:
         client.get("ready")
+        connect: Connect = simulate
+        if arguments.mqtt:
+            connect = _over_mqtt(
+                endpoint_at(client),
+                lambda device: attempts_of_certificate(client, device.certificate_id)[-1],
+            )
         if arguments.ca:
             yield read_ca(arguments.ca), connect
             return
@@ -204,7 +271,7 @@ def _lacks_country(number: int, arguments: Namespace) -> bool:
 def _connect_all(
     devices: Sequence[DeviceIdentity], connect: Connect, arguments: Namespace
 ) -> list[Result]:
-    if not arguments.endpoint_url:
+    if not (arguments.endpoint_url or arguments.mqtt):
         # One thread at a time can run Python; more would only get in each other's way.
         return list(_with_progress(map(connect, devices), "connecting", len(devices)))
     with ThreadPoolExecutor(arguments.threads) as pool:

@@ -17,6 +17,7 @@ from moto_jitp.mqtt.decoding import Decoder
 from moto_jitp.mqtt.encoding import encode
 from moto_jitp.mqtt.packets import Connack, Connect, Disconnect, Packet, Version
 from moto_jitp.pki import DeviceIdentity
+from moto_jitp.remote.client import ControlClient
 
 _READ_SIZE = 65536
 
@@ -130,6 +131,45 @@ class DeviceClient:
         traceback: TracebackType | None,
     ) -> None:
         self.disconnect()
+
+
+def endpoint_at(client: ControlClient) -> EndpointAddress:
+    """Return where devices connect to at a running server.
+
+    Args:
+        client: speaks to its control routes.
+
+    Raises:
+        ControlError: no device endpoint runs there.
+        ConnectionError: no server answers.
+    """
+    found = client.get("endpoint")
+    return EndpointAddress(found["host"], found["port"], found["rootCaPem"])
+
+
+def connect_over_mqtt(
+    address: EndpointAddress, device: DeviceIdentity, client_id: str, *, reconnect: bool = True
+) -> bool:
+    """Have a device connect, and connect again where it was hung up on, as firmware does.
+
+    Args:
+        address: where to connect to.
+        device: the device.
+        client_id: the MQTT client id.
+        reconnect: whether to try a second time.
+
+    Returns:
+        Whether it was let in; it has disconnected since.
+
+    Raises:
+        OSError: nothing listens there, or the TLS handshake failed.
+    """
+    for _ in range(2 if reconnect else 1):
+        with DeviceClient(address, device, client_id) as there:
+            answer = there.connect()
+            if answer is not None:
+                return answer.reason_code == 0
+    return False
 
 
 def _context(root_pem: str, device: DeviceIdentity) -> ssl.SSLContext:

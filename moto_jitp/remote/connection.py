@@ -123,6 +123,23 @@ def connection_attempts_at(client: ControlClient) -> tuple[ConnectionAttempt, ..
     return tuple(attempt_from_json(item) for item in _listed(client, "connections"))
 
 
+def attempts_of_certificate(
+    client: ControlClient, certificate_id: str
+) -> tuple[ConnectionAttempt, ...]:
+    """The last thousand attempts of one certificate at a server, oldest first.
+
+    Args:
+        client: speaks to the server.
+        certificate_id: the certificate's id.
+
+    Raises:
+        ControlError: the server refused to tell.
+        ConnectionError: there is no answer.
+    """
+    page = client.get("connections", certificateId=certificate_id, limit=1000)
+    return tuple(attempt_from_json(item) for item in page["connections"])
+
+
 def runs_at(client: ControlClient) -> tuple[RunEntry, ...]:
     """Every provisioning run at the server that a client speaks to."""
     return tuple(listed_run_from_json(item) for item in _listed(client, "runs"))

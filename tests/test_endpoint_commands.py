@@ -1,0 +1,165 @@
+"""``serve --mqtt-port``, ``connect --mqtt`` and ``fleet --mqtt``: real devices from the command."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt]")
+pytest.importorskip("flask", reason="the extra [server] is not installed")
+
+from patience import HANG
+from server_support import Api, clean_environment, program, provisioning_ca, serving
+
+from moto_jitp.cli import main
+from moto_jitp.endpoint.device_client import DeviceClient, EndpointAddress, connect_over_mqtt
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+
+
+def lines_of(server: Any, count: int) -> list[str]:
+    """The lines that a server writes next."""
+    assert server.process.stdout is not None
+    return [server.process.stdout.readline().rstrip("\n") for _ in range(count)]
+
+
+def test_serve_says_where_devices_connect_and_where_the_root_certificate_is() -> None:
+    with serving("--mqtt-port", "0", "--alpn-port", "0") as server:
+        told = lines_of(server, 6)[3:]
+        ports = re.search(r"on host localhost, port (\d+), and with ALPN port (\d+)", told[0])
+        assert ports is not None
+        path = Path(told[1].partition("root certificate: ")[2])
+        api = Api(server.endpoint_url)
+
+        endpoint = api.get("/endpoint")
+        root = api.request("GET", "/endpoint/root.pem")
+
+        assert [endpoint["port"], endpoint["alpnPort"]] == [int(one) for one in ports.groups()]
+        assert endpoint["host"] == "localhost"
+        assert told[2].strip() == f"{server.endpoint_url}/moto-api/jitp/endpoint/root.pem"
+        assert root.headers["Content-Type"] == "application/x-pem-file"
+        assert root.data.decode() == endpoint["rootCaPem"] == path.read_text()
+
+        ca = provisioning_ca(server.endpoint_url)
+        address = EndpointAddress(endpoint["host"], endpoint["port"], endpoint["rootCaPem"])
+        bulb = ca.issue(common_name="bulb-1", country="KR")
+        assert connect_over_mqtt(address, bulb, "bulb-1")
+        [first, second] = api.get("/connections")["connections"]
+        assert first["reason"] == "RECONNECT_REQUIRED"
+        assert second["accepted"]
+
+
+def test_serve_tells_programs_where_devices_connect() -> None:
+    with serving("--mqtt-port", "0", "--log-format", "json") as server:
+        told = json.loads(server.first_line)
+        assert told["mqttHost"] == "localhost"
+        assert told["mqttPort"] > 0
+        assert told["alpnPort"] is None
+        assert Path(told["rootCaPath"]).read_text().startswith("-----BEGIN CERTIFICATE-----")
+
+
+def test_a_taken_port_is_an_error_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            program("serve", "--port", "0", "--mqtt-port", port),
+            capture_output=True,
+            text=True,
+            timeout=HANG,
+            env=clean_environment(),
+            check=False,
+        )
+
+    assert done.returncode == 1
+    assert f"cannot listen on localhost:{port}" in done.stderr
+    assert "--mqtt-port 0 finds a free one" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("first", "protocol"), [(b"\x16\x03\x01\x02\x00\x01", "TLS"), (b"\x10\x0c\x00\x04MQTT", "MQTT")]
+)
+@pytest.mark.parametrize("with_endpoint", [False, True])
+def test_a_device_at_the_http_port_is_told_where_devices_connect(
+    first: bytes, protocol: str, with_endpoint: bool
+) -> None:
+    options = ("--mqtt-port", "0") if with_endpoint else ()
+    with serving(*options, stderr=subprocess.PIPE) as server:
+        port = int(server.endpoint_url.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port)) as there:
+            there.sendall(first)
+            assert there.recv(100) == b""
+        assert server.process.stderr is not None
+        line = server.process.stderr.readline()
+
+    assert f"speaks {protocol} to this port, which is for HTTP" in line
+    assert ("devices connect to host localhost" if with_endpoint else "--mqtt-port 8883") in line
+
+
+def test_connect_over_mqtt_prints_the_story(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving("--mqtt-port", "0") as server:
+        ca = provisioning_ca(server.endpoint_url)
+        device = ca.issue(common_name="bulb-1", country="KR")
+        files = device.write(tmp_path)
+        command = ["connect", str(files.chain), "--key", str(files.private_key), "--mqtt"]
+        command += ["--endpoint-url", server.endpoint_url]
+
+        assert main(command) == 0
+        story = capsys.readouterr().out
+        assert "RECONNECT_REQUIRED" in story
+        assert "ACCEPTED" in story
+        assert "server name localhost" in story
+
+        assert main([*command, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["accepted"] is True
+
+        assert main([*command, "--server-name", "x"]) == 2
+        assert main([command[0], str(files.chain), *command[4:]]) == 2
+
+
+def test_connect_over_mqtt_needs_an_endpoint(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving() as server:
+        ca = provisioning_ca(server.endpoint_url)
+        files = ca.issue(common_name="bulb-1", country="KR").write(tmp_path)
+        command = ["connect", str(files.chain), "--key", str(files.private_key), "--mqtt"]
+
+        assert main([*command, "--endpoint-url", server.endpoint_url]) == 1
+        assert "--mqtt-port" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("at_server", [False, True])
+def test_a_fleet_connects_over_mqtt(at_server: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["fleet", "--mqtt", "--devices", "10", "--without-country", "20", "--json"]
+    if at_server:
+        with serving("--mqtt-port", "0") as server:
+            assert main([*command, "--endpoint-url", server.endpoint_url]) == 0
+    else:
+        assert main(command) == 0
+
+    report = json.loads(capsys.readouterr().out)
+    assert (report["accepted"], report["refused"]) == (8, 2)
+    assert [failure["reason"] for failure in report["failures"]] == ["PROVISIONING_FAILED"]
+
+
+def test_a_device_of_the_command_says_that_it_goes() -> None:
+    from endpoint_stories import running
+
+    with running() as place:
+        bulb = place.device()
+        address = EndpointAddress(
+            place.endpoint.host, place.endpoint.port, place.endpoint.root_ca_pem
+        )
+        with DeviceClient(address, bulb, "bulb-1") as there:
+            assert there.connect() is not None
+        event = place.endpoint.wait_for("disconnection", client_id="bulb-1")
+        assert event.payload["clientInitiatedDisconnect"] is True
