@@ -1,7 +1,8 @@
 """The fixtures. Each stands on those before it and can be overridden alone.
 
 ``jitp_config``, ``jitp_region`` → ``jitp_mock`` → ``jitp_ca`` (with ``jitp_template``) → ``jitp``
-→ ``jitp_device``; and ``jitp_server`` beside them.
+→ ``jitp_device``; ``jitp_endpoint_address``, ``jitp_endpoint_identity`` →
+``jitp_endpoint_factory`` → ``jitp_endpoint``, on ``jitp_mock``; and ``jitp_server`` beside them.
 
 PYTEST_DONT_REWRITE: every session loads this module, and it has no ``assert``.
 """
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from moto_jitp import CertificateAuthority, DeviceIdentity, JitpHandle
+    from moto_jitp import CertificateAuthority, DeviceEndpoint, DeviceIdentity, JitpHandle
+    from moto_jitp.endpoint.server_identity import ServerIdentity
 
     from .handle import Jitp
     from .server import JitpServer
@@ -118,6 +120,51 @@ def jitp(
 def jitp_device(jitp: Jitp) -> Callable[..., DeviceIdentity]:
     """A factory: jitp_device(common_name=..., serial_number=..., country=...) issues a device."""
     return jitp.issue
+
+
+@pytest.fixture
+def jitp_endpoint_address() -> tuple[str, int]:
+    """Where jitp_endpoint listens: host and port, ("localhost", 0) for a free port.
+
+    Override it for clients that cannot be told a port, or for a LAN.
+    """
+    return ("localhost", 0)
+
+
+@pytest.fixture(scope="session")
+def jitp_endpoint_identity() -> ServerIdentity:
+    """The certificates of the endpoint, a root among them; made once for all tests.
+
+    Override it to have further names in them: ServerIdentity(["test-server.lan"]).
+    """
+    from moto_jitp.endpoint.server_identity import ServerIdentity
+
+    return ServerIdentity()
+
+
+@pytest.fixture
+def jitp_endpoint_factory(
+    jitp_mock: JitpHandle, jitp_endpoint_identity: ServerIdentity
+) -> Iterator[Callable[..., DeviceEndpoint]]:
+    """A factory of running endpoints, which end with the test: DeviceEndpoint's arguments."""
+    from .making import endpoint_factory
+
+    with endpoint_factory(jitp_endpoint_identity) as start:
+        yield start
+
+
+@pytest.fixture
+def jitp_endpoint(
+    jitp_endpoint_factory: Callable[..., DeviceEndpoint], jitp_endpoint_address: tuple[str, int]
+) -> DeviceEndpoint:
+    """Where real devices connect: MQTT over mutual TLS on a port of this machine, for one test.
+
+    It stands on the state of the test's mock, so that boto3 and jitp see what devices do.
+    jitp_endpoint.host, .port and .root_ca_path are for the client, jitp_endpoint.mosquitto_args(
+    device) and its like for well-known ones; wait_for(...) waits for what a device does.
+    """
+    host, port = jitp_endpoint_address
+    return jitp_endpoint_factory(host, port)
 
 
 @pytest.fixture(scope="session")

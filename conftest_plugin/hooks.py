@@ -24,7 +24,9 @@ _MARKER = (
     'certificate_mode: "DEFAULT" or "SNI_ONLY"; active, auto_registration: whether the CA is '
     "(default True). On a function, class or module; the nearest wins per key."
 )
-_FIXTURES = frozenset({"jitp_mock", "jitp_ca", "jitp", "jitp_device", "jitp_server"})
+_FIXTURES = frozenset(
+    {"jitp_mock", "jitp_ca", "jitp", "jitp_device", "jitp_endpoint", "jitp_server"}
+)
 #: Whoever connects devices without a fixture has imported one of these.
 _MODULES = ("moto_jitp.devices", "moto_jitp.mock", "moto_jitp.activation")
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +17,8 @@ from .environment import safe_values, unsafe_names
 from .marker import body_text, options_of, settle
 
 if TYPE_CHECKING:
-    from moto_jitp import JitpHandle
+    from moto_jitp import DeviceEndpoint, JitpHandle
+    from moto_jitp.endpoint.server_identity import ServerIdentity
 
 _ROLE = "arn:aws:iam::123456789012:role/JITPRole"
 
@@ -63,6 +64,24 @@ def registered_ca(request: pytest.FixtureRequest, iot: Any, template: Any) -> Ce
     ca = CertificateAuthority(common_name="JITP test CA")
     _register(request, iot, ca, template)
     return ca
+
+
+@contextmanager
+def endpoint_factory(identity: ServerIdentity) -> Iterator[Callable[..., DeviceEndpoint]]:
+    """Give a function that starts endpoints, all of which end with the block.
+
+    Args:
+        identity: their certificates, unless a call brings others.
+    """
+    from moto_jitp import DeviceEndpoint
+
+    with ExitStack() as running:
+
+        def start(*arguments: Any, **options: Any) -> DeviceEndpoint:
+            endpoint = DeviceEndpoint(*arguments, **{"identity": identity, **options})
+            return running.enter_context(endpoint)
+
+        yield start
 
 
 def ensure_registered(
