@@ -1,0 +1,478 @@
+"""What the device endpoint costs, beside bare TLS and, where they are installed, other brokers.
+
+    python benchmarks/endpoint.py                      # a few minutes
+    python benchmarks/endpoint.py --quick              # seconds, for a look
+    python benchmarks/endpoint.py --peer amqtt=/path/to/venv/bin/python --peer mosquitto
+
+Servers run in processes of their own, clients in another, and those that are compared take turns
+in the same minutes. The peers are not among the project's dependencies: amqtt is looked for in the
+environment whose Python is named, mosquitto on the PATH.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import multiprocessing
+import shutil
+import socket
+import ssl
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from moto_jitp.mqtt.decoding import Decoder
+from moto_jitp.mqtt.encoding import encode
+from moto_jitp.mqtt.packets import (
+    Connack,
+    Connect,
+    Publish,
+    Suback,
+    Subscribe,
+    Subscription,
+    Version,
+)
+
+V3 = Version.MQTT_3_1_1
+GOAL_CONNECTS = 0.7
+GOAL_AMQTT = 4.0
+GOAL_FLAT = 1.3
+_SPAWN = multiprocessing.get_context("spawn")
+
+
+class Server(NamedTuple):
+    """A server that listens, and what its clients need.
+
+    Attributes:
+        port: where it listens.
+        root: the file of the root certificate; ``None`` for plain TCP.
+        certificate: the file of a device's certificate.
+        key: the file of its key.
+    """
+
+    port: int
+    root: str | None
+    certificate: str
+    key: str
+
+    def connect(self, client_id: str) -> Link:
+        """Connect an MQTT client."""
+        return Link(self, client_id)
+
+
+class Link:
+    """A client's connection."""
+
+    def __init__(self, server: Server, client_id: str | None) -> None:
+        raw = socket.create_connection(("127.0.0.1", server.port))
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket: socket.socket = raw
+        if server.root is not None:
+            context = ssl.create_default_context(cafile=server.root)
+            context.load_cert_chain(server.certificate, server.key)
+            self.socket = context.wrap_socket(raw, server_hostname="localhost")
+        self._decoder = Decoder(version=V3)
+        if client_id is not None:
+            self.send(encode(Connect(client_id, V3, keep_alive=600), V3))
+            assert isinstance(self.packet(), Connack)
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def packet(self) -> Any:
+        while (packet := self._decoder.next_packet()) is None:
+            data = self.socket.recv(1 << 16)
+            assert data, "the server closed the connection"
+            self._decoder.feed(data)
+        return packet
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+# -- servers ----------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def ours(devices: int = 1, subscriptions: int = 0) -> Iterator[tuple[Server, list[Server]]]:
+    """This project's endpoint, with policies enforced, in a process of its own."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _process(_serve_ours, folder, devices, subscriptions) as told,
+    ):
+        servers = [Server(*entry) for entry in told]
+        yield servers[0], servers
+
+
+def _serve_ours(pipe: Any, folder: str, devices: int, subscriptions: int) -> None:
+    import boto3
+
+    from moto_jitp import CertificateAuthority, DeviceEndpoint, connect_device, mock_jitp
+
+    with mock_jitp(config={"jitp": {"enforce_policies": True}}), DeviceEndpoint() as endpoint:
+        iot = boto3.client("iot", "us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+        ca = CertificateAuthority()
+        ca.register(iot, template_body=json.dumps(TEMPLATE))
+        told = []
+        for number in range(devices):
+            device = ca.issue(common_name=f"device-{number}")
+            if number == 0:
+                connect_device(device)
+            files = device.write(Path(folder) / str(number))
+            told.append(
+                (
+                    endpoint.port,
+                    str(endpoint.root_ca_path),
+                    str(files.certificate),
+                    str(files.private_key),
+                )
+            )
+        if subscriptions:
+            listeners = [
+                connect_device(ca.issue(common_name=f"listener-{n}"))
+                for n in range(subscriptions // 50)
+            ]
+            for n, listener in enumerate(listeners):
+                for m in range(50):
+                    listener.subscribe(f"other/{n}/{m}/+", lambda event: None)
+        pipe.send(told)
+        pipe.recv()
+
+
+def _serve_bare_tls(pipe: Any, folder: str) -> None:
+    """A server that verifies client certificates with pyOpenSSL and does nothing else."""
+    from OpenSSL import SSL
+
+    from moto_jitp import CertificateAuthority
+    from moto_jitp.endpoint.server_identity import ServerIdentity
+
+    identity, ca = ServerIdentity(), CertificateAuthority()
+    files = ca.issue(common_name="device").write(folder)
+    root, trusted = Path(folder) / "root.pem", Path(folder) / "ca.pem"
+    root.write_text(identity.root_pem)
+    trusted.write_text(ca.certificate_pem)
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    for certificate, key in identity.server_certificates:
+        context.use_certificate(certificate)
+        context.use_privatekey(key)
+    context.load_verify_locations(str(trusted))
+    context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *a: bool(a[4]))
+    listening = socket.create_server(("127.0.0.1", 0), backlog=512)
+
+    def serve() -> None:
+        while True:
+            raw, _ = listening.accept()
+            connection = SSL.Connection(context, raw)
+            connection.set_accept_state()
+            with contextlib.suppress(SSL.Error):
+                connection.do_handshake()
+                connection.send(b"x")
+                connection.recv(1)
+            raw.close()
+
+    for _ in range(4):
+        threading.Thread(target=serve, daemon=True).start()
+    port = listening.getsockname()[1]
+    pipe.send((port, str(root), str(files.certificate), str(files.private_key)))
+    pipe.recv()
+
+
+@contextlib.contextmanager
+def _process(target: Callable[..., None], *arguments: Any) -> Iterator[Any]:
+    here, there = _SPAWN.Pipe()
+    process = _SPAWN.Process(target=target, args=(there, *arguments), daemon=True)
+    process.start()
+    try:
+        yield here.recv()
+    finally:
+        here.send("stop")
+        process.join()
+
+
+TEMPLATE: dict[str, Any] = {
+    "Parameters": {"AWS::IoT::Certificate::CommonName": {"Type": "String"}},
+    "Resources": {
+        "thing": {
+            "Type": "AWS::IoT::Thing",
+            "Properties": {"ThingName": {"Ref": "AWS::IoT::Certificate::CommonName"}},
+        },
+        "certificate": {
+            "Type": "AWS::IoT::Certificate",
+            "Properties": {
+                "CertificateId": {"Ref": "AWS::IoT::Certificate::Id"},
+                "Status": "ACTIVE",
+            },
+        },
+        "policy": {
+            "Type": "AWS::IoT::Policy",
+            "Properties": {
+                "PolicyDocument": json.dumps(
+                    {
+                        "Version": "2012-10-17",
+                        "Statement": [
+                            {
+                                "Effect": "Allow",
+                                "Action": [
+                                    "iot:Connect",
+                                    "iot:Publish",
+                                    "iot:Subscribe",
+                                    "iot:Receive",
+                                ],
+                                "Resource": "*",
+                            }
+                        ],
+                    }
+                )
+            },
+        },
+    },
+}
+
+
+@contextlib.contextmanager
+def amqtt(python: str) -> Iterator[Server]:
+    """amqtt over plain TCP, which is faster than over TLS, with everything allowed."""
+    script = (
+        "import asyncio, sys\n"
+        "from amqtt.broker import Broker\n"
+        "async def main():\n"
+        "    address = '127.0.0.1:%s' % sys.argv[1]\n"
+        "    plugin = 'amqtt.plugins.authentication.AnonymousAuthPlugin'\n"
+        "    broker = Broker({\n"
+        "        'listeners': {'default': {'type': 'tcp', 'bind': address}},\n"
+        "        'plugins': {plugin: {'allow_anonymous': True}},\n"
+        "    })\n"
+        "    await broker.start()\n"
+        "    print('ready', flush=True)\n"
+        "    await asyncio.Event().wait()\n"
+        "asyncio.run(main())\n"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [python, "-c", script, str(port)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n", "amqtt did not start"
+        yield Server(port, None, "", "")
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def mosquitto() -> Iterator[Server]:
+    """mosquitto over plain TCP, with everything allowed."""
+    program = shutil.which("mosquitto")
+    assert program is not None, "mosquitto is not installed"
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
+        file.write(f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n")
+        file.flush()
+        process = subprocess.Popen([program, "-c", file.name], stderr=subprocess.DEVNULL)
+        try:
+            for _ in range(500):
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                    break
+                time.sleep(0.01)
+            yield Server(port, None, "", "")
+        finally:
+            process.kill()
+            process.wait()
+
+
+# -- measurements -----------------------------------------------------------------------------
+
+
+def messages_per_second(server: Server, qos: int, number: int) -> float:
+    """Send messages of 100 bytes from one client to another."""
+    subscriber, publisher = server.connect("device-0-s"), server.connect("device-0-p")
+    subscriber.send(encode(Subscribe(1, (Subscription("bench/topic", qos),)), V3))
+    assert isinstance(subscriber.packet(), Suback)
+    payload = b"x" * 100
+
+    def publish() -> None:
+        if qos == 0:
+            data = encode(Publish("bench/topic", payload), V3)
+            for _ in range(number // 50):
+                publisher.send(data * 50)
+            return
+        window, sent, acknowledged = 80, 0, 0
+        while acknowledged < number:
+            batch = min(window - (sent - acknowledged), number - sent)
+            publisher.send(
+                b"".join(
+                    encode(Publish("bench/topic", payload, 1, n % 60_000 + 1), V3)
+                    for n in range(sent, sent + batch)
+                )
+            )
+            sent += batch
+            publisher.packet()
+            acknowledged += 1
+
+    began = time.perf_counter()
+    thread = threading.Thread(target=publish)
+    thread.start()
+    received = 0
+    while received < number // 50 * 50:
+        packet = subscriber.packet()
+        if isinstance(packet, Publish):
+            received += 1
+            if packet.packet_id is not None:
+                subscriber.send(b"\x40\x02" + packet.packet_id.to_bytes(2, "big"))
+    seconds = time.perf_counter() - began
+    thread.join()
+    subscriber.close()
+    publisher.close()
+    return received / seconds
+
+
+def connects_per_second(connect: Callable[[int], None], number: int, threads: int = 4) -> float:
+    """Connect so many times, from several threads."""
+    began = time.perf_counter()
+
+    def work(first: int) -> None:
+        for n in range(first, number, threads):
+            connect(n)
+
+    workers = [threading.Thread(target=work, args=(n,)) for n in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return number / (time.perf_counter() - began)
+
+
+def measure_connects(number: int, rounds: int) -> None:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ours() as (endpoint, _),
+        _process(_serve_bare_tls, folder) as told,
+    ):
+        bare = Server(*told)
+
+        def to_ours(n: int) -> None:
+            endpoint.connect(f"device-0-{n}").close()
+
+        def to_bare(_: int) -> None:
+            link = Link(bare, None)
+            link.socket.recv(1)
+            link.close()
+
+        ratios = []
+        for _ in range(rounds):
+            mine = connects_per_second(to_ours, number)
+            theirs = connects_per_second(to_bare, number)
+            ratios.append(mine / theirs)
+            print(f"  {mine:7.0f} connects/s, bare pyOpenSSL {theirs:7.0f}/s")
+        report("connects beside bare TLS", statistics.median(ratios), GOAL_CONNECTS)
+
+
+def measure_jitp(number: int) -> None:
+    with ours(devices=number) as (_, servers):
+
+        def provision(n: int) -> None:
+            server = servers[n]
+            with contextlib.suppress(AssertionError, OSError):
+                server.connect(f"device-{n}").close()
+            server.connect(f"device-{n}").close()
+
+        rate = connects_per_second(provision, number)
+        print(f"  {rate:.0f} devices/s are provisioned just in time and connect again")
+
+
+def measure_messages(number: int, peers: dict[str, str]) -> None:
+    for qos in (0, 1):
+        with contextlib.ExitStack() as running:
+            server, _ = running.enter_context(ours())
+            others: dict[str, Server] = {}
+            if "amqtt" in peers:
+                others["amqtt"] = running.enter_context(amqtt(peers["amqtt"]))
+            if "mosquitto" in peers:
+                others["mosquitto"] = running.enter_context(mosquitto())
+            messages_per_second(server, qos, number // 10)
+            mine = messages_per_second(server, qos, number)
+            print(f"  QoS {qos}: {mine:8.0f} messages/s over TLS with policies")
+            for name, other in others.items():
+                theirs = messages_per_second(other, qos, number)
+                print(f"         {theirs:8.0f} messages/s of {name} over plain TCP, all allowed")
+                if name == "amqtt":
+                    report(f"messages of QoS {qos} beside amqtt", mine / theirs, GOAL_AMQTT)
+
+
+def measure_subscriptions(number: int, rounds: int) -> None:
+    with ours() as (few, _), ours(subscriptions=10_000) as (many, _):
+        ratios = []
+        for _ in range(rounds):
+            alone = messages_per_second(few, 0, number)
+            crowd = messages_per_second(many, 0, number)
+            ratios.append(alone / crowd)
+        report(
+            "a publish with 10,000 subscriptions", statistics.median(ratios), GOAL_FLAT, most=True
+        )
+
+
+def measure_memory(number: int) -> None:
+    with ours() as (server, _):
+        links = [server.connect(f"device-0-{n}") for n in range(50)]
+        before = _resident()
+        links += [server.connect(f"device-0-{50 + n}") for n in range(number)]
+        after = _resident()
+        print(f"  {(after - before) / number / 1024:.0f} KB for each connected device")
+        for link in links:
+            link.close()
+
+
+def _resident() -> int:
+    """The resident memory of the server's process in bytes."""
+    [child] = multiprocessing.active_children()
+    for line in Path(f"/proc/{child.pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("there is no VmRSS")
+
+
+_missed: list[str] = []
+
+
+def report(what: str, found: float, goal: float, *, most: bool = False) -> None:
+    met = found <= goal if most else found >= goal
+    bound = "at most" if most else "at least"
+    print(f"{what}: {found:.2f} ({bound} {goal}){'' if met else '  MISSED'}")
+    if not met:
+        _missed.append(what)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="small numbers")
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME[=PYTHON]")
+    arguments = parser.parse_args()
+    peers = dict((*peer.split("=", 1), "")[:2] for peer in arguments.peer)
+    scale = 10 if arguments.quick else 1
+    print("Connects")
+    measure_connects(1000 // scale, 3)
+    print("Just-in-time provisioning")
+    measure_jitp(300 // scale)
+    print("Messages")
+    measure_messages(30_000 // scale, peers)
+    print("Subscriptions")
+    measure_subscriptions(10_000 // scale, 3)
+    if sys.platform == "linux":
+        print("Memory")
+        measure_memory(500 // scale)
+    return 1 if _missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
