@@ -291,6 +291,11 @@ def _rolling_back_change_set(plain: Callable[..., None]) -> Callable[..., None]:
                 _roll_back_creation(stack, failure)
             else:
                 before.restore(failure)
+            return
+        if stack is not None:
+            # moto goes on telling the outputs of the template before the change set.
+            stack.template_dict = change_set.template_dict
+            stack.output_map = stack._create_output_map()
 
     return execute_change_set
 

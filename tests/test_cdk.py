@@ -1,0 +1,78 @@
+"""``cdk deploy`` of ``examples/cdk`` against a server, and a device that its stack provisions."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import boto3
+import pytest
+from patience import HANG
+from server_support import Api, clean_environment
+
+from moto_jitp import CertificateAuthority
+from moto_jitp.server import ThreadedJitpServer
+
+EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "cdk"
+NODE, NPM = shutil.which("node"), shutil.which("npm")
+
+pytestmark = pytest.mark.skipif(NODE is None or NPM is None, reason="Node.js is not installed")
+
+
+@pytest.fixture(scope="module")
+def app(pytestconfig: pytest.Config, worker_id: str) -> Path:
+    """The example's folder with the CDK in it, kept from one run of the tests to the next."""
+    assert pytestconfig.cache is not None
+    folder = pytestconfig.cache.mkdir(f"cdk-{worker_id}")
+    for file in EXAMPLE.iterdir():
+        shutil.copy(file, folder)
+    if not (folder / "node_modules" / "aws-cdk-lib" / "package.json").exists():
+        installed = subprocess.run(
+            [str(NPM), "install", "--no-audit", "--no-fund", "--no-package-lock"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=HANG,
+            check=False,
+        )
+        if installed.returncode:
+            pytest.skip(f"npm cannot install aws-cdk-lib: {installed.stderr[-300:]}")
+    return folder
+
+
+def test_a_device_is_provisioned_by_what_cdk_deployed(app: Path, tmp_path: Path) -> None:
+    ca = CertificateAuthority(common_name="CDK Root")
+    (tmp_path / "ca.pem").write_text(ca.certificate_pem, encoding="utf-8")
+    with ThreadedJitpServer() as server:
+        deployed = subprocess.run(
+            [str(NPM), "run", "deploy"],
+            cwd=app,
+            env=clean_environment(
+                AWS_ENDPOINT_URL=server.endpoint_url,
+                AWS_ACCESS_KEY_ID="testing",
+                AWS_SECRET_ACCESS_KEY="testing",
+                AWS_REGION="us-east-1",
+                CA_CERTIFICATE=str(tmp_path / "ca.pem"),
+                CDK_DISABLE_VERSION_CHECK="1",
+            ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=HANG,
+            check=False,
+        )
+        assert deployed.returncode == 0, deployed.stdout
+
+        session = boto3.Session("testing", "testing", region_name="us-east-1")
+        iot = session.client("iot", endpoint_url=server.endpoint_url)
+        (registered,) = iot.list_ca_certificates()["certificates"]
+        assert f"Fleet.CaId = {registered['certificateId']}" in deployed.stdout
+        assert [rule["ruleName"] for rule in iot.list_topic_rules()["rules"]] == ["bulbs_ready"]
+        bulb = ca.issue(common_name="bulb-1").certificate_pem
+        outcome = Api(server.endpoint_url).post("/connect", {"certificatePem": bulb})
+        assert outcome["accepted"], outcome["explanation"]
+        assert outcome["thingName"] == "bulb-1"
+        attached = iot.list_attached_policies(target=outcome["certificateArn"])["policies"]
+        assert [policy["policyName"] for policy in attached] == ["Bulbs"]
