@@ -65,25 +65,31 @@ _ENTRIES = 6
 
 def pack_steps(steps: Iterable[ProvisioningStep]) -> StepRecord:
     """Return steps in the form in which a run keeps them."""
-    return tuple(entry for step in steps for entry in pack_step(step, {}))
-
-
-def pack_step(step: ProvisioningStep, parameters: Mapping[str, Any]) -> StepRecord:
-    """Return a step in the form in which a run keeps it.
-
-    Args:
-        step: the step.
-        parameters: what the API action was called with.
-    """
-    return (*step[:2], step.result.value, *step[3:], _packed(parameters))
-
-
-def _packed(parameters: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(
         entry
-        for name, value in parameters.items()
-        for entry in (name, _packed(value) if isinstance(value, Mapping) else value)
+        for step in steps
+        for entry in (
+            step.action,
+            step.resource,
+            step.result.value,
+            step.error_code,
+            step.message,
+            (),
+        )
     )
+
+
+def pack_parameters(parameters: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return the parameters of a call in the form in which a run keeps them.
+
+    Args:
+        parameters: texts, truth values and dicts of them, by name.
+    """
+    # A loop and not a generator: this is done for each step of each device.
+    entries: list[Any] = []
+    for name, value in parameters.items():
+        entries += (name, pack_parameters(value) if isinstance(value, dict) else value)
+    return tuple(entries)
 
 
 def _unpacked(entries: tuple[Any, ...]) -> dict[str, Any]:

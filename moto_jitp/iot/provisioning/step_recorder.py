@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from moto_jitp import settings
-from moto_jitp.history.runs import ProvisioningStep, StepRecord, StepResult, pack_step
+from moto_jitp.history.runs import ProvisioningStep, StepRecord, pack_parameters
 from moto_jitp.iot.exceptions import AwsError, IoTError, code_and_message
 from moto_jitp.templates import TemplateError
 
@@ -80,17 +80,25 @@ class StepRecorder:
         except AwsError as error:
             self.fail(action, resource, *code_and_message(error), parameters)
             raise
-        self.add(ProvisioningStep(action, resource), parameters)
+        self._write(action, resource, "SUCCEEDED", None, None, parameters)
         return result
 
-    def add(self, step: ProvisioningStep, parameters: Mapping[str, Any] = NOTHING) -> None:
-        """Write down a step.
+    def add(self, step: ProvisioningStep) -> None:
+        """Write down a step that was no call of its own, or was made elsewhere."""
+        action, resource, result, error_code, message = step
+        self._write(action, resource, result.value, error_code, message, NOTHING)
 
-        Args:
-            step: the step.
-            parameters: what the action was called with.
-        """
-        self._entries += pack_step(step, parameters if self._keeps_parameters else NOTHING)
+    def _write(
+        self,
+        action: str,
+        resource: str,
+        result: str,
+        error_code: str | None,
+        message: str | None,
+        parameters: Mapping[str, Any],
+    ) -> None:
+        kept = pack_parameters(parameters) if parameters and self._keeps_parameters else ()
+        self._entries += (action, resource, result, error_code, message, kept)
 
     def unchanged(self, action: str, resource: str, parameters: Mapping[str, Any]) -> None:
         """Write down a step that found everything as wanted.
@@ -107,7 +115,7 @@ class StepRecorder:
         except AwsError as error:
             self.fail(action, resource, *code_and_message(error), parameters)
             raise
-        self.add(ProvisioningStep(action, resource, StepResult.UNCHANGED), parameters)
+        self._write(action, resource, "UNCHANGED", None, None, parameters)
 
     def fail(
         self,
@@ -118,5 +126,4 @@ class StepRecorder:
         parameters: Mapping[str, Any] = NOTHING,
     ) -> None:
         """Write down a step that failed."""
-        step = ProvisioningStep(action, resource, StepResult.FAILED, error_code, message)
-        self.add(step, parameters)
+        self._write(action, resource, "FAILED", error_code, message, parameters)

@@ -198,7 +198,7 @@ def _creation(planned: PlannedThing) -> dict[str, Any]:
     if planned.thing_type:
         parameters["thingTypeName"] = planned.thing_type
     if planned.attributes:
-        parameters["attributePayload"] = {"attributes": planned.attributes}
+        parameters["attributePayload"] = {"attributes": dict(planned.attributes)}
     return parameters
 
 
