@@ -1,0 +1,61 @@
+"""The page that lists who carries out each operation says what the code does."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from cloud import client
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMAND = "python scripts/list_operations.py"
+
+
+@pytest.fixture(scope="module")
+def listing() -> ModuleType:
+    path = ROOT / "scripts" / "list_operations.py"
+    spec = importlib.util.spec_from_file_location("list_operations", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def rows(page: str) -> dict[tuple[str, str], str]:
+    """Who carries out what, by service and operation."""
+    found: dict[tuple[str, str], str] = {}
+    for section in page.split("\n## ")[1:]:
+        service = re.findall(r'boto3.client\("(.*?)"\)', section)[0]
+        for operation, who in re.findall(r"^\| (\w+) \| ([\w ,]+) \|$", section, re.MULTILINE):
+            if operation != "Operation":
+                found[service, operation] = who
+    return found
+
+
+def test_the_page_says_what_the_code_does(listing: ModuleType) -> None:
+    written = rows(listing.TARGET.read_text(encoding="utf-8"))
+    found = rows(listing.page())
+    assert len(written) > 280
+    # Another botocore may know more operations, and an older moto carry out fewer.
+    differing = {
+        operation: (written.get(operation), who)
+        for operation, who in found.items()
+        if written.get(operation) != who
+        and not (who == "refused" and written.get(operation) in (None, "moto"))
+    }
+    assert differing == {}, f"The page is out of date. Run: {COMMAND}"
+
+
+def test_what_the_page_calls_refused_is_refused(listing: ModuleType, iot: Any) -> None:
+    written = rows(listing.TARGET.read_text(encoding="utf-8"))
+    methods = {api: name for name, api in client().meta.method_to_api_mapping.items()}
+    for operation in ("ListStreams", "ListFleetMetrics", "DescribeAccountAuditConfiguration"):
+        if written["iot", operation] == "refused":
+            with pytest.raises(ClientError, match=f"{operation} of AWS IoT is not emulated"):
+                getattr(client(), methods[operation])()
