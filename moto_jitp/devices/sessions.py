@@ -10,7 +10,7 @@ https://docs.aws.amazon.com/iot/latest/apireference/API_UpdateCertificate.html
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 
 from moto.iot.models import IoTBackend
@@ -52,13 +52,16 @@ _LOGGED = {
         "reason": "DUPLICATE_CLIENT_ID",
         "details": "A new connection was established with the same client ID",
     },
-    # Which of its reasons AWS IoT gives is not documented; this one is for failed authentication.
-    DisconnectReason.AUTH_ERROR: {
-        "reason": "DEVICE_CERTIFICATE_INACTIVE",
-        "details": "Device certificate is not active",
-    },
 }
 """What log entries say of a disconnection beside its reason."""
+
+# Which of its reasons AWS IoT gives is not documented; this one is for failed authentication.
+_LOST_CERTIFICATE = {
+    "reason": "DEVICE_CERTIFICATE_INACTIVE",
+    "details": "Device certificate is not active",
+}
+# What a client of MQTT 3.1.1 did was not allowed.
+_DENIED = {"reason": "AUTHORIZATION_FAILURE", "details": "Authorization Failure"}
 
 MessageHandler = Callable[[Message], object]
 
@@ -188,7 +191,7 @@ class Session:
                 self.ended = datetime.now(timezone.utc)
                 for subscription in self.subscriptions.values():
                     subscription.end()
-                logged = {**_LOGGED.get(reason, {}), "disconnectReason": reason.value}
+                logged = {**self._logged(reason), "disconnectReason": reason.value}
                 record_operation(self.backend, self.attempt, "Disconnect", logged)
                 if has_events(self.client_id):
                     event = Disconnected(
@@ -197,6 +200,12 @@ class Session:
                     publish(self.backend, event)
                 callbacks, self._on_closed = self._on_closed, ()
             call_each(callbacks, reason)
+
+    def _logged(self, reason: DisconnectReason) -> Mapping[str, str]:
+        """What the log entry of the disconnection says beside its reason."""
+        if reason is DisconnectReason.AUTH_ERROR:
+            return _DENIED if self.certificate.status == "ACTIVE" else _LOST_CERTIFICATE
+        return _LOGGED.get(reason, {})
 
     def publish(
         self,
