@@ -1,0 +1,33 @@
+"""The README's examples of real devices run, where the client that they use is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt]")
+
+from test_readme import BLOCKS, Block, run
+
+CLIENTS = {"mosquitto": "mosquitto_pub", "paho-mqtt": "paho", "awsiotsdk": "awsiot"}
+
+
+def blocks_for(name: str) -> list[Block]:
+    """The blocks that are left to this module for a client."""
+    note = f"by tests/{Path(__file__).name}, where {name} is installed"
+    return [block for block in BLOCKS if block.note == ("not run", note)]
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_the_example_of_a_client_runs(name: str, tmp_path: Path) -> None:
+    found = shutil.which(CLIENTS[name]) or importlib.util.find_spec(CLIENTS[name])
+    if not found:
+        pytest.skip(f"{name} is not installed")
+    [block] = blocks_for(name)
+
+    done = run(block, tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
