@@ -171,7 +171,7 @@ class ClientConnection(asyncio.Protocol):
         batch = list(self._events)
         self._events.clear()
         self._events_size = 0
-        self._server.workers.submit(lambda: self._carry_out(batch))
+        self._server.hand_to_worker(lambda: self._carry_out(batch))
 
     def _carry_out(self, batch: list[Event]) -> None:
         """Do what a client asks for; in a worker's thread."""
@@ -194,6 +194,7 @@ class ClientConnection(asyncio.Protocol):
     def _answer(self, answers: list[Answer]) -> None:
         """Give a worker's answers; in the endpoint's thread again."""
         self._working = False
+        self._server.batch_ended()
         events: list[Event] = []
         for answer in answers:
             events += answer()

@@ -24,6 +24,7 @@ from .real_time import real_monotonic
 from .workers import Workers
 
 _BACKLOG = 1024
+_LOOKS_EVERY = 0.005
 _STOPS_WITHIN = 5.0
 _LOOPBACK = ("127.0.0.1", "::1")
 _TRIES_FOR_A_PORT_OF_BOTH = 20
@@ -71,6 +72,9 @@ class EndpointServer:
         self._connected: dict[int, ClientConnection] = {}
         self._mail: deque[tuple[SessionState, Message, int, bool]] = deque()
         self._mail_is_called_for = False
+        self._batch = threading.local()
+        self._batches = 0
+        self._looking = False
         self._expiry_timer: asyncio.TimerHandle | None = None
         self._servers: list[asyncio.Server] = []
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -211,9 +215,46 @@ class EndpointServer:
     def mail(self, session: SessionState, message: Message, qos: int, retained: bool) -> None:
         """Have a message delivered to a session; may be called in every thread."""
         self._mail.append((session, message, qos, retained))
+        if getattr(self._batch, "is_under_way", False):
+            return  # the thread looks for it while a batch lasts, and at its end
         if not self._mail_is_called_for:
             self._mail_is_called_for = True
             self.call(self._deliver_mail)
+
+    # Each call of the endpoint's thread has the caller give up the interpreter, for milliseconds
+    # where that thread is busy. A batch of a client's messages is to cost one call, not one each.
+
+    def hand_to_worker(self, batch: Callable[[], object]) -> None:
+        """Have a batch of what a client asks for carried out by a worker.
+
+        Args:
+            batch: calls :meth:`batch_ended` in the endpoint's thread when it is done.
+        """
+        self._batches += 1
+        if not self._looking:
+            self._looking = True
+            self.loop.call_later(_LOOKS_EVERY, self._look_for_mail)
+
+        def work() -> None:
+            self._batch.is_under_way = True
+            try:
+                batch()
+            finally:
+                self._batch.is_under_way = False
+
+        self.workers.submit(work)
+
+    def batch_ended(self) -> None:
+        """Take note that a batch is done, and deliver what it has put in."""
+        self._batches -= 1
+        self._deliver_mail()
+
+    def _look_for_mail(self) -> None:
+        """A handler may block in the middle of a batch: what came before it is not to wait."""
+        self._deliver_mail()
+        self._looking = self._batches > 0
+        if self._looking:
+            self.loop.call_later(_LOOKS_EVERY, self._look_for_mail)
 
     def _deliver_mail(self) -> None:
         # First: what is put in from here on calls again.
