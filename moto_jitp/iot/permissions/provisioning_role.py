@@ -10,10 +10,8 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
-
-from moto.iam.models import Policy
 
 from moto_jitp import faults, settings
 from moto_jitp.aws.iam_roles import SERVICE, SESSION_NAME, account_of, find_role, iam_of
@@ -26,6 +24,7 @@ from moto_jitp.aws.iam_statements import (
     decide,
     read_statements,
 )
+from moto_jitp.aws.role_checks import default_version, policy_statements, service_call
 from moto_jitp.history.acting_moment import acting_moment
 from moto_jitp.iot.api.admission import admit
 from moto_jitp.iot.registry.registry import Registry
@@ -183,14 +182,14 @@ class ProvisioningRoles:
             resource: the ARN; ``None`` where the policy's statements name none.
             source_arn: the CA certificate or the provisioning template that it acts for.
         """
-        keys = {
-            **self._keys_of_every_call(),
-            "aws:PrincipalIsAWSService": "true",
-            "aws:PrincipalServiceName": SERVICE,
-            "aws:SourceAccount": self._registry.account_id,
-            "aws:SourceArn": source_arn,
-        }
-        return IamCall(action, resource, _context(keys), service=SERVICE)
+        return service_call(
+            action,
+            resource,
+            account_id=self._registry.account_id,
+            region_name=self._registry.region_name,
+            source_arn=source_arn,
+            moment=acting_moment(),
+        )
 
     # The condition keys that are known of a call.
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
@@ -219,7 +218,7 @@ class ProvisioningRoles:
 
 
 def _check_policies(role: Any, calls: Sequence[IamCall], said: refusals.RoleCall) -> None:
-    by_policies = _decide_either(_statements_of(role), calls)
+    by_policies = _decide_either(policy_statements(role), calls)
     if by_policies.denied:
         raise refusals.by_policies(said, by_policies)
     boundary_arn = role.permissions_boundary_arn
@@ -246,7 +245,7 @@ def _by_boundary(role: Any, calls: Sequence[IamCall], said: refusals.RoleCall) -
     boundary = iam.managed_policies.get(role.permissions_boundary_arn)
     if boundary is None:
         raise refusals.boundary_missing(said, role.permissions_boundary_arn)
-    return _decide_either(read_statements(_default_version(boundary)), calls)
+    return _decide_either(read_statements(default_version(boundary)), calls)
 
 
 def _context(keys: Mapping[str, str]) -> IamContext:
@@ -258,16 +257,3 @@ def _role(role_arn: str) -> Any:
     if role is None:
         raise refusals.no_role(role_arn)
     return role
-
-
-def _statements_of(role: Any) -> Iterator[IamStatement]:
-    """Every statement of a role's inline and attached managed policies."""
-    for document in [
-        *role.policies.values(),
-        *map(_default_version, role.managed_policies.values()),
-    ]:
-        yield from read_statements(document)
-
-
-def _default_version(policy: Policy) -> str:
-    return next(str(version.document) for version in policy.versions if version.is_default)
