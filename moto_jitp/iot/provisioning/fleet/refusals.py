@@ -147,8 +147,9 @@ def hook_failed(function_arn: str, why: str) -> FleetRefusal:
         "InvocationError",
         "The provisioning hook was not executed successfully.",
         advice=f"The pre-provisioning hook {function_arn} failed: {why}. moto runs functions in "
-        "Docker; where there is none, use its configuration {'lambda': {'use_docker': False}} and "
-        f"queue the function's results at {_QUEUE}.",
+        "Docker; where there is none, name a Python callable with jitp.lambda_handler(), or use "
+        "moto's configuration {'lambda': {'use_docker': False}} and queue the function's results "
+        f"at {_QUEUE}.",
     )
 
 
