@@ -31,11 +31,16 @@ EVENT_TYPES = (
     "Connection.AuthNError",
     "DeleteThingShadow",
     "Disconnect",
+    "FunctionExecution",
     "GetDeviceCredentials",
     "GetThingShadow",
     "ProvisionDevice",
     "Publish-In",
     "Publish-Out",
+    "RuleExecution",
+    "RuleMatch",
+    "RuleNotFound",
+    "StartingRuleExecution",
     "Subscribe",
     "Unsubscribe",
     "UpdateThingShadow",
@@ -46,7 +51,6 @@ OTHER_EVENT_TYPES = (
     "AddThingToDynamicThingGroupsFailed",
     "DeleteConnection",
     "DescribeJobExecution",
-    "FunctionExecution",
     "GetConnection",
     "GetPendingJobExecution",
     "GetRetainedMessage",
@@ -58,12 +62,8 @@ OTHER_EVENT_TYPES = (
     "ReportFinalJobExecutionCount",
     "RetrieveOCSPStapleData",
     "RuleEvaluation",
-    "RuleExecution",
     "RuleExecutionThrottled",
-    "RuleMatch",
-    "RuleNotFound",
     "SendDirectMessage",
-    "StartingRuleExecution",
     "StartNextPendingJobExecution",
     "UpdateJobExecution",
 )
@@ -138,15 +138,19 @@ class LogEntry(NamedTuple):
         event_type: such as ``Connect``.
         failed: whether what it tells of failed; the level is ERROR then, else INFO.
         fields: what it says beyond the fields that all entries have.
+        for_debugging: whether its level is DEBUG, where nothing failed.
     """
 
     event_type: str
     failed: bool
     fields: Mapping[str, Any]
+    for_debugging: bool = False
 
     @property
     def level(self) -> str:
-        return "ERROR" if self.failed else "INFO"
+        if self.failed:
+            return "ERROR"
+        return "DEBUG" if self.for_debugging else "INFO"
 
 
 def entries_of_attempt(attempt: ConnectionAttempt, client: Client) -> Iterator[LogEntry]:

@@ -25,7 +25,7 @@ from moto_jitp.history.state import AccountState, existing_state
 from .records import Records
 
 NAMESPACE = "AWS/IoT"
-_MQTT = ("Protocol", "MQTT")
+_MQTT = (("Protocol", "MQTT"),)
 _SERVER_ERRORS = {
     "InternalException",
     "InternalFailureException",
@@ -42,6 +42,15 @@ _BY_PROTOCOL = {
     "Unsubscribe",
 }
 _BY_OTHERS = {"RegisterThingFailed", "ApproximateNumberOfThingsRegistered"}
+_BY_RULE = {
+    "ErrorActionFailure",
+    "ErrorActionSuccess",
+    "Failure",
+    "ParseError",
+    "RuleNotFound",
+    "Success",
+    "TopicMatch",
+}
 
 
 class IoTMetrics(CloudWatchMetricProvider):
@@ -73,18 +82,18 @@ class IoTMetrics(CloudWatchMetricProvider):
 
 def has_dimension(name: str) -> bool:
     """Whether a metric of ``AWS/IoT`` that is counted here has a dimension."""
-    return name.partition(".")[0] in _BY_PROTOCOL or name in _BY_OTHERS
+    return name.partition(".")[0] in _BY_PROTOCOL or name in _BY_OTHERS | _BY_RULE
 
 
 class _Metric(NamedTuple):
-    """A metric in one minute; it has one dimension or none."""
+    """A metric in one minute, with its dimensions by name and value."""
 
     minute: datetime
     name: str
-    dimension: tuple[str, str] | None
+    dimensions: tuple[tuple[str, str], ...] = ()
 
-    def order(self) -> tuple[datetime, str, tuple[str, ...]]:
-        return self.minute, self.name, self.dimension or ()
+    def order(self) -> tuple[datetime, str, tuple[tuple[str, str], ...]]:
+        return self.minute, self.name, self.dimensions
 
 
 class _MinuteValue(MetricAggregatedDatum):
@@ -94,7 +103,6 @@ class _MinuteValue(MetricAggregatedDatum):
         self, metric: _Metric, count: int, total: float, smallest: float, largest: float
     ) -> None:
         self.metric = metric
-        dimension = metric.dimension
         super().__init__(
             namespace=NAMESPACE,
             name=metric.name,
@@ -102,7 +110,7 @@ class _MinuteValue(MetricAggregatedDatum):
             max_stat=largest,
             sample_count=float(count),
             sum_stat=total,
-            dimensions=[{"Name": dimension[0], "Value": dimension[1]}] if dimension else [],
+            dimensions=[{"Name": name, "Value": value} for name, value in metric.dimensions],
             timestamp=metric.minute,
             unit="Count",
         )
@@ -138,12 +146,12 @@ def _occurrences(state: AccountState) -> Iterator[_Metric]:
         # These metrics are of just-in-time provisioning only.
         is_over = entry.run.status is not RunStatus.IN_PROGRESS
         if entry.origin is RunOrigin.JITP and is_over and records.is_in_metrics(entry.id):
-            yield _Metric(minutes.of(entry.moment), _provisioning_metric(entry.run), None)
+            yield _Metric(minutes.of(entry.moment), _provisioning_metric(entry.run))
     for attempt in list(records.misdirected):
         if records.is_in_metrics(attempt.attempt_id):
             yield _Metric(minutes.of(attempt.timestamp), "Connection.AuthNError", _MQTT)
-    for moment, name, protocol in list(records.operations):
-        yield _Metric(minutes.of(moment), name, ("Protocol", protocol))
+    for moment, name, dimensions in list(records.operations):
+        yield _Metric(minutes.of(moment), name, dimensions)
 
 
 def _fleet_values(calls: Sequence[FleetCall], records: Records) -> Iterator[tuple[_Metric, float]]:
@@ -160,10 +168,10 @@ def _fleet_values(calls: Sequence[FleetCall], records: Records) -> Iterator[tupl
         if not records.is_in_metrics(call.sequence):
             continue
         minute = _minute(call.moment)
-        by_template = ("TemplateName", named) if named is not None else None
+        by_template = (("TemplateName", named),) if named is not None else ()
         yield _Metric(minute, f"{call.operation}Failed", by_template), float(call.failed)
         if call.thing_name is not None:
-            by_claim = ("ClaimCertificateId", claim)
+            by_claim = (("ClaimCertificateId", claim),)
             name = "ApproximateNumberOfThingsRegistered"
             yield _Metric(minute, name, by_claim), float(len(registered[claim]))
 

@@ -79,17 +79,17 @@ class ApiCall(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """Something that the message broker did, for its metric.
+    """Something that the message broker or a rule did, for its metric.
 
     Attributes:
         moment: when, in UTC.
         metric: the metric's name, such as ``PublishIn.Success``.
-        protocol: ``MQTT`` or ``HTTP``.
+        dimensions: the metric's dimensions, name and value.
     """
 
     moment: datetime
     metric: str
-    protocol: str
+    dimensions: tuple[tuple[str, str], ...]
 
 
 class Records:
@@ -158,8 +158,29 @@ def count_operation(backend: IoTBackend, metric: str, protocol: str) -> None:
         metric: the metric's name, such as ``PublishIn.Success``.
         protocol: ``MQTT`` or ``HTTP``.
     """
+    _count(backend, metric, (("Protocol", protocol),))
+
+
+def count_rule(
+    backend: IoTBackend, metric: str, rule_name: str | None, action_type: str | None = None
+) -> None:
+    """Count something that a topic rule does, unless ``metrics`` is off.
+
+    Args:
+        backend: the account and Region.
+        metric: the metric's name, such as ``TopicMatch``.
+        rule_name: the rule; ``None`` for a metric of all rules.
+        action_type: the kind of the action, as the API names it; ``None`` for a metric of rules.
+
+    https://docs.aws.amazon.com/iot/latest/developerguide/metrics_dimensions.html
+    """
+    dimensions = (("ActionType", action_type), ("RuleName", rule_name))
+    _count(backend, metric, tuple((name, value) for name, value in dimensions if value is not None))
+
+
+def _count(backend: IoTBackend, metric: str, dimensions: tuple[tuple[str, str], ...]) -> None:
     if settings.current().metrics:
-        operation = Operation(datetime.now(timezone.utc), metric, protocol)
+        operation = Operation(datetime.now(timezone.utc), metric, dimensions)
         records_of(backend).operations.append(operation)
 
 
