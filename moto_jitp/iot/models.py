@@ -54,6 +54,7 @@ from moto_jitp.iot.registry.thing_groups import ThingGroups
 from moto_jitp.iot.registry.thing_principals import ThingPrincipals
 from moto_jitp.iot.registry.thing_types import ThingTypes
 from moto_jitp.iot.registry.things import Things
+from moto_jitp.iot.rules.topic_rules import TopicRules
 
 ending_observers: list[Callable[[JitpIoTBackend], object]] = []
 """Called with a backend before its state is emptied, or before moto takes it back."""
@@ -114,6 +115,7 @@ class JitpIoTBackend(IoTBackend):
             groups,
             memberships,
             billing,
+            TopicRules(registry, tags),
         )
         self._parts: dict[type, Any] = {type(part): part for part in parts}
 

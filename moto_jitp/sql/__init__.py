@@ -12,6 +12,8 @@ The message matches; the actions get {"temperature":60,"device":"bulb-1"}
 The message is dropped by WHERE: temperature > 50 is false: temperature is 40.
 """
 
+from . import tree
+from .checks import check_version
 from .errors import FunctionFailed, SqlError, StatementFailed
 from .evaluation import Evaluation, Scope
 from .functions import FUNCTIONS, NOT_CARRIED_OUT
@@ -39,6 +41,8 @@ __all__ = [
     "StatementFailed",
     "Template",
     "Version",
+    "check_version",
     "parse_expression",
     "parse_statement",
+    "tree",
 ]

@@ -11,7 +11,7 @@ from typing import Any
 
 from moto_jitp.locks import cached_property
 
-from .values import UNDEFINED, Value, Version, read_json
+from .values import UNDEFINED, V1, Value, Version, read_json
 
 _BASIC_INGEST = re.compile(r"\$aws/rules/([^/]+)(?:/(.*))?", re.DOTALL)
 
@@ -60,6 +60,15 @@ class Message:
         """What ``topic()`` returns: the topic, without the prefix of basic ingest."""
         match = _BASIC_INGEST.fullmatch(self.topic)
         return self.topic if match is None else match[2] or ""
+
+    @cached_property
+    def is_json(self) -> bool:
+        """Whether the payload is JSON text."""
+        try:
+            read_json(self.payload, V1)
+        except ValueError:
+            return False
+        return True
 
     def read(self, version: Version) -> Value:
         """The payload as a statement sees it: an Object, an Array, or the bytes that it is.

@@ -22,6 +22,7 @@ from typing import Any
 from moto.moto_api import state_manager
 
 from moto_jitp import settings
+from moto_jitp.broker.rules.timing import carry_out_all_due_rules
 from moto_jitp.history.acting_moment import acting_at
 from moto_jitp.history.runs import ProvisioningRun
 from moto_jitp.history.state import existing_backends
@@ -217,3 +218,4 @@ def carry_out_all_due_runs() -> None:
         if isinstance(deferred, DeferredRuns):
             with suppress(UnusableTransition):
                 deferred.carry_out_due_runs()
+    carry_out_all_due_rules()

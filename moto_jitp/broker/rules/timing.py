@@ -1,0 +1,121 @@
+"""When rules run: at once, or after some time, as moto's state manager says for ``iot::rule``.
+
+On AWS a rule runs some moments after its message was published. Here it has run when ``publish``
+returns, unless the state manager is told ``{"progression": "time", "seconds": 2}``. Then the next
+call of any AWS service carries out what is due by then, in the order of the messages.
+https://docs.getmoto.org/en/latest/docs/configuration/state_transition/index.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from datetime import datetime, timedelta, timezone
+from typing import Any, NamedTuple
+
+from moto.iot.models import IoTBackend
+from moto.moto_api import state_manager
+
+from moto_jitp import settings
+from moto_jitp.history.acting_moment import acting_at, acting_moment
+from moto_jitp.history.state import existing_backends, lock_of, state_of
+
+MODEL = "iot::rule"
+_MOST = 10**9
+
+state_manager.register_default_transition(MODEL, {"progression": "immediate"})
+
+_is_carrying_out: ContextVar[bool] = ContextVar("moto_jitp_carrying_out_rules", default=False)
+
+
+class UnusableRuleTransition(ValueError):  # noqa: N818 - says what it is about, as moto's word
+    """The state manager's setting for ``iot::rule`` is none that a rule could run by."""
+
+
+class _Waiting(NamedTuple):
+    """Rules that are to run later.
+
+    Attributes:
+        published: when the message was, in UTC.
+        run: runs them.
+        settings: those in force when it was.
+    """
+
+    published: datetime
+    run: Callable[[], None]
+    settings: settings.JitpSettings
+
+
+class _LaterRules:
+    """What waits in one account and Region, in the order of the messages."""
+
+    def __init__(self) -> None:
+        self.waiting: list[_Waiting] = []
+
+
+def delay() -> timedelta | None:
+    """Return how long after its message a rule runs; ``None`` for at once.
+
+    Raises:
+        UnusableRuleTransition: the state manager's setting is none that a rule could run by.
+    """
+    setting: Any = state_manager.get_transition(MODEL)
+    progression = setting.get("progression")
+    if progression == "immediate":
+        return None
+    seconds = setting.get("seconds")
+    is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if progression == "time" and is_number and 0 <= seconds <= _MOST:
+        return timedelta(seconds=seconds)
+    raise UnusableRuleTransition(
+        f"The state transition of {MODEL!r} is {setting!r}, by which no rule would run. Set it to "
+        '{"progression": "immediate"} or {"progression": "time", "seconds": 2}.'
+    )
+
+
+def run_in_time(backend: IoTBackend, run: Callable[[], None]) -> None:
+    """Run the rules of a message now, or keep them until they are due.
+
+    Args:
+        backend: the account and Region.
+        run: runs them.
+
+    Raises:
+        UnusableRuleTransition: the state manager's setting is none that a rule could run by.
+    """
+    if delay() is None:
+        run()
+        return
+    later = _Waiting(acting_moment(), run, settings.current())
+    with lock_of(backend):
+        state_of(backend).part(_LaterRules).waiting.append(later)
+
+
+def carry_out_all_due_rules() -> None:
+    """Run the rules whose time has come, in every account and Region."""
+    if _is_carrying_out.get():
+        return  # an action's own call, of rules that are being carried out in their order
+    token = _is_carrying_out.set(True)
+    try:
+        for backend in existing_backends():
+            while (due := _next_due(backend)) is not None:
+                moment, waiting = due
+                with acting_at(moment), settings.held(waiting.settings):
+                    waiting.run()
+    finally:
+        _is_carrying_out.reset(token)
+
+
+def _next_due(backend: IoTBackend) -> tuple[datetime, _Waiting] | None:
+    later = state_of(backend).part(_LaterRules)
+    if not later.waiting:
+        return None
+    try:
+        wait = delay() or timedelta()
+    except UnusableRuleTransition:
+        return None  # only who publishes is told of it
+    with lock_of(backend):
+        if not later.waiting or later.waiting[0].published + wait > datetime.now(timezone.utc):
+            return None
+        waiting = later.waiting.pop(0)
+    return waiting.published + wait, waiting
