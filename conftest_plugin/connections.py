@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from moto_jitp import ConnectionAttempt
     from moto_jitp.history.journal import RunEntry
+    from moto_jitp.history.rule_runs import RuleRun
 
 
 #: A report is read in a terminal: the story of the last few, and how many there were of each kind.
@@ -25,6 +26,8 @@ class Connections:
         decisions: how many there were of each: ``"ACCEPTED"``, or the reason of the refusal.
         runs: the last few runs of fleet provisioning by the id of their connection's attempt,
             and under ``None`` those of RegisterThing of the API.
+        rules: the last few runs of topic rules that heard a message.
+        rule_count: how many of those there were.
         told: how many a report has told of; -1 before there was one.
     """
 
@@ -34,6 +37,8 @@ class Connections:
         self.runs: defaultdict[int | None, deque[RunEntry]] = defaultdict(
             lambda: deque(maxlen=SHOWN)
         )
+        self.rules: deque[RuleRun] = deque(maxlen=SHOWN)
+        self.rule_count = 0
         self.told = -1
 
     @property
@@ -51,6 +56,11 @@ class Connections:
         if entry.origin != "JITP":
             self.runs[entry.attempt_id].append(entry)
 
+    def note_rule(self, run: RuleRun) -> None:
+        """Take down what a topic rule did."""
+        self.rules.append(run)
+        self.rule_count += 1
+
 
 class Recorder:
     """Hears of every connection in the process, and hands it to the test that is running."""
@@ -67,26 +77,34 @@ class Recorder:
     def listen(self) -> None:
         """Begin to listen; imports moto, so only for those who use it."""
         if not self._listens:
+            from moto_jitp.broker.rules import engine
             from moto_jitp.devices.attempts import observers
             from moto_jitp.history import journal
 
             observers.append(self._note)
             journal.observers.append(self._note_run)
+            engine.observers.append(self._note_rule)
             self._listens = True
 
     def close(self) -> None:
         """Stop listening."""
         if self._listens:
+            from moto_jitp.broker.rules import engine
             from moto_jitp.devices.attempts import observers
             from moto_jitp.history import journal
 
             observers.remove(self._note)
             journal.observers.remove(self._note_run)
+            engine.observers.remove(self._note_rule)
             self._listens = False
 
     def _note(self, attempt: ConnectionAttempt) -> None:
         if self._current is not None:
             self._current.note(attempt)
+
+    def _note_rule(self, _: object, run: RuleRun) -> None:
+        if self._current is not None:
+            self._current.note_rule(run)
 
     def _note_run(self, entry: RunEntry) -> None:
         if self._current is not None:

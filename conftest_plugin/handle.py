@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Event,
         JitpHandle,
     )
+    from moto_jitp.history.rule_runs import RuleRun
 
     from .description import Device
 
@@ -89,6 +90,25 @@ class Jitp:
     def events(self) -> tuple[Event, ...]:
         """All that AWS IoT and devices have published in this test so far, the oldest first."""
         return self.mock.events
+
+    @property
+    def rules(self) -> tuple[RuleRun, ...]:
+        """What topic rules have done in this test so far, for each message and rule."""
+        return self.mock.rules
+
+    def lambda_handler(self, function_name_or_arn: str, handler: Callable[..., Any]) -> Any:
+        """Have a Python callable stand for a Lambda function, until the test ends.
+
+        Args:
+            function_name_or_arn: the function's name or its ARN.
+            handler: called with the event and a context like Lambda's, or with the event alone
+                where it takes one argument, by topic rules, as a pre-provisioning hook and by
+                ``aws_lambda()``.
+
+        Returns:
+            The registration; its ``cancel()`` ends it sooner.
+        """
+        return self.mock.lambda_handler(function_name_or_arn, handler)
 
     def subscribe(self, topic_filter: str, handler: Callable[..., Any]) -> Any:
         """Call a handler for each message on matching topics, until the test ends.

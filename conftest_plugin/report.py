@@ -37,7 +37,7 @@ def add_section(
     """
     try:
         at_server = [*_at(server), *(_in_server_mode() if is_used else ())]
-        count = here.total + len(at_server)
+        count = here.total + here.rule_count + len(at_server)
         # That there were none is news too, for a test that ran. And a test that failed in its
         # body can fail again when it is torn down.
         tell_none = is_used and report.when == "call"
@@ -95,7 +95,21 @@ def story(
         for entry in runs_at_server:
             theirs.note_run(entry)
         lines += ["At the server:", *_chapter(list(theirs.last), theirs)]
+    lines += _rules(here)
     return "\n".join(map(one_line, lines))
+
+
+def _rules(noted: Connections) -> Iterator[str]:
+    """What the topic rules did that heard a message."""
+    if not noted.rules:
+        return
+    yield "Topic rules:"
+    if noted.rule_count > SHOWN:
+        yield f"The last {SHOWN} of {noted.rule_count} runs:"
+    for number, run in enumerate(noted.rules, noted.rule_count - len(noted.rules) + 1):
+        first, *more = str(run).splitlines()
+        yield f"{number}. {first}"
+        yield from (f"   {line}" for line in more)
 
 
 def _chapter(attempts: Sequence[ConnectionAttempt], noted: Connections) -> Iterator[str]:

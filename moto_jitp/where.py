@@ -14,14 +14,17 @@ from typing import Any
 from moto import settings as moto_settings
 
 from moto_jitp import faults
+from moto_jitp.aws.lambda_functions import HandlerRegistration, register_handler
 from moto_jitp.broker import handlers
 from moto_jitp.broker.handlers import Subscription
+from moto_jitp.broker.rules import records
 from moto_jitp.devices import attempts, events
 from moto_jitp.devices.arguments import ServerName
 from moto_jitp.devices.connecting import connect_here
 from moto_jitp.devices.connection import DeviceConnection
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.messages import Event
+from moto_jitp.history.rule_runs import RuleRun
 from moto_jitp.iot.api.failure_requests import checked_failure
 from moto_jitp.pki import DeviceIdentity
 from moto_jitp.remote import connection as at_server
@@ -110,6 +113,36 @@ def events_until_now() -> Callable[[], tuple[Event, ...]]:
         published = at_server.events_at(at_server.server_client())
         return lambda: published
     return events.events_until_now()
+
+
+def all_rule_runs() -> tuple[RuleRun, ...]:
+    """What topic rules have done since the state was last reset, in every account and Region."""
+    if is_at_server():
+        return at_server.rule_runs_at(at_server.server_client())
+    return records.all_rule_runs()
+
+
+def rule_runs_until_now() -> Callable[[], tuple[RuleRun, ...]]:
+    """Return a function that returns what rules have done so far, also after a reset."""
+    if is_at_server():
+        done = at_server.rule_runs_at(at_server.server_client())
+        return lambda: done
+    return records.rule_runs_until_now()
+
+
+def register_lambda_handler(function: str, handler: Callable[..., Any]) -> HandlerRegistration:
+    """Have a Python callable stand for a Lambda function; arguments as of ``register_handler``.
+
+    Raises:
+        NotImplementedError: functions are invoked in the server's process.
+    """
+    if is_at_server():
+        raise NotImplementedError(
+            "Under TEST_SERVER_MODE no handler can be called: functions are invoked in the "
+            "server's process, which takes handlers at its start only. Start it with "
+            f"moto-jitp serve --lambda {function}=package.module:function."
+        )
+    return register_handler(function, handler)
 
 
 def subscribe(topic_filter: str, handler: Callable[..., Any]) -> Subscription:

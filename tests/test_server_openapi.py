@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
-from server_support import Api, provisioning_ca
+from server_support import Api, client, provisioning_ca
 
 from moto_jitp import CertificateAuthority
 from moto_jitp.iot.account.endpoints import LocalEndpoint, local_endpoints
@@ -71,6 +71,13 @@ def test_every_answer_is_as_described(server: ThreadedJitpServer, ask: Checker) 
     def body(value: Any) -> str:
         return json.dumps(value)
 
+    client(server.endpoint_url).create_topic_rule(
+        ruleName="heard",
+        topicRulePayload={
+            "sql": "SELECT * FROM 'a'",
+            "actions": [{"s3": {"bucketName": "none", "key": "k", "roleArn": "arn"}}],
+        },
+    )
     outcome = ask("POST", "/connect", body=body({"certificatePem": good.certificate_pem}))
     refused = ask("POST", "/connect", body=body({"certificatePem": bad.certificate_pem}))
     stranger = CertificateAuthority().issue().certificate_pem
@@ -90,7 +97,7 @@ def test_every_answer_is_as_described(server: ThreadedJitpServer, ask: Checker) 
     ask("GET", "/failures")
     ask("GET", f"/failures/{failure}")
     ask("DELETE", f"/failures/{failure}")
-    for path in ("/ready", "/connections", "/runs", "/events", "/config", "/state"):
+    for path in ("/ready", "/connections", "/runs", "/events", "/rules", "/config", "/state"):
         ask("GET", path)
     local_endpoints.append(LocalEndpoint("localhost", 8883, None, "-----BEGIN CERTIFICATE-----"))
     ask("GET", "/endpoint")

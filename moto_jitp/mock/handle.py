@@ -8,10 +8,12 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from moto_jitp.aws.lambda_functions import HandlerRegistration
     from moto_jitp.broker.handlers import Subscription
     from moto_jitp.faults import Fault
     from moto_jitp.history.attempts import ConnectionAttempt
     from moto_jitp.history.messages import Event
+    from moto_jitp.history.rule_runs import RuleRun
     from moto_jitp.remote.faults import ServerFault
 
 
@@ -24,10 +26,16 @@ class JitpHandle:
     def __init__(self) -> None:
         self._is_known = False
         self._subscriptions: list[Subscription] = []
+        self._handlers: list[HandlerRegistration] = []
         self._faults: list[Fault | ServerFault] = []
         # Events are put together by the function, when somebody reads them.
         self._at_the_end: (
-            tuple[tuple[ConnectionAttempt, ...], Callable[[], tuple[Event, ...]]] | None
+            tuple[
+                tuple[ConnectionAttempt, ...],
+                Callable[[], tuple[Event, ...]],
+                Callable[[], tuple[RuleRun, ...]],
+            ]
+            | None
         ) = None
 
     @property
@@ -47,6 +55,62 @@ class JitpHandle:
         from moto_jitp.where import all_events
 
         return all_events()
+
+    @property
+    def rules(self) -> tuple[RuleRun, ...]:
+        """What topic rules have done so far: a :class:`RuleRun` for each message and rule.
+
+        Each tells whether the message matched, the clause that dropped it and why, the document
+        that came out, and each action with its error and what to change.
+        """
+        if self._at_the_end is not None:
+            return self._at_the_end[2]()
+        from moto_jitp.where import all_rule_runs
+
+        return all_rule_runs()
+
+    def lambda_handler(
+        self, function_name_or_arn: str, handler: Callable[..., Any]
+    ) -> HandlerRegistration:
+        """Have a Python callable stand for a Lambda function, until the block ends.
+
+        It is called where AWS IoT would invoke the function: by a topic rule's ``lambda`` action,
+        as a pre-provisioning hook, and by ``aws_lambda()`` in a rule's SQL. Without one moto's
+        Lambda decides. What it raises is recorded and shown as a failed invocation.
+
+        Args:
+            function_name_or_arn: the function's name, which counts in every account and Region, or
+                its ARN, with or without a version or alias.
+            handler: called with the event and a context like Lambda's, or with the event alone
+                where it takes one argument.
+
+        Returns:
+            The registration; its ``cancel()`` ends it before the block does. Of two for one
+            function the newer counts.
+
+        Raises:
+            RuntimeError: the block has ended.
+            NotImplementedError: under moto's ``TEST_SERVER_MODE``, where functions are invoked in
+                the server's process: give handlers to it with ``moto-jitp serve --lambda``.
+            ValueError: the text is neither the name nor the ARN of a function.
+            TypeError: the handler cannot be called.
+
+        Example:
+            >>> def test_the_function_activates_the_certificate(jitp):
+            ...     jitp.lambda_handler("activate", activate)
+
+        https://docs.aws.amazon.com/iot/latest/developerguide/lambda-rule-action.html
+        """
+        if self._at_the_end is not None:
+            raise RuntimeError(
+                "This mock_jitp block has ended, so nothing will be invoked in it any more. "
+                "Name handlers inside the block."
+            )
+        from moto_jitp.where import register_lambda_handler
+
+        registration = register_lambda_handler(function_name_or_arn, handler)
+        self._handlers.append(registration)
+        return registration
 
     def subscribe(self, topic_filter: str, handler: Callable[..., Any]) -> Subscription:
         """Call a handler for each message on matching topics, until the block ends.
@@ -135,17 +199,25 @@ class JitpHandle:
         reset_state()
 
     def _close(self) -> None:
-        nothing: tuple[tuple[ConnectionAttempt, ...], Callable[[], tuple[Event, ...]]] = ((), tuple)
+        nothing: tuple[
+            tuple[ConnectionAttempt, ...],
+            Callable[[], tuple[Event, ...]],
+            Callable[[], tuple[RuleRun, ...]],
+        ] = ((), tuple, tuple)
         # What was asked for ends in any case, or it would reach into the next block.
         with ExitStack() as requests:
-            for request in (*self._faults, *self._subscriptions):
+            for request in (*self._faults, *self._subscriptions, *self._handlers):
                 requests.callback(request.cancel)
             try:
                 # Where nobody has imported the devices there were none; and a decorated helper that
                 # is called for each of many devices must not list them all each time.
                 if self._is_known and "moto_jitp.devices" in sys.modules:
-                    from moto_jitp.where import events_until_now
+                    from moto_jitp.where import events_until_now, rule_runs_until_now
 
-                    self._at_the_end = (self.connections, events_until_now())
+                    self._at_the_end = (
+                        self.connections,
+                        events_until_now(),
+                        rule_runs_until_now(),
+                    )
             finally:
                 self._at_the_end = self._at_the_end or nothing

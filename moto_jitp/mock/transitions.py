@@ -1,4 +1,4 @@
-"""Keeps what moto's state manager is told for our model within the block that told it.
+"""Keeps what moto's state manager is told for our models within the block that told it.
 
 moto's settings outlive every mock, and it has one for each model: what an inner block sets would
 stay on in the outer one. Here each block has a setting of its own, or none; the innermost one that
@@ -11,30 +11,41 @@ from __future__ import annotations
 from copy import copy
 from typing import Any
 
-#: The model name under which moto's state manager keeps how fast devices get their state.
-_MODEL = "iot::jitp"
-
 Transition = dict[str, Any]
 
 
 class TransitionLayer:
-    """One block's setting; hand it back to :func:`leave` when the block ends.
+    """One block's settings; hand it back to :func:`leave` when the block ends.
 
     Attributes:
-        own: what was set while the block was the innermost, or ``None``.
+        own: what was set while the block was the innermost, by model.
     """
 
     __slots__ = ("own",)
 
     def __init__(self) -> None:
-        self.own: Transition | None = None
+        self.own: dict[str, Transition] = {}
+
+
+class _Model:
+    """What the state manager is told for one model.
+
+    Attributes:
+        name: the model's name.
+        ground: what holds outside all blocks.
+        in_force: the very object that was put into force here; another one was set by somebody
+            else.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.ground: Transition = {}
+        self.in_force: Transition = {}
 
 
 _layers: list[TransitionLayer] = []
-#: What holds outside all blocks.
-_ground: Transition = {}
-#: The very object that was put into force here; another one was set by somebody else.
-_in_force: Transition = {}
+#: How fast devices get their state, and how fast rules follow their messages.
+_models = (_Model("iot::jitp"), _Model("iot::rule"))
 
 
 def enter() -> TransitionLayer:
@@ -54,26 +65,28 @@ def leave(layer: TransitionLayer) -> None:
 
 
 def _take_note() -> None:
-    global _ground
     from moto.moto_api import state_manager
 
-    found = state_manager.get_transition(_MODEL)
-    if not _layers:
-        _ground = found
-    elif found is not _in_force:
-        _layers[-1].own = found
+    for model in _models:
+        found = state_manager.get_transition(model.name)
+        if not _layers:
+            model.ground = found
+        elif found is not model.in_force:
+            _layers[-1].own[model.name] = found
 
 
 def _put_into_force() -> None:
-    global _in_force
     from moto.moto_api import state_manager
 
-    if _layers:
-        settings = [layer.own for layer in reversed(_layers) if layer.own is not None]
-        # A copy: a block that sets the same object again has set one of its own.
-        _in_force = copy(settings[0] if settings else _ground)
-        state_manager.set_transition(_MODEL, _in_force)
-        return
-    state_manager.unset_transition(_MODEL)
-    if state_manager.get_transition(_MODEL) != _ground:
-        state_manager.set_transition(_MODEL, _ground)
+    for model in _models:
+        if _layers:
+            settings = [
+                layer.own[model.name] for layer in reversed(_layers) if model.name in layer.own
+            ]
+            # A copy: a block that sets the same object again has set one of its own.
+            model.in_force = copy(settings[0] if settings else model.ground)
+            state_manager.set_transition(model.name, model.in_force)
+            continue
+        state_manager.unset_transition(model.name)
+        if state_manager.get_transition(model.name) != model.ground:
+            state_manager.set_transition(model.name, model.ground)

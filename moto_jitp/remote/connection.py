@@ -25,6 +25,8 @@ from moto_jitp.history.json_form import (
     run_from_json,
 )
 from moto_jitp.history.messages import Event
+from moto_jitp.history.rule_json import rule_run_from_json
+from moto_jitp.history.rule_runs import RuleRun
 from moto_jitp.history.runs import ProvisioningRun
 from moto_jitp.mqtt.topic_filters import check_topic_filter
 from moto_jitp.mqtt.topics import check_is_text
@@ -148,6 +150,11 @@ def runs_at(client: ControlClient) -> tuple[RunEntry, ...]:
 def events_at(client: ControlClient) -> tuple[Event, ...]:
     """Every event at the server that a client speaks to, since its state was last reset."""
     return tuple(event_from_json(item) for item in _listed(client, "events"))
+
+
+def rule_runs_at(client: ControlClient) -> tuple[RuleRun, ...]:
+    """What topic rules have done at the server, since its state was last reset."""
+    return tuple(rule_run_from_json(item) for item in _listed(client, "rules"))
 
 
 def _listed(client: ControlClient, route: str) -> list[Any]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from moto_jitp.devices.json_form import OUTCOME
 from moto_jitp.history.json_form import ATTEMPT, LISTED_RUN, RUN, STEP, event_schema
+from moto_jitp.history.rule_json import ACTION_RUN, RULE_RUN
+from moto_jitp.history.rule_json import OUTCOME as RULE_OUTCOME
 from moto_jitp.json_shapes import Schema, Shape, list_of, object_schema, of, or_null, ref
 
 from .shapes import (
@@ -144,6 +146,7 @@ _REQUESTS: dict[str, Schema] = {
 
 
 _ANSWERS: tuple[Shape, ...] = (
+    ACTION_RUN,
     ATTEMPT,
     CA,
     CONNECTION,
@@ -152,6 +155,8 @@ _ANSWERS: tuple[Shape, ...] = (
     LISTED_RUN,
     OUTCOME,
     READY,
+    RULE_OUTCOME,
+    RULE_RUN,
     RUN,
     SHOWN_CONNECTION,
     STATE,
@@ -200,6 +205,7 @@ def schemas() -> dict[str, Schema]:
                 "explanation": or_null("string", "Why there is none."),
             },
         ),
+        "RuleRuns": _page_of("rules", "RuleRun"),
         "Runs": _page_of("runs", "ListedRun"),
     }
     return dict(sorted(named.items()))

@@ -3,7 +3,7 @@
 from moto_jitp.server.routing import routes as all_routes
 
 # Each of them enters its routes into the table.
-from . import connections, endpoint, events, failures, messages, runs, server, state
+from . import connections, endpoint, events, failures, messages, rules, runs, server, state
 
 __all__ = [
     "all_routes",
@@ -12,6 +12,7 @@ __all__ = [
     "events",
     "failures",
     "messages",
+    "rules",
     "runs",
     "server",
     "state",
