@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib
 import json
 import os
 import queue
@@ -11,7 +12,7 @@ import signal
 import sys
 import threading
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from .files import read_text
@@ -57,6 +58,16 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("-c", "--ssl-cert", metavar="FILE", help="https, with this certificate")
     parser.add_argument("-k", "--ssl-key", metavar="FILE", help="the certificate's private key")
+    parser.add_argument(
+        "--lambda",
+        dest="handlers",
+        action="append",
+        type=_handler,
+        default=[],
+        metavar="NAME=PACKAGE.MODULE:FUNCTION",
+        help="have a Python callable stand for a Lambda function that AWS IoT invokes, by a topic "
+        "rule or as a pre-provisioning hook; may be given several times",
+    )
     parser.add_argument(
         "--config",
         type=_json_object,
@@ -109,6 +120,37 @@ def port_number(text: str) -> int:
     return int(text)
 
 
+def _handler(text: str) -> tuple[str, Callable[..., Any]]:
+    """Import the callable of ``name=package.module:function``."""
+    function, equals, place = text.partition("=")
+    module, colon, attribute = place.partition(":")
+    if not (function and equals and module and colon and attribute):
+        raise ArgumentTypeError(
+            f"{text!r} is not NAME=PACKAGE.MODULE:FUNCTION, such as activate=functions.jitr:handler"
+        )
+    # As `python -m` does: the code under test stands where the server is started.
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        found: Any = importlib.import_module(module)
+        for name in attribute.split("."):
+            found = getattr(found, name)
+    except Exception as error:  # of the module, whatever it does when it is imported
+        raise ArgumentTypeError(
+            f"cannot import {place} for {function}: {type(error).__name__}: {error}"
+        ) from None
+    return function, found
+
+
+def _register(function: str, handler: Callable[..., Any]) -> None:
+    from moto_jitp.aws.lambda_functions import register_handler
+
+    try:
+        register_handler(function, handler)
+    except (TypeError, ValueError) as error:
+        raise CommandFailed(f"--lambda {function}: {error}", USAGE) from None
+
+
 def _byte_count(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise ArgumentTypeError(f"{text!r} is not a valid number of bytes")
@@ -146,6 +188,8 @@ def run(arguments: Namespace) -> int:
         )
     except ValueError as error:
         raise CommandFailed(str(error), USAGE) from None
+    for function, handler in arguments.handlers:
+        _register(function, handler)
     write_log(arguments.log_format)
     if arguments.reload:
         return _run_with_reloader(server, arguments)
@@ -175,6 +219,8 @@ def _start(server: ThreadedJitpServer, arguments: Namespace) -> DeviceEndpoint |
         server.start()
     # Parts of moto that call the server themselves look here.
     os.environ["MOTO_PORT"] = str(server.port)
+    if arguments.handlers:
+        _lead_functions_here(server.endpoint_url)
     endpoint = None
     if arguments.mqtt_port is not None:
         try:
@@ -221,6 +267,14 @@ def _listening(host: str, port: int | str, option: str) -> Iterator[None]:
         if error.errno == errno.EADDRINUSE:
             advice = f". Stop what listens there, or take another port: {option} 0 finds a free one"
         raise CommandFailed(f"cannot listen on {host}:{port}: {reason}{advice}.") from None
+
+
+def _lead_functions_here(url: str) -> None:
+    """Have the AWS calls of handlers reach this server, as Lambda's environment leads to AWS."""
+    os.environ.setdefault("AWS_ENDPOINT_URL", url)
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        os.environ.setdefault(name, "moto-jitp")
 
 
 def _announce(url: str, endpoint: DeviceEndpoint | None, log_format: str) -> None:
