@@ -602,3 +602,27 @@ def test_a_server_that_goes_away_is_missed_and_found_again(browser: Browser) -> 
             page.get_by_text("● live").wait_for()
             assert not notice.is_visible()
             assert page.locator("#devices a.row").count() == 0
+
+
+def test_what_topic_rules_did_is_shown_with_its_reason(opened: Opener, url: str) -> None:
+    client(url).create_topic_rule(
+        ruleName="hot",
+        topicRulePayload={
+            "sql": "SELECT * FROM 'plant/+' WHERE t > 50",
+            "actions": [{"s3": {"bucketName": "none", "key": "k", "roleArn": "arn"}}],
+        },
+    )
+    data = client(url, "iot-data")
+    data.publish(topic="plant/a", payload=b'{"t": 40}')
+    data.publish(topic="plant/b", payload=json.dumps({"t": 60, "x": MARKUP}).encode())
+
+    page = opened()
+    runs = page.locator("#rule-runs > li")
+    assert runs.count() == 2
+    assert "Failed" in runs.nth(0).inner_text()
+    assert "Dropped by WHERE" in runs.nth(1).inner_text()
+    runs.nth(1).locator("summary").click()
+    assert "t > 50 is false: t is 40." in runs.nth(1).locator("pre").inner_text()
+    runs.nth(0).locator("summary").click()
+    assert "NoSuchBucket" in runs.nth(0).locator("pre").inner_text()
+    assert MARKUP in runs.nth(0).locator("pre").inner_text().replace('\\"', '"')

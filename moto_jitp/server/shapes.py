@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.journal import RunEntry
 from moto_jitp.history.json_form import ATTEMPT, LISTED_RUN
+from moto_jitp.history.rule_json import RULE_RUN
+from moto_jitp.history.rule_runs import RuleRun
 from moto_jitp.json_shapes import (
     Field,
     Shape,
@@ -190,6 +192,7 @@ class State(NamedTuple):
         devices: the newest devices.
         connections: the newest connections.
         registrations: the newest runs of RegisterThing that no device set off.
+        rule_runs: what topic rules did with the newest messages that they heard.
         totals: how many there are.
     """
 
@@ -198,6 +201,7 @@ class State(NamedTuple):
     devices: Sequence[Registered]
     connections: Sequence[ShownConnection]
     registrations: Sequence[RunEntry]
+    rule_runs: Sequence[RuleRun]
     totals: Totals
 
 
@@ -210,6 +214,7 @@ STATE = Shape(
         objects("devices", DEVICE),
         objects("connections", SHOWN_CONNECTION),
         objects("registrations", LISTED_RUN),
+        objects("ruleRuns", RULE_RUN),
         Field("totals", TOTALS.schema, write=TOTALS.to_json),
     ),
 )

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence, Set
 from itertools import islice
 from typing import Any, NamedTuple
 
+from moto_jitp.broker.rules.records import heard_rule_runs
 from moto_jitp.devices import RefusalReason
 from moto_jitp.devices.attempts import all_connection_attempts, all_runs
 from moto_jitp.history.attempts import ConnectionAttempt
@@ -16,6 +17,9 @@ from moto_jitp.iot.models import JitpIoTBackend, live_backends
 from moto_jitp.pki import CertificateError, read_certificate
 
 from .shapes import Registered, ShownConnection, State, Totals
+
+MOST_RULE_RUNS = 50
+"""How many runs of topic rules the page shows; the route ``rules`` has them all."""
 
 # Account, Region, certificate id: one device.
 _Key = tuple[str, str, str]
@@ -88,6 +92,7 @@ def state(version: str, wanted: Wanted) -> State:
         [*others, *connected][-wanted.limit :],
         [ShownConnection(attempt, runs[attempt.attempt_id]) for attempt in reversed(shown)],
         [entry for entry in all_runs() if _is_shown(entry, wanted)][-wanted.limit :],
+        [run for run in heard_rule_runs() if not wanted.refused or run.failed][-MOST_RULE_RUNS:],
         Totals(
             ca_count,
             device_count,

@@ -6,6 +6,7 @@ import { back, CaDetail, DeviceDetail, registration } from "./detail.js";
 import { command, count, el, keyed, setText, time } from "./dom.js";
 import { listenToKeys } from "./keys.js";
 import { ask, Live, ServerError } from "./live.js";
+import { ruleRun } from "./rules.js";
 
 const FEW = 50; // devices at first, and as many more with each "show more"
 const MOST = 1000; // what the server gives at most
@@ -95,8 +96,21 @@ function showLists() {
   by("filter").hidden = isEmpty && !isFiltered();
   by("registrations").hidden = !state.registrations.length;
   keyed(by("registered"), [...state.registrations].reverse(), ({ id }) => String(id), registration);
+  by("rules").hidden = !state.ruleRuns.length;
+  keyed(by("rule-runs"), newestFirst(state.ruleRuns), ({ key }) => key, ({ run }) => ruleRun(run));
   by("start").hidden = !isEmpty;
   document.body.classList.toggle("is-empty", isEmpty);
+}
+
+/** The runs of rules with a key for each: several of one rule may have come in one moment. */
+function newestFirst(runs) {
+  const seen = new Map();
+  const keyed = runs.map((run) => {
+    const name = `${run.timestamp} ${run.ruleName} ${run.topic}`;
+    seen.set(name, (seen.get(name) ?? 0) + 1);
+    return { key: `${name} ${seen.get(name)}`, run };
+  });
+  return keyed.reverse();
 }
 
 function hint(found, isCut) {

@@ -1,0 +1,34 @@
+// What topic rules did with messages.
+
+import { badge } from "./devices.js";
+import { el, time } from "./dom.js";
+
+/** The list item of a rule's run: the verdict at a glance, all of it when it is unfolded. */
+export function ruleRun(run) {
+  const actions = [...run.actions, ...(run.errorAction ? [run.errorAction] : [])];
+  const failed = run.outcome.failed || actions.some((one) => one.error || one.functionError);
+  return el(
+    "li",
+    {},
+    el(
+      "details",
+      {},
+      el(
+        "summary",
+        {},
+        el("span.number", {}, run.ruleName),
+        " ",
+        badge(verdictOn(run, failed)),
+        el("code.reason", {}, ` ${run.topic} `),
+        time(run.timestamp),
+      ),
+      el("pre", {}, run.explanation),
+    ),
+  );
+}
+
+function verdictOn(run, failed) {
+  if (failed) return { kind: "bad", mark: "✗", word: "Failed" };
+  if (run.outcome.matched) return { kind: "good", mark: "✓", word: "Matched" };
+  return { kind: "none", mark: "–", word: `Dropped by ${run.outcome.clause}` };
+}
