@@ -288,6 +288,24 @@ def test_a_handler_that_would_never_be_called_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("server")
+def test_rules_run_at_the_server_and_tell_of_it_here() -> None:
+    with mock_jitp() as jitp:
+        boto3.client("iot", region_name="us-east-1").create_topic_rule(
+            ruleName="hot",
+            topicRulePayload={"sql": "SELECT * FROM 'home/+' WHERE t > 5", "actions": []},
+        )
+        data = boto3.client("iot-data", region_name="us-east-1")
+        data.publish(topic="home/1", payload=b'{"t": 6}')
+        data.publish(topic="home/1", payload=b'{"t": 1}')
+
+        assert [run.matched for run in jitp.rules] == [True, False]
+        with pytest.raises(NotImplementedError, match="serve --lambda take=package"):
+            jitp.lambda_handler("take", print)
+    assert jitp.rules[0].document == {"t": 6}
+    assert "t > 5 is false: t is 1." in str(jitp.rules[1])
+
+
+@pytest.mark.usefixtures("server")
 def test_failures_that_are_still_to_come_stay_over_a_reset() -> None:
     with mock_jitp() as jitp:
         iot = boto3.client("iot", region_name="us-east-1", config=ONE_ATTEMPT)

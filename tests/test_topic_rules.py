@@ -907,6 +907,12 @@ def test_a_rule_has_ten_actions_at_most(mock: JitpHandle) -> None:
         make_rule(*[republish("t")] * 11, name="eleven")
 
 
+def test_a_rule_has_128_kib_at_most(mock: JitpHandle) -> None:
+    make_rule(description="x" * 130_000)
+    with pytest.raises(ClientError, match="131072 are allowed"):
+        make_rule(name="larger", description="x" * 132_000)
+
+
 def test_names_are_taken_once(mock: JitpHandle) -> None:
     make_rule()
     with pytest.raises(ClientError) as error:
