@@ -683,11 +683,19 @@ def test_the_error_action_gets_awss_document_and_the_other_actions_run(mock: Jit
     assert base64.b64decode(document["base64OriginalPayload"]) == b'{"t": 60}'
     first, second = document["failures"]
     assert first["failedAction"] == "S3Action"
-    assert first["failedResource"] == "no-such-bucket/plant/boiler"
+    assert first["failedResource"] == "no-such-bucket"
     assert first["errorMessage"].startswith("Failed to put S3 object. The error received was ")
-    assert "Error Code: NoSuchBucket" in first["errorMessage"]
+    assert (
+        "(Service: Amazon S3; Status Code: 404; Error Code: NoSuchBucket;"
+        in (first["errorMessage"])
+    )
+    assert first["errorMessage"].endswith(
+        'Message arrived on: plant/boiler, Action: s3, Bucket: no-such-bucket, Key: "plant/boiler"'
+    )
     assert second["failedAction"] == "LambdaAction"
-    assert "Received Server error from Lambda. The error code is 404" in second["errorMessage"]
+    assert second["errorMessage"].startswith(
+        "Failed to invoke lambda function. Received Server error from Lambda. The error code is 404"
+    )
     run = only_run(mock)
     assert [action.succeeded for action in run.actions] == [False, False, True]
     assert run.error_action is not None

@@ -16,7 +16,7 @@ from moto_jitp.aws.role_checks import service_call
 from .table import ActionCall, ActionFailed, action
 
 
-@action("lambda", "LambdaAction", "invoke lambda function", "functionArn")
+@action("lambda", "LambdaAction", "invoke lambda function", "functionArn", service="AWS Lambda")
 def invoke_function(call: ActionCall) -> str | None:
     call.document()  # Lambda takes JSON only
     try:
@@ -28,7 +28,7 @@ def invoke_function(call: ActionCall) -> str | None:
         )
     except NotInvoked as error:
         raise ActionFailed(
-            f"Received Server error from Lambda. The error code is {error.code}: {error.reason}",
+            f"Received Server error from Lambda. The error code is {error.code}. {error.reason}",
             error.advice,
         ) from error
     except FunctionError as error:
@@ -49,7 +49,13 @@ def permission_to_invoke(call: ActionCall, arn: str) -> IamCall:
     )
 
 
-@action("stepFunctions", "StepFunctionsAction", "start execution", "stateMachineName")
+@action(
+    "stepFunctions",
+    "StepFunctionsAction",
+    "start execution",
+    "stateMachineName",
+    service="AWS Step Functions",
+)
 def start_execution(call: ActionCall) -> None:
     name = call.fields["stateMachineName"]
     arn = f"arn:{call.partition}:states:{call.region_name}:{call.account_id}:stateMachine:{name}"

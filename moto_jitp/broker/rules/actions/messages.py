@@ -23,7 +23,7 @@ _QUEUE = re.compile(
 _MOST_RECORDS = 500
 
 
-@action("sqs", "SqsAction", "send SQS message", "queueUrl")
+@action("sqs", "SqsAction", "send SQS message", "queueUrl", service="Amazon SQS")
 def sqs(call: ActionCall) -> None:
     url = call.fields["queueUrl"]
     queue = _QUEUE.fullmatch(url)
@@ -43,7 +43,14 @@ def sqs(call: ActionCall) -> None:
     call.client("sqs", region).send_message(QueueUrl=url, MessageBody=body)
 
 
-@action("sns", "SnsAction", "publish SNS message", "targetArn", plain=("messageFormat",))
+@action(
+    "sns",
+    "SnsAction",
+    "publish SNS message",
+    "targetArn",
+    service="Amazon SNS",
+    plain=("messageFormat",),
+)
 def sns(call: ActionCall) -> None:
     arn = call.fields["targetArn"]
     call.require("sns:Publish", arn)
@@ -53,7 +60,7 @@ def sns(call: ActionCall) -> None:
     call.client("sns", region).publish(TargetArn=arn, Message=call.text(), **structure)
 
 
-@action("kinesis", "KinesisAction", "put Kinesis record", "streamName")
+@action("kinesis", "KinesisAction", "put Kinesis record", "streamName", service="Amazon Kinesis")
 def kinesis(call: ActionCall) -> None:
     name = call.fields["streamName"]
     call.require("kinesis:PutRecord", _arn(call, "kinesis", f"stream/{name}"))
@@ -63,7 +70,12 @@ def kinesis(call: ActionCall) -> None:
 
 
 @action(
-    "firehose", "FirehoseAction", "put Firehose record", "deliveryStreamName", plain=("separator",)
+    "firehose",
+    "FirehoseAction",
+    "put Firehose record",
+    "deliveryStreamName",
+    service="Amazon Data Firehose",
+    plain=("separator",),
 )
 def firehose(call: ActionCall) -> None:
     name = call.fields["deliveryStreamName"]

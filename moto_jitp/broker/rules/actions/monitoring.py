@@ -14,7 +14,13 @@ from typing import Any
 from .table import ActionCall, ActionFailed, action
 
 
-@action("cloudwatchMetric", "CloudwatchMetricAction", "put CloudWatch metric", "metricName")
+@action(
+    "cloudwatchMetric",
+    "CloudwatchMetricAction",
+    "put CloudWatch metric",
+    "metricName",
+    service="Amazon CloudWatch",
+)
 def metric(call: ActionCall) -> None:
     fields = call.fields
     call.require("cloudwatch:PutMetricData", "*")
@@ -32,7 +38,13 @@ def metric(call: ActionCall) -> None:
     )
 
 
-@action("cloudwatchAlarm", "CloudwatchAlarmAction", "set CloudWatch alarm state", "alarmName")
+@action(
+    "cloudwatchAlarm",
+    "CloudwatchAlarmAction",
+    "set CloudWatch alarm state",
+    "alarmName",
+    service="Amazon CloudWatch",
+)
 def alarm(call: ActionCall) -> None:
     name = call.fields["alarmName"]
     call.require(
@@ -46,7 +58,13 @@ def alarm(call: ActionCall) -> None:
     )
 
 
-@action("cloudwatchLogs", "CloudwatchLogsAction", "put CloudWatch log events", "logGroupName")
+@action(
+    "cloudwatchLogs",
+    "CloudwatchLogsAction",
+    "put CloudWatch log events",
+    "logGroupName",
+    service="Amazon CloudWatch Logs",
+)
 def logs(call: ActionCall) -> None:
     group = call.fields["logGroupName"]
     arn = f"arn:{call.partition}:logs:{call.region_name}:{call.account_id}:log-group:{group}:*"

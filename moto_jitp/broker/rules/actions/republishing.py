@@ -28,7 +28,7 @@ _NOT_FOR_RULES = re.compile(r"\$aws/things/[^/]+/jobs(?:/.*)?|\$aws/events/.*", 
 _FORMATS = {"UNSPECIFIED_BYTES": 0, "UTF8_DATA": 1}
 
 
-@action("republish", "RepublishAction", "republish message", "topic")
+@action("republish", "RepublishAction", "republish message", "topic", service="AWS IoT")
 def republish(call: ActionCall) -> None:
     topic = call.fields["topic"]
     if topic.startswith("$$"):

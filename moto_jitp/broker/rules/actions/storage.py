@@ -24,8 +24,10 @@ _MILLISECONDS = {"SECONDS": 1000, "MILLISECONDS": 1, "MICROSECONDS": 1e-3, "NANO
     "s3",
     "S3Action",
     "put S3 object",
-    lambda fields: f"{fields['bucketName']}/{fields['key']}",
+    "bucketName",
+    service="Amazon S3",
     plain=("cannedAcl",),
+    place=lambda fields: f'Bucket: {fields["bucketName"]}, Key: "{fields["key"]}"',
 )
 def s3(call: ActionCall) -> None:
     bucket, key = call.fields["bucketName"], call.fields["key"]
@@ -34,7 +36,9 @@ def s3(call: ActionCall) -> None:
     call.client("s3").put_object(Bucket=bucket, Key=key, Body=call.payload, **acl)
 
 
-@action("dynamoDB", "DynamoAction", "change DynamoDB item", "tableName")
+@action(
+    "dynamoDB", "DynamoAction", "change DynamoDB item", "tableName", service="Amazon DynamoDBv2"
+)
 def dynamodb(call: ActionCall) -> None:
     fields = call.fields
     table = fields["tableName"]
@@ -72,6 +76,7 @@ def dynamodb(call: ActionCall) -> None:
     "DynamoDBv2Action",
     "put DynamoDB item",
     lambda fields: str(fields["putItem"]["tableName"]),
+    service="Amazon DynamoDBv2",
 )
 def dynamodb_v2(call: ActionCall) -> None:
     table = call.fields["putItem"]["tableName"]
@@ -115,6 +120,7 @@ def _table_arn(call: ActionCall, table: str) -> str:
     "TimestreamAction",
     "write Timestream records",
     lambda fields: f"{fields['databaseName']}/{fields['tableName']}",
+    service="Amazon Timestream",
 )
 def timestream(call: ActionCall) -> None:
     database, table = call.fields["databaseName"], call.fields["tableName"]

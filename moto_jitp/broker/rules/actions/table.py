@@ -47,6 +47,8 @@ class ActionKind(NamedTuple):
         failed_name: as documents for error actions name it, such as ``S3Action``.
         doing: what failed, behind "Failed to", such as ``put S3 object``.
         target: returns from the filled fields what the action acts on.
+        service: how AWS's texts call the service, such as ``Amazon S3``.
+        place: says from the filled fields where it was to happen, for the text of a failure.
         run: carries it out.
         plain: the fields in which no substitution template can stand.
     """
@@ -57,6 +59,8 @@ class ActionKind(NamedTuple):
     target: Callable[[Fields], str]
     run: Callable[[ActionCall], str | None]
     plain: frozenset[str]
+    service: str
+    place: Callable[[Fields], str]
 
 
 KINDS: dict[str, ActionKind] = {}
@@ -85,7 +89,9 @@ def action(
     doing: str,
     target: str | Callable[[Fields], str],
     *,
+    service: str,
     plain: tuple[str, ...] = (),
+    place: Callable[[Fields], str] | None = None,
 ) -> Callable[[Callable[[ActionCall], str | None]], Callable[[ActionCall], str | None]]:
     """Enter a kind of action in the table.
 
@@ -94,13 +100,22 @@ def action(
         failed_name: as documents for error actions name it.
         doing: what failed, behind "Failed to".
         target: the field that names what it acts on, or what makes that of all fields.
+        service: how AWS's texts call the service.
         plain: the fields in which no substitution template can stand, beside ``roleArn``.
+        place: says where it was to happen, for the text of a failure; the target unless given.
     """
 
     def enter(run: Callable[[ActionCall], str | None]) -> Callable[[ActionCall], str | None]:
         of_fields = target if callable(target) else lambda fields: str(fields[target])
         KINDS[name] = ActionKind(
-            name, failed_name, doing, of_fields, run, _NEVER_TEMPLATES | set(plain)
+            name,
+            failed_name,
+            doing,
+            of_fields,
+            run,
+            _NEVER_TEMPLATES | set(plain),
+            service,
+            place or (lambda fields: f"Resource: {of_fields(fields)}"),
         )
         return run
 
@@ -343,22 +358,23 @@ def describe_failure(call: ActionCall, kind: ActionKind, error: Exception) -> Fa
         said = error.response.get("Error", {})
         meta = error.response.get("ResponseMetadata", {})
         received = (
-            f"{said.get('Message', '')} (Service: {kind.name}; Status Code: "
+            f"The error received was {said.get('Message', '')} (Service: {kind.service}; Status "
+            f"Code: "
             f"{meta.get('HTTPStatusCode', 'N/A')}; Error Code: {said.get('Code', 'N/A')}; "
             f"Request ID: {meta.get('RequestId', 'N/A')})"
         )
-        advice = f"Make what it names, or change the action's field: {kind.target(call.fields)}."
+        advice = f"Create what it names, or change the action: {kind.place(call.fields)}."
     elif isinstance(error, RoleRefused):
-        received, advice = error.message, error.advice
+        received, advice = f"The error received was {error.message}", error.advice
     elif isinstance(error, ActionFailed):
         received, advice = error.reason, error.advice
     elif isinstance(error, BotoCoreError):
-        received = str(error)
+        received = f"The error received was {error}"
     else:
-        received = f"{type(error).__name__}: {error}"
+        received = f"The error received was {type(error).__name__}: {error}"
     text = (
-        f"Failed to {kind.doing}. The error received was {received.rstrip('.')}. "
+        f"Failed to {kind.doing}. {received.rstrip('.')}. "
         f"Message arrived on: {call.message.topic}, Action: {kind.name}, "
-        f"Target: {kind.target(call.fields)}"
+        f"{kind.place(call.fields)}"
     )
     return Failure(text, advice)
