@@ -15,7 +15,15 @@ from endpoint_stories import V3, V5, Place, running
 
 from moto_jitp import CertificateAuthority, DeviceIdentity
 from moto_jitp.mqtt.encoding import encode
-from moto_jitp.mqtt.packets import Connack, Connect, Disconnect, Pingreq, Pingresp, Version
+from moto_jitp.mqtt.packets import (
+    Connack,
+    Connect,
+    Disconnect,
+    Pingreq,
+    Pingresp,
+    Version,
+    Will,
+)
 from moto_jitp.mqtt.properties import Properties
 
 VERSIONS = pytest.mark.parametrize("version", [V3, V5], ids=["3.1.1", "5"])
@@ -383,6 +391,42 @@ def test_the_end_of_the_mock_ends_live_sessions(version: Version) -> None:
             again.send(Connect("bulb-1", version))
             assert again.is_closed()
         assert any("There is no AWS IoT here" in line for line in endpoint.log)
+
+
+@VERSIONS
+@pytest.mark.parametrize("prevented", [False, True])
+def test_delete_connection_ends_a_live_session(version: Version, prevented: bool) -> None:
+    with running() as place:
+        data = client(service="iot-data")
+        there = place.connect(place.device(), version, will=Will("will", b"gone"))
+
+        data.delete_connection(clientId="bulb-1", preventWillMessage=prevented)
+
+        if version is V5:
+            assert there.receive(Disconnect).reason_code == 0x98
+        assert there.is_closed()
+        event = place.endpoint.wait_for("disconnection", client_id="bulb-1")
+        assert event.payload["disconnectReason"] == "API_INITIATED_DISCONNECT"
+        if not prevented:
+            assert place.endpoint.wait_for("message", topic="will").payload == b"gone"
+        with pytest.raises(data.exceptions.ResourceNotFoundException):
+            data.delete_connection(clientId="bulb-1")
+
+
+@pytest.mark.parametrize("is_clean", [False, True])
+def test_delete_connection_may_forget_the_session_that_is_kept(is_clean: bool) -> None:
+    with running() as place:
+        bulb = place.device()
+        kept = Properties(session_expiry_interval=600)
+        there = place.connect(bulb, clean_start=False, properties=kept)
+
+        client(service="iot-data").delete_connection(clientId="bulb-1", cleanSession=is_clean)
+
+        there.receive(Disconnect)
+        assert there.is_closed()
+        with place.open(bulb) as again:
+            again.send(Connect("bulb-1", clean_start=False, properties=kept))
+            assert again.receive(Connack).session_present is not is_clean
 
 
 def test_presence_tells_the_devices_own_address_and_log_entries_its_port() -> None:

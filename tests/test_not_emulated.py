@@ -30,7 +30,6 @@ CALLS: dict[str, dict[str, Any]] = {
 }
 CALLS_OF_DATA: dict[str, dict[str, Any]] = {
     "GetConnection": {"clientId": "bulb-1"},
-    "DeleteConnection": {"clientId": "bulb-1"},
     "ListSubscriptions": {"clientId": "bulb-1"},
     "SendDirectMessage": {"clientId": "bulb-1", "topic": "a"},
 }

@@ -26,6 +26,7 @@ from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.messages import ClientMessage, Message, Publisher
 from moto_jitp.history.state import existing_backend, lock_of, state_of
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate, status_observers
+from moto_jitp.iot.data_plane.connections import ConnectionDeletion, deleters
 from moto_jitp.iot.models import JitpIoTBackend, ending_observers, is_plugged_in
 from moto_jitp.iot.provisioning.deferred_runs import carry_out_all_due_runs
 from moto_jitp.iot.provisioning.fleet.payload_formats import require_format
@@ -83,6 +84,7 @@ class Session:
         subscriptions: the subscriptions by topic filter, in the order of subscribing. They stay
             listed when the session has ended, and receive nothing any more.
         refusals: why messages for the client did not arrive: ``iot:Receive`` was not allowed.
+        publishes_will: whether a will is to be published when the connection ends.
         closed_by: why the session has ended; ``None`` while nobody has closed it.
         ended: when it has ended, in UTC; ``None`` likewise.
 
@@ -104,6 +106,7 @@ class Session:
         "closed_by",
         "ended",
         "exclusive_thing",
+        "publishes_will",
         "refusals",
         "subscriptions",
         "version",
@@ -122,6 +125,7 @@ class Session:
         self.certificate = certificate
         self.exclusive_thing = exclusive_thing
         self.version = version
+        self.publishes_will = True
         self.closed_by: DisconnectReason | None = None
         self.ended: datetime | None = None
         # Most devices of a large fleet never subscribe: theirs are the empty ones of all.
@@ -573,6 +577,24 @@ def close_sessions_of(certificate: DeviceCertificate) -> None:
             session.close(DisconnectReason.AUTH_ERROR)
 
 
+def delete_session(backend: JitpIoTBackend, deletion: ConnectionDeletion) -> bool:
+    """End a client's connection because DeleteConnection was called.
+
+    Args:
+        backend: the account and Region.
+        deletion: whose, and what becomes of its will.
+
+    Returns:
+        Whether it was connected.
+    """
+    session = state_of(backend).part(Sessions).by_client.get(deletion.client_id)
+    if session is None or not session.is_open:
+        return False
+    session.publishes_will = not deletion.prevent_will
+    session.close(DisconnectReason.API_INITIATED_DISCONNECT)
+    return True
+
+
 def close_all_sessions(backend: JitpIoTBackend) -> None:
     """End the sessions of an account and Region whose state is about to go."""
     sessions = list(state_of(backend).part(Sessions).by_client.values())
@@ -581,3 +603,4 @@ def close_all_sessions(backend: JitpIoTBackend) -> None:
 
 status_observers.append(close_sessions_of)
 ending_observers.append(close_all_sessions)
+deleters.append(delete_session)

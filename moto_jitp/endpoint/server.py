@@ -198,8 +198,12 @@ class EndpointServer:
         if subscriber is not None:
             self.workers.submit(subscriber.forget)
 
-    def end_sessions(self, place: tuple[str, str], client_id: str) -> None:
-        """End the session that is kept for a client; may be called in every thread."""
+    def end_session(self, place: tuple[str, str], client_id: str) -> bool:
+        """End the session that is kept for a client; may be called in every thread.
+
+        Returns:
+            Whether there is one.
+        """
 
         def end() -> None:
             store = self._stores.get(place)
@@ -208,7 +212,11 @@ class EndpointServer:
                 store.end(session)
                 self._forget(session)
 
+        known = self._stores.get(place)
+        if known is None or known.get(client_id) is None:
+            return False
         self.call(end)
+        return True
 
     # -- messages to clients ------------------------------------------------------------------
 

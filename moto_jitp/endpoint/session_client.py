@@ -152,7 +152,8 @@ class SessionClient:
     def ended(self, closed: Closed) -> None:
         try:
             self._session.close(closed.reason)
-            if closed.will is not None and not block_has_ended(self._session.backend):
+            is_wanted = self._session.publishes_will and not block_has_ended(self._session.backend)
+            if closed.will is not None and is_wanted:
                 self._publish_will(closed.will)
         except Exception as error:
             self._log.failed(error)

@@ -21,6 +21,7 @@ from moto_jitp.history.messages import Publisher
 from moto_jitp.iot.api.callers import identity_of, source_address
 from moto_jitp.iot.api.checked_response import CheckedResponse
 from moto_jitp.iot.api.paging import Page
+from moto_jitp.iot.data_plane.connections import ConnectionDeletion, delete_connection
 from moto_jitp.iot.data_plane.shadows import ShadowRefused
 from moto_jitp.iot.exceptions import AwsError, IoTError, code_and_message
 from moto_jitp.monitoring import count_operation
@@ -123,6 +124,17 @@ class JitpIoTDataResponse(CheckedResponse, IoTDataPlaneResponse):
         retained = page.cut_sorted(self._broker.retained.values(), lambda one: one.message.topic)
         topics = [{**_summary(one), "payloadSize": len(one.message.payload)} for one in retained]
         return json.dumps(_without_null(page.output("retainedTopics", topics)))
+
+    def delete_connection(self) -> str:
+        given = self.input()
+        deletion = ConnectionDeletion(
+            given["clientId"],
+            bool(given.get("cleanSession")),
+            bool(given.get("preventWillMessage")),
+        )
+        if not delete_connection(self._iot, deletion):
+            raise ResourceNotFoundException
+        return ""
 
     def list_named_shadows_for_thing(self) -> str:
         given = self.input()
