@@ -34,8 +34,14 @@ def register(iot: Any, ca: CertificateAuthority = CA, **options: Any) -> str:
     return ca.register(iot, role_arn=ROLE, **options)
 
 
+RETIRED = {"iot:Data": ".iot.", "iot:Jobs": ".jobs.iot."}
+
+
 def endpoint_of(iot: Any, endpoint_type: str = "iot:Data-ATS") -> str:
-    return str(iot.describe_endpoint(endpointType=endpoint_type)["endpointAddress"])
+    """An endpoint's address; of a type that is no longer described, by that of iot:Data-ATS."""
+    asked = "iot:Data-ATS" if endpoint_type in RETIRED else endpoint_type
+    found = str(iot.describe_endpoint(endpointType=asked)["endpointAddress"])
+    return found.replace("-ats.iot.", RETIRED.get(endpoint_type, "-ats.iot."))
 
 
 def region_of(connection: DeviceConnection) -> tuple[str, str]:

@@ -25,9 +25,28 @@ SUFFIXES = {
 }
 
 
+RETIRED = {"iot:Data": ".iot.", "iot:Jobs": ".jobs.iot."}
+
+
 def address(iot: Any, kind: str = "iot:Data-ATS") -> str:
-    found: str = iot.describe_endpoint(endpointType=kind)["endpointAddress"]
-    return found
+    """An endpoint's address; of a type that is no longer described, by that of iot:Data-ATS."""
+    asked = "iot:Data-ATS" if kind in RETIRED else kind
+    found: str = iot.describe_endpoint(endpointType=asked)["endpointAddress"]
+    return found.replace("-ats.iot.", RETIRED.get(kind, "-ats.iot."))
+
+
+@pytest.mark.parametrize("kind", RETIRED)
+def test_a_retired_type_is_described_with_strict_off_only(iot: Any, kind: str) -> None:
+    with refused("InvalidRequestException", 400, "") as error:
+        iot.describe_endpoint(endpointType=kind)
+    assert "iot:Data-ATS" in error.response["Error"]["Message"]
+    wanted = address(iot, kind)
+    with mock_jitp(config={"jitp": {"strict": False}}):
+        assert client().describe_endpoint(endpointType=kind)["endpointAddress"] == wanted
+
+
+def test_without_a_type_the_address_is_that_of_data_ats(iot: Any) -> None:
+    assert iot.describe_endpoint()["endpointAddress"] == address(iot, "iot:Data-ATS")
 
 
 @pytest.mark.parametrize("kind", SUFFIXES)

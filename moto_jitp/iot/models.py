@@ -25,6 +25,7 @@ from moto.iot.models import (
 
 from moto_jitp.broker.calling import call_each
 from moto_jitp.history.state import existing_backends
+from moto_jitp.iot.account.domain_configurations import DomainConfigurations
 from moto_jitp.iot.account.endpoints import Endpoints
 from moto_jitp.iot.account.logging_options import LoggingOptions
 from moto_jitp.iot.api.operations import CallParameter, PartT
@@ -44,6 +45,7 @@ from moto_jitp.iot.provisioning.provisioning_templates import ProvisioningTempla
 from moto_jitp.iot.provisioning.template_execution import RunParts
 from moto_jitp.iot.provisioning.thing_registration import ThingRegistration
 from moto_jitp.iot.provisioning.thing_steps import ThingParts
+from moto_jitp.iot.registry import tagged_resources as tagged_resources
 from moto_jitp.iot.registry.billing_groups import BillingGroups
 from moto_jitp.iot.registry.indexes import CaTable, CertificateTable, PairTable
 from moto_jitp.iot.registry.memberships import Memberships
@@ -84,6 +86,7 @@ class JitpIoTBackend(IoTBackend):
         self.tags = tags = Tags(registry)
         self.principals = principals = ThingPrincipals(registry)
         self.logging = LoggingOptions(principals)
+        domains = DomainConfigurations(registry, tags)
         self.roles = roles = ProvisioningRoles(registry, tags)
         self.iot_policies = policies = IotPolicies(registry, tags)
         self.templates = templates = ProvisioningTemplates(registry, tags, roles)
@@ -104,6 +107,7 @@ class JitpIoTBackend(IoTBackend):
             tags,
             principals,
             self.logging,
+            domains,
             policies,
             AuthorizationTests(policies, principals),
             templates,
@@ -267,6 +271,12 @@ class JitpIoTBackend(IoTBackend):
 
     def attach_principal_policy(self, policy_name: str, principal_arn: str) -> None:
         self.iot_policies.attach_principal_policy(policy_name, principal_arn)
+
+    def detach_policy(self, policy_name: str, target: str) -> None:
+        self.iot_policies.detach_policy(policy_name, target)
+
+    def detach_principal_policy(self, policy_name: str, principal_arn: str) -> None:
+        self.iot_policies.detach_principal_policy(policy_name, principal_arn)
 
     def get_policy(self, policy_name: str) -> FakePolicy:
         return self.registry.get_policy(policy_name)

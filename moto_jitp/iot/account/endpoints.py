@@ -125,6 +125,16 @@ def _account_of(prefix: str) -> str | None:
     return account_id if len(account_id) == 12 and _prefix(account_id) == prefix else None
 
 
+# Measured on AWS in 2026; API_DescribeEndpoint still lists these types.
+_RETIRED = {
+    "iot:Data": "iot:Data is not supported. Please use iot:Data-ATS instead.",
+    "iot:Jobs": (
+        "IoT Jobs and Commands APIs are now available through iot:Data-ATS. Please use "
+        "iot:Data-ATS instead."
+    ),
+}
+
+
 class Endpoints:
     """DescribeEndpoint, and the names under which devices may reach this account and Region.
 
@@ -136,6 +146,16 @@ class Endpoints:
         self._registry = registry
 
     def describe_endpoint(self, endpoint_type: str) -> FakeEndpoint:
+        """Return an endpoint, as DescribeEndpoint does.
+
+        Args:
+            endpoint_type: such as ``iot:Data-ATS``.
+
+        Raises:
+            InvalidRequest: there is no such type, or AWS has retired it, where ``strict`` is on.
+        """
+        if settings.current().strict and endpoint_type in _RETIRED:
+            raise InvalidRequest(_RETIRED[endpoint_type])
         if endpoint_type not in _SUFFIXES:
             raise InvalidRequest(
                 f"Endpoint type {endpoint_type} not recognized. The types are: "

@@ -1,0 +1,244 @@
+"""Domain configurations: endpoints with names and rules of their own.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/iot-custom-endpoints-configurable.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from moto.iot.models import FakeDomainConfiguration
+from moto.moto_api._internal import mock_random
+
+from moto_jitp import settings
+from moto_jitp.history.acting_moment import acting_moment
+from moto_jitp.iot.api.operations import (
+    CallMoto,
+    Input,
+    Output,
+    operation_if_strict,
+    operation_over_moto,
+)
+from moto_jitp.iot.exceptions import InvalidRequest, ResourceAlreadyExists, ResourceNotFound
+from moto_jitp.iot.registry.registry import Registry
+from moto_jitp.iot.registry.tags import Tags
+
+AWS_MANAGED, CUSTOMER_MANAGED = "AWS_MANAGED", "CUSTOMER_MANAGED"
+DISABLED_BEFORE_DELETION = timedelta(days=7)
+"""How long a configuration with a domain name of AWS's own must have been DISABLED."""
+
+_TLS_DEFAULT = {"securityPolicy": "IoTSecurityPolicy_TLS13_1_2_2022_10"}
+# What devices do here: MQTT over mutual TLS, with the certificate as their identity.
+_CARRIED_OUT = {
+    "authenticationType": ("DEFAULT", "AWS_X509"),
+    "applicationProtocol": ("DEFAULT", "SECURE_MQTT"),
+}
+_DESCRIBED = (
+    "tlsConfig",
+    "serverCertificateConfig",
+    "authenticationType",
+    "applicationProtocol",
+)
+
+
+class DomainConfiguration(FakeDomainConfiguration):
+    """A domain configuration with all the members that AWS describes.
+
+    Attributes:
+        details: those that moto's own class does not keep, by the names of the model.
+    """
+
+    details: dict[str, Any]
+
+    def to_description_dict(self) -> dict[str, Any]:
+        return {**super().to_description_dict(), **self.details}
+
+
+class DomainConfigurations:
+    """Keeps domain configurations; with ``strict`` off as moto does.
+
+    Args:
+        registry: the account's and Region's tables.
+        tags: their tags.
+    """
+
+    def __init__(self, registry: Registry, tags: Tags) -> None:
+        self._registry = registry
+        self.tags = tags
+        tags.add_kind("domainconfiguration", self._by_path)
+
+    def _by_path(self, path: str) -> FakeDomainConfiguration | None:
+        """Find one by the end of its ARN: its name, and five characters."""
+        found = self._all.get(path.partition("/")[0])
+        is_it = found is not None and found.domain_configuration_arn.endswith(f"/{path}")
+        return found if is_it else None
+
+    @property
+    def _all(self) -> dict[str, FakeDomainConfiguration]:
+        return self._registry.moto.domain_configurations
+
+    def named(self, name: str) -> FakeDomainConfiguration:
+        """Return a domain configuration.
+
+        Raises:
+            ResourceNotFound: there is none of that name (own wording).
+        """
+        found = self._all.get(name)
+        if found is None:
+            raise ResourceNotFound(f"The domain configuration {name} does not exist.")
+        return found
+
+    def create(self, given: Mapping[str, Any]) -> FakeDomainConfiguration:
+        """Create a domain configuration.
+
+        https://docs.aws.amazon.com/iot/latest/apireference/API_CreateDomainConfiguration.html
+
+        Args:
+            given: the input of CreateDomainConfiguration.
+
+        Raises:
+            InvalidRequest: it asks for what is not carried out here.
+            LimitExceeded: it would have too many tags.
+            ResourceAlreadyExists: there is one of that name.
+        """
+        registry, name = self._registry, given["domainConfigurationName"]
+        _check(given)
+        with registry.lock:
+            existing = self._all.get(name)
+            if existing is not None:
+                raise ResourceAlreadyExists(
+                    "Domain configuration with given name already exists.",
+                    name,
+                    existing.domain_configuration_arn,
+                )
+            domain_name = given.get("domainName")
+            made = DomainConfiguration(
+                registry.account_id,
+                registry.region_name,
+                name,
+                domain_name or self._managed_name(),
+                given.get("serverCertificateArns", []),
+                "ENABLED",
+                given.get("serviceType", "DATA"),
+                given.get("authorizerConfig"),
+                CUSTOMER_MANAGED if domain_name else AWS_MANAGED,
+            )
+            made.last_status_change_date = acting_moment()
+            made.details = {"tlsConfig": _TLS_DEFAULT, **_details(given)}
+            self.tags.tag(made.domain_configuration_arn, given.get("tags"))
+            self._all[name] = made
+            return made
+
+    def _managed_name(self) -> str:
+        # Not one of the account's own endpoints, which all begin with an a.
+        label = mock_random.get_random_string(length=13, lower_case=True)
+        return f"d{label}-ats.iot.{self._registry.region_name}.amazonaws.com"
+
+    def update(self, given: Mapping[str, Any]) -> FakeDomainConfiguration:
+        """Change a domain configuration.
+
+        https://docs.aws.amazon.com/iot/latest/apireference/API_UpdateDomainConfiguration.html
+
+        Args:
+            given: the input of UpdateDomainConfiguration.
+
+        Raises:
+            InvalidRequest: it asks for what is not carried out here.
+            ResourceNotFound: there is none of that name.
+        """
+        _check(given)
+        with self._registry.lock:
+            found = self.named(given["domainConfigurationName"])
+            status = given.get("domainConfigurationStatus")
+            if status is not None and status != found.domain_configuration_status:
+                found.domain_configuration_status = status
+                found.last_status_change_date = acting_moment()
+            if "authorizerConfig" in given:
+                found.authorizer_config = given["authorizerConfig"]
+            if given.get("removeAuthorizerConfig"):
+                found.authorizer_config = None
+            if isinstance(found, DomainConfiguration):
+                found.details = {**found.details, **_details(given)}
+            return found
+
+    def delete(self, name: str) -> None:
+        """Delete a domain configuration that is DISABLED, with a name of AWS's own for seven days.
+
+        https://docs.aws.amazon.com/iot/latest/developerguide/iot-custom-endpoints-managing.html
+
+        Raises:
+            InvalidRequest: it is not, or not for long enough (own wording).
+            ResourceNotFound: there is none of that name.
+        """
+        with self._registry.lock:
+            found = self.named(name)
+            if settings.current().strict:
+                _check_deletion(found)
+            del self._all[name]
+            self.tags.untag_all(found.domain_configuration_arn)
+
+
+def _check_deletion(found: FakeDomainConfiguration) -> None:
+    name = found.domain_configuration_name
+    if found.domain_configuration_status != "DISABLED":
+        raise InvalidRequest(
+            f"The domain configuration {name} is {found.domain_configuration_status}. Disable it "
+            "with UpdateDomainConfiguration before it is deleted."
+        )
+    if found.domain_type != AWS_MANAGED:
+        return
+    earliest = found.last_status_change_date + DISABLED_BEFORE_DELETION
+    if acting_moment() < earliest:
+        raise InvalidRequest(
+            f"The domain configuration {name} has a domain name that AWS manages, so it must have "
+            f"been DISABLED for seven days before it is deleted: until {earliest:%Y-%m-%d %H:%M} "
+            "UTC."
+        )
+
+
+def _check(given: Mapping[str, Any]) -> None:
+    for member, values in _CARRIED_OUT.items():
+        value = given.get(member)
+        if value is not None and value not in values:
+            raise InvalidRequest(
+                f"The {member} {value} is not emulated: devices connect with MQTT over mutual TLS. "
+                f"Give one of {', '.join(values)}, or leave it out."
+            )
+    if given.get("clientCertificateConfig"):
+        raise InvalidRequest(
+            "clientCertificateConfig is not emulated: no Lambda function is asked about a device "
+            "before it connects. Leave it out."
+        )
+
+
+def _details(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {member: given[member] for member in _DESCRIBED if member in given}
+
+
+@operation_over_moto("CreateDomainConfiguration", DomainConfigurations)
+def create_domain_configuration(
+    configurations: DomainConfigurations, given: Input, moto: CallMoto
+) -> Output:
+    if settings.current().strict:
+        return dict(configurations.create(given).to_dict())
+    output = moto()
+    configurations.tags.tag(output["domainConfigurationArn"], given.get("tags"))
+    return output
+
+
+@operation_if_strict("UpdateDomainConfiguration", DomainConfigurations)
+def update_domain_configuration(configurations: DomainConfigurations, given: Input) -> Output:
+    return dict(configurations.update(given).to_dict())
+
+
+@operation_if_strict("DescribeDomainConfiguration", DomainConfigurations)
+def describe_domain_configuration(configurations: DomainConfigurations, given: Input) -> Output:
+    found = configurations.named(given["domainConfigurationName"])
+    return dict(found.to_description_dict())
+
+
+@operation_if_strict("DeleteDomainConfiguration", DomainConfigurations)
+def delete_domain_configuration(configurations: DomainConfigurations, given: Input) -> None:
+    configurations.delete(given["domainConfigurationName"])
