@@ -6,6 +6,7 @@ that AWS does not write down says "own choice".
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -587,6 +588,213 @@ def a_billing_group_is_named_or_given_as_an_arn(iot: Any) -> None:
                 call(**wrong)
         with refused("ResourceNotFoundException", 404, f"BillingGroup {ACCOUNT}:x not found."):
             call(billingGroupName="x", thingName="t")
+
+
+# Principals and policies.
+
+ALLOW = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": {"Effect": "Allow", "Action": "iot:Connect", "Resource": "*"},
+    }
+)
+NOBODY = f"{ARN}cert/{'0' * 64}"
+
+
+def certificate(iot: Any) -> str:
+    return str(iot.create_keys_and_certificate()["certificateArn"])
+
+
+@rule("API_AttachThingPrincipal, API_DetachThingPrincipal")
+def a_principal_of_a_thing_is_a_certificate_or_an_identity(iot: Any) -> None:
+    thing = iot.create_thing(thingName="t")["thingArn"]
+    group = iot.create_thing_group(thingGroupName="g")["thingGroupArn"]
+    for call in (iot.attach_thing_principal, iot.detach_thing_principal):
+        for wrong in (thing, group, "arn:aws:iam::123456789012:role/r"):
+            with refused("InvalidRequestException", 400, f"{wrong} is not a principal."):
+                call(thingName="t", principal=wrong)
+        with refused("ResourceNotFoundException", 404, "The certificate given in the principal"):
+            call(thingName="t", principal=NOBODY)
+        with refused("ResourceNotFoundException", 404, f"Thing {ACCOUNT}:x not found."):
+            call(thingName="x", principal=certificate(iot))
+
+
+@rule("API_DetachThingPrincipal")
+def a_principal_is_attached_and_detached_twice_without_error(iot: Any) -> None:
+    principal = certificate(iot)
+    iot.create_thing(thingName="t")
+    for call in (iot.attach_thing_principal, iot.detach_thing_principal):
+        for _ in range(2):
+            call(thingName="t", principal=principal)
+    assert iot.list_thing_principals(thingName="t")["principals"] == []
+
+
+@rule("API_DetachPolicy")
+def a_policy_is_detached_where_it_is_not_attached_or_one_of_the_two_is_gone(iot: Any) -> None:
+    target = certificate(iot)
+    iot.create_policy(policyName="p", policyDocument=ALLOW)
+    iot.attach_policy(policyName="p", target=target)
+    for _ in range(2):
+        iot.detach_policy(policyName="p", target=target)
+    iot.detach_policy(policyName="none", target=target)
+    iot.detach_policy(policyName="p", target=NOBODY)
+    with refused("InvalidRequestException", 400, "The given ARN does not represent a cert"):
+        iot.detach_policy(policyName="p", target=f"{ARN}thing/t")
+    assert iot.list_attached_policies(target=target)["policies"] == []
+
+
+@rule("API_AttachPrincipalPolicy, API_DetachPrincipalPolicy")
+def the_older_operations_take_principals_only_and_name_what_is_missing(iot: Any) -> None:
+    principal = certificate(iot)
+    group = iot.create_thing_group(thingGroupName="g")["thingGroupArn"]
+    iot.create_policy(policyName="p", policyDocument=ALLOW)
+    for call in (iot.attach_principal_policy, iot.detach_principal_policy):
+        with refused("InvalidRequestException", 400, f"{group} is not a principal."):
+            call(policyName="p", principal=group)
+        with refused("ResourceNotFoundException", 404, "The policy x does not exist."):
+            call(policyName="x", principal=principal)
+        with refused("ResourceNotFoundException", 404, "The certificate"):
+            call(policyName="p", principal=NOBODY)
+        for _ in range(2):
+            call(policyName="p", principal=principal)
+
+
+@rule("API_DeletePolicy, API_DeleteCertificate")
+def an_attached_policy_is_not_deleted_and_a_deleted_certificate_lets_it_go(iot: Any) -> None:
+    made = iot.create_keys_and_certificate()
+    iot.create_policy(policyName="p", policyDocument=ALLOW)
+    iot.attach_policy(policyName="p", target=made["certificateArn"])
+    with refused("DeleteConflictException", 409, "The policy cannot be deleted"):
+        iot.delete_policy(policyName="p")
+    with refused("DeleteConflictException", 409, "Certificate policies must be detached"):
+        iot.delete_certificate(certificateId=made["certificateId"])
+    iot.delete_certificate(certificateId=made["certificateId"], forceDelete=True)
+    assert iot.list_targets_for_policy(policyName="p")["targets"] == []
+    iot.delete_policy(policyName="p")
+
+
+@rule("API_DescribeCertificate, API_DescribeCACertificate")
+def a_certificate_that_does_not_exist_is_named(iot: Any) -> None:
+    absent = "0" * 64
+    for call in (
+        lambda: iot.describe_certificate(certificateId=absent),
+        lambda: iot.delete_certificate(certificateId=absent),
+        lambda: iot.update_certificate(certificateId=absent, newStatus="ACTIVE"),
+    ):
+        with refused("ResourceNotFoundException", 404, f"CertificateId {absent} does not exist"):
+            call()
+    for call in (
+        lambda: iot.describe_ca_certificate(certificateId=absent),
+        lambda: iot.delete_ca_certificate(certificateId=absent),
+        lambda: iot.update_ca_certificate(certificateId=absent, newStatus="ACTIVE"),
+    ):
+        with refused("ResourceNotFoundException", 404, "Requested CA Certificate does not exist."):
+            call()
+
+
+@rule("API_CreateRoleAlias")
+def a_role_alias_is_made_once(iot: Any) -> None:
+    given = {"roleAlias": "r", "roleArn": f"arn:aws:iam::{ACCOUNT}:role/r"}
+    iot.create_role_alias(**given)
+    with refused(
+        "ResourceAlreadyExistsException", 409, "Role alias r already exists for this account"
+    ):
+        iot.create_role_alias(**given)
+    iot.update_role_alias(roleAlias="r", roleArn=f"arn:aws:iam::{ACCOUNT}:role/bogus")
+
+
+# Domain configurations.
+
+DOMAINS = "developer guide, iot-custom-endpoints-managing"
+
+
+@rule("API_CreateDomainConfiguration, API_DescribeDomainConfiguration")
+def a_domain_configuration_is_described_with_all_that_it_was_given(iot: Any) -> None:
+    given = {
+        "domainName": "devices.example.com",
+        "serviceType": "DATA",
+        "tlsConfig": {"securityPolicy": "IoTSecurityPolicy_TLS13_1_3_2022_10"},
+        "serverCertificateConfig": {"enableOCSPCheck": True},
+        "authenticationType": "AWS_X509",
+        "applicationProtocol": "SECURE_MQTT",
+    }
+    iot.create_domain_configuration(domainConfigurationName="d", **given)
+    described = iot.describe_domain_configuration(domainConfigurationName="d")
+    assert {name: described[name] for name in given} == given
+    assert described["domainType"] == "CUSTOMER_MANAGED"
+    assert described["domainConfigurationStatus"] == "ENABLED"
+    changed = {"tlsConfig": {"securityPolicy": "IoTSecurityPolicy_TLS12_1_2_2022_10"}}
+    iot.update_domain_configuration(domainConfigurationName="d", **changed)
+    assert (
+        iot.describe_domain_configuration(domainConfigurationName="d")["tlsConfig"]
+        == (changed["tlsConfig"])
+    )
+    with refused("ResourceAlreadyExistsException", 409, "Domain configuration with given name"):
+        iot.create_domain_configuration(domainConfigurationName="d")
+
+
+@rule("developer guide, iot-custom-endpoints-configurable")
+def without_a_domain_name_aws_manages_one(iot: Any) -> None:
+    iot.create_domain_configuration(domainConfigurationName="d")
+    described = iot.describe_domain_configuration(domainConfigurationName="d")
+    assert described["domainType"] == "AWS_MANAGED"
+    assert described["serviceType"] == "DATA"
+    assert described["domainName"].endswith(".iot.us-east-1.amazonaws.com")
+    assert described["tlsConfig"] == {"securityPolicy": "IoTSecurityPolicy_TLS13_1_2_2022_10"}
+
+
+@rule("own choice: what is not carried out is refused")
+def a_domain_configuration_asks_for_nothing_that_is_not_emulated(iot: Any) -> None:
+    iot.create_domain_configuration(domainConfigurationName="made")
+    for wrong, text in (
+        ({"authenticationType": "CUSTOM_AUTH"}, "The authenticationType CUSTOM_AUTH is not"),
+        ({"authenticationType": "AWS_SIGV4"}, "The authenticationType AWS_SIGV4 is not"),
+        ({"applicationProtocol": "HTTPS"}, "The applicationProtocol HTTPS is not emulated"),
+        (
+            {"clientCertificateConfig": {"clientCertificateCallbackArn": f"{ARN}function:f"}},
+            "clientCertificateConfig is not emulated",
+        ),
+    ):
+        with refused("InvalidRequestException", 400, text):
+            iot.create_domain_configuration(domainConfigurationName="d", **wrong)
+        with refused("InvalidRequestException", 400, text):
+            iot.update_domain_configuration(domainConfigurationName="made", **wrong)
+    listed = iot.list_domain_configurations()["domainConfigurations"]
+    assert [one["domainConfigurationName"] for one in listed] == ["made"]
+
+
+@rule(DOMAINS)
+def a_domain_configuration_is_disabled_before_it_is_deleted(iot: Any) -> None:
+    iot.create_domain_configuration(domainConfigurationName="own", domainName="a.example.com")
+    iot.create_domain_configuration(domainConfigurationName="aws")
+    for name in ("own", "aws"):
+        with refused("InvalidRequestException", 400, f"The domain configuration {name} is ENABLED"):
+            iot.delete_domain_configuration(domainConfigurationName=name)
+        iot.update_domain_configuration(
+            domainConfigurationName=name, domainConfigurationStatus="DISABLED"
+        )
+    iot.delete_domain_configuration(domainConfigurationName="own")
+    with refused("InvalidRequestException", 400, "The domain configuration aws has a domain name"):
+        iot.delete_domain_configuration(domainConfigurationName="aws")
+    with in_minutes(7 * 24 * 60 + 1):
+        iot.delete_domain_configuration(domainConfigurationName="aws")
+    for call in (iot.describe_domain_configuration, iot.delete_domain_configuration):
+        with refused("ResourceNotFoundException", 404, "The domain configuration own does not"):
+            call(domainConfigurationName="own")
+
+
+# Tags.
+
+
+@rule("developer guide, tagging-iot")
+def keys_and_values_that_begin_with_aws_are_refused(iot: Any) -> None:
+    arn = iot.create_thing_group(thingGroupName="g")["thingGroupArn"]
+    for wrong in ({"Key": "aws:k", "Value": "v"}, {"Key": "k", "Value": "AWS:v"}):
+        with refused("InvalidRequestException", 400, "A tag's key and value cannot begin with"):
+            iot.tag_resource(resourceArn=arn, tags=[wrong])
+        with refused("InvalidRequestException", 400, "A tag's key and value cannot begin with"):
+            iot.create_thing_group(thingGroupName="h", tags=[wrong])
+    assert len(iot.list_thing_groups()["thingGroups"]) == 1
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -57,7 +57,43 @@ def role_alias(iot: Any, tags: list[dict[str, str]]) -> str:
     return str(answer["roleAliasArn"])
 
 
-KINDS = [ca_certificate, template, thing_type, thing_group, billing_group, policy, role_alias]
+def domain_configuration(iot: Any, tags: list[dict[str, str]]) -> str:
+    answer = iot.create_domain_configuration(domainConfigurationName="d", tags=tags)
+    return str(answer["domainConfigurationArn"])
+
+
+def job(iot: Any, tags: list[dict[str, str]]) -> str:
+    thing = iot.create_thing(thingName="bulb")["thingArn"]
+    answer = iot.create_job(jobId="j", targets=[thing], document="{}", tags=tags)
+    return str(answer["jobArn"])
+
+
+def job_template(iot: Any, tags: list[dict[str, str]]) -> str:
+    answer = iot.create_job_template(jobTemplateId="jt", description="J", document="{}", tags=tags)
+    return str(answer["jobTemplateArn"])
+
+
+KINDS = [
+    ca_certificate,
+    template,
+    thing_type,
+    thing_group,
+    billing_group,
+    policy,
+    role_alias,
+    domain_configuration,
+    job,
+    job_template,
+]
+DELETED: dict[Make, Callable[[Any], object]] = {
+    thing_group: lambda iot: iot.delete_thing_group(thingGroupName="g"),
+    billing_group: lambda iot: iot.delete_billing_group(billingGroupName="b"),
+    policy: lambda iot: iot.delete_policy(policyName="p"),
+    role_alias: lambda iot: iot.delete_role_alias(roleAlias="r"),
+    template: lambda iot: iot.delete_provisioning_template(templateName="t"),
+    job: lambda iot: iot.delete_job(jobId="j", force=True),
+    job_template: lambda iot: iot.delete_job_template(jobTemplateId="jt"),
+}
 
 
 def tags_of(iot: Any, arn: str) -> list[dict[str, str]]:
@@ -83,6 +119,21 @@ def test_a_resource_that_is_made_anew_does_not_inherit_tags(iot: Any) -> None:
     thing_group(iot, [TAG])
     iot.delete_thing_group(thingGroupName="g")
     assert tags_of(iot, thing_group(iot, [])) == []
+
+
+@pytest.mark.parametrize("make", DELETED)
+def test_tags_are_gone_with_their_resource(iot: Any, make: Make) -> None:
+    arn = make(iot, [TAG])
+    DELETED[make](iot)
+    with refused("ResourceNotFoundException", 404, f"No resource with the ARN {arn} "):
+        tags_of(iot, arn)
+    assert tags_of(iot, make(iot, [])) == []
+
+
+def test_a_creation_that_is_repeated_leaves_the_tags(iot: Any) -> None:
+    arn = thing_type(iot, [TAG])
+    assert thing_type(iot, [MORE]) == arn
+    assert tags_of(iot, arn) == [TAG]
 
 
 def test_a_refused_creation_leaves_the_tags_of_what_exists(iot: Any) -> None:

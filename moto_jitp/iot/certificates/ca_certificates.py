@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from moto.core.utils import utcnow
-from moto.iot.models import FakeCaCertificate, IoTBackend
+from moto.iot.models import FakeCaCertificate
 from moto.moto_api._internal import mock_random
 
 from moto_jitp import settings
@@ -251,9 +251,11 @@ class CaCertificates:
         """Return a CA.
 
         Raises:
-            ResourceNotFoundException: there is none with this id.
+            ResourceNotFound: there is none with this id.
         """
-        ca = IoTBackend.describe_ca_certificate(self._registry.moto, certificate_id)
+        ca = self._registry.ca_certificates.get(certificate_id)
+        if ca is None:
+            raise errors.ResourceNotFound("Requested CA Certificate does not exist.")
         assert isinstance(ca, CaCertificate)
         return ca
 

@@ -30,6 +30,7 @@ from moto_jitp.iot.exceptions import (
 )
 from moto_jitp.iot.registry.registry import Registry
 from moto_jitp.iot.registry.tags import Tags
+from moto_jitp.iot.registry.thing_principals import check_principal
 from moto_jitp.policies import (
     AuthorizationContext,
     Decision,
@@ -118,11 +119,56 @@ class IotPolicies:
             IoTBackend.attach_policy(self.registry.moto, policy_name, target)
 
     def attach_principal_policy(self, policy_name: str, principal_arn: str) -> None:
-        """Attach a policy by the older operation; see :meth:`attach_policy`."""
+        """Attach a policy by the older operation; see :meth:`attach_policy`.
+
+        It takes no thing groups.
+        https://docs.aws.amazon.com/iot/latest/apireference/API_AttachPrincipalPolicy.html
+        """
+        check_principal(principal_arn)
         with self.registry.lock:
             if settings.current().strict:
                 self._require_attachable(policy_name, principal_arn)
             IoTBackend.attach_principal_policy(self.registry.moto, policy_name, principal_arn)
+
+    def detach_policy(self, policy_name: str, target: str) -> None:
+        """Detach a policy; where it is not attached, or one of the two is gone, nothing happens.
+
+        https://docs.aws.amazon.com/iot/latest/apireference/API_DetachPolicy.html
+
+        Args:
+            policy_name: the policy.
+            target: see :meth:`attach_policy`.
+
+        Raises:
+            InvalidRequest: the target is the ARN of something else.
+            ResourceNotFoundException: it is not attached, where ``strict`` is off.
+        """
+        if not settings.current().strict:
+            IoTBackend.detach_policy(self.registry.moto, policy_name, target)
+            return
+        refusal = not_a_target(target)
+        if refusal is not None:
+            raise refusal
+        self.registry.principal_policies.pop((target, policy_name), None)
+
+    def detach_principal_policy(self, policy_name: str, principal_arn: str) -> None:
+        """Detach a policy by the older operation, which finds out whether both exist.
+
+        https://docs.aws.amazon.com/iot/latest/apireference/API_DetachPrincipalPolicy.html
+
+        Raises:
+            InvalidRequest: the principal is the ARN of something else.
+            ResourceNotFoundException: the policy or the principal does not exist, or with
+                ``strict`` off it is not attached.
+        """
+        registry = self.registry
+        if not settings.current().strict:
+            IoTBackend.detach_principal_policy(registry.moto, policy_name, principal_arn)
+            return
+        check_principal(principal_arn)
+        registry.principal(principal_arn)
+        registry.get_policy(policy_name)
+        registry.principal_policies.pop((principal_arn, policy_name), None)
 
     def _require_attachable(self, policy_name: str, target: str) -> None:
         refusal = not_a_target(target)

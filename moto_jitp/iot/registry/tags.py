@@ -9,11 +9,9 @@ from moto.utilities.tagging_service import TaggingService
 
 from moto_jitp import settings
 from moto_jitp.iot.api.operations import (
-    CallMoto,
     Input,
     Output,
     operation,
-    operation_over_moto,
 )
 from moto_jitp.iot.exceptions import InvalidRequest, LimitExceeded, ResourceNotFound
 
@@ -38,9 +36,12 @@ class Tags:
         self._kinds: dict[str, Callable[[str], object]] = {
             "thingtype": registry.find_thing_type,
             "thinggroup": registry.find_thing_group,
-            "billinggroup": registry.billing_groups.get,
-            "policy": registry.policies.get,
-            "rolealias": moto.role_aliases.get,
+            # moto's tables can be replaced by others, with indexes.
+            "billinggroup": lambda name: moto.billing_groups.get(name),
+            "policy": lambda name: moto.policies.get(name),
+            "rolealias": lambda name: moto.role_aliases.get(name),
+            "job": lambda name: moto.jobs.get(name),
+            "jobtemplate": lambda name: moto.jobs_templates.get(name),
         }
 
     def add_kind(self, kind: str, find: Callable[[str], object]) -> None:
@@ -175,12 +176,3 @@ def list_tags_for_resource(tags: Tags, given: Input) -> Output:
     with tags.registry.lock:
         tags.check_taggable(given["resourceArn"])
         return {"tags": tags.tags_of(given["resourceArn"])}
-
-
-# moto drops the tags of what it creates; a list without them would be a lie.
-
-
-@operation_over_moto("CreateRoleAlias", Tags)
-def create_role_alias(tags: Tags, given: Input, moto: CallMoto) -> Output:
-    arn = tags.registry.arn(f"rolealias/{given['roleAlias']}")
-    return tags.create_with(arn, given.get("tags"), moto)

@@ -17,6 +17,27 @@ from .registry import Registry
 EXCLUSIVE, SHARED = "EXCLUSIVE_THING", "NON_EXCLUSIVE_THING"
 
 
+def check_principal(principal: str) -> None:
+    """Refuse the ARN of what is no principal of things (own wording).
+
+    https://docs.aws.amazon.com/iot/latest/apireference/API_AttachThingPrincipal.html
+
+    Args:
+        principal: a certificate's ARN, or a Cognito identity's id.
+
+    Raises:
+        InvalidRequest: it is the ARN of something else, where ``strict`` is on.
+    """
+    if not settings.current().strict or not principal.startswith("arn:"):
+        return
+    fields = principal.split(":", 5)
+    if len(fields) < 6 or fields[2] != "iot" or not fields[5].startswith("cert/"):
+        raise InvalidRequest(
+            f"{principal} is not a principal. Give the ARN of a certificate "
+            "(…:cert/<certificate id>), or the id of a Cognito identity."
+        )
+
+
 class ThingPrincipals:
     """Attaches certificates to things.
 
@@ -42,9 +63,10 @@ class ThingPrincipals:
 
         Raises:
             InvalidRequest: it is attached to another thing, and one of the two exclusively (own
-                wording: AWS documents the rule and no text).
+                wording: AWS documents the rule and no text); or it is the ARN of something else.
             ResourceNotFoundException: the thing or the principal does not exist.
         """
+        check_principal(principal_arn)
         if kind is None and not self.exclusive_things:
             IoTBackend.attach_thing_principal(self.registry.moto, thing_name, principal_arn)
             return
@@ -74,9 +96,24 @@ class ThingPrincipals:
             )
 
     def detach_thing_principal(self, thing_name: str, principal_arn: str) -> None:
-        """Detach a principal from a thing, which then is no more exclusive for it."""
-        with self.registry.lock:
-            IoTBackend.detach_thing_principal(self.registry.moto, thing_name, principal_arn)
+        """Detach a principal from a thing, which then is no more exclusive for it.
+
+        Nothing happens where the two exist and are not attached (own choice).
+        https://docs.aws.amazon.com/iot/latest/apireference/API_DetachThingPrincipal.html
+
+        Raises:
+            InvalidRequest: it is the ARN of something else.
+            ResourceNotFoundException: the thing or the principal does not exist.
+        """
+        check_principal(principal_arn)
+        registry = self.registry
+        with registry.lock:
+            if settings.current().strict:
+                registry.principal(principal_arn)
+                registry.describe_thing(thing_name)
+                if (principal_arn, thing_name) not in registry.principal_things:
+                    return
+            IoTBackend.detach_thing_principal(registry.moto, thing_name, principal_arn)
             if self.exclusive_things.get(principal_arn) == thing_name:
                 del self.exclusive_things[principal_arn]
 

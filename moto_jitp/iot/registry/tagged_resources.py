@@ -1,0 +1,59 @@
+"""Resources that moto makes, and that have tags here: role aliases, jobs and job templates.
+
+moto drops the tags of what it creates; a list without them would be a lie.
+https://docs.aws.amazon.com/iot/latest/developerguide/tagging-iot.html
+"""
+
+from __future__ import annotations
+
+from moto_jitp import settings
+from moto_jitp.iot.api.operations import CallMoto, Input, Output, operation_over_moto
+from moto_jitp.iot.exceptions import ResourceAlreadyExists
+
+from .tags import Tags
+
+
+@operation_over_moto("CreateRoleAlias", Tags)
+def create_role_alias(tags: Tags, given: Input, moto: CallMoto) -> Output:
+    name = given["roleAlias"]
+    existing = tags.registry.moto.role_aliases.get(name)
+    if settings.current().strict and existing is not None:
+        raise ResourceAlreadyExists(
+            f"Role alias {name} already exists for this account", name, existing.arn
+        )
+    return _create(tags, f"rolealias/{name}", given, moto)
+
+
+@operation_over_moto("DeleteRoleAlias", Tags)
+def delete_role_alias(tags: Tags, given: Input, moto: CallMoto) -> None:
+    _delete(tags, f"rolealias/{given['roleAlias']}", moto)
+
+
+@operation_over_moto("CreateJob", Tags)
+def create_job(tags: Tags, given: Input, moto: CallMoto) -> Output:
+    return _create(tags, f"job/{given['jobId']}", given, moto)
+
+
+@operation_over_moto("DeleteJob", Tags)
+def delete_job(tags: Tags, given: Input, moto: CallMoto) -> None:
+    _delete(tags, f"job/{given['jobId']}", moto)
+
+
+@operation_over_moto("CreateJobTemplate", Tags)
+def create_job_template(tags: Tags, given: Input, moto: CallMoto) -> Output:
+    return _create(tags, f"jobtemplate/{given['jobTemplateId']}", given, moto)
+
+
+@operation_over_moto("DeleteJobTemplate", Tags)
+def delete_job_template(tags: Tags, given: Input, moto: CallMoto) -> None:
+    _delete(tags, f"jobtemplate/{given['jobTemplateId']}", moto)
+
+
+def _create(tags: Tags, resource: str, given: Input, moto: CallMoto) -> Output:
+    return tags.create_with(tags.registry.arn(resource), given.get("tags"), moto)
+
+
+def _delete(tags: Tags, resource: str, moto: CallMoto) -> None:
+    with tags.registry.lock:
+        moto()
+        tags.untag_all(tags.registry.arn(resource))
