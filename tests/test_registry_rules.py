@@ -670,6 +670,8 @@ def an_attached_policy_is_not_deleted_and_a_deleted_certificate_lets_it_go(iot: 
         iot.delete_certificate(certificateId=made["certificateId"])
     iot.delete_certificate(certificateId=made["certificateId"], forceDelete=True)
     assert iot.list_targets_for_policy(policyName="p")["targets"] == []
+    with refused("ResourceNotFoundException", 404, "The certificate given in the principal"):
+        iot.list_attached_policies(target=made["certificateArn"])
     iot.delete_policy(policyName="p")
 
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from moto.iot.models import FakePolicy
 
+from moto_jitp import settings
 from moto_jitp.iot.api.operations import Input, Output
 from moto_jitp.iot.api.paging import Page, listing
 from moto_jitp.iot.exceptions import ResourceNotFound
 from moto_jitp.iot.registry.registry import Registry
 from moto_jitp.iot.registry.registry_listings import ancestors
+
+from .policy_targets import not_a_target
 
 
 @listing("ListPolicies", Registry, ascending=False)
@@ -23,6 +26,12 @@ def list_policies(registry: Registry, given: Input, page: Page) -> Output:
 @listing("ListAttachedPolicies", Registry)
 def list_attached_policies(registry: Registry, given: Input, page: Page) -> Output:
     targets = [given["target"]]
+    if settings.current().strict:
+        # Seen on AWS for a certificate that is gone.
+        if (refusal := not_a_target(given["target"])) is not None:
+            raise refusal
+        if given["target"].startswith("arn:"):
+            registry.principal(given["target"])
     if given.get("recursive", False):
         targets += _groups_above(registry, given["target"])
     attached = registry.principal_policies
