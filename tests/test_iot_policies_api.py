@@ -8,7 +8,6 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 from cloud import client, refused
 
 from moto_jitp import CertificateAuthority, ConnectionRefused, connect_device
@@ -127,7 +126,7 @@ def test_ten_policies_can_be_attached_to_a_certificate_and_no_more(
         lambda: client().attach_policy(policyName="one-more", target=certificate_arn),
         lambda: client().attach_principal_policy(policyName="one-more", principal=certificate_arn),
     ):
-        with refused("LimitExceededException", 410, f"{certificate_arn} has 10 policies"):
+        with refused("LimitExceededException", 410, "The certificate has 10 policies already"):
             attach()
     iot.detach_policy(policyName="p0", target=certificate_arn)
     iot.attach_policy(policyName="one-more", target=certificate_arn)
@@ -199,8 +198,13 @@ def test_a_policy_of_cloudformation_is_text_and_is_checked(iot: Any) -> None:
     cloudformation.create_stack(StackName="good", TemplateBody=template(json.loads(GOOD)))
     assert json.loads(iot.get_policy(policyName="p")["policyDocument"]) == json.loads(GOOD)
     cloudformation.delete_stack(StackName="good")
-    with pytest.raises(ClientError, match="Malformed"):
-        cloudformation.create_stack(StackName="bad", TemplateBody=template({"Statement": 7}))
+    cloudformation.create_stack(StackName="bad", TemplateBody=template({"Statement": 7}))
+    (stack,) = cloudformation.describe_stacks(StackName="bad")["Stacks"]
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    events = cloudformation.describe_stack_events(StackName="bad")["StackEvents"]
+    assert any("Malformed" in event.get("ResourceStatusReason", "") for event in events)
+    with refused("ResourceNotFoundException", 404, "The policy p does not exist."):
+        iot.get_policy(policyName="p")
 
 
 def template_body(document: str) -> str:
