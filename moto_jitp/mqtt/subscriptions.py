@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from .packets import Subscription
 from .shared_filters import split_shared_filter
@@ -12,7 +13,9 @@ from .topic_tree import TopicTree
 C = TypeVar("C", bound=Hashable)
 
 
-class Receiver(NamedTuple, Generic[C]):
+# Not a named tuple, which cannot be generic on Python 3.10.
+@dataclass(frozen=True, slots=True)
+class Receiver(Generic[C]):
     """Somebody whom a message is for.
 
     Attributes:

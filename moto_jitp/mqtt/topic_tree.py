@@ -9,13 +9,16 @@ https://docs.aws.amazon.com/iot/latest/developerguide/topics.html#topicfilters
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Generic, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class _Entry(NamedTuple, Generic[V]):
+# Not a named tuple, which cannot be generic on Python 3.10.
+@dataclass(frozen=True, slots=True)
+class _Entry(Generic[V]):
     number: int
     value: V
 
