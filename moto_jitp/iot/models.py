@@ -36,6 +36,7 @@ from moto_jitp.iot.certificates.device_certificates import (
     DeviceCertificates,
     adopt_certificate,
 )
+from moto_jitp.iot.jobs.jobs import Jobs
 from moto_jitp.iot.permissions.authorization_simulation import AuthorizationTests
 from moto_jitp.iot.permissions.policies import IotPolicies
 from moto_jitp.iot.permissions.provisioning_role import ProvisioningRoles
@@ -49,7 +50,6 @@ from moto_jitp.iot.registry import tagged_resources as tagged_resources
 from moto_jitp.iot.registry.billing_groups import BillingGroups
 from moto_jitp.iot.registry.indexes import CaTable, CertificateTable, PairTable
 from moto_jitp.iot.registry.memberships import Memberships
-from moto_jitp.iot.registry.missing_resources import MissingResources
 from moto_jitp.iot.registry.registry import Registry
 from moto_jitp.iot.registry.tags import Tags
 from moto_jitp.iot.registry.thing_groups import ThingGroups
@@ -82,7 +82,7 @@ class JitpIoTBackend(IoTBackend):
         """Make the parts, each from those that it needs."""
         self.registry = registry = Registry(self)
         self.endpoints = Endpoints(registry)
-        self.missing_resources = MissingResources(self)
+        self.jobs_part = Jobs(self)
         self.tags = tags = Tags(registry)
         self.principals = principals = ThingPrincipals(registry)
         self.logging = LoggingOptions(principals)
@@ -317,21 +317,21 @@ class JitpIoTBackend(IoTBackend):
         self.registry.prepare_deletion(cert, force_delete)
 
     def cancel_job(self, job_id: str, reason_code: str, comment: str, force: bool) -> FakeJob:
-        return self.missing_resources.cancel_job(job_id, reason_code, comment, force)
+        return self.jobs_part.cancel_job(job_id, reason_code, comment, force)
 
     def delete_job(self, job_id: str, force: bool) -> None:
-        self.missing_resources.delete_job(job_id, force)
+        self.jobs_part.delete_job(job_id, force)
 
     def get_job_document(self, job_id: str) -> FakeJob:
-        return self.missing_resources.get_job_document(job_id)
+        return self.jobs_part.get_job_document(job_id)
 
     def cancel_job_execution(self, job_id: str, thing_name: str, force: bool) -> None:
-        self.missing_resources.cancel_job_execution(job_id, thing_name, force)
+        self.jobs_part.cancel_job_execution(job_id, thing_name, force)
 
     def delete_job_execution(
         self, job_id: str, thing_name: str, execution_number: int, force: bool
     ) -> None:
-        self.missing_resources.delete_job_execution(job_id, thing_name, execution_number, force)
+        self.jobs_part.delete_job_execution(job_id, thing_name, execution_number, force)
 
     def reset(self) -> None:
         try:

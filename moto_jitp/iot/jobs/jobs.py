@@ -1,6 +1,7 @@
-"""Operations that moto ends with a Python exception where what they name does not exist.
+"""Operations on jobs that moto ends with a Python exception where there is no such job.
 
 Each answers with an error that AWS declares for it, and that names what is missing (own wording).
+https://docs.aws.amazon.com/iot/latest/developerguide/iot-jobs.html
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from moto.iot.models import FakeJob, IoTBackend
 from moto_jitp.iot.exceptions import ResourceNotFound
 
 
-class MissingResources:
-    """Looks first, and then does what moto does.
+class Jobs:
+    """Makes sure that a job or an execution exists, and then does what moto does.
 
     Args:
         moto: the backend.
