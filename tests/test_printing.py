@@ -18,6 +18,8 @@ from server_support import TEMPLATE, Api, provisioning_ca, serving
 
 from moto_jitp import CertificateAuthority, ConnectionRefused, connect_device
 from moto_jitp.cli import main
+from moto_jitp.endpoint.log import EndpointLog
+from moto_jitp.endpoint.peer import Peer
 from moto_jitp.printing import one_line
 from moto_jitp.server import ThreadedJitpServer
 from moto_jitp.server.logs import TextFormatter
@@ -131,6 +133,21 @@ def test_a_log_of_ones_own_has_no_line_of_the_devices(caplog: pytest.LogCaptureF
     messages = [record.getMessage() for record in caplog.records]
     assert any(FORGED in message for message in messages)
     assert [line for message in messages for line in forged(message)] == []
+
+
+def test_the_log_of_an_endpoint_has_no_line_of_the_devices(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", logger="moto_jitp.endpoint")
+    log, peer = EndpointLog(), Peer("127.0.0.1", 4711, server_name=NAME)
+    log.stranger(peer, f"no certificate of {NAME}")
+    log.refused(peer, NAME, f"there is no {NAME}")
+    log.failed(ValueError(NAME))
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages == list(log.entries)
+    assert all(FORGED in message for message in messages)
+    assert [line for message in messages for line in forged(message)] == []
+    assert "\x1b" not in "".join(messages)
 
 
 def test_a_traceback_in_the_log_is_indented() -> None:

@@ -111,8 +111,7 @@ def run(arguments: Namespace) -> int:
     if arguments.json:
         say_json(outcome)
     else:
-        # Split where explain() has joined, and nowhere else: str.splitlines knows ten more ways.
-        say(*outcome["explanation"].split("\n"))
+        _say_explanation(outcome["explanation"])
     return OK if outcome["accepted"] else FAILED
 
 
@@ -156,5 +155,10 @@ def _over_mqtt(device: Any, arguments: Namespace) -> int:
             }
         )
     else:
-        say(*explain_all(attempts).splitlines())
+        _say_explanation(explain_all(attempts))
     return OK if attempts[-1].accepted else FAILED
+
+
+def _say_explanation(text: str) -> None:
+    # Split where explain() has joined, and nowhere else: str.splitlines knows ten more ways.
+    say(*text.split("\n"))

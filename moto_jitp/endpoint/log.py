@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections import deque
 
+from moto_jitp.printing import one_line
+
 from .peer import Peer
 
 logger = logging.getLogger("moto_jitp.endpoint")
@@ -31,12 +33,12 @@ class EndpointLog:
 
     def failed(self, error: Exception) -> None:
         """Tell of an error of the endpoint itself, or of a handler of a test."""
-        self.entries.append(f"{type(error).__name__}: {error}")
-        logger.error("%s: %s", type(error).__name__, error, exc_info=error)
+        line = one_line(f"{type(error).__name__}: {error}")
+        self.entries.append(line)
+        logger.error("%s", line, exc_info=error)
 
     def _add(self, text: str) -> None:
-        # What a peer has chosen must not begin a line of its own.
-        line = text.encode("unicode_escape").decode("ascii") if not text.isprintable() else text
+        line = one_line(text)
         self.entries.append(line)
         logger.info("%s", line)
 
