@@ -1,4 +1,4 @@
-"""The operations that list role aliases, domain configurations and topic rules."""
+"""The operations that list role aliases and domain configurations."""
 
 from __future__ import annotations
 

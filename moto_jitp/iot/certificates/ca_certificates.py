@@ -282,13 +282,6 @@ class CaCertificates:
             assert isinstance(ca, CaCertificate)
             yield at, ca
 
-    def list_ca_certificates(self) -> list[CaCertificate]:
-        """Return every CA, oldest first."""
-        stored = list(
-            self._registry.ca_certificates.values()
-        )  # a copy: other threads may register more
-        return [ca for ca in stored if isinstance(ca, CaCertificate)]
-
 
 @operation("GetRegistrationCode", CaCertificates)
 def get_registration_code(cas: CaCertificates, given: Input) -> Output:
