@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,17 @@ def test_imports_point_down_the_layers(
     status = cli.lint_imports(config_filename="pyproject.toml", no_cache=True)
 
     assert status == 0, capsys.readouterr().out
+
+
+def test_one_module_asks_whether_aws_is_a_server() -> None:
+    asking = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("moto_jitp", "conftest_plugin")
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr == "TEST_SERVER_MODE"
+    }
+    assert asking == {"moto_jitp/where.py"}
 
 
 @pytest.mark.parametrize(
