@@ -18,6 +18,7 @@ from moto_jitp import (
     connect_device,
     mock_jitp,
 )
+from moto_jitp.history.explanation import report_of_attempt
 from moto_jitp.templates import TemplateSource
 
 DOCUMENT = json.dumps(
@@ -26,6 +27,7 @@ DOCUMENT = json.dumps(
         "Statement": [{"Effect": "Allow", "Action": "iot:Publish", "Resource": "*"}],
     }
 )
+COUNTRY = "AWS::IoT::Certificate::Country"
 ROLE = "arn:aws:iam::123456789012:role/provisioning"
 
 
@@ -75,6 +77,24 @@ def test_an_eleventh_policy_is_refused_by_both_or_by_neither(
     assert is_let(cloud, "register_thing", **by_run) is is_let(
         cloud, "attach_policy", policyName="p11", target=arn_of(bulb)
     )
+
+
+def test_a_template_with_eleven_policies_is_refused_as_eleven_calls_are(
+    cloud: Any, bulb: DeviceIdentity
+) -> None:
+    names = [f"p{number}" for number in range(11)]
+    for name in names:
+        cloud.create_policy(policyName=name, policyDocument=DOCUMENT)
+    other = CertificateAuthority(common_name="Acme Root").issue(common_name="other")
+    cloud.register_certificate_without_ca(certificatePem=other.certificate_pem, status="ACTIVE")
+    attached = [is_let(cloud, "attach_policy", policyName=n, target=arn_of(other)) for n in names]
+    resources = {
+        name: {"Type": "AWS::IoT::Policy", "Properties": {"PolicyName": name}} for name in names
+    }
+    body = json.loads(register_thing(bulb)["templateBody"])
+    body["Resources"] |= resources
+    by_run = is_let(cloud, "register_thing", templateBody=json.dumps(body))
+    assert by_run is all(attached)
 
 
 @pytest.mark.parametrize(
@@ -153,3 +173,34 @@ def test_a_registration_config_says_in_one_way_which_template_applies(
 ) -> None:
     source = TemplateSource.of(config)
     assert (source.is_given, source.name) == (is_given, name)
+
+
+def test_the_exception_and_the_report_tell_an_attempt_by_the_same_lines() -> None:
+    body = {
+        "Parameters": {COUNTRY: {"Type": "String"}},
+        "Resources": {
+            "thing": {"Type": "AWS::IoT::Thing", "Properties": {"ThingName": {"Ref": COUNTRY}}},
+            "certificate": {
+                "Type": "AWS::IoT::Certificate",
+                "Properties": {"CertificateId": {"Ref": "AWS::IoT::Certificate::Id"}},
+            },
+        },
+    }
+    ca = CertificateAuthority(common_name="Acme Root")
+    with mock_jitp():
+        ca.register(client(), template_body=json.dumps(body), role_arn=ROLE)
+        with pytest.raises(ConnectionRefused) as refused:
+            connect_device(ca.issue(common_name="bulb"))
+    (attempt,) = refused.value.attempts
+    told = [line.strip() for line in str(refused.value).splitlines()]
+    reported = [line.strip() for line in report_of_attempt(1, attempt, has_come_back=False)]
+    short = attempt.certificate_id[:8] + "…"
+    of_run = told[3:-1]
+    assert of_run[0].startswith("template:")
+    assert f"wants {COUNTRY}: nothing offered" in of_run
+    assert reported[-1 - len(of_run) : -1] == [
+        line.replace(attempt.certificate_id, short) for line in of_run
+    ]
+    assert reported[-1].split() == told[-1].split()  # what to change
+    assert attempt.message in told[0]
+    assert attempt.message in reported

@@ -92,27 +92,32 @@ class Template:
         }
 
     def resolve(
-        self, values: Mapping[str, str], *, from_certificate: bool = False
+        self,
+        values: Mapping[str, str],
+        *,
+        from_certificate: bool = False,
+        any_number_of_policies: bool = False,
     ) -> ProvisioningPlan:
         """What the template says for one device.
 
         :param values: parameter name to value; names that the template does not know are ignored
         :param from_certificate: whether they were read from the device's certificate, which decides
             about what to do where one is missing
+        :param any_number_of_policies: whether there may be more than a certificate can have
         :raises UnresolvedReferenceError: something refers to a parameter without a value
         :raises TemplateError: a value is no possible thing name, attribute, …; or a function fails
         """
         try:
-            return self._plan(values)
+            return self._plan(values, any_number_of_policies)
         except UnresolvedReferenceError as error:
             error.advice = missing_advice(
                 error.parameter, values, from_certificate=from_certificate
             )
             raise
 
-    def _plan(self, values: Mapping[str, str]) -> ProvisioningPlan:
+    def _plan(self, values: Mapping[str, str], any_number_of_policies: bool) -> ProvisioningPlan:
         policies = self._policies
-        if len(policies) > POLICIES_PER_CERTIFICATE:
+        if len(policies) > POLICIES_PER_CERTIFICATE and not any_number_of_policies:
             raise TemplateError(
                 f"A certificate can have at most {POLICIES_PER_CERTIFICATE} policies.",
                 place="Resources",

@@ -11,6 +11,7 @@ import functools
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
+from moto_jitp import settings
 from moto_jitp.history.runs import ProvisioningRun, ProvisioningStep, RunStatus
 from moto_jitp.iot.certificates.device_certificates import (
     DeviceCertificate,
@@ -175,7 +176,10 @@ class TemplateExecution(ThingSteps):
         assert self.template is not None
         try:
             plan = self.template.resolve(
-                self.template.without_empty(self.parameters), from_certificate=self.from_certificate
+                self.template.without_empty(self.parameters),
+                from_certificate=self.from_certificate,
+                # As AttachPolicy, which each of them comes to.
+                any_number_of_policies=not settings.current().strict,
             )
         except TemplateError as error:
             raise self._template_failure(error) from None

@@ -191,7 +191,7 @@ class ThingRegistration:
     def _planned_thing(self, parameters: Mapping[str, str], source: TemplateSource) -> str | None:
         try:
             template = parse_template(self._templates.resolve(source).body or "")
-            thing = template.resolve(parameters).thing
+            thing = template.resolve(parameters, any_number_of_policies=True).thing
         except TemplateError:
             return None
         return thing.name if thing else None
