@@ -27,9 +27,13 @@ from moto_jitp.iot.provisioning.deferred_runs import DeferredRuns
 from moto_jitp.iot.provisioning.provisioning_templates import ProvisioningTemplates
 from moto_jitp.iot.provisioning.template_execution import RunParts
 from moto_jitp.iot.provisioning.thing_registration import ThingRegistration
+from moto_jitp.iot.provisioning.thing_steps import ThingParts
+from moto_jitp.iot.registry.billing_groups import BillingGroups
+from moto_jitp.iot.registry.memberships import Memberships
 from moto_jitp.iot.registry.registry import Registry
 from moto_jitp.iot.registry.tags import Tags
 from moto_jitp.iot.registry.thing_principals import EXCLUSIVE, ThingPrincipals
+from moto_jitp.iot.registry.things import Things
 from moto_jitp.templates import TemplateSource
 
 ROLE = "arn:aws:iam::123456789012:role/provisioning"
@@ -163,7 +167,9 @@ def test_a_run_gives_no_certificate_a_status_that_the_operation_refuses(
 ) -> None:
     certificates, roles = DeviceCertificates(registry), ProvisioningRoles(registry, tags)
     principals, policies = ThingPrincipals(registry), IotPolicies(registry, tags)
-    run_parts = RunParts(registry, certificates, principals, policies, roles)
+    billing = BillingGroups(registry, tags)
+    on_things = ThingParts(Things(registry, billing), Memberships(registry), billing)
+    run_parts = RunParts(registry, certificates, principals, policies, roles, on_things)
     registration = ThingRegistration(run_parts, templates, DeferredRuns(registry))
     with mock_jitp():
         pem = acme.issue(common_name="bulb").certificate_pem
