@@ -14,6 +14,7 @@ import pytest
 from moto import backend_index, mock_aws
 from moto.cloudtrail.responses import CloudTrailResponse
 from moto.cloudwatch.models import CloudWatchBackend
+from moto.core import responses
 from moto.core.models import MockAWS
 from moto.core.responses import BaseResponse
 from moto.iot.models import IoTBackend, iot_backends
@@ -124,6 +125,7 @@ def of_moto() -> dict[str, Any]:
         "data": CloudWatchBackend.get_metric_data,
         "LookupEvents": vars(CloudTrailResponse).get("lookup_events"),
         "dispatch": BaseResponse._dispatch,
+        "method names": responses.method_names_from_class,
     }
 
 
