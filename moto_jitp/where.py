@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Literal
 
 from moto import settings as moto_settings
 
@@ -45,6 +45,7 @@ def connect_device(
     server_name: str | None = _THE_ENDPOINT,
     client_id: str | None = None,
     reconnect: bool = True,
+    mqtt_version: Literal["5", "3.1.1"] = "5",
 ) -> DeviceConnection:
     """Connect a device to AWS IoT Core, as its firmware would over MQTT.
 
@@ -62,6 +63,9 @@ def connect_device(
         client_id: the MQTT client id; the thing's name unless given, else the common name.
         reconnect: connect again after a provisioning that succeeded, as good firmware does. A
             failed provisioning is not tried again. ``False`` makes one attempt.
+        mqtt_version: the version of MQTT that the device speaks. An operation that no policy allows
+            raises NotAuthorized. With ``"5"`` the connection stays, as AWS IoT answers with a
+            reason code; ``"3.1.1"`` has none for it, and AWS IoT ends the connection.
 
     Returns:
         The accepted connection.
@@ -71,7 +75,8 @@ def connect_device(
         AmbiguousEndpoint: several accounts or Regions could be meant.
         ValueError: there is no certificate in the text, it cannot be read, the chain does not begin
             with the device's own certificate, the endpoint is none, or the client id has a
-            character that MQTT forbids or is longer than the 128 bytes that AWS IoT takes.
+            character that MQTT forbids or is longer than the 128 bytes that AWS IoT takes; or the
+            version of MQTT is another one.
         TypeError: an argument is of another type.
         RuntimeError: no mock with just-in-time provisioning is active.
 
@@ -81,7 +86,7 @@ def connect_device(
     if endpoint is not None:
         endpoint = _address_in(endpoint)
     connect = at_server.connect_through_server if is_at_server() else connect_here
-    return connect(device, endpoint, named, client_id, reconnect)
+    return connect(device, endpoint, named, client_id, reconnect, mqtt_version)
 
 
 def _address_in(endpoint: str | Mapping[str, Any]) -> str:

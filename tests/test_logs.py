@@ -350,6 +350,7 @@ def test_a_session_is_logged_from_connect_to_disconnect(iot: Any, ca: Certificat
     assert by_type["Disconnect"]["disconnectReason"] == "CLIENT_INITIATED_DISCONNECT"
     (taken_over,) = (entry for entry in entries if entry.get("reason"))
     assert (taken_over["eventType"], taken_over["reason"]) == ("Disconnect", "DUPLICATE_CLIENT_ID")
+    assert (taken_over["logLevel"], taken_over["status"]) == ("ERROR", "Failure")
 
 
 def test_what_policies_do_not_allow_is_an_authorization_failure(

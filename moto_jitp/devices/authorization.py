@@ -16,6 +16,7 @@ from moto_jitp import settings
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.permissions.authorization_contexts import certificate_context, thing_context
 from moto_jitp.iot.permissions.policies import evaluate_policies, problem_with
+from moto_jitp.mqtt.reason_codes import ReasonCode
 from moto_jitp.mqtt.transport import Transport
 from moto_jitp.policies import (
     AuthorizationContext,
@@ -40,7 +41,10 @@ class NotAuthorized(PermissionError):  # noqa: N818 - what MQTT 5 calls it
         resource: the ARN of the client, topic or topic filter.
         decision: the evaluation, with the statements that decided; ``None`` where a server
             decided, under TEST_SERVER_MODE.
+        reason_code: what MQTT 5 answers with in a PUBACK or SUBACK: 0x87, Not authorized.
     """
+
+    reason_code = int(ReasonCode.NOT_AUTHORIZED)
 
     def __init__(
         self, message: str, action: str, resource: str, decision: Decision | None = None

@@ -14,7 +14,9 @@ from moto_jitp.history.attempts import RefusalReason
 from moto_jitp.iot.account.endpoints import endpoint_address, parse_endpoint
 from moto_jitp.iot.certificates.ca_certificate import issuers_of
 from moto_jitp.iot.models import JitpIoTBackend, is_plugged_in, live_backends
+from moto_jitp.mqtt.packets import Version
 from moto_jitp.mqtt.topics import check_mqtt_text
+from moto_jitp.mqtt.transport import SIMULATED
 from moto_jitp.pki import (
     DeviceIdentity,
     IssuerCheck,
@@ -33,6 +35,7 @@ from .session_connection import SessionConnection
 from .verdict import ConnectRequest
 
 _MAX_CLIENT_ID_BYTES = 128
+_VERSIONS = {"5": Version.MQTT_5, "3.1.1": Version.MQTT_3_1_1}
 
 
 def connect_here(
@@ -41,6 +44,7 @@ def connect_here(
     server_name: ServerName | None,
     client_id: str | None,
     reconnect: bool,
+    mqtt_version: str = "5",
 ) -> DeviceConnection:
     """Connect a device in this process; arguments and errors as of ``connect_device``.
 
@@ -50,9 +54,11 @@ def connect_here(
         server_name: what the device names; ``None`` for the endpoint's name.
         client_id: as there.
         reconnect: as there.
+        mqtt_version: as there.
     """
     _require_mock()
-    outcomes = make_attempts(request_of(device, client_id), endpoint, server_name, reconnect)
+    request = request_of(device, client_id, mqtt_version)
+    outcomes = make_attempts(request, endpoint, server_name, reconnect)
     last, attempts = outcomes[-1], tuple(outcome.attempt for outcome in outcomes)
     if last.session is None:
         raise ConnectionRefused(attempts)
@@ -111,8 +117,15 @@ def _require_mock() -> None:
         )
 
 
-def request_of(device: DeviceIdentity | str | bytes, client_id: str | None) -> ConnectRequest:
+def request_of(
+    device: DeviceIdentity | str | bytes, client_id: str | None, mqtt_version: str = "5"
+) -> ConnectRequest:
     """Return what a device brings; see :func:`connect_here`."""
+    if mqtt_version not in _VERSIONS:
+        raise ValueError(
+            f"mqtt_version is one of {', '.join(map(repr, _VERSIONS))}; found {mqtt_version!r}."
+        )
+    transport = SIMULATED._replace(version=_VERSIONS[mqtt_version])
     if not isinstance(client_id, (str, type(None))):
         raise TypeError(f"client_id is text, not {type(client_id).__name__}.")
     if isinstance(device, DeviceIdentity):
@@ -123,6 +136,7 @@ def request_of(device: DeviceIdentity | str | bytes, client_id: str | None) -> C
             client_id,
             device.holds_its_key,
             lambda: device.issuers,
+            transport,
         )
     if not isinstance(device, (str, bytes)):
         raise TypeError(
@@ -136,7 +150,9 @@ def request_of(device: DeviceIdentity | str | bytes, client_id: str | None) -> C
             f"{issuers[0].subject_text!r}, which that CA issued: put the device's own certificate "
             "first, then its issuers."
         )
-    return ConnectRequest(leaf, leaf.pem, None, client_id, issuers=lambda: issuers)
+    return ConnectRequest(
+        leaf, leaf.pem, None, client_id, issuers=lambda: issuers, transport=transport
+    )
 
 
 def _check_client_id(client_id: str) -> None:

@@ -81,6 +81,7 @@ def record_operation(
     fields: Mapping[str, str],
     *,
     not_authorized: bool = False,
+    failed: bool = False,
 ) -> None:
     """Log and count what a connected client does, or receives.
 
@@ -90,6 +91,7 @@ def record_operation(
         event_type: the log entry's, such as ``Publish-In``.
         fields: the entry's own fields, such as ``topicName``.
         not_authorized: whether the policies did not allow it.
+        failed: whether the entry is of a failure for another reason.
     """
     metric = _METRICS.get(event_type)
     if metric is not None:
@@ -99,7 +101,9 @@ def record_operation(
             count(backend, f"PublishRetained.{outcome}")
     if backend.logging.is_logging:
         client = _client(attempt)
-        entry = operation_entry(event_type, client, fields, not_authorized=not_authorized)
+        entry = operation_entry(
+            event_type, client, fields, not_authorized=not_authorized, failed=failed
+        )
         backend.logging.log(client, datetime.now(timezone.utc), [entry])
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from moto_jitp.broker.handlers import taking_events
 from moto_jitp.history.attempts import ConnectionAttempt
@@ -11,6 +12,7 @@ from moto_jitp.history.messages import Event, Message
 from moto_jitp.history.runs import ProvisioningRun
 from moto_jitp.history.state import state_of
 from moto_jitp.mqtt.events import DisconnectReason
+from moto_jitp.mqtt.packets import Version
 
 from .authorization import NotAuthorized
 from .connection import DeviceConnection, DeviceSubscription
@@ -61,14 +63,16 @@ class SessionConnection(DeviceConnection):
         return self._subscriptions
 
     def publish(self, topic: str, payload: bytes | str, *, retain: bool = False) -> None:
-        self._session.publish(topic, to_bytes(payload), retain=retain)
+        with _ending_where_mqtt_must(self._session):
+            self._session.publish(topic, to_bytes(payload), retain=retain)
 
     def subscribe(
         self, topic_filter: str, handler: Callable[..., object] | None = None
     ) -> DeviceSubscription:
         session = self._session
         take = None if handler is None else _taking_messages(self, handler)
-        subscribed = session.subscribe(topic_filter, take)
+        with _ending_where_mqtt_must(session):
+            subscribed = session.subscribe(topic_filter, take)
         subscription = _SessionConnectionSubscription(self, subscribed, handler)
         others = [one for one in self._subscriptions if one.topic_filter != topic_filter]
         self._subscriptions = (*others, subscription)
@@ -112,6 +116,20 @@ class SessionConnection(DeviceConnection):
             f"{', '.join(filters)}. Was it published before the subscription, on another topic, or "
             "in another account or Region?"
         )
+
+
+@contextmanager
+def _ending_where_mqtt_must(session: Session) -> Iterator[None]:
+    """End a connection with MQTT 3.1.1, which has no answer for what no policy allows.
+
+    https://docs.aws.amazon.com/iot/latest/developerguide/mqtt.html
+    """
+    try:
+        yield
+    except NotAuthorized:
+        if session.transport.version is Version.MQTT_3_1_1:
+            session.close(DisconnectReason.AUTH_ERROR)
+        raise
 
 
 class _SessionConnectionSubscription(DeviceSubscription):

@@ -31,6 +31,7 @@ from moto_jitp.iot.models import JitpIoTBackend, ending_observers, is_plugged_in
 from moto_jitp.iot.provisioning.deferred_runs import carry_out_all_due_runs
 from moto_jitp.iot.provisioning.fleet.payload_formats import require_format
 from moto_jitp.mqtt.events import DisconnectReason
+from moto_jitp.mqtt.packets import Version
 from moto_jitp.mqtt.properties import NO_PROPERTIES, Properties
 from moto_jitp.mqtt.topics import (
     MAX_SUBSCRIPTIONS,
@@ -54,7 +55,11 @@ _LOGGED = {
         "details": "A new connection was established with the same client ID",
     },
 }
-"""What log entries say of a disconnection beside its reason."""
+"""What log entries say of a disconnection beside its reason; these are failures.
+
+AWS's sample shows a duplicate client ID as a success; an entry that a user pasted is a failure.
+https://docs.aws.amazon.com/iot/latest/developerguide/cwl-format.html
+"""
 
 # Which of its reasons AWS IoT gives is not documented; this one is for failed authentication.
 _LOST_CERTIFICATE = {
@@ -195,8 +200,11 @@ class Session:
                 self.ended = datetime.now(timezone.utc)
                 for subscription in self.subscriptions.values():
                     subscription.end()
-                logged = {**self._logged(reason), "disconnectReason": reason.value}
-                record_operation(self.backend, self.attempt, "Disconnect", logged)
+                more = self._logged(reason)
+                logged = {**more, "disconnectReason": reason.value}
+                record_operation(
+                    self.backend, self.attempt, "Disconnect", logged, failed=bool(more)
+                )
                 if has_events(self.client_id):
                     event = Disconnected(
                         self.attempt, self.exclusive_thing, self.version, reason, self.ended
@@ -208,7 +216,7 @@ class Session:
     def _logged(self, reason: DisconnectReason) -> Mapping[str, str]:
         """What the log entry of the disconnection says beside its reason."""
         if reason is DisconnectReason.AUTH_ERROR:
-            return _DENIED if self.certificate.status == "ACTIVE" else _LOST_CERTIFICATE
+            return _DENIED if self._certificate_status == "ACTIVE" else _LOST_CERTIFICATE
         return _LOGGED.get(reason, {})
 
     def publish(
@@ -379,18 +387,27 @@ class Session:
                 f"The connection of {self.client_id!r} has ended: a newer connection uses the same "
                 "client ID, and AWS IoT lets only one be connected. Give each its own client_id."
             )
-        certificate_id = self.certificate.certificate_id
-        is_known = self.backend.certificates.get(certificate_id) is self.certificate
-        status = self.certificate.status if is_known else "deleted"
+        certificate_id, status = self.certificate.certificate_id, self._certificate_status
         if self.closed_by is DisconnectReason.AUTH_ERROR and status != "ACTIVE":
             raise ConnectionError(
                 f"The connection of {self.client_id!r} has ended: its certificate "
                 f"{certificate_id} is {status}, and AWS IoT disconnects the clients of one that "
                 "is not ACTIVE."
             )
+        is_old = self.transport.version is Version.MQTT_3_1_1
+        if self.closed_by is DisconnectReason.AUTH_ERROR and is_old:
+            raise ConnectionError(
+                f"The connection of {self.client_id!r} has ended: no policy allowed what it did, "
+                "and with MQTT 3.1.1 AWS IoT then ends the connection. Call connect_device() again."
+            )
         raise ConnectionError(
             f"The connection of {self.client_id!r} is closed; call connect_device() again."
         )
+
+    @property
+    def _certificate_status(self) -> str:
+        known = self.backend.certificates.get(self.certificate.certificate_id)
+        return str(self.certificate.status) if known is self.certificate else "deleted"
 
     def _begin(self) -> None:
         # A device, too, meets what time has finished, such as the thing whose shadow it updates.

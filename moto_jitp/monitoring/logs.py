@@ -218,7 +218,12 @@ def fleet_entry(call: FleetCall, certificate_id: str | None, error: str | None) 
 
 
 def operation_entry(
-    event_type: str, client: Client, fields: Mapping[str, str], *, not_authorized: bool = False
+    event_type: str,
+    client: Client,
+    fields: Mapping[str, str],
+    *,
+    not_authorized: bool = False,
+    failed: bool = False,
 ) -> LogEntry:
     """The entry of what a connected client does, such as ``Publish-In``.
 
@@ -227,9 +232,10 @@ def operation_entry(
         client: the client.
         fields: the fields of this event type, such as ``topicName``.
         not_authorized: whether the policies did not allow it.
+        failed: whether it failed for another reason, which ``fields`` tell.
     """
     more = _NOT_AUTHORIZED if not_authorized else {}
-    return LogEntry(event_type, not_authorized, {**client.fields(), **fields, **more})
+    return LogEntry(event_type, not_authorized or failed, {**client.fields(), **fields, **more})
 
 
 def shadow_entry(request: ShadowRequest, error: str | None = None) -> LogEntry:

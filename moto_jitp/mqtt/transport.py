@@ -40,5 +40,5 @@ class Transport(NamedTuple):
         return tuple(name for name, used in is_used.items() if used)
 
 
-SIMULATED = Transport("127.0.0.1", 0)
+SIMULATED = Transport("127.0.0.1", 0, version=Version.MQTT_5)
 """That of a device that lives in the process of the test, or acts over the server's routes."""

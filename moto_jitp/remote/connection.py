@@ -49,6 +49,7 @@ def connect_through_server(
     server_name: ServerName | None,
     client_id: str | None,
     reconnect: bool,
+    mqtt_version: str = "5",
 ) -> DeviceConnection:
     """Connect a device to the server; arguments and errors as of ``connect_device``.
 
@@ -61,7 +62,9 @@ def connect_through_server(
             "connect_device() needs an active mock, also under TEST_SERVER_MODE: use it inside "
             "mock_jitp or mock_aws."
         )
-    return connect_at(server_client(), device, endpoint, server_name, client_id, reconnect)
+    return connect_at(
+        server_client(), device, endpoint, server_name, client_id, reconnect, mqtt_version
+    )
 
 
 def connect_at(
@@ -71,6 +74,7 @@ def connect_at(
     server_name: ServerName | None,
     client_id: str | None,
     reconnect: bool,
+    mqtt_version: str = "5",
 ) -> DeviceConnection:
     """Connect a device to the server that a client speaks to, whatever mock is active here.
 
@@ -78,7 +82,7 @@ def connect_at(
         RuntimeError: the server has no just-in-time provisioning.
         ConnectionError: the server does not answer.
     """
-    body = connect_body(device, endpoint, server_name, client_id, reconnect)
+    body = connect_body(device, endpoint, server_name, client_id, reconnect, mqtt_version)
     try:
         outcome = client.post("connect", body)
     except ControlError as error:
@@ -97,6 +101,7 @@ def connect_body(
     server_name: ServerName | None,
     client_id: str | None,
     reconnect: bool,
+    mqtt_version: str = "5",
 ) -> dict[str, Any]:
     """Return the body of a request to the route ``connect``."""
     if not isinstance(device, (DeviceIdentity, str, bytes)):
@@ -117,6 +122,8 @@ def connect_body(
         body["serverName"] = server_name.value
     if client_id is not None:
         body["clientId"] = client_id
+    if mqtt_version != "5":
+        body["mqttVersion"] = mqtt_version
     return body
 
 

@@ -42,6 +42,12 @@ _CONNECT_REQUEST: Schema = object_schema(
         "reconnect": of(
             "boolean", "Connect again after a provisioning that succeeded.", default=True
         ),
+        "mqttVersion": of(
+            "string",
+            "What the device speaks. With 3.1.1 what no policy allows ends the connection.",
+            enum=["5", "3.1.1"],
+            default="5",
+        ),
     },
 ) | {"required": ["certificatePem"]}
 

@@ -41,7 +41,7 @@ def connect(request: ControlRequest) -> Answer:
         device = _identity(value["certificatePem"], value["privateKeyPem"])
     named = ServerName(value["serverName"]) if "serverName" in value else None
     try:
-        presented = request_of(device, value.get("clientId"))
+        presented = request_of(device, value.get("clientId"), value.get("mqttVersion", "5"))
         outcomes = make_attempts(
             presented, value.get("endpoint"), named, value.get("reconnect", True)
         )
