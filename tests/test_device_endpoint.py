@@ -1,0 +1,91 @@
+"""``DeviceEndpoint``: started, asked where it is, and gone without a trace."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+
+import pytest
+
+pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt]")
+
+from cloud import client
+from endpoint_stories import identity, running
+
+from moto_jitp import DeviceEndpoint
+from moto_jitp.broker.message_broker import listeners
+from moto_jitp.devices.attempts import observers
+from moto_jitp.endpoint.server_identity import ServerIdentity
+from moto_jitp.iot.account.endpoints import local_endpoints
+
+
+def test_nothing_is_left_of_it() -> None:
+    with running():
+        pass  # what is entered once in the process stays
+    before = (len(observers), len(listeners), len(local_endpoints), set(threading.enumerate()))
+    with running() as place:
+        place.connect(place.device()).close()
+        root, files = place.endpoint.root_ca_path, place.endpoint.files(place.ca.issue("x"))
+        assert root.exists()
+        assert files.is_dir()
+        endpoint = place.endpoint
+    after = (len(observers), len(listeners), len(local_endpoints), set(threading.enumerate()))
+
+    assert after == before
+    assert not root.exists()
+    assert not files.exists()
+    with pytest.raises(RuntimeError, match="not running"):
+        print(endpoint.port)
+
+
+def test_it_can_be_started_again_but_not_twice_at_once() -> None:
+    endpoint = DeviceEndpoint(identity=identity())
+    with endpoint:
+        with pytest.raises(RuntimeError, match="running already"):
+            endpoint.start()
+        first = endpoint.port
+    with endpoint:
+        assert endpoint.port
+        assert "localhost" in repr(endpoint)
+    endpoint.stop()
+    assert first
+
+
+def test_a_taken_port_leaves_nothing_behind() -> None:
+    before = set(threading.enumerate())
+    with DeviceEndpoint(identity=identity()) as endpoint:
+        taken = endpoint.port
+        during = set(threading.enumerate())
+        with pytest.raises(OSError, match=r"(?i)in use|address"):
+            DeviceEndpoint(port=taken, identity=identity()).start()
+        with pytest.raises(OSError, match=r"(?i)in use|address"):
+            DeviceEndpoint(alpn_port=taken, identity=identity()).start()
+        assert set(threading.enumerate()) == during
+    assert set(threading.enumerate()) == before
+
+
+def test_describe_endpoint_answers_with_the_local_address_where_that_is_wanted() -> None:
+    with running({"local_endpoint": True}) as place:
+        where = f"localhost:{place.endpoint.port}"
+        described = client().describe_endpoint(endpointType="iot:Data-ATS")
+        assert described["endpointAddress"] == where
+        credentials = client().describe_endpoint(endpointType="iot:CredentialProvider")
+        assert "credentials" in credentials["endpointAddress"]
+    with running() as place:
+        described = client().describe_endpoint(endpointType="iot:Data-ATS")
+        assert described["endpointAddress"].endswith(".iot.us-east-1.amazonaws.com")
+
+
+def test_its_certificate_has_the_names_that_it_is_given() -> None:
+    one = ServerIdentity(["bulbs.example", "10.0.0.7", "*.lan"])
+
+    for name in ("localhost", "LOCALHOST", "127.0.0.1", "::1", "bulbs.example", "a.lan"):
+        assert one.serves(name), name
+    for name in ("10.0.0.8", "x.bulbs.example", "lan", "a.b.lan", ""):
+        assert not one.serves(name), name
+    assert ssl.PEM_cert_to_DER_cert(one.root_pem)
+
+
+def test_a_name_that_cannot_stand_in_a_certificate_is_refused() -> None:
+    with pytest.raises(ValueError, match="cannot stand in the endpoint's certificate"):
+        _ = ServerIdentity(["a" * 70 + ".lan"]).server_certificates
