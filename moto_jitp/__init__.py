@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .devices import ConnectionRefused as ConnectionRefused
     from .devices import DeviceConnection as DeviceConnection
     from .devices import NotAuthorized as NotAuthorized
+    from .endpoint.device_endpoint import DeviceEndpoint as DeviceEndpoint
     from .history.attempts import ConnectionAttempt as ConnectionAttempt
     from .history.attempts import RefusalReason as RefusalReason
     from .history.messages import Event as Event

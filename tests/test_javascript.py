@@ -19,7 +19,7 @@ from moto_jitp.cli import main
 from moto_jitp.server import ThreadedJitpServer
 
 TESTS = Path(__file__).resolve().parent
-README = TESTS.parent / "README.md"
+PAGE = TESTS.parent / "docs" / "how-to" / "server.md"
 EXAMPLE = TESTS.parent / "examples" / "javascript"
 NODE, NPM = shutil.which("node"), shutil.which("npm")
 SCRIPTS = str(Path(sys.executable).parent)
@@ -97,11 +97,11 @@ def test_the_guide_with_the_sdk(modules: Path, tmp_path: Path, mode: str, way: s
 
 
 @pytest.mark.usefixtures("modules")
-def test_the_readmes_javascript_runs(tmp_path: Path) -> None:
-    readme = README.read_text(encoding="utf-8")
-    blocks = re.findall(r"^```bash\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+def test_the_javascript_of_the_documentation_runs(tmp_path: Path) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```bash\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     wanted = [block for block in blocks if "@aws-sdk/client-iot" in block]
-    assert len(wanted) == 1, "the README has no bash block that uses @aws-sdk/client-iot"
+    assert len(wanted) == 1, "the page has no bash block that uses @aws-sdk/client-iot"
     done = subprocess.run(
         ["bash", "-e", "-o", "pipefail", "-c", wanted[0]],
         cwd=tmp_path,

@@ -51,8 +51,12 @@ class CertificateAuthority:
         parent: the CA that signs this one; without it the CA is self-signed.
         key: ``"ec"`` (P-256) or ``"rsa"`` (2048 bit).
         country: two letters, as X.520 wants it.
-        organization, organizational_unit, state, locality, dn_qualifier, serial_number: further
-            fields of the subject.
+        organization: the subject's O.
+        organizational_unit: its OU.
+        state: its ST, the state or province.
+        locality: its L.
+        dn_qualifier: its dnQualifier.
+        serial_number: its serialNumber, which is not the certificate's own number.
         certificate_serial: the certificate's own number; a random one without it.
         not_before: start of validity, in UTC where it names no time zone; a day ago without it.
         not_after: end of validity; in twenty years without it.
