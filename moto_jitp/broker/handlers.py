@@ -37,10 +37,11 @@ class Subscription:
 
     def cancel(self) -> None:
         """Stop listening; a second time does nothing."""
-        _subscriptions.remove(self.topic_filter, self, self)
+        subscriptions.remove(self.topic_filter, self, self)
 
 
-_subscriptions: Subscriptions[Subscription] = Subscriptions()
+subscriptions: Subscriptions[Subscription] = Subscriptions()
+"""Those of all handlers."""
 
 
 def subscribe(topic_filter: str, handler: Handler) -> Subscription:
@@ -57,7 +58,7 @@ def subscribe(topic_filter: str, handler: Handler) -> Subscription:
     """
     check_topic_filter(topic_filter)
     subscription = Subscription(topic_filter, handler)
-    _subscriptions.add(topic_filter, subscription, subscription)
+    subscriptions.add(topic_filter, subscription, subscription)
     return subscription
 
 
@@ -68,9 +69,7 @@ def call_handlers(backend: IoTBackend, message: Message) -> None:
         backend: the account and Region in which the message was published.
         message: the message.
     """
-    if _subscriptions.is_empty:
-        return
-    listening = _subscriptions.matching(message.topic)
+    listening = subscriptions.matching(message.topic)
     if listening:
         event = message.as_event(backend.account_id, backend.region_name)
         call_each((subscription.deliver for subscription in listening), event)

@@ -17,11 +17,11 @@ from moto.iotdata.models import iotdata_backends
 
 from moto_jitp.history.messages import ClientMessage, Message
 from moto_jitp.history.order import sequence
-from moto_jitp.history.state import lock_of, state_of
+from moto_jitp.history.state import lock_of, part_of
 from moto_jitp.mqtt.topics import is_basic_ingest
 
+from . import handlers
 from .calling import call_each
-from .handlers import call_handlers
 from .subscriptions import Subscriptions
 
 Listener = Callable[[IoTBackend, Message], object]
@@ -35,6 +35,12 @@ publisher's thread, in the order in which messages are published, and holds no l
 for every message, also where nobody wants it, and most are never read: one that has nothing to do
 in an account should find out before it asks for the message's topic or payload, which may have to
 be put together. What it raises reaches the publisher.
+"""
+
+client_listeners: list[Listener] = []
+"""As :data:`listeners`, after them, and called with the messages of clients alone.
+
+AWS IoT publishes more than clients do, so that whoever acts on clients' requests listens here.
 """
 
 
@@ -80,7 +86,7 @@ class MessageBroker:
 
 def broker_of(backend: IoTBackend) -> MessageBroker:
     """Return the message broker of an account and Region."""
-    return state_of(backend).part(MessageBroker)
+    return part_of(backend, MessageBroker)
 
 
 def publish(backend: IoTBackend, message: Message) -> None:
@@ -104,9 +110,9 @@ def publish(backend: IoTBackend, message: Message) -> None:
             _retain(broker, message)
     later = _later.get()
     if later is None:
-        _hand_on(backend, message)
+        _hand_on(backend, broker, message)
     else:
-        later.append((backend, message))
+        later.append((backend, broker, message))
 
 
 class HandingOnLater:
@@ -135,28 +141,35 @@ class HandingOnLater:
             call_each([partial(_hand_on, *entry) for entry in waiting])
 
 
-_later: ContextVar[list[tuple[IoTBackend, Message]] | None] = ContextVar(
+_later: ContextVar[list[tuple[IoTBackend, MessageBroker, Message]] | None] = ContextVar(
     "moto_jitp_messages_to_hand_on", default=None
 )
 
 
-def _hand_on(backend: IoTBackend, message: Message) -> None:
+def _hand_on(backend: IoTBackend, broker: MessageBroker, message: Message) -> None:
+    hearing: list[Listener] = []
     # What AWS IoT itself publishes is no basic ingest, and its topic may have to be put together.
-    if message.publisher is not None and is_basic_ingest(message.topic):
-        call_each(tuple(listeners), backend, message)
-    else:
-        call_each((call_handlers, _send_to_subscribers, *listeners), backend, message)
+    is_of_client = isinstance(message, ClientMessage)
+    if not (is_of_client and is_basic_ingest(message.topic)):
+        # Nobody is called in vain: nearly all of AWS IoT's own messages are heard by nobody.
+        if not handlers.subscriptions.is_empty:
+            hearing.append(handlers.call_handlers)
+        # A handler may subscribe a device.
+        if hearing or not broker.subscriptions.is_empty:
+            hearing.append(partial(_send_to_subscribers, broker))
+    hearing += listeners
+    if is_of_client:
+        hearing += client_listeners
+    if hearing:
+        call_each(hearing, backend, message)
 
 
-def _send_to_subscribers(backend: IoTBackend, message: Message) -> None:
-    subscriptions = broker_of(backend).subscriptions
-    if subscriptions.is_empty:
-        return
+def _send_to_subscribers(broker: MessageBroker, backend: IoTBackend, message: Message) -> None:
     receiver = message.receiver
     call_each(
         [
             subscriber.receive
-            for subscriber in subscriptions.matching(message.topic)
+            for subscriber in broker.subscriptions.matching(message.topic)
             if receiver in (None, subscriber.receiver)
         ],
         message,

@@ -92,8 +92,10 @@ def _judge(backend: JitpIoTBackend, request: ConnectRequest) -> Verdict:
     presented = request.certificate
     verdict = _judge_handshake(backend, request)
     if verdict is None:
-        backend.deferred.carry_out_due_runs(connecting=presented.certificate_id)
-        backend.fleet.drop_unclaimed_certificates()
+        if backend.deferred.runs:
+            backend.deferred.carry_out_due_runs(connecting=presented.certificate_id)
+        if backend.fleet.unclaimed:
+            backend.fleet.drop_unclaimed_certificates()
     known = backend.certificates.presented_as(presented.certificate_id)
     assert known is None or isinstance(known, DeviceCertificate)
     thing_name = _thing_of(backend, known)
@@ -147,7 +149,12 @@ def _judge_known(
     if ca is None:
         return (texts.pending_without_ca if known.ca_certificate_id else texts.unclaimed)(known)
     assert isinstance(ca, CaCertificate)
-    return _judge_ca(ca, request) or _pending(backend, request, known, ca, step)
+    refused = _judge_ca(ca, request)
+    if refused is not None:
+        return refused
+    if backend.deferred.is_being_provisioned(known):
+        return texts.in_progress(None)
+    return _pending(backend, request, known, ca, step)
 
 
 def _judge_unknown(
@@ -159,8 +166,7 @@ def _judge_unknown(
     if not issuers:
         named = backend.ca_certificates.with_subject(presented.issuer_key)
         return texts.not_registered(request, backend, named), None
-    # One key may stand behind several CA certificates: the one that registers devices counts.
-    ca = max(issuers, key=lambda ca: (ca.is_active, ca.registers_devices))
+    ca = issuers[0]
     refused = (
         _judge_validity(presented)
         or _judge_kind(backend, presented)
@@ -184,10 +190,11 @@ def _judge_unknown(
 def _registration_failed(
     backend: JitpIoTBackend, presented: PresentedCertificate, ca: CaCertificate, error: NotAdmitted
 ) -> Verdict:
-    if not ca.provisions_devices:
+    source = ca.template_source
+    if not source.is_given:
         return texts.registration_failed(error, None)
     run = backend.registration.registration_failed(
-        certificate_parameters(presented), ca.template_source, presented.certificate_id, error
+        certificate_parameters(presented), source, presented.certificate_id, error
     )
     return texts.registration_failed(error, run)
 
@@ -243,19 +250,20 @@ def _pending(
     first_step: ProvisioningStep,
 ) -> Verdict:
     """A certificate in PENDING_ACTIVATION connects: the CA's template runs, if it has one."""
-    if backend.deferred.is_being_provisioned(certificate):
-        return texts.in_progress(None)
-    if not ca.provisions_devices:
+    source = ca.template_source
+    if not source.is_given:
         return texts.pending(certificate)
     run = backend.registration.provision_certificate(
         certificate,
         certificate_parameters(request.certificate),
-        source=ca.template_source,
+        source=source,
         first_step=first_step,
     )
     if run.status is RunStatus.IN_PROGRESS:
         return texts.in_progress(run)
-    return texts.provisioned(run) if run.succeeded else texts.provisioning_failed(run)
+    if run.status is RunStatus.FAILED:
+        return texts.provisioning_failed(run)
+    return texts.provisioned(run)
 
 
 def _record(
@@ -289,18 +297,24 @@ def _record(
             run_id=attempt.attempt_id,
             attempt_id=attempt.attempt_id,
         )
-    deferred = backend.deferred.find(presented.certificate_id)
-    if deferred is not None and deferred.when_done is None:
-        at = len(attempts) - 1
-
-        def finish(run: ProvisioningRun, moment: datetime) -> None:
-            # The attempt that set the run off is to tell how it ended.
-            attempts[at] = attempts[at]._replace(provisioning=run)
-            record_late_run(backend, attempt, run, moment)
-
-        deferred.when_done = finish
+        if attempt.provisioning.status is RunStatus.IN_PROGRESS:
+            _finish_later(backend, attempt)
     record_attempt(backend, attempt)
     return attempt
+
+
+def _finish_later(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> None:
+    """Have the attempt that set a run off, and was just kept, tell how it ends."""
+    attempts = state_of(backend).attempts
+    at = len(attempts) - 1
+
+    def finish(run: ProvisioningRun, moment: datetime) -> None:
+        attempts[at] = attempts[at]._replace(provisioning=run)
+        record_late_run(backend, attempt, run, moment)
+
+    deferred = backend.deferred.find(attempt.certificate_id)
+    assert deferred is not None
+    deferred.when_done = finish
 
 
 def _thing_of(backend: JitpIoTBackend, certificate: DeviceCertificate | None) -> str | None:

@@ -18,7 +18,7 @@ from moto_jitp.history.state import existing_backend, state_of
 from moto_jitp.iot.account.endpoints import parse_endpoint
 from moto_jitp.iot.models import JitpIoTBackend, live_backends
 from moto_jitp.iot.provisioning.fleet.api import FleetAnswer
-from moto_jitp.monitoring import count_operation, records_of
+from moto_jitp.monitoring import count_operation, follow_settings, records_of
 from moto_jitp.monitoring.logs import (
     Client,
     authentication_error,
@@ -47,7 +47,7 @@ def record_attempt(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> None:
         backend: the account and Region at whose endpoint it arrived.
         attempt: the attempt.
     """
-    records_of(backend).follow_settings(attempt.attempt_id)
+    follow_settings(backend, attempt.attempt_id)
     if attempt.reason is RefusalReason.SNI_MISUSED:
         _tell_owner(attempt)
     elif backend.logging.is_logging:
@@ -145,7 +145,7 @@ def record_fleet_call(
         run.thing_name if run is not None and refusal is None else None,
     )
     state = state_of(backend)
-    records_of(backend).follow_settings(call.sequence)
+    follow_settings(backend, call.sequence)
     state.fleet_calls.append(call)
     if run is not None:
         origin, number = RunOrigin.FLEET_PROVISIONING, call.sequence
@@ -177,9 +177,8 @@ def _tell_owner(attempt: ConnectionAttempt) -> None:
     owner, reason = _owner_of(attempt.server_name or "")
     if owner is None:
         return
-    records = records_of(owner)
-    records.misdirected.append(attempt)
-    records.follow_settings(attempt.attempt_id)
+    records_of(owner).misdirected.append(attempt)
+    follow_settings(owner, attempt.attempt_id)
     if owner.logging.is_logging:
         client = _client(attempt)
         entry = authentication_error(attempt, client, reason)

@@ -24,7 +24,7 @@ from moto_jitp.broker.message_broker import (
 )
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.messages import ClientMessage, Message, Publisher
-from moto_jitp.history.state import existing_backend, lock_of, state_of
+from moto_jitp.history.state import existing_backend, lock_of, part_of
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate, status_observers
 from moto_jitp.iot.data_plane.connections import ConnectionDeletion, deleters
 from moto_jitp.iot.models import JitpIoTBackend, ending_observers, is_plugged_in
@@ -532,7 +532,7 @@ def open_session(
         attempt: the attempt.
         certificate: the registered certificate that was presented.
     """
-    sessions = state_of(backend).part(Sessions)
+    sessions = part_of(backend, Sessions)
     client_id = attempt.client_id
     before, version = sessions.by_client.get(client_id), 0
     if before is not None:
@@ -570,7 +570,7 @@ def find_session(backend: JitpIoTBackend, attempt_id: int) -> Session | None:
     Returns:
         The session; ``None`` where the attempt was refused.
     """
-    return state_of(backend).part(Sessions).by_attempt_id.get(attempt_id)
+    return part_of(backend, Sessions).by_attempt_id.get(attempt_id)
 
 
 def block_has_ended(backend: IoTBackend) -> bool:
@@ -587,7 +587,7 @@ def close_sessions_of(certificate: DeviceCertificate) -> None:
     backend = existing_backend(account_id, region_name)
     if backend is None:
         return
-    sessions = state_of(backend).part(Sessions)
+    sessions = part_of(backend, Sessions)
     for client_id in sessions.clients_of_certificates.get(certificate.certificate_id, ()):
         session = sessions.by_client[client_id]
         if session.certificate is certificate:
@@ -604,7 +604,7 @@ def delete_session(backend: JitpIoTBackend, deletion: ConnectionDeletion) -> boo
     Returns:
         Whether it was connected.
     """
-    session = state_of(backend).part(Sessions).by_client.get(deletion.client_id)
+    session = part_of(backend, Sessions).by_client.get(deletion.client_id)
     if session is None or not session.is_open:
         return False
     session.publishes_will = not deletion.prevent_will
@@ -614,7 +614,7 @@ def delete_session(backend: JitpIoTBackend, deletion: ConnectionDeletion) -> boo
 
 def close_all_sessions(backend: JitpIoTBackend) -> None:
     """End the sessions of an account and Region whose state is about to go."""
-    sessions = list(state_of(backend).part(Sessions).by_client.values())
+    sessions = list(part_of(backend, Sessions).by_client.values())
     call_each([session.close for session in sessions], DisconnectReason.SERVER_INITIATED_DISCONNECT)
 
 

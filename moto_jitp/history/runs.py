@@ -65,30 +65,28 @@ _ENTRIES = 6
 
 def pack_steps(steps: Iterable[ProvisioningStep]) -> StepRecord:
     """Return steps in the form in which a run keeps them."""
-    return tuple(
-        entry
-        for step in steps
-        for entry in (
-            step.action,
-            step.resource,
-            step.result.value,
-            step.error_code,
-            step.message,
-            (),
-        )
-    )
+    return pack_calls([(*step[:2], step.result.value, *step[3:], {}) for step in steps])
 
 
-def pack_parameters(parameters: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return the parameters of a call in the form in which a run keeps them.
+def pack_calls(calls: Iterable[tuple[Any, ...]]) -> StepRecord:
+    """Return steps, with what was called for them, in the form in which a run keeps them.
 
     Args:
-        parameters: texts, truth values and dicts of them, by name.
+        calls: of each step its action, resource, result (as text), error code and message, and the
+            parameters: texts, truth values and dicts of them, by name.
     """
+    record: list[Any] = []
+    for call in calls:
+        record += call
+        record[-1] = _packed(record[-1]) if record[-1] else ()
+    return tuple(record)
+
+
+def _packed(parameters: Mapping[str, Any]) -> tuple[Any, ...]:
     # A loop and not a generator: this is done for each step of each device.
     entries: list[Any] = []
     for name, value in parameters.items():
-        entries += (name, pack_parameters(value) if isinstance(value, dict) else value)
+        entries += (name, _packed(value) if isinstance(value, dict) else value)
     return tuple(entries)
 
 

@@ -67,6 +67,16 @@ def state_of(backend: BaseBackend) -> AccountState:
     return state  # type: ignore[no-any-return]
 
 
+def part_of(backend: BaseBackend, kind: type[PartT]) -> PartT:
+    """Return the tables of a higher layer for an account and Region; see :meth:`AccountState.part`.
+
+    Args:
+        backend: the account and Region.
+        kind: the class that holds them.
+    """
+    return state_of(backend).part(kind)
+
+
 def existing_backend(account_id: str, region_name: str) -> IoTBackend | None:
     """Return the backend of an account and Region.
 

@@ -81,6 +81,7 @@ class JitpIoTBackend(IoTBackend):
     def assemble(self) -> None:
         """Make the parts, each from those that it needs."""
         self.registry = registry = Registry(self)
+        self.lock = registry.lock
         self.endpoints = Endpoints(registry)
         self.jobs_part = Jobs(self)
         self.tags = tags = Tags(registry)
@@ -126,11 +127,6 @@ class JitpIoTBackend(IoTBackend):
     def part(self, kind: type[PartT]) -> PartT:
         """Return the part of this class, which operations work on."""
         return self._parts[kind]  # type: ignore[no-any-return]
-
-    @property
-    def lock(self) -> Any:
-        """Held by whatever reads this account's and Region's state and then changes it."""
-        return self.registry.lock
 
     def arn(self, resource: str) -> str:
         """Return the ARN of one of this account's and Region's IoT resources (``thing/x``)."""

@@ -9,6 +9,7 @@ from .metrics import IoTMetrics
 from .records import (
     ApiCall,
     count_operation,
+    follow_settings,
     is_read_only,
     record_call,
     records_of,
@@ -23,6 +24,7 @@ __all__ = [
     "as_cloudwatch_finds_statistics",
     "caller",
     "count_operation",
+    "follow_settings",
     "is_read_only",
     "lookup_events",
     "record_call",

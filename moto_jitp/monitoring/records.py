@@ -17,7 +17,7 @@ from moto.iot.models import IoTBackend
 
 from moto_jitp import settings
 from moto_jitp.history.attempts import ConnectionAttempt
-from moto_jitp.history.state import state_of
+from moto_jitp.history.state import part_of
 
 from .identities import Identity
 
@@ -119,16 +119,17 @@ class Records:
         self._without_metrics: set[int] = set()
         self._without_trail: set[int] = set()
 
-    def follow_settings(self, number: int) -> None:
-        """Leave something that happens now out of what is off by the settings in force.
+    def leave_out(self, number: int, *, metrics: bool, trail: bool) -> None:
+        """Leave something out of metrics, of the trail, or of both.
 
         Args:
             number: of the attempt, run or request.
+            metrics: whether metrics do not count it.
+            trail: whether the trail does not tell of it.
         """
-        current = settings.current()
-        if not current.metrics:
+        if metrics:
             self._without_metrics.add(number)
-        if not current.trail:
+        if trail:
             self._without_trail.add(number)
 
     def is_in_metrics(self, number: int) -> bool:
@@ -142,7 +143,20 @@ class Records:
 
 def records_of(backend: IoTBackend) -> Records:
     """Return the records of an account and Region, to be added to."""
-    return state_of(backend).part(Records)
+    return part_of(backend, Records)
+
+
+def follow_settings(backend: IoTBackend, number: int) -> None:
+    """Leave something that happens now out of what is off by the settings in force.
+
+    Args:
+        backend: the account and Region.
+        number: of the attempt, run or request.
+    """
+    current = settings.current()
+    if not (current.metrics and current.trail):
+        records = records_of(backend)
+        records.leave_out(number, metrics=not current.metrics, trail=not current.trail)
 
 
 def record_call(backend: IoTBackend, call: ApiCall) -> None:

@@ -59,10 +59,15 @@ class PresentedCertificate:
             subject = unwarned(lambda: certificate.subject)
             self.issuer_key = unwarned(issuer.public_bytes)
         """The issuer as DER."""
-        # Read at once: the library parses names late, and a bad one is to be refused here.
+        # Read at once: the library parses much of it late, and what is bad is to be refused here.
         self.subject = _attributes(subject)
         """The subject's attributes, OID and value, in certificate order."""
-        self._subject_text: str | None = None
+        self.subject_text = _name_text(self.subject)
+        """The subject for people, in certificate order: ``C=KR,CN=bulb-1``."""
+        self.not_before: datetime = certificate.not_valid_before_utc
+        """Start of validity, in UTC."""
+        self.not_after: datetime = certificate.not_valid_after_utc
+        """End of validity, in UTC."""
         self._serial_number: int | None = None
         self._pem: str | None = None
         self.certificate_id = hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
@@ -77,16 +82,6 @@ class PresentedCertificate:
 
     def __repr__(self) -> str:
         return f"<PresentedCertificate {one_line(self.subject_text) or '(no subject)'}>"
-
-    @property
-    def not_before(self) -> datetime:
-        """Start of validity, in UTC."""
-        return self.certificate.not_valid_before_utc
-
-    @property
-    def not_after(self) -> datetime:
-        """End of validity, in UTC."""
-        return self.certificate.not_valid_after_utc
 
     @property
     def serial_number(self) -> int:
@@ -106,13 +101,6 @@ class PresentedCertificate:
         if self._pem is None:
             self._pem = self.certificate.public_bytes(Encoding.PEM).decode("ascii")
         return self._pem
-
-    @property
-    def subject_text(self) -> str:
-        """The subject for people, in certificate order: ``C=KR,CN=bulb-1``."""
-        if self._subject_text is None:
-            self._subject_text = _name_text(self.subject)
-        return self._subject_text
 
     @property
     def issuer_text(self) -> str:

@@ -6,7 +6,7 @@ from moto_jitp.devices import DeviceConnection
 from moto_jitp.devices.session_connection import SessionConnection
 from moto_jitp.devices.sessions import find_session
 from moto_jitp.history.attempts import ConnectionAttempt
-from moto_jitp.history.state import state_of
+from moto_jitp.history.state import part_of, state_of
 from moto_jitp.iot.models import JitpIoTBackend, live_backends
 
 from .answers import RequestRefused
@@ -58,7 +58,7 @@ def connection_of(wanted: int) -> DeviceConnection:
             409,
             "NotConnected",
         )
-    served = state_of(backend).part(_ServedConnections)
+    served = part_of(backend, _ServedConnections)
     connection = served.get(wanted)
     if connection is None:
         connection = served.setdefault(wanted, SessionConnection(session, (attempt,), None))

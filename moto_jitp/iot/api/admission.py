@@ -5,7 +5,7 @@ from __future__ import annotations
 from moto.iot.models import IoTBackend
 
 from moto_jitp import faults, settings
-from moto_jitp.history.state import lock_of, state_of
+from moto_jitp.history.state import lock_of, part_of
 from moto_jitp.iot.exceptions import FailureOnDemand
 
 from .quotas import CallMeter
@@ -26,7 +26,7 @@ def admit(backend: IoTBackend, operation: str, *, over_mqtt: bool = False) -> No
     throttling = settings.current().throttling
     if throttling is not False:
         with lock_of(backend):
-            meter = state_of(backend).part(CallMeter)
+            meter = part_of(backend, CallMeter)
             meter.take(operation, throttling, over_mqtt=over_mqtt)
 
 

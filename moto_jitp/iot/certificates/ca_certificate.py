@@ -79,13 +79,8 @@ class CaCertificate(FakeCaCertificate):
 
     @property
     def template_source(self) -> TemplateSource:
-        """The template that provisions its devices, if it has one."""
+        """The template that provisions its devices (JITP), if one is given; else it is JITR."""
         return TemplateSource.of(self.registration_config)
-
-    @property
-    def provisions_devices(self) -> bool:
-        """Whether devices are provisioned by a template (JITP) or only registered (JITR)."""
-        return self.template_source.is_given
 
     def to_description_dict(self) -> dict[str, Any]:
         return {
@@ -119,18 +114,22 @@ def adopt_ca(ca: FakeCertificate, sequence: int) -> None:
 
 
 def issuers_of(registry: Registry, presented: PresentedCertificate) -> list[CaCertificate]:
-    """Return the registered CA certificates that really issued a certificate, oldest first.
+    """Return the registered CA certificates that really issued a certificate.
 
-    One key may stand behind several of them; and a name alone says nothing.
+    One key may stand behind several of them; and a name alone says nothing. The first counts: an
+    active one, if possible one that registers devices, and of equal ones the oldest.
 
     Args:
         registry: the account's and Region's tables.
         presented: the certificate.
     """
-    return [
+    issuers = [
         ca
         for ca in registry.ca_certificates.with_subject(presented.issuer_key)
         if isinstance(ca, CaCertificate)
         and ca.presented is not None
         and check_issuer(presented, ca.presented) is IssuerCheck.ISSUED
     ]
+    if len(issuers) > 1:
+        issuers.sort(key=lambda ca: (ca.is_active, ca.registers_devices), reverse=True)
+    return issuers

@@ -244,8 +244,7 @@ class CaCertificates:
 
     def _check_role(self, config: dict[str, str] | None, ca: CaCertificate) -> None:
         source = TemplateSource.of(config)
-        acts_for = self._roles.source_arn(source.name, ca.certificate_id)
-        self._roles.check(source.role_arn, acts_for)
+        self._roles.check(source.role_arn, source.name, ca.certificate_id)
 
     def describe_ca_certificate(self, certificate_id: str) -> CaCertificate:
         """Return a CA.

@@ -168,8 +168,7 @@ def answer_shadow_requests(backend: IoTBackend, message: Message) -> None:
         backend: the account and Region in which the message was published.
         message: the message.
     """
-    if not isinstance(message, ClientMessage):
-        return
+    assert isinstance(message, ClientMessage)
     request = shadow_request(message.topic)
     data_plane = iotdata_backends[backend.account_id][backend.region_name]
     if request is not None and isinstance(data_plane, JitpIoTDataBackend):
@@ -178,4 +177,4 @@ def answer_shadow_requests(backend: IoTBackend, message: Message) -> None:
         )
 
 
-message_broker.listeners.append(answer_shadow_requests)
+message_broker.client_listeners.append(answer_shadow_requests)

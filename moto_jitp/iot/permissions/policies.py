@@ -115,8 +115,9 @@ class IotPolicies:
         """
         with self.registry.lock:
             if settings.current().strict:
-                self._require_attachable(policy_name, target)
-            IoTBackend.attach_policy(self.registry.moto, policy_name, target)
+                self._attach(policy_name, target)
+            else:
+                IoTBackend.attach_policy(self.registry.moto, policy_name, target)
 
     def attach_principal_policy(self, policy_name: str, principal_arn: str) -> None:
         """Attach a policy by the older operation; see :meth:`attach_policy`.
@@ -127,8 +128,9 @@ class IotPolicies:
         check_principal(principal_arn)
         with self.registry.lock:
             if settings.current().strict:
-                self._require_attachable(policy_name, principal_arn)
-            IoTBackend.attach_principal_policy(self.registry.moto, policy_name, principal_arn)
+                self._attach(policy_name, principal_arn)
+            else:
+                IoTBackend.attach_principal_policy(self.registry.moto, policy_name, principal_arn)
 
     def detach_policy(self, policy_name: str, target: str) -> None:
         """Detach a policy; where it is not attached, or one of the two is gone, nothing happens.
@@ -170,17 +172,18 @@ class IotPolicies:
         registry.get_policy(policy_name)
         registry.principal_policies.pop((principal_arn, policy_name), None)
 
-    def _require_attachable(self, policy_name: str, target: str) -> None:
+    def _attach(self, policy_name: str, target: str) -> None:
         refusal = not_a_target(target)
         if refusal is not None:
             raise refusal
-        self.require_principal(target)
-        if policy_name not in self.registry.policies:
+        principal = self.require_principal(target)
+        policy = self.registry.policies.get(policy_name)
+        if policy is None:
             raise ResourceNotFound(f"The policy {policy_name} does not exist.")
-        attached = [policy.name for policy in self.registry.list_attached_policies(target)]
-        if ":thinggroup/" in target or policy_name in attached:
+        attached = self.registry.principal_policies.seconds_of(target)
+        if policy_name in attached:
             return
-        if len(attached) >= POLICIES_PER_CERTIFICATE:
+        if ":thinggroup/" not in target and len(attached) >= POLICIES_PER_CERTIFICATE:
             what = "certificate" if ":cert/" in target else "Cognito identity"
             raise LimitExceeded(
                 f"The {what} has {len(attached)} policies already, the most that AWS IoT allows: "
@@ -188,18 +191,19 @@ class IotPolicies:
                 "one of them.",
                 "Detach policies from the certificate, or merge their statements.",
             )
+        self.registry.principal_policies[target, policy_name] = (principal, policy)
 
-    def require_principal(self, principal: str) -> None:
-        """Make sure that a principal of policies exists.
+    def require_principal(self, principal: str) -> Any:
+        """Return a principal of policies: a certificate, a thing group or a Cognito identity.
 
         Args:
             principal: the ARN of a certificate or a thing group, or a Cognito identity's id.
 
         Raises:
-            ResourceNotFound: it does not, and the text says what was looked for where.
+            ResourceNotFound: it does not exist, and the text says what was looked for where.
         """
         try:
-            self.registry.principal(principal)
+            return self.registry.principal(principal)
         except ResourceNotFoundException:
             raise missing_principal(self.registry, principal) from None
 

@@ -73,25 +73,18 @@ class ProvisioningRoles:
         self._registry = registry
         self._tags = tags
 
-    def source_arn(self, template_name: str | None, ca_id: str | None) -> str:
-        """Return what AWS IoT says it acts for when it assumes a provisioning role.
+    def check(
+        self, role_arn: str | None, template_name: str | None, ca_id: str | None = None
+    ) -> None:
+        """With ``enforce_role``, refuse a role that AWS IoT cannot assume.
 
+        It assumes it for the stored template, or else for the CA certificate that has the body.
         https://docs.aws.amazon.com/iot/latest/developerguide/cross-service-confused-deputy-prevention.html
 
         Args:
+            role_arn: the provisioning role, if one is named.
             template_name: the stored template, if one is executed.
             ca_id: the CA certificate that has the template's body, otherwise.
-        """
-        if template_name is not None:
-            return self._registry.arn(f"provisioningtemplate/{template_name}")
-        return self._registry.arn(f"cacert/{ca_id}")
-
-    def check(self, role_arn: str | None, source_arn: str) -> None:
-        """With ``enforce_role``, refuse a role that AWS IoT cannot assume.
-
-        Args:
-            role_arn: the provisioning role, if one is named.
-            source_arn: the CA certificate or the provisioning template that has it executed.
 
         Raises:
             RoleNotAssumable: it is a role of another account, which no service can be given, there
@@ -103,7 +96,9 @@ class ProvisioningRoles:
         if account not in (None, self._registry.account_id):
             raise refusals.of_another_account(role_arn, account, self._registry.account_id)
         role = _role(role_arn)
-        call = self.call_of_service("sts:AssumeRole", None, source_arn)
+        stored = f"provisioningtemplate/{template_name}"
+        source = stored if template_name is not None else f"cacert/{ca_id}"
+        call = self.call_of_service("sts:AssumeRole", None, self._registry.arn(source))
         try:
             decision = decide(read_statements(role.assume_role_policy_document), call)
         except MalformedStatementsError as error:

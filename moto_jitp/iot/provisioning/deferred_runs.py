@@ -139,29 +139,32 @@ class DeferredRuns:
 
     Args:
         registry: the account's and Region's tables.
+
+    Attributes:
+        runs: those that have not ended, by the id of their certificate.
     """
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._runs: dict[str, DeferredRun] = {}
+        self.runs: dict[str, DeferredRun] = {}
 
     def defer(self, run: DeferredRun) -> None:
         """Keep a run until it is due."""
         with self._registry.lock:
             certificate_id = run.certificate.certificate_id
             # The certificate was deleted and the device has registered anew: the run before ends.
-            before = self._runs.pop(certificate_id, None)
-            self._runs[certificate_id] = run
+            before = self.runs.pop(certificate_id, None)
+            self.runs[certificate_id] = run
             if before is not None:
                 before.carry_out(datetime.now(timezone.utc))
 
     def find(self, certificate_id: str) -> DeferredRun | None:
         """Return the run of a certificate; ``None`` where there is none that has not ended."""
-        return self._runs.get(certificate_id)
+        return self.runs.get(certificate_id)
 
     def is_being_provisioned(self, certificate: DeviceCertificate) -> bool:
         """Whether a run for a certificate has been set off and has not ended."""
-        run = self._runs.get(certificate.certificate_id)
+        run = self.runs.get(certificate.certificate_id)
         return run is not None and run.certificate is certificate
 
     def note_call(self, operation: str, parameter: Callable[[str], str | None]) -> None:
@@ -171,10 +174,10 @@ class DeferredRuns:
             operation: its name, such as ``DescribeCertificate``.
             parameter: returns one of its parameters by name.
         """
-        if not self._runs:
+        if not self.runs:
             return
         with self._registry.lock:
-            for certificate_id, run in self._runs.items():
+            for certificate_id, run in self.runs.items():
                 if (
                     operation in _LISTINGS
                     or (
@@ -195,16 +198,16 @@ class DeferredRuns:
         Raises:
             UnusableTransition: the state manager's setting is none that a run could end by.
         """
-        if not self._runs:
+        if not self.runs:
             return
         with self._registry.lock:
-            if connecting in self._runs:
-                self._runs[connecting].look()
-            moments = {key: run.due() for key, run in self._runs.items()}
+            if connecting in self.runs:
+                self.runs[connecting].look()
+            moments = {key: run.due() for key, run in self.runs.items()}
             due = {key: moment for key, moment in moments.items() if moment is not None}
             # In the order in which they would have ended: one may need what another makes.
             for key in sorted(due, key=due.__getitem__):
-                self._runs.pop(key).carry_out(due[key])
+                self.runs.pop(key).carry_out(due[key])
 
 
 def carry_out_all_due_runs() -> None:

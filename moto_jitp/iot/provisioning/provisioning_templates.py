@@ -167,7 +167,7 @@ class ProvisioningTemplates:
             hook = checked_hook(hook, kind)
             self._check_fleet_limit(kind)
             arn = self._registry.arn(f"provisioningtemplate/{template_name}")
-            self._roles.check(role_arn, arn)
+            self._roles.check(role_arn, template_name)
             template = ProvisioningTemplate(
                 template_name,
                 arn,
@@ -290,7 +290,7 @@ class ProvisioningTemplates:
                 )
             hook = checked_hook(hook, template.template_type)
             if role_arn is not None:
-                self._roles.check(role_arn, template.arn)
+                self._roles.check(role_arn, template_name)
                 template.role_arn = role_arn
             if description is not None:
                 template.description = description or None

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from moto_jitp import settings
-from moto_jitp.history.runs import ProvisioningStep, StepRecord, pack_parameters
+from moto_jitp.history.runs import ProvisioningStep, StepRecord, pack_calls
 from moto_jitp.iot.exceptions import AwsError, IoTError, code_and_message
 from moto_jitp.templates import TemplateError
 
@@ -42,17 +42,17 @@ class ProvisioningFailure(Exception):
 class StepRecorder:
     """Carries out a run's steps one by one and writes them down."""
 
-    __slots__ = ("_entries", "_keeps_parameters", "permit")
+    __slots__ = ("_calls", "_keeps_parameters", "permit")
 
     def __init__(self, permit: Callable[[str, str], None] | None = None) -> None:
-        self._entries: list[Any] = []
+        self._calls: list[tuple[Any, ...]] = []
         self._keeps_parameters = settings.current().trail
         self.permit = permit
 
     @property
     def record(self) -> StepRecord:
         """What has been written down, as a run keeps it."""
-        return tuple(self._entries)
+        return pack_calls(self._calls)
 
     def do(
         self,
@@ -97,8 +97,8 @@ class StepRecorder:
         message: str | None,
         parameters: Mapping[str, Any],
     ) -> None:
-        kept = pack_parameters(parameters) if parameters and self._keeps_parameters else ()
-        self._entries += (action, resource, result, error_code, message, kept)
+        kept = parameters if self._keeps_parameters else NOTHING
+        self._calls.append((action, resource, result, error_code, message, kept))
 
     def unchanged(self, action: str, resource: str, parameters: Mapping[str, Any]) -> None:
         """Write down a step that found everything as wanted.

@@ -152,8 +152,7 @@ class TemplateExecution(ThingSteps):
         resource = self.source.resource
         try:
             ca_id = self.certificate.ca_certificate_id if self.certificate else None
-            roles = self.parts.roles
-            roles.check(self.source.role_arn, roles.source_arn(self.source.name, ca_id))
+            self.parts.roles.check(self.source.role_arn, self.source.name, ca_id)
             if self.recorder.permit is not None:
                 self.recorder.permit("RegisterThing", resource)
         except NotAdmitted as error:

@@ -180,10 +180,9 @@ class ThingRegistration:
 
     def _can_begin(self, certificate: DeviceCertificate, source: TemplateSource) -> bool:
         """Whether AWS IoT can assume the role, which it does before it sets to work."""
-        roles = self._parts.roles
-        acts_for = roles.source_arn(source.name, certificate.ca_certificate_id)
+        role_arn = self._templates.resolve(source).role_arn
         try:
-            roles.check(self._templates.resolve(source).role_arn, acts_for)
+            self._parts.roles.check(role_arn, source.name, certificate.ca_certificate_id)
         except NotAdmitted:
             return False
         return True

@@ -46,6 +46,7 @@ class Registry:
 
     Attributes:
         sequences: numbers what is made, in the order in which it is made.
+        lock: held by whatever reads this account's and Region's state and then changes it.
 
     Example:
         >>> Registry(IoTBackend("us-east-1", "123456789012")).arn("thing/bulb-1")
@@ -58,6 +59,7 @@ class Registry:
         self.region_name: str = moto.region_name
         self.partition: str = moto.partition
         self.sequences = itertools.count(1)
+        self.lock = lock_of(moto)
         self.index()
 
     def index(self) -> None:
@@ -76,11 +78,6 @@ class Registry:
         moto.certificates = self.certificates = CertificateTable(moto.certificates)
         moto.principal_policies = self.principal_policies = PairTable(moto.principal_policies)
         moto.principal_things = self.principal_things = PairTable(moto.principal_things)
-
-    @property
-    def lock(self) -> Any:
-        """Held by whatever reads this account's and Region's state and then changes it."""
-        return lock_of(self.moto)
 
     def arn(self, resource: str) -> str:
         """Return the ARN of one of this account's and Region's IoT resources (``thing/x``)."""

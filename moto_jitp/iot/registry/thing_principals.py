@@ -68,16 +68,23 @@ class ThingPrincipals:
         """
         check_principal(principal_arn)
         if kind is None and not self.exclusive_things:
-            IoTBackend.attach_thing_principal(self.registry.moto, thing_name, principal_arn)
+            self._attach(thing_name, principal_arn)
             return
         with self.registry.lock:
             if settings.current().strict:
                 self._require_unshared(thing_name, principal_arn, kind)
-            IoTBackend.attach_thing_principal(self.registry.moto, thing_name, principal_arn)
+            self._attach(thing_name, principal_arn)
             if kind == EXCLUSIVE:
                 self.exclusive_things[principal_arn] = thing_name
             elif kind == SHARED and self.exclusive_things.get(principal_arn) == thing_name:
                 del self.exclusive_things[principal_arn]
+
+    def _attach(self, thing_name: str, principal_arn: str) -> None:
+        principal = self.registry.principal(principal_arn)
+        thing = self.registry.describe_thing(thing_name)
+        attachment = (principal_arn, thing_name)
+        if attachment not in self.registry.principal_things:
+            self.registry.principal_things[attachment] = (principal, thing)
 
     def _require_unshared(self, thing_name: str, principal_arn: str, kind: str | None) -> None:
         others = [n for n in self.registry.list_principal_things(principal_arn) if n != thing_name]

@@ -6,7 +6,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iot.models import iot_backends
 
 from moto_jitp import faults
-from moto_jitp.history.state import state_of
+from moto_jitp.history.state import part_of
 from moto_jitp.iot.api.failure_requests import checked_failure
 from moto_jitp.server.answers import Answer, RequestRefused
 from moto_jitp.server.routing import ControlRequest, route
@@ -60,7 +60,7 @@ class _AskedFailures(dict[int, faults.Fault]):
 
 def _known() -> _AskedFailures:
     """Return what was asked for; a reset, by which tests at a server begin, takes it away."""
-    return state_of(iot_backends[DEFAULT_ACCOUNT_ID][_HOME]).part(_AskedFailures)
+    return part_of(iot_backends[DEFAULT_ACCOUNT_ID][_HOME], _AskedFailures)
 
 
 def _fault(wanted: int) -> faults.Fault:

@@ -78,13 +78,16 @@ class FleetProvisioning:
     Args:
         parts: what the runs work on.
         templates: the stored templates.
+
+    Attributes:
+        unclaimed: the certificates that no device has made its own yet, by their token.
     """
 
     def __init__(self, parts: RunParts, templates: ProvisioningTemplates) -> None:
         self._parts = parts
         self._registry = parts.registry
         self._templates = templates
-        self._owned: dict[str, _Ownership] = {}
+        self.unclaimed: dict[str, _Ownership] = {}
 
     def create_keys_for_device(self) -> DeviceCredentials:
         """Make a key pair and a certificate for a device.
@@ -125,7 +128,7 @@ class FleetProvisioning:
             certificate = self._parts.certificates.add_issued_certificate(
                 certificate_pem, "PENDING_ACTIVATION"
             )
-            self._owned[token] = _Ownership(certificate, time.time() + TOKEN_SECONDS)
+            self.unclaimed[token] = _Ownership(certificate, time.time() + TOKEN_SECONDS)
         return DeviceCredentials(certificate, private_key_pem, token)
 
     def provision_device(
@@ -169,7 +172,7 @@ class FleetProvisioning:
         with self._registry.lock:
             self._owner_of(ownership_token)  # which another request may have used up
             outcome = self._execute(template, certificate, parameters)
-            del self._owned[ownership_token]
+            del self.unclaimed[ownership_token]
             return outcome
 
     def _execute(
@@ -207,20 +210,20 @@ class FleetProvisioning:
         if not token:
             raise refusals.no_token()
         self.drop_unclaimed_certificates()
-        owned = self._owned.get(token)
+        owned = self.unclaimed.get(token)
         if owned is None:
             raise refusals.bad_token()
         return owned.certificate
 
     def drop_unclaimed_certificates(self) -> None:
         """Delete the certificates that no device has made its own within the hour."""
-        if not self._owned:
+        if not self.unclaimed:
             return
         now = time.time()
         with self._registry.lock:
-            for token, owned in list(self._owned.items()):
+            for token, owned in list(self.unclaimed.items()):
                 if owned.ends <= now:
-                    del self._owned[token]
+                    del self.unclaimed[token]
                     self._delete_unused(owned.certificate)
 
     def _delete_unused(self, certificate: DeviceCertificate) -> None:
