@@ -46,7 +46,8 @@ def certificate_parameters(certificate: PresentedCertificate) -> dict[str, str]:
     for oid, value in certificate.subject:
         name = _FROM_SUBJECT.get(oid)
         if name is not None and name not in parameters:
-            parameters[name] = _ESCAPED.sub(r"\\\g<0>", value)
+            # To find that nothing is to be escaped costs less than to replace nothing.
+            parameters[name] = _ESCAPED.sub(r"\\\g<0>", value) if _ESCAPED.search(value) else value
     for name in [name for name, value in parameters.items() if not value]:
         del parameters[name]
     if _SERIAL_NUMBER not in parameters:
