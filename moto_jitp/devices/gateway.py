@@ -210,8 +210,7 @@ def _judge_validity(presented: PresentedCertificate) -> Verdict | None:
 
 def _judge_kind(backend: JitpIoTBackend, presented: PresentedCertificate) -> Verdict | None:
     """What keeps a certificate from being a device's that RegisterCertificate would not take."""
-    subject_key, certificate_id = presented.subject_key, presented.certificate_id
-    if backend.ca_certificates.presented_as(subject_key, certificate_id) is not None:
+    if backend.ca_certificates.presented_as(presented.certificate_id) is not None:
         return texts.ca_as_device(presented)
     if not settings.current().strict:
         return None

@@ -168,7 +168,7 @@ class CaCertificates:
             raise errors.RegistrationCodeValidation(found, wanted)
 
     def _check_not_registered(self, ca: PresentedCertificate, mode: str) -> None:
-        existing = self._registry.ca_certificates.presented_as(ca.subject_key, ca.certificate_id)
+        existing = self._registry.ca_certificates.presented_as(ca.certificate_id)
         if existing is not None:
             # Provisioning scripts read the id out of this text.
             raise errors.ResourceAlreadyExists(
@@ -199,7 +199,7 @@ class CaCertificates:
                 and backend.region_name == here.region_name
                 and isinstance(cas, CaTable)
             ):
-                other = cas.presented_as(ca.subject_key, ca.certificate_id)
+                other = cas.presented_as(ca.certificate_id)
                 if getattr(other, "certificate_mode", None) == "DEFAULT":
                     return other
         return None

@@ -201,7 +201,7 @@ class DeviceCertificates:
                 raise errors.CertificateValidation(
                     f"The CA certificate is not valid: {error}"
                 ) from None
-            ca = self.registry.ca_certificates.presented_as(named.subject_key, named.certificate_id)
+            ca = self.registry.ca_certificates.presented_as(named.certificate_id)
             if ca is None:
                 raise errors.CertificateState(errors.NO_CA_CERTIFICATE)
             return ca  # type: ignore[return-value]

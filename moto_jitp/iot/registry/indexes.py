@@ -137,10 +137,14 @@ class CertificateTable(ListedTable[str, FakeCertificate]):
 
 
 class CaTable(ListedTable[str, FakeCaCertificate]):
-    """CA certificates by id and by subject."""
+    """CA certificates by id, by subject, and by the id of their DER bytes.
+
+    The last differs from the first only for a CA that plain moto registered.
+    """
 
     def __init__(self, items: dict[str, FakeCaCertificate] | None = None) -> None:
         self._by_subject: dict[bytes, dict[str, None]] = {}
+        self._by_der: dict[str, str] = {}
         super().__init__(items)
 
     def with_subject(self, subject_key: bytes) -> list[FakeCaCertificate]:
@@ -148,22 +152,18 @@ class CaTable(ListedTable[str, FakeCaCertificate]):
         keys = tuple(self._by_subject.get(subject_key, ()))
         return [self[key] for key in keys if key in self]
 
-    def presented_as(self, subject_key: bytes, der_id: str) -> FakeCaCertificate | None:
-        """The CA whose DER bytes have this SHA-256, whatever its id here.
-
-        The two differ only for a CA that plain moto registered.
-        """
-        ca = self.get(der_id)
-        if ca is not None:
-            return ca
-        same = (ca for ca in self.with_subject(subject_key) if _der_id(ca) == der_id)
-        return next(same, None)
+    def presented_as(self, der_id: str) -> FakeCaCertificate | None:
+        """The CA whose DER bytes have this SHA-256, whatever its id here."""
+        return self.get(self._by_der.get(der_id, der_id))
 
     def __setitem__(self, key: str, value: FakeCaCertificate) -> None:
         super().__setitem__(key, value)
         subject_key = getattr(value, "subject_key", None)
         if subject_key is not None:
             self._by_subject.setdefault(subject_key, {})[key] = None
+        der_id = _der_id(value)
+        if der_id is not None and der_id != key:
+            self._by_der[der_id] = key
 
     def __delitem__(self, key: str) -> None:
         value = self[key]
@@ -171,6 +171,7 @@ class CaTable(ListedTable[str, FakeCaCertificate]):
         entries = self._by_subject.get(getattr(value, "subject_key", b""))
         if entries is not None:
             entries.pop(key, None)
+        self._by_der.pop(_der_id(value) or "", None)
 
     def pop(self, key: str, *default: Any) -> Any:
         if key not in self:

@@ -58,9 +58,10 @@ class Memberships:
             ResourceNotFoundException: one of them does not exist.
         """
         roots: dict[str, str] = {}
+        strict = settings.current().strict
         for name in group_names:
             group = self.registry.describe_thing_group(name)
-            if not settings.current().strict:
+            if not strict:
                 continue
             path = group.metadata.get("rootToParentThingGroups")
             root = path[0]["groupName"] if path else name
@@ -90,8 +91,8 @@ class Memberships:
         """
         if thing.arn in group.things:
             return
-        if settings.current().strict:
-            has = [one.thing_group_name for one in self.groups_of(thing)]
+        has = [one.thing_group_name for one in self.groups_of(thing)]
+        if has:
             self.check(thing.thing_name, [*has, group.thing_group_name])
         group.things[thing.arn] = thing
 

@@ -7,7 +7,7 @@ that does not depend on how many things, certificates or attachments there are.
 from __future__ import annotations
 
 import itertools
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from moto.iot.exceptions import (
     CertificateStateException,
@@ -90,31 +90,26 @@ class Registry:
         return self.things.get(self.arn(f"thing/{thing_name}"))
 
     def describe_thing(self, thing_name: str) -> FakeThing:
-        return _found(self.find_thing(thing_name), self.not_found("Thing", thing_name))
+        return self.find_thing(thing_name) or self._missing("Thing", thing_name)
 
     def find_thing_type(self, thing_type_name: str) -> FakeThingType | None:
         """Return a thing type, or ``None`` where there is none of that name."""
         return self.thing_types.get(self.arn(f"thingtype/{thing_type_name}"))
 
     def describe_thing_type(self, thing_type_name: str) -> FakeThingType:
-        return _found(
-            self.find_thing_type(thing_type_name), self.not_found("Thing Type", thing_type_name)
-        )
+        return self.find_thing_type(thing_type_name) or self._missing("Thing Type", thing_type_name)
 
     def find_thing_group(self, thing_group_name: str) -> FakeThingGroup | None:
         """Return a thing group, or ``None`` where there is none of that name."""
         return self.thing_groups.get(self.arn(f"thinggroup/{thing_group_name}"))
 
     def describe_thing_group(self, thing_group_name: str) -> FakeThingGroup:
-        return _found(
-            self.find_thing_group(thing_group_name), self.not_found("ThingGroup", thing_group_name)
-        )
+        found = self.find_thing_group(thing_group_name)
+        return found or self._missing("ThingGroup", thing_group_name)
 
     def describe_billing_group(self, billing_group_name: str) -> FakeBillingGroup:
-        return _found(
-            self.billing_groups.get(billing_group_name),
-            self.not_found("BillingGroup", billing_group_name),
-        )
+        found = self.billing_groups.get(billing_group_name)
+        return found or self._missing("BillingGroup", billing_group_name)
 
     def not_found(self, what: str, name: str) -> str:
         """Return AWS's text for a resource that does not exist.
@@ -129,6 +124,9 @@ class Registry:
             'Thing 123456789012:bulb-1 not found.'
         """
         return f"{what} {self.account_id}:{name} not found."
+
+    def _missing(self, what: str, name: str) -> NoReturn:
+        raise ResourceNotFoundException(self.not_found(what, name))
 
     def remove_thing(self, thing: FakeThing) -> None:
         """Take a thing out of the registry and out of its groups."""
