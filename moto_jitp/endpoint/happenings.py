@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
@@ -13,6 +12,7 @@ from moto_jitp.broker.message_broker import listeners
 from moto_jitp.devices.attempts import observers
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.messages import Event, Message
+from moto_jitp.locks import new_condition
 from moto_jitp.mqtt.topic_filters import check_topic_filter, topic_matches
 
 from .real_time import real_monotonic
@@ -28,7 +28,7 @@ class Happenings:
     """The last connections, refusals, disconnections and messages of all accounts and Regions."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        self._changed = new_condition()
         self._entries: deque[_Entry] = deque(maxlen=_KEPT)
 
     def start(self) -> None:
