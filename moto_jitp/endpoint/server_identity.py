@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import ipaddress
 import socket
 from collections.abc import Iterable, Sequence
@@ -12,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from moto_jitp.locks import cached_property
 from moto_jitp.pki.building import KeyKind, PrivateKey, new_key, pem_of, start_certificate
 
 _ROOT_LASTS = timedelta(days=3650)
@@ -76,7 +76,7 @@ class ServerIdentity:
         parent = name.partition(".")[2]
         return bool(parent) and f"*.{parent}" in self.names
 
-    @functools.cached_property
+    @cached_property
     def server_certificates(self) -> tuple[tuple[x509.Certificate, PrivateKey], ...]:
         """The server certificates with their private keys: RSA, then EC."""
         return (self._issue("rsa"), self._issue("ec"))

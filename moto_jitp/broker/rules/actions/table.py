@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,6 +19,7 @@ from moto_jitp.aws.role_checks import (
     check_assumable,
     service_call,
 )
+from moto_jitp.locks import cached_property
 from moto_jitp.sql import Evaluation, Message, Scope, Template, Version
 
 Fields = Mapping[str, Any]
