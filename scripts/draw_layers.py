@@ -19,8 +19,8 @@ else:
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "project" / "architecture.md"
-BEGIN = "<!-- The drawing is written by scripts/draw_layers.py. -->\n"
-END = "<!-- End of drawing. -->"
+BEGIN = "<!-- drawing: written by scripts/draw_layers.py -->\n"
+END = "<!-- end of the drawing -->"
 WIDTH = 66
 
 

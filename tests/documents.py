@@ -10,6 +10,7 @@ How a block is checked follows from its language, and from a comment on the line
   program that reads them is installed.
 - ``text``: is not checked, unless ``<!-- prints -->`` stands above it: then the code block before
   it prints just this, where ``…`` stands for anything.
+- ``<!-- drawing: who writes it -->`` stands above a drawing, which another test compares.
 - ``<!-- file: conftest.py -->`` names the file of a block, which stays for the blocks after it.
 - ``<!-- continues -->`` runs a python block with the one before it in front.
 - ``<!-- parsed: the reason -->`` has a shell block read by bash and not run.
@@ -39,7 +40,7 @@ DATA = ("json", "toml", "yaml")
 FOREIGN = ("hcl", "java", "javascript")
 LANGUAGES = ("python", *SHELL, *DATA, *FOREIGN, "text")
 NOT_RUN = ("parsed", "not run")
-NOTES = ("prints", "continues", "file", *NOT_RUN)
+NOTES = ("prints", "continues", "file", "drawing", *NOT_RUN)
 
 
 @dataclass(frozen=True)
