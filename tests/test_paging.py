@@ -82,6 +82,9 @@ def fill(iot: Any, data: Any) -> World:
         iot.create_job_template(
             jobTemplateId=f"jt{at}", description="a job template", document='{"a": 1}'
         )
+        iot.create_topic_rule(
+            ruleName=f"r{at}", topicRulePayload={"sql": "SELECT * FROM 'a'", "actions": []}
+        )
         data.publish(topic=f"m{at}", payload=b"1", retain=True)
     iot.set_v2_logging_options(roleArn=ROLE, defaultLogLevel="INFO")
     arns = [iot.describe_thing(thingName=f"t{at}")["thingArn"] for at in MANY]
@@ -143,6 +146,7 @@ def listings(world: World) -> list[Listing]:
         Listing(
             "ListProvisioningTemplateVersions", {"templateName": "f0"}, "versions", "versionId"
         ),
+        Listing("ListTopicRules", {}, "rules", "ruleName"),
         Listing("ListJobs", {}, "jobs", "jobId"),
         Listing("ListJobTemplates", {}, "jobTemplates", "jobTemplateId"),
         Listing("ListJobExecutionsForJob", {"jobId": "j0"}, "executionSummaries", "thingArn"),
@@ -269,7 +273,6 @@ def test_every_operation_that_pages_is_looked_at(in_process: Cloud) -> None:
     assert left_out <= {
         "ListTagsForResource",  # has no size: 50 tags, which is all there can be, are one page
         "SearchIndex",  # tested with the index
-        "ListTopicRules",  # tested with the rules
     }
 
 

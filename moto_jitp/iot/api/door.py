@@ -21,6 +21,7 @@ from moto.core.utils import get_service_model
 from moto_jitp.iot.exceptions import IoTError
 
 from .constraints import Check, Violation, WrongTypeError, compile_shape, missing, sentence
+from .unsupported_members import UNSUPPORTED_MEMBERS
 
 #: SDKs of other languages send these without a value for the first page.
 _EMPTY_IS_ABSENT = ("marker", "nextToken")
@@ -90,7 +91,20 @@ def checked_input(
         violations = [violation for violation in violations if violation.is_missing]
     if violations:
         raise refusal(service, operation, sentence(violations))
+    if strict and service == "iot":
+        _refuse_unsupported(operation, found.values)
     return found
+
+
+def _refuse_unsupported(operation: str, values: Mapping[str, Any]) -> None:
+    for name in UNSUPPORTED_MEMBERS.get(operation, ()):
+        if name in values:
+            raise refusal(
+                "iot",
+                operation,
+                f"The member {name} of {operation} is not emulated, neither by moto nor by "
+                "moto_jitp. Nothing was done. Leave the member out of the test.",
+            )
 
 
 def read_input(service: str, operation: str, request: RequestParts) -> OperationInput:

@@ -13,6 +13,7 @@ from moto_jitp.iot.api.operations import (
     Output,
     operation,
 )
+from moto_jitp.iot.api.paging import Page
 from moto_jitp.iot.exceptions import InvalidRequest, LimitExceeded, ResourceNotFound
 
 from .registry import Registry
@@ -173,6 +174,7 @@ def untag_resource(tags: Tags, given: Input) -> None:
 
 @operation("ListTagsForResource", Tags)
 def list_tags_for_resource(tags: Tags, given: Input) -> Output:
+    page = Page("ListTagsForResource", given, default_size=None)
     with tags.registry.lock:
         tags.check_taggable(given["resourceArn"])
-        return {"tags": tags.tags_of(given["resourceArn"])}
+        return page.output("tags", tags.tags_of(given["resourceArn"]))

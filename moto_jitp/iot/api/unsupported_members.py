@@ -1,0 +1,20 @@
+"""Members of inputs that nobody carries out; dropping them would pretend that it was done.
+
+A member that is carried out is taken from this list by whoever writes the code for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+UNSUPPORTED_MEMBERS: Mapping[str, tuple[str, ...]] = {
+    "CancelJobExecution": ("expectedVersion", "statusDetails"),
+    "CreateJob": ("destinationPackageVersions", "jobTemplateArn", "namespaceId"),
+    "CreateJobTemplate": ("destinationPackageVersions", "jobArn", "maintenanceWindows"),
+    "DeleteJob": ("namespaceId",),
+    "DeleteJobExecution": ("namespaceId",),
+    "ListJobExecutionsForThing": ("namespaceId",),
+    "ListJobs": ("namespaceId", "thingGroupId"),
+    "TestAuthorization": ("cognitoIdentityPoolId",),
+}
+"""By operation of ``iot``: what is refused with ``strict`` on, where an input has it."""
