@@ -226,9 +226,21 @@ def test_a_deleted_named_shadow_is_listed_no_more(data: Any) -> None:
 
 
 @pytest.mark.usefixtures("mocked")
-def test_the_shadow_of_no_thing_is_not_found(data: Any) -> None:
-    with pytest.raises(data.exceptions.ResourceNotFoundException, match="Thing not found"):
-        data.get_thing_shadow(thingName="nobody")
+def test_a_shadow_needs_no_thing_in_the_registry(data: Any) -> None:
+    text = "No shadow exists with name: 'bulb-1'"
+    with pytest.raises(data.exceptions.ResourceNotFoundException, match=text):
+        data.get_thing_shadow(thingName="bulb-1")
+    assert data.list_named_shadows_for_thing(thingName="bulb-1")["results"] == []
+    assert update(data, {"reported": {"a": 1}})["version"] == 1
+    data.update_thing_shadow(thingName="bulb-1", shadowName="named", payload='{"state": {}}')
+    assert data.list_named_shadows_for_thing(thingName="bulb-1")["results"] == ["named"]
+    client().create_thing(thingName="bulb-1")
+    assert stored(data)["state"] == {"reported": {"a": 1}}
+    assert update(data, {"reported": {"a": 2}})["version"] == 2
+    assert data.list_named_shadows_for_thing(thingName="bulb-1")["results"] == ["named"]
+    data.delete_thing_shadow(thingName="bulb-1")
+    with pytest.raises(data.exceptions.ResourceNotFoundException, match=text):
+        data.delete_thing_shadow(thingName="bulb-1")
 
 
 def test_without_strict_only_motos_checks_are_made(data: Any) -> None:

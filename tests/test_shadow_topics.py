@@ -159,7 +159,7 @@ def test_a_device_gets_and_deletes_its_shadow(
         (f"{CLASSIC}/get", "No shadow exists with name: 'bulb-1'"),
         (f"{CLASSIC}/delete", "No shadow exists with name: 'bulb-1'"),
         (f"{NAMED}/get", "No shadow exists with name: 'bulb-1~config'"),
-        ("$aws/things/nobody/shadow/get", "Thing not found"),
+        ("$aws/things/nobody/shadow/get", "No shadow exists with name: 'nobody'"),
     ],
 )
 def test_a_shadow_that_does_not_exist_is_rejected_with_404(

@@ -16,12 +16,26 @@ from moto.iotdata.models import FakeShadow, IoTDataPlaneBackend, iotdata_backend
 from moto_jitp import settings
 from moto_jitp.broker import message_broker
 from moto_jitp.history.messages import AwsMessage, ClientMessage, Message, Publisher
+from moto_jitp.history.state import state_of
 from moto_jitp.iot.data_plane import shadows
 from moto_jitp.monitoring.logs import Client, ShadowRequest, shadow_entry
 from moto_jitp.mqtt.topics import shadow_request
 
 _NO_TOKEN: Mapping[str, str] = {}
 _SOMEBODY = Publisher(None, "", "127.0.0.1", "HTTP")
+
+
+class UnregisteredShadows:
+    """The shadows of names that no thing in the registry has.
+
+    https://docs.aws.amazon.com/iot/latest/developerguide/iot-device-shadows.html
+
+    Attributes:
+        by_thing: the thing's name to its shadows, of which the unnamed one has the name ``None``.
+    """
+
+    def __init__(self) -> None:
+        self.by_thing: dict[str, dict[str | None, FakeShadow]] = {}
 
 
 class JitpIoTDataBackend(IoTDataPlaneBackend):
@@ -54,9 +68,12 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
         return now
 
     def get_thing_shadow(self, thing_name: str, shadow_name: str | None) -> FakeShadow:
-        if settings.current().strict:
-            self._check_present(thing_name, shadow_name)
-        return super().get_thing_shadow(thing_name, shadow_name)
+        if not settings.current().strict:
+            return super().get_thing_shadow(thing_name, shadow_name)
+        with self._iot.lock:
+            kept = self._shadows_of(thing_name)
+            shadows.check_present(thing_name, kept, shadow_name)
+            return kept[shadow_name]
 
     def delete_thing_shadow(self, thing_name: str, shadow_name: str | None) -> FakeShadow:
         if settings.current().strict:
@@ -64,12 +81,11 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
         return self._delete(thing_name, shadow_name, _NO_TOKEN)
 
     def list_named_shadows_for_thing(self, thing_name: str) -> list[str]:
-        names: list[str] = super().list_named_shadows_for_thing(thing_name)
         if not settings.current().strict:
-            return names
-        # moto keeps a deleted shadow for its version.
-        kept = self._iot.registry.find_thing(thing_name).thing_shadows
-        return [name for name in names if not kept[name].deleted]
+            return super().list_named_shadows_for_thing(thing_name)
+        # A deleted shadow is kept for its version.
+        kept = self._shadows_of(thing_name)
+        return [name for name, shadow in kept.items() if name is not None and not shadow.deleted]
 
     def answer_shadow_request(
         self, thing_name: str, shadow_name: str | None, request: str, payload: bytes
@@ -117,10 +133,10 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
 
     def _update(self, thing_name: str, shadow_name: str | None, payload: str | bytes) -> FakeShadow:
         with self._iot.lock:
-            thing = self._iot.registry.find_thing(thing_name)
-            now = shadows.check_update(thing, shadow_name, payload)
-            previous = shadows.state_document(thing.thing_shadows.get(shadow_name))
-            thing.thing_shadows[shadow_name] = now
+            kept = self._shadows_of(thing_name)
+            now = shadows.check_update(kept.get(shadow_name), shadow_name, payload)
+            previous = shadows.state_document(kept.get(shadow_name))
+            kept[shadow_name] = now
         self._tell_of_update(thing_name, shadow_name, previous, now, shadows.client_token(payload))
         return now
 
@@ -128,7 +144,12 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
         self, thing_name: str, shadow_name: str | None, token: Mapping[str, str]
     ) -> FakeShadow:
         with self._iot.lock:
-            shadow = super().delete_thing_shadow(thing_name, shadow_name)
+            if settings.current().strict:
+                kept = self._shadows_of(thing_name)
+                shadow = FakeShadow.create_from_previous_version(kept[shadow_name], None)
+                kept[shadow_name] = shadow
+            else:
+                shadow = super().delete_thing_shadow(thing_name, shadow_name)
         topic = f"{shadows.prefix(thing_name, shadow_name)}/delete/accepted"
         self._publish(topic, {**shadow.to_dict(), **token})
         return shadow
@@ -154,7 +175,18 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
 
     def _check_present(self, thing_name: str, shadow_name: str | None) -> None:
         with self._iot.lock:
-            shadows.check_present(self._iot.registry.find_thing(thing_name), shadow_name)
+            shadows.check_present(thing_name, self._shadows_of(thing_name), shadow_name)
+
+    def _shadows_of(self, thing_name: str) -> dict[str | None, FakeShadow]:
+        """Return the shadows of a thing by name, to be changed; it need not be registered."""
+        unregistered = state_of(self._iot).part(UnregisteredShadows).by_thing
+        thing = self._iot.registry.find_thing(thing_name)
+        if thing is None:
+            return unregistered.setdefault(thing_name, {})
+        # What was there before the thing stays when it is registered.
+        for name, shadow in unregistered.pop(thing_name, {}).items():
+            thing.thing_shadows.setdefault(name, shadow)
+        return thing.thing_shadows  # type: ignore[no-any-return]
 
     @property
     def _iot(self) -> Any:

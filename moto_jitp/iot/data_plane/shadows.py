@@ -11,10 +11,9 @@ import json
 import math
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from moto.iot.models import FakeThing
 from moto.iotdata.models import FakeShadow
 
 from .shadow_documents import SECTIONS, Shadow, metadata_of, updated
@@ -59,11 +58,13 @@ def client_token(payload: str | bytes) -> dict[str, str]:
     return {"clientToken": token} if isinstance(token, str) else {}
 
 
-def check_update(thing: FakeThing | None, shadow_name: str | None, payload: str | bytes) -> Shadow:
+def check_update(
+    stored: FakeShadow | None, shadow_name: str | None, payload: str | bytes
+) -> Shadow:
     """Return the version of a shadow that an update makes, once it is stored.
 
     Args:
-        thing: the thing, ``None`` where there is none.
+        stored: the shadow as it is, or was before it was deleted; ``None`` where there was none.
         shadow_name: the named shadow; ``None`` for the unnamed one.
         payload: the request.
 
@@ -73,9 +74,7 @@ def check_update(thing: FakeThing | None, shadow_name: str | None, payload: str 
     _check_name(shadow_name)
     document = _document(payload)
     _check_document(document)
-    if thing is None:
-        raise ShadowRefused(404, "Thing not found")
-    previous = _remembered(thing.thing_shadows.get(shadow_name))
+    previous = _remembered(stored)
     if "version" in document and document["version"] != getattr(previous, "version", None):
         raise ShadowRefused(409, "Version conflict")
     shadow = updated(previous, document)
@@ -98,22 +97,23 @@ def _remembered(shadow: FakeShadow | None) -> FakeShadow | None:
     return None if forgotten else shadow
 
 
-def check_present(thing: FakeThing | None, shadow_name: str | None) -> None:
+def check_present(
+    thing_name: str, kept: Mapping[str | None, FakeShadow], shadow_name: str | None
+) -> None:
     """Make sure that there is a shadow to get or to delete.
 
     Args:
-        thing: the thing, ``None`` where there is none.
+        thing_name: the thing, which need not be registered.
+        kept: its shadows by name.
         shadow_name: the named shadow; ``None`` for the unnamed one.
 
     Raises:
         ShadowRefused: there is none, or the name is none that a shadow may have.
     """
     _check_name(shadow_name)
-    if thing is None:
-        raise ShadowRefused(404, "Thing not found")
-    shadow = thing.thing_shadows.get(shadow_name)
+    shadow = kept.get(shadow_name)
     if shadow is None or shadow.deleted:
-        name = thing.thing_name if shadow_name is None else f"{thing.thing_name}~{shadow_name}"
+        name = thing_name if shadow_name is None else f"{thing_name}~{shadow_name}"
         raise ShadowRefused(404, f"No shadow exists with name: '{name}'")
 
 
