@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, NamedTuple
 
+from moto_jitp import settings
 from moto_jitp.history.acting_moment import acting_at, acting_moment
 from moto_jitp.iot.api.internal_calls import CallRefused, InternalCaller
 
@@ -63,7 +64,9 @@ class ResourceType:
         if self.name_property is not None and self.name_property in properties:
             return str(properties[self.name_property])
         generated = generated[-self.longest_name :].lstrip("-")
-        return generated.replace("-", "_") if self.underscores else generated
+        # With strict off it is moto's name, which has hyphens for every type.
+        with_underscores = self.underscores and settings.current().strict
+        return generated.replace("-", "_") if with_underscores else generated
 
     def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
         """Make the resource."""

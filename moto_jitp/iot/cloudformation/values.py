@@ -69,6 +69,8 @@ def as_input(operation: str, properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _converted(shape: Shape, value: Any, place: str) -> Any:
+    if shape.type_name == "structure" and isinstance(value, str):
+        value = _parsed(value, place)
     if shape.type_name == "structure" and isinstance(value, Mapping):
         members = {name.lower(): name for name in shape.members}
         converted = {}
@@ -88,6 +90,14 @@ def _converted(shape: Shape, value: Any, place: str) -> Any:
             name: _converted(shape.value, one, f"{place}.{name}") for name, one in value.items()
         }
     return _scalar(shape.type_name, value)
+
+
+def _parsed(text: str, place: str) -> Any:
+    """CloudFormation takes an object as JSON text, too."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise UnusableValue(f"{place} must be an object; its text is not JSON: {error}.") from None
 
 
 def _scalar(kind: str, value: Any) -> Any:
