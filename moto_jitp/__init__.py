@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .templates import TemplateError as TemplateError
     from .where import connect_device as connect_device
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "AmbiguousEndpoint": "devices",
