@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from .packets import Subscription
 from .shared_filters import split_shared_filter
@@ -13,9 +12,8 @@ from .topic_tree import TopicTree
 C = TypeVar("C", bound=Hashable)
 
 
-# Not a named tuple, which cannot be generic on Python 3.10.
-@dataclass(frozen=True, slots=True)
-class Receiver(Generic[C]):
+# Not generic, which a named tuple cannot be on Python 3.10.
+class Receiver(NamedTuple):
     """Somebody whom a message is for.
 
     Attributes:
@@ -23,7 +21,7 @@ class Receiver(Generic[C]):
         qos: the highest QoS of the subscriptions that match.
     """
 
-    client: C
+    client: Any
     qos: int
 
 
@@ -104,7 +102,7 @@ class Subscriptions(Generic[C]):
         *,
         publisher: C | None = None,
         choose: Callable[[Sequence[C]], C] = lambda members: members[0],
-    ) -> list[Receiver[C]]:
+    ) -> list[Receiver]:
         """Return whom a message is for, in the order of subscribing.
 
         Args:
@@ -114,7 +112,7 @@ class Subscriptions(Generic[C]):
             choose: picks the member of a group that receives it.
         """
         found: dict[C, int] = {}
-        shared: list[Receiver[C]] = []
+        shared: list[Receiver] = []
         for entry in self._tree.match(topic):
             if isinstance(entry, _Group):
                 member = choose(list(entry.members))
