@@ -102,6 +102,7 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
         prefix = shadows.prefix(thing_name, shadow_name)
         asked = ShadowRequest(request, thing_name, shadow_name, "MQTT")
         try:
+            self._require_thing_where_moto_does(thing_name)
             if request == "update":
                 self._update(thing_name, shadow_name, payload)
             else:
@@ -176,6 +177,15 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
     def _check_present(self, thing_name: str, shadow_name: str | None) -> None:
         with self._iot.lock:
             shadows.check_present(thing_name, self._shadows_of(thing_name), shadow_name)
+
+    def _require_thing_where_moto_does(self, thing_name: str) -> None:
+        """With ``strict`` off, ask for the thing over MQTT as moto does over HTTP.
+
+        Raises:
+            ShadowRefused: there is none.
+        """
+        if not settings.current().strict and self._iot.registry.find_thing(thing_name) is None:
+            raise shadows.ShadowRefused(404, f"The thing {thing_name} does not exist.")
 
     def _shadows_of(self, thing_name: str) -> dict[str | None, FakeShadow]:
         """Return the shadows of a thing by name, to be changed; it need not be registered."""
