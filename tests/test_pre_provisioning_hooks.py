@@ -23,6 +23,14 @@ FUNCTION = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:gatekeeper"
 SIMPLE = {"lambda": {"use_docker": False}}
 
 
+PERMISSION = {
+    "FunctionName": "gatekeeper",
+    "StatementId": "iot",
+    "Action": "lambda:InvokeFunction",
+    "Principal": "iot.amazonaws.com",
+}
+
+
 @pytest.fixture
 def hooked() -> Iterator[Any]:
     """A mock whose Lambda answers what is queued, with the function of the template's hook."""
@@ -32,7 +40,7 @@ def hooked() -> Iterator[Any]:
         yield client(service="lambda")
 
 
-def make_function() -> None:
+def make_function(*, allowed: bool = True) -> None:
     role_arn = create_role(
         {**TRUST, "Principal": {"Service": "lambda.amazonaws.com"}}, RoleName="lambda"
     )
@@ -46,6 +54,8 @@ def make_function() -> None:
         Handler="gatekeeper.handler",
         Code={"ZipFile": code.getvalue()},
     )
+    if allowed:
+        client(service="lambda").add_permission(**PERMISSION)
 
 
 def queue(*results: Any) -> None:
@@ -191,6 +201,7 @@ def test_who_has_queued_no_result_is_told_to(hooked: Any) -> None:
 def test_a_version_or_alias_of_the_function_can_be_the_hook(hooked: Any, qualifier: str) -> None:
     hooked.publish_version(FunctionName="gatekeeper")
     hooked.create_alias(FunctionName="gatekeeper", Name="live", FunctionVersion="1")
+    hooked.add_permission(**{**PERMISSION, "StatementId": "qualified"}, Qualifier=qualifier)
     make_template("qualified", preProvisioningHook={"targetArn": f"{FUNCTION}:{qualifier}"})
     make_template("other", preProvisioningHook={"targetArn": f"{FUNCTION}:nope"})
     device = ClaimDevice()
@@ -241,12 +252,13 @@ def test_why_a_hook_refused_stands_in_the_log(hooked: Any) -> None:
     assert FUNCTION in entry["details"]
 
 
-def test_with_enforce_role_the_function_must_let_aws_iot_invoke_it() -> None:
-    config = {**SIMPLE, "jitp": {"enforce_role": True}}
+@pytest.mark.parametrize("enforce_role", [False, True])
+def test_the_function_must_let_aws_iot_invoke_it(enforce_role: bool) -> None:
+    config = {**SIMPLE, "jitp": {"enforce_role": enforce_role}}
     with mock_jitp(config=config):
         create_role()
         set_permissions(allow("*"))
-        make_function()
+        make_function(allowed=False)
         make_template(preProvisioningHook={"targetArn": FUNCTION})
         queue({"allowProvisioning": True})
 
@@ -255,16 +267,10 @@ def test_with_enforce_role_the_function_must_let_aws_iot_invoke_it() -> None:
             "rejected",
             "Access denied while invoking Lambda function",
         )
-        permission = {
-            "FunctionName": "gatekeeper",
-            "StatementId": "iot",
-            "Action": "lambda:InvokeFunction",
-            "Principal": "iot.amazonaws.com",
-        }
         functions = client(service="lambda")
         of_other = f"arn:aws:iot:us-east-1:{ACCOUNT}:provisioningtemplate/others"
-        functions.add_permission(**permission, SourceArn=of_other)
+        functions.add_permission(**PERMISSION, SourceArn=of_other)
         assert register(SerialNumber="1")[0] == "rejected"
         functions.remove_permission(FunctionName="gatekeeper", StatementId="iot")
-        functions.add_permission(**permission)
+        functions.add_permission(**PERMISSION)
         assert register(SerialNumber="1")[0] == "accepted"

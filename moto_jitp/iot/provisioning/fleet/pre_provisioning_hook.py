@@ -46,9 +46,7 @@ def consult_hook(
             function_arn,
             event,
             lambda arn: roles.call_of_service(INVOKE, arn, request["templateArn"]),
-            # Like the provisioning role's, its permissions are looked at only where the test
-            # wants it.
-            check_policy=settings.current().enforce_role,
+            check_policy=settings.current().strict,
         )
     except NotInvoked as error:
         raise refusals.hook_not_invoked(function_arn, str(error)) from None
