@@ -21,6 +21,9 @@ CONNECT = "/moto-api/jitp/connect"
 FORM = "application/x-www-form-urlencoded"
 SIGNED = "AWS4-HMAC-SHA256 Credential=testing/20260101/us-east-1/iot/aws4_request, Signature=x"
 
+# moto before 5.2.5 takes a form that says nothing of its service for one of S3's, and breaks down.
+TO_STS = SIGNED.replace("/iot/", "/sts/")
+
 
 def head(method: str, path: str, **headers: str) -> bytes:
     lines = [f"{method} {path} HTTP/1.1", "Host: x"]
@@ -46,8 +49,9 @@ def answer(connection: socket.socket) -> tuple[int, bytes]:
 #: The first half of a body and what completes it.
 HALVES = {
     "a form": (
-        head("POST", "/", Content_Type=FORM, Content_Length="45") + b"Action=GetCallerIdent",
-        b"ity&Version=2011-06-15xx",
+        head("POST", "/", Authorization=TO_STS, Content_Type=FORM, Content_Length="43")
+        + b"Action=GetCallerIdent",
+        b"ity&Version=2011-06-15",
     ),
     "a form for a control route": (
         head("POST", CONNECT, Content_Type=FORM, Content_Length="10") + b"{",
