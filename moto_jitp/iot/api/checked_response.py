@@ -62,6 +62,14 @@ class CheckedResponse(BaseResponse):
         """Return the backend of the request's account and Region."""
         raise NotImplementedError
 
+    def call_action(self) -> Any:
+        try:
+            self.require_destination()
+            self.enter()
+        except IoTError as error:
+            return self.answer_error(error)
+        return self.carry_out()
+
     def require_destination(self) -> None:
         """Make sure that the request asks for an operation of the service, in a Region of AWS's.
 

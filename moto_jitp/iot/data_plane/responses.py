@@ -23,7 +23,7 @@ from moto_jitp.iot.api.checked_response import CheckedResponse
 from moto_jitp.iot.api.paging import Page
 from moto_jitp.iot.data_plane.connections import ConnectionDeletion, delete_connection
 from moto_jitp.iot.data_plane.shadows import ShadowRefused
-from moto_jitp.iot.exceptions import AwsError, IoTError, code_and_message
+from moto_jitp.iot.exceptions import AwsError, code_and_message
 from moto_jitp.monitoring import count_operation
 from moto_jitp.monitoring.logs import Client, ShadowRequest, operation_entry
 from moto_jitp.mqtt.topics import check_publish
@@ -48,14 +48,6 @@ class JitpIoTDataResponse(CheckedResponse, IoTDataPlaneResponse):
     def any_backend(self) -> Any:
         """Return the data plane of the request's account and Region."""
         return self.iotdata_backend
-
-    def call_action(self) -> Any:
-        try:
-            self.require_destination()
-            self.enter()
-        except IoTError as error:
-            return self.answer_error(error)
-        return self.carry_out()
 
     def update_thing_shadow(self) -> str:
         return self._logged("update", self._updated_thing_shadow)

@@ -11,7 +11,6 @@ from moto.core.responses import BaseResponse
 from moto.iot.models import iot_backends
 
 from moto_jitp.iot.api.checked_response import CheckedResponse
-from moto_jitp.iot.exceptions import IoTError
 
 
 class JitpIoTJobsDataResponse(CheckedResponse, BaseResponse):
@@ -23,11 +22,3 @@ class JitpIoTJobsDataResponse(CheckedResponse, BaseResponse):
     def any_backend(self) -> Any:
         """Return the IoT backend of the request's account and Region, which keeps the jobs."""
         return iot_backends[self.current_account][self.region]
-
-    def call_action(self) -> Any:
-        try:
-            self.require_destination()
-            self.enter()
-        except IoTError as error:
-            return self.answer_error(error)
-        return self.carry_out()
