@@ -175,22 +175,40 @@ def _plug_in_trail(undo: ExitStack) -> None:
     )
 
 
-def _plug_in_time(undo: ExitStack) -> None:
-    """Have the calls of all services see what time has finished in AWS IoT.
+def _plug_in_calls(undo: ExitStack) -> None:
+    """Have the calls of all services see what time has finished, and stacks make our types.
 
-    Those of S3 alone do not: moto serves them by another way, and nothing of AWS IoT shows in them.
+    Calls of S3 alone do not look: moto serves them by another way, and nothing of AWS IoT shows in
+    them. CloudFormation is plugged by its first request, not before: its module loads the models of
+    every service, which takes more than a second.
     """
     from moto.core.responses import BaseResponse
 
     from moto_jitp.iot.provisioning.deferred_runs import carry_out_all_due_runs
 
     plain = BaseResponse._dispatch
+    stacks = undo.enter_context(ExitStack())
+    plugged: list[bool] = []
 
     def dispatch(response: Any, *args: Any, **kwargs: Any) -> Any:
         carry_out_all_due_runs()
+        if response.service_name == "cloudformation" and not plugged:
+            with _lock:
+                if not plugged:
+                    _plug_in_stacks(stacks)
+                    plugged.append(True)
         return plain(response, *args, **kwargs)
 
     undo.enter_context(patch.object(BaseResponse, "_dispatch", dispatch))
+
+
+def _plug_in_stacks(undo: ExitStack) -> None:
+    check_names_of("moto.cloudformation.exceptions")
+    check_names_of("moto.cloudformation.models")
+    check_names_of("moto.cloudformation.parsing")
+    from moto_jitp.iot.cloudformation.stacks import plug_in_cloudformation
+
+    plug_in_cloudformation(undo)
 
 
 def _plug_in_method_names(undo: ExitStack) -> None:
@@ -202,41 +220,13 @@ def _plug_in_method_names(undo: ExitStack) -> None:
     undo.enter_context(patch.object(responses, "method_names_from_class", once))
 
 
-def _plug_in_stacks(undo: ExitStack) -> None:
-    """Have CloudFormation make the types of AWS IoT, from the first request for it on.
-
-    Not before: its module loads the models of every service, which takes more than a second.
-    """
-    from moto.core.responses import BaseResponse
-
-    plain = BaseResponse._dispatch
-    stacks = undo.enter_context(ExitStack())
-    plugged: list[bool] = []
-
-    def dispatch(response: Any, *args: Any, **kwargs: Any) -> Any:
-        if response.service_name == "cloudformation" and not plugged:
-            check_names_of("moto.cloudformation.exceptions")
-            check_names_of("moto.cloudformation.models")
-            check_names_of("moto.cloudformation.parsing")
-            from moto_jitp.iot.cloudformation.stacks import plug_in_cloudformation
-
-            with _lock:
-                if not plugged:
-                    plug_in_cloudformation(stacks)
-                    plugged.append(True)
-        return plain(response, *args, **kwargs)
-
-    undo.enter_context(patch.object(BaseResponse, "_dispatch", dispatch))
-
-
 _PLUGS: tuple[Callable[[ExitStack], None], ...] = (
     _plug_in_iot,
     _plug_in_data_plane,
     _plug_in_metrics,
     _plug_in_trail,
-    _plug_in_time,
+    _plug_in_calls,
     _plug_in_method_names,
-    _plug_in_stacks,
 )
 
 

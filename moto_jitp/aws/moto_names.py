@@ -288,7 +288,6 @@ MOTO_NAMES: Mapping[str, tuple[str, ...]] = {
         "iotdata_backends.backend",
     ),
     "moto.iotdata.responses": (
-        "IoTDataPlaneResponse.call_action",
         "IoTDataPlaneResponse.delete_thing_shadow",
         "IoTDataPlaneResponse.get_thing_shadow",
         "IoTDataPlaneResponse.iotdata_backend",
