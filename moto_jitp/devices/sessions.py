@@ -196,8 +196,9 @@ class Session:
             with lock_of(self.backend):
                 if self.closed_by is not None:
                     return
-                self.closed_by = reason
+                # In this order: a process that is forked between the two closes it again.
                 self.ended = datetime.now(timezone.utc)
+                self.closed_by = reason
                 for subscription in self.subscriptions.values():
                     subscription.end()
                 more = self._logged(reason)
