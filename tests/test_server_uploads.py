@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from patience import HANG
+from patience import HANG, until
 from server_support import Api, client, serving
 from werkzeug.serving import generate_adhoc_ssl_context
 
@@ -179,6 +179,18 @@ def test_what_is_broken_off_or_badly_chunked_is_answered_400_and_logged_in_one_l
     method, path = request_.split()[:2]
     assert record.getMessage() == f"{method.decode()} {path.decode()} 400"
     assert record.exc_info is None
+
+
+@broken
+def test_a_client_that_is_gone_is_logged_in_one_line(
+    request_: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    with ThreadedJitpServer() as server:
+        with sending(server, request_):
+            pass
+        until(lambda: bool(caplog.records))
+    assert [record.getMessage().rpartition(" ")[2] for record in caplog.records] == ["400"]
 
 
 @pytest.mark.parametrize("length", ["²", "-1", "x", "1e3"])
