@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -498,7 +499,7 @@ def test_a_pseudo_parameter_is_no_parameter(device: ClaimDevice, iot: Any) -> No
 def test_a_value_that_cannot_be_a_name_is_rejected(iot: Any, device: ClaimDevice) -> None:
     outcome, answer = device.register(token_of(device), SerialNumber="a b")
     assert outcome == "rejected"
-    assert answer["errorCode"] == "InvalidParameters"
+    assert answer["errorCode"] == "ProvisioningFailed"
     assert "bulb-a b" in answer["errorMessage"]
     assert iot.list_things()["things"] == []
 
@@ -512,8 +513,13 @@ def test_a_missing_group_fails_the_run_and_the_next_try_succeeds(
 
     outcome, answer = device.register(token, template="grouped", SerialNumber="1")
     assert outcome == "rejected"
-    assert answer["errorCode"] == "ResourceRegistrationFailure"
-    assert answer["errorMessage"].endswith(f"ThingGroup {ACCOUNT}:bulbs not found.")
+    assert (answer["statusCode"], answer["errorCode"]) == (400, "ProvisioningFailed")
+    assert re.fullmatch(
+        "Register thing workflow execution terminates due to: "
+        rf"ThingGroup {ACCOUNT}:bulbs not found\. \(Service: AWSIot; Status Code: 400; Error Code: "
+        r"ResourceRegistrationFailureException; Request ID: [0-9a-f-]{36}; Proxy: null\)",
+        answer["errorMessage"],
+    )
     run = device.connection.provisioning
     assert run is not None
     assert [(step.action, step.error_code) for step in run.failed_steps] == [

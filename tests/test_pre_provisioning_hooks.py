@@ -6,13 +6,15 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 import requests
 from bodies import ROLE
-from cloud import ACCOUNT, client
+from cloud import ACCOUNT, client, refused
 from fleet_helpers import CREATE_KEYS, ClaimDevice, make_template
+from freezegun import freeze_time
 from moto.awslambda.models import LambdaFunction
 from patience import HANG
 from roles import TRUST, allow, create_role, set_permissions
@@ -203,7 +205,9 @@ def test_a_version_or_alias_of_the_function_can_be_the_hook(hooked: Any, qualifi
     hooked.create_alias(FunctionName="gatekeeper", Name="live", FunctionVersion="1")
     hooked.add_permission(**{**PERMISSION, "StatementId": "qualified"}, Qualifier=qualifier)
     make_template("qualified", preProvisioningHook={"targetArn": f"{FUNCTION}:{qualifier}"})
+    hooked.create_alias(FunctionName="gatekeeper", Name="nope", FunctionVersion="1")
     make_template("other", preProvisioningHook={"targetArn": f"{FUNCTION}:nope"})
+    hooked.delete_alias(FunctionName="gatekeeper", Name="nope")
     device = ClaimDevice()
     token = device.accepted(CREATE_KEYS)["certificateOwnershipToken"]
     queue({"allowProvisioning": True})
@@ -211,15 +215,62 @@ def test_a_version_or_alias_of_the_function_can_be_the_hook(hooked: Any, qualifi
     assert device.register(token, template="qualified", SerialNumber="1")[0] == "accepted"
 
 
-@pytest.mark.parametrize(
-    "arn", [FUNCTION, FUNCTION.replace("us-east-1", "mars-north-1"), "gatekeeper"]
-)
+NOWHERE = [FUNCTION, FUNCTION.replace("us-east-1", "mars-north-1"), "gatekeeper"]
+
+
+@pytest.mark.parametrize("arn", NOWHERE)
 def test_a_function_that_does_not_exist_cannot_be_invoked(arn: str) -> None:
-    with mock_jitp(config=SIMPLE):
+    with mock_jitp(config={**SIMPLE, "jitp": {"strict": False}}):
         make_template(preProvisioningHook={"targetArn": arn})
         outcome, answer = register(SerialNumber="1")
     assert (outcome, answer["errorCode"]) == ("rejected", "InvocationError")
     assert answer["errorMessage"] == "Access denied while invoking Lambda function"
+
+
+def test_a_function_that_is_deleted_cannot_be_invoked(hooked: Any) -> None:
+    hooked.delete_function(FunctionName="gatekeeper")
+    assert register(SerialNumber="1")[1]["errorCode"] == "InvocationError"
+
+
+@pytest.mark.parametrize("arn", NOWHERE)
+def test_a_template_whose_hook_names_no_function_is_refused(arn: str) -> None:
+    text = f"Access denied during lambda validation: {arn}"
+    with mock_jitp(config=SIMPLE):
+        with refused("InvalidRequestException", 400, text):
+            make_template(preProvisioningHook={"targetArn": arn})
+        make_template()
+        with refused("InvalidRequestException", 400, text):
+            client().update_provisioning_template(
+                templateName="bulbs", preProvisioningHook={"targetArn": arn}
+            )
+        described = client().describe_provisioning_template(templateName="bulbs")
+    assert "preProvisioningHook" not in described
+
+
+@pytest.mark.parametrize(
+    ("seconds", "outcome"), [(5, "accepted"), (5.5, "rejected")], ids=["in time", "too late"]
+)
+def test_a_hook_has_five_seconds_of_the_clock_to_answer(seconds: float, outcome: str) -> None:
+    now = datetime.now(timezone.utc)
+    with freeze_time(now) as clock, mock_jitp() as jitp:
+
+        def gatekeeper(event: Any) -> Any:
+            clock.tick(timedelta(seconds=seconds))
+            return {"allowProvisioning": True}
+
+        jitp.lambda_handler("gatekeeper", gatekeeper)
+        make_template(preProvisioningHook={"targetArn": FUNCTION})
+        device = ClaimDevice()
+        found, answer = register(device, SerialNumber="1")
+        assert found == outcome
+        if found == "rejected":
+            assert answer == {
+                "statusCode": 400,
+                "errorCode": "InvocationError",
+                "errorMessage": "The provisioning hook was not executed successfully.",
+            }
+            assert "took 5.5 seconds" in advice_of(device)
+            assert client().list_things()["things"] == []
 
 
 def test_a_function_that_fails_refuses_the_device(monkeypatch: pytest.MonkeyPatch) -> None:

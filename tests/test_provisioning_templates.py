@@ -10,6 +10,8 @@ import pytest
 from bodies import GUIDE_BODY, PLAIN_BODY, ROLE, body
 from cloud import ACCOUNT, an_hour_later, client, client_of, refused
 
+from moto_jitp.mock import JitpHandle
+
 HOOK = {"targetArn": f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:hook"}
 OTHER_ROLE = f"arn:aws:iam::{ACCOUNT}:role/Other"
 
@@ -210,6 +212,10 @@ class TestCreate:
 
 
 class TestHook:
+    @pytest.fixture(autouse=True)
+    def function(self, mocked: JitpHandle) -> None:
+        mocked.lambda_handler("hook", lambda event: {"allowProvisioning": True})
+
     def test_a_fleet_template_keeps_its_hook(self, iot: Any) -> None:
         create(iot, type="FLEET_PROVISIONING", preProvisioningHook=HOOK)
         found = described(iot)["preProvisioningHook"]

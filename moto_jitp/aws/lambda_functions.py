@@ -175,6 +175,22 @@ def handler_of(arn: str, name: FunctionName) -> HandlerRegistration | None:
         return next((one for one in reversed(_handlers) if one.is_for(arn, name)), None)
 
 
+def can_be_found(arn: str) -> bool:
+    """Whether there is a function, or a handler that stands for it.
+
+    Args:
+        arn: the function's ARN, which may end in a version or an alias.
+
+    Example:
+        >>> can_be_found("arn:aws:lambda:us-east-1:123456789012:function:nowhere")  # doctest: +SKIP
+        False
+    """
+    name = FunctionName.parse(arn)
+    if name is None:
+        return False
+    return handler_of(arn, name) is not None or _find(name)[1] is not None
+
+
 def invoke(
     arn: str, event: str, permission: Callable[[str], IamCall], *, check_policy: bool
 ) -> str:

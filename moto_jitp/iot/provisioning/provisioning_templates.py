@@ -151,7 +151,8 @@ class ProvisioningTemplates:
 
         Raises:
             ResourceAlreadyExists: the name is taken.
-            InvalidRequest: the body is no template, or there is a hook on a JITP template.
+            InvalidRequest: the body is not a template, there is a hook on a JITP template, or the
+                hook names no function.
             LimitExceeded: for the 257th fleet provisioning template.
         """
         kind = template_type or FLEET_PROVISIONING
@@ -279,7 +280,8 @@ class ProvisioningTemplates:
 
         Raises:
             ResourceNotFound: there is no template of that name.
-            InvalidRequest: the default version does not exist, or a hook is set on a JITP template.
+            InvalidRequest: the default version does not exist, a hook is set on a JITP template, or
+                the hook names no function.
         """
         with self._registry.lock:
             template = self.describe_provisioning_template(template_name)

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/iot/latest/developerguide/provision-template.html
 from __future__ import annotations
 
 from moto_jitp import settings
+from moto_jitp.aws.lambda_functions import can_be_found
 from moto_jitp.iot.exceptions import InvalidRequest, invalid_template
 from moto_jitp.templates import TemplateError, TemplateSyntaxError, parse_template
 
@@ -54,7 +55,8 @@ def checked_hook(hook: dict[str, str] | None, template_type: str) -> dict[str, s
         template_type: the type of the template that it is for.
 
     Raises:
-        InvalidRequest: the template is for just-in-time provisioning, or the version is unknown.
+        InvalidRequest: the template is for just-in-time provisioning, the version is unknown, or
+            there is no such function.
     """
     if hook is None or not settings.current().strict:
         return hook
@@ -66,4 +68,7 @@ def checked_hook(hook: dict[str, str] | None, template_type: str) -> dict[str, s
             "The hook version cannot be supported by AWS Iot, the supported versions are: "
             f"[{HOOK_PAYLOAD_VERSION}]"
         )
+    function_arn = hook["targetArn"]
+    if not can_be_found(function_arn):
+        raise InvalidRequest(f"Access denied during lambda validation: {function_arn}")
     return {**hook, "payloadVersion": version}

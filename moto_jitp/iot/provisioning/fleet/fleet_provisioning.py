@@ -239,10 +239,11 @@ class FleetProvisioning:
 def _refusal(run: TemplateExecution, failure: ProvisioningFailure) -> FleetRefusal:
     """Return the refusal for a run that failed: a device is told less, and a person more."""
     mistake = failure.mistake
-    if mistake is None:
+    if isinstance(failure.error, NotAdmitted):
         return refusals.of_error(failure.error, run=run.outcome(failure))
     if isinstance(mistake, UnresolvedReferenceError):
         failure.advice = advice.parameter_not_sent(mistake.parameter)
         return refusals.unresolved(mistake.parameter, run.outcome(failure))
-    failure.advice = advice.template_mistake(mistake, "the parameters of the device's request")
-    return refusals.bad_value(mistake.message, run.outcome(failure))
+    if mistake is not None:
+        failure.advice = advice.template_mistake(mistake, "the parameters of the device's request")
+    return refusals.provisioning_failed(failure.error, run.outcome(failure))

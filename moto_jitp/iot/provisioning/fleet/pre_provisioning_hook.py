@@ -2,8 +2,8 @@
 
 The function is a Python handler of the test or moto's, whose execution is moto's too: in a
 container, or, with moto's configuration ``{"lambda": {"use_docker": False}}``, with the results
-that the test has queued. It may take longer than the five seconds that AWS IoT waits for: a
-container's image may have to be fetched first.
+that the test has queued. AWS IoT waits five seconds for the answer, which are counted by the test's
+clock: a handler that moves a clock held by freezegun takes as long as it moves it.
 https://docs.aws.amazon.com/iot/latest/developerguide/pre-provisioning-hook.html
 https://docs.getmoto.org/en/latest/docs/services/lambda.html
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from moto_jitp import settings
@@ -20,6 +21,9 @@ from moto_jitp.iot.permissions.provisioning_role import ProvisioningRoles
 
 from . import refusals
 from .payload_formats import shown
+
+LONGEST_ANSWER = timedelta(seconds=5)
+"""How long AWS IoT waits for a hook's answer."""
 
 
 def consult_hook(
@@ -37,10 +41,11 @@ def consult_hook(
         The parameters that the function overrides, name to value.
 
     Raises:
-        FleetRefusal: it does not allow the device, cannot be invoked, fails, or answers something
-            else than a hook should.
+        FleetRefusal: it does not allow the device, cannot be invoked, fails, takes more than five
+            seconds, or answers something else than a hook should.
     """
     event = json.dumps(request)
+    asked = datetime.now(timezone.utc)
     try:
         answer = invoke(
             function_arn,
@@ -52,6 +57,9 @@ def consult_hook(
         raise refusals.hook_not_invoked(function_arn, str(error)) from None
     except FunctionError as error:
         raise refusals.hook_failed(function_arn, str(error)) from error
+    took = datetime.now(timezone.utc) - asked
+    if took > LONGEST_ANSWER:
+        raise refusals.hook_too_slow(function_arn, took, LONGEST_ANSWER)
     if answer == event:
         raise refusals.hook_without_result(function_arn)
     return _overrides(function_arn, answer)

@@ -6,9 +6,11 @@ https://docs.aws.amazon.com/iot/latest/developerguide/fleet-provision-api.html
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from moto.core.utils import get_service_model
+from moto.moto_api._internal import mock_random
 
 from moto_jitp.history.runs import ProvisioningRun
 from moto_jitp.iot.api.operation_names import COMMON_ERRORS
@@ -117,9 +119,23 @@ def unresolved(name: str, run: ProvisioningRun) -> FleetRefusal:
     )
 
 
-def bad_value(message: str, run: ProvisioningRun) -> FleetRefusal:
-    """Own wording: the template language's own sentence on the value."""
-    return FleetRefusal(400, "InvalidParameters", message, run=run)
+def provisioning_failed(error: IoTError, run: ProvisioningRun) -> FleetRefusal:
+    """A value was refused, or something that the template names is missing or in conflict.
+
+    The text is RegisterThing's with what AWS's client for Java adds to an error, as the service
+    that answers devices is a client of AWS IoT's API.
+
+    Args:
+        error: what RegisterThing answered.
+        run: the run that failed with it.
+    """
+    return FleetRefusal(
+        400,
+        "ProvisioningFailed",
+        f"{error.message} (Service: AWSIot; Status Code: 400; Error Code: "
+        f"ResourceRegistrationFailureException; Request ID: {mock_random.uuid4()}; Proxy: null)",
+        run=run,
+    )
 
 
 def hook_refused(function_arn: str) -> FleetRefusal:
@@ -150,6 +166,19 @@ def hook_failed(function_arn: str, why: str) -> FleetRefusal:
         "Docker; where there is none, name a Python callable with jitp.lambda_handler(), or use "
         "moto's configuration {'lambda': {'use_docker': False}} and queue the function's results "
         f"at {_QUEUE}.",
+    )
+
+
+def hook_too_slow(function_arn: str, took: timedelta, longest: timedelta) -> FleetRefusal:
+    """AWS's text for a hook that fails, as AWS IoT does not wait for its answer."""
+    return FleetRefusal(
+        400,
+        "InvocationError",
+        "The provisioning hook was not executed successfully.",
+        advice=f"The pre-provisioning hook {function_arn} took {took.total_seconds():g} seconds by "
+        f"the test's clock, and AWS IoT waits {longest.total_seconds():g}: have it answer sooner. "
+        "Where moto fetches the image of a container meanwhile, hold the clock, or name a Python "
+        "callable with jitp.lambda_handler().",
     )
 
 
