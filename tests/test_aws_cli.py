@@ -37,6 +37,7 @@ def aws_command() -> list[str] | None:
 AWS = aws_command()
 OPENSSL = shutil.which("openssl")
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(AWS is None, reason="the AWS CLI is not installed: pip install awscli"),
     pytest.mark.skipif(OPENSSL is None, reason="OpenSSL's command openssl is not installed"),
 ]

@@ -17,7 +17,10 @@ from moto_jitp.server import ThreadedJitpServer
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "cdk"
 NODE, NPM = shutil.which("node"), shutil.which("npm")
 
-pytestmark = pytest.mark.skipif(NODE is None or NPM is None, reason="Node.js is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(NODE is None or NPM is None, reason="Node.js is not installed"),
+]
 
 
 @pytest.fixture(scope="module")

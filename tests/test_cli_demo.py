@@ -11,6 +11,8 @@ import pytest
 
 from moto_jitp.cli import main
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_demo_tells_of_a_device_that_succeeds_and_of_one_that_fails_and_why(
     capsys: pytest.CaptureFixture[str],

@@ -17,7 +17,10 @@ from server_support import Api, clean_environment, client, program, provisioning
 from moto_jitp import CertificateAuthority
 from moto_jitp.server import ThreadedJitpServer
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals"),
+]
 
 
 def test_it_says_where_it_listens_and_how_to_use_it() -> None:

@@ -28,6 +28,8 @@ from patience import HANG
 
 from moto_jitp import DeviceIdentity
 
+pytestmark = pytest.mark.slow
+
 
 def needs_program(name: str) -> pytest.MarkDecorator:
     """Skip where a program is not installed."""

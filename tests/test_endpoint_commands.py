@@ -21,7 +21,10 @@ from server_support import Api, clean_environment, program, provisioning_ca, ser
 from moto_jitp.cli import main
 from moto_jitp.endpoint.device_client import DeviceClient, EndpointAddress, connect_over_mqtt
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals"),
+]
 
 
 def lines_of(server: Any, count: int) -> list[str]:

@@ -12,6 +12,8 @@ pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt
 
 from test_readme import BLOCKS, Block, run
 
+pytestmark = pytest.mark.slow
+
 CLIENTS = {"mosquitto": "mosquitto_pub", "paho-mqtt": "paho", "awsiotsdk": "awsiot"}
 
 

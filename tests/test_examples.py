@@ -13,6 +13,8 @@ import pytest
 from patience import HANG
 from server_support import clean_environment
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 SCRIPTS = str(Path(sys.executable).parent)
 PATH = os.pathsep.join([SCRIPTS, os.environ.get("PATH", "")])

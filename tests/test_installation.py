@@ -14,6 +14,8 @@ import pytest
 from patience import HANG
 from server_support import clean_environment
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 
 #: In its root folder a user's project has a module of this name, which has nothing to do with us.

@@ -25,6 +25,7 @@ NODE, NPM = shutil.which("node"), shutil.which("npm")
 SCRIPTS = str(Path(sys.executable).parent)
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(NODE is None or NPM is None, reason="Node.js is not installed"),
     pytest.mark.skipif(
         shutil.which("moto-jitp", path=SCRIPTS) is None,

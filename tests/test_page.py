@@ -26,6 +26,8 @@ from server_support import (
 
 from moto_jitp import CertificateAuthority
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 

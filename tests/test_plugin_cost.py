@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from plugin_runs import Run, run, run_apart
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["pytester"]
 __all__ = ["run", "run_apart"]
 

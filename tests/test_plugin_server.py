@@ -12,6 +12,8 @@ import pytest
 from patience import HANG, until
 from plugin_runs import PLAIN, Run, needs, run, run_apart
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["pytester"]
 __all__ = ["run", "run_apart"]
 

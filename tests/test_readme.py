@@ -33,6 +33,8 @@ from documents import (
 )
 from patience import HANG
 
+pytestmark = pytest.mark.slow
+
 BLOCKS = all_blocks()
 PARSE_JAVA = Path(__file__).parent / "java" / "Parse.java"
 MOST_BLOCKS_NOT_RUN = 10

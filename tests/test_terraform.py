@@ -22,7 +22,10 @@ CONFIGURATION = Path(__file__).resolve().parent / "terraform" / "main.tf"
 TERRAFORM = shutil.which("terraform")
 NOTHING_TO_CHANGE = 0
 
-pytestmark = pytest.mark.skipif(TERRAFORM is None, reason="terraform is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(TERRAFORM is None, reason="terraform is not installed"),
+]
 
 
 class Terraform:

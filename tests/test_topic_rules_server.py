@@ -14,6 +14,8 @@ from moto_jitp import CertificateAuthority, JitpHandle
 from moto_jitp.broker.rules import records
 from moto_jitp.history.rule_json import RULE_RUN, rule_run_from_json
 
+pytestmark = pytest.mark.slow
+
 ACTIVATE = """
 import boto3
 
