@@ -211,12 +211,11 @@ class LoggingOptions:
         thing = None if name is None else self._registry.find_thing(name)
         if thing is None:
             return
-        for group in self._registry.thing_groups.values():
-            if thing.arn in group.things:
-                above = group.metadata.get("rootToParentThingGroups") or []
-                names = [group.thing_group_name, *(g["groupName"] for g in reversed(above))]
-                levels = (options.levels.get(("THING_GROUP", name)) for name in names)
-                yield from [level for level in levels if level][:1]
+        for group in self._registry.thing_groups.of_thing(thing.arn):
+            above = group.metadata.get("rootToParentThingGroups") or []
+            names = [group.thing_group_name, *(g["groupName"] for g in reversed(above))]
+            levels = (options.levels.get(("THING_GROUP", name)) for name in names)
+            yield from [level for level in levels if level][:1]
 
 
 def _check_event_type(name: str) -> None:

@@ -219,9 +219,8 @@ class IotPolicies:
         targets = [principal, *self._groups_above(principal)]
         for thing_name in thing_names:
             thing_arn = self.registry.arn(f"thing/{thing_name}")
-            for group in self.registry.thing_groups.values():
-                if thing_arn in group.things:
-                    targets += [group.arn, *self._groups_above(group.arn)]
+            for group in self.registry.thing_groups.of_thing(thing_arn):
+                targets += [group.arn, *self._groups_above(group.arn)]
         return each_once(
             policy
             for target in dict.fromkeys(targets)

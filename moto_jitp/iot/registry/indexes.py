@@ -10,7 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
-from moto.iot.models import FakeBillingGroup, FakeCaCertificate, FakeCertificate, FakeThingGroup
+from moto.iot.models import (
+    FakeBillingGroup,
+    FakeCaCertificate,
+    FakeCertificate,
+    FakeThing,
+    FakeThingGroup,
+)
 
 from .order import ListedKeys, ListedTable, Order
 
@@ -186,13 +192,84 @@ def _der_id(ca: FakeCaCertificate) -> str | None:
     return None if presented is None else presented.certificate_id
 
 
+class _Members(ListedTable[str, FakeThing]):
+    """The things of one thing group by ARN, each noted in the index of all groups."""
+
+    def __init__(self, group_arn: str, index: dict[str, Order[str]], things: Any) -> None:
+        self._group_arn = group_arn
+        self._index = index
+        super().__init__(things)
+
+    def __setitem__(self, key: str, value: FakeThing) -> None:
+        super().__setitem__(key, value)
+        self._index.setdefault(key, Order()).add(self._group_arn)
+
+    def __delitem__(self, key: str) -> None:
+        super().__delitem__(key)
+        _discard(self._index, key, self._group_arn)
+
+    def pop(self, key: str, *default: Any) -> Any:
+        value = super().pop(key, *default)
+        _discard(self._index, key, self._group_arn)
+        return value
+
+    def clear(self) -> None:
+        for key in tuple(self):
+            _discard(self._index, key, self._group_arn)
+        super().clear()
+
+
 class ThingGroupTable(ListedTable[str, FakeThingGroup]):
-    """Thing groups by ARN; the things of each can be listed page by page."""
+    """Thing groups by ARN, by a thing that is in them, and by the group above them.
+
+    The things of each can be listed page by page.
+    """
+
+    def __init__(self, items: dict[str, FakeThingGroup] | None = None) -> None:
+        self._by_thing: dict[str, Order[str]] = {}
+        self._by_parent: dict[str, Order[str]] = {}
+        super().__init__(items)
+
+    def of_thing(self, thing_arn: str) -> list[FakeThingGroup]:
+        """The groups that a thing is in itself, the oldest group first."""
+        keys = tuple(self._by_thing.get(thing_arn, ()))
+        numbers = {key: self.order.get(key, 0) for key in keys}
+        return [self[key] for key in sorted(numbers, key=numbers.__getitem__) if key in self]
+
+    def children_of(self, group_name: str) -> list[FakeThingGroup]:
+        """The groups directly below a group, the oldest first."""
+        return [self[key] for key in tuple(self._by_parent.get(group_name, ())) if key in self]
+
+    def descendants_of(self, group_name: str) -> Iterator[FakeThingGroup]:
+        """Yield the groups on all levels below a group."""
+        for child in self.children_of(group_name):
+            yield child
+            yield from self.descendants_of(child.thing_group_name)
 
     def __setitem__(self, key: str, value: FakeThingGroup) -> None:
-        if not isinstance(value.things, ListedTable):
-            value.things = ListedTable(value.things)
+        value.things = _Members(key, self._by_thing, value.things)
+        if value.parent_group_name:
+            self._by_parent.setdefault(value.parent_group_name, Order()).add(key)
         super().__setitem__(key, value)
+
+    def __delitem__(self, key: str) -> None:
+        self._forget(self[key])
+        super().__delitem__(key)
+
+    def pop(self, key: str, *default: Any) -> Any:
+        if key in self:
+            self._forget(self[key])
+        return super().pop(key, *default)
+
+    def clear(self) -> None:
+        super().clear()
+        self._by_thing.clear()
+        self._by_parent.clear()
+
+    def _forget(self, group: FakeThingGroup) -> None:
+        group.things.clear()
+        if group.parent_group_name:
+            _discard(self._by_parent, group.parent_group_name, group.arn)
 
 
 class BillingGroupTable(ListedTable[str, FakeBillingGroup]):

@@ -42,7 +42,7 @@ class Memberships:
 
     def groups_of(self, thing: FakeThing) -> list[FakeThingGroup]:
         """Return the groups that a thing is in itself, the oldest first."""
-        return [group for group in self.registry.thing_groups.values() if thing.arn in group.things]
+        return self.registry.thing_groups.of_thing(thing.arn)
 
     def check(self, thing_name: str, group_names: Sequence[str]) -> None:
         """Refuse thing groups that a thing cannot be in together (own wording).

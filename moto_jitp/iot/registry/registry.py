@@ -131,11 +131,11 @@ class Registry:
     def remove_thing(self, thing: FakeThing) -> None:
         """Take a thing out of the registry and out of its groups."""
         if thing.billing_group_name:
-            for group in self.billing_groups.values():
-                if thing.arn in group.things:
-                    group.things.remove(thing.arn)
+            group = self.billing_groups.get(thing.billing_group_name)
+            if group is not None and thing.arn in group.things:
+                group.things.remove(thing.arn)
             thing.billing_group_name = None
-        for thing_group in self.thing_groups.values():
+        for thing_group in self.thing_groups.of_thing(thing.arn):
             thing_group.things.pop(thing.arn, None)
         del self.things[thing.arn]
 

@@ -86,7 +86,9 @@ def ancestors(registry: Registry, group: FakeThingGroup) -> Iterator[str]:
 @listing("ListThingGroupsForThing", Registry)
 def list_thing_groups_for_thing(registry: Registry, given: Input, page: Page) -> Output:
     arn = registry.describe_thing(given["thingName"]).arn
-    groups = page.cut(registry.thing_groups.after(page.number), lambda group: arn in group.things)
+    table = registry.thing_groups
+    numbered = [(table.order.get(group.arn, 0), group) for group in table.of_thing(arn)]
+    groups = page.cut(entry for entry in numbered if page.number is None or entry[0] > page.number)
     return page.output("thingGroups", [_name_and_arn(group) for group in groups])
 
 
@@ -99,8 +101,7 @@ def list_things_in_thing_group(registry: Registry, given: Input, page: Page) -> 
     group = registry.describe_thing_group(given["thingGroupName"])
     groups = [group]
     if given.get("recursive", False):
-        below = registry.thing_groups.values()
-        groups += [g for g in below if group.thing_group_name in ancestors(registry, g)]
+        groups += registry.thing_groups.descendants_of(group.thing_group_name)
     things = page.cut(_members(groups, page.number))
     return page.output("things", [thing.thing_name for thing in things])
 

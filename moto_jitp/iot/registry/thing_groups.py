@@ -96,7 +96,6 @@ class ThingGroups:
         return group.thing_group_name, group.arn, group.thing_group_id
 
     def _check_place(self, name: str, parent: str) -> None:
-        groups = self.registry.thing_groups.values()
         above = self.registry.describe_thing_group(parent).metadata
         depth = len(above.get("rootToParentThingGroups", ())) + 2
         if depth > HIERARCHY_DEPTH:
@@ -104,7 +103,7 @@ class ThingGroups:
                 f"The thing group {name} would stand on level {depth} of its hierarchy; there can "
                 f"be {HIERARCHY_DEPTH}."
             )
-        children = sum(group.parent_group_name == parent for group in groups)
+        children = len(self.registry.thing_groups.children_of(parent))
         if children >= DIRECT_CHILDREN:
             raise InvalidRequest(
                 f"The thing group {parent} has {children} direct child groups, the most that it "
@@ -179,10 +178,7 @@ class ThingGroups:
                 if group is None:
                     return
                 check_version("thing group", thing_group_name, group.version, expected_version)
-                if any(
-                    child.parent_group_name == thing_group_name
-                    for child in registry.thing_groups.values()
-                ):
+                if registry.thing_groups.children_of(thing_group_name):
                     raise InvalidRequest(
                         f"Cannot delete thing group : {thing_group_name} when there are still "
                         "child groups attached to it."
