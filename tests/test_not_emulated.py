@@ -18,7 +18,7 @@ from patience import HANG
 import moto_jitp
 
 CALLS: dict[str, dict[str, Any]] = {
-    "CreateProvisioningClaim": {"templateName": "bulbs"},
+    "DescribeAuthorizer": {"authorizerName": "bulbs"},
     "StartThingRegistrationTask": {
         "templateBody": "{}",
         "inputFileBucket": "bucket",

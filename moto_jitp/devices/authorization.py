@@ -1,6 +1,7 @@
 """May a connected device do that? IoT policies of its certificate and its thing's groups.
 
-Asked only with ``enforce_policies``.
+Asked only with ``enforce_policies``, except of the clients of provisioning claims, which may use no
+other topics than those of their template.
 https://docs.aws.amazon.com/iot/latest/developerguide/iot-policy-actions.html
 """
 
@@ -16,6 +17,7 @@ from moto_jitp import settings
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.permissions.authorization_contexts import certificate_context, thing_context
 from moto_jitp.iot.permissions.policies import evaluate_policies, problem_with
+from moto_jitp.iot.provisioning.fleet.provisioning_claims import ClaimCertificate
 from moto_jitp.mqtt.reason_codes import ReasonCode
 from moto_jitp.mqtt.transport import Transport
 from moto_jitp.policies import (
@@ -121,6 +123,8 @@ def judge_connect(backend: JitpIoTBackend, principal: Principal) -> Verdict:
 def require(backend: JitpIoTBackend, principal: Principal, action: str, name: str) -> None:
     """Make sure that a connected device may do something, where policies are enforced.
 
+    Those of a provisioning claim always are.
+
     Args:
         backend: the account and Region.
         principal: who asks.
@@ -130,7 +134,8 @@ def require(backend: JitpIoTBackend, principal: Principal, action: str, name: st
     Raises:
         NotAuthorized: the policies do not let it.
     """
-    if not settings.current().enforce_policies:
+    is_claim = isinstance(principal.certificate, ClaimCertificate)
+    if not is_claim and not settings.current().enforce_policies:
         return
     make_arn = topic_filter_arn if action == "iot:Subscribe" else topic_arn
     resource = make_arn(backend.partition, backend.region_name, backend.account_id, name)
@@ -166,7 +171,10 @@ def decide(
         connect_attributes=connect_attributes,
         current_time=datetime.now(timezone.utc),
     )
-    policies = backend.iot_policies.policies_of_connection(certificate_arn, context)
+    if isinstance(principal.certificate, ClaimCertificate):
+        policies = [principal.certificate.policy]
+    else:
+        policies = backend.iot_policies.policies_of_connection(certificate_arn, context)
     decision = evaluate_policies(policies, Request(action, resource, context))
     notes = () if decision.allowed else _notes(backend, certificate_arn, context, policies)
     return Outcome(action, resource, decision, notes)

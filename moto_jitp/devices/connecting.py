@@ -221,9 +221,16 @@ def backend_knowing(request: ConnectRequest) -> JitpIoTBackend:
 
 def _knows(backend: JitpIoTBackend, request: ConnectRequest) -> bool:
     presented = request.certificate
-    if backend.certificates.presented_as(presented.certificate_id) is not None:
+    if _has_certificate(backend, presented.certificate_id):
         return True
     return bool(issuers_of(backend.registry, presented))
+
+
+def _has_certificate(backend: JitpIoTBackend, certificate_id: str) -> bool:
+    """Whether a certificate is registered, or is a provisioning claim."""
+    if backend.certificates.presented_as(certificate_id) is not None:
+        return True
+    return backend.claims.find(certificate_id) is not None
 
 
 def _backend(account_id: str, region_name: str) -> JitpIoTBackend:
@@ -251,7 +258,7 @@ def is_known_certificate(der: bytes, _: str | None = None) -> bool:
     if not presented.not_before <= now <= presented.not_after:
         return False
     return any(
-        backend.certificates.presented_as(presented.certificate_id) is not None
+        _has_certificate(backend, presented.certificate_id)
         or any(ca.is_active for ca in issuers_of(backend.registry, presented))
         for backend in live_backends()
     )

@@ -97,6 +97,8 @@ def _judge(backend: JitpIoTBackend, request: ConnectRequest) -> Verdict:
         if backend.fleet.unclaimed:
             backend.fleet.drop_unclaimed_certificates()
     known = backend.certificates.presented_as(presented.certificate_id)
+    if known is None:
+        known = backend.claims.find(presented.certificate_id)
     assert known is None or isinstance(known, DeviceCertificate)
     thing_name = _thing_of(backend, known)
     if verdict is None and known is not None:

@@ -30,6 +30,7 @@ from moto_jitp.iot.data_plane.connections import ConnectionDeletion, deleters
 from moto_jitp.iot.models import JitpIoTBackend, ending_observers, is_plugged_in
 from moto_jitp.iot.provisioning.deferred_runs import carry_out_all_due_runs
 from moto_jitp.iot.provisioning.fleet.payload_formats import require_format
+from moto_jitp.iot.provisioning.fleet.provisioning_claims import connection_has_ended
 from moto_jitp.mqtt.events import DisconnectReason
 from moto_jitp.mqtt.packets import Version
 from moto_jitp.mqtt.properties import NO_PROPERTIES, Properties
@@ -388,6 +389,12 @@ class Session:
                 f"The connection of {self.client_id!r} has ended: a newer connection uses the same "
                 "client ID, and AWS IoT lets only one be connected. Give each its own client_id."
             )
+        if connection_has_ended(self.certificate, self.attempt.timestamp):
+            raise ConnectionError(
+                f"The connection of {self.client_id!r} has ended: it was made with a provisioning "
+                "claim, and its device has five minutes from connecting to get a certificate of "
+                "its own. Create another claim with iot.create_provisioning_claim()."
+            )
         certificate_id, status = self.certificate.certificate_id, self._certificate_status
         if self.closed_by is DisconnectReason.AUTH_ERROR and status != "ACTIVE":
             raise ConnectionError(
@@ -413,6 +420,8 @@ class Session:
     def _begin(self) -> None:
         # A device, too, meets what time has finished, such as the thing whose shadow it updates.
         carry_out_all_due_runs()
+        if self.is_open and connection_has_ended(self.certificate, self.attempt.timestamp):
+            self.close(DisconnectReason.AUTH_ERROR)
         self.require_open()
 
     def _require(self, action: str, name: str) -> None:

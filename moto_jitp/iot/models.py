@@ -42,6 +42,7 @@ from moto_jitp.iot.permissions.policies import IotPolicies
 from moto_jitp.iot.permissions.provisioning_role import ProvisioningRoles
 from moto_jitp.iot.provisioning.deferred_runs import DeferredRuns
 from moto_jitp.iot.provisioning.fleet.fleet_provisioning import FleetProvisioning
+from moto_jitp.iot.provisioning.fleet.provisioning_claims import ProvisioningClaims
 from moto_jitp.iot.provisioning.provisioning_templates import ProvisioningTemplates
 from moto_jitp.iot.provisioning.template_execution import RunParts
 from moto_jitp.iot.provisioning.thing_registration import ThingRegistration
@@ -103,6 +104,7 @@ class JitpIoTBackend(IoTBackend):
         run_parts = RunParts(registry, certificates, principals, policies, roles, on_things)
         self.registration = ThingRegistration(run_parts, templates, self.deferred)
         self.fleet = FleetProvisioning(run_parts, templates)
+        self.claims = ProvisioningClaims(registry, templates)
         parts = (
             registry,
             tags,
@@ -115,6 +117,7 @@ class JitpIoTBackend(IoTBackend):
             self.cas,
             certificates,
             self.registration,
+            self.claims,
             things,
             types,
             groups,

@@ -51,12 +51,16 @@ class IssuedKeys(NamedTuple):
     private_key_pem: str
 
 
-def issue_with_keys() -> IssuedKeys:
-    """Make an RSA key pair of 2048 bit and a certificate for it."""
+def issue_with_keys(not_after: datetime = _ISSUED_UNTIL) -> IssuedKeys:
+    """Make an RSA key pair of 2048 bit and a certificate for it.
+
+    Args:
+        not_after: when the certificate ends, in UTC.
+    """
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     public_key = key.public_key()
     return IssuedKeys(
-        _service_ca().sign_public_key(_ISSUED_SUBJECT, public_key, _ISSUED_UNTIL),
+        _service_ca().sign_public_key(_ISSUED_SUBJECT, public_key, not_after),
         public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode(),
         key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode(),
     )
