@@ -19,12 +19,7 @@ import moto_jitp
 
 CALLS: dict[str, dict[str, Any]] = {
     "DescribeAuthorizer": {"authorizerName": "bulbs"},
-    "StartThingRegistrationTask": {
-        "templateBody": "{}",
-        "inputFileBucket": "bucket",
-        "inputFileKey": "key",
-        "roleArn": "arn:aws:iam::123456789012:role/JITPRole",
-    },
+    "DescribeMitigationAction": {"actionName": "isolate"},
     "DescribeAccountAuditConfiguration": {},
     "AcceptCertificateTransfer": {"certificateId": "0" * 64},
 }

@@ -351,4 +351,5 @@ NAMES_ON_USE: Mapping[str, tuple[str, ...]] = {
         "get_model_map",
     ),
     "moto.moto_api._internal.urls": ("url_paths",),
+    "moto.s3.models": ("s3_backends",),
 }

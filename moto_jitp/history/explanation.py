@@ -76,10 +76,16 @@ def report_of_attempt(
         yield f"   {_TO_MEND}: {attempt.advice}"
 
 
+_GIVERS = {RunOrigin.REGISTER_THING: "call", RunOrigin.BULK_REGISTRATION: "task"}
+"""Who has given a template's body that is not stored."""
+
+
 def report_of_run(entry: RunEntry) -> Iterator[str]:
     """Yield the lines of a run that no attempt tells of, in the report of a failed test."""
     if entry.origin is RunOrigin.REGISTER_THING:
         yield "RegisterThing of the API:"
+    elif entry.origin is RunOrigin.BULK_REGISTRATION:
+        yield "A line of a bulk registration:"
     yield from _reported(entry.run, entry.origin)
     if entry.run.advice:
         yield f"   {_TO_MEND}: {entry.run.advice}"
@@ -104,7 +110,7 @@ def _reported(run: ProvisioningRun, origin: RunOrigin = RunOrigin.JITP) -> Itera
 
 def _run_lines(run: ProvisioningRun, origin: RunOrigin = RunOrigin.JITP) -> Iterator[str]:
     """Yield the lines of a run: the template, what was offered and wanted, each step."""
-    giver = "call" if origin is RunOrigin.REGISTER_THING else "CA"
+    giver = _GIVERS.get(origin, "CA")
     name = run.template_name
     source = f"template {name}" if name else f"the {giver}'s template body"
     yield f"  template: {source}; provisioning {run.status.value}"

@@ -22,11 +22,13 @@ class RunOrigin(str, enum.Enum):
         JITP: a device's connection, by its CA's template.
         REGISTER_THING: RegisterThing of the API, called by boto3 or another client.
         FLEET_PROVISIONING: RegisterThing of the MQTT API, asked for by a connected device.
+        BULK_REGISTRATION: a line of a thing registration task's input file.
     """
 
     JITP = "JITP"
     REGISTER_THING = "REGISTER_THING"
     FLEET_PROVISIONING = "FLEET_PROVISIONING"
+    BULK_REGISTRATION = "BULK_REGISTRATION"
 
 
 class RunEntry(NamedTuple):

@@ -92,14 +92,17 @@ _ENTRY = (
     Field(
         "connectionId",
         or_null(
-            "integer", "The attempt over whose connection it was set off; null for REGISTER_THING."
+            "integer",
+            "The attempt over whose connection it was set off; null for REGISTER_THING and "
+            "BULK_REGISTRATION.",
         ),
         attribute="attempt_id",
     ),
     one_of(
         "type",
         "What set it off: a device's connection by its CA's template (JITP), RegisterThing of the "
-        "API (REGISTER_THING), or RegisterThing over a device's connection (FLEET_PROVISIONING).",
+        "API (REGISTER_THING), RegisterThing over a device's connection (FLEET_PROVISIONING), or a "
+        "line of a bulk registration (BULK_REGISTRATION).",
         RunOrigin,
     )._replace(attribute="origin"),
     moment(

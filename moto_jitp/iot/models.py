@@ -40,6 +40,7 @@ from moto_jitp.iot.jobs.jobs import Jobs
 from moto_jitp.iot.permissions.authorization_simulation import AuthorizationTests
 from moto_jitp.iot.permissions.policies import IotPolicies
 from moto_jitp.iot.permissions.provisioning_role import ProvisioningRoles
+from moto_jitp.iot.provisioning.bulk.registration_tasks import RegistrationTasks
 from moto_jitp.iot.provisioning.deferred_runs import DeferredRuns
 from moto_jitp.iot.provisioning.fleet.fleet_provisioning import FleetProvisioning
 from moto_jitp.iot.provisioning.fleet.provisioning_claims import ProvisioningClaims
@@ -105,6 +106,7 @@ class JitpIoTBackend(IoTBackend):
         self.registration = ThingRegistration(run_parts, templates, self.deferred)
         self.fleet = FleetProvisioning(run_parts, templates)
         self.claims = ProvisioningClaims(registry, templates)
+        self.bulk = RegistrationTasks(run_parts)
         parts = (
             registry,
             tags,
@@ -118,6 +120,7 @@ class JitpIoTBackend(IoTBackend):
             certificates,
             self.registration,
             self.claims,
+            self.bulk,
             things,
             types,
             groups,

@@ -14,6 +14,7 @@ from moto_jitp.iot.api.admission import admit
 from moto_jitp.iot.api.call_records import keep_call
 from moto_jitp.iot.api.operation_names import COMMON_ERRORS
 from moto_jitp.iot.api.operations import HasParts, Operation, method_name
+from moto_jitp.iot.api.request_address import request_sent_to
 
 from .exceptions import IoTError
 
@@ -59,7 +60,8 @@ class JitpIoTResponse(IoTActions):
         except IoTError as error:
             return self.answer_error(error)
         self.backend.note_call(operation, self._get_param)
-        return self.carry_out()
+        with request_sent_to(self.uri):
+            return self.carry_out()
 
     def serialized(self, action_result: ActionResult) -> Any:
         # moto comes here too, with what an operation has raised: a step of RegisterThing's run.

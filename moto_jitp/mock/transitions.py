@@ -44,8 +44,8 @@ class _Model:
 
 
 _layers: list[TransitionLayer] = []
-#: How fast devices get their state, and how fast rules follow their messages.
-_models = (_Model("iot::jitp"), _Model("iot::rule"))
+#: How fast devices get their state, rules follow their messages, and bulk registrations get on.
+_models = (_Model("iot::jitp"), _Model("iot::rule"), _Model("iot::thing-registration-task"))
 
 
 def enter() -> TransitionLayer:

@@ -180,7 +180,8 @@ def _has_events(entry: RunEntry) -> bool:
         return entry.run.status is not RunStatus.IN_PROGRESS
     # Before AWS IoT has assumed the role, nothing has been called. RegisterThing of the API is a
     # call itself, and the trail has that one.
-    return entry.origin is RunOrigin.FLEET_PROVISIONING and entry.run.role_arn is not None
+    by_role = (RunOrigin.FLEET_PROVISIONING, RunOrigin.BULK_REGISTRATION)
+    return entry.origin in by_role and entry.run.role_arn is not None
 
 
 def may_have(attribute: str | None, value: str) -> Callable[[ApiCall | ProvisioningRun], bool]:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from moto_jitp.activation import add_control_route
 from moto_jitp.iot.models import is_plugged_in
-from moto_jitp.iot.provisioning.deferred_runs import UnusableTransition
+from moto_jitp.iot.provisioning.state_transitions import UnusableTransition
 from moto_jitp.printing import one_line
 from moto_jitp.remote.client import PREFIX
 

@@ -104,9 +104,10 @@ def state(version: str, wanted: Wanted) -> State:
 
 
 def _is_shown(entry: RunEntry, wanted: Wanted) -> bool:
-    """Whether a run is one of RegisterThing of the API that somebody wants to see."""
+    """Whether a run that no connection set off is one that somebody wants to see."""
     run = entry.run
-    if entry.origin is not RunOrigin.REGISTER_THING or (wanted.refused and run.succeeded):
+    by_api = (RunOrigin.REGISTER_THING, RunOrigin.BULK_REGISTRATION)
+    if entry.origin not in by_api or (wanted.refused and run.succeeded):
         return False
     texts = (run.thing_name, run.certificate_id, run.error_code)
     return wanted.search.casefold() in "\n".join(text or "" for text in texts).casefold()

@@ -74,7 +74,12 @@ class ProvisioningRoles:
         self._tags = tags
 
     def check(
-        self, role_arn: str | None, template_name: str | None, ca_id: str | None = None
+        self,
+        role_arn: str | None,
+        template_name: str | None,
+        ca_id: str | None = None,
+        *,
+        source: str | None = None,
     ) -> None:
         """With ``enforce_role``, refuse a role that AWS IoT cannot assume.
 
@@ -85,6 +90,8 @@ class ProvisioningRoles:
             role_arn: the provisioning role, if one is named.
             template_name: the stored template, if one is executed.
             ca_id: the CA certificate that has the template's body, otherwise.
+            source: what the role is assumed for, where it is neither of both, such as
+                ``thingregistrationtask/…``.
 
         Raises:
             RoleNotAssumable: it is a role of another account, which no service can be given, there
@@ -96,8 +103,9 @@ class ProvisioningRoles:
         if account not in (None, self._registry.account_id):
             raise refusals.of_another_account(role_arn, account, self._registry.account_id)
         role = _role(role_arn)
-        stored = f"provisioningtemplate/{template_name}"
-        source = stored if template_name is not None else f"cacert/{ca_id}"
+        if source is None:
+            stored = f"provisioningtemplate/{template_name}"
+            source = stored if template_name is not None else f"cacert/{ca_id}"
         call = self.call_of_service("sts:AssumeRole", None, self._registry.arn(source))
         try:
             decision = decide(read_statements(role.assume_role_policy_document), call)

@@ -14,10 +14,9 @@ https://docs.getmoto.org/en/latest/docs/configuration/state_transition/index.htm
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
 from moto.moto_api import state_manager
 
@@ -28,6 +27,9 @@ from moto_jitp.history.runs import ProvisioningRun
 from moto_jitp.history.state import existing_backends
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
 from moto_jitp.iot.registry.registry import Registry
+
+from .bulk.registration_tasks import get_on_with_tasks
+from .state_transitions import UnusableTransition, transition_of
 
 MODEL = "iot::jitp"
 _LISTINGS = ("ListCertificates", "ListCertificatesByCA", "ListThings")
@@ -41,38 +43,7 @@ def is_immediate() -> bool:
     Raises:
         UnusableTransition: the state manager's setting is none that a run could end by.
     """
-    return bool(_setting()["progression"] == "immediate")
-
-
-_AMOUNTS = {"time": "seconds", "manual": "times"}
-_MOST = 10**9
-
-
-class UnusableTransition(ValueError):  # noqa: N818 - says what it is about, as moto's word for it
-    """The state manager's setting for ``iot::jitp`` is none that a run could end by."""
-
-
-def _setting() -> Mapping[str, Any]:
-    """The state manager's setting, which moto takes unchecked."""
-    setting: Any = state_manager.get_transition(MODEL)
-    if isinstance(setting, Mapping):
-        progression = setting.get("progression")
-        if progression == "immediate":
-            return setting
-        name = _AMOUNTS.get(progression) if isinstance(progression, str) else None
-        if name is not None and _is_sensible(setting.get(name)):
-            return setting
-    raise UnusableTransition(
-        f"The state transition of {MODEL!r} is {setting!r}, by which no provisioning would "
-        f"end: seconds and times are numbers from 0 to {_MOST:,}. Set it to "
-        '{"progression": "immediate"}, {"progression": "time", "seconds": 2} or '
-        '{"progression": "manual", "times": 3}.'
-    )
-
-
-def _is_sensible(amount: Any) -> bool:
-    is_number = isinstance(amount, (int, float)) and not isinstance(amount, bool)
-    return is_number and 0 <= amount <= _MOST
+    return bool(transition_of(MODEL)["progression"] == "immediate")
 
 
 class DeferredRun:
@@ -113,7 +84,7 @@ class DeferredRun:
         Raises:
             UnusableTransition: the state manager's setting is none that a run could end by.
         """
-        setting, now = _setting(), datetime.now(timezone.utc)
+        setting, now = transition_of(MODEL), datetime.now(timezone.utc)
         if setting["progression"] == "time":
             moment = self._set_off + timedelta(seconds=setting["seconds"])
             # Not by moto's ManagedState, for which a clock held at this very moment is too soon.
@@ -221,4 +192,5 @@ def carry_out_all_due_runs() -> None:
         if isinstance(deferred, DeferredRuns):
             with suppress(UnusableTransition):
                 deferred.carry_out_due_runs()
+        get_on_with_tasks(getattr(backend, "bulk", None))
     carry_out_all_due_rules()

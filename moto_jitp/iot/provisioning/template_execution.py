@@ -147,12 +147,17 @@ class TemplateExecution(ThingSteps):
         except TemplateError as error:
             raise self._template_failure(error) from None
 
-    def enter(self) -> None:
-        """Assume the provisioning role and call RegisterThing, as JITP does."""
+    def enter(self, acting_for: str | None = None) -> None:
+        """Assume the provisioning role and call RegisterThing, as JITP does.
+
+        Args:
+            acting_for: what the role is assumed for, where it is neither the stored template nor
+                the certificate's CA.
+        """
         resource = self.source.resource
         try:
             ca_id = self.certificate.ca_certificate_id if self.certificate else None
-            self.parts.roles.check(self.source.role_arn, self.source.name, ca_id)
+            self.parts.roles.check(self.source.role_arn, self.source.name, ca_id, source=acting_for)
             if self.recorder.permit is not None:
                 self.recorder.permit("RegisterThing", resource)
         except NotAdmitted as error:

@@ -1,0 +1,1 @@
+"""Bulk registration: RegisterThing for each line of a file in S3."""

@@ -1,0 +1,52 @@
+"""What moto's state manager says of how fast AWS IoT gets on with something.
+
+https://docs.getmoto.org/en/latest/docs/configuration/state_transition/index.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from moto.moto_api import state_manager
+
+_AMOUNTS = {"time": "seconds", "manual": "times"}
+_MOST = 10**9
+
+
+class UnusableTransition(ValueError):  # noqa: N818 - says what it is about, as moto's word for it
+    """The state manager's setting for a model is none that a run could end by."""
+
+
+def transition_of(model: str) -> Mapping[str, Any]:
+    """Return the state manager's setting for a model, which moto takes unchecked.
+
+    Args:
+        model: such as ``iot::jitp``.
+
+    Returns:
+        ``{"progression": "immediate"}``, or one with ``time`` and ``seconds`` or with ``manual``
+        and ``times``, which are numbers from 0.
+
+    Raises:
+        UnusableTransition: it is none of these.
+    """
+    setting: Any = state_manager.get_transition(model)
+    if isinstance(setting, Mapping):
+        progression = setting.get("progression")
+        if progression == "immediate":
+            return setting
+        name = _AMOUNTS.get(progression) if isinstance(progression, str) else None
+        if name is not None and _is_sensible(setting.get(name)):
+            return setting
+    raise UnusableTransition(
+        f"The state transition of {model!r} is {setting!r}, by which no provisioning would "
+        f"end: seconds and times are numbers from 0 to {_MOST:,}. Set it to "
+        '{"progression": "immediate"}, {"progression": "time", "seconds": 2} or '
+        '{"progression": "manual", "times": 3}.'
+    )
+
+
+def _is_sensible(amount: Any) -> bool:
+    is_number = isinstance(amount, (int, float)) and not isinstance(amount, bool)
+    return is_number and 0 <= amount <= _MOST
