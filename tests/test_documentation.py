@@ -109,6 +109,7 @@ def test_the_version_has_a_section_in_the_changelog() -> None:
     assert f"## [{moto_jitp.__version__}]" in text
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("mkdocs") is None, reason="needs the extra [docs]")
 def test_the_site_is_built_and_asks_no_other_host_for_anything(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]

@@ -23,11 +23,6 @@ CALLS: dict[str, dict[str, Any]] = {
     "DescribeAccountAuditConfiguration": {},
     "AcceptCertificateTransfer": {"certificateId": "0" * 64},
 }
-CALLS_OF_DATA: dict[str, dict[str, Any]] = {
-    "GetConnection": {"clientId": "bulb-1"},
-    "ListSubscriptions": {"clientId": "bulb-1"},
-    "SendDirectMessage": {"clientId": "bulb-1", "topic": "a"},
-}
 CALLS_OF_JOBS_DATA: dict[str, dict[str, Any]] = {
     "GetPendingJobExecutions": {"thingName": "bulb-1"},
     "StartNextPendingJobExecution": {"thingName": "bulb-1"},
@@ -80,27 +75,6 @@ def test_the_error_names_the_operation_over_http(server: str, operation: str) ->
     with pytest.raises(iot.exceptions.InvalidRequestException) as caught:
         method(iot, operation)(**CALLS[operation])
     expect_refusal(caught.value, operation)
-
-
-def expect_refusal_by_data(data: Any, operation: str) -> None:
-    if operation not in data.meta.service_model.operation_names:
-        pytest.skip("the installed boto3 does not know the operation")
-    with pytest.raises(data.exceptions.InvalidRequestException) as caught:
-        method(data, operation)(**CALLS_OF_DATA[operation])
-    expect_refusal(caught.value, operation)
-
-
-@pytest.mark.parametrize("operation", CALLS_OF_DATA)
-def test_iot_data_names_the_operation_in_process(iot: Any, operation: str) -> None:
-    data = boto3.client("iot-data", "us-east-1")
-    expect_refusal_by_data(data, operation)
-    assert data.publish(topic="a", payload=b"")["ResponseMetadata"]["HTTPStatusCode"] == 200
-
-
-@pytest.mark.parametrize("operation", CALLS_OF_DATA)
-def test_iot_data_names_the_operation_over_http(server: str, operation: str) -> None:
-    session = boto3.Session("testing", "testing", region_name="us-east-1")
-    expect_refusal_by_data(session.client("iot-data", endpoint_url=server), operation)
 
 
 def expect_refusal_by_jobs_data(jobs: Any, operation: str) -> None:

@@ -10,6 +10,7 @@ https://docs.aws.amazon.com/iot/latest/apireference/API_UpdateCertificate.html
 from __future__ import annotations
 
 import queue
+import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 
@@ -26,8 +27,15 @@ from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.messages import ClientMessage, Message, Publisher
 from moto_jitp.history.state import existing_backend, lock_of, part_of
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate, status_observers
-from moto_jitp.iot.data_plane.connections import ConnectionDeletion, deleters
+from moto_jitp.iot.data_plane.connections import (
+    Clients,
+    Connection,
+    ConnectionDeletion,
+    ReceiverNotAuthorized,
+    all_clients,
+)
 from moto_jitp.iot.models import JitpIoTBackend, ending_observers, is_plugged_in
+from moto_jitp.iot.permissions.authorization_contexts import thing_context
 from moto_jitp.iot.provisioning.deferred_runs import carry_out_all_due_runs
 from moto_jitp.iot.provisioning.fleet.payload_formats import require_format
 from moto_jitp.iot.provisioning.fleet.provisioning_claims import connection_has_ended
@@ -71,6 +79,8 @@ _LOST_CERTIFICATE = {
 _DENIED = {"reason": "AUTHORIZATION_FAILURE", "details": "Authorization Failure"}
 
 MessageHandler = Callable[[Message], object]
+DirectMessageHandler = Callable[[ClientMessage, Callable[[], object]], object]
+"""Called with a message and with what is to be called when its receipt is acknowledged."""
 
 
 class Session:
@@ -106,6 +116,7 @@ class Session:
     __slots__ = (
         "_on_closed",
         "_queue",
+        "_take_direct",
         "attempt",
         "backend",
         "certificate",
@@ -139,6 +150,7 @@ class Session:
         self.refusals: tuple[NotAuthorized, ...] = ()
         self._queue: queue.SimpleQueue[Message | NotAuthorized] | None = None
         self._on_closed: tuple[Callable[[DisconnectReason], object], ...] = ()
+        self._take_direct: DirectMessageHandler | None = None
 
     @property
     def attempt_id(self) -> int:
@@ -183,6 +195,44 @@ class Session:
                 self._on_closed = (*self._on_closed, callback)
                 return
         callback(self.closed_by)
+
+    def on_direct_message(self, take: DirectMessageHandler) -> None:
+        """Have a function take messages that are sent to this client directly.
+
+        Without one they wait in :attr:`queue`, and their receipt is acknowledged at once.
+
+        Args:
+            take: called with each, in the sender's thread.
+        """
+        self._take_direct = take
+
+    def receive_directly(self, message: ClientMessage) -> Callable[[float], bool]:
+        """Receive a message that was sent to this client. It needs ``iot:Receive``.
+
+        Args:
+            message: the message.
+
+        Returns:
+            A function that waits for the acknowledgement, so many seconds at most, and returns
+            whether it came.
+
+        Raises:
+            NotAuthorized: policies are enforced and do not allow it.
+        """
+        logged = {"topicName": message.topic}
+        try:
+            self._require("iot:Receive", message.topic)
+        except NotAuthorized:
+            record_operation(self.backend, self.attempt, "Publish-Out", logged, not_authorized=True)
+            raise
+        record_operation(self.backend, self.attempt, "Publish-Out", logged)
+        acknowledged = threading.Event()
+        if self._take_direct is None:
+            self.queue.put(message)
+            acknowledged.set()
+        else:
+            self._take_direct(message, acknowledged.set)
+        return acknowledged.wait
 
     def close(self, reason: DisconnectReason) -> None:
         """End the connection and its subscriptions; nothing happens where it has ended.
@@ -604,22 +654,44 @@ def close_sessions_of(certificate: DeviceCertificate) -> None:
             session.close(DisconnectReason.AUTH_ERROR)
 
 
-def delete_session(backend: JitpIoTBackend, deletion: ConnectionDeletion) -> bool:
-    """End a client's connection because DeleteConnection was called.
+class _ConnectedClients(Clients):
+    """The clients that have sessions, and those whose session has ended."""
 
-    Args:
-        backend: the account and Region.
-        deletion: whose, and what becomes of its will.
+    def find(self, backend: JitpIoTBackend, client_id: str) -> Connection | None:
+        session = part_of(backend, Sessions).by_client.get(client_id)
+        if session is None:
+            return None
+        thing = thing_context(backend.principals, session.certificate.arn, client_id)
+        is_its = thing is not None and (session.exclusive_thing is not None or thing.is_attached)
+        reason = session.closed_by
+        return Connection(
+            client_id,
+            thing.name if thing is not None and is_its else None,
+            session.transport,
+            session.attempt.timestamp,
+            session.ended,
+            None if reason is None else reason.value,
+            tuple((one.topic_filter, one.qos) for one in session.subscriptions.values()),
+        )
 
-    Returns:
-        Whether it was connected.
-    """
-    session = part_of(backend, Sessions).by_client.get(deletion.client_id)
-    if session is None or not session.is_open:
-        return False
-    session.publishes_will = not deletion.prevent_will
-    session.close(DisconnectReason.API_INITIATED_DISCONNECT)
-    return True
+    def delete(self, backend: JitpIoTBackend, deletion: ConnectionDeletion) -> bool:
+        session = part_of(backend, Sessions).by_client.get(deletion.client_id)
+        if session is None or not session.is_open:
+            return False
+        session.publishes_will = not deletion.prevent_will
+        session.close(DisconnectReason.API_INITIATED_DISCONNECT)
+        return True
+
+    def send(
+        self, backend: JitpIoTBackend, client_id: str, message: ClientMessage
+    ) -> Callable[[float], bool] | None:
+        session = part_of(backend, Sessions).by_client.get(client_id)
+        if session is None or not session.is_open:
+            return None
+        try:
+            return session.receive_directly(message)
+        except NotAuthorized as error:
+            raise ReceiverNotAuthorized(str(error)) from None
 
 
 def close_all_sessions(backend: JitpIoTBackend) -> None:
@@ -630,4 +702,4 @@ def close_all_sessions(backend: JitpIoTBackend) -> None:
 
 status_observers.append(close_sessions_of)
 ending_observers.append(close_all_sessions)
-deleters.append(delete_session)
+all_clients.append(_ConnectedClients())

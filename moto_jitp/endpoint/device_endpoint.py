@@ -13,7 +13,7 @@ from moto_jitp.devices.connecting import is_known_certificate
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.messages import Event
 from moto_jitp.iot.account.endpoints import LocalEndpoint, endpoint_domains, local_endpoints
-from moto_jitp.iot.data_plane.connections import ConnectionDeletion, deleters
+from moto_jitp.iot.data_plane.connections import Clients, ConnectionDeletion, all_clients
 from moto_jitp.pki import DeviceIdentity
 
 from .client_helpers import ClientFiles, awsiot_arguments, mosquitto_args, paho_arguments
@@ -24,6 +24,21 @@ from .server import EndpointServer, Listener, listen
 from .server_identity import ServerIdentity
 
 _EVERYWHERE = ("", "0.0.0.0", "::")
+
+
+class _KeptSessions(Clients):
+    """The sessions that an endpoint keeps for clients that are not connected."""
+
+    def __init__(self, server: EndpointServer) -> None:
+        self._server = server
+
+    def keeps_session(self, backend: Any, client_id: str) -> bool:
+        place = (backend.account_id, backend.region_name)
+        return self._server.keeps_session(place, client_id)
+
+    def delete(self, backend: Any, deletion: ConnectionDeletion) -> bool:
+        place = (backend.account_id, backend.region_name)
+        return deletion.clean_session and self._server.end_session(place, deletion.client_id)
 
 
 class DeviceEndpoint:
@@ -121,14 +136,10 @@ class DeviceEndpoint:
             local = LocalEndpoint(self.host, self.port, self.alpn_port, self.root_ca_pem)
             local_endpoints.append(local)
             undo.callback(local_endpoints.remove, local)
-
-            def delete_kept(backend: Any, deletion: ConnectionDeletion) -> bool:
-                place = (backend.account_id, backend.region_name)
-                return deletion.clean_session and server.end_session(place, deletion.client_id)
-
-            # Behind that of the sessions: the connection ends first, then what is kept of it.
-            deleters.append(delete_kept)
-            undo.callback(deleters.remove, delete_kept)
+            # Behind those that are connected: a connection ends first, then what is kept of it.
+            kept = _KeptSessions(server)
+            all_clients.append(kept)
+            undo.callback(all_clients.remove, kept)
             server.start(self._listeners(sockets, alpn_sockets))
             undo.callback(server.stop)
             running.undo = undo.pop_all()

@@ -114,6 +114,8 @@ class FrontDoor:
                 version=request.connect.version,
                 clean=not request.session_expiry,
                 will=request.connect.will,
+                keep_alive=request.keep_alive,
+                session_expiry=request.session_expiry,
             ),
             is_named_locally=self._takes_unnamed if name is None else self._is_own_name(name),
         )

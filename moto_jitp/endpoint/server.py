@@ -198,6 +198,12 @@ class EndpointServer:
         if subscriber is not None:
             self.workers.submit(subscriber.forget)
 
+    def keeps_session(self, place: tuple[str, str], client_id: str) -> bool:
+        """Whether the session of a client is kept that is not connected; for every thread."""
+        store = self._stores.get(place)
+        session = store.get(client_id) if store is not None else None
+        return session is not None and session.outlet is None
+
     def end_session(self, place: tuple[str, str], client_id: str) -> bool:
         """End the session that is kept for a client; may be called in every thread.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from moto_jitp.broker.message_broker import HandingOnLater, broker_of, publish
@@ -65,6 +65,7 @@ class SessionClient:
         else:
             self._subscriber = SessionSubscriber(mailbox)
         self._subscriber.session = self._session
+        self._session.on_direct_message(self._subscriber.take_direct)
         return self._subscriber
 
     def resumed(self) -> None:
@@ -269,6 +270,12 @@ class SessionSubscriber:
         converted = _as_sent(message, 0)
         if converted is not None:
             self._mailbox.put(converted, qos)
+
+    def take_direct(self, message: ClientMessage, acknowledge: Callable[[], object]) -> None:
+        """Hand on a message that was sent to the client, whatever it has subscribed to."""
+        converted = _as_sent(message, 0)
+        if converted is not None:
+            self._mailbox.put(replace(converted, on_acknowledged=acknowledge), message.qos)
 
     def _highest_qos(self, topic: str) -> int:
         matching = (

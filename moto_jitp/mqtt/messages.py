@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from .packets import Publish, Version
@@ -21,6 +22,8 @@ class Message:
             topic, correlation data and user properties.
         expires_at: when it is no longer to be delivered, on the clock of the connections; ``None``
             for never.
+        on_acknowledged: called when the receiver has acknowledged it, at QoS 1. Such a message is
+            for the connection that there is, and is not kept for a later one.
     """
 
     topic: str
@@ -29,6 +32,7 @@ class Message:
     retain: bool = False
     properties: Properties = NO_PROPERTIES
     expires_at: float | None = None
+    on_acknowledged: Callable[[], object] | None = None
 
     @classmethod
     def of(cls, topic: str, packet: Publish, now: float, longest_expiry: int) -> Message:

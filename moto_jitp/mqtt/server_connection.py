@@ -639,7 +639,9 @@ class ServerConnection:
     def _handle_puback(self, packet: Puback, now: float) -> list[Event]:
         assert self.session is not None
         # One that is not known acknowledges a message that was given up.
-        self.session.in_flight.pop(packet.packet_id, None)
+        acknowledged = self.session.in_flight.pop(packet.packet_id, None)
+        if acknowledged is not None and acknowledged.message.on_acknowledged is not None:
+            acknowledged.message.on_acknowledged()
         self._send_waiting(now)
         return []
 

@@ -97,7 +97,7 @@ class SessionState:
         """
         if self.outlet is not None:
             self.outlet.deliver(message, qos, now, retained=retained)
-        elif min(qos, message.qos) and self.expiry:
+        elif min(qos, message.qos) and self.expiry and message.on_acknowledged is None:
             # Nobody waits for messages of QoS 0 that were published while the client was away.
             self.keep(message, retained=retained)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .limits import AWS_LIMITS
 from .packets import Version, Will
 
 
@@ -18,6 +19,8 @@ class Transport(NamedTuple):
         version: the version of MQTT.
         clean: whether the client asks for a session that ends with the connection.
         will: the message that it leaves for the case that it ends unexpectedly; ``None`` for none.
+        keep_alive: the keep alive in seconds that counts.
+        session_expiry: how many seconds the session outlives the connection.
     """
 
     address: str
@@ -27,6 +30,8 @@ class Transport(NamedTuple):
     version: Version = Version.MQTT_3_1_1
     clean: bool = True
     will: Will | None = None
+    keep_alive: int = AWS_LIMITS.longest_keep_alive
+    session_expiry: int = 0
 
     @property
     def connect_attributes(self) -> tuple[str, ...]:

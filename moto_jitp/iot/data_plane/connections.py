@@ -1,13 +1,44 @@
-"""DeleteConnection: the control plane ends what devices have opened.
+"""Clients as the control plane sees them: their connections, their subscriptions, a message to one.
 
-Whoever has connections or keeps sessions stands above this layer and enters itself here.
-https://docs.aws.amazon.com/iot/latest/apireference/API_iotdata_DeleteConnection.html
+Whoever has connections or keeps sessions stands above this layer and enters itself in
+:data:`all_clients`.
+https://docs.aws.amazon.com/iot/latest/developerguide/mqtt.html#mqtt-client-disconnect
+https://docs.aws.amazon.com/iot/latest/developerguide/direct-messaging.html
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
+
+from moto_jitp.history.messages import ClientMessage
+from moto_jitp.mqtt.transport import Transport
+
+REMEMBERED_FOR = timedelta(minutes=30)
+"""How long GetConnection tells of a client that has disconnected."""
+
+
+class Connection(NamedTuple):
+    """The newest connection of a client.
+
+    Attributes:
+        client_id: the client's id.
+        thing_name: the thing that its certificate stands for; ``None`` for none.
+        transport: what carries it, or carried it.
+        since: when it was made, in UTC.
+        ended: when it ended, in UTC; ``None`` while the client is connected.
+        reason: why it ended, in the words of lifecycle events; ``None`` likewise.
+        subscriptions: topic filter and quality of service, in the order of subscribing.
+    """
+
+    client_id: str
+    thing_name: str | None
+    transport: Transport
+    since: datetime
+    ended: datetime | None
+    reason: str | None
+    subscriptions: tuple[tuple[str, int], ...]
 
 
 class ConnectionDeletion(NamedTuple):
@@ -24,12 +55,50 @@ class ConnectionDeletion(NamedTuple):
     prevent_will: bool
 
 
-deleters: list[Callable[[Any, ConnectionDeletion], bool]] = []
-"""Called with the account and Region and the request; each returns whether there was something."""
+class ReceiverNotAuthorized(Exception):  # noqa: N818 - as NotAuthorized
+    """The policies of a message's receiver do not allow ``iot:Receive``; the text says why."""
+
+
+class Clients:
+    """Those clients that one part of the package has; each part overrides what applies to it.
+
+    ``backend`` is the account and Region everywhere.
+    """
+
+    def find(self, backend: Any, client_id: str) -> Connection | None:
+        """Return the newest connection of a client; ``None`` where it is not known."""
+        return None
+
+    def keeps_session(self, backend: Any, client_id: str) -> bool:
+        """Whether a session is kept for a client that is not connected."""
+        return False
+
+    def delete(self, backend: Any, deletion: ConnectionDeletion) -> bool:
+        """End a connection or a session; return whether there was one."""
+        return False
+
+    def send(
+        self, backend: Any, client_id: str, message: ClientMessage
+    ) -> Callable[[float], bool] | None:
+        """Send a message to a client that is connected.
+
+        Returns:
+            A function that waits for the client's acknowledgement, so many seconds at most, and
+            returns whether it came; ``None`` where the client is not connected.
+
+        Raises:
+            ReceiverNotAuthorized: the client may not receive it.
+        """
+        return None
+
+
+all_clients: list[Clients] = []
 
 
 def delete_connection(backend: Any, deletion: ConnectionDeletion) -> bool:
     """End a client's connection.
+
+    https://docs.aws.amazon.com/iot/latest/apireference/API_iotdata_DeleteConnection.html
 
     Args:
         backend: the account and Region.
@@ -39,4 +108,76 @@ def delete_connection(backend: Any, deletion: ConnectionDeletion) -> bool:
         Whether there was a connection, or a session to forget.
     """
     # Each is asked: the session that is kept is another than the connection.
-    return sum(delete(backend, deletion) for delete in list(deleters)) > 0
+    return sum(clients.delete(backend, deletion) for clients in list(all_clients)) > 0
+
+
+def find_connection(backend: Any, client_id: str) -> Connection | None:
+    """Return a client's connection, if it is there or was there in the last 30 minutes.
+
+    https://docs.aws.amazon.com/iot/latest/apireference/API_iotdata_GetConnection.html
+
+    Args:
+        backend: the account and Region.
+        client_id: the client's id.
+    """
+    for clients in list(all_clients):
+        found = clients.find(backend, client_id)
+        if found is None:
+            continue
+        if found.ended is None or datetime.now(timezone.utc) - found.ended <= REMEMBERED_FOR:
+            return found
+    return None
+
+
+def keeps_session(backend: Any, client_id: str) -> bool:
+    """Whether a client that is not connected has a session that waits for it.
+
+    Args:
+        backend: the account and Region.
+        client_id: the client's id.
+    """
+    return any(clients.keeps_session(backend, client_id) for clients in list(all_clients))
+
+
+def subscriptions_of(backend: Any, client_id: str) -> tuple[tuple[str, int], ...] | None:
+    """Return the subscriptions of a client that is connected, or whose session is kept.
+
+    https://docs.aws.amazon.com/iot/latest/apireference/API_iotdata_ListSubscriptions.html
+
+    Args:
+        backend: the account and Region.
+        client_id: the client's id.
+
+    Returns:
+        Topic filter and quality of service of each; ``None`` where there is no such client.
+    """
+    for clients in list(all_clients):
+        found = clients.find(backend, client_id)
+        if found is not None and (found.ended is None or keeps_session(backend, client_id)):
+            return found.subscriptions
+    return None
+
+
+def send_directly(
+    backend: Any, client_id: str, message: ClientMessage
+) -> Callable[[float], bool] | None:
+    """Send a message to one client, whatever it has subscribed to.
+
+    https://docs.aws.amazon.com/iot/latest/apireference/API_iotdata_SendDirectMessage.html
+
+    Args:
+        backend: the account and Region.
+        client_id: the client's id.
+        message: the message, of QoS 1 where its receipt is to be acknowledged.
+
+    Returns:
+        See :meth:`Clients.send`.
+
+    Raises:
+        ReceiverNotAuthorized: the client may not receive it.
+    """
+    for clients in list(all_clients):
+        acknowledged = clients.send(backend, client_id, message)
+        if acknowledged is not None:
+            return acknowledged
+    return None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any
@@ -17,22 +18,36 @@ from moto.iotdata.responses import IoTDataPlaneResponse
 
 from moto_jitp import settings
 from moto_jitp.broker.message_broker import MessageBroker, RetainedMessage, broker_of
-from moto_jitp.history.messages import Publisher
+from moto_jitp.history.messages import ClientMessage, Publisher
 from moto_jitp.iot.api.callers import identity_of, source_address
 from moto_jitp.iot.api.checked_response import CheckedResponse
 from moto_jitp.iot.api.paging import Page
-from moto_jitp.iot.data_plane.connections import ConnectionDeletion, delete_connection
+from moto_jitp.iot.data_plane.connections import (
+    ConnectionDeletion,
+    ReceiverNotAuthorized,
+    delete_connection,
+    find_connection,
+    keeps_session,
+    send_directly,
+    subscriptions_of,
+)
 from moto_jitp.iot.data_plane.shadows import ShadowRefused
 from moto_jitp.iot.exceptions import AwsError, code_and_message
 from moto_jitp.monitoring import count_operation
 from moto_jitp.monitoring.logs import Client, ShadowRequest, operation_entry
-from moto_jitp.mqtt.topics import check_publish
+from moto_jitp.mqtt.properties import NO_PROPERTIES, Properties
+from moto_jitp.mqtt.topics import MAX_PAYLOAD_BYTES, check_publish
 
 from .models import JitpIoTDataBackend
 
 # How many items a page holds at most.
 _MOST = 200
 _MOST_SHADOWS = 100
+_SUBSCRIPTIONS = 20
+# Of SendDirectMessage, in seconds.
+_TIMEOUT = 5
+_LONGEST_TIMEOUT = 15
+_AWAY = "The target client ID is not connected, but it has an active persistent session"
 _SHADOW_ERRORS = {
     400: "InvalidRequestException",
     404: "ResourceNotFoundException",
@@ -43,7 +58,7 @@ _SHADOW_ERRORS = {
 
 
 class JitpIoTDataResponse(CheckedResponse, IoTDataPlaneResponse):
-    """The operations on messages; on shadows, which are logged; an error for those on clients."""
+    """The operations on messages, shadows and clients, which are logged."""
 
     def any_backend(self) -> Any:
         """Return the data plane of the request's account and Region."""
@@ -96,7 +111,7 @@ class JitpIoTDataResponse(CheckedResponse, IoTDataPlaneResponse):
         self._count("PublishIn.Success")
         if retain:
             self._count("PublishRetained.Success")
-        self._log_publish(topic, retain=retain)
+        self._log("Publish-In", {"topicName": topic, **({"retain": "True"} if retain else {})})
         backend = self.iotdata_backend
         assert isinstance(backend, JitpIoTDataBackend)
         publisher = Publisher(None, self._principal_id(), source_address(self), "HTTP")
@@ -106,27 +121,123 @@ class JitpIoTDataResponse(CheckedResponse, IoTDataPlaneResponse):
 
     def get_retained_message(self) -> str:
         retained = self._broker.retained.get(self._topic_after("/retainedMessage/"))
+        topic = {"topicName": self._topic_after("/retainedMessage/")}
         if retained is None:
+            self._log("GetRetainedMessage", topic, error="There is no retained message")
             raise ResourceNotFoundException
+        self._log("GetRetainedMessage", topic)
         payload = base64.b64encode(retained.message.payload).decode()
         return json.dumps({**_summary(retained), "payload": payload})
 
     def list_retained_messages(self) -> str:
         page = Page("ListRetainedMessages", self.input(), default_size=_MOST, service=self.service)
         retained = page.cut_sorted(self._broker.retained.values(), lambda one: one.message.topic)
+        self._log("ListRetainedMessage", {})
         topics = [{**_summary(one), "payloadSize": len(one.message.payload)} for one in retained]
         return json.dumps(_without_null(page.output("retainedTopics", topics)))
 
+    def get_connection(self) -> str:
+        given = self.input()
+        found = find_connection(self._iot, given["clientId"])
+        if found is None:
+            raise self._no_client("GetConnection", given["clientId"])
+        self._log("GetConnection", {"clientId": found.client_id})
+        carrier = found.transport
+        output = {
+            "clientId": found.client_id,
+            "connected": found.ended is None,
+            "thingName": found.thing_name,
+            "cleanSession": carrier.clean,
+            "keepAliveDuration": carrier.keep_alive,
+            "sessionExpiry": carrier.session_expiry,
+            "connectedSince": _milliseconds(found.since) if found.ended is None else None,
+            "disconnectedSince": None if found.ended is None else _milliseconds(found.ended),
+            "disconnectReason": found.reason,
+        }
+        if given.get("includeSocketInformation"):
+            output["sourceIp"], output["sourcePort"] = carrier.address, carrier.port
+            # Clients reach an endpoint of this machine from an address of this machine.
+            output["targetIp"], output["targetPort"] = carrier.address, carrier.target_port
+        return json.dumps(_without_null(output))
+
+    def list_subscriptions(self) -> str:
+        given = self.input()
+        client_id = given["clientId"]
+        found = subscriptions_of(self._iot, client_id)
+        if found is None:
+            raise self._no_client("ListSubscriptions", client_id)
+        more = {"maxResults": given["maxResults"]} if "maxResults" in given else {}
+        self._log("ListSubscriptions", {"clientId": client_id, **more})
+        page = Page("ListSubscriptions", given, default_size=_SUBSCRIPTIONS, service=self.service)
+        listed = page.cut_sorted(found, lambda one: one[0])
+        subscriptions = [{"topicFilter": name, "qos": qos} for name, qos in listed]
+        return json.dumps(_without_null(page.output("subscriptions", subscriptions)))
+
+    def send_direct_message(self) -> str:
+        given = self.input()
+        client_id, topic = given["clientId"], given["topic"]
+        confirmation, timeout = bool(given.get("confirmation")), given.get("timeout", _TIMEOUT)
+        logged = {"clientId": client_id, "topicName": topic, "confirmation": confirmation}
+        if confirmation:
+            logged["timeout"] = timeout
+
+        def refused(code: str, status: int, reason: str, message: str) -> JsonRESTError:
+            self._log("SendDirectMessage", {**logged, "reason": reason}, error=message)
+            error = JsonRESTError(code, message)
+            error.code = status
+            return error
+
+        payload = self.body or b""
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            text = f"The payload has {len(payload)} bytes; at most {MAX_PAYLOAD_BYTES} are allowed."
+            raise refused("RequestEntityTooLargeException", 413, "PAYLOAD_TOO_LARGE", text)
+        invalid = "InvalidRequestException"
+        if topic.startswith("$"):
+            raise refused(invalid, 400, "INVALID_TOPIC", "Topic can't start with $")
+        try:
+            check_publish(topic, payload, retain=False, connected=False)
+        except ValueError as error:
+            raise refused(invalid, 400, "INVALID_TOPIC", str(error)) from None
+        if confirmation and not 1 <= timeout <= _LONGEST_TIMEOUT:
+            text = f"timeout is {timeout}; it is a number of seconds from 1 to {_LONGEST_TIMEOUT}."
+            raise refused(invalid, 400, "INVALID_TIMEOUT_PARAMETER", text)
+        publisher = Publisher(None, self._principal_id(), source_address(self), "HTTP")
+        message = ClientMessage(
+            topic, payload, publisher, qos=int(confirmation), properties=_properties_of(given)
+        )
+        try:
+            acknowledged = send_directly(self._iot, client_id, message)
+        except ReceiverNotAuthorized as error:
+            text = f"The receiver is not authorized to receive on the topic. {error}"
+            reason = "RECEIVE_AUTHORIZATION_FAILURE"
+            raise refused("ForbiddenException", 403, reason, text) from None
+        missing = "ResourceNotFoundException"
+        if acknowledged is None and keeps_session(self._iot, client_id):
+            raise refused(missing, 404, "TARGET_CLIENT_NOT_CONNECTED", _AWAY)
+        if acknowledged is None:
+            text = f"The target client ID {client_id!r} is not connected."
+            raise refused(missing, 404, "TARGET_CLIENT_ID_NOT_FOUND", text)
+        if confirmation and not acknowledged(timeout):
+            text = f"The receiver did not send a PUBACK within {timeout} seconds."
+            reason = "DELIVERY_CONFIRMATION_TIMEOUT"
+            raise refused("GatewayTimeoutException", 504, reason, text)
+        self._log("SendDirectMessage", logged)
+        return json.dumps({"message": "OK", "traceId": str(uuid.uuid4())})
+
     def delete_connection(self) -> str:
         given = self.input()
+        client_id = given["clientId"]
         deletion = ConnectionDeletion(
-            given["clientId"],
-            bool(given.get("cleanSession")),
-            bool(given.get("preventWillMessage")),
+            client_id, bool(given.get("cleanSession")), bool(given.get("preventWillMessage"))
         )
         if not delete_connection(self._iot, deletion):
-            raise ResourceNotFoundException
+            raise self._no_client("DeleteConnection", client_id)
+        self._log("DeleteConnection", {"clientId": client_id})
         return ""
+
+    def _no_client(self, operation: str, client_id: str) -> ResourceNotFoundException:
+        self._log(operation, {"clientId": client_id}, error=f"There is no client {client_id}")
+        return ResourceNotFoundException()
 
     def list_named_shadows_for_thing(self) -> str:
         given = self.input()
@@ -140,12 +251,13 @@ class JitpIoTDataResponse(CheckedResponse, IoTDataPlaneResponse):
     def _count(self, metric: str) -> None:
         count_operation(self._iot, metric, "HTTP")
 
-    def _log_publish(self, topic: str, *, retain: bool) -> None:
+    def _log(self, event_type: str, fields: Mapping[str, Any], *, error: str | None = None) -> None:
+        """Log a request, with why it was refused where it was."""
         if not self._iot.logging.is_logging:
             return
         client = Client(None, self._principal_id(), source_address(self), protocol="HTTP")
-        fields = {"topicName": topic, "retain": "True"} if retain else {"topicName": topic}
-        entry = operation_entry("Publish-In", client, fields)
+        more = {} if error is None else {"details": error}
+        entry = operation_entry(event_type, client, {**fields, **more}, failed=error is not None)
         self._iot.logging.log(client, datetime.now(timezone.utc), [entry])
 
     def _principal_id(self) -> str:
@@ -183,6 +295,41 @@ def _refusals_as_errors() -> Iterator[None]:
 
 def _without_null(output: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in output.items() if value is not None}
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def _properties_of(given: Mapping[str, Any]) -> Properties:
+    """The properties of MQTT 5 that a message is to have."""
+    indicator, data = given.get("payloadFormatIndicator"), given.get("correlationData")
+    properties = Properties(
+        payload_format_indicator=None if indicator is None else int(indicator == "UTF8_DATA"),
+        content_type=given.get("contentType"),
+        response_topic=given.get("responseTopic"),
+        correlation_data=None if data is None else _decoded(data),
+        user_properties=_user_properties(given.get("userProperties")),
+    )
+    return NO_PROPERTIES if properties == Properties() else properties
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise InvalidRequestException("correlationData is not valid base64.") from None
+
+
+def _user_properties(given: Any) -> tuple[tuple[str, str], ...]:
+    """The user properties out of a header: a JSON array of objects with one name each."""
+    pairs = json.loads(given) if isinstance(given, str) else given or []
+    found = [pair for one in pairs if isinstance(one, dict) for pair in one.items()]
+    if not isinstance(pairs, list) or len(found) != len(pairs):
+        raise InvalidRequestException(
+            'userProperties is not a JSON array such as [{"deviceName": "alpha"}].'
+        )
+    return tuple((name, str(value)) for name, value in found)
 
 
 def _summary(retained: RetainedMessage) -> dict[str, Any]:
