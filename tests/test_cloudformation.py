@@ -288,6 +288,40 @@ KINDS: dict[str, Kind] = {
         ],
         change={"DomainConfigurationStatus": "DISABLED"},
     ),
+    "Job": Kind(
+        {
+            "JobId": "first",
+            "Targets": [f"{ARN}:thing/bulb-1"],
+            "Document": '{"do": "it"}',
+            "Description": "first",
+        },
+        "first",
+        {"Arn": f"{ARN}:job/first"},
+        lambda iot: iot.describe_job(jobId="first")["job"]["description"],
+        before=THING,
+    ),
+    "SoftwarePackage": Kind(
+        {"PackageName": "firmware", "Description": "first", "Tags": TAGS},
+        "firmware",
+        {"PackageArn": f"{ARN}:package/firmware"},
+        lambda iot: iot.get_package(packageName="firmware")["description"],
+        change={"Description": "second"},
+    ),
+    "SoftwarePackageVersion": Kind(
+        {
+            "PackageName": {"Ref": "Package"},
+            "VersionName": "1.0",
+            "Attributes": {"size": "12"},
+            "Tags": TAGS,
+        },
+        "firmware|1.0",
+        {"PackageVersionArn": f"{ARN}:package/firmware/version/1.0", "Status": "DRAFT"},
+        lambda iot: iot.get_package_version(packageName="firmware", versionName="1.0")[
+            "attributes"
+        ],
+        before={"Package": resource("SoftwarePackage", {"PackageName": "firmware"})},
+        change={"Attributes": {"size": "13"}},
+    ),
     "JobTemplate": Kind(
         {"JobTemplateId": "update", "Description": "An update", "Document": '{"do": "it"}'},
         "update",

@@ -102,8 +102,8 @@ def test_iot_jobs_data_names_the_operation_over_http(server: str, operation: str
 
 def test_a_family_of_operations_without_that_error_uses_its_own(iot: Any) -> None:
     with pytest.raises(iot.exceptions.ValidationException) as caught:
-        iot.create_package(packageName="firmware")
-    expect_refusal(caught.value, "CreatePackage")
+        iot.update_package_configuration()
+    expect_refusal(caught.value, "UpdatePackageConfiguration")
 
 
 def test_what_is_emulated_works_over_http(server: str) -> None:

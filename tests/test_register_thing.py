@@ -389,19 +389,27 @@ class TestWrongTemplates:
         assert iot.list_things()["things"] == []
         assert status(iot, bulb.certificate_id) == "INACTIVE"
 
-    def test_package_versions_are_refused_by_name(self, iot: Any, bulb: DeviceIdentity) -> None:
+    def test_a_missing_package_version_is_named(self, iot: Any, bulb: DeviceIdentity) -> None:
         body = template({"PackageVersions": {"firmware": "1.0"}})
-        with refused("ResourceRegistrationFailureException", 400, TERMINATED + "PackageVersions"):
+        with refused(
+            "ResourceRegistrationFailureException",
+            400,
+            TERMINATED + "The software package firmware does not have",
+        ):
             run(iot, body, id=bulb.certificate_id)
         assert iot.list_things()["things"] == []
 
-    def test_package_versions_are_refused_before_anything_is_made(self, iot: Any) -> None:
+    def test_a_missing_package_version_is_told_before_anything_is_made(self, iot: Any) -> None:
         ca = CertificateAuthority()
         ca.register(iot)
         body = template(
             {"PackageVersions": {"firmware": "1.0"}}, certificate={"CertificatePem": {"Ref": "pem"}}
         )
-        with refused("ResourceRegistrationFailureException", 400, TERMINATED + "PackageVersions"):
+        with refused(
+            "ResourceRegistrationFailureException",
+            400,
+            TERMINATED + "The software package firmware does not have",
+        ):
             run(iot, body, pem=ca.issue().certificate_pem)
         assert iot.list_certificates()["certificates"] == []
 

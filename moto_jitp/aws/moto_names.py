@@ -59,9 +59,11 @@ MOTO_NAMES: Mapping[str, tuple[str, ...]] = {
         "OperationModel.error_shapes",
         "OperationModel.input_shape",
         "OperationModel.output_shape",
+        "OperationModel.service_model",
         "ServiceModel.error_shapes",
         "ServiceModel.operation_model",
         "ServiceModel.operation_names",
+        "ServiceModel.signing_name",
     ),
     "moto.core.model_instances": ("reset_model_data",),
     "moto.core.models": (

@@ -225,3 +225,23 @@ class AccessDenied(NotAdmitted):
             f"resource: {resource_arn} {because}",
             advice,
         )
+
+
+class PackageValidation(IoTError):
+    """What the operations on software packages answer where others say InvalidRequest."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("ValidationException", message)
+
+
+class PackageConflict(IoTError):
+    """Also carries the model's ``resourceId``."""
+
+    def __init__(self, message: str, resource_id: str) -> None:
+        super().__init__("ConflictException", message)
+        self.resourceId = resource_id
+
+
+class PackageQuotaExceeded(IoTError):
+    def __init__(self, message: str) -> None:
+        super().__init__("ServiceQuotaExceededException", message)

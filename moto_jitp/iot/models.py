@@ -59,6 +59,7 @@ from moto_jitp.iot.registry.thing_principals import ThingPrincipals
 from moto_jitp.iot.registry.thing_types import ThingTypes
 from moto_jitp.iot.registry.things import Things
 from moto_jitp.iot.rules.topic_rules import TopicRules
+from moto_jitp.iot.software.software_packages import SoftwarePackages
 
 ending_observers: list[Callable[[JitpIoTBackend], object]] = []
 """Called with a backend before its state is emptied, or before moto takes it back."""
@@ -101,7 +102,8 @@ class JitpIoTBackend(IoTBackend):
         self.types_part = types = ThingTypes(registry, tags)
         self.groups_part = groups = ThingGroups(registry, tags)
         memberships = Memberships(registry)
-        on_things = ThingParts(things, memberships, billing)
+        packages = SoftwarePackages(registry, tags)
+        on_things = ThingParts(things, memberships, billing, packages)
         run_parts = RunParts(registry, certificates, principals, policies, roles, on_things)
         self.registration = ThingRegistration(run_parts, templates, self.deferred)
         self.fleet = FleetProvisioning(run_parts, templates)
@@ -126,6 +128,7 @@ class JitpIoTBackend(IoTBackend):
             groups,
             memberships,
             billing,
+            packages,
             TopicRules(registry, tags),
         )
         self._parts: dict[type, Any] = {type(part): part for part in parts}

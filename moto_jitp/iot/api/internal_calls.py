@@ -1,4 +1,4 @@
-"""Calls of AWS IoT's API from inside moto, as another AWS service makes them for a customer.
+"""Calls of AWS IoT's APIs from inside moto, as an AWS service makes them for a customer.
 
 They take the way of any request: the check at the door, quotas, failures on demand, the trail. So a
 rule that holds for boto3 holds for a stack, too.
@@ -16,6 +16,7 @@ from moto.core.models import botocore_stubber
 from moto.core.utils import get_service_model
 
 _PROTOCOL = "rest-json"
+_HOSTS = {"iot": "iot", "iot-data": "data-ats.iot"}
 
 
 class CallRefused(Exception):  # noqa: N818 - AWS IoT's refusal, told to the service that called
@@ -39,12 +40,14 @@ class InternalCaller:
         account_id: the account.
         region_name: the Region.
         service: the principal of the service that calls, such as ``cloudformation.amazonaws.com``.
+        api: whose operations are called, as boto3 names it: ``iot``, or ``iot-data``.
     """
 
-    def __init__(self, account_id: str, region_name: str, service: str) -> None:
+    def __init__(self, account_id: str, region_name: str, service: str, api: str = "iot") -> None:
         self.account_id = account_id
         self.region_name = region_name
         self._service = service
+        self._api = api
 
     def __call__(self, operation: str, **members: Any) -> dict[str, Any]:
         """Call an operation.
@@ -60,9 +63,9 @@ class InternalCaller:
             CallRefused: AWS IoT refused the call.
         """
         given = {name: value for name, value in members.items() if value is not None}
-        model = get_service_model("iot").operation_model(operation)
+        model = get_service_model(self._api).operation_model(operation)
         parts = _serializer().serialize_to_request(given, model)
-        host = f"iot.{self.region_name}.amazonaws.com"
+        host = f"{_HOSTS[self._api]}.{self.region_name}.amazonaws.com"
         request = AWSRequest(
             method=parts["method"],
             url=f"https://{host}{parts['url_path']}",
@@ -74,7 +77,7 @@ class InternalCaller:
                 "User-Agent": self._service,
                 "x-moto-account-id": self.account_id,
                 "Authorization": "AWS4-HMAC-SHA256 Credential="
-                f"{self._service}/20000101/{self.region_name}/iot/aws4_request",
+                f"{self._service}/20000101/{self.region_name}/{model.service_model.signing_name}/aws4_request",
             },
         ).prepare()
         # Whether or not a mock is active here: at a server there is none.

@@ -1,4 +1,4 @@
-"""What a template only names must exist before a run makes anything: types, groups, policies."""
+"""What a template only names must exist before a run makes anything, such as its thing type."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from moto_jitp.iot.exceptions import ResourceRegistrationFailure
+from moto_jitp.iot.software.software_packages import SoftwarePackages
 from moto_jitp.templates import ProvisioningPlan
 
 from . import run_advice as advice
@@ -13,15 +14,19 @@ from .run_steps import TERMINATED, RunSteps
 from .step_recorder import ProvisioningFailure
 
 
-def require_named_resources(steps: RunSteps, plan: ProvisioningPlan) -> None:
+def require_named_resources(
+    steps: RunSteps, plan: ProvisioningPlan, packages: SoftwarePackages
+) -> None:
     """Find everything that the template only names, before anything is made.
 
     A template makes neither thing types nor groups; what is missing is reported in the order
-    type, groups, billing group, policies, and all of it stands in the run's record.
+    type, groups, billing group, package versions, policies, and all of it stands in the run's
+    record.
 
     Args:
         steps: the run's steps, where each look is written down.
         plan: what the template says for the run's device.
+        packages: the account's and Region's software packages.
 
     Raises:
         ProvisioningFailure: something is missing.
@@ -43,6 +48,12 @@ def require_named_resources(steps: RunSteps, plan: ProvisioningPlan) -> None:
             found = registry.billing_groups.get(name)
             text = registry.not_found("BillingGroup", name)
             wanted.append(("DescribeBillingGroup", f"billinggroup/{name}", found, text))
+        for name, version in thing.package_versions.items():
+            found = packages.find_version(name, version)
+            # Own wording: AWS shows no such run.
+            text = f"The software package {name} does not have a version {version}."
+            resource = f"package/{name}/version/{version}"
+            wanted.append(("GetPackageVersion", resource, found, text))
     for policy in plan.policies:
         if policy.name is not None:
             found = registry.policies.get(policy.name)

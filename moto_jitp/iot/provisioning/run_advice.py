@@ -20,6 +20,10 @@ _CREATE = {
     "thingtype": ("the thing type", "create_thing_type(thingTypeName={!r})"),
     "thinggroup": ("the thing group", "create_thing_group(thingGroupName={!r})"),
     "billinggroup": ("the billing group", "create_billing_group(billingGroupName={!r})"),
+    "package": (
+        "the package version",
+        "create_package_version(packageName={!r}, versionName={!r})",
+    ),
     "policy": ("the policy", "create_policy(policyName={!r}, policyDocument=...)"),
 }
 
@@ -104,10 +108,12 @@ def missing_resources(resources: Sequence[str]) -> str:
     for resource in resources:
         kind, _, name = resource.partition("/")
         what, call = _CREATE[kind]
-        calls.append(f"{what} {name!r} (iot.{call.format(name)})")
+        # A version of a package is named by both.
+        names = name.split("/version/")
+        calls.append(f"{what} {' '.join(map(repr, names))} (iot.{call.format(*names)})")
     return (
         f"Create {' and '.join(calls)} before devices connect: a template makes no thing types, "
-        "groups, billing groups or named policies."
+        "groups, billing groups, package versions or named policies."
     )
 
 

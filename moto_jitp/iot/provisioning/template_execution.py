@@ -215,9 +215,7 @@ class TemplateExecution(ThingSteps):
         plan = self._resolve()
         if certificate is not None:
             self._require_usable(certificate)
-        require_named_resources(self, plan)
-        if plan.thing is not None:
-            self.refuse_packages(plan.thing)
+        require_named_resources(self, plan, self._on_things.packages)
         planned = plan.certificate_if_any
         if certificate is None and planned is not None:
             self.certificate = certificate = self._certificate(planned)

@@ -5,22 +5,29 @@ https://docs.aws.amazon.com/iot/latest/developerguide/provision-template.html
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from moto.iot.models import FakeThing
 
-from moto_jitp.iot.exceptions import ResourceRegistrationFailure
+from moto_jitp.iot.api.internal_calls import CallRefused, InternalCaller
+from moto_jitp.iot.exceptions import IoTError, ResourceRegistrationFailure
 from moto_jitp.iot.registry.billing_groups import BillingGroups
 from moto_jitp.iot.registry.memberships import MembershipRefused, Memberships
 from moto_jitp.iot.registry.registry import Registry
 from moto_jitp.iot.registry.things import Things
+from moto_jitp.iot.software.software_packages import SoftwarePackages
 from moto_jitp.templates import PlannedThing
 
 from . import run_advice as advice
 from .existing_things import ThingConflict, changes
 from .run_steps import RunSteps
 from .step_recorder import ProvisioningFailure, StepRecorder
+
+PACKAGE_SHADOW = "$package"
+"""The reserved shadow that tells which package versions a thing has."""
+SERVICE = "iot.amazonaws.com"
 
 
 class ThingParts(NamedTuple):
@@ -30,11 +37,13 @@ class ThingParts(NamedTuple):
         things: makes and changes things.
         memberships: puts them into thing groups.
         billing_groups: puts them into billing groups.
+        packages: knows the versions of software packages.
     """
 
     things: Things
     memberships: Memberships
     billing_groups: BillingGroups
+    packages: SoftwarePackages
 
 
 class ThingSteps(RunSteps):
@@ -58,20 +67,6 @@ class ThingSteps(RunSteps):
         self.thing_id: str | None = None
         self.resource_arns: dict[str, str] = {}
 
-    def refuse_packages(self, planned: PlannedThing) -> None:
-        """End the run of a template that wants software packages on its thing.
-
-        Raises:
-            ProvisioningFailure: it does.
-        """
-        if planned.package_versions:
-            raise self.refused(
-                "CreateThing",
-                f"thing/{planned.name}",
-                "PackageVersions is not emulated: moto knows no software packages.",
-                "Take PackageVersions out of the template's thing.",
-            )
-
     def make_or_change_thing(self, planned: PlannedThing) -> None:
         """Make the thing, or bring the one that exists to what the template says.
 
@@ -90,6 +85,7 @@ class ThingSteps(RunSteps):
             self.thing_id = thing.thing_id
             self._update_thing(thing, planned)
         self._join_billing_group(thing, planned.billing_group)
+        self._report_packages(planned)
         self.resource_arns[planned.logical_name] = thing.arn
 
     def _update_thing(self, thing: FakeThing, planned: PlannedThing) -> None:
@@ -181,6 +177,34 @@ class ThingSteps(RunSteps):
                 "is in one at most, and no OverrideSettings apply to it.",
             )
         self.step("AddThingToBillingGroup", resource, self._be_billed, parameters)
+
+    def _report_packages(self, planned: PlannedThing) -> None:
+        """Write the thing's package versions into its reserved shadow.
+
+        The guide says that this shadow associates a thing with package versions, and not what a
+        template's PackageVersions does; it is read so.
+        https://docs.aws.amazon.com/iot/latest/developerguide/associating-package-version.html
+        """
+        if not planned.package_versions:
+            return
+        reported: dict[str, Any] = {}
+        for package_name, version_name in planned.package_versions.items():
+            found = self._on_things.packages.version(package_name, version_name)
+            reported[package_name] = {"version": version_name, "attributes": found.attributes}
+        parameters = {
+            "thingName": planned.name,
+            "shadowName": PACKAGE_SHADOW,
+            "payload": json.dumps({"state": {"reported": reported}}),
+        }
+        self.step("UpdateThingShadow", f"thing/{planned.name}", self._update_shadow, parameters)
+
+    def _update_shadow(self, given: Mapping[str, Any]) -> None:
+        account = self.registry
+        call = InternalCaller(account.account_id, account.region_name, SERVICE, "iot-data")
+        try:
+            call("UpdateThingShadow", **given)
+        except CallRefused as refused:
+            raise IoTError(refused.code, refused.message) from None
 
     def _conflict(self, planned: PlannedThing, conflict: ThingConflict) -> ProvisioningFailure:
         error = ResourceRegistrationFailure(str(conflict))

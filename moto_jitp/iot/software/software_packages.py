@@ -1,0 +1,444 @@
+"""Software packages and their versions.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/preparing-to-use-software-package-catalog.html
+
+AWS publishes the codes of this family's errors, and few of their texts: those are our own wording.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from moto_jitp.history.acting_moment import acting_moment
+from moto_jitp.iot.api.operations import Input, Output, operation
+from moto_jitp.iot.api.paging import Page
+from moto_jitp.iot.exceptions import (
+    IoTError,
+    PackageConflict,
+    PackageQuotaExceeded,
+    PackageValidation,
+    ResourceNotFound,
+)
+from moto_jitp.iot.registry.registry import Registry
+from moto_jitp.iot.registry.tags import Tags
+
+DRAFT, PUBLISHED, DEPRECATED = "DRAFT", "PUBLISHED", "DEPRECATED"
+MAX_PACKAGES = 100
+"""How many packages an account has in a Region at most."""
+MAX_VERSIONS = 10_000
+"""How many versions a package has at most."""
+MAX_ATTRIBUTES_BYTES = 3 * 1024
+
+_PAGE = 100
+_STATUS_AFTER = {"PUBLISH": PUBLISHED, "DEPRECATE": DEPRECATED}
+_EDITED_IN_DRAFT = ("attributes", "artifact")
+_EDITED_ALWAYS = ("description", "recipe")
+
+
+class PackageVersion:
+    """One version of a software package.
+
+    Args:
+        package: the package that it belongs to.
+        name: its name, such as ``1.0.4``.
+        arn: its ARN.
+        details: the members of CreatePackageVersion that are told again, such as ``attributes``.
+        client_token: that of the call that made it.
+    """
+
+    def __init__(
+        self,
+        package: SoftwarePackage,
+        name: str,
+        arn: str,
+        details: Mapping[str, Any],
+        client_token: str | None,
+    ) -> None:
+        self.package = package
+        self.name = name
+        self.arn = arn
+        self.details = dict(details)
+        self.client_token = client_token
+        self.status = DRAFT
+        self.created_at = self.changed_at = acting_moment()
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """Its attributes, name to value."""
+        return dict(self.details.get("attributes") or {})
+
+    def summary(self) -> dict[str, Any]:
+        """Return what ListPackageVersions tells."""
+        return {
+            "packageName": self.package.name,
+            "versionName": self.name,
+            "status": self.status,
+            **_dates(self.created_at, self.changed_at),
+        }
+
+    def description(self) -> dict[str, Any]:
+        """Return what GetPackageVersion tells."""
+        return {"packageVersionArn": self.arn, **self.summary(), **self.details}
+
+
+class SoftwarePackage:
+    """A software package.
+
+    Args:
+        name: its name, such as ``firmware``.
+        arn: its ARN.
+        description: its description, if it has one.
+        client_token: that of the call that made it.
+
+    Attributes:
+        versions: version name to version.
+        default_version: the name of the default version; ``None`` where none is set.
+    """
+
+    def __init__(
+        self, name: str, arn: str, description: str | None, client_token: str | None
+    ) -> None:
+        self.name = name
+        self.arn = arn
+        self.text = description
+        self.client_token = client_token
+        self.versions: dict[str, PackageVersion] = {}
+        self.default_version: str | None = None
+        self.created_at = self.changed_at = acting_moment()
+
+    def summary(self) -> dict[str, Any]:
+        """Return what ListPackages tells."""
+        told = {"packageName": self.name, **_dates(self.created_at, self.changed_at)}
+        if self.default_version is not None:
+            told["defaultVersionName"] = self.default_version
+        return told
+
+    def description(self) -> dict[str, Any]:
+        """Return what GetPackage tells."""
+        text = {} if self.text is None else {"description": self.text}
+        return {"packageArn": self.arn, **self.summary(), **text}
+
+
+class SoftwarePackages:
+    """Keeps the software packages of one account and Region.
+
+    Args:
+        registry: the account's and Region's tables.
+        tags: their tags.
+    """
+
+    def __init__(self, registry: Registry, tags: Tags) -> None:
+        self.registry = registry
+        self.packages: dict[str, SoftwarePackage] = {}
+        self._tags = tags
+        tags.add_kind("package", self._by_path)
+
+    def _by_path(self, path: str) -> SoftwarePackage | PackageVersion | None:
+        """Find a package or a version by the end of its ARN."""
+        package_name, slash, version = path.partition("/version/")
+        return self.find_version(package_name, version) if slash else self.packages.get(path)
+
+    def find_version(self, package_name: str, version_name: str) -> PackageVersion | None:
+        """Return a version, or ``None`` where there is no such package or version."""
+        package = self.packages.get(package_name)
+        return None if package is None else package.versions.get(version_name)
+
+    def package(self, name: str) -> SoftwarePackage:
+        """Return a package.
+
+        Raises:
+            ResourceNotFound: there is none of that name.
+        """
+        found = self.packages.get(name)
+        if found is None:
+            raise ResourceNotFound(f"The software package {name} does not exist.")
+        return found
+
+    def version(self, package_name: str, version_name: str) -> PackageVersion:
+        """Return a version of a package.
+
+        Raises:
+            ResourceNotFound: there is no such package, or no such version of it.
+        """
+        found = self.package(package_name).versions.get(version_name)
+        if found is None:
+            raise ResourceNotFound(
+                f"The software package {package_name} does not have a version {version_name}."
+            )
+        return found
+
+    def create(self, given: Input) -> SoftwarePackage:
+        """Make a package; the same call with the same client token finds the one that it made.
+
+        https://docs.aws.amazon.com/iot/latest/apireference/API_CreatePackage.html
+
+        Args:
+            given: the input of CreatePackage.
+
+        Raises:
+            PackageConflict: there is a package of that name.
+            PackageQuotaExceeded: there are 100 already.
+            PackageValidation: it has tags that it cannot have.
+        """
+        name, token = given["packageName"], given.get("clientToken")
+        with self.registry.lock:
+            existing = self.packages.get(name)
+            if existing is not None:
+                if token is not None and existing.client_token == token:
+                    return existing
+                raise PackageConflict(f"The software package {name} already exists.", existing.arn)
+            if len(self.packages) >= MAX_PACKAGES:
+                raise PackageQuotaExceeded(
+                    f"This account has {MAX_PACKAGES} software packages in this Region, which is "
+                    "the most that it can have."
+                )
+            arn = self.registry.arn(f"package/{name}")
+            made = SoftwarePackage(name, arn, given.get("description"), token)
+            self._tag(arn, given)
+            self.packages[name] = made
+            return made
+
+    def create_version(self, given: Input) -> PackageVersion:
+        """Make a version, in draft.
+
+        https://docs.aws.amazon.com/iot/latest/apireference/API_CreatePackageVersion.html
+
+        Args:
+            given: the input of CreatePackageVersion.
+
+        Raises:
+            PackageConflict: the package has a version of that name.
+            PackageQuotaExceeded: it has 10,000 already.
+            PackageValidation: there is no such package, or the attributes or tags cannot be taken.
+        """
+        package_name, name = given["packageName"], given["versionName"]
+        token = given.get("clientToken")
+        with self.registry.lock:
+            package = self.packages.get(package_name)
+            if package is None:
+                # The operation does not declare ResourceNotFoundException.
+                raise PackageValidation(f"The software package {package_name} does not exist.")
+            existing = package.versions.get(name)
+            if existing is not None:
+                if token is not None and existing.client_token == token:
+                    return existing
+                raise PackageConflict(
+                    f"The software package {package_name} already has a version {name}.",
+                    existing.arn,
+                )
+            if len(package.versions) >= MAX_VERSIONS:
+                raise PackageQuotaExceeded(
+                    f"The software package {package_name} has {MAX_VERSIONS} versions, which is "
+                    "the most that it can have."
+                )
+            _check_attributes(given)
+            arn = self.registry.arn(f"package/{package_name}/version/{name}")
+            details = _chosen(given, (*_EDITED_IN_DRAFT, *_EDITED_ALWAYS))
+            made = PackageVersion(package, name, arn, details, token)
+            self._tag(arn, given)
+            package.versions[name] = made
+            return made
+
+    def _tag(self, arn: str, given: Input) -> None:
+        # Here tags are a map, and their faults are errors of this family.
+        tags = [{"Key": key, "Value": value} for key, value in (given.get("tags") or {}).items()]
+        try:
+            self._tags.tag(arn, tags)
+        except IoTError as error:
+            raise PackageValidation(str(error.message)) from None
+
+    def update(self, given: Input) -> None:
+        """Change a package's description or its default version.
+
+        https://docs.aws.amazon.com/iot/latest/apireference/API_UpdatePackage.html
+
+        Args:
+            given: the input of UpdatePackage.
+
+        Raises:
+            PackageConflict: the default version would be one in draft.
+            PackageValidation: a default version is given and taken away at once.
+            ResourceNotFound: there is no such package or version.
+        """
+        default, unset = given.get("defaultVersionName"), given.get("unsetDefaultVersion")
+        if default is not None and unset:
+            raise PackageValidation(
+                "Give defaultVersionName or unsetDefaultVersion, and not both of them."
+            )
+        with self.registry.lock:
+            package = self.package(given["packageName"])
+            if default is not None:
+                version = self.version(package.name, default)
+                if version.status == DRAFT:
+                    raise PackageConflict(
+                        f"The version {default} of the software package {package.name} is a "
+                        "DRAFT; publish it before it becomes the default version.",
+                        version.arn,
+                    )
+                package.default_version = default
+            elif unset:
+                package.default_version = None
+            package.text = given.get("description", package.text)
+            package.changed_at = acting_moment()
+
+    def update_version(self, given: Input) -> None:
+        """Change a version, publish it, or deprecate it.
+
+        https://docs.aws.amazon.com/iot/latest/apireference/API_UpdatePackageVersion.html
+
+        Args:
+            given: the input of UpdatePackageVersion.
+
+        Raises:
+            PackageConflict: its attributes or artifact are to change and it is no longer a draft,
+                or a draft is to be deprecated.
+            PackageValidation: its attributes are too large.
+            ResourceNotFound: there is no such package or version.
+        """
+        with self.registry.lock:
+            version = self.version(given["packageName"], given["versionName"])
+            fixed = [name for name in _EDITED_IN_DRAFT if name in given]
+            if fixed and version.status != DRAFT:
+                raise PackageConflict(
+                    f"The {' and the '.join(fixed)} of a version can be changed while it is a "
+                    f"DRAFT; {version.name} of {version.package.name} is {version.status}.",
+                    version.arn,
+                )
+            _check_attributes(given)
+            action = given.get("action")
+            if action == "DEPRECATE" and version.status == DRAFT:
+                raise PackageConflict(
+                    f"The version {version.name} of the software package {version.package.name} "
+                    "is a DRAFT; only a published version can be deprecated.",
+                    version.arn,
+                )
+            version.details.update(_chosen(given, (*_EDITED_IN_DRAFT, *_EDITED_ALWAYS)))
+            if action is not None:
+                version.status = _STATUS_AFTER[action]
+            version.changed_at = acting_moment()
+
+    def delete(self, name: str) -> None:
+        """Delete a package; one that does not exist is not an error.
+
+        https://docs.aws.amazon.com/iot/latest/apireference/API_DeletePackage.html
+
+        Raises:
+            PackageValidation: it has versions still.
+        """
+        with self.registry.lock:
+            package = self.packages.get(name)
+            if package is None:
+                return
+            if package.versions:
+                raise PackageValidation(
+                    f"The software package {name} has {len(package.versions)} version(s); delete "
+                    "them before it."
+                )
+            del self.packages[name]
+            self._tags.untag_all(package.arn)
+
+    def delete_version(self, package_name: str, version_name: str) -> None:
+        """Delete a version; one that does not exist is not an error.
+
+        https://docs.aws.amazon.com/iot/latest/apireference/API_DeletePackageVersion.html
+
+        Raises:
+            PackageValidation: it is the default version.
+        """
+        with self.registry.lock:
+            version = self.find_version(package_name, version_name)
+            if version is None:
+                return
+            if version.package.default_version == version_name:
+                raise PackageValidation(
+                    f"{version_name} is the default version of the software package "
+                    f"{package_name}; unset it with UpdatePackage before it is deleted."
+                )
+            del version.package.versions[version_name]
+            self._tags.untag_all(version.arn)
+
+
+def _dates(created_at: datetime, changed_at: datetime) -> dict[str, Any]:
+    return {"creationDate": created_at, "lastModifiedDate": changed_at}
+
+
+def _chosen(given: Input, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: given[name] for name in names if name in given}
+
+
+def _check_attributes(given: Input) -> None:
+    attributes = given.get("attributes") or {}
+    size = sum(len(f"{key}{value}".encode()) for key, value in attributes.items())
+    if size > MAX_ATTRIBUTES_BYTES:
+        raise PackageValidation(
+            f"The attributes of a package version can have {MAX_ATTRIBUTES_BYTES} bytes in all; "
+            f"these have {size}."
+        )
+
+
+@operation("CreatePackage", SoftwarePackages)
+def create_package(packages: SoftwarePackages, given: Input) -> Output:
+    told = packages.create(given).description()
+    return {
+        name: told[name] for name in ("packageName", "packageArn", "description") if name in told
+    }
+
+
+@operation("GetPackage", SoftwarePackages)
+def get_package(packages: SoftwarePackages, given: Input) -> Output:
+    with packages.registry.lock:
+        return packages.package(given["packageName"]).description()
+
+
+@operation("UpdatePackage", SoftwarePackages)
+def update_package(packages: SoftwarePackages, given: Input) -> None:
+    packages.update(given)
+
+
+@operation("DeletePackage", SoftwarePackages)
+def delete_package(packages: SoftwarePackages, given: Input) -> None:
+    packages.delete(given["packageName"])
+
+
+@operation("ListPackages", SoftwarePackages)
+def list_packages(packages: SoftwarePackages, given: Input) -> Output:
+    page = Page("ListPackages", given, default_size=_PAGE)
+    with packages.registry.lock:
+        shown = page.cut_sorted(packages.packages.values(), lambda one: one.name)
+        return page.output("packageSummaries", [one.summary() for one in shown])
+
+
+@operation("CreatePackageVersion", SoftwarePackages)
+def create_package_version(packages: SoftwarePackages, given: Input) -> Output:
+    told = packages.create_version(given).description()
+    unsaid = ("artifact", "recipe", "creationDate", "lastModifiedDate")
+    return {name: value for name, value in told.items() if name not in unsaid}
+
+
+@operation("GetPackageVersion", SoftwarePackages)
+def get_package_version(packages: SoftwarePackages, given: Input) -> Output:
+    with packages.registry.lock:
+        return packages.version(given["packageName"], given["versionName"]).description()
+
+
+@operation("UpdatePackageVersion", SoftwarePackages)
+def update_package_version(packages: SoftwarePackages, given: Input) -> None:
+    packages.update_version(given)
+
+
+@operation("DeletePackageVersion", SoftwarePackages)
+def delete_package_version(packages: SoftwarePackages, given: Input) -> None:
+    packages.delete_version(given["packageName"], given["versionName"])
+
+
+@operation("ListPackageVersions", SoftwarePackages)
+def list_package_versions(packages: SoftwarePackages, given: Input) -> Output:
+    page, status = Page("ListPackageVersions", given, default_size=_PAGE), given.get("status")
+    with packages.registry.lock:
+        package = packages.packages.get(given["packageName"])
+        versions = package.versions.values() if package is not None else ()
+        wanted = [one for one in versions if status is None or one.status == status]
+        shown = page.cut_sorted(wanted, lambda one: one.name)
+        return page.output("packageVersionSummaries", [one.summary() for one in shown])
