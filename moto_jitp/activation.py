@@ -131,14 +131,16 @@ def _plug_in() -> None:
 def _plug_in_iot(undo: ExitStack) -> None:
     from moto.iot.models import iot_backends
 
+    from moto_jitp.iot.api.cloud_control import ENDPOINTS
     from moto_jitp.iot.models import JitpIoTBackend, adopt, release
 
     undo.callback(_use_backend, iot_backends, iot_backends.backend, release)
     _use_backend(iot_backends, JitpIoTBackend, adopt)
+    # moto has no Cloud Control, so its requests would leave for AWS.
+    _add_endpoints(undo, "iot", ENDPOINTS)
 
 
 def _plug_in_data_plane(undo: ExitStack) -> None:
-    from moto import backend_index
     from moto.iotdata.models import iotdata_backends
 
     from moto_jitp.iot.data_plane.models import JitpIoTDataBackend
@@ -147,7 +149,14 @@ def _plug_in_data_plane(undo: ExitStack) -> None:
     undo.callback(_use_backend, iotdata_backends, iotdata_backends.backend)
     _use_backend(iotdata_backends, JitpIoTDataBackend)
     # Where describe_endpoint sends clients of iot-data, which moto knows for no service.
-    endpoints = ("iotdata", re.compile(ENDPOINTS))
+    _add_endpoints(undo, "iotdata", ENDPOINTS)
+
+
+def _add_endpoints(undo: ExitStack, service: str, pattern: str) -> None:
+    """Have moto send requests to more addresses to one of its services."""
+    from moto import backend_index
+
+    endpoints = (service, re.compile(pattern))
     backend_index.backend_url_patterns.append(endpoints)
     undo.callback(backend_index.backend_url_patterns.remove, endpoints)
 

@@ -106,6 +106,29 @@ def test_a_family_of_operations_without_that_error_uses_its_own(iot: Any) -> Non
     expect_refusal(caught.value, "UpdatePackageConfiguration")
 
 
+def expect_refusal_by_cloud_control(control: Any) -> None:
+    for type_name in ("AWS::IoT::Thing", "AWS::S3::Bucket"):
+        with pytest.raises(control.exceptions.UnsupportedActionException) as caught:
+            control.create_resource(TypeName=type_name, DesiredState="{}")
+        expected = (
+            f"The operation CreateResource of AWS Cloud Control API is not emulated for {type_name}"
+        )
+        assert expected in str(caught.value)
+        assert caught.value.response["ResponseMetadata"]["RetryAttempts"] == 0
+    with pytest.raises(ClientError, match="The operation ListResourceRequests of AWS Cloud Con"):
+        control.list_resource_requests()
+
+
+def test_cloud_control_is_refused_by_name_in_process(iot: Any) -> None:
+    expect_refusal_by_cloud_control(boto3.client("cloudcontrol", "us-east-1"))
+    assert iot.list_things()["things"] == []
+
+
+def test_cloud_control_is_refused_by_name_over_http(server: str) -> None:
+    session = boto3.Session("testing", "testing", region_name="us-east-1")
+    expect_refusal_by_cloud_control(session.client("cloudcontrol", endpoint_url=server))
+
+
 def test_what_is_emulated_works_over_http(server: str) -> None:
     session = boto3.Session("testing", "testing", region_name="us-east-1")
     iot = session.client("iot", endpoint_url=server)

@@ -1,9 +1,15 @@
 """Routes; moto looks for them beside ``models``."""
 
-from moto.iot.urls import url_bases
+from __future__ import annotations
+
+from typing import Any
+
+from moto.iot.urls import url_bases as moto_url_bases
 
 # The parts of the backend, and these modules, fill the table of operations.
 from .account import account_listings as account_listings
+from .api.cloud_control import ENDPOINTS as CLOUD_CONTROL
+from .api.cloud_control import CloudControlResponse, is_cloud_control
 from .api.operations import OPERATIONS
 from .jobs import job_listings as job_listings
 from .models import JitpIoTBackend as JitpIoTBackend
@@ -15,4 +21,18 @@ __all__ = ["url_bases", "url_paths"]
 
 JitpIoTResponse.answer(OPERATIONS.values())
 
-url_paths = {"{0}/.*$": JitpIoTResponse.dispatch}
+
+class ControlPlane:
+    """Tells requests of AWS IoT from those of Cloud Control, which moto knows no service for."""
+
+    @classmethod
+    def dispatch(cls, request: Any, full_url: str, headers: Any) -> Any:
+        """Answer a request: status, headers, body."""
+        response = CloudControlResponse if is_cloud_control(headers) else JitpIoTResponse
+        return response.dispatch(request, full_url, headers)
+
+
+url_bases = [*moto_url_bases, CLOUD_CONTROL]
+
+# Cloud Control is asked at the root.
+url_paths = {"{0}/$": ControlPlane.dispatch, "{0}/.*$": ControlPlane.dispatch}
