@@ -562,6 +562,45 @@ def test_a_mistake_in_a_property_is_told(
     assert re.search(text, failure), failure
 
 
+@pytest.mark.parametrize(
+    "undeclared",
+    [
+        resource("Thing", {"ThingName": {"Ref": "Nothing"}}),
+        resource("Thing", {"ThingName": {"Fn::Sub": "${AWS::StackName}-${Nothing}-${!Literal}"}}),
+        resource("Thing", {"ThingName": {"Fn::Sub": ["${a}-${Nothing}", {"a": "b"}]}}),
+        resource("Thing", {"ThingName": "bulb-1"}, DependsOn="Nothing"),
+    ],
+)
+def test_a_reference_to_nothing_is_refused_in_cloudformations_words(
+    undeclared: dict[str, Any], stack: Stack, iot: Any
+) -> None:
+    text = (
+        r"\(ValidationError\).*Template format error: Unresolved resource dependencies \[Nothing\] "
+        "in the Resources block of the template"
+    )
+    with pytest.raises(ClientError, match=text):
+        stack.create(It=undeclared)
+    assert iot.list_things()["things"] == []
+
+    stack.create(It=resource("Thing", {"ThingName": "bulb-1"}))
+    with pytest.raises(ClientError, match=text):
+        stack.update(It=undeclared)
+
+
+def test_references_to_what_is_declared_are_followed(stack: Stack, iot: Any) -> None:
+    sub = {"Fn::Sub": ["${AWS::Region}-${Other.Id}-${Other}-${own}", {"own": {"Ref": "Other"}}]}
+    stack.create(
+        It=resource(
+            "Thing", {"ThingName": {"Fn::Sub": "${AWS::StackName}-1"}}, DependsOn=["Other"]
+        ),
+        Other=resource("ThingType", {"ThingTypeName": "bulb"}),
+        Group=resource("ThingGroup", {"ThingGroupName": sub}),
+    )
+
+    assert stack.status == "CREATE_COMPLETE", stack.failures
+    assert iot.describe_thing(thingName="fleet-1")
+
+
 def test_what_exists_already_is_not_adopted_by_a_stack(stack: Stack, iot: Any) -> None:
     iot.create_thing(thingName="bulb-1")
 

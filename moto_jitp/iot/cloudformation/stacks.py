@@ -21,6 +21,7 @@ from moto_jitp import settings
 from moto_jitp.iot.api.internal_calls import CallRefused, InternalCaller
 from moto_jitp.names import did_you_mean
 
+from .references import check_references
 from .resource_types import RESOURCE_TYPES, Made, ResourceType
 from .values import UnusableValue, as_json
 
@@ -209,6 +210,7 @@ def plug_in_cloudformation(undo: ExitStack) -> None:
 def _checking_load(plain: Callable[..., None]) -> Callable[..., None]:
     def load(resources: Any) -> None:
         _check_types(resources._resource_json_map)
+        check_references(resources._template)
         plain(resources)
 
     return load
@@ -217,6 +219,7 @@ def _checking_load(plain: Callable[..., None]) -> Callable[..., None]:
 def _checking_update(plain: Callable[..., None]) -> Callable[..., None]:
     def update(resources: Any, template: Any, parameters: Any = None) -> None:
         _check_types(template.get("Resources") or {})
+        check_references(template)
         plain(resources, template, parameters)
 
     return update

@@ -1,0 +1,75 @@
+"""References in a stack's template to what it does not declare.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-ref.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from moto.cloudformation.exceptions import ValidationError
+
+_PREFIX = "AWS::IoT::"
+_PSEUDO_PARAMETER = "AWS::"
+# Not ${!Literal}, and of ${Resource.Attribute} the resource.
+_PLACEHOLDER = re.compile(r"\$\{([^!${}.][^${}.]*)[^${}]*\}")
+
+
+def check_references(template: Mapping[str, Any]) -> None:
+    """Refuse a template whose AWS IoT resources refer to what it does not declare.
+
+    moto would leave the reference where it stands, or end with an error of its own. Other services'
+    resources are moto's to judge.
+
+    Args:
+        template: the template's document.
+
+    Raises:
+        ValidationError: one does, in CloudFormation's words.
+    """
+    resources = template.get("Resources") or {}
+    declared = {*resources, *(template.get("Parameters") or {})}
+    unknown: dict[str, None] = {}
+    for document in resources.values():
+        if not str(document.get("Type", "")).startswith(_PREFIX):
+            continue
+        depends_on = document.get("DependsOn") or []
+        named = [depends_on] if isinstance(depends_on, str) else depends_on
+        for name in (*named, *_references(document.get("Properties"))):
+            if name not in declared and not name.startswith(_PSEUDO_PARAMETER):
+                unknown[name] = None
+    if unknown:
+        raise ValidationError(
+            message="Template format error: Unresolved resource dependencies "
+            f"[{', '.join(unknown)}] in the Resources block of the template"
+        )
+
+
+def _references(value: Any) -> Iterator[str]:
+    """Yield the names that a value of a template refers to by ``Ref`` and ``Fn::Sub``."""
+    if isinstance(value, list):
+        for one in value:
+            yield from _references(one)
+        return
+    if not isinstance(value, Mapping):
+        return
+    if len(value) == 1:
+        ((function, given),) = value.items()
+        if function == "Ref" and isinstance(given, str):
+            yield given
+            return
+        if function == "Fn::Sub":
+            yield from _substituted(given)
+            return
+    for one in value.values():
+        yield from _references(one)
+
+
+def _substituted(given: Any) -> Iterator[str]:
+    text, own = (given, {}) if isinstance(given, str) else (given[0], given[1])
+    for name in _PLACEHOLDER.findall(text):
+        if name.strip() not in own:
+            yield name.strip()
+    yield from _references(list(own.values()))
