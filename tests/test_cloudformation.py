@@ -13,7 +13,7 @@ from bodies import PLAIN_BODY, ROLE
 from botocore.exceptions import ClientError
 from cloud import ACCOUNT, client
 
-from moto_jitp import CertificateAuthority, JitpHandle, connect_device, mock_jitp
+from moto_jitp import CertificateAuthority, ConnectionRefused, JitpHandle, connect_device, mock_jitp
 from moto_jitp.server import ThreadedJitpServer
 
 POLICY = {
@@ -407,6 +407,31 @@ def test_a_device_of_a_ca_in_a_stack_is_provisioned(stack: Stack) -> None:
     )
 
     assert connect_device(DEVICE).thing_name == "bulb-1"
+
+
+def test_a_refused_device_is_told_which_stack_was_to_make_what_it_misses(
+    stack: Stack, iot: Any
+) -> None:
+    body = json.loads(PLAIN_BODY)
+    body["Resources"]["thing"]["Properties"]["ThingTypeName"] = "bulb"
+    CA.register(iot, template_body=body)
+    stack.create(
+        Type=resource("ThingType", {"ThingTypeName": "bulb"}),
+        Broken=resource("ThingGroup", {"ThingGroupName": "two words"}, DependsOn="Type"),
+    )
+
+    with pytest.raises(ConnectionRefused) as caught:
+        connect_device(DEVICE)
+
+    assert "Create the thing type 'bulb'" in str(caught.value)
+    expected = (
+        "The stack 'fleet' was to make the thing type 'bulb' as Type; it is ROLLBACK_COMPLETE"
+    )
+    assert f"{expected} because of Broken: " in str(caught.value)
+
+    stack.delete()
+    with pytest.raises(ConnectionRefused, match="as Type; it is DELETE_COMPLETE"):
+        connect_device(DEVICE)
 
 
 def test_a_property_that_names_the_resource_replaces_it(stack: Stack, iot: Any) -> None:

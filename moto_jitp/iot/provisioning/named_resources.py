@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from moto_jitp.aws.declared_resources import declaration_of
 from moto_jitp.iot.exceptions import ResourceRegistrationFailure
+from moto_jitp.iot.registry.registry import Registry
 from moto_jitp.iot.software.software_packages import SoftwarePackages
 from moto_jitp.templates import ProvisioningPlan
 
 from . import run_advice as advice
 from .run_steps import TERMINATED, RunSteps
 from .step_recorder import ProvisioningFailure
+
+# What stacks call the kinds of resources, and the property that names one.
+_TYPES = {
+    "thingtype": ("AWS::IoT::ThingType", "ThingTypeName"),
+    "thinggroup": ("AWS::IoT::ThingGroup", "ThingGroupName"),
+    "billinggroup": ("AWS::IoT::BillingGroup", "BillingGroupName"),
+    "policy": ("AWS::IoT::Policy", "PolicyName"),
+}
 
 
 def require_named_resources(
@@ -69,8 +79,21 @@ def require_named_resources(
     if missing:
         raise ProvisioningFailure(
             ResourceRegistrationFailure(TERMINATED + missing[0][1]),
-            advice.missing_resources([resource for resource, _ in missing]),
+            advice.missing_resources([resource for resource, _ in missing])
+            + _declared([resource for resource, _ in missing], registry),
         )
+
+
+def _declared(resources: Sequence[str], registry: Registry) -> str:
+    """Say of missing resources which stack was to make them."""
+    told = []
+    for resource in resources:
+        kind, _, name = resource.partition("/")
+        if kind in _TYPES:
+            found = declaration_of(registry.account_id, registry.region_name, *_TYPES[kind], name)
+            if found is not None:
+                told.append(" " + advice.declared(resource, found))
+    return "".join(told)
 
 
 def _nothing(parameters: Mapping[str, Any]) -> None:

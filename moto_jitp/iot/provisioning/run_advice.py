@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from moto_jitp.aws.declared_resources import Declaration
 from moto_jitp.templates import CERTIFICATE_PARAMETERS, TemplateError, UnresolvedReferenceError
 
 _PREFIX = "AWS::IoT::Certificate::"
@@ -114,6 +115,16 @@ def missing_resources(resources: Sequence[str]) -> str:
     return (
         f"Create {' and '.join(calls)} before devices connect: a template makes no thing types, "
         "groups, billing groups, package versions or named policies."
+    )
+
+
+def declared(resource: str, found: Declaration) -> str:
+    """For a missing resource that a CloudFormation stack was to make."""
+    kind, _, name = resource.partition("/")
+    because = f" because of {found.failure}" if found.failure else ""
+    return (
+        f"The stack {found.stack!r} was to make {_CREATE[kind][0]} {name!r} as "
+        f"{found.logical_id}; it is {found.status}{because.rstrip('.')}."
     )
 
 

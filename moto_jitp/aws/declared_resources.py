@@ -1,0 +1,73 @@
+"""Which CloudFormation stack was to make a resource that is not there."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+_CLOUDFORMATION = "moto.cloudformation.models"
+
+
+class Declaration(NamedTuple):
+    """A resource in a stack's template.
+
+    Attributes:
+        stack: the stack's name.
+        status: its status, such as ``ROLLBACK_COMPLETE``.
+        logical_id: what the template calls the resource.
+        failure: the reason why the stack, or the resource, was not made; empty where it was.
+    """
+
+    stack: str
+    status: str
+    logical_id: str
+    failure: str
+
+
+def declaration_of(
+    account_id: str, region_name: str, type_name: str, name_property: str, name: str
+) -> Declaration | None:
+    """Find the stack, existing or deleted, whose template declares a resource; the newest first.
+
+    Args:
+        account_id: the account.
+        region_name: the Region.
+        type_name: the resource's type, such as ``AWS::IoT::ThingType``.
+        name_property: the property that names it, such as ``ThingTypeName``.
+        name: its name. One that a template puts together with ``Fn::Sub`` is not found.
+
+    Returns:
+        ``None`` where no stack declares it.
+    """
+    for stack in _stacks(account_id, region_name):
+        for logical_id, document in (stack.template_dict.get("Resources") or {}).items():
+            if document.get("Type") != type_name:
+                continue
+            given = (document.get("Properties") or {}).get(name_property)
+            if _value(given, stack) == name:
+                return Declaration(stack.name, stack.status, logical_id, _failure(stack))
+    return None
+
+
+def _stacks(account_id: str, region_name: str) -> Iterator[Any]:
+    # Loading the module takes more than a second; where nothing did there is no stack.
+    module = sys.modules.get(_CLOUDFORMATION)
+    if module is None:
+        return
+    backend = module.cloudformation_backends[account_id][region_name]
+    yield from reversed(list(backend.stacks.values()))
+    yield from reversed(list(backend.deleted_stacks.values()))
+
+
+def _value(given: Any, stack: Any) -> Any:
+    if isinstance(given, Mapping) and isinstance(given.get("Ref"), str):
+        return stack.resource_map.resolved_parameters.get(given["Ref"])
+    return given
+
+
+def _failure(stack: Any) -> str:
+    for event in reversed(stack.events):
+        if event.resource_status.endswith("_FAILED") and event.resource_status_reason:
+            return f"{event.logical_resource_id}: {event.resource_status_reason}"
+    return ""
