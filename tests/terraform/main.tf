@@ -97,6 +97,13 @@ resource "aws_iot_topic_rule" "ready" {
   }
 }
 
+resource "aws_iot_domain_configuration" "devices" {
+  name                    = "devices"
+  domain_name             = "devices.example.com"
+  service_type            = "DATA"
+  server_certificate_arns = ["arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000"]
+}
+
 resource "aws_iot_event_configurations" "all" {
   event_configurations = {
     THING                  = true
