@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -62,6 +63,9 @@ def test_a_claim_is_a_real_certificate_of_five_minutes(claim: dict[str, Any]) ->
     ends = datetime.now(timezone.utc) + timedelta(minutes=5)
     assert claim["expiration"] == ends
     assert certificate.not_valid_after_utc == ends
+    assert certificate.not_valid_before_utc == ends - timedelta(minutes=7)
+    assert certificate.issuer.rfc4514_string() == "OU=Amazon IoT Provisioning"
+    assert re.fullmatch("CN=[0-9a-f]{64}", certificate.subject.rfc4514_string())
     assert claim["keyPair"]["PublicKey"].startswith("-----BEGIN PUBLIC KEY-----")
     assert device_of(claim).certificate_id == claim["certificateId"]
 

@@ -322,14 +322,32 @@ class CertificateAuthority:
         answer: dict[str, str] = client.register_ca_certificate(**request)
         return answer["certificateId"]
 
-    def sign_public_key(self, subject: x509.Name, public_key: Any, not_after: datetime) -> str:
+    def sign_public_key(
+        self,
+        subject: x509.Name,
+        public_key: Any,
+        not_after: datetime,
+        *,
+        not_before: datetime | None = None,
+    ) -> str:
         """Issue a certificate for a public key whose private half is elsewhere (a CSR's).
+
+        Args:
+            subject: the certificate's subject.
+            public_key: the key.
+            not_after: end of validity, in UTC.
+            not_before: start of validity; a day ago without it.
 
         Returns:
             The certificate as PEM text.
         """
         builder = start_certificate(
-            subject, public_key, not_after=not_after, lasting=_DEVICE_VALIDITY, is_ca=False
+            subject,
+            public_key,
+            not_before=not_before,
+            not_after=not_after,
+            lasting=_DEVICE_VALIDITY,
+            is_ca=False,
         )
         return pem_of(self._sign(builder))
 

@@ -10,7 +10,7 @@ import binascii
 import functools
 import re
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
 from cryptography import x509
@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 from cryptography.x509.oid import NameOID
+from moto.moto_api._internal import mock_random
 
 from moto_jitp import settings
 from moto_jitp.iot.exceptions import InvalidRequest
@@ -35,6 +36,7 @@ from .certificate_rules import fault_of_key
 
 # AWS's own certificates end with 2049, whenever they were made.
 _ISSUED_UNTIL = datetime(2049, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
+_CLAIM_BACKDATED = timedelta(minutes=2)
 _ISSUED_SUBJECT = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "AWS IoT Certificate")])
 _REQUEST_BLOCK = re.compile(
     r"-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----(.*?)-----END (?:NEW )?CERTIFICATE REQUEST-----",
@@ -51,16 +53,33 @@ class IssuedKeys(NamedTuple):
     private_key_pem: str
 
 
-def issue_with_keys(not_after: datetime = _ISSUED_UNTIL) -> IssuedKeys:
-    """Make an RSA key pair of 2048 bit and a certificate for it.
+def issue_with_keys() -> IssuedKeys:
+    """Make an RSA key pair of 2048 bit and a certificate for it."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = _service_ca().sign_public_key(_ISSUED_SUBJECT, key.public_key(), _ISSUED_UNTIL)
+    return _with_keys(pem, key)
+
+
+def issue_claim(not_after: datetime, lasting: timedelta) -> IssuedKeys:
+    """Make an RSA key pair of 2048 bit and a provisioning claim for it, as AWS's look.
 
     Args:
-        not_after: when the certificate ends, in UTC.
+        not_after: when the claim ends, in UTC.
+        lasting: how long it lasts from now. It is valid from two minutes ago.
     """
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    # 64 hexadecimal digits, of which AWS does not say what they stand for.
+    name = mock_random.uuid4().hex + mock_random.uuid4().hex
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    not_before = not_after - lasting - _CLAIM_BACKDATED
+    pem = _claims_ca().sign_public_key(subject, key.public_key(), not_after, not_before=not_before)
+    return _with_keys(pem, key)
+
+
+def _with_keys(certificate_pem: str, key: rsa.RSAPrivateKey) -> IssuedKeys:
     public_key = key.public_key()
     return IssuedKeys(
-        _service_ca().sign_public_key(_ISSUED_SUBJECT, public_key, not_after),
+        certificate_pem,
         public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode(),
         key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode(),
     )
@@ -145,4 +164,16 @@ def _make_service_ca() -> CertificateAuthority:
         key="rsa",
         organizational_unit="Amazon Web Services O=Amazon.com Inc. L=Seattle ST=Washington C=US",
         not_after=_ISSUED_UNTIL,
+    )
+
+
+def _claims_ca() -> CertificateAuthority:
+    with _lock:
+        return _make_claims_ca()
+
+
+@functools.lru_cache(maxsize=1)
+def _make_claims_ca() -> CertificateAuthority:
+    return CertificateAuthority(
+        key="rsa", organizational_unit="Amazon IoT Provisioning", not_after=_ISSUED_UNTIL
     )

@@ -17,7 +17,7 @@ from moto.iot.models import FakePolicy
 from moto_jitp import settings
 from moto_jitp.iot.api.operations import Input, Output, operation
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
-from moto_jitp.iot.certificates.service_ca import IssuedKeys, issue_with_keys
+from moto_jitp.iot.certificates.service_ca import IssuedKeys, issue_claim
 from moto_jitp.iot.exceptions import InvalidRequest
 from moto_jitp.iot.provisioning.provisioning_templates import ProvisioningTemplates
 from moto_jitp.iot.provisioning.template_rules import FLEET_PROVISIONING
@@ -117,7 +117,7 @@ class ProvisioningClaims:
             )
         # X.509 has no fractions of a second.
         expiration = datetime.now(timezone.utc).replace(microsecond=0) + LASTING
-        keys = issue_with_keys(expiration)
+        keys = issue_claim(expiration, LASTING)
         claim = ClaimCertificate(keys.certificate_pem, self._registry, template_name, expiration)
         with self._registry.lock:
             self.drop_ended_claims()
