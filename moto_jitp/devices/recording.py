@@ -25,6 +25,7 @@ from moto_jitp.monitoring.logs import (
     entries_of_attempt,
     fleet_entry,
     operation_entry,
+    ping_entry,
     provisioning_entry,
 )
 from moto_jitp.mqtt.topics import FleetRequest
@@ -34,6 +35,7 @@ _SNI_MISUSED = RefusalReason.SNI_MISUSED.value
 _METRICS = {
     "Publish-In": "PublishIn",
     "Publish-Out": "PublishOut",
+    "Queued": "Queued",
     "Subscribe": "Subscribe",
     "Unsubscribe": "Unsubscribe",
 }
@@ -105,6 +107,20 @@ def record_operation(
             event_type, client, fields, not_authorized=not_authorized, failed=failed
         )
         backend.logging.log(client, datetime.now(timezone.utc), [entry])
+
+
+def record_ping(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> None:
+    """Count a client's ping, and log it where somebody asked for that.
+
+    Args:
+        backend: the account and Region.
+        attempt: the accepted attempt that the connection goes back to.
+    """
+    count(backend, "Ping.Success")
+    if backend.logging.is_logging:
+        now = datetime.now(timezone.utc)
+        client = _client(attempt)
+        backend.logging.log(client, now, [ping_entry(client, now)])
 
 
 def count(backend: JitpIoTBackend, metric: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from moto_jitp.broker.message_broker import HandingOnLater, broker_of, publish
 from moto_jitp.devices.authorization import NotAuthorized
-from moto_jitp.devices.recording import count
+from moto_jitp.devices.recording import count, record_operation, record_ping
 from moto_jitp.devices.sessions import Session, SessionSubscription, block_has_ended
 from moto_jitp.history.messages import ClientMessage, as_bytes
 from moto_jitp.history.messages import Message as BrokerMessage
@@ -148,7 +148,7 @@ class SessionClient:
                 self._log.failed(error)
 
     def pinged(self) -> None:
-        count(self._session.backend, "Ping.Success")
+        record_ping(self._session.backend, self._session.attempt)
 
     def ended(self, closed: Closed) -> None:
         try:
@@ -268,8 +268,12 @@ class SessionSubscriber:
             self._seen.append(message.number)
             qos = max(qos, self._highest_qos(message.topic))
         converted = _as_sent(message, 0)
-        if converted is not None:
-            self._mailbox.put(converted, qos)
+        if converted is None:
+            return
+        if session is not None and not session.is_open and min(qos, message.qos):
+            logged = {"topicName": message.topic, "qos": "1"}
+            record_operation(session.backend, session.attempt, "Queued", logged)
+        self._mailbox.put(converted, qos)
 
     def take_direct(self, message: ClientMessage, acknowledge: Callable[[], object]) -> None:
         """Hand on a message that was sent to the client, whatever it has subscribed to."""

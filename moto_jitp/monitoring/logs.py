@@ -39,9 +39,11 @@ EVENT_TYPES = (
     "GetThingShadow",
     "ListRetainedMessage",
     "ListSubscriptions",
+    "Ping",
     "ProvisionDevice",
     "Publish-In",
     "Publish-Out",
+    "Queued",
     "RuleExecution",
     "RuleMatch",
     "RuleNotFound",
@@ -58,8 +60,6 @@ OTHER_EVENT_TYPES = (
     "DescribeJobExecution",
     "GetPendingJobExecution",
     "NamedShadowCountForDynamicGroupQueryLimitExceeded",
-    "Ping",
-    "Queued",
     "ReportFinalJobExecutionCount",
     "RetrieveOCSPStapleData",
     "RuleEvaluation",
@@ -236,6 +236,18 @@ def operation_entry(
     """
     more = _NOT_AUTHORIZED if not_authorized else {}
     return LogEntry(event_type, not_authorized or failed, {**client.fields(), **fields, **more})
+
+
+def ping_entry(client: Client, moment: datetime) -> LogEntry:
+    """The entry of a ping, which is answered at once.
+
+    Args:
+        client: the client.
+        moment: when it was received and answered, in UTC.
+    """
+    timestamp = _readable(moment)
+    times = {"latency": "0", "requestTimestamp": timestamp, "responseTimestamp": timestamp}
+    return LogEntry("Ping", False, {**client.fields(), **times}, for_debugging=True)
 
 
 def shadow_entry(request: ShadowRequest, error: str | None = None) -> LogEntry:
