@@ -315,6 +315,23 @@ def test_each_run_is_in_the_journal_and_the_trail() -> None:
     assert json.loads(event["CloudTrailEvent"])["userIdentity"]["type"] == "AssumedRole"
 
 
+def test_a_task_keeps_within_the_quotas_by_itself() -> None:
+    with mock_jitp(config={"jitp": {"throttling": {"RegisterThing": 1, "CreateThing": 1}}}):
+        bucket()
+        put(*things(5))
+        assert counts(start()) == ("Completed", 5, 0, 100)
+
+
+@pytest.mark.usefixtures("files")
+def test_a_line_can_be_made_to_fail(mocked: JitpHandle) -> None:
+    mocked.fail("CreateThing", "InternalFailureException", message="out of order")
+    put(*things(3))
+    (error,) = report(start(), "ERRORS")
+    assert error["lineNumber"] == 1
+    assert "out of order" in error["errorMessage"]
+    assert registered() == ["bulb-1", "bulb-2"]
+
+
 @pytest.mark.usefixtures("files")
 def test_tasks_are_kept_for_thirty_days(clock: FrozenDateTimeFactory) -> None:
     put(*things(1))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -57,7 +58,8 @@ state_manager.register_default_transition(MODEL, {"progression": "immediate"})
 class RegistrationTask:
     """A bulk registration.
 
-    It goes by the settings in force when it was started.
+    It goes by the settings in force when it was started. The quotas are not counted for what it
+    does, as a task of AWS's takes the time that it needs to keep within them.
 
     Args:
         parts: what its runs work on.
@@ -92,7 +94,7 @@ class RegistrationTask:
         self._bucket = bucket
         self._key = key
         self._role_arn = role_arn
-        self._settings = settings.current()
+        self._settings = replace(settings.current(), throttling=False)
         self._started = self._modified = datetime.now(timezone.utc)
         self._stopped: datetime | None = None
         self._looks = 0
