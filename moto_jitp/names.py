@@ -48,7 +48,17 @@ def did_you_mean(
         ``Did you mean X?`` after that sentence; the sentence alone where no known name is near.
     """
     near = nearest(name, known)
-    return after if near is None else f"{after} Did you mean {shown(near)}?".lstrip()
+    return after if near is None else f"{after} {question(near, shown)}".lstrip()
+
+
+def question(meant: str, shown: Callable[[str], str] = str) -> str:
+    """Return the question whether a name was meant, for one that was found in another way.
+
+    Args:
+        meant: the name.
+        shown: see :func:`did_you_mean`.
+    """
+    return f"Did you mean {shown(meant)}?"
 
 
 def are_alike(one: str, other: str) -> bool:

@@ -6,6 +6,7 @@ import random
 
 import pytest
 from mqtt_in_memory import Link, MemoryServer
+from mqtt_subscriptions import Receiver, Subscriptions
 
 from moto_jitp.mqtt.limits import Limits
 from moto_jitp.mqtt.messages import Message
@@ -23,7 +24,6 @@ from moto_jitp.mqtt.packets import (
 from moto_jitp.mqtt.properties import Properties
 from moto_jitp.mqtt.session import SessionStore
 from moto_jitp.mqtt.shared_filters import split_shared_filter
-from moto_jitp.mqtt.subscriptions import Receiver, Subscriptions
 
 V3, V5 = Version.MQTT_3_1_1, Version.MQTT_5
 LONG_NAME = f"$share/{'g' * 129}/a"

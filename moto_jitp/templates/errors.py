@@ -8,7 +8,7 @@ invalid: " at a provisioning template). Sentences for which no text of AWS is kn
 import json
 from collections.abc import Iterable, Sequence
 
-from moto_jitp.names import did_you_mean, nearest
+from moto_jitp.names import did_you_mean, nearest, question
 
 CERTIFICATE_PREFIX = "AWS::IoT::Certificate::"
 _NAMES_LISTED = 10
@@ -221,7 +221,7 @@ def reference_advice(name: str, declared: Iterable[str], resources: Iterable[str
     own = [one for one in declared if one not in CERTIFICATE_PARAMETERS and "::" not in name]
     near = next((one for one in own if like and certificate_parameter_like(one) == like), None)
     if near is not None:
-        return f"Did you mean {near}?"
+        return question(near)
     if like is None and name.startswith(CERTIFICATE_PREFIX):
         # Without the namespace, which makes them all alike.
         alike = [one for one in declared if one.startswith(CERTIFICATE_PREFIX)]
@@ -230,11 +230,11 @@ def reference_advice(name: str, declared: Iterable[str], resources: Iterable[str
         }
         last_word = nearest(name.removeprefix(CERTIFICATE_PREFIX), last_words)
         if last_word is not None:
-            return f"Did you mean {last_words[last_word]}?"
+            return question(last_words[last_word])
         return f"A certificate gives only {listed(CERTIFICATE_PARAMETERS)}."
     names = [*declared, *CERTIFICATE_PARAMETERS]
     if like is not None and name.lower() not in {known.lower() for known in names}:
-        return f"Did you mean {like}? A parameter of your own stands under Parameters."
+        return f"{question(like)} A parameter of your own stands under Parameters."
     hint = did_you_mean(name, names)
     if hint:
         return hint

@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from moto_jitp.names import question
+
 from .document import Node, load_template, not_an_object
 from .errors import (
     CERTIFICATE_PARAMETERS,
@@ -232,7 +234,7 @@ def _references(document: Mapping[str, Node]) -> Iterator[LintFinding]:
         if name in CERTIFICATE_PARAMETERS or (like is None and not name.startswith("AWS::")):
             continue
         if jitp or name.startswith("AWS::"):
-            advice = f" Did you mean {like}?" if like is not None else ""
+            advice = f" {question(like)}" if like is not None else ""
             names_known = listed(CERTIFICATE_PARAMETERS)
             message = f"No certificate gives {name}: JITP knows only {names_known}.{advice}"
             yield LintFinding(place, "unavailable-parameter", message, "warning")

@@ -1,13 +1,13 @@
-"""Who receives a message: ordinary and shared subscriptions of all sessions."""
+"""Who receives a message, for tests of the protocol without a message broker."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from .packets import Subscription
-from .shared_filters import split_shared_filter
-from .topic_tree import TopicTree
+from moto_jitp.mqtt.packets import Subscription
+from moto_jitp.mqtt.shared_filters import split_shared_filter
+from moto_jitp.mqtt.topic_tree import TopicTree
 
 C = TypeVar("C", bound=Hashable)
 
