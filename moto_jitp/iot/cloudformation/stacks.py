@@ -23,6 +23,7 @@ from moto_jitp.names import did_you_mean
 
 from .references import check_references
 from .resource_types import RESOURCE_TYPES, Made, ResourceType
+from .serverless import expand
 from .values import UnusableValue, as_json
 
 SERVICE = "cloudformation.amazonaws.com"
@@ -209,8 +210,11 @@ def plug_in_cloudformation(undo: ExitStack) -> None:
 
 def _checking_load(plain: Callable[..., None]) -> Callable[..., None]:
     def load(resources: Any) -> None:
+        document = resources._template
+        expand(document, resources.input_parameters, resources._region_name)
+        resources._resource_json_map = document.get("Resources") or {}
         _check_types(resources._resource_json_map)
-        check_references(resources._template)
+        check_references(document)
         plain(resources)
 
     return load
@@ -218,6 +222,7 @@ def _checking_load(plain: Callable[..., None]) -> Callable[..., None]:
 
 def _checking_update(plain: Callable[..., None]) -> Callable[..., None]:
     def update(resources: Any, template: Any, parameters: Any = None) -> None:
+        expand(template, parameters or resources.input_parameters, resources._region_name)
         _check_types(template.get("Resources") or {})
         check_references(template)
         plain(resources, template, parameters)
