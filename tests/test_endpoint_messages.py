@@ -16,7 +16,7 @@ from endpoint_stories import V3, V5, Place, running
 from fleet_helpers import make_template
 from patience import HANG
 
-from moto_jitp import connect_device
+from moto_jitp import DeviceIdentity, connect_device
 from moto_jitp.mqtt.packets import (
     Connack,
     Connect,
@@ -122,6 +122,21 @@ def test_fleet_provisioning_answers_the_device_that_asks(
         )
 
         assert answer["thingName"] == "bulb-7"
+
+
+def test_a_provisioning_claim_gets_a_certificate_and_nothing_else() -> None:
+    with running() as place:
+        make_template("bulbs")
+        claim = place.iot.create_provisioning_claim(templateName="bulbs")
+        device = DeviceIdentity.from_pem(claim["certificatePem"], claim["keyPair"]["PrivateKey"])
+        there = place.connect(device)
+        subscribed(there, "$aws/certificates/create/json/+")
+        there.send(Publish("$aws/certificates/create/json", b"{}"))
+        assert "certificateOwnershipToken" in json.loads(said(there))
+
+        there.send(Publish("sensors/1", b"21.5", 1, 5))
+
+        assert there.receive(Puback).reason_code == 0x87  # Not authorized
 
 
 @VERSIONS
