@@ -626,6 +626,29 @@ def test_references_to_what_is_declared_are_followed(stack: Stack, iot: Any) -> 
     assert iot.describe_thing(thingName="fleet-1")
 
 
+def test_a_package_goes_with_the_versions_that_others_made(stack: Stack, iot: Any) -> None:
+    stack.create(It=resource("SoftwarePackage", {"PackageName": "firmware"}))
+    for number in range(101):
+        iot.create_package_version(packageName="firmware", versionName=f"1.{number}")
+    iot.update_package_version(packageName="firmware", versionName="1.0", action="PUBLISH")
+    iot.update_package(packageName="firmware", defaultVersionName="1.0")
+
+    stack.delete()
+
+    assert iot.list_packages()["packageSummaries"] == []
+
+
+def test_a_job_that_would_have_to_change_is_refused_by_name(stack: Stack, iot: Any) -> None:
+    job = KINDS["Job"].properties
+    stack.create(**THING, It=resource("Job", job))
+
+    stack.update(**THING, It=resource("Job", {**job, "Description": "second"}))
+
+    assert stack.status == "UPDATE_ROLLBACK_COMPLETE"
+    assert "The operation UpdateJob of AWS IoT is not emulated" in stack.failures[0]
+    assert iot.describe_job(jobId="first")["job"]["description"] == "first"
+
+
 def test_what_exists_already_is_not_adopted_by_a_stack(stack: Stack, iot: Any) -> None:
     iot.create_thing(thingName="bulb-1")
 

@@ -752,9 +752,13 @@ class SoftwarePackage(ResourceType):
             if refused.code == _NOT_FOUND:
                 return
             raise
-        versions = iot("ListPackageVersions", packageName=made.id)["packageVersionSummaries"]
-        for version in versions:
-            iot("DeletePackageVersion", packageName=made.id, versionName=version["versionName"])
+        # Each look shows a page of them at most.
+        while versions := iot("ListPackageVersions", packageName=made.id)[
+            "packageVersionSummaries"
+        ]:
+            for version in versions:
+                name = version["versionName"]
+                iot("DeletePackageVersion", packageName=made.id, versionName=name)
         _unless_gone(iot, "DeletePackage", packageName=made.id)
 
 
