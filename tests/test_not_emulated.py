@@ -24,11 +24,10 @@ CALLS: dict[str, dict[str, Any]] = {
     "AcceptCertificateTransfer": {"certificateId": "0" * 64},
 }
 CALLS_OF_JOBS_DATA: dict[str, dict[str, Any]] = {
-    "GetPendingJobExecutions": {"thingName": "bulb-1"},
-    "StartNextPendingJobExecution": {"thingName": "bulb-1"},
-    "DescribeJobExecution": {"thingName": "bulb-1", "jobId": "$next"},
-    "UpdateJobExecution": {"thingName": "bulb-1", "jobId": "a", "status": "FAILED"},
-    "StartCommandExecution": {"targetArn": "arn:a", "commandArn": "arn:b"},
+    "StartCommandExecution": {
+        "targetArn": "arn:aws:iot:us-east-1:123456789012:thing/bulb-1",
+        "commandArn": "arn:aws:iot:us-east-1:123456789012:command/restart",
+    },
 }
 
 

@@ -47,10 +47,11 @@ from moto_jitp.mqtt.topics import (
     check_publish,
     check_subscribe,
     fleet_request,
+    jobs_request,
 )
 from moto_jitp.mqtt.transport import Transport
 
-from . import fleet
+from . import fleet, jobs
 from .authorization import NotAuthorized, Principal, require
 from .lifecycle_events import Connected, Disconnected, SubscriptionChanged, has_events
 from .recording import count, record_operation
@@ -282,7 +283,8 @@ class Session:
     ) -> None:
         """Publish a message. It needs ``iot:Publish``.
 
-        A request to fleet provisioning is carried out, and answered to this session alone.
+        A request to fleet provisioning or to jobs is carried out, and answered to this session
+        alone.
 
         Args:
             topic: an MQTT topic, without wildcards.
@@ -325,6 +327,9 @@ class Session:
         if request is not None:
             claim_id = self.certificate.certificate_id
             fleet.carry_out(backend, attempt, claim_id, topic, request, payload)
+        of_jobs = jobs_request(topic)
+        if of_jobs is not None:
+            jobs.carry_out(backend, attempt, topic, of_jobs, payload)
 
     def subscribe(
         self,

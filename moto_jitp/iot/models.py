@@ -14,6 +14,7 @@ from moto.iot.models import (
     FakeCertificate,
     FakeEndpoint,
     FakeJob,
+    FakeJobExecution,
     FakePolicy,
     FakePolicyVersion,
     FakeThing,
@@ -86,7 +87,7 @@ class JitpIoTBackend(IoTBackend):
         self.registry = registry = Registry(self)
         self.lock = registry.lock
         self.endpoints = Endpoints(registry)
-        self.jobs_part = Jobs(self)
+        self.jobs_part = Jobs(registry)
         self.tags = tags = Tags(registry)
         self.principals = principals = ThingPrincipals(registry)
         self.logging = LoggingOptions(principals)
@@ -320,6 +321,22 @@ class JitpIoTBackend(IoTBackend):
 
     def _validation_delete(self, cert: FakeCertificate, force_delete: bool = False) -> None:
         self.registry.prepare_deletion(cert, force_delete)
+
+    def create_job(  # type: ignore[override] # moto's members are handed on as they are
+        self, job_id: str, targets: list[str], **members: Any
+    ) -> tuple[str, str, str]:
+        return self.jobs_part.create_job(job_id, targets, **members)
+
+    def describe_job(self, job_id: str) -> FakeJob:
+        return self.jobs_part.describe_job(job_id)
+
+    def describe_job_execution(
+        self, job_id: str, thing_name: str, execution_number: int
+    ) -> FakeJobExecution:
+        found: FakeJobExecution = self.jobs_part.describe_job_execution(
+            job_id, thing_name, execution_number
+        )
+        return found
 
     def cancel_job(self, job_id: str, reason_code: str, comment: str, force: bool) -> FakeJob:
         return self.jobs_part.cancel_job(job_id, reason_code, comment, force)

@@ -30,12 +30,29 @@ _CERTIFICATE_OPERATIONS = {
     "create": "CreateKeysAndCertificate",
     "create-from-csr": "CreateCertificateFromCsr",
 }
+_JOBS_REQUEST = re.compile(
+    r"\$aws/things/(?P<thing>[^/]+)/jobs/"
+    r"(?:(?P<job>[a-zA-Z0-9_-]+|\$next)/(?=get$|update$))?(?P<request>get|start-next|update)"
+)
 _RULE = re.compile(r"\$aws/rules/[^/]+(?:/.*)?")
 
 
 def shadow_request(topic: str) -> re.Match[str] | None:
     """Match a topic that asks something of a thing's shadow: ``thing``, ``shadow``, ``request``."""
     return _SHADOW_REQUEST.fullmatch(topic) if topic.startswith("$aws/things/") else None
+
+
+def jobs_request(topic: str) -> re.Match[str] | None:
+    """Match a topic that asks something of a thing's jobs: ``thing``, ``job``, ``request``.
+
+    Example:
+        >>> jobs_request("$aws/things/bulb-1/jobs/$next/get")["job"]
+        '$next'
+        >>> jobs_request("$aws/things/bulb-1/jobs/update") is None
+        True
+    """
+    match = _JOBS_REQUEST.fullmatch(topic) if topic.startswith("$aws/things/") else None
+    return None if match is None or (match["request"], match["job"]) == ("update", None) else match
 
 
 class FleetRequest(NamedTuple):
@@ -150,17 +167,18 @@ def check_mqtt_text(text: str, what: str) -> None:
 def _check_reserved(topic: str, *, retain: bool, connected: bool) -> None:
     if topic.startswith("$aws/events/"):
         raise ValueError(f"{topic!r} is reserved: only AWS IoT itself publishes on $aws/events/.")
-    for_fleet = fleet_request(topic) is not None
-    if for_fleet and not connected:
+    is_answered = fleet_request(topic) is not None or jobs_request(topic) is not None
+    if is_answered and not connected:
         raise ValueError(
             f"{topic!r} is answered on the MQTT connection that the request came over, so it is "
             "for connected devices: publish it with the publish() of a connection."
         )
-    if not for_fleet and shadow_request(topic) is None and not is_basic_ingest(topic):
+    if not is_answered and shadow_request(topic) is None and not is_basic_ingest(topic):
         raise ValueError(
             f"{topic!r} is reserved. Of the topics that begin with $, clients can publish here on "
             "$aws/things/<thing>/shadow/update, …/get, …/delete, the same under "
-            "…/shadow/name/<shadow>/, $aws/rules/<rule>, and for fleet provisioning on "
+            "…/shadow/name/<shadow>/, $aws/things/<thing>/jobs/get, …/start-next, …/<job>/get, "
+            "…/<job>/update, $aws/rules/<rule>, and for fleet provisioning on "
             "$aws/certificates/create/<json or cbor>, $aws/certificates/create-from-csr/<json or "
             "cbor> and $aws/provisioning-templates/<template>/provision/<json or cbor>; the others "
             "are AWS IoT's own or not emulated."

@@ -9,7 +9,17 @@ from collections.abc import Mapping
 
 UNSUPPORTED_MEMBERS: Mapping[str, tuple[str, ...]] = {
     "CancelJobExecution": ("expectedVersion", "statusDetails"),
-    "CreateJob": ("destinationPackageVersions", "jobTemplateArn", "namespaceId"),
+    "CreateJob": (
+        "abortConfig",
+        "destinationPackageVersions",
+        "documentParameters",
+        "jobExecutionsRetryConfig",
+        "jobExecutionsRolloutConfig",
+        "jobTemplateArn",
+        "namespaceId",
+        "presignedUrlConfig",
+        "schedulingConfig",
+    ),
     "CreateJobTemplate": ("destinationPackageVersions", "jobArn", "maintenanceWindows"),
     "DeleteJob": ("namespaceId",),
     "DeleteJobExecution": ("namespaceId",),

@@ -1,52 +1,425 @@
-"""Operations on jobs that moto ends with a Python exception where there is no such job.
+"""Jobs: made and cancelled by the account, carried out by its things.
 
-Each answers with an error that AWS declares for it, and that names what is missing (own wording).
+Timeouts count by the clock of the test, and are noticed when somebody next asks about jobs.
 https://docs.aws.amazon.com/iot/latest/developerguide/iot-jobs.html
 """
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from botocore.exceptions import ClientError
+from moto.core.utils import unix_time, utcnow
 from moto.iot.models import FakeJob, IoTBackend
 
-from moto_jitp.iot.exceptions import ResourceNotFound
+from moto_jitp import settings
+from moto_jitp.aws.clients import client_of
+from moto_jitp.broker.message_broker import HandingOnLater, publish
+from moto_jitp.history.messages import AwsMessage
+from moto_jitp.iot.exceptions import (
+    InvalidRequest,
+    IoTError,
+    ResourceAlreadyExists,
+    ResourceNotFound,
+)
+from moto_jitp.iot.registry.registry import Registry
+
+from .executions import DEVICE_STATUSES, Job, JobExecution
+
+_SOURCE = re.compile(
+    r"https://(?:s3[.-][a-z0-9.-]*amazonaws\.com/(?P<first>[^/]+)"
+    r"|(?P<host>[a-z0-9.-]+?)\.s3[a-z0-9.-]*\.amazonaws\.com)/(?P<key>.+)"
+)
+_PLACEHOLDER = re.compile(r"\$\{aws:iot:[^}]*\}")
+_MOST_LISTED = 15
+
+
+class JobRefused(Exception):  # noqa: N818 - becomes a message on …/rejected, or an HTTP error
+    """A device's request is refused.
+
+    Args:
+        code: the code of the MQTT API.
+        message: the text (own wording).
+        execution: the execution, whose state goes into the answer.
+
+    https://docs.aws.amazon.com/iot/latest/developerguide/jobs-api.html
+    """
+
+    def __init__(self, code: str, message: str, execution: JobExecution | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.state = None if execution is None else execution.state()
 
 
 class Jobs:
-    """Makes sure that a job or an execution exists, and then does what moto does.
+    """The jobs of an account and Region, in moto's own tables.
 
     Args:
-        moto: the backend.
+        registry: the account's and Region's tables.
     """
 
-    def __init__(self, moto: IoTBackend) -> None:
-        self._moto = moto
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._moto: Any = registry.moto
+        self._of_thing: dict[str, dict[str, JobExecution]] = {}
+
+    # What the account does.
+
+    def create_job(self, job_id: str, targets: list[str], **members: Any) -> tuple[str, str, str]:
+        """Make a job, and queue an execution for each of its things.
+
+        With ``strict`` off moto makes it, and devices do not see it.
+
+        Args:
+            job_id: its id.
+            targets: the ARNs of things and thing groups.
+            members: the others, as moto's method has them.
+
+        Returns:
+            Its ARN, its id and its description.
+
+        Raises:
+            IoTError: the id is taken, a target is missing, or there is not one document.
+        """
+        if not settings.current().strict:
+            made: tuple[str, str, str] = IoTBackend.create_job(
+                self._moto, job_id, targets, **members
+            )
+            return made
+        with HandingOnLater(), self._registry.lock:
+            if job_id in self._moto.jobs:
+                arn = self._registry.arn(f"job/{job_id}")
+                raise ResourceAlreadyExists(f"Job {job_id} already exists.", job_id, arn)
+            members["document"] = self._document(**members)
+            things = list(dict.fromkeys(self._things_of(targets)))
+            job = Job(
+                job_id=job_id,
+                targets=targets,
+                account_id=self._registry.account_id,
+                region_name=self._registry.region_name,
+                **members,
+            )
+            with self._telling(thing.rpartition("/")[2] for thing in things):
+                self._moto.jobs[job_id] = job
+                for arn in things:
+                    self._queue(job, arn)
+            return job.job_arn, job_id, job.description
 
     def cancel_job(self, job_id: str, reason_code: str, comment: str, force: bool) -> FakeJob:
-        self._require_job(job_id)
-        return IoTBackend.cancel_job(self._moto, job_id, reason_code, comment, force)
+        """Cancel a job: what is queued, and by force also what is in progress.
+
+        Raises:
+            IoTError: there is no such job, or it has ended.
+        """
+        self.expire()
+        job = self._require_job(job_id)
+        if not isinstance(job, Job):
+            return IoTBackend.cancel_job(self._moto, job_id, reason_code, comment, force)
+        if job.status == "COMPLETED":
+            raise InvalidRequest(f"Job {job_id} cannot be cancelled: it is {job.status}.")
+        cancelled = ("QUEUED", "IN_PROGRESS") if force else ("QUEUED",)
+        with HandingOnLater(), self._registry.lock, self._telling(job.executions):
+            job.reason_code, job.comment, job.force = reason_code, comment, bool(force)
+            for execution in job.executions.values():
+                if execution.status in cancelled:
+                    execution.force_canceled = execution.status == "IN_PROGRESS"
+                    execution.update("CANCELED")
+            job.status = "CANCELED"
+            job.last_updated_at = now = utcnow()
+            job.completed_at = now  # type: ignore[assignment] # moto ends none
+        return job
 
     def delete_job(self, job_id: str, force: bool) -> None:
-        self._require_job(job_id)
-        IoTBackend.delete_job(self._moto, job_id, force)
+        """Delete a job with its executions.
+
+        Raises:
+            IoTError: there is no such job, or it is in progress and not deleted by force.
+        """
+        self.expire()
+        job = self._require_job(job_id)
+        if not isinstance(job, Job):
+            IoTBackend.delete_job(self._moto, job_id, force)
+            return
+        if job.status == "IN_PROGRESS" and not force:
+            raise _invalid_transition(f"Job {job_id} is IN_PROGRESS: cancel it, or use force.")
+        with HandingOnLater(), self._registry.lock, self._telling(list(job.executions)):
+            for execution in list(job.executions.values()):
+                self._forget(job, execution)
+            del self._moto.jobs[job_id]
+
+    def describe_job(self, job_id: str) -> FakeJob:
+        self.expire()
+        return self._require_job(job_id)
 
     def get_job_document(self, job_id: str) -> FakeJob:
-        self._require_job(job_id)
-        return IoTBackend.get_job_document(self._moto, job_id)
+        return self._require_job(job_id)
+
+    def describe_job_execution(self, job_id: str, thing_name: str, number: int | None) -> Any:
+        self.expire()
+        return self._require_execution(job_id, thing_name, number)
 
     def cancel_job_execution(self, job_id: str, thing_name: str, force: bool) -> None:
-        self._require_execution(job_id, thing_name)
-        IoTBackend.cancel_job_execution(self._moto, job_id, thing_name, force)
+        """Cancel one thing's execution.
+
+        Raises:
+            IoTError: there is none, it has ended, or it is in progress and ``force`` is off.
+        """
+        self.expire()
+        execution = self._require_execution(job_id, thing_name)
+        if not isinstance(execution, JobExecution):
+            IoTBackend.cancel_job_execution(self._moto, job_id, thing_name, force)
+            return
+        if not execution.is_pending or (execution.status == "IN_PROGRESS" and not force):
+            raise _invalid_transition(
+                f"The execution of job {job_id} on {thing_name} is {execution.status}."
+            )
+        with HandingOnLater(), self._registry.lock, self._telling([thing_name]):
+            execution.force_canceled = execution.status == "IN_PROGRESS"
+            execution.update("CANCELED")
+            self._moto.jobs[job_id].complete()
 
     def delete_job_execution(
         self, job_id: str, thing_name: str, execution_number: int, force: bool
     ) -> None:
-        self._require_execution(job_id, thing_name)
-        IoTBackend.delete_job_execution(self._moto, job_id, thing_name, execution_number, force)
+        """Delete one thing's execution.
 
-    def _require_job(self, job_id: str) -> None:
+        Raises:
+            IoTError: there is none, or it has not ended and ``force`` is off.
+        """
+        self.expire()
+        execution = self._require_execution(job_id, thing_name, execution_number)
+        if not isinstance(execution, JobExecution):
+            IoTBackend.delete_job_execution(self._moto, job_id, thing_name, execution_number, force)
+            return
+        if execution.is_pending and not force:
+            raise _invalid_transition(
+                f"The execution of job {job_id} on {thing_name} is {execution.status}."
+            )
+        with HandingOnLater(), self._registry.lock, self._telling([thing_name]):
+            job = self._moto.jobs[job_id]
+            self._forget(job, execution)
+            job.complete()
+
+    # What a device does.
+
+    def pending(self, thing_name: str) -> list[JobExecution]:
+        """Return a thing's executions that have not ended, the next one first.
+
+        Raises:
+            JobRefused: there is no such thing.
+        """
+        if self._registry.find_thing(thing_name) is None:
+            raise JobRefused("ResourceNotFound", f"There is no thing {thing_name}.")
+        self.expire()
+        return self._pending(thing_name)
+
+    def start_next(
+        self, thing_name: str, details: dict[str, str] | None, step_minutes: int | None
+    ) -> JobExecution | None:
+        """Start the next execution of a thing; one in progress stays as it is.
+
+        Returns:
+            The execution; ``None`` where none is pending.
+        """
+        with HandingOnLater(), self._registry.lock:
+            execution = next(iter(self.pending(thing_name)), None)
+            if execution is not None and execution.status == "QUEUED":
+                execution.update("IN_PROGRESS", details, step_minutes)
+            return execution
+
+    def execution_of(self, thing_name: str, job_id: str, number: int | None = None) -> JobExecution:
+        """Return a thing's execution of a job.
+
+        Args:
+            thing_name: the thing.
+            job_id: the job.
+            number: the execution's number; ``None`` for any.
+
+        Raises:
+            JobRefused: there is none.
+        """
+        self.expire()
+        found = self._of_thing.get(thing_name, {}).get(job_id)
+        if found is None or number not in (None, found.execution_number):
+            raise JobRefused(
+                "ResourceNotFound", f"The thing {thing_name} has no execution of job {job_id}."
+            )
+        return found
+
+    def update_execution(
+        self,
+        thing_name: str,
+        job_id: str,
+        status: str,
+        *,
+        details: dict[str, str] | None = None,
+        expected_version: int | None = None,
+        number: int | None = None,
+        step_minutes: int | None = None,
+    ) -> JobExecution:
+        """Set the status of an execution, as its device says.
+
+        Raises:
+            JobRefused: there is no such execution, it has ended, it has another version, or the
+                status is not one that a device may set.
+        """
+        if status not in DEVICE_STATUSES:
+            raise JobRefused(
+                "InvalidRequest",
+                f"{status!r} is not a status that a device sets: use {', '.join(DEVICE_STATUSES)}.",
+            )
+        with HandingOnLater(), self._registry.lock:
+            execution = self.execution_of(thing_name, job_id, number)
+            if expected_version not in (None, execution.version_number):
+                raise JobRefused(
+                    "VersionMismatch",
+                    f"The execution has version {execution.version_number}; {expected_version} "
+                    "was expected.",
+                    execution,
+                )
+            if not execution.is_pending:
+                raise JobRefused(
+                    "InvalidStateTransition",
+                    f"The execution has ended: it is {execution.status}.",
+                    execution,
+                )
+            with self._telling([thing_name]):
+                execution.update(status, details, step_minutes)
+                self._moto.jobs[job_id].complete()
+            return execution
+
+    def job_of(self, execution: JobExecution) -> Job:
+        """Return an execution's job."""
+        return self._moto.jobs[execution.job_id]  # type: ignore[no-any-return]
+
+    def described(self, execution: JobExecution, *, with_document: bool) -> dict[str, Any]:
+        """Return an execution as devices see it, its document parsed; times in seconds."""
+        described = {
+            **execution.summary(),
+            "thingName": execution.thing_name,
+            "status": execution.status,
+            "statusDetails": dict(execution.status_details_map),
+        }
+        if with_document:
+            described["jobDocument"] = self.job_of(execution).parsed_document()
+        return described
+
+    def expire(self) -> None:
+        """End the executions whose time is over."""
+        with HandingOnLater(), self._registry.lock:
+            now = utcnow()
+            late = [
+                execution
+                for of_thing in self._of_thing.values()
+                for execution in of_thing.values()
+                if (deadline := execution.deadline) is not None and deadline <= now
+            ]
+            if late:
+                with self._telling(execution.thing_name for execution in late):
+                    for execution in late:
+                        execution.update("TIMED_OUT")
+                        self.job_of(execution).complete()
+
+    # How it is done.
+
+    def _queue(self, job: Job, thing_arn: str) -> None:
+        execution = JobExecution(job, thing_arn)
+        job.executions[execution.thing_name] = execution
+        self._moto.job_executions[job.job_id, execution.thing_name] = execution
+        self._of_thing.setdefault(execution.thing_name, {})[job.job_id] = execution
+
+    def _forget(self, job: Job, execution: JobExecution) -> None:
+        del job.executions[execution.thing_name]
+        del self._moto.job_executions[job.job_id, execution.thing_name]
+        del self._of_thing[execution.thing_name][job.job_id]
+
+    def _pending(self, thing_name: str) -> list[JobExecution]:
+        found = [one for one in self._of_thing.get(thing_name, {}).values() if one.is_pending]
+        return sorted(found, key=lambda one: one.status == "QUEUED")
+
+    @contextmanager
+    def _telling(self, thing_names: Iterable[str]) -> Iterator[None]:
+        """Tell things of what has changed for them, by ``notify`` and ``notify-next``."""
+        before = {name: self._pending(name) for name in thing_names}
+        yield
+        now = int(unix_time())
+        for name, earlier in before.items():
+            later = self._pending(name)
+            topic = f"$aws/things/{name}/jobs/notify"
+            if {id(one) for one in earlier} != {id(one) for one in later}:
+                jobs: dict[str, list[dict[str, Any]]] = {}
+                for one in later[:_MOST_LISTED]:
+                    jobs.setdefault(one.status, []).append(one.summary())
+                publish(self._moto, AwsMessage(topic, {"timestamp": now, "jobs": jobs}))
+            if earlier[:1] != later[:1]:
+                message: dict[str, Any] = {"timestamp": now}
+                if later:
+                    message["execution"] = self.described(later[0], with_document=True)
+                publish(self._moto, AwsMessage(f"{topic}-next", message))
+
+    def _things_of(self, targets: list[str]) -> Iterator[str]:
+        for arn in targets:
+            group = self._registry.thing_groups.get(arn)
+            if group is not None:
+                yield from group.things
+            elif arn in self._registry.things:
+                yield arn
+            else:
+                raise ResourceNotFound(f"The target {arn} is neither a thing nor a thing group.")
+
+    def _document(
+        self, *, document: str | None, document_source: str | None, target_selection: Any, **_: Any
+    ) -> str:
+        """Return the document of a new job, that of a source fetched now.
+
+        Raises:
+            InvalidRequest: there is not exactly one, it is not JSON, or asks for what is not
+                emulated.
+        """
+        if target_selection == "CONTINUOUS":
+            raise InvalidRequest(
+                "targetSelection CONTINUOUS is not emulated: use SNAPSHOT, or leave it out."
+            )
+        if (document is None) == (document_source is None):
+            raise InvalidRequest("Give exactly one of document and documentSource.")
+        text = document if document is not None else self._fetched(str(document_source))
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise InvalidRequest(f"The job document is not valid JSON: {error}") from None
+        if not isinstance(found, dict):
+            raise InvalidRequest("The job document is not a JSON object.")
+        placeholder = _PLACEHOLDER.search(text)
+        if placeholder is not None:
+            raise InvalidRequest(f"The placeholder {placeholder[0]} is not emulated.")
+        return text
+
+    def _fetched(self, source: str) -> str:
+        match = _SOURCE.fullmatch(source)
+        if match is None:
+            raise InvalidRequest(f"The documentSource {source} is not the address of an S3 object.")
+        s3 = client_of("s3", self._registry.account_id, self._registry.region_name)
+        try:
+            answer = s3.get_object(Bucket=match["first"] or match["host"], Key=match["key"])
+            return str(answer["Body"].read().decode())
+        except (ClientError, UnicodeDecodeError) as error:
+            raise InvalidRequest(f"The documentSource {source} cannot be read: {error}") from None
+
+    def _require_job(self, job_id: str) -> FakeJob:
         if job_id not in self._moto.jobs:
             raise ResourceNotFound(f"There is no job {job_id}.")
+        return self._moto.jobs[job_id]  # type: ignore[no-any-return]
 
-    def _require_execution(self, job_id: str, thing_name: str) -> None:
-        if (job_id, thing_name) not in self._moto.job_executions:
+    def _require_execution(self, job_id: str, thing_name: str, number: int | None = None) -> Any:
+        found = self._moto.job_executions.get((job_id, thing_name))
+        if found is None or number not in (None, found.execution_number):
             raise ResourceNotFound(f"The job {job_id} has no execution for the thing {thing_name}.")
+        return found
+
+
+def _invalid_transition(message: str) -> IoTError:
+    return IoTError("InvalidStateTransitionException", message)

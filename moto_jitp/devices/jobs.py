@@ -1,0 +1,36 @@
+"""What a connected device asks of jobs, answered over its own connection.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/jobs-mqtt-api.html
+"""
+
+from __future__ import annotations
+
+import re
+
+from moto_jitp.broker.message_broker import publish
+from moto_jitp.history.attempts import ConnectionAttempt
+from moto_jitp.history.messages import AwsMessage
+from moto_jitp.iot.jobs.topics_api import answer_request
+from moto_jitp.iot.models import JitpIoTBackend
+
+
+def carry_out(
+    backend: JitpIoTBackend,
+    attempt: ConnectionAttempt,
+    topic: str,
+    request: re.Match[str],
+    payload: bytes,
+) -> None:
+    """Carry out a request and publish the answer, which this connection alone receives.
+
+    Args:
+        backend: the account and Region.
+        attempt: the accepted attempt that the connection goes back to.
+        topic: the request's topic.
+        request: what the topic says: ``thing``, ``job`` and ``request``.
+        payload: the request.
+    """
+    end, answer = answer_request(
+        backend.jobs_part, request["thing"], request["job"], request["request"], payload
+    )
+    publish(backend, AwsMessage(f"{topic}/{end}", answer, receiver=attempt.attempt_id))

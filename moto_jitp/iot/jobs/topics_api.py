@@ -1,0 +1,135 @@
+"""The MQTT API of jobs: what a device's message asks for, and what it is answered with.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/jobs-mqtt-api.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from moto.core.utils import unix_time
+
+from .jobs import JobRefused, Jobs
+
+_KINDS: Mapping[str, type] = {
+    "clientToken": str,
+    "status": str,
+    "statusDetails": dict,
+    "stepTimeoutInMinutes": int,
+    "expectedVersion": int,
+    "executionNumber": int,
+    "includeJobDocument": bool,
+    "includeJobExecutionState": bool,
+}
+_LONGEST_STEP = 10080
+
+
+def answer_request(
+    jobs: Jobs, thing_name: str, job_id: str | None, request: str, payload: bytes
+) -> tuple[str, dict[str, Any]]:
+    """Carry out what a message on a reserved topic of jobs asks for.
+
+    Args:
+        jobs: the account's and Region's jobs.
+        thing_name: the thing of the topic.
+        job_id: the job of the topic, or ``$next``; ``None`` where it has none.
+        request: ``get``, ``start-next`` or ``update``.
+        payload: the message.
+
+    Returns:
+        ``accepted`` or ``rejected``, and the answer.
+    """
+    token: dict[str, Any] = {}
+    now = int(unix_time())
+    try:
+        given = _members(payload)
+        token = {name: given[name] for name in ("clientToken",) if name in given}
+        answer = carry_out(jobs, thing_name, job_id, request, given)
+        return "accepted", {**answer, "timestamp": now, **token}
+    except JobRefused as refused:
+        state = {} if refused.state is None else {"executionState": refused.state}
+        body = {"code": refused.code, "message": str(refused), "timestamp": now}
+        return "rejected", {**body, **state, **token}
+
+
+def carry_out(
+    jobs: Jobs, thing_name: str, job_id: str | None, request: str, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Carry out a request of a device, whichever way it came.
+
+    Args:
+        jobs: the account's and Region's jobs.
+        thing_name: the thing.
+        job_id: as for :func:`answer_request`.
+        request: as for :func:`answer_request`.
+        given: its members.
+
+    Returns:
+        The answer's members, job documents parsed.
+
+    Raises:
+        JobRefused: it is refused.
+    """
+    details, step = given.get("statusDetails"), given.get("stepTimeoutInMinutes")
+    if step is not None and step != -1 and not 1 <= step <= _LONGEST_STEP:
+        raise JobRefused(
+            "InvalidRequest",
+            f"stepTimeoutInMinutes is {step}; it is -1, or from 1 to {_LONGEST_STEP}.",
+        )
+    if request == "update":
+        updated = jobs.update_execution(
+            thing_name,
+            str(job_id),
+            given.get("status", ""),
+            details=details,
+            expected_version=given.get("expectedVersion"),
+            number=given.get("executionNumber"),
+            step_minutes=step,
+        )
+        answer: dict[str, Any] = {}
+        if given.get("includeJobExecutionState"):
+            answer["executionState"] = updated.state()
+        if given.get("includeJobDocument"):
+            answer["jobDocument"] = jobs.job_of(updated).parsed_document()
+        return answer
+    if request == "start-next":
+        execution = jobs.start_next(thing_name, details, step)
+        with_document = True
+    elif job_id is None:
+        pending = jobs.pending(thing_name)
+        return {
+            name: [one.summary() for one in pending if one.status == status]
+            for name, status in (("inProgressJobs", "IN_PROGRESS"), ("queuedJobs", "QUEUED"))
+        }
+    else:
+        with_document = given.get("includeJobDocument", True)
+        if job_id == "$next":
+            execution = next(iter(jobs.pending(thing_name)), None)
+        else:
+            execution = jobs.execution_of(thing_name, job_id, given.get("executionNumber"))
+            if not execution.is_pending:
+                message = f"The execution has ended: it is {execution.status}."
+                raise JobRefused("TerminalStateReached", message, execution)
+    if execution is None:
+        return {}
+    return {"execution": jobs.described(execution, with_document=with_document)}
+
+
+def _members(payload: bytes) -> dict[str, Any]:
+    try:
+        given = json.loads(payload or b"{}")
+    except (ValueError, RecursionError):
+        raise JobRefused("InvalidJson", "The message is not valid JSON.") from None
+    if not isinstance(given, dict):
+        raise JobRefused("InvalidJson", "The message is not a JSON object.")
+    for name, kind in _KINDS.items():
+        value = given.get(name)
+        if value is None:
+            given.pop(name, None)
+        elif not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise JobRefused("InvalidRequest", f"{name} is not of the type {kind.__name__}.")
+    if not all(isinstance(value, str) for value in given.get("statusDetails", {}).values()):
+        raise JobRefused("InvalidRequest", "The values of statusDetails are strings.")
+    return given

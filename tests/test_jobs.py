@@ -1,0 +1,172 @@
+"""A device that was just provisioned gets, starts and finishes its first job."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import pytest
+from bodies import PLAIN_BODY
+from freezegun import freeze_time
+
+from moto_jitp import CertificateAuthority, connect_device
+from moto_jitp.devices import DeviceConnection
+from moto_jitp.mock import mock_jitp
+
+JOBS = "$aws/things/bulb-1/jobs"
+ARN = "arn:aws:iot:us-east-1:123456789012:thing/bulb-1"
+DOCUMENT = '{"operation": "reboot"}'
+
+
+@functools.cache
+def client(service: str) -> Any:
+    return boto3.Session("any-key", "any-secret", region_name="us-east-1").client(service)
+
+
+@functools.cache
+def authority() -> CertificateAuthority:
+    return CertificateAuthority(common_name="Acme")
+
+
+@pytest.fixture
+def bulb() -> Iterator[DeviceConnection]:
+    with mock_jitp():
+        authority().register(client("iot"), template_body=PLAIN_BODY)
+        yield connect_device(authority().issue(common_name="bulb-1"))
+
+
+def received(bulb: DeviceConnection) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    while True:
+        try:
+            event = bulb.receive()
+        except TimeoutError:
+            return found
+        payload = event.payload
+        said = payload if isinstance(payload, dict) else json.loads(payload)
+        found.append((event.topic.removeprefix(f"{JOBS}/"), said))
+
+
+def ask(bulb: DeviceConnection, request: str, **members: Any) -> tuple[str, Any]:
+    bulb.publish(f"{JOBS}/{request}", json.dumps(members))
+    answers = [one for one in received(bulb) if one[0].startswith(f"{request}/")]
+    assert len(answers) == 1
+    return answers[0][0].rpartition("/")[2], answers[0][1]
+
+
+def create(job_id: str = "first", **more: Any) -> None:
+    client("iot").create_job(jobId=job_id, **{"targets": [ARN], "document": DOCUMENT, **more})
+
+
+def test_a_new_device_gets_starts_and_finishes_its_first_job(bulb: DeviceConnection) -> None:
+    bulb.subscribe(f"{JOBS}/#")
+    create()
+    (notify, told), (after, following) = received(bulb)
+    assert (notify, after) == ("notify", "notify-next")
+    assert [one["jobId"] for one in told["jobs"]["QUEUED"]] == ["first"]
+    assert following["execution"]["jobDocument"] == {"operation": "reboot"}
+
+    end, pending = ask(bulb, "get", clientToken="t")
+    assert (end, pending["clientToken"], pending["inProgressJobs"]) == ("accepted", "t", [])
+    assert pending["queuedJobs"][0]["executionNumber"] == 1
+    end, started = ask(bulb, "start-next", statusDetails={"step": "1"})
+    assert started["execution"]["status"] == "IN_PROGRESS"
+    assert started["execution"]["versionNumber"] == 2
+    assert ask(bulb, "$next/get")[1]["execution"]["jobId"] == "first"
+    bulb.publish(
+        f"{JOBS}/first/update",
+        json.dumps({"status": "SUCCEEDED", "expectedVersion": 2, "includeJobExecutionState": True}),
+    )
+    answers = dict(received(bulb))
+    assert answers["first/update/accepted"]["executionState"]["status"] == "SUCCEEDED"
+    assert answers["notify"]["jobs"] == {}
+    assert set(answers["notify-next"]) == {"timestamp"}
+    job = client("iot").describe_job(jobId="first")["job"]
+    assert (job["status"], job["jobProcessDetails"]["numberOfSucceededThings"]) == ("COMPLETED", 1)
+
+
+def test_a_refused_update_says_what_state_the_execution_has(bulb: DeviceConnection) -> None:
+    bulb.subscribe(f"{JOBS}/#")
+    create()
+    received(bulb)
+    end, answer = ask(bulb, "first/update", status="FAILED", expectedVersion=7)
+    assert (end, answer["code"]) == ("rejected", "VersionMismatch")
+    assert answer["executionState"]["status"] == "QUEUED"
+    assert ask(bulb, "first/update", status="CANCELED")[1]["code"] == "InvalidRequest"
+    assert ask(bulb, "other/get")[1]["code"] == "ResourceNotFound"
+    ask(bulb, "first/update", status="FAILED")
+    assert ask(bulb, "first/update", status="FAILED")[1]["code"] == "InvalidStateTransition"
+    assert ask(bulb, "first/get")[1]["code"] == "TerminalStateReached"
+
+
+def test_the_first_job_goes_by_https_too(bulb: DeviceConnection) -> None:
+    create()
+    jobs = client("iot-jobs-data")
+    assert jobs.get_pending_job_executions(thingName="bulb-1")["queuedJobs"][0]["jobId"] == "first"
+    started = jobs.start_next_pending_job_execution(thingName="bulb-1")["execution"]
+    assert json.loads(started["jobDocument"]) == {"operation": "reboot"}
+    with pytest.raises(jobs.exceptions.InvalidStateTransitionException):
+        jobs.update_job_execution(
+            jobId="first", thingName="bulb-1", status="FAILED", expectedVersion=9
+        )
+    jobs.update_job_execution(jobId="first", thingName="bulb-1", status="SUCCEEDED")
+    with pytest.raises(jobs.exceptions.TerminalStateException):
+        jobs.describe_job_execution(jobId="first", thingName="bulb-1")
+    assert "execution" not in jobs.start_next_pending_job_execution(thingName="bulb-1")
+
+
+def test_an_execution_times_out_by_the_clock_of_the_test(bulb: DeviceConnection) -> None:
+    with freeze_time() as clock:
+        create(timeoutConfig={"inProgressTimeoutInMinutes": 5})
+        client("iot-jobs-data").start_next_pending_job_execution(thingName="bulb-1")
+        clock.tick(timedelta(minutes=6))
+        iot = client("iot")
+        found = iot.describe_job_execution(jobId="first", thingName="bulb-1")["execution"]
+        assert found["status"] == "TIMED_OUT"
+        assert iot.describe_job(jobId="first")["job"]["status"] == "COMPLETED"
+
+
+def test_what_cannot_be_carried_out_is_refused_by_name(bulb: DeviceConnection) -> None:
+    iot = client("iot")
+    create()
+    with pytest.raises(iot.exceptions.ResourceAlreadyExistsException, match="first"):
+        create()
+    for members, named in (
+        ({"jobExecutionsRolloutConfig": {"maximumPerMinute": 1}}, "jobExecutionsRolloutConfig"),
+        ({"targetSelection": "CONTINUOUS"}, "CONTINUOUS"),
+        ({"document": '{"a": "${aws:iot:s3-presigned-url:x}"}'}, "s3-presigned-url"),
+        ({"document": "reboot"}, "not valid JSON"),
+    ):
+        with pytest.raises(iot.exceptions.InvalidRequestException, match=named):
+            create("second", **members)
+    with pytest.raises(iot.exceptions.ResourceNotFoundException, match="nobody"):
+        create("second", targets=[ARN.replace("bulb-1", "nobody")])
+    assert [job["jobId"] for job in iot.list_jobs()["jobs"]] == ["first"]
+
+
+def test_a_job_for_a_group_reads_its_document_from_s3_and_is_cancelled(
+    bulb: DeviceConnection,
+) -> None:
+    iot, s3 = client("iot"), client("s3")
+    s3.create_bucket(Bucket="docs")
+    s3.put_object(Bucket="docs", Key="job.json", Body=DOCUMENT.encode())
+    group = iot.create_thing_group(thingGroupName="lamps")["thingGroupArn"]
+    iot.add_thing_to_thing_group(thingGroupName="lamps", thingName="bulb-1")
+    source = "https://docs.s3.us-east-1.amazonaws.com/job.json"
+    iot.create_job(jobId="group", targets=[group], documentSource=source)
+    client("iot-jobs-data").start_next_pending_job_execution(thingName="bulb-1")
+    with pytest.raises(iot.exceptions.InvalidStateTransitionException):
+        iot.cancel_job_execution(jobId="group", thingName="bulb-1")
+    with pytest.raises(iot.exceptions.InvalidStateTransitionException):
+        iot.delete_job(jobId="group")
+    iot.cancel_job(jobId="group", force=True)
+    (one,) = iot.list_job_executions_for_thing(thingName="bulb-1", status="CANCELED")[
+        "executionSummaries"
+    ]
+    assert one["jobId"] == "group"
+    iot.delete_job(jobId="group")
+    assert iot.list_job_executions_for_thing(thingName="bulb-1")["executionSummaries"] == []
