@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -92,7 +93,7 @@ def test_what_the_macro_refuses_is_told_before_a_stack_is_made(mocked: JitpHandl
 def test_without_the_library_the_rule_is_named_and_nothing_is_made(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "samtranslator", None)
     with mock_jitp(), pytest.raises(ClientError, match=r"rules of Counter\.Ready would not be"):
         deploy()
     with mock_jitp(config={"jitp": {"stacks": "warn"}}), pytest.warns(match="Counter.Ready"):
