@@ -8,12 +8,13 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from moto_jitp.commands import ca, connect, demo, device, fleet, render, rule, serve
-from moto_jitp.commands.output import EXIT_CODES, FAILED, CommandFailed, complain
+from moto_jitp.commands import ca, connect, demo, device, fleet, render, rule, serve, wait
+from moto_jitp.commands.output import EXIT_CODES, FAILED, CommandFailed, complain, print_help
 
 COMMANDS: dict[str, ModuleType] = {
     "demo": demo,
     "serve": serve,
+    "wait": wait,
     "connect": connect,
     "render": render,
     "rule": rule,
@@ -67,7 +68,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"moto_jitp {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    print_help(parser)
     for name, module in COMMANDS.items():
         command = commands.add_parser(
             name,
@@ -76,8 +78,9 @@ def _parser() -> argparse.ArgumentParser:
             epilog=getattr(module, "EPILOG", EXIT_CODES),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+        # A command with actions sets one for each of them instead.
+        command.set_defaults(run=getattr(module, "run", None))
         module.add_arguments(command)
-        command.set_defaults(run=module.run)
     return parser
 
 

@@ -125,8 +125,6 @@ def test_a_verification_certificate_registers_the_ca(
         (("ca", "new", "{tmp}/x", "--country", "Korea"), 1, "country"),
         (("device", "{tmp}/x", "--ca", "{tmp}/none"), 2, "no such file"),
         (("device", "{tmp}/x"), 2, "--ca"),
-        (("ca",), 2, "ACTION"),
-        ((), 2, "COMMAND"),
         (("nothing",), 2, "nothing"),
     ],
 )
@@ -139,13 +137,51 @@ def test_wrong_usage_is_named(
 
 
 @pytest.mark.parametrize(
-    "command", ["serve", "demo", "connect", "render", "rule", "ca", "device", "fleet"]
+    "command", ["serve", "wait", "demo", "connect", "render", "rule", "ca", "device", "fleet"]
 )
 def test_every_command_has_help_that_names_its_exit_codes(run: Run, command: str) -> None:
     done = run(command, "--help")
     assert done.code == 0
     assert "exit codes: 0" in done.out
     assert f"    {command} " in run("--help").out
+
+
+@pytest.mark.parametrize("command", [(), ("ca",)])
+def test_a_command_that_is_given_nothing_to_do_prints_its_help(
+    run: Run, command: tuple[str, ...]
+) -> None:
+    done = run(*command)
+    assert (done.code, done.err) == (2, "")
+    assert done.out == run(*command, "--help").out
+
+
+# ------------------------------------------------------------------------------------- wait
+
+
+def test_wait_returns_when_a_server_is_ready(run: Run, server: ThreadedJitpServer) -> None:
+    done = run("wait", "--endpoint-url", server.endpoint_url)
+    assert (done.code, done.out) == (0, f"{server.endpoint_url} is ready\n")
+
+
+def test_wait_says_what_did_not_answer(run: Run) -> None:
+    with ThreadedJitpServer() as server:
+        url = server.endpoint_url
+    done = run("wait", "--endpoint-url", url, "--timeout", "0")
+    assert done.code == 1
+    assert "no server was ready within 0 seconds" in done.err
+    assert url in done.err
+    assert run("wait", "--timeout", "soon").code == 2
+
+
+@pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL_IOT", "AWS_ENDPOINT_URL", "MOTO_PORT"])
+def test_the_environment_says_where_the_server_is(
+    run: Run, server: ThreadedJitpServer, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    is_port = variable == "MOTO_PORT"
+    monkeypatch.setenv(variable, str(server.port) if is_port else server.endpoint_url)
+    assert run("wait").code == 0
+    assert run("fleet", "--devices", "1").code == 0
+    assert len(client(server.endpoint_url).list_things()["things"]) == 1
 
 
 # ---------------------------------------------------------------------------------- connect
@@ -250,6 +286,7 @@ def test_render_takes_parameters_by_their_short_names(run: Run, template: Path) 
     assert "attribute country: KR" in run("render", template, *given).out
     long_names = [f"AWS::IoT::Certificate::{text}" for text in given[1:]]
     assert run("render", template, "--parameters", *long_names).code == 0
+    assert run("render", template, "--parameters", *given[1:3]).code == 0  # any Id will do
     assert run("render", template, "--parameters", "CommonName=bulb-1").code == 1
     assert run("render", template, "--parameters", "CommonName").code == 2
 

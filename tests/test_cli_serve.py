@@ -36,6 +36,11 @@ def test_it_says_where_it_listens_and_how_to_use_it() -> None:
         assert Api(server.endpoint_url).get("/ready")["status"] == "ready"
 
 
+def test_it_says_at_once_where_other_machines_can_reach_it() -> None:
+    with serving("--host", "0.0.0.0") as server:
+        assert "other machines can reach it" in server.first_line
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_cleanly(number: signal.Signals) -> None:
     with serving() as server:

@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 import botocore.exceptions
 import pytest
+import urllib3
 from moto import mock_aws
 from patience import HANG
 from server_support import Api, client, provisioning_ca
@@ -190,3 +191,15 @@ def test_many_devices_connect_at_once() -> None:
         names = sorted(outcome["thingName"] for outcome in outcomes)
         assert names == sorted(f"bulb-{n}" for n in range(40))
         assert len(api.get("/runs")["runs"]) == 40
+
+
+def test_a_browser_at_the_root_is_led_to_the_page_and_an_sdk_is_not() -> None:
+    http = urllib3.PoolManager(retries=False)
+    with ThreadedJitpServer() as server:
+        url = f"{server.endpoint_url}/"
+        seen = http.request("GET", url, headers={"Accept": "text/html,*/*"})
+        assert seen.headers["Content-Type"].startswith("text/html")
+        assert b'href="/moto-api/jitp/"' in seen.data
+        s3 = client(server.endpoint_url, "s3")
+        s3.create_bucket(Bucket="files")
+        assert [one["Name"] for one in s3.list_buckets()["Buckets"]] == ["files"]

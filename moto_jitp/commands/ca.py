@@ -14,7 +14,7 @@ from .files import (
     tell_files,
     write_files,
 )
-from .output import EXIT_CODES, OK, CommandFailed, add_json_option, say
+from .output import EXIT_CODES, OK, CommandFailed, add_json_option, print_help, say
 
 HELP = "make a test CA, or prove to AWS IoT that its key is yours"
 DESCRIPTION = f"""\
@@ -23,13 +23,14 @@ first is what register-ca-certificate takes as --ca-certificate file://..."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    actions = parser.add_subparsers(title="actions", metavar="ACTION")
+    print_help(parser)
     new = actions.add_parser("new", help="make a CA", epilog=EXIT_CODES)
     new.add_argument("directory", metavar="DIRECTORY", help="where to write it")
     new.add_argument("--parent", metavar="DIRECTORY", help="the CA above it; else self-signed")
     add_subject_options(new)
     add_json_option(new)
-    new.set_defaults(action=_new)
+    new.set_defaults(run=_new)
     proof = actions.add_parser(
         "verification-certificate",
         help="make the verification certificate for a registration code",
@@ -41,12 +42,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--output", metavar="FILE", help="where to write it; standard output without it"
     )
     proof.add_argument("--force", action="store_true", help="replace a file that exists")
-    proof.set_defaults(action=_verification_certificate)
-
-
-def run(arguments: Namespace) -> int:
-    code: int = arguments.action(arguments)
-    return code
+    proof.set_defaults(run=_verification_certificate)
 
 
 def _new(arguments: Namespace) -> int:

@@ -52,19 +52,35 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def add_server_options(parser: ArgumentParser, default: str | None = DEFAULT_URL) -> None:
-    """Give a command the options that say which server it speaks to."""
-    default = os.environ.get("AWS_ENDPOINT_URL_IOT", default) if default else None
+    """Give a command the options that say which server it speaks to.
+
+    Args:
+        parser: the command's.
+        default: the server's address where neither option nor environment give one; ``None`` for
+            none.
+    """
+    default = _url_in_environment() or default
     parser.add_argument(
         "--endpoint-url",
         metavar="URL",
         default=default,
-        help=f"where the server listens{f' ({default})' if default else ''}",
+        help=f"where the server listens{f' ({default})' if default else ''}; AWS_ENDPOINT_URL_IOT, "
+        "AWS_ENDPOINT_URL and MOTO_PORT count where it is left out",
     )
     parser.add_argument(
         "--no-verify-ssl",
         action="store_true",
         help="trust any certificate of an https server, such as that of serve --ssl",
     )
+
+
+def _url_in_environment() -> str | None:
+    """The address of the server by the variables that AWS's SDKs and moto read."""
+    for name in ("AWS_ENDPOINT_URL_IOT", "AWS_ENDPOINT_URL"):
+        if os.environ.get(name):
+            return os.environ[name]
+    port = os.environ.get("MOTO_PORT")
+    return f"http://127.0.0.1:{port}" if port else None
 
 
 def control_client(arguments: Namespace, connections: int = 1) -> Any:

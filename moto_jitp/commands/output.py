@@ -47,6 +47,16 @@ def say_json(value: Any) -> None:
     print(json.dumps(value, indent=2))
 
 
+def print_help(parser: ArgumentParser) -> None:
+    """Have a command that is given nothing to do print its help, which is wrong usage."""
+
+    def run(_: object) -> int:
+        parser.print_help()
+        return USAGE
+
+    parser.set_defaults(run=run)
+
+
 def add_json_option(parser: ArgumentParser) -> None:
     """Give a command the option ``--json``."""
     parser.add_argument(

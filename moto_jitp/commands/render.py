@@ -24,6 +24,8 @@ exit codes: 0 the template is fine, 1 it fails for this device or has an error (
 
 Json = dict[str, Any]
 
+_SOME_ID = "0" * 64
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("template", metavar="TEMPLATE", help="JSON file; - for standard input")
@@ -38,7 +40,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="NAME=VALUE",
         nargs="+",
         type=_assignment,
-        help="the parameters themselves; Country stands for AWS::IoT::Certificate::Country",
+        help="the parameters themselves; Country stands for AWS::IoT::Certificate::Country, and "
+        "AWS::IoT::Certificate::Id has a value unless it is given",
     )
     parser.add_argument(
         "--fail-on-warning", action="store_true", help="exit with 1 also for a warning"
@@ -110,9 +113,11 @@ def _full_names(body: str, given: Sequence[tuple[str, str]]) -> dict[str, str]:
 
     declared = parse_template(body).parameters
     long_names = {name.rpartition("::")[2]: name for name in CERTIFICATE_PARAMETERS}
-    return {
+    values = {
         name if name in declared else long_names.get(name, name): value for name, value in given
     }
+    # Every certificate has an id, which nobody wants to make up.
+    return {long_names["Id"]: _SOME_ID, **values}
 
 
 def _lines(

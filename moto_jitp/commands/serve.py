@@ -228,7 +228,7 @@ def _start(server: ThreadedJitpServer, arguments: Namespace) -> DeviceEndpoint |
         except BaseException:
             server.stop()
             raise
-    _announce(server.endpoint_url, endpoint, arguments.log_format)
+    _announce(arguments.host, server.endpoint_url, endpoint, arguments.log_format)
     return endpoint
 
 
@@ -277,7 +277,17 @@ def _lead_functions_here(url: str) -> None:
         os.environ.setdefault(name, "moto-jitp")
 
 
-def _announce(url: str, endpoint: DeviceEndpoint | None, log_format: str) -> None:
+def _reach(host: str) -> str:
+    """What the first line says of who can reach the server."""
+    if host in ("127.0.0.1", "::1", "localhost"):
+        return ""
+    return (
+        " (other machines can reach it: whoever does can call AWS, connect devices, read and reset "
+        "the state)"
+    )
+
+
+def _announce(host: str, url: str, endpoint: DeviceEndpoint | None, log_format: str) -> None:
     if log_format == "json":
         told: dict[str, Any] = {"event": "listening", "endpointUrl": url, "pid": os.getpid()}
         if endpoint is not None:
@@ -290,7 +300,7 @@ def _announce(url: str, endpoint: DeviceEndpoint | None, log_format: str) -> Non
         say(json.dumps(told))
     else:
         say(
-            f"moto_jitp listens on {url}",
+            f"moto_jitp listens on {url}{_reach(host)}",
             f"  AWS CLI: aws --endpoint-url {url} iot list-ca-certificates",
             f"  boto3:   boto3.client('iot', endpoint_url='{url}')",
             f"  browser: {url}/moto-api/jitp/",

@@ -19,6 +19,16 @@ from .uploads import MAX_CONTROL_BYTES, BodyLimits, take_into_memory
 
 _READS = ("GET", "HEAD", "OPTIONS")
 
+_WELCOME = Answer(
+    200,
+    (
+        "<!doctype html><html lang=en><title>moto_jitp</title>"
+        "<p>This is a moto server with AWS IoT just-in-time provisioning. "
+        f'<a href="{PREFIX}/">See what devices did</a>.\n'
+    ).encode(),
+    "text/html; charset=utf-8",
+)
+
 
 class JitpApplication:
     """moto's application, with an eye on what passes through it.
@@ -46,6 +56,8 @@ class JitpApplication:
             take_into_memory(environ, self._limits_of(environ))
         except RequestRefused as refused:
             return _send(refused.answer(), start_response)
+        if _is_browser(environ):
+            return _send(_WELCOME, start_response)
         environ[ENVIRON_KEY] = self._context
         with self._idle:
             self._in_flight += 1
@@ -91,6 +103,17 @@ class JitpApplication:
 def _is_own(environ: dict[str, Any]) -> bool:
     # moto's and AWS's reads are few and may change something; the page's reads must not wake it.
     return str(environ.get("PATH_INFO", "")).startswith(PREFIX)
+
+
+def _is_browser(environ: dict[str, Any]) -> bool:
+    """Whether a person looks at the server's root; an SDK there signs its request."""
+    return (
+        environ.get("REQUEST_METHOD") == "GET"
+        and environ.get("PATH_INFO") in ("", "/")
+        and "text/html" in environ.get("HTTP_ACCEPT", "")
+        and "HTTP_AUTHORIZATION" not in environ
+        and "X-Amz-" not in environ.get("QUERY_STRING", "")
+    )
 
 
 def _send(answer: Answer, start_response: Callable[..., Any]) -> Iterable[bytes]:
