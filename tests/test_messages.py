@@ -397,7 +397,7 @@ def test_a_mock_around_keeps_what_was_published_inside() -> None:
         ("a/#", "wildcard"),
         ("$aws/events/presence/connected/bulb", "only AWS IoT itself"),
         ("$aws/things/bulb/shadow/update/accepted", "is reserved"),
-        ("$aws/things/bulb/jobs/get", "not emulated"),
+        ("$aws/things/bulb/tunnels/notify", "not emulated"),
         ("$own/topic", "is reserved"),
         ("a/" * 8 + "a", "8 slashes"),
         ("a" * 257, "257 bytes"),
