@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from .description import DeviceDescription, describe
@@ -58,7 +59,9 @@ class Jitp:
         """
         return self.ca.issue(*args, **subject)
 
-    def connect(self, device: DeviceIdentity | str | bytes, **options: Any) -> DeviceConnection:
+    def connect(
+        self, device: DeviceIdentity | str | bytes | PathLike[str], **options: Any
+    ) -> DeviceConnection:
         """Connect a device, as :func:`moto_jitp.connect_device` does.
 
         Args:

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from os import PathLike
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from .clients import isolated_session
@@ -104,7 +105,7 @@ class JitpServer:
 
     def connect(
         self,
-        device: DeviceIdentity | str | bytes,
+        device: DeviceIdentity | str | bytes | PathLike[str],
         *,
         endpoint: str | None = None,
         server_name: str | None = _THE_ENDPOINT,
@@ -116,11 +117,12 @@ class JitpServer:
         Arguments, result and errors are those of that function.
         """
         from moto_jitp.devices.arguments import ServerName
+        from moto_jitp.files import content_of
         from moto_jitp.remote.connection import connect_at
 
         self._begin_use()
         named = None if server_name is _THE_ENDPOINT else ServerName(server_name)
-        return connect_at(self._control, device, endpoint, named, client_id, reconnect)
+        return connect_at(self._control, content_of(device), endpoint, named, client_id, reconnect)
 
     def describe(self, device: Device) -> DeviceDescription:
         """Tell what the server holds about a device; as ``jitp.describe``."""

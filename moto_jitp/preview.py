@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from os import PathLike
 from typing import Any
 
+from moto_jitp.files import content_of
 from moto_jitp.pki import (
     DeviceIdentity,
     PresentedCertificate,
@@ -16,18 +18,19 @@ from moto_jitp.templates import ProvisioningPlan, UnresolvedReferenceError, pars
 
 
 def render(
-    template_body: str | Mapping[str, Any],
-    certificate_or_parameters: DeviceIdentity | str | bytes | Mapping[str, str],
+    template_body: str | PathLike[str] | Mapping[str, Any],
+    certificate_or_parameters: DeviceIdentity | str | bytes | PathLike[str] | Mapping[str, str],
 ) -> ProvisioningPlan:
     """Preview a provisioning template for one device.
 
     Nothing is looked up: whether thing types, groups and named policies exist is for a run to say.
 
     Args:
-        template_body: the template, as JSON text or as the mapping behind it.
-        certificate_or_parameters: the device (its identity, or its certificate as PEM text or
-            bytes), whose subject gives the parameters as in just-in-time provisioning; or the
-            parameters themselves, name to value, as RegisterThing takes them.
+        template_body: the template, as JSON text, as the path of its file or as the mapping behind
+            it.
+        certificate_or_parameters: the device (its identity, or its certificate as PEM text, bytes
+            or the path of their file), whose subject gives the parameters as in just-in-time
+            provisioning; or the parameters themselves, name to value, as RegisterThing takes them.
 
     Returns:
         What would be created: thing, certificate, policies, device configuration.
@@ -38,7 +41,10 @@ def render(
         CertificateError: the text is no certificate that can be read.
         TypeError: a parameter's value is no text, or the device is neither of these.
     """
-    body = json.dumps(template_body) if isinstance(template_body, Mapping) else template_body
+    if isinstance(template_body, Mapping):
+        body = json.dumps(template_body)
+    else:
+        body = content_of(template_body)
     template = parse_template(body)
     if isinstance(certificate_or_parameters, Mapping):
         for name, value in certificate_or_parameters.items():
@@ -59,5 +65,5 @@ def render(
     return template.resolve(parameters, from_certificate=True)
 
 
-def _presented(device: DeviceIdentity | str | bytes) -> PresentedCertificate:
+def _presented(device: DeviceIdentity | str | bytes | PathLike[str]) -> PresentedCertificate:
     return device.presented if isinstance(device, DeviceIdentity) else read_certificate(device)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from os import PathLike
 from typing import Any, Literal
 
 from moto import settings as moto_settings
@@ -22,6 +23,7 @@ from moto_jitp.devices import attempts, events
 from moto_jitp.devices.arguments import ServerName
 from moto_jitp.devices.connecting import connect_here
 from moto_jitp.devices.connection import DeviceConnection
+from moto_jitp.files import content_of
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.messages import Event
 from moto_jitp.history.rule_runs import RuleRun
@@ -39,7 +41,7 @@ def is_at_server() -> bool:
 
 
 def connect_device(
-    device: DeviceIdentity | str | bytes,
+    device: DeviceIdentity | str | bytes | PathLike[str],
     *,
     endpoint: str | Mapping[str, Any] | None = None,
     server_name: str | None = _THE_ENDPOINT,
@@ -53,8 +55,8 @@ def connect_device(
     as PENDING_ACTIVATION, runs the CA's provisioning template and drops the connection.
 
     Args:
-        device: the device's identity, or its certificate as PEM text or bytes (the leaf first, a
-            chain optional).
+        device: the device's identity, or its certificate as PEM text, bytes or the path of their
+            file (the leaf first, a chain optional).
         endpoint: what ``describe_endpoint`` answered, or its ``endpointAddress``; it says which
             account and Region. Without it: the one account and Region that know the certificate or
             its CA, else the default ones.
@@ -86,7 +88,7 @@ def connect_device(
     if endpoint is not None:
         endpoint = _address_in(endpoint)
     connect = at_server.connect_through_server if is_at_server() else connect_here
-    return connect(device, endpoint, named, client_id, reconnect, mqtt_version)
+    return connect(content_of(device), endpoint, named, client_id, reconnect, mqtt_version)
 
 
 def _address_in(endpoint: str | Mapping[str, Any]) -> str:

@@ -7,12 +7,14 @@ import json
 import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from os import PathLike
 from typing import Any, Final, Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from moto_jitp.files import content_of
 from moto_jitp.printing import one_line
 
 from .building import (
@@ -125,17 +127,17 @@ class CertificateAuthority:
     @classmethod
     def from_pem(
         cls,
-        certificate_pem: str | bytes,
-        private_key_pem: str | bytes | None = None,
+        certificate_pem: str | bytes | PathLike[str],
+        private_key_pem: str | bytes | PathLike[str] | None = None,
         *,
         parent: CertificateAuthority | None = None,
     ) -> CertificateAuthority:
         """Take a CA that was made elsewhere.
 
         Args:
-            certificate_pem: its certificate as PEM text or bytes.
-            private_key_pem: its private key, unencrypted; without it the CA can be registered in
-                SNI_ONLY mode, but issues nothing.
+            certificate_pem: its certificate as PEM text or bytes, or the path of their file.
+            private_key_pem: its private key likewise, unencrypted; without it the CA can be
+                registered in SNI_ONLY mode, but issues nothing.
             parent: the CA above it, if ``chain_pem`` of its devices is to name it.
 
         Raises:
@@ -148,10 +150,11 @@ class CertificateAuthority:
         ca._parent = parent
         ca._key = None
         if private_key_pem is not None:
-            key = read_private_key(private_key_pem)
+            key_pem = content_of(private_key_pem)
+            key = read_private_key(key_pem)
             if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
                 raise ValueError(f"A CA's key is EC or RSA, not {type(key).__name__}.")
-            if not private_key_belongs_to(ca._presented, private_key_pem):
+            if not private_key_belongs_to(ca._presented, key_pem):
                 raise ValueError(
                     f"The private key does not belong to the CA certificate "
                     f"{ca._presented.subject_text!r}; give the key that it was made with."
@@ -274,7 +277,7 @@ class CertificateAuthority:
         self,
         client: Any,
         *,
-        template_body: str | Mapping[str, Any] | None = None,
+        template_body: str | PathLike[str] | Mapping[str, Any] | None = None,
         role_arn: str | None = None,
         template_name: str | None = None,
         certificate_mode: Literal["DEFAULT", "SNI_ONLY"] = "DEFAULT",
@@ -285,7 +288,8 @@ class CertificateAuthority:
 
         Args:
             client: a boto3 client for ``iot``.
-            template_body: the provisioning template's JSON text, or the object that it describes.
+            template_body: the provisioning template's JSON text, the path of its file, or the
+                object that it describes.
             role_arn: the provisioning role, needed beside a template body; without it a role named
                 ``JITPRole`` of account 123456789012 is named.
             template_name: a stored template of type JITP, in the place of a body.
@@ -310,8 +314,8 @@ class CertificateAuthority:
             request["verificationCertificate"] = self.verification_certificate(code)
         config: dict[str, str] = {}
         if template_body is not None:
-            is_text = isinstance(template_body, str)
-            config["templateBody"] = template_body if is_text else json.dumps(template_body)  # type: ignore[assignment]
+            body = content_of(template_body)
+            config["templateBody"] = body if isinstance(body, str) else json.dumps(body)
             config["roleArn"] = role_arn or _DEFAULT_ROLE
         elif role_arn is not None:
             config["roleArn"] = role_arn

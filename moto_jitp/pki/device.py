@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cryptography import x509
 
+from moto_jitp.files import content_of
 from moto_jitp.locks import cached_property
 from moto_jitp.printing import one_line
 
@@ -41,20 +42,26 @@ class DeviceIdentity:
         self._issuers_pem = issuers_pem
 
     @classmethod
-    def from_pem(cls, certificate_pem: str | bytes, private_key_pem: str | bytes) -> DeviceIdentity:
+    def from_pem(
+        cls,
+        certificate_pem: str | bytes | PathLike[str],
+        private_key_pem: str | bytes | PathLike[str],
+    ) -> DeviceIdentity:
         """Take an identity that was made elsewhere.
 
         Args:
-            certificate_pem: the leaf, and optionally its chain, as PEM text or bytes.
-            private_key_pem: the leaf's private key as PEM text or bytes.
+            certificate_pem: the leaf, and optionally its chain, as PEM text or bytes, or the path
+                of their file.
+            private_key_pem: the leaf's private key, likewise.
 
         Raises:
             CertificateError: the first text holds no readable certificate.
             ValueError: the private key cannot be read.
         """
-        read_private_key(private_key_pem)
+        key_pem = content_of(private_key_pem)
+        read_private_key(key_pem)
         leaf, *issuers = (certificate.pem for certificate in read_chain(certificate_pem))
-        key = private_key_pem.decode() if isinstance(private_key_pem, bytes) else private_key_pem
+        key = key_pem.decode() if isinstance(key_pem, bytes) else key_pem
         return cls(leaf, key, tuple(issuers))
 
     @property

@@ -9,12 +9,14 @@ import re
 import warnings
 from collections.abc import Callable
 from datetime import datetime
+from os import PathLike
 from typing import TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from moto_jitp.files import content_of, path_advice
 from moto_jitp.locks import cached_property
 from moto_jitp.printing import one_line
 
@@ -158,11 +160,12 @@ def _name_text(attributes: tuple[tuple[x509.ObjectIdentifier, str], ...]) -> str
     )
 
 
-def read_certificate(pem: str | bytes) -> PresentedCertificate:
+def read_certificate(pem: str | bytes | PathLike[str]) -> PresentedCertificate:
     """Read the first certificate of a PEM text.
 
     Args:
-        pem: PEM text or bytes; text before and further certificates after it are ignored.
+        pem: PEM text or bytes, or the path of their file; text before and further certificates
+            after it are ignored.
 
     Raises:
         CertificateError: there is no certificate in it, or it cannot be parsed.
@@ -177,7 +180,7 @@ def read_certificate(pem: str | bytes) -> PresentedCertificate:
     return _read_der(_pem_blocks(data)[0])
 
 
-def read_chain(pem: str | bytes) -> tuple[PresentedCertificate, ...]:
+def read_chain(pem: str | bytes | PathLike[str]) -> tuple[PresentedCertificate, ...]:
     """Read every certificate of a PEM text, in its order (the leaf first).
 
     Raises:
@@ -189,7 +192,8 @@ def read_chain(pem: str | bytes) -> tuple[PresentedCertificate, ...]:
     return tuple(_read_der(der) for der in _pem_blocks(data))
 
 
-def _as_bytes(pem: str | bytes) -> bytes:
+def _as_bytes(pem: str | bytes | PathLike[str]) -> bytes:
+    pem = content_of(pem)
     if isinstance(pem, str):
         return pem.encode("utf-8", "replace")
     if isinstance(pem, (bytes, bytearray)):
@@ -226,7 +230,8 @@ def _why_no_block(data: bytes) -> str:
         )
     if data[:1] == b"\x30":
         return f"{expected}, found binary data that looks like DER. Convert it to PEM first."
-    return f"{expected}, found {data[:40]!r}."
+    advice = path_advice(data[:256].decode("utf-8", "replace"))
+    return f"{expected}, found {data[:40]!r}.{f' {advice}' if advice else ''}"
 
 
 def _read_der(der: bytes) -> PresentedCertificate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from os import PathLike
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -13,6 +14,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
+
+from moto_jitp.files import content_of
 
 from .reading import PresentedCertificate, unwarned
 
@@ -80,7 +83,9 @@ def weak_digest(certificate: PresentedCertificate) -> str | None:
     return _WEAK_DIGESTS.get(digest.name) if digest is not None else None
 
 
-def private_key_belongs_to(certificate: PresentedCertificate, private_key_pem: str | bytes) -> bool:
+def private_key_belongs_to(
+    certificate: PresentedCertificate, private_key_pem: str | bytes | PathLike[str]
+) -> bool:
     """Check whether a private key is the one whose public half stands in the certificate.
 
     Args:
@@ -99,13 +104,14 @@ def private_key_belongs_to(certificate: PresentedCertificate, private_key_pem: s
     return key.public_key().public_bytes(*form) == public_key.public_bytes(*form)
 
 
-def read_private_key(private_key_pem: str | bytes) -> PrivateKeyTypes:
+def read_private_key(private_key_pem: str | bytes | PathLike[str]) -> PrivateKeyTypes:
     """Read an unencrypted private key from PEM text or bytes.
 
     Raises:
         ValueError: the text is no private key that can be read.
     """
-    data = private_key_pem.encode() if isinstance(private_key_pem, str) else private_key_pem
+    pem = content_of(private_key_pem)
+    data = pem.encode() if isinstance(pem, str) else pem
     try:
         return load_pem_private_key(data, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:

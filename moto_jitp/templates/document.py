@@ -9,6 +9,9 @@ import json
 import re
 from typing import Any, NoReturn
 
+from moto_jitp.files import path_advice
+from moto_jitp.json_slips import slip
+
 from .errors import NOT_WELL_FORMED, TemplateSyntaxError
 
 MAXIMUM_LENGTH = 10_240
@@ -149,6 +152,8 @@ def _not_well_formed(body: str, error: json.JSONDecodeError) -> TemplateSyntaxEr
         advice = 'The body is escaped (\\") although it is not inside a string: unescape it once.'
     elif body.lstrip().startswith("file:"):
         advice = "The body is a file's address: pass the file's content."
+    else:
+        advice = path_advice(body) or slip(body, error)
     return TemplateSyntaxError(
         NOT_WELL_FORMED.format(location=location), found=error.msg, advice=advice
     )

@@ -1,0 +1,49 @@
+"""Paths where texts are wanted: what a user gives may be a text or the path of its file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, TypeVar, overload
+
+T = TypeVar("T")
+
+
+@overload
+def content_of(given: str | os.PathLike[str]) -> str: ...
+@overload
+def content_of(given: str | bytes | os.PathLike[str]) -> str | bytes: ...
+@overload
+def content_of(given: T | os.PathLike[str]) -> T | str: ...
+def content_of(given: Any) -> Any:
+    """Return the text of a file where a path is given; anything else as it is.
+
+    Args:
+        given: a path (:class:`pathlib.Path`), or what needs no reading.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is not UTF-8 text.
+    """
+    if not isinstance(given, os.PathLike):
+        return given
+    try:
+        return Path(given).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{os.fspath(given)} is not UTF-8 text: {error}.") from None
+
+
+def path_advice(text: str) -> str:
+    """What to do where a text is the name of a file; empty where it is not.
+
+    Args:
+        text: what was given as text.
+    """
+    name = text.strip()
+    if not name or "\n" in name or len(name) > 255:
+        return ""
+    try:
+        is_file = Path(name).is_file()
+    except (OSError, ValueError):
+        return ""
+    return f"{name!r} is the name of a file: give pathlib.Path({name!r})." if is_file else ""
