@@ -6,7 +6,7 @@
 One device connects by just-in-time provisioning, and connects again, under a profiler that looks at
 this package's functions alone. A *move* is a call from a function in one file to one in another.
 The caches are warm: another device has connected before. A long walk is a symptom of knowledge that
-is handed around in pieces; the figure is no goal in itself.
+is handed around in pieces; the figure is not a goal in itself.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ def _check_region(region: Any) -> None:
 
     regions = iot_backends[DEFAULT_ACCOUNT_ID].regions
     if region not in regions:
-        unknown = f"jitp_region: {region!r} is no Region in which AWS IoT is."
+        unknown = f"jitp_region: {region!r} is not a Region where AWS IoT is available."
         unknown = did_you_mean(str(region), regions, after=unknown, shown=repr)
         raise pytest.fail.Exception(unknown, pytrace=False)
 

@@ -38,8 +38,8 @@ def render(
     Raises:
         TemplateError: the template is wrong or a value is none that AWS IoT takes; the error names
             the place in the template.
-        CertificateError: the text is no certificate that can be read.
-        TypeError: a parameter's value is no text, or the device is neither of these.
+        CertificateError: the text is not a certificate that can be read.
+        TypeError: a parameter's value is not text, or the device is neither of these.
     """
     if isinstance(template_body, Mapping):
         body = json.dumps(template_body)

@@ -28,8 +28,8 @@ class JitpSettings:
 
     Attributes:
         strict: make every check that AWS makes. Off, every check that moto does not make is
-            skipped, so that tests written for plain moto (text that is no certificate, bodies that
-            are no template) go on passing.
+            skipped, so that tests written for plain moto (text that is not a certificate,
+            bodies that are not templates) go on passing.
         enforce_policies: a device needs an IoT policy that allows what it does.
         enforce_role: the provisioning role must exist, be assumable and allow each step of a run.
         throttling: ``False`` for none, ``True`` for AWS's documented quotas, or a mapping of

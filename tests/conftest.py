@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from moto_jitp import CertificateAuthority, JitpHandle, mock_jitp
 
-# A busy machine is no mistake of what is tested.
+# A busy machine is not a mistake of what is tested.
 settings.register_profile("moto_jitp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("moto_jitp")
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck
 HANG = 1800.0
 """Seconds after which a test calls hung what it waits for.
 
-A limit of time in a test ends a hang, and is no measure of speed: a machine that does much else at
+A limit of time in a test ends a hang, and does not measure speed: a machine that does much else at
 the moment, or a slow one, must not meet it. What is quick is shown by what happens, or by the
 processor time that it takes.
 """

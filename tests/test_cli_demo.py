@@ -24,7 +24,7 @@ def test_the_demo_tells_of_a_device_that_succeeds_and_of_one_that_fails_and_why(
     assert "certificate: ACTIVE" in good
     assert "lightBulb-versionA" in good
     assert "FAILED" not in good
-    assert "wants AWS::IoT::Certificate::Country: nothing offered" in bad
+    assert "requires AWS::IoT::Certificate::Country: missing" in bad
     assert "certificate: PENDING_ACTIVATION" in bad
     assert "The certificate's subject has no country (C)" in bad
 

@@ -95,9 +95,9 @@ def test_a_taken_port_is_a_clear_error_at_once(more: tuple[str, ...]) -> None:
     ("arguments", "said"),
     [
         (("--port", "70000"), "70000"),
-        (("--port", "x"), "'x' is no port"),
+        (("--port", "x"), "'x' is not a port"),
         (("--ssl-cert", "x.pem"), "--ssl-key"),
-        (("--config", "{"), "no JSON object"),
+        (("--config", "{"), "not a JSON object"),
         (("--config", "@nofile"), "cannot read nofile: no such file"),
         (("--config", '{"jitp": {"trail": false}}'), 'section, not {"jitp": {"trail": false}} but'),
         (("--config", '{"stict": true}'), "Did you mean 'strict'"),

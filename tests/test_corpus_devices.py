@@ -1,6 +1,6 @@
 """Certificates of real devices and CAs, found in public repositories: read, and provisioned.
 
-They are no part of the project. Their folder is ``corpus`` beside the repository's parent, or what
+They are not part of the project. Their folder is ``corpus`` beside the repository's parent, or what
 the environment variable ``MOTO_JITP_CORPUS`` names; without it these tests are skipped.
 """
 

@@ -399,7 +399,10 @@ class TestCertificatesOfTheService:
     @pytest.mark.parametrize(
         ("csr", "text"),
         [
-            ("no request", "The certificateSigningRequest is no PEM certificate signing request"),
+            (
+                "no request",
+                "The certificateSigningRequest is not a PEM certificate signing request",
+            ),
             (
                 make_csr(rsa.generate_private_key(65537, 1024)),
                 "The certificateSigningRequest has an RSA key of 1024 bit",

@@ -118,8 +118,8 @@ def test_a_device_keeps_its_own_key_with_a_signing_request(iot: Any, device: Cla
 @pytest.mark.parametrize(
     ("csr", "says"),
     [
-        ("nonsense", "no PEM certificate signing request"),
-        ("", "no PEM certificate signing request"),
+        ("nonsense", "not a PEM certificate signing request"),
+        ("", "not a PEM certificate signing request"),
         (
             "-----BEGIN CERTIFICATE REQUEST-----\nQUJD\n-----END CERTIFICATE REQUEST-----",
             "cannot be read",
@@ -171,7 +171,7 @@ def test_the_same_in_cbor(device: ClaimDevice) -> None:
     assert outcome == "rejected"
     answer = cbor2.loads(payload)
     assert (answer["statusCode"], answer["errorCode"]) == (400, "InvalidPayload")
-    assert answer["errorMessage"].startswith("Message cannot be parsed: it is no CBOR")
+    assert answer["errorMessage"].startswith("Message cannot be parsed: it is not CBOR")
 
 
 def test_without_the_extra_cbor_is_refused_with_what_to_install(
@@ -416,10 +416,10 @@ def test_a_request_for_keys_may_be_empty(device: ClaimDevice, payload: bytes) ->
 @pytest.mark.parametrize(
     ("payload", "says"),
     [
-        (b"{", "it is no JSON"),
-        (b"\xff", "it is no JSON"),
+        (b"{", "it is not JSON"),
+        (b"\xff", "it is not JSON"),
         (b"[1]", "no object with members, but [1]"),
-        (b"[" * 20_000, "it is no JSON"),
+        (b"[" * 20_000, "it is not JSON"),
         (b'{"certificateOwnershipToken": 7}', "certificateOwnershipToken must be text, found 7"),
         (
             b'{"certificateOwnershipToken": "t", "parameters": []}',
@@ -429,7 +429,7 @@ def test_a_request_for_keys_may_be_empty(device: ClaimDevice, payload: bytes) ->
             b'{"certificateOwnershipToken": "t", "parameters": [1]}',
             "parameters must be an object of names and texts, found [1]",
         ),
-        (b"9" * 5000, "it is no JSON"),
+        (b"9" * 5000, "it is not JSON"),
         (
             b'{"certificateOwnershipToken": "t", "parameters": {"a": 1}}',
             "parameters must have texts as values, found 1 for 'a'",

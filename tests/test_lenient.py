@@ -56,7 +56,7 @@ def update_with_a_body(iot: Any) -> None:
 
 MOTO_ACCEPTS: dict[str, Callable[[Any], object]] = {
     "a CA without proof": lambda iot: iot.register_ca_certificate(caCertificate=ca.certificate_pem),
-    "a CA that is no certificate": lambda iot: iot.register_ca_certificate(
+    "a CA that is not a certificate": lambda iot: iot.register_ca_certificate(
         caCertificate="ca", verificationCertificate="proof"
     ),
     "proof by another CA": lambda iot: iot.register_ca_certificate(

@@ -118,7 +118,7 @@ def test_an_event_type_that_aws_does_not_have_is_refused(
     logging: Any, name: str, hint: str
 ) -> None:
     event = {"eventType": name, "logLevel": "INFO"}
-    text = f"'{name}' is no event type of AWS IoT's log entries. {hint}"
+    text = f"'{name}' is not an event type of AWS IoT's log entries. {hint}"
     with refused("InvalidRequestException", 400, text):
         logging.set_v2_logging_options(eventConfigurations=[event])
 

@@ -298,7 +298,7 @@ def test_boto3_publishes_through_the_endpoint_that_describe_endpoint_names(
 def test_moto_knows_no_more_endpoints_once_the_block_is_over() -> None:
     before = list(backend_url_patterns)
     with mock_jitp():
-        assert len(backend_url_patterns) == len(before) + 1
+        assert len(backend_url_patterns) > len(before)
     assert backend_url_patterns == before
 
 
@@ -464,9 +464,9 @@ def test_without_strict_boto3_publishes_anywhere_as_in_plain_moto() -> None:
 @pytest.mark.parametrize(
     ("topic_filter", "text"),
     [
-        ("", "no MQTT topic filter"),
-        ("a/#/b", "no MQTT topic filter"),
-        ("a+", "no MQTT topic filter"),
+        ("", "not a valid topic filter"),
+        ("a/#/b", "not a valid topic filter"),
+        ("a+", "not a valid topic filter"),
         ("$share/group", "shared subscription"),
         ("a/" * 8 + "#", "8 slashes"),
         ("a/\0/#", r"U\+0000, which MQTT forbids"),

@@ -296,7 +296,7 @@ def test_a_parameter_without_a_value_is_highlighted_where_it_is_declared(
     row(page, "bulb-2").click()
     page.locator("mark").wait_for()
     assert page.locator("mark").inner_text() == f'"{COUNTRY}": {{"Type": "String"}}'
-    assert page.locator("td.missing").inner_text() == "nothing offered"
+    assert page.locator("td.missing").inner_text() == "missing"
     assert timeline_of(page)[-1].startswith("The connection is refused")
 
 

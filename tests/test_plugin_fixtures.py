@@ -270,7 +270,7 @@ def test_an_override_that_gives_no_ca_is_named(run: Run) -> None:
     ("override", "said"),
     [
         ("def jitp_config(): return {'jitp': {'strit': True}}", "*'strit'*mean 'strict'*"),
-        ("def jitp_region(): return 'us-esat-1'", "*'us-esat-1' is no Region*mean 'us-*-1'*"),
+        ("def jitp_region(): return 'us-esat-1'", "*'us-esat-1' is not a Region*mean 'us-*-1'*"),
     ],
 )
 def test_a_misspelt_override_says_what_is_nearest(run: Run, override: str, said: str) -> None:

@@ -181,7 +181,7 @@ def test_a_template_may_be_the_path_of_a_file_given_as_text(
         ("{'a': 1}", "*takes keywords only*"),
         ("config={'jitp': {'enforce_policy': True}}", "*Did you mean 'enforce_policies'?*"),
         ("config={'jipt': {}}", "*Did you mean 'jitp'?*"),
-        ("region='us-esat-1'", "*is no Region in which AWS IoT is*"),
+        ("region='us-esat-1'", "*is not a Region where AWS IoT is available*"),
     ],
 )
 def test_a_wrong_marker_says_what_is_right(run: Run, arguments: str, said: str) -> None:

@@ -37,10 +37,10 @@ TOLD = [
     "1. CN=bulb-1: refused, PROVISIONING_FAILED",
     "*Cannot resolve reference value: {Ref=AWS::IoT::Certificate::Country}*",
     "*certificate ????????????????????????????????????????????????????????????????, account*",
-    "*wants AWS::IoT::Certificate::Country: nothing offered",
+    "*requires AWS::IoT::Certificate::Country: missing",
     "*1. RegisterCertificate cert/*: ok",
     "*2. RegisterThing *: FAILED (InvalidRequestException:*",
-    "*to mend: *no country (C): issue the certificate with it*",
+    "*fix: *no country (C): issue the certificate with it*",
 ]
 
 
@@ -95,7 +95,7 @@ def test_a_success_story_is_short(run: Run) -> None:
             "2. C=KR,CN=bulb-1: accepted as client 'bulb-1'",
         ]
     )
-    result.stdout.no_fnmatch_line("*to mend:*")
+    result.stdout.no_fnmatch_line("*fix:*")
 
 
 def test_a_device_that_does_not_come_back_is_told_to(run: Run) -> None:
@@ -110,7 +110,7 @@ def test_a_device_that_does_not_come_back_is_told_to(run: Run) -> None:
             assert False
         """
     )
-    result.stdout.fnmatch_lines([TITLE, "*RECONNECT_REQUIRED", "*to mend: *connect again*"])
+    result.stdout.fnmatch_lines([TITLE, "*RECONNECT_REQUIRED", "*fix: *connect again*"])
 
 
 def test_only_failed_tests_are_told_of_and_each_of_its_own_connections(run: Run) -> None:
@@ -319,8 +319,8 @@ def test_a_fleet_provisioning_that_failed_is_told_with_the_connection_it_came_ov
             TITLE,
             "1. CN=AWS IoT Certificate: accepted as client *",
             "*template: template fleet; provisioning FAILED",
-            "*wants SerialNumber: '7'",
+            "*requires SerialNumber: '7'",
             "*DescribeThingGroup thinggroup/bulbs: FAILED *",
-            "*to mend: Create the thing group 'bulbs' *",
+            "*fix: Create the thing group 'bulbs' *",
         ]
     )

@@ -212,7 +212,7 @@ def test_a_failure_tells_the_connections_at_the_server(run: Run) -> None:
             "*- JITP connections -*",
             "At the server:",
             "1. CN=bulb-1: refused, SERVER_NAME_MISSING",
-            "*to mend: Have the TLS client send*",
+            "*fix: Have the TLS client send*",
             "*- JITP connections -*",
             "No device connected in this test.",
         ]
@@ -381,7 +381,7 @@ def test_a_failure_tells_of_fleet_provisioning_at_the_server(run: Run) -> None:
             "At the server:",
             "1. *: accepted as client *",
             "*template: template fleet; provisioning FAILED",
-            "*to mend: Have the device send 'Serial' *",
+            "*fix: Have the device send 'Serial' *",
         ]
     )
 

@@ -455,7 +455,7 @@ def test_keys_of_statements_about_other_actions_are_not_missed() -> None:
         (
             [statement(Resource=client_arn(*HERE, "${iot:Certificate.Subject.CommonName.List}"))],
             Request("iot:Connect", CONNECT, with_subject(CommonName=["ab"])),
-            ["a list of values is no variable"],
+            ["a list of values is not a variable"],
         ),
         (
             [statement(Resource=client_arn(*HERE, "${iot:Certificate.Subject.Country}"))],

@@ -1,4 +1,4 @@
-"""``ConnectionRefused`` says everything that a firmware engineer needs to mend a device."""
+"""``ConnectionRefused`` says everything that a firmware engineer needs to fix a device."""
 
 from __future__ import annotations
 
@@ -55,15 +55,15 @@ def test_a_failed_run_is_told_from_the_device_to_the_advice(iot: Any) -> None:
         f"  device:   O=Acme,CN=bulb-2 (certificate {device.certificate_id})",
         f"  endpoint: account 123456789012, us-east-1, server name {endpoint}",
         "  template: the CA's template body; provisioning FAILED",
-        f"    wants {PREFIX}CommonName: 'bulb-2'",
-        f"    wants {PREFIX}SerialNumber: '4711'",
-        f"    wants {PREFIX}Country: nothing offered",
-        f"    wants {PREFIX}Id: '{device.certificate_id}'",
-        f"    offered besides: {PREFIX}Organization 'Acme'",
+        f"    requires {PREFIX}CommonName: 'bulb-2'",
+        f"    requires {PREFIX}SerialNumber: '4711'",
+        f"    requires {PREFIX}Country: missing",
+        f"    requires {PREFIX}Id: '{device.certificate_id}'",
+        f"    also provided: {PREFIX}Organization 'Acme'",
         f"    1. RegisterCertificate cert/{device.certificate_id}: ok",
         f"    2. RegisterThing templateBody: FAILED ({error})",
         f"    place in the template: Parameters.{PREFIX}Country",
-        f"  to mend:  {advice}",
+        f"  fix:  {advice}",
     ]
     assert refusal.certificate_id == device.certificate_id
     assert refusal.provisioning is not None
@@ -122,7 +122,7 @@ def test_a_value_that_aws_does_not_take_is_shown_with_its_place_and_what_is_allo
     refusal = refused_for("PROVISIONING_FAILED", CA.issue(**{"organization": "Acme", **fields}))
     for word in words:
         assert re.search(word, str(refusal)), str(refusal)
-    assert "  to mend:  " in str(refusal)
+    assert "  fix:  " in str(refusal)
 
 
 def refusals(iot: Any) -> dict[str, ConnectionRefused]:
@@ -167,7 +167,7 @@ def test_every_refusal_names_reason_device_endpoint_and_one_sentence_of_advice(
         assert refusal.certificate_id in text
         assert f"device:   {last.subject}" in text
         assert "account 123456789012, us-east-1" in text
-        assert text.endswith(f"\n  to mend:  {last.advice}")
+        assert text.endswith(f"\n  fix:  {last.advice}")
         assert last.advice is not None
         assert is_one_plain_sentence(last.advice), last.advice
         assert len(text.splitlines()[0]) < 350

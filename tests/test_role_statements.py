@@ -419,8 +419,8 @@ def test_a_deny_that_does_not_concern_aws_iot_does_no_harm(
 @pytest.mark.parametrize(
     ("trust", "why"),
     [
-        ("trust me", "it is no JSON"),
-        ("[]", "it is no JSON object"),
+        ("trust me", "it is not JSON"),
+        ("[]", "it is not a JSON object"),
         (document({**TRUST, "Effect": "Permit"}), "Effect Allow or Deny"),
         (document({**TRUST, "Condition": {"StringIs": {"a:b": "c"}}}), "operator 'StringIs'"),
     ],

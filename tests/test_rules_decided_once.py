@@ -197,7 +197,7 @@ def test_the_exception_and_the_report_tell_an_attempt_by_the_same_lines() -> Non
     short = attempt.certificate_id[:8] + "…"
     of_run = told[3:-1]
     assert of_run[0].startswith("template:")
-    assert f"wants {COUNTRY}: nothing offered" in of_run
+    assert f"requires {COUNTRY}: missing" in of_run
     assert reported[-1 - len(of_run) : -1] == [
         line.replace(attempt.certificate_id, short) for line in of_run
     ]

@@ -133,7 +133,7 @@ def test_the_report_of_a_failed_test_tells_of_registrations_by_boto3(run: Run) -
             "*provisioned: RegisterThing, *CreateThing, *",
             "RegisterThing of the API:",
             "*template: the call's template body; provisioning FAILED",
-            "*wants Id: nothing offered",
-            "*to mend: Give 'Id' a value in the call's parameters, *",
+            "*requires Id: missing",
+            "*fix: Give 'Id' a value in the call's parameters, *",
         ]
     )

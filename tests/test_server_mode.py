@@ -110,7 +110,7 @@ def test_a_device_subscribes_and_receives_as_it_does_in_process() -> None:
             connection.receive()
         with pytest.raises(NotImplementedError, match=r"receive\(\)"):
             connection.subscribe("home/+", print)
-        with pytest.raises(ValueError, match="no MQTT topic filter"):
+        with pytest.raises(ValueError, match="not a valid topic filter"):
             connection.subscribe("home/#/lamp")
         with pytest.raises(TypeError, match="bytes or text, not int"):
             connection.publish("home/lamp", 5)  # type: ignore[arg-type]
@@ -399,7 +399,7 @@ def test_wrong_arguments_raise_what_they_raise_in_process() -> None:
             connect_device(ca.issue(country="KR"))
         with pytest.raises(CertificateError):
             connect_device("no certificate")
-        with pytest.raises(ValueError, match="no endpoint"):
+        with pytest.raises(ValueError, match="not an endpoint"):
             connect_device(ca.issue(), endpoint="nowhere.example")
         with pytest.raises(TypeError, match="PEM text or bytes"):
             connect_device(5)  # type: ignore[arg-type]

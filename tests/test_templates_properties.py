@@ -10,7 +10,7 @@ from moto_jitp.templates import TemplateError, lint, parse_template
 
 ID = "AWS::IoT::Certificate::Id"
 NAMES = ("A", "B", "C")
-SETTINGS = settings(deadline=None)  # a busy machine is no mistake of the language
+SETTINGS = settings(deadline=None)  # a busy machine is not a mistake of the language
 
 anything = st.recursive(
     st.none()

@@ -186,7 +186,7 @@ def test_activate_throttles_as_well(clock: FrozenDateTimeFactory) -> None:
     ("quotas", "text"),
     [
         ({"RegisterThings": 1}, "Did you mean RegisterThing?"),
-        ({"register": 1}, "is no operation of AWS IoT"),
+        ({"register": 1}, "is not an operation of AWS IoT"),
         ({"Publish": 1}, "neither failed on demand nor throttled"),
         ({"RegisterThing": 0}, "above 0"),
         ({"RegisterThing": -1}, "above 0"),

@@ -17,7 +17,7 @@ _ROLE_ARN = re.compile(r"arn:(?P<partition>[\w-]+):iam::(?P<account>\d{12}):role
 
 
 def account_of(role_arn: str) -> str | None:
-    """Return the account of a role; ``None`` where the text is no role's ARN."""
+    """Return the account of a role; ``None`` where the text is not a role's ARN."""
     match = _ROLE_ARN.fullmatch(role_arn)
     return match["account"] if match else None
 

@@ -180,7 +180,7 @@ def read_statements(document: str | Mapping[str, Any]) -> tuple[IamStatement, ..
         document: JSON text, or what it stands for.
 
     Raises:
-        MalformedStatementsError: it is no policy.
+        MalformedStatementsError: it is not a policy.
     """
     return _read(document if isinstance(document, str) else json.dumps(document))
 
@@ -190,9 +190,9 @@ def _read(text: str) -> tuple[IamStatement, ...]:
     try:
         policy = json.loads(text)
     except ValueError as error:
-        raise MalformedStatementsError(f"it is no JSON ({error})") from None
+        raise MalformedStatementsError(f"it is not JSON ({error})") from None
     if not isinstance(policy, dict):
-        raise MalformedStatementsError("it is no JSON object")
+        raise MalformedStatementsError("it is not a JSON object")
     variables = policy.get("Version") == _VERSION_WITH_VARIABLES
     found = policy.get("Statement", [])
     return tuple(_statement(item, variables) for item in _listed(found))
@@ -200,7 +200,7 @@ def _read(text: str) -> tuple[IamStatement, ...]:
 
 def _statement(item: Any, variables: bool) -> IamStatement:
     if not isinstance(item, dict) or item.get("Effect") not in ("Allow", "Deny"):
-        raise MalformedStatementsError("a statement is no object with the Effect Allow or Deny")
+        raise MalformedStatementsError("a statement is not an object with the Effect Allow or Deny")
     negated = "NotPrincipal" in item
     return IamStatement(
         allows=item["Effect"] == "Allow",
@@ -236,10 +236,10 @@ def _services(principal: Any) -> tuple[str, ...]:
 
 def _conditions(found: Any, variables: bool) -> Iterator[Condition]:
     if not isinstance(found, dict):
-        raise MalformedStatementsError("a Condition is no object")
+        raise MalformedStatementsError("a Condition is not an object")
     for operator, keys in found.items():
         if not isinstance(keys, dict):
-            raise MalformedStatementsError(f"the condition {operator} is no object of keys")
+            raise MalformedStatementsError(f"the condition {operator} is not an object of keys")
         if keys and not is_operator(operator):
             raise MalformedStatementsError(f"there is no condition operator {operator!r}")
         for key, values in keys.items():

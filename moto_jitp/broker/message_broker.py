@@ -148,7 +148,7 @@ _later: ContextVar[list[tuple[IoTBackend, MessageBroker, Message]] | None] = Con
 
 def _hand_on(backend: IoTBackend, broker: MessageBroker, message: Message) -> None:
     hearing: list[Listener] = []
-    # What AWS IoT itself publishes is no basic ingest, and its topic may have to be put together.
+    # What AWS IoT itself publishes is not basic ingest, and its topic may have to be put together.
     is_of_client = isinstance(message, ClientMessage)
     if not (is_of_client and is_basic_ingest(message.topic)):
         # Nobody is called in vain: nearly all of AWS IoT's own messages are heard by nobody.

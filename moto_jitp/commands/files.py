@@ -33,7 +33,7 @@ def read_text(path: str) -> str:
         reason = (error.strerror or str(error)).lower()
         raise CommandFailed(f"cannot read {path}: {reason}.", USAGE) from None
     except UnicodeDecodeError:
-        raise CommandFailed(f"cannot read {path}: it is no UTF-8 text.", USAGE) from None
+        raise CommandFailed(f"cannot read {path}: it is not UTF-8 text.", USAGE) from None
 
 
 def write_files(directory: str, contents: dict[str, str], *, force: bool) -> dict[str, Path]:

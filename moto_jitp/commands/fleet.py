@@ -67,13 +67,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def _positive(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) <= 10_000_000):
-        raise ArgumentTypeError(f"{text!r} is no number above 0")
+        raise ArgumentTypeError(f"{text!r} is not a number above 0")
     return int(text)
 
 
 def _percentage(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) <= 100):
-        raise ArgumentTypeError(f"{text!r} is no percentage from 0 to 100")
+        raise ArgumentTypeError(f"{text!r} is not a percentage from 0 to 100")
     return int(text)
 
 

@@ -52,7 +52,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def _assignment(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (name and equals):
-        raise ArgumentTypeError(f"{text!r} is no NAME=VALUE")
+        raise ArgumentTypeError(f"{text!r} is not NAME=VALUE")
     return name, value
 
 
@@ -129,7 +129,7 @@ def _lines(
             ("place in the template", failure.place),
             ("found", failure.found),
             ("allowed", failure.expected),
-            ("to mend", failure.advice),
+            ("fix", failure.advice),
         )
         yield from (f"  {label}: {text}" for label, text in labels if text)
     if plan is not None:

@@ -116,7 +116,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def port_number(text: str) -> int:
     """Read a port from the command line."""
     if not (text.isascii() and text.isdigit() and int(text) <= 65535):
-        raise ArgumentTypeError(f"{text!r} is no port: a port is a number from 0 to 65535")
+        raise ArgumentTypeError(f"{text!r} is not a port: a port is a number from 0 to 65535")
     return int(text)
 
 
@@ -163,9 +163,9 @@ def _json_object(text: str) -> dict[str, Any]:
     except CommandFailed as failure:
         raise ArgumentTypeError(str(failure)) from None
     except ValueError as error:
-        raise ArgumentTypeError(f"{text!r} is no JSON object: {error}") from None
+        raise ArgumentTypeError(f"{text!r} is not a JSON object: {error}") from None
     if not isinstance(value, dict):
-        raise ArgumentTypeError(f"{text!r} is no JSON object")
+        raise ArgumentTypeError(f"{text!r} is not a JSON object")
     return value
 
 

@@ -184,7 +184,7 @@ def backend_at(endpoint: str) -> JitpIoTBackend:
             if backend.endpoints.serves(endpoint):
                 return backend
         raise ValueError(
-            f"{endpoint!r} is no endpoint: give what describe_endpoint(endpointType="
+            f"{endpoint!r} is not an endpoint: give what describe_endpoint(endpointType="
             "'iot:Data-ATS') answers as endpointAddress, or the domain name of an enabled domain "
             "configuration."
         )
@@ -237,7 +237,7 @@ def _backend(account_id: str, region_name: str) -> JitpIoTBackend:
     try:
         backend = iot_backends[account_id][region_name]
     except KeyError:
-        raise ValueError(f"{region_name!r} is no Region that moto knows for AWS IoT.") from None
+        raise ValueError(f"{region_name!r} is not a Region that moto knows for AWS IoT.") from None
     assert isinstance(backend, JitpIoTBackend)
     return backend
 

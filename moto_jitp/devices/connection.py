@@ -114,7 +114,7 @@ class DeviceConnection(ABC):
             NotAuthorized: policies are enforced and do not allow it.
             ValueError: the filter is none of MQTT's, or a shared subscription; or it would be the
                 connection's 51st, for which AWS IoT ends the connection.
-            TypeError: the filter is no text, or the handler cannot be called.
+            TypeError: the filter is not text, or the handler cannot be called.
         """
 
     @abstractmethod

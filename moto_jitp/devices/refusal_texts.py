@@ -36,7 +36,7 @@ def sni_misused(server_name: str, backend: JitpIoTBackend) -> Verdict:
         return _domain_not_served(server_name, configuration, address)
     return Verdict(
         RefusalReason.SNI_MISUSED,
-        f"The device asked for the server name {server_name!r}, which is no device endpoint of "
+        f"The device asked for the server name {server_name!r}, which is not a device endpoint of "
         f"account {backend.account_id} in {backend.region_name}.",
         f"Use the endpointAddress of describe_endpoint(endpointType='iot:Data-ATS') there, "
         f"{address}, or the domain name of an enabled domain configuration.",
@@ -260,8 +260,8 @@ def not_registered(
     issuer = presented.issuer_text or "no name"
     if not named and presented.issuer_key == presented.subject_key:
         message = (
-            f"The device's certificate {issuer!r} is self-signed, and is no CA certificate that is "
-            f"registered in {where}."
+            f"The device's certificate {issuer!r} is self-signed, and is not a CA certificate that "
+            f"is registered in {where}."
         )
         advice = "Have the device present a certificate of its own: issue it from a registered CA."
     elif named and (digest := weak_digest(presented)):

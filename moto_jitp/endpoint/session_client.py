@@ -77,7 +77,7 @@ class SessionClient:
             left = max(round(message.expires_at - real_monotonic()()), 1)
             properties = replace(properties, message_expiry_interval=left)
         try:
-            # What a handler of a test raises comes at the end of the block, and is no refusal.
+            # What a handler of a test raises comes at the end of the block, and is not a refusal.
             with HandingOnLater():
                 refusal = self._publish(message, properties)
         except Exception as error:

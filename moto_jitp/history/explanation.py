@@ -11,7 +11,7 @@ from .attempts import ConnectionAttempt
 from .journal import RunEntry, RunOrigin
 from .runs import ProvisioningRun, StepResult
 
-_TO_MEND = "to mend"
+_FIX = "fix"
 
 _MARKS = {
     StepResult.SUCCEEDED: "ok",
@@ -45,7 +45,7 @@ def explain(attempt: ConnectionAttempt) -> str:
     if attempt.provisioning is not None:
         lines += _run_lines(attempt.provisioning)
     if attempt.advice:
-        lines.append(f"  {_TO_MEND}:  {attempt.advice}")
+        lines.append(f"  {_FIX}:  {attempt.advice}")
     return "\n".join(map(one_line, lines))
 
 
@@ -73,7 +73,7 @@ def report_of_attempt(
         yield from _reported(run)
     # A device that was provisioned and came back has done what the advice says.
     if attempt.advice and not (has_come_back and run is not None and run.succeeded):
-        yield f"   {_TO_MEND}: {attempt.advice}"
+        yield f"   {_FIX}: {attempt.advice}"
 
 
 _GIVERS = {RunOrigin.REGISTER_THING: "call", RunOrigin.BULK_REGISTRATION: "task"}
@@ -88,7 +88,7 @@ def report_of_run(entry: RunEntry) -> Iterator[str]:
         yield "A line of a bulk registration:"
     yield from _reported(entry.run, entry.origin)
     if entry.run.advice:
-        yield f"   {_TO_MEND}: {entry.run.advice}"
+        yield f"   {_FIX}: {entry.run.advice}"
 
 
 def _subject(attempt: ConnectionAttempt) -> str:
@@ -117,10 +117,10 @@ def _run_lines(run: ProvisioningRun, origin: RunOrigin = RunOrigin.JITP) -> Iter
     wanted = frozenset(run.wanted)
     for name in run.wanted:
         value = run.parameters.get(name)
-        yield f"    wants {name}: {'nothing offered' if value is None else repr(value)}"
+        yield f"    requires {name}: {'missing' if value is None else repr(value)}"
     besides = [f"{name} {value!r}" for name, value in run.parameters.items() if name not in wanted]
     if besides:
-        yield f"    offered besides: {', '.join(besides)}"
+        yield f"    also provided: {', '.join(besides)}"
     for number, step in enumerate(run.steps, 1):
         said = ": ".join(filter(None, (step.error_code, step.message)))
         note = f" ({said})" if said else ""

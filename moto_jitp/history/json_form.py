@@ -222,4 +222,4 @@ def payload_from_json(document: Mapping[str, Any]) -> bytes:
     try:
         return base64.b64decode(document["payloadBase64"], validate=True)
     except binascii.Error as error:
-        raise ValueError(f"payloadBase64 is no base64: {error}.") from None
+        raise ValueError(f"payloadBase64 is not base64: {error}.") from None

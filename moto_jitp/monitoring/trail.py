@@ -250,7 +250,7 @@ class _StepDetails(Details):
     def parameters(self, place: Place) -> Mapping[str, Any]:
         run, (step, parameters) = self._run, self._call
         if step.action == "RegisterThing":
-            # The template's name is no parameter of the API; it tells whose values these are.
+            # The template's name is not a parameter of the API; it tells whose values these are.
             named = {"templateName": run.template_name} if run.template_name else {}
             return {**named, "parameters": dict(run.parameters)}
         return parameters or parameter_of(step.resource)
@@ -294,7 +294,7 @@ def _events_of_run(moment: datetime, sequence: int, run: ProvisioningRun) -> Ite
         step = call.step
         name, code, message = step.action, step.error_code, step.message
         if number == 0 and name == "RegisterCertificate" and code is None:
-            continue  # the message broker registers the certificate, which is no API call
+            continue  # the message broker registers the certificate, which is not an API call
         if name == "RegisterThing":
             # This call ends as the run does.
             code, message = run.error_code, run.message

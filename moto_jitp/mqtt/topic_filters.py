@@ -15,7 +15,7 @@ def check_topic_filter(topic_filter: str) -> None:
 
     Raises:
         ValueError: a wildcard stands where MQTT allows none, or the filter is empty.
-        TypeError: it is no text.
+        TypeError: it is not text.
     """
     if not isinstance(topic_filter, str):
         raise TypeError(f"A topic filter is text, not {type(topic_filter).__name__}.")
@@ -27,8 +27,8 @@ def check_topic_filter(topic_filter: str) -> None:
     )
     if wrong:
         raise ValueError(
-            f"{topic_filter!r} is no MQTT topic filter: + stands for one whole level, # only at "
-            "the end for all that follow, as in 'devices/+/status' or '$aws/events/#'."
+            f"{topic_filter!r} is not a valid topic filter: + stands for one whole level, # only "
+            "at the end for all that follow, as in 'devices/+/status' or '$aws/events/#'."
         )
 
 

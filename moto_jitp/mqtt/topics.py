@@ -106,7 +106,7 @@ def check_publish(topic: str, payload: bytes, *, retain: bool, connected: bool) 
     """
     check_is_text(topic)
     if not topic or "+" in topic or "#" in topic:
-        raise ValueError(f"{topic!r} is no topic to publish on: it is empty or has a wildcard.")
+        raise ValueError(f"{topic!r} is not a topic to publish on: it is empty or has a wildcard.")
     check_mqtt_text(topic, "topic")
     if topic.startswith("$"):
         _check_reserved(topic, retain=retain, connected=connected)

@@ -108,7 +108,7 @@ def start_certificate(
 
     Raises:
         ValueError: the number is none that X.509 allows, or the validity ends before it starts.
-        TypeError: the number is no integer.
+        TypeError: the number is not an integer.
     """
     public_key = key.public_key() if hasattr(key, "public_key") else key
     now = datetime.now(timezone.utc)

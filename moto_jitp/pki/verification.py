@@ -93,7 +93,7 @@ def private_key_belongs_to(
         private_key_pem: an unencrypted private key as PEM text or bytes.
 
     Raises:
-        ValueError: the text is no private key that can be read.
+        ValueError: the text is not a private key that can be read.
     """
     key = read_private_key(private_key_pem)
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -108,7 +108,7 @@ def read_private_key(private_key_pem: str | bytes | PathLike[str]) -> PrivateKey
     """Read an unencrypted private key from PEM text or bytes.
 
     Raises:
-        ValueError: the text is no private key that can be read.
+        ValueError: the text is not a private key that can be read.
     """
     pem = content_of(private_key_pem)
     data = pem.encode() if isinstance(pem, str) else pem

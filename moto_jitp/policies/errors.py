@@ -1,6 +1,6 @@
 """What is wrong with a policy document, in AWS's opening words and with the place and the remedy.
 
-Three openings were seen on AWS: ``Policy document is Malformed`` (text that is no JSON),
+Three openings were seen on AWS: ``Policy document is Malformed`` (text that is not JSON),
 ``…: Invalid policy syntax.`` and ``…: The resource <resource> is not in valid ARN format``. The
 rest of each sentence is ours; AWS says no more than that.
 """

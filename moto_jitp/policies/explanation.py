@@ -132,7 +132,7 @@ def _cause(name: str, context: AuthorizationContext) -> str:
         return _thing_cause(context)
     if context.values(name) and lowered.startswith("iot:certificate."):
         if lowered.endswith((".list", ".availablekeys")):
-            return " (a list of values is no variable; use it as a condition key)"
+            return " (a list of values is not a variable; use it as a condition key)"
         return (
             f" (the certificate's value {_quoted(context.values(name))} has a wildcard character, "
             "*, $, +, ? or #, or more than 1024 characters)"

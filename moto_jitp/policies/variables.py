@@ -141,7 +141,7 @@ class AuthorizationContext:
         """What ``${name}`` is replaced by; ``None`` when it has no value and stays as it stands.
 
         A variable of the certificate is not replaced by a value with a wildcard character or of
-        more than 1024 characters, and a key with a list of values is no variable.
+        more than 1024 characters, and a key with a list of values is not a variable.
         """
         values = self.values(name)
         lowered = name.lower()

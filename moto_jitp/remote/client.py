@@ -45,14 +45,14 @@ class ControlClient:
         connections: how many connections are kept open for reuse.
 
     Raises:
-        ValueError: the endpoint is no URL.
+        ValueError: the endpoint is not a URL.
     """
 
     def __init__(self, endpoint_url: str, *, verify: bool = True, connections: int = 1) -> None:
         parts = urlsplit(endpoint_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(
-                f"{endpoint_url!r} is no endpoint URL: write it as http://127.0.0.1:5000."
+                f"{endpoint_url!r} is not an endpoint URL: write it as http://127.0.0.1:5000."
             )
         self._endpoint_url = endpoint_url.rstrip("/")
         self._options: Mapping[str, Any] = {

@@ -114,7 +114,7 @@ def connect_body(
         body["certificatePem"] = device.chain_pem
         body["privateKeyPem"] = device.private_key_pem
     else:
-        # What is no ASCII is no PEM, and the server says so in the words of connect_device.
+        # What is not ASCII is not PEM, and the server says so in the words of connect_device.
         body["certificatePem"] = device if isinstance(device, str) else device.decode("latin-1")
     if endpoint is not None:
         body["endpoint"] = endpoint

@@ -30,11 +30,11 @@ def parse_object(body: bytes) -> dict[str, Any]:
     try:
         document = json.loads(body) if body.strip() else None
     except UnicodeDecodeError:
-        raise RequestRefused("The body is no UTF-8 text; send JSON.") from None
+        raise RequestRefused("The body is not UTF-8 text; send JSON.") from None
     except RecursionError:
         raise RequestRefused("The body is nested too deeply.") from None
     except ValueError as error:
-        raise RequestRefused(f"The body is no JSON: {error}.") from None
+        raise RequestRefused(f"The body is not JSON: {error}.") from None
     if not isinstance(document, dict):
         found = "empty" if document is None else f"{_name_of(document)}"
         raise RequestRefused(f"The body must be a JSON object; it is {found}.")

@@ -27,7 +27,7 @@ _log = logging.getLogger("moto_jitp.server")
 
 Headers = dict[str, str]
 
-# A caller that is no server (moto's own routes inside a process) has no settings and no updates.
+# A caller that is not a server (moto's own routes inside a process) has no settings and no updates.
 _no_server = ServerContext()
 
 

@@ -228,6 +228,6 @@ def _listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listening.close()
         if isinstance(error, OverflowError):
-            raise ValueError(f"{port} is no port: a port is a number from 0 to 65535.") from None
+            raise ValueError(f"{port} is not a port: a port is a number from 0 to 65535.") from None
         raise
     return listening

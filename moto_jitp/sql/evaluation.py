@@ -292,4 +292,4 @@ def _put(target: dict[str, Value], path: tuple[str, ...], value: Value) -> None:
 
 def _described(value: Value) -> str:
     kind = type_name(value)
-    return "bytes that are no JSON object" if kind == "binary" else f"of the type {kind}"
+    return "bytes that are not a JSON object" if kind == "binary" else f"of the type {kind}"

@@ -83,7 +83,7 @@ def load(text: str) -> Node:
         parse_constant=_constant,
     )
     if ("\\u" in text or _SURROGATE.search(text)) and _has_surrogate(node):
-        raise _RefusedError("a string holds half of a surrogate pair, which is no character")
+        raise _RefusedError("a string holds half of a surrogate pair, which is not a character")
     return node
 
 
@@ -96,7 +96,7 @@ def _has_surrogate(node: Node) -> bool:
 
 
 def not_an_object(text: str) -> str:
-    """Why a text is no JSON object, in a few words; empty if it is one."""
+    """Why a text is not a JSON object, in a few words; empty if it is one."""
     if depth(text) > MAXIMUM_DEPTH:
         return f"nested more than {MAXIMUM_DEPTH} deep"
     try:
@@ -114,7 +114,7 @@ def load_template(body: object) -> dict[str, Node]:
 
     :param body: the text; another type is refused with advice, because handing over the
         object instead of its text is a common slip
-    :raises TemplateSyntaxError: it is no JSON object, or longer or deeper than allowed
+    :raises TemplateSyntaxError: it is not a JSON object, or longer or deeper than allowed
     """
     if not isinstance(body, str):
         raise TemplateSyntaxError(

@@ -58,7 +58,7 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True)
 class LintFinding:
-    """One thing to mend.
+    """One thing to fix.
 
     :param place: where, such as ``Resources.thing.Properties.ThingName``
     :param rule: which rule, a stable name such as ``undefined-reference``
@@ -169,7 +169,7 @@ def _ignored(document: Mapping[str, Node]) -> Iterator[LintFinding]:
             yield LintFinding(
                 key,
                 "ignored-key",
-                f"{shown(key)} is no section of a provisioning template and does nothing.",
+                f"{shown(key)} is not a section of a provisioning template and does nothing.",
                 "warning",
             )
 

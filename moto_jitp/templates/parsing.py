@@ -43,7 +43,7 @@ def parse_template(body: str, *, certificate_required: bool = True) -> Template:
     :param body: the template's JSON text, at most 10,240 characters
     :param certificate_required: whether it must have a certificate resource, as all must but those
         of RegisterThing, which may make a thing alone
-    :raises TemplateSyntaxError: it is no JSON object, or too long or too deep
+    :raises TemplateSyntaxError: it is not a JSON object, or too long or too deep
     :raises UnresolvedReferenceError: it refers to a name that is neither declared nor one of the
         eight certificate parameters
     :raises TemplateError: any other mistake

@@ -105,7 +105,7 @@ class Template:
             about what to do where one is missing
         :param any_number_of_policies: whether there may be more than a certificate can have
         :raises UnresolvedReferenceError: something refers to a parameter without a value
-        :raises TemplateError: a value is no possible thing name, attribute, …; or a function fails
+        :raises TemplateError: a value is not a possible thing name, attribute, …; a function fails
         """
         try:
             return self._plan(values, any_number_of_policies)

@@ -94,7 +94,7 @@ def parse_endpoint(address: str) -> EndpointAddress | None:
         address: a host name, with or without ``https://`` and a port.
 
     Returns:
-        ``None`` where it is no endpoint that ``describe_endpoint`` gave out.
+        ``None`` where it is not an endpoint that ``describe_endpoint`` gave out.
     """
     host = re.sub(r"^\w+://", "", address.strip()).partition("/")[0].partition(":")[0]
     match = _ADDRESS.fullmatch(host.lower())

@@ -227,7 +227,7 @@ def _check_event_type(name: str) -> None:
     if name in known or not settings.current().strict:
         return
     hint = did_you_mean(name, known) or f"There are: {', '.join(known)}."
-    raise InvalidRequest(f"{name!r} is no event type of AWS IoT's log entries. {hint}")
+    raise InvalidRequest(f"{name!r} is not an event type of AWS IoT's log entries. {hint}")
 
 
 def _reaches(level: str, entry: LogEntry) -> bool:

@@ -79,7 +79,9 @@ class CheckedResponse(BaseResponse):
         operation = self._get_action()
         if operation not in get_service_model(self.service).operation_names:
             raise refusal(
-                self.service, operation, f"{self.method} {self.path} is no operation of AWS IoT."
+                self.service,
+                operation,
+                f"{self.method} {self.path} is not an operation of AWS IoT.",
             )
         try:
             self.any_backend()

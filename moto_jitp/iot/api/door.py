@@ -279,7 +279,7 @@ def _json_object(body: str | bytes) -> Mapping[str, Any]:
         text = body.decode() if isinstance(body, bytes) else body
         value = json.loads(text, parse_constant=_not_json)
         if "\\u" in text:
-            json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair is no text
+            json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair is not text
     except (ValueError, RecursionError):
         raise _MalformedBodyError("The request body is not well-formed JSON.") from None
     if not isinstance(value, dict):

@@ -32,7 +32,9 @@ def operation_name(given: str) -> str:
     operations = get_service_model("iot").operation_names
     name = _find(given, operations)
     if name is None:
-        raise ValueError(f"{given!r} is no operation of AWS IoT{_instead_of(given, operations)}")
+        raise ValueError(
+            f"{given!r} is not an operation of AWS IoT{_instead_of(given, operations)}"
+        )
     return name
 
 
@@ -52,7 +54,7 @@ def error_code(given: str | type[Exception]) -> str:
     if code is None:
         near = "" if isinstance(given, type) else did_you_mean(str(name), codes)
         hint = near or _WHAT_MAY_BE_GIVEN
-        raise ValueError(f"{name!r} is no error of AWS IoT's service model. {hint}")
+        raise ValueError(f"{name!r} is not an error of AWS IoT's service model. {hint}")
     return code
 
 

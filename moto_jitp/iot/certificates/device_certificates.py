@@ -250,7 +250,7 @@ class DeviceCertificates:
         """Issue a certificate for the CSR's own key and subject.
 
         Raises:
-            InvalidRequest: the text is no CSR, its signature is wrong, or its key is of a kind
+            InvalidRequest: the text is not a CSR, its signature is wrong, or its key is of a kind
                 that AWS IoT does not take.
         """
         return self.add_issued_certificate(issue_from_csr(csr), _status(set_as_active))

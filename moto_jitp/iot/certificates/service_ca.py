@@ -92,7 +92,7 @@ def issue_from_csr(csr: str) -> str:
         The certificate as PEM text.
 
     Raises:
-        InvalidRequest: the text is no CSR, its signature is wrong, or its key is of a kind that
+        InvalidRequest: the text is not a CSR, its signature is wrong, or its key is of a kind that
             AWS IoT does not take (own wording).
     """
     try:
@@ -144,7 +144,7 @@ def _unreadable(csr: str, error: Exception) -> str:
     block = _REQUEST_BLOCK.search(csr)
     if block is None:
         return (
-            "The certificateSigningRequest is no PEM certificate signing request (-----BEGIN "
+            "The certificateSigningRequest is not a PEM certificate signing request (-----BEGIN "
             f"CERTIFICATE REQUEST----- …) that can be read: {error}"
         )
     explained = None

@@ -153,7 +153,7 @@ def _finite(text: str) -> float:
     """Read a number. Python's reader also takes NaN and 1e999, which no JSON can give back."""
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"{text} is no JSON number")
+        raise ValueError(f"{text} is not a JSON number")
     return number
 
 

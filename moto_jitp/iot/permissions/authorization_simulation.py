@@ -81,7 +81,7 @@ class Simulation:
             place: where it stands in the request, for errors.
 
         Raises:
-            InvalidRequest: it lacks an action or resources, or a resource is no ARN.
+            InvalidRequest: it lacks an action or resources, or a resource is not an ARN.
         """
         decisions = self._decisions(info, place)
         kinds = {decision.kind for decision in decisions}

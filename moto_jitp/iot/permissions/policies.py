@@ -329,7 +329,7 @@ def refuse_identity_pool(given: Input) -> None:
 def create_policy(policies: IotPolicies, given: Input, moto: CallMoto) -> Output:
     def create() -> Output:
         if not settings.current().strict:
-            return moto()  # which takes documents that are no text
+            return moto()  # which takes documents that are not text
         policy = policies.create_policy(given["policyName"], given.get("policyDocument"))
         return policy.to_dict_at_creation()
 

@@ -57,7 +57,7 @@ def changes(thing: FakeThing, groups: Mapping[str, str], planned: PlannedThing) 
         thing: the thing as it is.
         groups: the groups that it is in, name to ARN.
         planned: what the template says. A property that the template leaves out, or gives empty,
-            is no wish.
+            is not a wish.
 
     Raises:
         ThingConflict: with AWS's text.
@@ -117,7 +117,7 @@ def _groups(
         return (), ()
     if override is Override.MERGE:
         return to_join, ()
-    # A thing in no group yet is no conflict: an earlier run may have stopped before it.
+    # A thing in no group yet is not a conflict: an earlier run may have stopped before it.
     if override is Override.REPLACE or not existing:
         return to_join, to_leave
     has = ", ".join(f"{{GroupName: {name},GroupArn: {arn}}}" for name, arn in existing.items())

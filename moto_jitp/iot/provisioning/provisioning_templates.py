@@ -325,7 +325,7 @@ class ProvisioningTemplates:
 
         Raises:
             ResourceNotFound: there is no template of that name.
-            InvalidRequest: the body is no template.
+            InvalidRequest: the body is not a template.
             VersionsLimitExceeded: the template has five versions already.
         """
         with self._registry.lock:

@@ -20,7 +20,7 @@ def check_registered_body(template_body: str) -> None:
     """Check a template body as RegisterCACertificate and UpdateCACertificate do.
 
     Raises:
-        InvalidRequest: it is no template that could provision a device just in time.
+        InvalidRequest: it is not a template that could provision a device just in time.
     """
     try:
         parse_template(template_body).check_for_jit()
@@ -32,7 +32,7 @@ def check_stored_body(template_body: str) -> None:
     """Check a body as CreateProvisioningTemplate does.
 
     Raises:
-        InvalidRequest: it is no template that could provision a device.
+        InvalidRequest: it is not a template that could provision a device.
     """
     if not settings.current().strict:
         return

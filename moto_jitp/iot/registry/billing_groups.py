@@ -89,7 +89,7 @@ class BillingGroups:
     def delete_billing_group(
         self, billing_group_name: str, expected_version: int | None = None
     ) -> None:
-        """Delete a billing group, which its things leave; one that does not exist is no error.
+        """Delete a billing group, which its things leave; one that does not exist is not an error.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_DeleteBillingGroup.html
 

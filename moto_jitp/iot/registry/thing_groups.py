@@ -164,7 +164,7 @@ class ThingGroups:
     ) -> None:
         """Delete a thing group with its memberships and the attachments of its policies.
 
-        One that does not exist is no error.
+        One that does not exist is not an error.
         https://docs.aws.amazon.com/iot/latest/apireference/API_DeleteThingGroup.html
 
         Raises:

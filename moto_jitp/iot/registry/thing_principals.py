@@ -18,7 +18,7 @@ EXCLUSIVE, SHARED = "EXCLUSIVE_THING", "NON_EXCLUSIVE_THING"
 
 
 def check_principal(principal: str) -> None:
-    """Refuse the ARN of what is no principal of things (own wording).
+    """Refuse the ARN of what is not a principal of things (own wording).
 
     https://docs.aws.amazon.com/iot/latest/apireference/API_AttachThingPrincipal.html
 

@@ -146,7 +146,7 @@ class Things:
             thing.version += 1
 
     def delete_thing(self, thing_name: str, expected_version: int | None = None) -> None:
-        """Delete a thing, which leaves its groups; one that does not exist is no error.
+        """Delete a thing, which leaves its groups; one that does not exist is not an error.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_DeleteThing.html
 

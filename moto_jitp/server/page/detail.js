@@ -270,7 +270,7 @@ function parameters(run, giver) {
       {},
       el("th", { scope: "row" }, shortName(name)),
       value === undefined
-        ? el("td.missing", {}, "nothing offered")
+        ? el("td.missing", {}, "missing")
         : el("td", {}, el("code", {}, value), isWanted ? "" : " unused"),
     );
   };

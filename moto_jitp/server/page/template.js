@@ -8,7 +8,7 @@ const TOKEN = /\s*("(?:[^"\\]|\\.)*"|[{}[\]:,]|[^\s{}[\]:,"]+)/y;
 /**
  * Makes the element that shows a template.
  *
- * @param {string} body the template's text; what is no JSON is shown as it is.
+ * @param {string} body the template's text; what is not JSON is shown as it is.
  * @param {string} [place] such as "Resources.thing.Properties.ThingName"; empty for none.
  * @returns {{element: HTMLElement, found: string}} "found" is how much of the place there is in it.
  */

@@ -51,7 +51,7 @@ def sign(value: int | Decimal) -> Value:
 
 @of_number("bitnot")
 def bitnot(value: int | Decimal) -> Value:
-    # The reference's example, bitnot(13) = 2, is no complement of any width; two's complement is.
+    # The reference's example, bitnot(13) = 2, is no width's complement; two's complement is.
     return number(~floor(value))
 
 

@@ -106,8 +106,8 @@ class FleetProvisioning:
             signing_request: the CSR as PEM text.
 
         Raises:
-            FleetRefusal: the text is no CSR that AWS IoT takes, a test asked for a failure, or the
-                operation's quota is used up.
+            FleetRefusal: the text is not a CSR that AWS IoT takes, a test asked for a failure, or
+                the operation's quota is used up.
         """
         self._admit("CreateCertificateFromCsr")
         try:

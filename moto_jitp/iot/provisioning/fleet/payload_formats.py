@@ -38,11 +38,11 @@ def decode(form: str, payload: bytes) -> Any:
         try:
             return cbor.loads(payload)
         except (cbor.CBORDecodeError, ValueError, RecursionError) as error:
-            raise PayloadError(f"it is no CBOR ({error}).") from None
+            raise PayloadError(f"it is not CBOR ({error}).") from None
     try:
         return json.loads(payload)
     except (ValueError, RecursionError) as error:
-        raise PayloadError(f"it is no JSON ({error}).") from None
+        raise PayloadError(f"it is not JSON ({error}).") from None
 
 
 def encode(form: str, message: dict[str, Any]) -> dict[str, Any] | bytes:
