@@ -15,6 +15,8 @@ from endpoint_stories import V3, V5, running
 from moto_jitp.mqtt.packets import Disconnect, Puback, Publish, Version
 from moto_jitp.mqtt.properties import Properties
 
+# What AWS allows, in seconds: this much patience a sender can have.
+SHORTEST, LONGEST = 1, 15
 VERSIONS = pytest.mark.parametrize("version", [V3, V5])
 
 
@@ -31,7 +33,7 @@ def test_the_sender_waits_for_the_acknowledgement(version: Version) -> None:
                 topic="commands/reboot",
                 payload=b"now",
                 confirmation=True,
-                timeout=15,
+                timeout=LONGEST,
                 contentType="text/plain",
                 userProperties=json.dumps([{"reason": "update"}]),
             )
@@ -62,7 +64,9 @@ def test_a_client_that_does_not_acknowledge_is_a_timeout() -> None:
         data = client(service="iot-data")
         there = place.connect(place.device())
         with pytest.raises(data.exceptions.GatewayTimeoutException, match="within 1 seconds"):
-            data.send_direct_message(clientId="bulb-1", topic="a", confirmation=True, timeout=1)
+            data.send_direct_message(
+                clientId="bulb-1", topic="a", confirmation=True, timeout=SHORTEST
+            )
         assert there.receive(Publish).qos == 1
 
 
