@@ -170,3 +170,22 @@ def test_a_job_for_a_group_reads_its_document_from_s3_and_is_cancelled(
     assert one["jobId"] == "group"
     iot.delete_job(jobId="group")
     assert iot.list_job_executions_for_thing(thingName="bulb-1")["executionSummaries"] == []
+
+
+def test_a_job_is_updated_and_its_time_limit_counts_at_once(bulb: DeviceConnection) -> None:
+    iot = client("iot")
+    iot.create_job(jobId="a", targets=[ARN], document=DOCUMENT, description="first")
+    with freeze_time() as clock:
+        bulb.publish(f"{JOBS}/a/update", '{"status": "IN_PROGRESS"}')
+        iot.update_job(
+            jobId="a", description="second", timeoutConfig={"inProgressTimeoutInMinutes": 5}
+        )
+        assert iot.describe_job(jobId="a")["job"]["description"] == "second"
+        clock.tick(timedelta(minutes=6))
+        assert iot.describe_job(jobId="a")["job"]["status"] == "COMPLETED"
+    with pytest.raises(iot.exceptions.InvalidRequestException, match="it is COMPLETED"):
+        iot.update_job(jobId="a", description="third")
+    with pytest.raises(iot.exceptions.ResourceNotFoundException):
+        iot.update_job(jobId="b", description="third")
+    with pytest.raises(iot.exceptions.InvalidRequestException, match="presignedUrlConfig"):
+        iot.update_job(jobId="a", presignedUrlConfig={"expiresInSec": 60})

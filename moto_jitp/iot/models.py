@@ -123,6 +123,7 @@ class JitpIoTBackend(IoTBackend):
             certificates,
             self.registration,
             self.claims,
+            self.jobs_part,
             self.bulk,
             things,
             types,

@@ -25,6 +25,13 @@ UNSUPPORTED_MEMBERS: Mapping[str, tuple[str, ...]] = {
     "DeleteJobExecution": ("namespaceId",),
     "ListJobExecutionsForThing": ("namespaceId",),
     "ListJobs": ("namespaceId", "thingGroupId"),
+    "UpdateJob": (
+        "abortConfig",
+        "jobExecutionsRetryConfig",
+        "jobExecutionsRolloutConfig",
+        "namespaceId",
+        "presignedUrlConfig",
+    ),
     "TestAuthorization": ("cognitoIdentityPoolId",),
 }
 """By operation of ``iot``: what is refused with ``strict`` on, where an input has it."""

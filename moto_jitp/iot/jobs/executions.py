@@ -64,6 +64,10 @@ class JobExecution(FakeJobExecution):
             deadlines.append(self.started_at + timedelta(minutes=self._minutes))
         return min(deadlines, default=None)
 
+    def limit_to(self, minutes: int | None) -> None:
+        """Have it time out so many minutes after its start; ``None`` for never."""
+        self._minutes = minutes
+
     def update(
         self, status: str, details: dict[str, str] | None = None, step_minutes: int | None = None
     ) -> None:

@@ -20,6 +20,7 @@ from moto_jitp import settings
 from moto_jitp.aws.clients import client_of
 from moto_jitp.broker.message_broker import HandingOnLater, publish
 from moto_jitp.history.messages import AwsMessage
+from moto_jitp.iot.api.operations import Input, operation
 from moto_jitp.iot.exceptions import (
     InvalidRequest,
     IoTError,
@@ -108,6 +109,36 @@ class Jobs:
                 for arn in things:
                     self._queue(job, arn)
             return job.job_arn, job_id, job.description
+
+    def update_job(
+        self, job_id: str, description: str | None, timeout: dict[str, int] | None
+    ) -> None:
+        """Change what a job says of itself, and how long an execution may be in progress.
+
+        A new time limit counts for executions that start later, too, and for those in progress
+        from their start (AWS does not say).
+        https://docs.aws.amazon.com/iot/latest/apireference/API_UpdateJob.html
+
+        Args:
+            job_id: the job.
+            description: its new description; ``None`` leaves it.
+            timeout: its new ``timeoutConfig``; ``None`` leaves it.
+
+        Raises:
+            IoTError: there is no such job, or it has ended.
+        """
+        self.expire()
+        with self._registry.lock:
+            job = self._require_job(job_id)
+            if job.status in ("CANCELED", "COMPLETED"):
+                raise InvalidRequest(f"Job {job_id} cannot be updated: it is {job.status}.")
+            if description is not None:
+                job.description = description
+            if timeout is not None:
+                job.timeout_config = timeout
+                for execution in getattr(job, "executions", {}).values():
+                    execution.limit_to(timeout.get("inProgressTimeoutInMinutes"))
+            job.last_updated_at = utcnow()
 
     def cancel_job(self, job_id: str, reason_code: str, comment: str, force: bool) -> FakeJob:
         """Cancel a job: what is queued, and by force also what is in progress.
@@ -423,3 +454,8 @@ class Jobs:
 
 def _invalid_transition(message: str) -> IoTError:
     return IoTError("InvalidStateTransitionException", message)
+
+
+@operation("UpdateJob", Jobs)
+def update_job(jobs: Jobs, given: Input) -> None:
+    jobs.update_job(given["jobId"], given.get("description"), given.get("timeoutConfig"))
