@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import importlib.util
@@ -12,6 +13,7 @@ import boto3
 import pytest
 
 import conftest_plugin
+import moto_jitp
 from moto_jitp import CertificateAuthority, connect_device, mock_jitp
 
 #: Keeps what other plugins print and reorder out of the runs.
@@ -23,9 +25,14 @@ PLAIN = (
 
 @functools.cache
 def load_everything() -> None:
-    """Import all that a device needs, because pytester forgets what a run has imported."""
-    for module in pkgutil.iter_modules(conftest_plugin.__path__, "conftest_plugin."):
-        importlib.import_module(module.name)
+    """Import the package, because pytester forgets what a run has imported.
+
+    What is imported again later would be another class of the same name.
+    """
+    for package in (conftest_plugin, moto_jitp):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            with contextlib.suppress(ImportError):  # an extra that is not installed
+                importlib.import_module(module.name)
     with mock_jitp():
         ca = CertificateAuthority()
         ca.register(boto3.client("iot", region_name="us-east-1"), template_body=TEMPLATE)

@@ -34,6 +34,7 @@ from moto_jitp.iot.registry.registry import Registry
 from moto_jitp.iot.registry.tags import Tags
 from moto_jitp.iot.registry.thing_principals import EXCLUSIVE, ThingPrincipals
 from moto_jitp.iot.registry.things import Things
+from moto_jitp.iot.software.software_packages import SoftwarePackages
 from moto_jitp.templates import TemplateSource
 
 ROLE = "arn:aws:iam::123456789012:role/provisioning"
@@ -168,7 +169,12 @@ def test_a_run_gives_no_certificate_a_status_that_the_operation_refuses(
     certificates, roles = DeviceCertificates(registry), ProvisioningRoles(registry, tags)
     principals, policies = ThingPrincipals(registry), IotPolicies(registry, tags)
     billing = BillingGroups(registry, tags)
-    on_things = ThingParts(Things(registry, billing), Memberships(registry), billing)
+    on_things = ThingParts(
+        Things(registry, billing),
+        Memberships(registry),
+        billing,
+        SoftwarePackages(registry, tags),
+    )
     run_parts = RunParts(registry, certificates, principals, policies, roles, on_things)
     registration = ThingRegistration(run_parts, templates, DeferredRuns(registry))
     with mock_jitp():
