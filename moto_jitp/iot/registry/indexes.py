@@ -134,13 +134,6 @@ class CertificateTable(ListedTable[str, FakeCertificate]):
             _discard(self._by_ca, value.ca_certificate_id, key)
         self._by_der.pop(getattr(value, "der_id", ""), None)
 
-    def pop(self, key: str, *default: Any) -> Any:
-        if key not in self:
-            return super().pop(key, *default)
-        value = self[key]
-        del self[key]
-        return value
-
 
 class CaTable(ListedTable[str, FakeCaCertificate]):
     """CA certificates by id, by subject, and by the id of their DER bytes.
@@ -179,13 +172,6 @@ class CaTable(ListedTable[str, FakeCaCertificate]):
             entries.pop(key, None)
         self._by_der.pop(_der_id(value) or "", None)
 
-    def pop(self, key: str, *default: Any) -> Any:
-        if key not in self:
-            return super().pop(key, *default)
-        value = self[key]
-        del self[key]
-        return value
-
 
 def _der_id(ca: FakeCaCertificate) -> str | None:
     presented = getattr(ca, "presented", None)
@@ -207,16 +193,6 @@ class _Members(ListedTable[str, FakeThing]):
     def __delitem__(self, key: str) -> None:
         super().__delitem__(key)
         _discard(self._index, key, self._group_arn)
-
-    def pop(self, key: str, *default: Any) -> Any:
-        value = super().pop(key, *default)
-        _discard(self._index, key, self._group_arn)
-        return value
-
-    def clear(self) -> None:
-        for key in tuple(self):
-            _discard(self._index, key, self._group_arn)
-        super().clear()
 
 
 class ThingGroupTable(ListedTable[str, FakeThingGroup]):
@@ -253,23 +229,11 @@ class ThingGroupTable(ListedTable[str, FakeThingGroup]):
         super().__setitem__(key, value)
 
     def __delitem__(self, key: str) -> None:
-        self._forget(self[key])
+        group = self[key]
         super().__delitem__(key)
-
-    def pop(self, key: str, *default: Any) -> Any:
-        if key in self:
-            self._forget(self[key])
-        return super().pop(key, *default)
-
-    def clear(self) -> None:
-        super().clear()
-        self._by_thing.clear()
-        self._by_parent.clear()
-
-    def _forget(self, group: FakeThingGroup) -> None:
         group.things.clear()
         if group.parent_group_name:
-            _discard(self._by_parent, group.parent_group_name, group.arn)
+            _discard(self._by_parent, group.parent_group_name, key)
 
 
 class BillingGroupTable(ListedTable[str, FakeBillingGroup]):

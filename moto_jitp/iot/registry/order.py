@@ -93,7 +93,10 @@ class Order(dict[KeyT, int]):
 
 
 class ListedTable(dict[KeyT, ValueT]):
-    """A dictionary of moto's whose values can be listed page by page."""
+    """A dictionary of moto's whose values can be listed page by page.
+
+    Whatever goes, goes through ``__delitem__``: a table with an index keeps it up to date there.
+    """
 
     def __init__(self, items: dict[KeyT, ValueT] | None = None) -> None:
         super().__init__()
@@ -119,13 +122,15 @@ class ListedTable(dict[KeyT, ValueT]):
         self.order.discard(key)
 
     def pop(self, key: KeyT, *default: Any) -> Any:
-        value = super().pop(key, *default)
-        self.order.discard(key)
+        if key not in self:
+            return super().pop(key, *default)
+        value = self[key]
+        del self[key]
         return value
 
     def clear(self) -> None:
-        super().clear()
-        self.order = Order()
+        for key in tuple(self):
+            del self[key]
 
 
 class ListedKeys(Order[str]):
