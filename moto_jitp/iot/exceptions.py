@@ -34,6 +34,13 @@ def code_and_message(error: Exception) -> tuple[str, str]:
     raise TypeError(f"not an AWS error: {error!r}")
 
 
+def error_with_status(code: str, message: str, status: int) -> JsonRESTError:
+    """Return an error of a data plane, whose HTTP status its code alone does not tell moto."""
+    error = JsonRESTError(code, message)
+    error.code = status
+    return error
+
+
 AwsError = (ServiceException, JsonRESTError)
 
 

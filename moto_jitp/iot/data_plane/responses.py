@@ -12,7 +12,6 @@ from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import unquote
 
-from moto.core.exceptions import JsonRESTError
 from moto.iotdata.exceptions import InvalidRequestException, ResourceNotFoundException
 from moto.iotdata.responses import IoTDataPlaneResponse
 
@@ -21,6 +20,7 @@ from moto_jitp.broker.message_broker import MessageBroker, RetainedMessage, brok
 from moto_jitp.history.messages import ClientMessage, Publisher
 from moto_jitp.iot.api.callers import identity_of, source_address
 from moto_jitp.iot.api.checked_response import CheckedResponse
+from moto_jitp.iot.api.outputs import without_null
 from moto_jitp.iot.api.paging import Page
 from moto_jitp.iot.data_plane.connections import (
     ConnectionDeletion,
@@ -32,7 +32,7 @@ from moto_jitp.iot.data_plane.connections import (
     subscriptions_of,
 )
 from moto_jitp.iot.data_plane.shadows import ShadowRefused
-from moto_jitp.iot.exceptions import AwsError, code_and_message
+from moto_jitp.iot.exceptions import AwsError, code_and_message, error_with_status
 from moto_jitp.monitoring import count_operation
 from moto_jitp.monitoring.logs import Client, ShadowRequest, operation_entry
 from moto_jitp.mqtt.properties import NO_PROPERTIES, Properties
@@ -55,6 +55,32 @@ _SHADOW_ERRORS = {
     413: "RequestEntityTooLargeException",
     415: "UnsupportedDocumentEncodingException",
 }
+_DIRECT_MESSAGE_ERRORS = {
+    "PAYLOAD_TOO_LARGE": ("RequestEntityTooLargeException", 413),
+    "INVALID_TOPIC": ("InvalidRequestException", 400),
+    "INVALID_TIMEOUT_PARAMETER": ("InvalidRequestException", 400),
+    "RECEIVE_AUTHORIZATION_FAILURE": ("ForbiddenException", 403),
+    "TARGET_CLIENT_NOT_CONNECTED": ("ResourceNotFoundException", 404),
+    "TARGET_CLIENT_ID_NOT_FOUND": ("ResourceNotFoundException", 404),
+    "DELIVERY_CONFIRMATION_TIMEOUT": ("GatewayTimeoutException", 504),
+}
+"""The reasons of log entries, and the error and the HTTP status of each.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/direct-messaging.html
+"""
+
+
+class _DirectMessageRefused(Exception):  # noqa: N818 - becomes an error of the operation
+    """A direct message was not delivered; the text says why.
+
+    Args:
+        reason: one of those in ``_DIRECT_MESSAGE_ERRORS``.
+        message: the text.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class JitpIoTDataResponse(CheckedResponse, IoTDataPlaneResponse):
@@ -114,18 +140,18 @@ class JitpIoTDataResponse(CheckedResponse, IoTDataPlaneResponse):
         self._log("Publish-In", {"topicName": topic, **({"retain": "True"} if retain else {})})
         backend = self.iotdata_backend
         assert isinstance(backend, JitpIoTDataBackend)
-        publisher = Publisher(None, self._principal_id(), source_address(self), "HTTP")
         qos_level = 1 if qos == "1" else 0
-        backend.publish(topic, payload, retain=retain, qos=qos_level, publisher=publisher)
+        backend.publish(topic, payload, retain=retain, qos=qos_level, publisher=self._publisher())
         return json.dumps({})
 
     def get_retained_message(self) -> str:
-        retained = self._broker.retained.get(self._topic_after("/retainedMessage/"))
-        topic = {"topicName": self._topic_after("/retainedMessage/")}
+        topic = self._topic_after("/retainedMessage/")
+        retained = self._broker.retained.get(topic)
+        logged = {"topicName": topic}
         if retained is None:
-            self._log("GetRetainedMessage", topic, error="There is no retained message")
+            self._log("GetRetainedMessage", logged, error="There is no retained message")
             raise ResourceNotFoundException
-        self._log("GetRetainedMessage", topic)
+        self._log("GetRetainedMessage", logged)
         payload = base64.b64encode(retained.message.payload).decode()
         return json.dumps({**_summary(retained), "payload": payload})
 
@@ -134,7 +160,7 @@ class JitpIoTDataResponse(CheckedResponse, IoTDataPlaneResponse):
         retained = page.cut_sorted(self._broker.retained.values(), lambda one: one.message.topic)
         self._log("ListRetainedMessage", {})
         topics = [{**_summary(one), "payloadSize": len(one.message.payload)} for one in retained]
-        return json.dumps(_without_null(page.output("retainedTopics", topics)))
+        return json.dumps(without_null(page.output("retainedTopics", topics)))
 
     def get_connection(self) -> str:
         given = self.input()
@@ -158,7 +184,7 @@ class JitpIoTDataResponse(CheckedResponse, IoTDataPlaneResponse):
             output["sourceIp"], output["sourcePort"] = carrier.address, carrier.port
             # Clients reach an endpoint of this machine from an address of this machine.
             output["targetIp"], output["targetPort"] = carrier.address, carrier.target_port
-        return json.dumps(_without_null(output))
+        return json.dumps(without_null(output))
 
     def list_subscriptions(self) -> str:
         given = self.input()
@@ -171,58 +197,70 @@ class JitpIoTDataResponse(CheckedResponse, IoTDataPlaneResponse):
         page = Page("ListSubscriptions", given, default_size=_SUBSCRIPTIONS, service=self.service)
         listed = page.cut_sorted(found, lambda one: one[0])
         subscriptions = [{"topicFilter": name, "qos": qos} for name, qos in listed]
-        return json.dumps(_without_null(page.output("subscriptions", subscriptions)))
+        return json.dumps(without_null(page.output("subscriptions", subscriptions)))
 
     def send_direct_message(self) -> str:
         given = self.input()
-        client_id, topic = given["clientId"], given["topic"]
-        confirmation, timeout = bool(given.get("confirmation")), given.get("timeout", _TIMEOUT)
-        logged = {"clientId": client_id, "topicName": topic, "confirmation": confirmation}
-        if confirmation:
-            logged["timeout"] = timeout
+        timeout = given.get("timeout", _TIMEOUT) if given.get("confirmation") else None
+        logged = {
+            "clientId": given["clientId"],
+            "topicName": given["topic"],
+            "confirmation": timeout is not None,
+            **({} if timeout is None else {"timeout": timeout}),
+        }
+        try:
+            self._send_directly(given, timeout)
+        except _DirectMessageRefused as refused:
+            text = str(refused)
+            self._log("SendDirectMessage", {**logged, "reason": refused.reason}, error=text)
+            code, status = _DIRECT_MESSAGE_ERRORS[refused.reason]
+            raise error_with_status(code, text, status) from None
+        self._log("SendDirectMessage", logged)
+        return json.dumps({"message": "OK", "traceId": str(uuid.uuid4())})
 
-        def refused(code: str, status: int, reason: str, message: str) -> JsonRESTError:
-            self._log("SendDirectMessage", {**logged, "reason": reason}, error=message)
-            error = JsonRESTError(code, message)
-            error.code = status
-            return error
+    def _send_directly(self, given: Mapping[str, Any], timeout: int | None) -> None:
+        """Send a message to one client.
 
-        payload = self.body or b""
+        Args:
+            given: the request's members.
+            timeout: how many seconds to wait for its acknowledgement; ``None`` for none.
+
+        Raises:
+            _DirectMessageRefused: it was not sent, or not acknowledged.
+        """
+        client_id, topic, payload = given["clientId"], given["topic"], self.body or b""
         if len(payload) > MAX_PAYLOAD_BYTES:
             text = f"The payload has {len(payload)} bytes; at most {MAX_PAYLOAD_BYTES} are allowed."
-            raise refused("RequestEntityTooLargeException", 413, "PAYLOAD_TOO_LARGE", text)
-        invalid = "InvalidRequestException"
+            raise _DirectMessageRefused("PAYLOAD_TOO_LARGE", text)
         if topic.startswith("$"):
-            raise refused(invalid, 400, "INVALID_TOPIC", "Topic can't start with $")
+            raise _DirectMessageRefused("INVALID_TOPIC", "Topic can't start with $")
         try:
             check_publish(topic, payload, retain=False, connected=False)
         except ValueError as error:
-            raise refused(invalid, 400, "INVALID_TOPIC", str(error)) from None
-        if confirmation and not 1 <= timeout <= _LONGEST_TIMEOUT:
+            raise _DirectMessageRefused("INVALID_TOPIC", str(error)) from None
+        if timeout is not None and not 1 <= timeout <= _LONGEST_TIMEOUT:
             text = f"timeout is {timeout}; it is a number of seconds from 1 to {_LONGEST_TIMEOUT}."
-            raise refused(invalid, 400, "INVALID_TIMEOUT_PARAMETER", text)
-        publisher = Publisher(None, self._principal_id(), source_address(self), "HTTP")
+            raise _DirectMessageRefused("INVALID_TIMEOUT_PARAMETER", text)
         message = ClientMessage(
-            topic, payload, publisher, qos=int(confirmation), properties=_properties_of(given)
+            topic,
+            payload,
+            self._publisher(),
+            qos=0 if timeout is None else 1,
+            properties=_properties_of(given),
         )
         try:
             acknowledged = send_directly(self._iot, client_id, message)
         except ReceiverNotAuthorized as error:
             text = f"The receiver is not authorized to receive on the topic. {error}"
-            reason = "RECEIVE_AUTHORIZATION_FAILURE"
-            raise refused("ForbiddenException", 403, reason, text) from None
-        missing = "ResourceNotFoundException"
-        if acknowledged is None and keeps_session(self._iot, client_id):
-            raise refused(missing, 404, "TARGET_CLIENT_NOT_CONNECTED", _AWAY)
+            raise _DirectMessageRefused("RECEIVE_AUTHORIZATION_FAILURE", text) from None
         if acknowledged is None:
+            if keeps_session(self._iot, client_id):
+                raise _DirectMessageRefused("TARGET_CLIENT_NOT_CONNECTED", _AWAY)
             text = f"The target client ID {client_id!r} is not connected."
-            raise refused(missing, 404, "TARGET_CLIENT_ID_NOT_FOUND", text)
-        if confirmation and not acknowledged(timeout):
+            raise _DirectMessageRefused("TARGET_CLIENT_ID_NOT_FOUND", text)
+        if timeout is not None and not acknowledged(timeout):
             text = f"The receiver did not send a PUBACK within {timeout} seconds."
-            reason = "DELIVERY_CONFIRMATION_TIMEOUT"
-            raise refused("GatewayTimeoutException", 504, reason, text)
-        self._log("SendDirectMessage", logged)
-        return json.dumps({"message": "OK", "traceId": str(uuid.uuid4())})
+            raise _DirectMessageRefused("DELIVERY_CONFIRMATION_TIMEOUT", text)
 
     def delete_connection(self) -> str:
         given = self.input()
@@ -246,7 +284,7 @@ class JitpIoTDataResponse(CheckedResponse, IoTDataPlaneResponse):
             "ListNamedShadowsForThing", given, default_size=_MOST_SHADOWS, service=self.service
         )
         found = page.output("results", page.cut_sorted(names, str))
-        return json.dumps({**_without_null(found), "timestamp": int(time.time())})
+        return json.dumps({**without_null(found), "timestamp": int(time.time())})
 
     def _count(self, metric: str) -> None:
         count_operation(self._iot, metric, "HTTP")
@@ -259,6 +297,9 @@ class JitpIoTDataResponse(CheckedResponse, IoTDataPlaneResponse):
         more = {} if error is None else {"details": error}
         entry = operation_entry(event_type, client, {**fields, **more}, failed=error is not None)
         self._iot.logging.log(client, datetime.now(timezone.utc), [entry])
+
+    def _publisher(self) -> Publisher:
+        return Publisher(None, self._principal_id(), source_address(self), "HTTP")
 
     def _principal_id(self) -> str:
         return str(identity_of(self, self._iot).element["principalId"])
@@ -288,13 +329,8 @@ def _refusals_as_errors() -> Iterator[None]:
     try:
         yield
     except ShadowRefused as refused:
-        error = JsonRESTError(_SHADOW_ERRORS[refused.code], str(refused))
-        error.code = refused.code
-        raise error from None
-
-
-def _without_null(output: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in output.items() if value is not None}
+        code = _SHADOW_ERRORS[refused.code]
+        raise error_with_status(code, str(refused), refused.code) from None
 
 
 def _milliseconds(moment: datetime) -> int:

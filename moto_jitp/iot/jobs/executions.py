@@ -12,6 +12,8 @@ from typing import Any
 from moto.core.utils import unix_time, utcnow
 from moto.iot.models import FakeJob, FakeJobExecution
 
+from moto_jitp.iot.api.outputs import without_null
+
 PENDING = ("IN_PROGRESS", "QUEUED")
 DEVICE_STATUSES = ("IN_PROGRESS", "SUCCEEDED", "FAILED", "REJECTED")
 """The statuses that a device may set."""
@@ -97,11 +99,11 @@ class JobExecution(FakeJobExecution):
         if deadline is not None:
             left = (deadline - utcnow()).total_seconds()
             described["approximateSecondsBeforeTimedOut"] = max(0, int(left))
-        return _without_null(described)
+        return without_null(described)
 
     def to_dict(self) -> dict[str, Any]:
         listed: dict[str, Any] = super().to_dict()
-        return {**listed, "jobExecutionSummary": _without_null(listed["jobExecutionSummary"])}
+        return {**listed, "jobExecutionSummary": without_null(listed["jobExecutionSummary"])}
 
     def summary(self) -> dict[str, Any]:
         """Return it as GetPendingJobExecutions and ``notify`` list it; times in seconds."""
@@ -162,7 +164,3 @@ class Job(FakeJob):
     def parsed_document(self) -> Any:
         """Return its document as devices get it over MQTT."""
         return json.loads(self.document)
-
-
-def _without_null(output: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in output.items() if value is not None}

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from moto.core.exceptions import JsonRESTError
 from moto.core.responses import BaseResponse
 from moto.iot.models import iot_backends
 
 from moto_jitp.iot.api.checked_response import CheckedResponse
+from moto_jitp.iot.exceptions import error_with_status
 
 from .jobs import JobRefused
 from .topics_api import carry_out
@@ -56,9 +56,7 @@ class JitpIoTJobsDataResponse(CheckedResponse, BaseResponse):
             answer = carry_out(jobs, given["thingName"], job_id, request, given)
         except JobRefused as refused:
             code, status = _ERRORS[refused.code]
-            error = JsonRESTError(code, str(refused))
-            error.code = status
-            raise error from None
+            raise error_with_status(code, str(refused), status) from None
         # Over HTTP a document is a text.
         for holder in (answer, answer.get("execution", {})):
             if "jobDocument" in holder:

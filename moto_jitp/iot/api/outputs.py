@@ -1,0 +1,14 @@
+"""What operations answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def without_null(output: dict[str, Any]) -> dict[str, Any]:
+    """Return an output without the members that have no value, which AWS leaves out.
+
+    Args:
+        output: the output, ``None`` for what has no value.
+    """
+    return {name: value for name, value in output.items() if value is not None}
