@@ -220,13 +220,7 @@ class Session:
         Raises:
             NotAuthorized: policies are enforced and do not allow it.
         """
-        logged = {"topicName": message.topic}
-        try:
-            self._require("iot:Receive", message.topic)
-        except NotAuthorized:
-            record_operation(self.backend, self.attempt, "Publish-Out", logged, not_authorized=True)
-            raise
-        record_operation(self.backend, self.attempt, "Publish-Out", logged)
+        self._require_receive(message.topic)
         acknowledged = threading.Event()
         if self._take_direct is None:
             self.queue.put(message)
@@ -485,6 +479,20 @@ class Session:
         )
         require(self.backend, principal, action, name)
 
+    def _require_receive(self, topic: str) -> None:
+        """Record that the client receives a message, or that its policies do not allow it.
+
+        Raises:
+            NotAuthorized: they do not.
+        """
+        logged = {"topicName": topic}
+        try:
+            self._require("iot:Receive", topic)
+        except NotAuthorized:
+            record_operation(self.backend, self.attempt, "Publish-Out", logged, not_authorized=True)
+            raise
+        record_operation(self.backend, self.attempt, "Publish-Out", logged)
+
     @property
     def publisher(self) -> Publisher:
         """The client, as its messages name it."""
@@ -545,18 +553,13 @@ class SessionSubscription:
         session = self.session
         if not session.is_open:
             return False
-        logged, topic = {"topicName": message.topic}, message.topic
         try:
-            session._require("iot:Receive", topic)
+            session._require_receive(message.topic)
         except NotAuthorized as refused:
-            record_operation(
-                session.backend, session.attempt, "Publish-Out", logged, not_authorized=True
-            )
             session.refusals = (*session.refusals, refused)
             if self.handler is None:
                 session.queue.put(refused)
             return True
-        record_operation(session.backend, session.attempt, "Publish-Out", logged)
         (self.handler or session.queue.put)(message)
         return True
 
