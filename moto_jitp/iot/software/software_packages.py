@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from moto_jitp.history.acting_moment import acting_moment
 from moto_jitp.iot.api.operations import Input, Output, operation
@@ -34,7 +34,7 @@ MAX_ATTRIBUTES_BYTES = 3 * 1024
 _PAGE = 100
 _STATUS_AFTER = {"PUBLISH": PUBLISHED, "DEPRECATE": DEPRECATED}
 _EDITED_IN_DRAFT = ("attributes", "artifact")
-_EDITED_ALWAYS = ("description", "recipe")
+_DETAILS = (*_EDITED_IN_DRAFT, "description", "recipe")
 
 
 class PackageVersion:
@@ -121,6 +121,9 @@ class SoftwarePackage:
         return {"packageArn": self.arn, **self.summary(), **text}
 
 
+_MadeT = TypeVar("_MadeT", SoftwarePackage, PackageVersion)
+
+
 class SoftwarePackages:
     """Keeps the software packages of one account and Region.
 
@@ -162,7 +165,8 @@ class SoftwarePackages:
         Raises:
             ResourceNotFound: there is no such package, or no such version of it.
         """
-        found = self.package(package_name).versions.get(version_name)
+        self.package(package_name)
+        found = self.find_version(package_name, version_name)
         if found is None:
             raise ResourceNotFound(
                 f"The software package {package_name} does not have a version {version_name}."
@@ -186,9 +190,8 @@ class SoftwarePackages:
         with self.registry.lock:
             existing = self.packages.get(name)
             if existing is not None:
-                if token is not None and existing.client_token == token:
-                    return existing
-                raise PackageConflict(f"The software package {name} already exists.", existing.arn)
+                text = f"The software package {name} already exists."
+                return _made_by_same_call(existing, token, text)
             if len(self.packages) >= MAX_PACKAGES:
                 raise PackageQuotaExceeded(
                     f"This account has {MAX_PACKAGES} software packages in this Region, which is "
@@ -222,12 +225,8 @@ class SoftwarePackages:
                 raise PackageValidation(f"The software package {package_name} does not exist.")
             existing = package.versions.get(name)
             if existing is not None:
-                if token is not None and existing.client_token == token:
-                    return existing
-                raise PackageConflict(
-                    f"The software package {package_name} already has a version {name}.",
-                    existing.arn,
-                )
+                text = f"The software package {package_name} already has a version {name}."
+                return _made_by_same_call(existing, token, text)
             if len(package.versions) >= MAX_VERSIONS:
                 raise PackageQuotaExceeded(
                     f"The software package {package_name} has {MAX_VERSIONS} versions, which is "
@@ -235,7 +234,7 @@ class SoftwarePackages:
                 )
             _check_attributes(given)
             arn = self.registry.arn(f"package/{package_name}/version/{name}")
-            details = _chosen(given, (*_EDITED_IN_DRAFT, *_EDITED_ALWAYS))
+            details = _chosen(given, _DETAILS)
             made = PackageVersion(package, name, arn, details, token)
             self._tag(arn, given)
             package.versions[name] = made
@@ -314,7 +313,7 @@ class SoftwarePackages:
                     "is a DRAFT; only a published version can be deprecated.",
                     version.arn,
                 )
-            version.details.update(_chosen(given, (*_EDITED_IN_DRAFT, *_EDITED_ALWAYS)))
+            version.details.update(_chosen(given, _DETAILS))
             if action is not None:
                 version.status = _STATUS_AFTER[action]
             version.changed_at = acting_moment()
@@ -358,6 +357,17 @@ class SoftwarePackages:
                 )
             del version.package.versions[version_name]
             self._tags.untag_all(version.arn)
+
+
+def _made_by_same_call(existing: _MadeT, token: str | None, text: str) -> _MadeT:
+    """Return what exists where the call that made it is repeated.
+
+    Raises:
+        PackageConflict: another call made it.
+    """
+    if token is None or existing.client_token != token:
+        raise PackageConflict(text, existing.arn)
+    return existing
 
 
 def _dates(created_at: datetime, changed_at: datetime) -> dict[str, Any]:
