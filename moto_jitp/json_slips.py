@@ -30,13 +30,11 @@ def slip(text: str, error: json.JSONDecodeError) -> str:
     if _YAML.match(text):
         return "The text is YAML, and JSON is wanted: convert it, for instance with yq -o json."
     place = len(text) - len(text[error.pos :].lstrip())
+    if error.msg.startswith("Illegal trailing comma"):  # newer versions of Python point at it
+        place = error.pos + 1
     here, before = text[place : place + 2], text[:place].rstrip()
-    line = text.count("\n", 0, place) + 1
-    line_before = before.count("\n") + 1
-    if error.msg.startswith("Illegal trailing comma"):
-        line_before = text.count("\n", 0, error.pos) + 1
-        return f"Line {line_before} ends with a comma that nothing follows: leave the comma out."
-    if here[:1] in ("}", "]") and before.endswith(","):
+    line, line_before = text.count("\n", 0, place) + 1, before.count("\n") + 1
+    if before.endswith(",") and text[place:].lstrip()[:1] in ("}", "]"):
         return f"Line {line_before} ends with a comma that nothing follows: leave the comma out."
     if here in ("//", "/*") or here[:1] == "#":
         return f"Line {line} has a comment, which JSON does not know: leave it out."
