@@ -6,12 +6,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from bodies import PLAIN_BODY
 from cloud import client
 from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from hypothesis import HealthCheck, settings
 
-from moto_jitp import CertificateAuthority, JitpHandle, mock_jitp
+from moto_jitp import (
+    CertificateAuthority,
+    DeviceConnection,
+    JitpHandle,
+    connect_device,
+    mock_jitp,
+)
 
 # A busy machine is not a mistake of what is tested.
 settings.register_profile("moto_jitp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -57,3 +64,18 @@ def clock() -> Iterator[FrozenDateTimeFactory]:
 def acme() -> CertificateAuthority:
     """A CA that is not registered."""
     return CertificateAuthority(common_name="Acme Root")
+
+
+@pytest.fixture
+def bulb(acme: CertificateAuthority, iot: Any) -> DeviceConnection:
+    """A device that was provisioned as the thing bulb-1, and is connected."""
+    acme.register(iot, template_body=PLAIN_BODY)
+    return connect_device(acme.issue(common_name="bulb-1"))
+
+
+@pytest.fixture(scope="session")
+def package_loaded() -> None:
+    """All of the package is imported; of the session, so that it comes before any pytester."""
+    from plugin_runs import load_everything
+
+    load_everything()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib
 import importlib.util
 import pkgutil
@@ -23,9 +22,8 @@ PLAIN = (
 )
 
 
-@functools.cache
 def load_everything() -> None:
-    """Import the package, because pytester forgets what a run has imported.
+    """Import the package, before there is a pytester: it forgets what is imported from then on.
 
     What is imported again later would be another class of the same name.
     """
@@ -49,9 +47,8 @@ Run = Callable[..., pytest.RunResult]
 
 
 @pytest.fixture
-def run(pytester: pytest.Pytester) -> Run:
+def run(package_loaded: None, pytester: pytest.Pytester) -> Run:
     """Run the text of a test module, in this process: ``run(text, *options)``."""
-    load_everything()
 
     def run_text(text: str, *options: str) -> pytest.RunResult:
         pytester.makepyfile(text)

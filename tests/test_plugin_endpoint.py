@@ -8,7 +8,7 @@ from plugin_runs import Run, needs, run
 pytest_plugins = ["pytester"]
 __all__ = ["run"]
 
-pytestmark = [pytest.mark.slow, needs("OpenSSL")]
+pytestmark = needs("OpenSSL")
 
 
 def test_a_real_device_provisions_itself_in_a_users_test(run: Run) -> None:

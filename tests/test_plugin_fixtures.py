@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 from plugin_runs import Run, run
 
-pytestmark = pytest.mark.slow
-
 pytest_plugins = ["pytester"]
 __all__ = ["run"]
 

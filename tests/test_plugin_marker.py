@@ -7,8 +7,6 @@ import json
 import pytest
 from plugin_runs import Run, run
 
-pytestmark = pytest.mark.slow
-
 pytest_plugins = ["pytester"]
 __all__ = ["run"]
 

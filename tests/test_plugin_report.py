@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 from plugin_runs import Run, needs, run, run_apart
 
-pytestmark = pytest.mark.slow
-
 pytest_plugins = ["pytester"]
 __all__ = ["run", "run_apart"]
 

@@ -161,7 +161,6 @@ def test_a_traceback_in_the_log_is_indented() -> None:
     assert all(line.startswith("  ") for line in others)
 
 
-@pytest.mark.slow
 def test_the_report_of_a_failed_test_has_no_line_of_the_devices(run: Run) -> None:
     result = run(
         f"""

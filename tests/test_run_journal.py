@@ -115,7 +115,6 @@ def test_a_reset_forgets_the_runs(api: Api, iot_at_server: Any, server: Threaded
     assert api.get("/runs")["runs"] == []
 
 
-@pytest.mark.slow
 def test_the_report_of_a_failed_test_tells_of_registrations_by_boto3(run: Run) -> None:
     result = run(
         f"""
