@@ -15,11 +15,10 @@ from bodies import ROLE
 from cloud import ACCOUNT, client, refused
 from freezegun.api import FrozenDateTimeFactory
 from moto.moto_api import state_manager
-from moto.server import ThreadedMotoServer
 from patience import HANG
 from roles import ENFORCED, allow, create_role, set_permissions
+from server_support import motos_server
 
-import moto_jitp
 from moto_jitp import JitpHandle, mock_jitp
 from moto_jitp.history.journal import RunOrigin
 from moto_jitp.history.state import existing_state
@@ -379,18 +378,8 @@ def test_a_long_report_has_several_links(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """The address of moto's server with our backend; stopping one takes half a second."""
-    moto_jitp.activate()
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    try:
+    with motos_server() as url:
         yield url
-    finally:
-        requests.post(f"{url}/moto-api/reset", timeout=HANG)
-        server.stop()
-        moto_jitp.deactivate()
 
 
 def test_links_lead_to_the_server_that_was_called(server: str) -> None:

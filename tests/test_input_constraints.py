@@ -16,10 +16,9 @@ import requests
 from botocore.model import OperationModel, Shape
 from cloud import client
 from hypothesis import given, settings, strategies
-from moto.server import ThreadedMotoServer
 from patience import HANG
+from server_support import motos_server
 
-import moto_jitp
 from moto_jitp import mock_jitp
 
 REFUSALS = ("InvalidRequestException", "ValidationException")
@@ -335,15 +334,8 @@ MALFORMED = {
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    moto_jitp.activate({"jitp": {"strict": True}})
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    try:
-        yield f"http://{host}:{port}"
-    finally:
-        server.stop()
-        moto_jitp.deactivate()
+    with motos_server({"jitp": {"strict": True}}) as url:
+        yield url
 
 
 OPERATIONS_WITH_BODIES = ("CreateThing", "CreateTopicRule", "UpdateThingGroup", "ListJobs")

@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-import boto3
 import pytest
-from bodies import PLAIN_BODY
+from cloud import client
 from freezegun import freeze_time
 
-from moto_jitp import CertificateAuthority, connect_device
 from moto_jitp.devices import DeviceConnection
-from moto_jitp.mock import mock_jitp
 
 JOBS = "$aws/things/bulb-1/jobs"
 ARN = "arn:aws:iot:us-east-1:123456789012:thing/bulb-1"
 DOCUMENT = '{"operation": "reboot"}'
-
-
-@functools.cache
-def client(service: str) -> Any:
-    return boto3.Session("any-key", "any-secret", region_name="us-east-1").client(service)
-
-
-@functools.cache
-def authority() -> CertificateAuthority:
-    return CertificateAuthority(common_name="Acme")
-
-
-@pytest.fixture
-def bulb() -> Iterator[DeviceConnection]:
-    with mock_jitp():
-        authority().register(client("iot"), template_body=PLAIN_BODY)
-        yield connect_device(authority().issue(common_name="bulb-1"))
 
 
 def received(bulb: DeviceConnection) -> list[tuple[str, Any]]:
@@ -59,7 +37,7 @@ def ask(bulb: DeviceConnection, request: str, **members: Any) -> tuple[str, Any]
 
 
 def create(job_id: str = "first", **more: Any) -> None:
-    client("iot").create_job(jobId=job_id, **{"targets": [ARN], "document": DOCUMENT, **more})
+    client().create_job(jobId=job_id, **{"targets": [ARN], "document": DOCUMENT, **more})
 
 
 def test_a_new_device_gets_starts_and_finishes_its_first_job(bulb: DeviceConnection) -> None:
@@ -85,7 +63,7 @@ def test_a_new_device_gets_starts_and_finishes_its_first_job(bulb: DeviceConnect
     assert answers["first/update/accepted"]["executionState"]["status"] == "SUCCEEDED"
     assert answers["notify"]["jobs"] == {}
     assert set(answers["notify-next"]) == {"timestamp"}
-    job = client("iot").describe_job(jobId="first")["job"]
+    job = client().describe_job(jobId="first")["job"]
     assert (job["status"], job["jobProcessDetails"]["numberOfSucceededThings"]) == ("COMPLETED", 1)
 
 
@@ -105,7 +83,7 @@ def test_a_refused_update_says_what_state_the_execution_has(bulb: DeviceConnecti
 
 def test_the_first_job_goes_by_https_too(bulb: DeviceConnection) -> None:
     create()
-    jobs = client("iot-jobs-data")
+    jobs = client(service="iot-jobs-data")
     assert jobs.get_pending_job_executions(thingName="bulb-1")["queuedJobs"][0]["jobId"] == "first"
     started = jobs.start_next_pending_job_execution(thingName="bulb-1")["execution"]
     assert json.loads(started["jobDocument"]) == {"operation": "reboot"}
@@ -122,16 +100,16 @@ def test_the_first_job_goes_by_https_too(bulb: DeviceConnection) -> None:
 def test_an_execution_times_out_by_the_clock_of_the_test(bulb: DeviceConnection) -> None:
     with freeze_time() as clock:
         create(timeoutConfig={"inProgressTimeoutInMinutes": 5})
-        client("iot-jobs-data").start_next_pending_job_execution(thingName="bulb-1")
+        client(service="iot-jobs-data").start_next_pending_job_execution(thingName="bulb-1")
         clock.tick(timedelta(minutes=6))
-        iot = client("iot")
+        iot = client()
         found = iot.describe_job_execution(jobId="first", thingName="bulb-1")["execution"]
         assert found["status"] == "TIMED_OUT"
         assert iot.describe_job(jobId="first")["job"]["status"] == "COMPLETED"
 
 
 def test_what_cannot_be_carried_out_is_refused_by_name(bulb: DeviceConnection) -> None:
-    iot = client("iot")
+    iot = client()
     create()
     with pytest.raises(iot.exceptions.ResourceAlreadyExistsException, match="first"):
         create()
@@ -151,14 +129,14 @@ def test_what_cannot_be_carried_out_is_refused_by_name(bulb: DeviceConnection) -
 def test_a_job_for_a_group_reads_its_document_from_s3_and_is_cancelled(
     bulb: DeviceConnection,
 ) -> None:
-    iot, s3 = client("iot"), client("s3")
+    iot, s3 = client(), client(service="s3")
     s3.create_bucket(Bucket="docs")
     s3.put_object(Bucket="docs", Key="job.json", Body=DOCUMENT.encode())
     group = iot.create_thing_group(thingGroupName="lamps")["thingGroupArn"]
     iot.add_thing_to_thing_group(thingGroupName="lamps", thingName="bulb-1")
     source = "https://docs.s3.us-east-1.amazonaws.com/job.json"
     iot.create_job(jobId="group", targets=[group], documentSource=source)
-    client("iot-jobs-data").start_next_pending_job_execution(thingName="bulb-1")
+    client(service="iot-jobs-data").start_next_pending_job_execution(thingName="bulb-1")
     with pytest.raises(iot.exceptions.InvalidStateTransitionException):
         iot.cancel_job_execution(jobId="group", thingName="bulb-1")
     with pytest.raises(iot.exceptions.InvalidStateTransitionException):
@@ -173,7 +151,7 @@ def test_a_job_for_a_group_reads_its_document_from_s3_and_is_cancelled(
 
 
 def test_a_job_is_updated_and_its_time_limit_counts_at_once(bulb: DeviceConnection) -> None:
-    iot = client("iot")
+    iot = client()
     iot.create_job(jobId="a", targets=[ARN], document=DOCUMENT, description="first")
     with freeze_time() as clock:
         bulb.publish(f"{JOBS}/a/update", '{"status": "IN_PROGRESS"}')

@@ -10,12 +10,9 @@ from typing import Any
 
 import boto3
 import pytest
-import requests
 from botocore.exceptions import ClientError
-from moto.server import ThreadedMotoServer
 from patience import HANG
-
-import moto_jitp
+from server_support import motos_server
 
 CALLS: dict[str, dict[str, Any]] = {
     "DescribeAuthorizer": {"authorizerName": "bulbs"},
@@ -53,18 +50,8 @@ def test_the_error_names_the_operation_in_process(iot: Any, operation: str) -> N
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """The address of moto's server with our backend; stopping one takes half a second."""
-    moto_jitp.activate()
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    try:
+    with motos_server() as url:
         yield url
-    finally:
-        requests.post(f"{url}/moto-api/reset", timeout=HANG)
-        server.stop()
-        moto_jitp.deactivate()
 
 
 @pytest.mark.parametrize("operation", CALLS)

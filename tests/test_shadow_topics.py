@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import json
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
-from bodies import PLAIN_BODY
+from cloud import client
 
-from moto_jitp import CertificateAuthority, connect_device
 from moto_jitp.devices import DeviceConnection
-from moto_jitp.mock import mock_jitp
 
 CLASSIC = "$aws/things/bulb-1/shadow"
 NAMED = f"{CLASSIC}/name/config"
-
-
-@functools.cache
-def client(service: str) -> Any:
-    return boto3.Session("any-key", "any-secret", region_name="us-east-1").client(service)
-
-
-@functools.cache
-def authority() -> CertificateAuthority:
-    return CertificateAuthority(common_name="Acme")
-
-
-@pytest.fixture
-def bulb() -> Iterator[DeviceConnection]:
-    with mock_jitp():
-        authority().register(client("iot"), template_body=PLAIN_BODY)
-        yield connect_device(authority().issue(common_name="bulb-1"))
 
 
 def ask(bulb: DeviceConnection, topic: str, message: Any) -> list[tuple[str, Any]]:
@@ -61,7 +39,7 @@ def below(section: str, levels: int) -> str:
 
 def stored(name: str | None = None) -> dict[str, Any]:
     more = {"shadowName": name} if name else {}
-    answer = client("iot-data").get_thing_shadow(thingName="bulb-1", **more)
+    answer = client(service="iot-data").get_thing_shadow(thingName="bulb-1", **more)
     return dict(json.loads(answer["payload"].read()))
 
 
@@ -106,7 +84,7 @@ def test_what_the_cloud_desires_reaches_the_device_as_a_delta(
     bulb.subscribe(f"{prefix}/update/delta", follow)
     bulb.subscribe(f"{prefix}/update/+")
     more = {"shadowName": name} if name else {}
-    client("iot-data").update_thing_shadow(
+    client(service="iot-data").update_thing_shadow(
         thingName="bulb-1",
         payload=json.dumps({"state": {"desired": {"light": {"on": True, "level": 3}}}}),
         **more,
@@ -149,7 +127,7 @@ def test_a_device_gets_and_deletes_its_shadow(
     ((end, message),) = ask(bulb, f"{prefix}/delete", "")
     assert end == "accepted"
     assert set(message) == {"version", "timestamp"}
-    with pytest.raises(client("iot-data").exceptions.ResourceNotFoundException):
+    with pytest.raises(client(service="iot-data").exceptions.ResourceNotFoundException):
         stored(name)
 
 
@@ -256,7 +234,7 @@ def test_a_name_that_no_shadow_can_have_is_refused(bulb: DeviceConnection, name:
         ((end, answer),) = ask(bulb, f"{CLASSIC}/name/{name}/{what}", request)
         assert (end, answer["code"]) == ("rejected", 400)
         assert "at 'shadowName' failed to satisfy constraint" in answer["message"]
-    data = client("iot-data")
+    data = client(service="iot-data")
     with pytest.raises(data.exceptions.InvalidRequestException, match="shadowName"):
         data.update_thing_shadow(thingName="bulb-1", shadowName=name, payload=json.dumps(request))
     longest = f"{CLASSIC}/name/{'$a0:_-' + 'n' * 58}/update"
@@ -278,7 +256,7 @@ def test_an_update_of_the_present_version_is_accepted(bulb: DeviceConnection) ->
 
 def test_boto3_can_ask_over_the_topics_too(bulb: DeviceConnection) -> None:
     bulb.subscribe(f"{CLASSIC}/update/accepted")
-    client("iot-data").publish(
+    client(service="iot-data").publish(
         topic=f"{CLASSIC}/update", payload=json.dumps({"state": {"desired": {"a": 1}}})
     )
     assert json.loads(bulb.receive().payload)["state"] == {"desired": {"a": 1}}
@@ -287,7 +265,7 @@ def test_boto3_can_ask_over_the_topics_too(bulb: DeviceConnection) -> None:
 
 def test_what_boto3_does_to_a_shadow_is_told_on_its_topics(bulb: DeviceConnection) -> None:
     bulb.subscribe(f"{CLASSIC}/#")
-    data = client("iot-data")
+    data = client(service="iot-data")
     data.update_thing_shadow(
         thingName="bulb-1", payload=json.dumps({"state": {"reported": {"a": 1}}})
     )
