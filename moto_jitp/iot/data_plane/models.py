@@ -19,6 +19,7 @@ from moto_jitp.history.messages import AwsMessage, ClientMessage, Message, Publi
 from moto_jitp.history.state import state_of
 from moto_jitp.iot.data_plane import shadows
 from moto_jitp.monitoring.logs import Client, ShadowRequest, shadow_entry
+from moto_jitp.mqtt.properties import NO_PROPERTIES, Properties
 from moto_jitp.mqtt.topics import shadow_request
 
 _NO_TOKEN: Mapping[str, str] = {}
@@ -52,8 +53,11 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
         retain: bool = False,
         qos: int = 0,
         publisher: Publisher = _SOMEBODY,
+        properties: Properties = NO_PROPERTIES,
     ) -> None:
-        message = ClientMessage(topic, payload, publisher, qos=qos, retain=retain)
+        message = ClientMessage(
+            topic, payload, publisher, qos=qos, retain=retain, properties=properties
+        )
         message_broker.publish(self._iot, message)
 
     def update_thing_shadow(

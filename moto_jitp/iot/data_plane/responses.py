@@ -38,6 +38,7 @@ from moto_jitp.monitoring.logs import Client, ShadowRequest, operation_entry
 from moto_jitp.mqtt.properties import NO_PROPERTIES, Properties
 from moto_jitp.mqtt.topics import MAX_PAYLOAD_BYTES, check_publish
 
+from .message_properties import message_properties
 from .models import JitpIoTDataBackend
 
 # How many items a page holds at most.
@@ -134,6 +135,7 @@ class JitpIoTDataResponse(CheckedResponse, IoTDataPlaneResponse):
             except ValueError as error:
                 self._count("PublishIn.ClientError")
                 raise InvalidRequestException(str(error)) from None
+        properties = _properties_of(self.input()) if settings.current().strict else NO_PROPERTIES
         self._count("PublishIn.Success")
         if retain:
             self._count("PublishRetained.Success")
@@ -141,7 +143,14 @@ class JitpIoTDataResponse(CheckedResponse, IoTDataPlaneResponse):
         backend = self.iotdata_backend
         assert isinstance(backend, JitpIoTDataBackend)
         qos_level = 1 if qos == "1" else 0
-        backend.publish(topic, payload, retain=retain, qos=qos_level, publisher=self._publisher())
+        backend.publish(
+            topic,
+            payload,
+            retain=retain,
+            qos=qos_level,
+            publisher=self._publisher(),
+            properties=properties,
+        )
         return json.dumps({})
 
     def get_retained_message(self) -> str:
@@ -339,33 +348,10 @@ def _milliseconds(moment: datetime) -> int:
 
 def _properties_of(given: Mapping[str, Any]) -> Properties:
     """The properties of MQTT 5 that a message is to have."""
-    indicator, data = given.get("payloadFormatIndicator"), given.get("correlationData")
-    properties = Properties(
-        payload_format_indicator=None if indicator is None else int(indicator == "UTF8_DATA"),
-        content_type=given.get("contentType"),
-        response_topic=given.get("responseTopic"),
-        correlation_data=None if data is None else _decoded(data),
-        user_properties=_user_properties(given.get("userProperties")),
-    )
-    return NO_PROPERTIES if properties == Properties() else properties
-
-
-def _decoded(text: str) -> bytes:
     try:
-        return base64.b64decode(text, validate=True)
-    except ValueError:
-        raise InvalidRequestException("correlationData is not valid base64.") from None
-
-
-def _user_properties(given: Any) -> tuple[tuple[str, str], ...]:
-    """The user properties out of a header: a JSON array of objects with one name each."""
-    pairs = json.loads(given) if isinstance(given, str) else given or []
-    found = [pair for one in pairs if isinstance(one, dict) for pair in one.items()]
-    if not isinstance(pairs, list) or len(found) != len(pairs):
-        raise InvalidRequestException(
-            'userProperties is not a JSON array such as [{"deviceName": "alpha"}].'
-        )
-    return tuple((name, str(value)) for name, value in found)
+        return message_properties(given)
+    except ValueError as error:
+        raise InvalidRequestException(str(error)) from None
 
 
 def _summary(retained: RetainedMessage) -> dict[str, Any]:

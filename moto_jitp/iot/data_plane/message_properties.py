@@ -1,0 +1,84 @@
+"""The properties of MQTT 5 that a message has which is sent over HTTPS."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from moto_jitp.mqtt.properties import NO_PROPERTIES, Properties
+
+_FORMATS = {"UNSPECIFIED_BYTES": 0, "UTF8_DATA": 1}
+
+
+def message_properties(given: Mapping[str, Any]) -> Properties:
+    """Return the properties that a request asks for.
+
+    Args:
+        given: the members of Publish or SendDirectMessage, as botocore names them.
+
+    Raises:
+        ValueError: one is not valid; the text says which, and what was expected.
+
+    https://docs.aws.amazon.com/iot/latest/apireference/API_iotdata_Publish.html
+    """
+    data = given.get("correlationData")
+    properties = Properties(
+        payload_format_indicator=_payload_format(given.get("payloadFormatIndicator")),
+        message_expiry_interval=_expiry(given.get("messageExpiry")),
+        content_type=given.get("contentType"),
+        response_topic=given.get("responseTopic"),
+        correlation_data=None if data is None else _decoded(data, "correlationData"),
+        user_properties=_user_properties(given.get("userProperties")),
+    )
+    return NO_PROPERTIES if properties == Properties() else properties
+
+
+def user_properties_in_header(text: str) -> Any:
+    """Return what stands in the header ``x-amz-mqtt5-user-properties``: JSON in base64.
+
+    Raises:
+        ValueError: it is not.
+    """
+    try:
+        return json.loads(_decoded(text, "userProperties"))
+    except ValueError:
+        raise ValueError(
+            'userProperties is not the base64 of a JSON array such as [{"deviceName": "alpha"}].'
+        ) from None
+
+
+def _payload_format(given: Any) -> int | None:
+    if given is None:
+        return None
+    if given not in _FORMATS:
+        names = " or ".join(_FORMATS)
+        raise ValueError(f"payloadFormatIndicator is {names}, not {given!r}.")
+    return _FORMATS[given]
+
+
+def _expiry(given: Any) -> int | None:
+    """The seconds of a message expiry; zero is what the SDKs send for none."""
+    if given is None:
+        return None
+    if not str(given).isdigit():
+        raise ValueError(f"messageExpiry is a number of seconds, not {given!r}.")
+    return int(given) or None
+
+
+def _decoded(text: str, name: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise ValueError(f"{name} is not valid base64.") from None
+
+
+def _user_properties(given: Any) -> tuple[tuple[str, str], ...]:
+    """The user properties: a JSON array of objects with one name each."""
+    pairs = json.loads(given) if isinstance(given, str) else given or []
+    is_array = isinstance(pairs, list)
+    found = [pair for one in pairs if isinstance(one, dict) for pair in one.items()]
+    if not is_array or len(found) != len(pairs):
+        raise ValueError('userProperties is not a JSON array such as [{"deviceName": "alpha"}].')
+    return tuple((name, str(value)) for name, value in found)
