@@ -157,14 +157,15 @@ def jitp_endpoint_factory(
 def jitp_endpoint(
     jitp_endpoint_factory: Callable[..., DeviceEndpoint], jitp_endpoint_address: tuple[str, int]
 ) -> DeviceEndpoint:
-    """Where real devices connect: MQTT over mutual TLS on a port of this machine, for one test.
+    """Where real devices connect: MQTT over mutual TLS, and HTTPS, on ports of this machine.
 
     It stands on the state of the test's mock, so that boto3 and jitp see what devices do.
     jitp_endpoint.host, .port and .root_ca_path are for the client, jitp_endpoint.mosquitto_args(
-    device) and its like for well-known ones; wait_for(...) waits for what a device does.
+    device) and its like for well-known ones; wait_for(...) waits for what a device does. For HTTPS
+    there are .https_url and .curl_args(device).
     """
     host, port = jitp_endpoint_address
-    return jitp_endpoint_factory(host, port)
+    return jitp_endpoint_factory(host, port, https_port=0)
 
 
 @pytest.fixture(scope="session")

@@ -448,6 +448,7 @@ def test_the_reasons_are_a_closed_list_of_texts_with_aws_names_beside_them() -> 
         inactive: inactive,
         "DEVICE_CERTIFICATE_REVOKED": "DEVICE_CERTIFICATE_REVOKED",
         "NOT_AUTHORIZED": None,
+        "CREDENTIALS_REFUSED": None,
     }
     assert isinstance(RefusalReason.SNI_MISUSED, str)
     assert RefusalReason.SNI_MISUSED == "SNI_MISUSED"

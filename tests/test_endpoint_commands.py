@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import socket
@@ -15,8 +16,9 @@ import pytest
 pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt]")
 pytest.importorskip("flask", reason="the extra [server] is not installed")
 
+from endpoint_clients import client_context
 from patience import HANG
-from server_support import Api, clean_environment, program, provisioning_ca, serving
+from server_support import Api, clean_environment, client, program, provisioning_ca, serving
 
 from moto_jitp.cli import main
 from moto_jitp.endpoint.device_client import DeviceClient, EndpointAddress, connect_over_mqtt
@@ -57,6 +59,46 @@ def test_serve_says_where_devices_connect_and_where_the_root_certificate_is() ->
         [first, second] = api.get("/connections")["connections"]
         assert first["reason"] == "RECONNECT_REQUIRED"
         assert second["accepted"]
+
+
+def test_a_device_of_a_server_gets_credentials_over_https_that_boto3_uses() -> None:
+    with serving("--mqtt-port", "0", "--https-port", "0") as server:
+        told = lines_of(server, 4)[3:]
+        endpoint = Api(server.endpoint_url).get("/endpoint")
+        lines = lines_of(server, 1)
+        assert f"on host localhost, port {endpoint['port']}" in told[0]
+        assert f"https://localhost:{endpoint['httpsPort']}/topics/" in lines[0]
+        iot = client(server.endpoint_url, "iot")
+        iot.create_role_alias(roleAlias="photos", roleArn="arn:aws:iam::123456789012:role/p")
+        address = EndpointAddress(endpoint["host"], endpoint["port"], endpoint["rootCaPem"])
+        bulb = provisioning_ca(server.endpoint_url).issue(common_name="bulb-1", country="KR")
+        assert connect_over_mqtt(address, bulb, "bulb-1")
+
+        https = http.client.HTTPSConnection(
+            "localhost",
+            endpoint["httpsPort"],
+            timeout=HANG,
+            context=client_context(endpoint["rootCaPem"], bulb),
+        )
+        https.request("GET", "/role-aliases/photos/credentials")
+        given = json.loads(https.getresponse().read())["credentials"]
+        https.close()
+        sts = client(
+            server.endpoint_url,
+            "sts",
+            aws_access_key_id=given["accessKeyId"],
+            aws_secret_access_key=given["secretAccessKey"],
+            aws_session_token=given["sessionToken"],
+        )
+        assert sts.get_caller_identity()["Arn"].endswith(f"/p/{bulb.certificate_id}")
+
+
+@pytest.mark.parametrize("option", ["--alpn-port", "--https-port"])
+def test_a_port_beside_the_one_for_mqtt_needs_it(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", option, "0"]) == 2
+    assert f"{option} needs --mqtt-port" in capsys.readouterr().err
 
 
 def test_serve_tells_programs_where_devices_connect() -> None:

@@ -14,7 +14,7 @@ from test_readme import BLOCKS, Block, run
 
 pytestmark = pytest.mark.slow
 
-CLIENTS = {"mosquitto": "mosquitto_pub", "paho-mqtt": "paho", "awsiotsdk": "awsiot"}
+CLIENTS = {"mosquitto": "mosquitto_pub", "paho-mqtt": "paho", "awsiotsdk": "awsiot", "curl": "curl"}
 
 
 def blocks_for(name: str) -> list[Block]:

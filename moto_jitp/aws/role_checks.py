@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/iot/latest/developerguide/iot-create-role.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -47,6 +47,8 @@ def service_call(
     region_name: str,
     source_arn: str,
     moment: datetime,
+    service: str = SERVICE,
+    keys: Mapping[str, str] | None = None,
 ) -> IamCall:
     """Return a call that AWS IoT makes as itself, for the statements of a resource's policy.
 
@@ -57,19 +59,22 @@ def service_call(
         region_name: the Region.
         source_arn: the resource that it acts for, such as a rule.
         moment: when, in UTC.
+        service: the service principal that makes it.
+        keys: further condition keys.
 
     https://docs.aws.amazon.com/iot/latest/developerguide/cross-service-confused-deputy-prevention.html
     """
-    keys = {
+    extra = {
         "aws:RequestedRegion": region_name,
         "aws:ResourceAccount": account_id,
         "aws:SecureTransport": "true",
         "aws:PrincipalIsAWSService": "true",
-        "aws:PrincipalServiceName": SERVICE,
+        "aws:PrincipalServiceName": service,
         "aws:SourceAccount": account_id,
         "aws:SourceArn": source_arn,
+        **(keys or {}),
     }
-    return IamCall(action, resource, IamContext(current_time=moment, extra=keys), service=SERVICE)
+    return IamCall(action, resource, IamContext(current_time=moment, extra=extra), service=service)
 
 
 def check_assumable(role_arn: str, call: IamCall) -> None:
@@ -82,8 +87,9 @@ def check_assumable(role_arn: str, call: IamCall) -> None:
     Raises:
         RoleRefused: there is no such role, it is another account's, or it does not trust AWS IoT.
     """
+    service = call.service
     message = (
-        f"AWS IoT ({SERVICE}) is unable to assume role (sts:AssumeRole) on resource: {role_arn}."
+        f"AWS IoT ({service}) is unable to assume role (sts:AssumeRole) on resource: {role_arn}."
     )
     account, wanted = account_of(role_arn), call.context.extra["aws:SourceAccount"]
     if account not in (None, wanted):
@@ -105,7 +111,7 @@ def check_assumable(role_arn: str, call: IamCall) -> None:
         conditions = f", for this condition: {decision.conditions}" if decision.conditions else ""
         raise RoleRefused(
             message,
-            f"Its trust policy does not allow sts:AssumeRole to {SERVICE}{conditions}: change it "
+            f"Its trust policy does not allow sts:AssumeRole to {service}{conditions}: change it "
             "with iam.update_assume_role_policy.",
         )
 

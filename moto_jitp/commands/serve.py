@@ -100,6 +100,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="another port for devices that name an application protocol, as on port 443 of AWS",
     )
     parser.add_argument(
+        "--https-port",
+        type=port_number,
+        metavar="PORT",
+        help="another port on which devices publish over HTTPS and ask for credentials; 8443 is "
+        "the usual one",
+    )
+    parser.add_argument(
         "--mqtt-host",
         action="append",
         default=[],
@@ -175,8 +182,10 @@ def run(arguments: Namespace) -> int:
         from moto_jitp.server.logs import write_log
     except ImportError as error:
         raise CommandFailed(str(error)) from None
-    if arguments.alpn_port is not None and arguments.mqtt_port is None:
-        raise CommandFailed("--alpn-port needs --mqtt-port: 0 finds a free one.", USAGE)
+    more = {"--alpn-port": arguments.alpn_port, "--https-port": arguments.https_port}
+    for option, port in more.items():
+        if port is not None and arguments.mqtt_port is None:
+            raise CommandFailed(f"{option} needs --mqtt-port: 0 finds a free one.", USAGE)
     config = {"jitp": arguments.config}
     try:
         server = ThreadedJitpServer(
@@ -242,13 +251,13 @@ def _start_endpoint(arguments: Namespace) -> DeviceEndpoint:
             host,
             arguments.mqtt_port,
             alpn_port=arguments.alpn_port,
+            https_port=arguments.https_port,
             names=arguments.mqtt_host,
         )
     except ValueError as error:
         raise CommandFailed(str(error), USAGE) from None
-    ports = [arguments.mqtt_port]
-    if arguments.alpn_port is not None:
-        ports.append(arguments.alpn_port)
+    wanted = (arguments.mqtt_port, arguments.alpn_port, arguments.https_port)
+    ports = [port for port in wanted if port is not None]
     try:
         with _listening(host, " or ".join(map(str, ports)), "--mqtt-port"):
             return endpoint.start()
@@ -295,6 +304,7 @@ def _announce(host: str, url: str, endpoint: DeviceEndpoint | None, log_format: 
                 "mqttHost": endpoint.host,
                 "mqttPort": endpoint.port,
                 "alpnPort": endpoint.alpn_port,
+                "httpsPort": endpoint.https_port,
                 "rootCaPath": str(endpoint.root_ca_path),
             }
         say(json.dumps(told))
@@ -311,10 +321,17 @@ def _announce(host: str, url: str, endpoint: DeviceEndpoint | None, log_format: 
                 ports += f", and with ALPN port {endpoint.alpn_port}"
             say(
                 f"  devices: MQTT over mutual TLS on host {endpoint.host}, {ports}",
+                *_https_lines(endpoint),
                 f"    root certificate: {endpoint.root_ca_path}",
                 f"                      {url}/moto-api/jitp/endpoint/root.pem",
             )
     sys.stdout.flush()
+
+
+def _https_lines(endpoint: DeviceEndpoint) -> list[str]:
+    if endpoint.https_port is None:
+        return []
+    return [f"    HTTPS: {endpoint.https_url}/topics/… and /role-aliases/…/credentials"]
 
 
 def _wait(stops: queue.SimpleQueue[str]) -> None:

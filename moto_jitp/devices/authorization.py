@@ -88,19 +88,20 @@ class Principal(NamedTuple):
 
     Attributes:
         certificate: the registered certificate of the connection.
-        client_id: the MQTT client ID.
+        client_id: the MQTT client ID; ``None`` for a request over HTTPS, which has none.
         server_name: the server name (SNI) that the device asked for.
         transport: what carries its connection.
     """
 
     certificate: FakeCertificate
-    client_id: str
+    client_id: str | None
     server_name: str | None
     transport: Transport
 
 
 def judge_connect(backend: JitpIoTBackend, principal: Principal) -> Verdict:
     """Decide on a CONNECT whose certificate is in order: it needs ``iot:Connect``."""
+    assert principal.client_id is not None
     resource = client_arn(
         backend.partition, backend.region_name, backend.account_id, principal.client_id
     )

@@ -31,6 +31,7 @@ from moto_jitp.pki import (
 )
 
 from . import refusal_texts as texts
+from . import request_texts
 from .attempts import observers
 from .authorization import Principal, judge_connect
 from .jitr_event import CertificateRegistered
@@ -75,6 +76,77 @@ def connect(backend: JitpIoTBackend, request: ConnectRequest) -> ConnectOutcome:
         for observe in observers:
             observe(attempt)
     return ConnectOutcome(backend, attempt, verdict, session)
+
+
+def judge_certificate(
+    backend: JitpIoTBackend, request: ConnectRequest, *, credentials: bool = False
+) -> Verdict:
+    """Judge what a request over HTTPS comes with: only a registered, ACTIVE certificate will do.
+
+    That a first request registers nobody is an own choice: AWS documents registration for
+    connections, and not for which of them.
+
+    Args:
+        backend: the account and Region whose endpoint the device reached.
+        request: what the device brings.
+        credentials: whether it has asked the credentials provider, which has an endpoint of its
+            own and insists on a server name.
+    """
+    presented = request.certificate
+    known = backend.certificates.presented_as(presented.certificate_id)
+    if known is None:
+        known = backend.claims.find(presented.certificate_id)
+    assert known is None or isinstance(known, DeviceCertificate)
+    verdict = _judge_reached(backend, request, credentials=credentials)
+    if verdict is None and known is None:
+        verdict = request_texts.not_registered(presented, backend)
+    elif verdict is None and known is not None:
+        if backend.deferred.runs:
+            backend.deferred.carry_out_due_runs(connecting=presented.certificate_id)
+        verdict = _judge_validity(presented) or _judge_status(known)
+    return (verdict or request_texts.ACCEPTED)._replace(certificate=known)
+
+
+def _judge_reached(
+    backend: JitpIoTBackend, request: ConnectRequest, *, credentials: bool
+) -> Verdict | None:
+    name = request.server_name
+    if not credentials:
+        return _judge_handshake(backend, request)
+    if not request.names_a_server:
+        return request_texts.credentials_without_name(at=backend.endpoints.address())
+    is_served = request.is_named_locally or (
+        name is not None and backend.endpoints.serves(name, credentials=True)
+    )
+    return None if is_served or name is None else request_texts.not_for_credentials(name, backend)
+
+
+def _judge_status(known: DeviceCertificate) -> Verdict | None:
+    if known.status == "ACTIVE":
+        return None
+    if known.status == "REVOKED":
+        return texts.revoked(known)
+    if known.status == "PENDING_ACTIVATION":
+        return request_texts.pending(known)
+    return texts.inactive(known)
+
+
+def make_known(
+    backend: JitpIoTBackend, request: ConnectRequest, verdict: Verdict
+) -> ConnectionAttempt:
+    """Keep a request over HTTPS that was refused where refused connections are kept.
+
+    Args:
+        backend: the account and Region.
+        request: what the device brought.
+        verdict: why it was refused.
+    """
+    with HandingOnLater():
+        with backend.lock:
+            attempt = _record(backend, request, verdict)
+        for observe in observers:
+            observe(attempt)
+    return attempt
 
 
 def _admit(backend: JitpIoTBackend, attempt: ConnectionAttempt, verdict: Verdict) -> Session | None:

@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from moto_jitp.history.attempts import ConnectionAttempt, RefusalReason
 from moto_jitp.history.fleet_calls import FleetCall
 from moto_jitp.history.journal import RunOrigin
+from moto_jitp.history.messages import Publisher
 from moto_jitp.history.order import sequence
 from moto_jitp.history.runs import ProvisioningRun
 from moto_jitp.history.state import existing_backend, state_of
@@ -109,6 +110,37 @@ def record_operation(
         backend.logging.log(client, datetime.now(timezone.utc), [entry])
 
 
+def record_request(
+    backend: JitpIoTBackend,
+    publisher: Publisher,
+    port: int,
+    fields: Mapping[str, str],
+    *,
+    not_authorized: bool = False,
+) -> None:
+    """Log and count a message that a device publishes over HTTPS.
+
+    AWS IoT has no metric for one that is not allowed.
+    https://docs.aws.amazon.com/iot/latest/developerguide/metrics_dimensions.html
+
+    Args:
+        backend: the account and Region.
+        publisher: the device.
+        port: its port.
+        fields: the log entry's own fields, such as ``topicName``.
+        not_authorized: whether the policies did not allow it.
+    """
+    protocol = publisher.protocol
+    if not not_authorized:
+        count_operation(backend, "PublishIn.Success", protocol)
+        if fields.get("retain"):
+            count_operation(backend, "PublishRetained.Success", protocol)
+    if backend.logging.is_logging:
+        client = Client(None, publisher.principal_id, publisher.address, port, protocol)
+        entry = operation_entry("Publish-In", client, fields, not_authorized=not_authorized)
+        backend.logging.log(client, datetime.now(timezone.utc), [entry])
+
+
 def record_ping(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> None:
     """Count a client's ping, and log it where somebody asked for that.
 
@@ -180,7 +212,7 @@ def record_fleet_call(
 def _client(attempt: ConnectionAttempt) -> Client:
     transport = attempt.transport
     return Client(
-        attempt.client_id,
+        attempt.client_id if transport.protocol == _PROTOCOL else None,
         attempt.certificate_id,
         transport.address,
         transport.port,

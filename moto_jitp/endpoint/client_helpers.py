@@ -56,6 +56,17 @@ def mosquitto_args(folder: Path, host: str, port: int) -> list[str]:
     ]
 
 
+def curl_args(folder: Path) -> list[str]:
+    """Return arguments of ``curl``, without the URL."""
+    return [
+        *("--cacert", str(folder / "root.pem")),
+        *("--cert", str(folder / "cert.pem")),
+        *("--key", str(folder / "key.pem")),
+        # A proxy for the world outside does not lead to this machine.
+        *("--silent", "--show-error", "--noproxy", "*"),
+    ]
+
+
 def paho_arguments(folder: Path) -> dict[str, Any]:
     """Return keyword arguments of paho-mqtt's ``Client.tls_set``."""
     return {

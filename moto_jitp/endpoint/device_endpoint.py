@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, overload
@@ -16,10 +17,18 @@ from moto_jitp.iot.account.endpoints import LocalEndpoint, endpoint_domains, loc
 from moto_jitp.iot.data_plane.connections import Clients, ConnectionDeletion, all_clients
 from moto_jitp.pki import DeviceIdentity
 
-from .client_helpers import ClientFiles, awsiot_arguments, mosquitto_args, paho_arguments
+from .client_helpers import (
+    ClientFiles,
+    awsiot_arguments,
+    curl_args,
+    mosquitto_args,
+    paho_arguments,
+)
 from .front_door import FrontDoor
 from .happenings import Happenings
+from .http_door import HttpDoor
 from .log import EndpointLog
+from .reached import ServerNames
 from .server import EndpointServer, Listener, listen
 from .server_identity import ServerIdentity
 
@@ -58,6 +67,9 @@ class DeviceEndpoint:
         port: the port; 0 for a free one, 8883 for clients that cannot be told.
         alpn_port: another port for clients that name the application protocol ``x-amzn-mqtt-ca``
             or ``mqtt``, as on port 443 of AWS IoT; ``None`` for none, 0 for a free one.
+        https_port: a port for HTTPS, on which devices publish messages and ask the credentials
+            provider for credentials, as on port 8443 and on the credentials endpoint of AWS IoT;
+            ``None`` for none, 0 for a free one.
         names: further host names and addresses that devices reach it by, for its certificate.
         identity: its own certificates, where they are to be shared; new ones without it.
         judge_in_tls: refuse unknown certificates inside the TLS handshake, with an alert, as older
@@ -82,6 +94,7 @@ class DeviceEndpoint:
         port: int = 0,
         *,
         alpn_port: int | None = None,
+        https_port: int | None = None,
         names: Iterable[str] = (),
         identity: ServerIdentity | None = None,
         judge_in_tls: bool = False,
@@ -91,17 +104,21 @@ class DeviceEndpoint:
         self._listens_on = host
         self._wanted_port = port
         self._wanted_alpn_port = alpn_port
+        self._wanted_https_port = https_port
         if identity is None:
             more = [host] if host not in _EVERYWHERE else []
-            identity = ServerIdentity([*more, *names], endpoint_domains())
+            domains = endpoint_domains()
+            if https_port is not None:
+                domains += endpoint_domains("iot:CredentialProvider")
+            identity = ServerIdentity([*more, *names], domains)
         self._identity = identity
         self._judges_in_tls = judge_in_tls
         self._log = EndpointLog()
+        self._names = ServerNames(identity.serves, takes_unnamed=takes_unnamed)
         self._door = FrontDoor(
             self._log,
-            is_own_name=identity.serves,
+            names=self._names,
             target_port=lambda: self.port,
-            takes_unnamed=takes_unnamed,
             reason_in_connack=reason_in_connack,
         )
         self._running: _Running | None = None
@@ -127,29 +144,35 @@ class DeviceEndpoint:
             alpn_sockets: list[socket.socket] = []
             if self._wanted_alpn_port is not None:
                 alpn_sockets = _opened(undo, self._listens_on, self._wanted_alpn_port)
-            running = _Running(self._identity, sockets, alpn_sockets)
+            https_sockets: list[socket.socket] = []
+            if self._wanted_https_port is not None:
+                https_sockets = _opened(undo, self._listens_on, self._wanted_https_port)
+            running = _Running(self._identity, sockets, alpn_sockets, https_sockets)
             undo.callback(running.files.remove)
             server = EndpointServer(self._door, report=self._log.failed)
             running.happenings.start()
             undo.callback(running.happenings.stop)
             self._running = running
-            local = LocalEndpoint(self.host, self.port, self.alpn_port, self.root_ca_pem)
+            local = LocalEndpoint(
+                self.host, self.port, self.alpn_port, self.root_ca_pem, self.https_port
+            )
             local_endpoints.append(local)
             undo.callback(local_endpoints.remove, local)
             # Behind those that are connected: a connection ends first, then what is kept of it.
             kept = _KeptSessions(server)
             all_clients.append(kept)
             undo.callback(all_clients.remove, kept)
-            server.start(self._listeners(sockets, alpn_sockets))
+            server.start(self._listeners(running))
             undo.callback(server.stop)
             running.undo = undo.pop_all()
         return self
 
-    def _listeners(
-        self, sockets: list[socket.socket], alpn_sockets: list[socket.socket]
-    ) -> list[Listener]:
+    def _listeners(self, running: _Running) -> list[Listener]:
         try:
-            from .tls import TlsContext
+            from .tls import HTTP_PROTOCOLS, TlsContext
+
+            if running.https_sockets:
+                from .http_connection import HttpConnection
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError(
                 f"The device endpoint needs {error.name}: pip install 'moto_jitp[mqtt]'.",
@@ -157,10 +180,24 @@ class DeviceEndpoint:
             ) from None
         judge = is_known_certificate if self._judges_in_tls else None
         plain = TlsContext(self._identity, judge_leaf=judge)
-        listeners = [Listener(sockets, plain.link)]
-        if alpn_sockets:
+        listeners = [Listener(running.sockets, plain.link)]
+        if running.alpn_sockets:
             strict = TlsContext(self._identity, require_alpn=True, judge_leaf=judge)
-            listeners.append(Listener(alpn_sockets, strict.link))
+            listeners.append(Listener(running.alpn_sockets, strict.link))
+        if running.https_sockets:
+            # Who shows no certificate may try what is not emulated, and is then told so.
+            https = TlsContext(
+                self._identity,
+                protocols=HTTP_PROTOCOLS,
+                require_certificate=False,
+                judge_leaf=judge,
+            )
+            port = _port_of(running.https_sockets)
+            door = HttpDoor(
+                self._log, self._names, target_port=lambda: port, mqtt_port=lambda: self.port
+            )
+            speak = partial(HttpConnection, door=door)
+            listeners.append(Listener(running.https_sockets, https.link, speak))
         return listeners
 
     def stop(self) -> None:
@@ -214,6 +251,30 @@ class DeviceEndpoint:
         """
         sockets = self._now_running.alpn_sockets
         return _port_of(sockets) if sockets else None
+
+    @property
+    def https_port(self) -> int | None:
+        """The port for HTTPS; ``None`` where there is none.
+
+        Raises:
+            RuntimeError: it is not running.
+        """
+        sockets = self._now_running.https_sockets
+        return _port_of(sockets) if sockets else None
+
+    @property
+    def https_url(self) -> str:
+        """Where requests over HTTPS go, such as ``https://localhost:8443``.
+
+        Raises:
+            RuntimeError: it is not running, or has no port for HTTPS.
+        """
+        port = self.https_port
+        if port is None:
+            raise RuntimeError(
+                "This endpoint has no port for HTTPS: start it with https_port=0, for a free one."
+            )
+        return f"https://{self.host}:{port}"
 
     @property
     def root_ca_pem(self) -> str:
@@ -271,6 +332,22 @@ class DeviceEndpoint:
             >>> subprocess.run(["mosquitto_pub", *endpoint.mosquitto_args(bulb), "-t", "a", "-n"])
         """
         return mosquitto_args(self.files(device), self.host, self.port)
+
+    def curl_args(self, device: DeviceIdentity) -> list[str]:
+        """Return the arguments with which ``curl`` sends requests as a device, without the URL.
+
+        Args:
+            device: as which device.
+
+        Raises:
+            RuntimeError: it is not running, or has no port for HTTPS.
+
+        Example:
+            >>> url = f"{endpoint.https_url}/topics/a?qos=1"
+            >>> subprocess.run(["curl", *endpoint.curl_args(bulb), "--data", "on", url])
+        """
+        assert self.https_url
+        return curl_args(self.files(device))
 
     def paho(self, device: DeviceIdentity) -> dict[str, Any]:
         """Return the keyword arguments of paho-mqtt's ``tls_set`` for a device.
@@ -363,9 +440,11 @@ class _Running:
         identity: ServerIdentity,
         sockets: list[socket.socket],
         alpn_sockets: list[socket.socket],
+        https_sockets: list[socket.socket],
     ) -> None:
         self.sockets = sockets
         self.alpn_sockets = alpn_sockets
+        self.https_sockets = https_sockets
         self.files = ClientFiles(identity.root_pem)
         self.happenings = Happenings()
         self.undo = contextlib.ExitStack()

@@ -5,25 +5,23 @@ Each client's packets come here as values, in worker threads; see :mod:`.door`.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable
 
 from moto_jitp.devices.arguments import AmbiguousEndpoint
-from moto_jitp.devices.connecting import backend_at, backend_knowing
 from moto_jitp.devices.gateway import connect
 from moto_jitp.devices.verdict import ConnectRequest
 from moto_jitp.history.attempts import RefusalReason
-from moto_jitp.iot.models import JitpIoTBackend, is_plugged_in, live_backends
 from moto_jitp.mqtt.events import ConnectReceived, DisconnectReason
 from moto_jitp.mqtt.packets import Version
 from moto_jitp.mqtt.reason_codes import ConnectReturnCode, ReasonCode
 from moto_jitp.mqtt.topics import check_publish
 from moto_jitp.mqtt.transport import Transport
-from moto_jitp.pki import CertificateError, read_chain
+from moto_jitp.pki import CertificateError
 
 from .door import Client, Line, Refusal
 from .log import EndpointLog
 from .peer import Peer
+from .reached import ServerNames, backend_reached, require_aws_iot
 from .session_client import SessionClient
 
 _CODES = {
@@ -49,9 +47,8 @@ class FrontDoor:
 
     Args:
         log: where is written what nobody else writes down.
-        is_own_name: whether a server name stands in the endpoint's own certificates.
+        names: the names that the endpoint is reached by.
         target_port: the port that clients reach, for log entries.
-        takes_unnamed: whether a client that sends no server name is treated as if it had.
         reason_in_connack: whether a refused client is told why, which AWS IoT does not do.
     """
 
@@ -59,15 +56,13 @@ class FrontDoor:
         self,
         log: EndpointLog,
         *,
-        is_own_name: Callable[[str], bool],
+        names: ServerNames,
         target_port: Callable[[], int],
-        takes_unnamed: bool = False,
         reason_in_connack: bool = False,
     ) -> None:
         self._log = log
-        self._is_own_name = is_own_name
+        self._names = names
         self._target_port = target_port
-        self._takes_unnamed = takes_unnamed
         self._reason_in_connack = reason_in_connack
 
     def connect(self, peer: Peer, request: ConnectReceived, line: Line) -> Client | Refusal:
@@ -79,9 +74,9 @@ class FrontDoor:
                 self._log.refused(peer, request.client_id, str(error))
                 return Refusal(ReasonCode.TOPIC_NAME_INVALID, str(error))
         try:
-            _require_aws_iot()
+            require_aws_iot()
             reached = self._request(peer, request)
-            backend = self._backend(peer.server_name, reached)
+            backend = backend_reached(reached)
         except (CertificateError, AmbiguousEndpoint, RuntimeError, ValueError) as error:
             # Nobody's attempt: there is no certificate, or no account whose it would be.
             self._log.refused(peer, request.client_id, str(error))
@@ -99,42 +94,17 @@ class FrontDoor:
         return SessionClient(session, is_persistent=is_persistent, log=self._log)
 
     def _request(self, peer: Peer, request: ConnectReceived) -> ConnectRequest:
-        leaf, *issuers = read_chain("".join(map(ssl.DER_cert_to_PEM_cert, peer.chain)))
-        name = peer.server_name
-        return ConnectRequest(
-            leaf,
-            leaf.pem,
-            name,
-            request.client_id,
-            issuers=lambda: issuers,
-            transport=Transport(
-                peer.address,
-                peer.port,
-                self._target_port(),
-                version=request.connect.version,
-                clean=not request.session_expiry,
-                will=request.connect.will,
-                keep_alive=request.keep_alive,
-                session_expiry=request.session_expiry,
-            ),
-            is_named_locally=self._takes_unnamed if name is None else self._is_own_name(name),
+        transport = Transport(
+            peer.address,
+            peer.port,
+            self._target_port(),
+            version=request.connect.version,
+            clean=not request.session_expiry,
+            will=request.connect.will,
+            keep_alive=request.keep_alive,
+            session_expiry=request.session_expiry,
         )
-
-    def _backend(self, server_name: str | None, request: ConnectRequest) -> JitpIoTBackend:
-        """The account and Region whose endpoint the client has reached.
-
-        A name that is nobody's is refused by the gateway, at the account that knows the device.
-        """
-        if server_name is None or request.is_named_locally:
-            return backend_knowing(request)
-        try:
-            return backend_at(server_name)
-        except ValueError:
-            pass
-        for backend in live_backends():
-            if backend.endpoints.domain_configuration_of(server_name) is not None:
-                return backend
-        return backend_knowing(request)
+        return self._names.request_of(peer, request.client_id, transport)
 
     def _refusal(self, request: ConnectReceived, details: str) -> Refusal:
         if not self._reason_in_connack:
@@ -148,14 +118,6 @@ class FrontDoor:
 
     def not_connected(self, peer: Peer, version: Version, client_id: str, details: str) -> None:
         self._log.refused(peer, client_id, details)
-
-
-def _require_aws_iot() -> None:
-    if not is_plugged_in():
-        raise RuntimeError(
-            "There is no AWS IoT here to connect to: the endpoint needs an active mock_jitp "
-            "block, moto_jitp.activate() or a server in its process."
-        )
 
 
 def _hang_up(line: Line, reason: DisconnectReason) -> None:

@@ -10,6 +10,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
 from moto_jitp.mqtt.events import ConnectReceived, DisconnectReason
 from moto_jitp.mqtt.limits import AWS_LIMITS, Limits
@@ -31,6 +33,22 @@ _TRIES_FOR_A_PORT_OF_BOTH = 20
 _threads = itertools.count(1)
 
 
+class Connection(Protocol):
+    """A connection of a client, as the server ends it when it stops."""
+
+    def close(self, reason: DisconnectReason, details: str, code: ReasonCode) -> None:
+        """End the connection; may be called in every thread."""
+        ...
+
+    def flushed(self) -> bool:
+        """Whether nothing waits to be written or to be done."""
+        ...
+
+    def abort(self) -> None:
+        """Close the socket at once."""
+        ...
+
+
 @dataclass(frozen=True)
 class Listener:
     """Sockets that listen, and what their connections speak.
@@ -38,10 +56,12 @@ class Listener:
     Attributes:
         sockets: bound, listening sockets.
         new_link: makes the server's side of a connection.
+        new_connection: makes what speaks to a client over it, of the server and the link.
     """
 
     sockets: Sequence[socket.socket]
     new_link: Callable[[], Link]
+    new_connection: Callable[[EndpointServer, Link], Connection] = ClientConnection
 
 
 class EndpointServer:
@@ -64,7 +84,7 @@ class EndpointServer:
         self.limits = limits
         self.report = report
         self.loop = _Loop()
-        self.connections: set[ClientConnection] = set()
+        self.connections: set[Connection] = set()
         name = f"moto_jitp endpoint {next(_threads)}"
         self.workers = Workers(f"{name} worker")
         self._stores: dict[tuple[str, str], SessionStore] = {}
@@ -89,14 +109,15 @@ class EndpointServer:
     async def _accept(self, listeners: Sequence[Listener]) -> None:
         for listener in listeners:
             for listening in listener.sockets:
-                new_link = listener.new_link
+                made = partial(self._new_connection, listener)
                 self._servers.append(
-                    await self.loop.create_server(
-                        lambda new_link=new_link: ClientConnection(self, new_link()),  # type: ignore[misc]
-                        sock=listening,
-                        backlog=_BACKLOG,
-                    )
+                    await self.loop.create_server(made, sock=listening, backlog=_BACKLOG)
                 )
+
+    def _new_connection(self, listener: Listener) -> asyncio.Protocol:
+        connection = listener.new_connection(self, listener.new_link())
+        assert isinstance(connection, asyncio.Protocol)
+        return connection
 
     def stop(self) -> None:
         """End all connections and give back threads and sockets."""

@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/iot/latest/developerguide/transport-security.html
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from OpenSSL import SSL, crypto
@@ -20,7 +20,11 @@ from .server_identity import ServerIdentity
 ALPN_PROTOCOLS = (b"x-amzn-mqtt-ca", b"mqtt")
 """What AWS IoT takes on port 443 for MQTT: with a certificate, and with a custom authorizer."""
 
+HTTP_PROTOCOLS = (b"x-amzn-http-ca", b"http/1.1")
+"""What clients of the HTTPS port may name: what AWS IoT takes on port 443, and HTTP's own name."""
+
 _READ_SIZE = 65536
+_NO_CERTIFICATE = "peer did not return a certificate"
 # The policy IoTSecurityPolicy_TLS13_1_2_2022_10, AWS IoT's default; TLS 1.3 has suites of its own.
 _CIPHERS = b":".join(
     [
@@ -53,7 +57,10 @@ class TlsContext:
 
     Args:
         identity: the endpoint's own certificates.
-        require_alpn: whether a client has to name one of :data:`ALPN_PROTOCOLS`, as on port 443.
+        protocols: the application protocols (ALPN) that are spoken, the preferred one first.
+        require_alpn: whether a client has to name one of them, as on port 443.
+        require_certificate: whether a client without a certificate is refused in the handshake;
+            otherwise whoever is asked for something has to look.
         judge_leaf: decides inside the handshake on a client's certificate (DER) and server name;
             ``None`` to let everybody through to the CONNECT.
     """
@@ -62,7 +69,9 @@ class TlsContext:
         self,
         identity: ServerIdentity,
         *,
+        protocols: Sequence[bytes] = ALPN_PROTOCOLS,
         require_alpn: bool = False,
+        require_certificate: bool = True,
         judge_leaf: JudgeLeaf | None = None,
     ) -> None:
         self.require_alpn = require_alpn
@@ -76,8 +85,9 @@ class TlsContext:
         for certificate, key in identity.server_certificates:
             context.use_certificate(certificate)
             context.use_privatekey(key)
-        context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, self._verify)
-        context.set_alpn_select_callback(_select_alpn(require_alpn))
+        wanted = SSL.VERIFY_FAIL_IF_NO_PEER_CERT if require_certificate else 0
+        context.set_verify(SSL.VERIFY_PEER | wanted, self._verify)
+        context.set_alpn_select_callback(_select_alpn(protocols, require_alpn))
         context.set_tlsext_servername_callback(_note_server_name)
         self._context = context
 
@@ -180,9 +190,11 @@ class _NoCommonProtocol(Exception):  # noqa: N818 - says what happened
     """The client names application protocols of which the endpoint speaks none."""
 
 
-def _select_alpn(required: bool) -> Callable[[SSL.Connection, list[bytes]], Any]:
+def _select_alpn(
+    protocols: Sequence[bytes], required: bool
+) -> Callable[[SSL.Connection, list[bytes]], Any]:
     def select(_: SSL.Connection, offered: list[bytes]) -> Any:
-        for protocol in ALPN_PROTOCOLS:
+        for protocol in protocols:
             if protocol in offered:
                 return protocol
         if required:
@@ -206,4 +218,7 @@ def _reason(error: SSL.Error) -> str:
     """OpenSSL's words for what went wrong, such as ``http request`` or ``unknown ca``."""
     details = error.args[0] if error.args else ()
     words = [entry[2] for entry in details if isinstance(entry, tuple) and len(entry) > 2]
-    return ", ".join(word for word in words if word) or "the connection ended"
+    said = ", ".join(word for word in words if word) or "the connection ended"
+    if _NO_CERTIFICATE in said:
+        said += "; custom authorizers, which let clients in without one, are not emulated"
+    return said

@@ -28,6 +28,7 @@ class RefusalReason(str, enum.Enum):
     DEVICE_CERTIFICATE_INACTIVE = "DEVICE_CERTIFICATE_INACTIVE"
     DEVICE_CERTIFICATE_REVOKED = "DEVICE_CERTIFICATE_REVOKED"
     NOT_AUTHORIZED = "NOT_AUTHORIZED"
+    CREDENTIALS_REFUSED = "CREDENTIALS_REFUSED"
 
     def __str__(self) -> str:
         return self.value
@@ -53,11 +54,12 @@ _AWS_REASONS: dict[RefusalReason, str | None] = {
     RefusalReason.RECONNECT_REQUIRED: None,
     RefusalReason.PROVISIONING_FAILED: _INACTIVE,
     RefusalReason.NOT_AUTHORIZED: None,
+    RefusalReason.CREDENTIALS_REFUSED: None,
 }
 
 
 class ConnectionAttempt(NamedTuple):
-    """One MQTT CONNECT of a device.
+    """One MQTT CONNECT of a device, or a request of one over HTTPS that was refused.
 
     Attributes:
         accepted: whether AWS IoT let the device in.
@@ -66,7 +68,7 @@ class ConnectionAttempt(NamedTuple):
         advice: one sentence on what to change; ``None`` where there is nothing to change.
         certificate_id: the id of the presented certificate.
         subject: its subject, such as ``C=KR,CN=bulb-1``.
-        client_id: the MQTT client id.
+        client_id: the MQTT client id; empty for a request over HTTPS, which has none.
         server_name: the server name (SNI) that the device asked for; ``None`` where it sent none.
         account_id: the account at whose endpoint it arrived.
         region_name: that endpoint's Region.

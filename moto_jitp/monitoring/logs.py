@@ -161,6 +161,8 @@ def entries_of_attempt(attempt: ConnectionAttempt, client: Client) -> Iterator[L
     if attempt.accepted:
         yield LogEntry("Connect", False, client.fields())
     elif attempt.reason is not None and attempt.reason.value == "NOT_AUTHORIZED":
+        if client.client_id is None:
+            return  # a request over HTTPS; what it asked for has an entry of its own
         yield LogEntry("Connect", True, client.fields() | _NOT_AUTHORIZED)
     elif is_authentication_error(attempt):
         yield authentication_error(attempt, client)

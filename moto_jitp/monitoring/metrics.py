@@ -25,7 +25,6 @@ from moto_jitp.history.state import AccountState, existing_state
 from .records import Records
 
 NAMESPACE = "AWS/IoT"
-_MQTT = (("Protocol", "MQTT"),)
 _SERVER_ERRORS = {
     "InternalException",
     "InternalFailureException",
@@ -141,7 +140,8 @@ def _occurrences(state: AccountState) -> Iterator[_Metric]:
     for attempt in list(state.attempts):
         name = _connection_metric(attempt)
         if name is not None and records.is_in_metrics(attempt.attempt_id):
-            yield _Metric(minutes.of(attempt.timestamp), name, _MQTT)
+            by_protocol = (("Protocol", attempt.transport.protocol),)
+            yield _Metric(minutes.of(attempt.timestamp), name, by_protocol)
     for entry in state.runs.entries():
         # These metrics are of just-in-time provisioning only.
         is_over = entry.run.status is not RunStatus.IN_PROGRESS
@@ -149,7 +149,8 @@ def _occurrences(state: AccountState) -> Iterator[_Metric]:
             yield _Metric(minutes.of(entry.moment), _provisioning_metric(entry.run))
     for attempt in list(records.misdirected):
         if records.is_in_metrics(attempt.attempt_id):
-            yield _Metric(minutes.of(attempt.timestamp), "Connection.AuthNError", _MQTT)
+            by_protocol = (("Protocol", attempt.transport.protocol),)
+            yield _Metric(minutes.of(attempt.timestamp), "Connection.AuthNError", by_protocol)
     for moment, name, dimensions in list(records.operations):
         yield _Metric(minutes.of(moment), name, dimensions)
 
@@ -200,7 +201,8 @@ def _connection_metric(attempt: ConnectionAttempt) -> str | None:
         return "Connect.Success"
     assert attempt.reason is not None
     if attempt.reason is RefusalReason.NOT_AUTHORIZED:
-        return "Connect.AuthError"
+        # A request over HTTPS that no policy allows is not a connection.
+        return "Connect.AuthError" if attempt.transport.protocol == "MQTT" else None
     if is_authentication_error(attempt):
         return "Connection.AuthNError"
     return None

@@ -164,15 +164,15 @@ def record_call(backend: IoTBackend, call: ApiCall) -> None:
     records_of(backend).calls.append(call)
 
 
-def count_operation(backend: IoTBackend, metric: str, protocol: str) -> None:
+def count_operation(backend: IoTBackend, metric: str, protocol: str | None) -> None:
     """Count something that the message broker does, unless ``metrics`` is off.
 
     Args:
         backend: the account and Region.
         metric: the metric's name, such as ``PublishIn.Success``.
-        protocol: ``MQTT`` or ``HTTP``.
+        protocol: ``MQTT`` or ``HTTP``; ``None`` for a metric that has no dimension.
     """
-    _count(backend, metric, (("Protocol", protocol),))
+    _count(backend, metric, () if protocol is None else (("Protocol", protocol),))
 
 
 def count_rule(

@@ -15,7 +15,7 @@ class Transport(NamedTuple):
         address: the client's IP address.
         port: the client's port; 0 for a device in the process, which has none.
         target_port: the port of the endpoint that it has reached.
-        protocol: the protocol in log entries and metrics.
+        protocol: the protocol in log entries and metrics: ``MQTT``, or ``HTTP`` for a request.
         version: the version of MQTT.
         clean: whether the client asks for a session that ends with the connection.
         will: the message that it leaves for the case that it ends unexpectedly; ``None`` for none.

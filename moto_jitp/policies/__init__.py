@@ -13,7 +13,7 @@
 'ALLOWED'
 """
 
-from .arns import client_arn, thing_arn, topic_arn, topic_filter_arn
+from .arns import client_arn, role_alias_arn, thing_arn, topic_arn, topic_filter_arn
 from .documents import LONGEST_DOCUMENT, PolicyDocument, Statement, parse_policy
 from .errors import MalformedPolicyError
 from .evaluation import Decision, DecisionKind, Request, StatementReference, evaluate
@@ -42,6 +42,7 @@ __all__ = [
     "client_arn",
     "evaluate",
     "parse_policy",
+    "role_alias_arn",
     "thing_arn",
     "topic_arn",
     "topic_filter_arn",

@@ -30,6 +30,11 @@ def topic_filter_arn(partition: str, region: str, account: str, topic_filter: st
     return f"arn:{partition}:iot:{region}:{account}:topicfilter/{topic_filter}"
 
 
+def role_alias_arn(partition: str, region: str, account: str, alias_name: str) -> str:
+    """The resource of ``iot:AssumeRoleWithCertificate``."""
+    return f"arn:{partition}:iot:{region}:{account}:rolealias/{alias_name}"
+
+
 def thing_arn(
     partition: str, region: str, account: str, thing_name: str, shadow_name: str | None = None
 ) -> str:

@@ -185,6 +185,9 @@ def schemas() -> dict[str, Schema]:
                 "alpnPort": or_null(
                     "integer", "The port for devices that name an application protocol (ALPN)."
                 ),
+                "httpsPort": or_null(
+                    "integer", "The port for HTTPS: messages and the credentials provider."
+                ),
                 "rootCaPem": of("string", "The root certificate that they are to trust."),
             },
         ),

@@ -23,6 +23,7 @@ _SUFFIXES = {
 }
 # What devices connect to with MQTT; the credential provider and the jobs endpoint speak HTTPS.
 _FOR_DEVICES = ("iot:Data-ATS", "iot:Data")
+_FOR_CREDENTIALS = "iot:CredentialProvider"
 _ADDRESS = re.compile(
     r"(?P<prefix>a[0-9a-z]{13})(?P<suffix>-ats\.iot|\.iot|\.credentials\.iot|\.jobs\.iot)"
     r"\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?"
@@ -38,22 +39,29 @@ class LocalEndpoint(NamedTuple):
         port: the port.
         alpn_port: the port for devices that name an application protocol; ``None`` for none.
         root_ca_pem: the root certificate that devices are to trust, as PEM text.
+        https_port: the port for requests over HTTPS, those to the credentials provider among
+            them; ``None`` for none.
     """
 
     host: str
     port: int
     alpn_port: int | None
     root_ca_pem: str
+    https_port: int | None = None
 
 
 local_endpoints: list[LocalEndpoint] = []
 """The device endpoints of this process, the oldest first."""
 
 
-def endpoint_domains() -> tuple[str, ...]:
-    """The domains of device endpoints in every Region, such as ``iot.eu-west-1.amazonaws.com``."""
+def endpoint_domains(endpoint_type: str = "iot:Data") -> tuple[str, ...]:
+    """The domains of endpoints in every Region, such as ``iot.eu-west-1.amazonaws.com``.
+
+    Args:
+        endpoint_type: one of AWS's endpoint types, such as ``iot:CredentialProvider``.
+    """
     return tuple(
-        endpoint_address("000000000000", region_name, "iot:Data").partition(".")[2]
+        endpoint_address("000000000000", region_name, endpoint_type).partition(".")[2]
         for partition in ("aws", "aws-cn")
         for region_name in Session().get_available_regions("iot", partition_name=partition)
     )
@@ -163,9 +171,12 @@ class Endpoints:
             )
         endpoint: FakeEndpoint = IoTBackend.describe_endpoint(self._registry.moto, endpoint_type)
         endpoint.endpoint = self.address(endpoint_type)
-        if settings.current().local_endpoint and local_endpoints and endpoint_type in _FOR_DEVICES:
+        if settings.current().local_endpoint and local_endpoints:
             local = local_endpoints[-1]
-            endpoint.endpoint = f"{local.host}:{local.port}"
+            if endpoint_type in _FOR_DEVICES:
+                endpoint.endpoint = f"{local.host}:{local.port}"
+            elif endpoint_type == _FOR_CREDENTIALS and local.https_port is not None:
+                endpoint.endpoint = f"{local.host}:{local.https_port}"
         return endpoint
 
     def address(self, endpoint_type: str = "iot:Data-ATS") -> str:
@@ -174,20 +185,27 @@ class Endpoints:
             self._registry.account_id, self._registry.region_name, endpoint_type
         )
 
-    def serves(self, server_name: str) -> bool:
+    def serves(self, server_name: str, *, credentials: bool = False) -> bool:
         """Whether a server name (SNI) is one of this account's and Region's device endpoints.
 
         Those are the account's own, and the enabled domain configurations for data.
+
+        Args:
+            server_name: the name.
+            credentials: whether the endpoints of the credentials provider are meant instead.
         """
         address = parse_endpoint(server_name)
         if address is not None:
             here = (self._registry.account_id, self._registry.region_name)
-            return address.is_for_devices and here == (address.account_id, address.region_name)
+            kinds = (_FOR_CREDENTIALS,) if credentials else _FOR_DEVICES
+            is_meant = address.endpoint_type in kinds
+            return is_meant and here == (address.account_id, address.region_name)
+        services = ("CREDENTIAL_PROVIDER",) if credentials else (None, "DATA")
         configuration = self.domain_configuration_of(server_name)
         return (
             configuration is not None
             and configuration.domain_configuration_status != "DISABLED"
-            and configuration.service_type in (None, "DATA")
+            and configuration.service_type in services
         )
 
     def domain_configuration_of(self, server_name: str) -> FakeDomainConfiguration | None:

@@ -15,6 +15,7 @@ def get_endpoint(_: ControlRequest) -> Answer:
             "host": local.host,
             "port": local.port,
             "alpnPort": local.alpn_port,
+            "httpsPort": local.https_port,
             "rootCaPem": local.root_ca_pem,
         }
     )

@@ -1,0 +1,238 @@
+"""One connection of a client that speaks HTTPS: socket, TLS and HTTP/1.1 put together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import h11
+
+from moto_jitp.mqtt.events import DisconnectReason
+from moto_jitp.mqtt.reason_codes import ReasonCode
+
+from .http_door import HttpAnswer, HttpDoor, HttpRequest
+from .link import HandshakeFailed, Link
+from .peer import Peer
+
+if TYPE_CHECKING:
+    from .server import EndpointServer
+
+# More than AWS IoT takes. What is longer is read and forgotten, so that the client hears why;
+# beyond the second limit it is cut off.
+_LONGEST_BODY = 1 << 20
+_MOST_READ = 1 << 26
+_IDLE = 60.0
+_LINGERS = 2.0
+_TOO_LONG = HttpAnswer(
+    413,
+    {"message": f"The body is longer than {_LONGEST_BODY} bytes."},
+    "RequestEntityTooLargeException",
+)
+
+
+class HttpConnection(asyncio.Protocol):
+    """A client's connection, for one request after the other; all in the endpoint's thread.
+
+    Args:
+        server: the endpoint.
+        link: TLS.
+        door: answers requests, in a worker's thread.
+    """
+
+    def __init__(self, server: EndpointServer, link: Link, door: HttpDoor) -> None:
+        self._server = server
+        self._link = link
+        self._door = door
+        self._loop = server.loop
+        self._http = h11.Connection(h11.SERVER)
+        self._transport: asyncio.Transport | None = None
+        self._peer = Peer("", 0)
+        self._knows_peer = False
+        self._request: h11.Request | None = None
+        self._body = bytearray()
+        self._size = 0
+        self._has_answered = False
+        self._working = False
+        self._over = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    # -- the socket ---------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        address = transport.get_extra_info("peername") or ("", 0)
+        self._peer = Peer(address[0], address[1])
+        self._server.connections.add(self)
+        self._set_timer()
+
+    def data_received(self, data: bytes) -> None:
+        if self._over:
+            return
+        try:
+            data = self._link.feed(data)
+        except HandshakeFailed as error:
+            self._write(self._link.outgoing())  # the alert
+            self._tell(f"The TLS handshake failed: {error}")
+            self._end()
+            return
+        self._write(self._link.outgoing())
+        if not self._link.established:
+            return
+        if not self._knows_peer:
+            self._knows_peer = True
+            self._peer = self._link.peer(self._peer.address, self._peer.port)
+        if data:
+            self._set_timer()
+            self._receive(data)
+
+    def eof_received(self) -> bool:
+        return self._working  # what has been asked for is answered first
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._server.connections.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._over = True
+        if not self._has_answered and not self._working:
+            self._tell("The client closed the connection without a request.")
+        self._transport = None
+
+    def _write(self, data: bytes) -> None:
+        if data and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def _tell(self, details: str) -> None:
+        peer = self._peer
+        self._has_answered = True
+        self._server.workers.submit(lambda: self._door.not_a_client(peer, details))
+
+    # -- HTTP ---------------------------------------------------------------------------------
+
+    def _receive(self, data: bytes) -> None:
+        try:
+            if data:
+                self._http.receive_data(data)
+            self._go_on()
+        except h11.RemoteProtocolError as error:
+            status = int(error.error_status_hint)
+            details = f"The request is not HTTP/1.1: {error}."
+            self._tell(details)
+            self._answer(HttpAnswer(status, {"message": details}, "InvalidRequestException"))
+
+    def _go_on(self) -> None:
+        """Take what has arrived, as far as a whole request."""
+        while not self._working and not self._over:
+            event = self._http.next_event()
+            if isinstance(event, h11.Request):
+                self._request, self._body, self._size = event, bytearray(), 0
+                if self._http.they_are_waiting_for_100_continue:
+                    go_on = h11.InformationalResponse(status_code=100, headers=[])
+                    self._send(self._http.send(go_on))
+            elif isinstance(event, h11.Data):
+                self._take(event.data)
+            elif isinstance(event, h11.EndOfMessage):
+                self._ask()
+            else:  # more bytes are needed, or the client has finished
+                return
+
+    def _take(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size <= _LONGEST_BODY:
+            self._body += data
+        elif self._size > _MOST_READ:
+            self._answer(_TOO_LONG)
+
+    def _ask(self) -> None:
+        """Have a worker find the answer; no more is read meanwhile."""
+        asked = self._request
+        assert asked is not None
+        assert self._transport is not None
+        if self._size > _LONGEST_BODY:
+            self._answer(_TOO_LONG)
+            if not self._over:
+                self._http.start_next_cycle()
+            return
+        request = HttpRequest(
+            asked.method.decode("ascii"),
+            asked.target.decode("latin-1"),
+            _headers(asked),
+            bytes(self._body),
+        )
+        self._working = True
+        self._transport.pause_reading()
+        peer, door = self._peer, self._door
+
+        def work() -> None:
+            answer = door.answer(peer, request)
+            self._server.call(lambda: self._give(answer))
+
+        self._server.workers.submit(work)
+
+    def _give(self, answer: HttpAnswer) -> None:
+        self._working = False
+        if self._over or self._transport is None or self._transport.is_closing():
+            return
+        self._answer(answer)
+        if not self._over:
+            self._http.start_next_cycle()
+            self._transport.resume_reading()
+            self._set_timer()
+            self._receive(b"")  # what has arrived meanwhile
+
+    def _answer(self, answer: HttpAnswer) -> None:
+        """Send an answer, and close where no further request can follow."""
+        self._has_answered = True
+        if self._http.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self._end()
+            return
+        response = h11.Response(status_code=answer.status, headers=answer.all_headers())
+        is_head = self._request is not None and self._request.method == b"HEAD"
+        parts = [response, *([] if is_head else [h11.Data(data=answer.content())])]
+        for part in (*parts, h11.EndOfMessage()):
+            self._send(self._http.send(part))
+        if self._http.states != {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}:
+            self._end()
+
+    def _send(self, data: bytes | None) -> None:
+        if data:
+            self._write(self._link.send(data))
+
+    # -- the end ------------------------------------------------------------------------------
+
+    def close(self, reason: DisconnectReason, details: str, code: ReasonCode) -> None:
+        """End the connection; may be called in every thread."""
+        self._server.call(self._end)
+
+    def _end(self) -> None:
+        self._over = True
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        self._write(self._link.close())
+        transport.close()
+        self._loop.call_later(_LINGERS, transport.abort)
+
+    def flushed(self) -> bool:
+        """Whether nothing waits to be written or to be done."""
+        return self._transport is None and not self._working
+
+    def abort(self) -> None:
+        """Close the socket at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _set_timer(self) -> None:
+        """Close a connection that nobody uses."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(_IDLE, self._give_up)
+
+    def _give_up(self) -> None:
+        if not self._working:
+            self._end()
+
+
+def _headers(asked: h11.Request) -> Mapping[str, str]:
+    return {name.decode("ascii"): value.decode("latin-1") for name, value in asked.headers}
