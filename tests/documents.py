@@ -13,6 +13,8 @@ How a block is checked follows from its language, and from a comment on the line
 - ``<!-- drawing: who writes it -->`` stands above a drawing, which another test compares.
 - ``<!-- file: conftest.py -->`` names the file of a block, which stays for the blocks after it.
 - ``<!-- continues -->`` runs a python block with the one before it in front.
+- ``<!-- run by: tests/test_x.py, where … -->`` has a shell block read by bash here and run by
+  another test, which skips where the program it needs is missing.
 - ``<!-- parsed: the reason -->`` has a shell block read by bash and not run.
 - ``<!-- not run: the reason -->`` leaves a block alone.
 """
@@ -40,7 +42,7 @@ DATA = ("json", "toml", "yaml")
 FOREIGN = ("hcl", "java", "javascript")
 LANGUAGES = ("python", *SHELL, *DATA, *FOREIGN, "text")
 NOT_RUN = ("parsed", "not run")
-NOTES = ("prints", "continues", "file", "drawing", *NOT_RUN)
+NOTES = ("prints", "continues", "file", "drawing", "run by", *NOT_RUN)
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,17 @@ def blocks_of(document: Path) -> tuple[Block, ...]:
 def note_in(line: str) -> tuple[str, str]:
     found = re.fullmatch(r"\s*<!--\s*([^:]*?)\s*(?::\s*(.*?)\s*)?-->\s*", line)
     return (found[1], found[2] or "") if found else ("", "")
+
+
+def run_by(test_file: str, document: Path) -> Block:
+    """The block of a page that says that a file of tests runs it."""
+    name = f"tests/{Path(test_file).name}"
+    (block,) = (
+        block
+        for block in blocks_of(document)
+        if block.note[0] == "run by" and block.note[1].partition(",")[0] == name
+    )
+    return block
 
 
 def all_blocks() -> list[Block]:

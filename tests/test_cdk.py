@@ -8,13 +8,14 @@ from pathlib import Path
 
 import boto3
 import pytest
+from documents import ROOT, run, run_by
 from patience import HANG
 from server_support import Api, clean_environment
 
 from moto_jitp import CertificateAuthority
 from moto_jitp.server import ThreadedJitpServer
 
-EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "cdk"
+EXAMPLE = ROOT / "examples" / "cdk"
 NODE, NPM = shutil.which("node"), shutil.which("npm")
 
 pytestmark = [
@@ -79,3 +80,10 @@ def test_a_device_is_provisioned_by_what_cdk_deployed(app: Path, tmp_path: Path)
         assert outcome["thingName"] == "bulb-1"
         attached = iot.list_attached_policies(target=outcome["certificateArn"])["policies"]
         assert [policy["policyName"] for policy in attached] == ["Bulbs"]
+
+
+def test_the_page_about_cdk_leads_to_a_device_that_connects(app: Path, tmp_path: Path) -> None:
+    done = run(run_by(__file__, ROOT / "docs" / "how-to" / "cdk.md"), tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "bulb-1" in done.stdout

@@ -20,6 +20,7 @@ from documents import (
     NOT_RUN,
     NOTES,
     README,
+    ROOT,
     SHELL,
     Block,
     all_blocks,
@@ -49,7 +50,7 @@ def blocks(*languages: str) -> list[object]:
 def test_the_code_runs(block: Block, tmp_path: Path) -> None:
     if block.note[0] == "not run":
         pytest.skip(f"{block.place}: {block.note[1]}")
-    if block.note[0] == "parsed":
+    if block.note[0] in ("parsed", "run by"):
         done = bash(shell_commands(block.text), tmp_path, "-n")
         assert done.returncode == 0, done.stderr
         return
@@ -121,6 +122,13 @@ def test_every_block_says_how_it_is_checked() -> None:
         if block.note[0] and block.note[0] not in NOTES
     ]
     assert not wrong, f"a comment above a block is one of {', '.join(NOTES)}; found {wrong}"
+
+
+def test_a_block_that_another_test_runs_is_asked_for_there() -> None:
+    for block in BLOCKS:
+        if block.note[0] == "run by":
+            file = ROOT / block.note[1].partition(",")[0]
+            assert f'"{block.document.name}"' in file.read_text(encoding="utf-8"), block.place
 
 
 def test_few_blocks_are_not_run_and_each_says_why() -> None:
