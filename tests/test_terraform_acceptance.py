@@ -274,6 +274,41 @@ def test_aws_iot_topic_rule(iot: Any) -> None:
     assert iot.list_topic_rules()["rules"] == []
 
 
+def test_aws_iot_domain_configuration(iot: Any) -> None:
+    certificate = f"arn:aws:acm:us-east-1:{ACCOUNT}:certificate/{'0' * 8}-0000-0000-0000-{'0' * 12}"
+    iot.create_domain_configuration(
+        domainConfigurationName="devices",
+        domainName="devices.example.com",
+        serverCertificateArns=[certificate],
+        serviceType="DATA",
+        tlsConfig={"securityPolicy": "IoTSecurityPolicy_TLS13_1_3_2022_10"},
+        tags=[{"Key": "a", "Value": "1"}],
+    )
+    found = iot.describe_domain_configuration(domainConfigurationName="devices")
+    assert re.search(r"domainconfiguration/devices/[A-Za-z0-9]+$", found["domainConfigurationArn"])
+    assert (found["domainName"], found["serviceType"]) == ("devices.example.com", "DATA")
+    assert (found["domainConfigurationStatus"], found["domainType"]) == (
+        "ENABLED",
+        "CUSTOMER_MANAGED",
+    )
+    assert [one["serverCertificateArn"] for one in found["serverCertificates"]] == [certificate]
+    policy = found["tlsConfig"]["securityPolicy"]
+    assert policy == "IoTSecurityPolicy_TLS13_1_3_2022_10"
+    arn = found["domainConfigurationArn"]
+    assert iot.list_tags_for_resource(resourceArn=arn)["tags"] == [{"Key": "a", "Value": "1"}]
+
+    def update(**given: Any) -> Any:
+        iot.update_domain_configuration(domainConfigurationName="devices", **given)
+        return iot.describe_domain_configuration(domainConfigurationName="devices")
+
+    older = {"securityPolicy": "IoTSecurityPolicy_TLS13_1_2_2022_10"}
+    assert update(tlsConfig=older)["tlsConfig"] == older
+    disabled = update(domainConfigurationStatus="DISABLED")
+    assert disabled["domainConfigurationStatus"] == "DISABLED"
+    iot.delete_domain_configuration(domainConfigurationName="devices")
+    assert gone(iot.describe_domain_configuration, domainConfigurationName="devices")
+
+
 def test_aws_iot_logging_options(iot: Any) -> None:
     iot.set_v2_logging_options(roleArn=ROLE, defaultLogLevel="WARN", disableAllLogs=False)
     found = iot.get_v2_logging_options()
