@@ -39,9 +39,14 @@ class Stack:
     def __init__(self) -> None:
         self._cloudformation = client(service="cloudformation")
 
-    def create(self, outputs: Mapping[str, Any] | None = None, **resources: Any) -> None:
+    def create(
+        self,
+        outputs: Mapping[str, Any] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        **resources: Any,
+    ) -> None:
         self._cloudformation.create_stack(
-            StackName="fleet", TemplateBody=self._body(outputs, resources)
+            StackName="fleet", TemplateBody=self._body(outputs, resources, parameters)
         )
 
     def update(self, outputs: Mapping[str, Any] | None = None, **resources: Any) -> None:
@@ -53,10 +58,14 @@ class Stack:
         self._cloudformation.delete_stack(StackName="fleet")
 
     @staticmethod
-    def _body(outputs: Mapping[str, Any] | None, resources: Mapping[str, Any]) -> str:
+    def _body(
+        outputs: Mapping[str, Any] | None,
+        resources: Mapping[str, Any],
+        parameters: Mapping[str, Any] | None = None,
+    ) -> str:
         described = {name: {"Value": value} for name, value in (outputs or {}).items()}
-        document = {"Resources": resources, **({"Outputs": described} if described else {})}
-        return json.dumps(document)
+        sections = {"Parameters": parameters, "Resources": resources, "Outputs": described}
+        return json.dumps({name: section for name, section in sections.items() if section})
 
     def _described(self) -> dict[str, Any]:
         stacks = self._cloudformation.describe_stacks(StackName="fleet")["Stacks"]
@@ -431,6 +440,34 @@ def test_a_refused_device_is_told_which_stack_was_to_make_what_it_misses(
 
     stack.delete()
     with pytest.raises(ConnectionRefused, match="as Type; it is DELETE_COMPLETE"):
+        connect_device(DEVICE)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        {"Fn::Sub": "${AWS::StackName}-${Kind}"},
+        {"Fn::Sub": ["${Place}-${Kind}", {"Place": {"Ref": "AWS::StackName"}}]},
+        {"Fn::Join": ["-", [{"Ref": "AWS::StackName"}, {"Ref": "Kind"}]]},
+    ],
+    ids=["Sub", "Sub with values", "Join"],
+)
+def test_a_name_that_a_stack_was_to_put_together_is_traced_to_it(
+    stack: Stack, iot: Any, name: dict[str, Any]
+) -> None:
+    body = json.loads(PLAIN_BODY)
+    body["Resources"]["thing"]["Properties"]["ThingTypeName"] = "fleet-bulb"
+    CA.register(iot, template_body=body)
+    stack.create(
+        parameters={"Kind": {"Type": "String", "Default": "bulb"}},
+        Unnamed=resource("ThingType", {"ThingTypeName": {"Fn::GetAtt": ["Broken", "Arn"]}}),
+        Type=resource("ThingType", {"ThingTypeName": name}),
+        Broken=resource("ThingGroup", {"ThingGroupName": "two words"}, DependsOn="Type"),
+    )
+
+    with pytest.raises(
+        ConnectionRefused, match=r"'fleet' was to make .* 'fleet-bulb' as Type; it is"
+    ):
         connect_device(DEVICE)
 
 

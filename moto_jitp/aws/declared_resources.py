@@ -7,6 +7,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 _CLOUDFORMATION = "moto.cloudformation.models"
+_PARSING = "moto.cloudformation.parsing"
+_PSEUDO_PARAMETERS = (
+    "AWS::AccountId",
+    "AWS::Partition",
+    "AWS::Region",
+    "AWS::StackId",
+    "AWS::StackName",
+    "AWS::URLSuffix",
+)
 
 
 class Declaration(NamedTuple):
@@ -35,7 +44,8 @@ def declaration_of(
         region_name: the Region.
         type_name: the resource's type, such as ``AWS::IoT::ThingType``.
         name_property: the property that names it, such as ``ThingTypeName``.
-        name: its name. One that a template puts together with ``Fn::Sub`` is not found.
+        name: its name. One that a template puts together from what other resources are called, with
+            ``Fn::GetAtt`` or their ``Ref``, is not found: to ask for it would make the resource.
 
     Returns:
         ``None`` where no stack declares it.
@@ -60,10 +70,29 @@ def _stacks(account_id: str, region_name: str) -> Iterator[Any]:
     yield from reversed(list(backend.deleted_stacks.values()))
 
 
+class _Parameters(dict[str, Any]):
+    """A stack's parameters, pseudo parameters and mappings, as moto's functions look them up.
+
+    moto's own map of a stack makes a resource when it is asked for one that is not there yet.
+    """
+
+    def __init__(self, stack: Any) -> None:
+        known = stack.resource_map
+        pseudo = {name: known[name] for name in _PSEUDO_PARAMETERS}
+        mappings = stack.template_dict.get("Mappings") or {}
+        super().__init__({**mappings, **pseudo, **known.resolved_parameters})
+        self.lazy_condition_map = known.lazy_condition_map
+
+
 def _value(given: Any, stack: Any) -> Any:
-    if isinstance(given, Mapping) and isinstance(given.get("Ref"), str):
-        return stack.resource_map.resolved_parameters.get(given["Ref"])
-    return given
+    if not isinstance(given, Mapping):
+        return given
+    clean_json: Any = sys.modules[_PARSING].clean_json
+    try:
+        return clean_json(given, _Parameters(stack))
+    except Exception:
+        # A name that cannot be worked out is not the one that was looked for.
+        return None
 
 
 def _failure(stack: Any) -> str:
