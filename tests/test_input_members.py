@@ -112,21 +112,6 @@ def test_a_member_that_nobody_carries_out_is_refused_by_name(
     assert f"The member {name} of {operation} is not emulated" in str(caught.value)
 
 
-def test_a_search_comes_in_pages_and_takes_the_index_that_there_is(iot: Any) -> None:
-    iot.update_indexing_configuration(thingIndexingConfiguration={"thingIndexingMode": "REGISTRY"})
-    for at in range(5):
-        iot.create_thing(thingName=f"t{at}")
-    first = iot.search_index(queryString="thingName:t*", maxResults=3)
-    assert [thing["thingName"] for thing in first["things"]] == ["t0", "t1", "t2"]
-    second = iot.search_index(queryString="thingName:t*", nextToken=first["nextToken"])
-    assert [thing["thingName"] for thing in second["things"]] == ["t3", "t4"]
-    assert "nextToken" not in second
-    with pytest.raises(iot.exceptions.InvalidRequestException, match="AWS_Things"):
-        iot.search_index(queryString="a", indexName="AWS_ThingGroups")
-    with pytest.raises(iot.exceptions.InvalidRequestException, match="was not given out"):
-        iot.search_index(queryString="other", nextToken=first["nextToken"])
-
-
 def test_an_invented_token_for_tags_is_refused(iot: Any) -> None:
     arn = iot.create_thing_group(thingGroupName="g", tags=[{"Key": "a", "Value": "b"}])[
         "thingGroupArn"

@@ -273,6 +273,7 @@ def test_every_operation_that_pages_is_looked_at(in_process: Cloud) -> None:
     assert left_out <= {
         "ListTagsForResource",  # has no size: 50 tags, which is all there can be, are one page
         "SearchIndex",  # tested with the index
+        "ListIndices",  # there are two
         "ListPackages",  # tested with software packages
         "ListPackageVersions",
         "ListThingRegistrationTasks",  # tested with bulk registration

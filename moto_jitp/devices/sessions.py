@@ -39,6 +39,7 @@ from moto_jitp.iot.permissions.authorization_contexts import thing_context
 from moto_jitp.iot.provisioning.deferred_runs import carry_out_all_due_runs
 from moto_jitp.iot.provisioning.fleet.payload_formats import require_format
 from moto_jitp.iot.provisioning.fleet.provisioning_claims import connection_has_ended
+from moto_jitp.iot.search.connectivity import LastConnection, connection_sources
 from moto_jitp.mqtt.events import DisconnectReason
 from moto_jitp.mqtt.packets import Version
 from moto_jitp.mqtt.properties import NO_PROPERTIES, Properties
@@ -662,6 +663,25 @@ def close_sessions_of(certificate: DeviceCertificate) -> None:
             session.close(DisconnectReason.AUTH_ERROR)
 
 
+def last_connection(backend: JitpIoTBackend, client_id: str) -> LastConnection | None:
+    """Return the newest connection of a client, which fleet indexing shows.
+
+    Args:
+        backend: the account and Region.
+        client_id: the client's id.
+    """
+    session = part_of(backend, Sessions).by_client.get(client_id)
+    if session is None:
+        return None
+    reason = session.closed_by
+    return LastConnection(
+        session.transport,
+        session.attempt.timestamp,
+        session.ended,
+        None if reason is None else reason.value,
+    )
+
+
 class _ConnectedClients(Clients):
     """The clients that have sessions, and those whose session has ended."""
 
@@ -711,3 +731,4 @@ def close_all_sessions(backend: JitpIoTBackend) -> None:
 status_observers.append(close_sessions_of)
 ending_observers.append(close_all_sessions)
 all_clients.append(_ConnectedClients())
+connection_sources.append(last_connection)

@@ -117,6 +117,11 @@ class LimitExceeded(IoTError):
         super().__init__("LimitExceededException", message, advice)
 
 
+class InvalidQuery(IoTError):
+    def __init__(self, message: str) -> None:
+        super().__init__("InvalidQueryException", message)
+
+
 class VersionsLimitExceeded(IoTError):
     def __init__(self, template_name: str) -> None:
         super().__init__(

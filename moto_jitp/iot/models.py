@@ -60,6 +60,8 @@ from moto_jitp.iot.registry.thing_principals import ThingPrincipals
 from moto_jitp.iot.registry.thing_types import ThingTypes
 from moto_jitp.iot.registry.things import Things
 from moto_jitp.iot.rules.topic_rules import TopicRules
+from moto_jitp.iot.search import searching as searching
+from moto_jitp.iot.search.indexing import Indexing
 from moto_jitp.iot.software.software_packages import SoftwarePackages
 
 ending_observers: list[Callable[[JitpIoTBackend], object]] = []
@@ -132,6 +134,7 @@ class JitpIoTBackend(IoTBackend):
             billing,
             packages,
             TopicRules(registry, tags),
+            Indexing(registry),
         )
         self._parts: dict[type, Any] = {type(part): part for part in parts}
 

@@ -195,6 +195,37 @@ class _Members(ListedTable[str, FakeThing]):
         _discard(self._index, key, self._group_arn)
 
 
+class ThingTable(ListedTable[str, FakeThing]):
+    """Things by ARN, and by name in whichever case it is written."""
+
+    def __init__(self, items: dict[str, FakeThing] | None = None) -> None:
+        # Few tests search, so that the first who does has the index made.
+        self._by_name: dict[str, Order[str]] | None = None
+        super().__init__(items)
+
+    def named(self, lower_case_name: str) -> list[FakeThing]:
+        """The things of a name, which is given in lower case, the oldest first."""
+        if self._by_name is None:
+            self._by_name = {}
+            for key, thing in self.items():
+                self._note(key, thing)
+        return [self[key] for key in self._by_name.get(lower_case_name, ()) if key in self]
+
+    def _note(self, key: str, thing: FakeThing) -> None:
+        if self._by_name is not None:
+            self._by_name.setdefault(thing.thing_name.casefold(), Order()).add(key)
+
+    def __setitem__(self, key: str, value: FakeThing) -> None:
+        super().__setitem__(key, value)
+        self._note(key, value)
+
+    def __delitem__(self, key: str) -> None:
+        thing = self[key]
+        super().__delitem__(key)
+        if self._by_name is not None:
+            _discard(self._by_name, thing.thing_name.casefold(), key)
+
+
 class ThingGroupTable(ListedTable[str, FakeThingGroup]):
     """Thing groups by ARN, by a thing that is in them, and by the group above them.
 

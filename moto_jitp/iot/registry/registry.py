@@ -32,6 +32,7 @@ from .indexes import (
     CertificateTable,
     PairTable,
     ThingGroupTable,
+    ThingTable,
 )
 from .order import ListedTable
 
@@ -65,7 +66,7 @@ class Registry:
     def index(self) -> None:
         """Put indexes in the place of moto's dictionaries, with what stands in them."""
         moto = self.moto
-        moto.things = self.things = ListedTable(moto.things)
+        moto.things = self.things = ThingTable(moto.things)
         moto.thing_types = self.thing_types = ListedTable(moto.thing_types)
         moto.thing_groups = self.thing_groups = ThingGroupTable(moto.thing_groups)
         moto.billing_groups = self.billing_groups = BillingGroupTable(moto.billing_groups)

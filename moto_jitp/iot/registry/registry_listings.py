@@ -11,8 +11,7 @@ from typing import Any
 
 from moto.iot.models import FakeBillingGroup, FakeThing, FakeThingGroup, FakeThingType
 
-from moto_jitp import settings
-from moto_jitp.iot.api.operations import CallMoto, Input, Output, operation_over_moto
+from moto_jitp.iot.api.operations import Input, Output
 from moto_jitp.iot.api.paging import Page, listing
 from moto_jitp.iot.exceptions import InvalidRequest
 
@@ -155,20 +154,3 @@ def list_thing_principals(registry: Registry, given: Input, page: Page) -> Outpu
 def list_principal_things(registry: Registry, given: Input, page: Page) -> Output:
     things = page.cut(registry.principal_things.seconds_after(given["principal"], page.number))
     return page.output("things", things)
-
-
-@operation_over_moto("SearchIndex", Registry)
-def search_index(registry: Registry, given: Input, moto: CallMoto) -> Output:
-    if not settings.current().strict:
-        return moto()
-    if given.get("indexName", _THINGS) != _THINGS or given.get("queryVersion", _QUERY) != _QUERY:
-        raise InvalidRequest(
-            f"Only the index {_THINGS} is emulated, with queries of the version {_QUERY}."
-        )
-    page = Page("SearchIndex", given, default_size=100)
-    things = page.cut_sorted(moto()["things"], lambda thing: str(thing["thingName"]))
-    return {**page.output("things", things), "thingGroups": []}
-
-
-_THINGS = "AWS_Things"
-_QUERY = "2017-09-30"

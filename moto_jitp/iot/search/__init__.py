@@ -1,0 +1,1 @@
+"""Fleet indexing: what is indexed, and searching it."""

@@ -1,0 +1,195 @@
+"""Things and thing groups as their index has them: what is searched, and what is answered.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/managing-index.html#index-limitations
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from moto.iot.models import FakeThing, FakeThingGroup
+
+from moto_jitp.iot.registry.registry import Registry, type_name
+from moto_jitp.queries import Value, number_in
+
+from .indexing import Indexing
+
+_ONLY_BY_FIELD = ("connectivity", "registry")
+"""What a term without a field does not search; the second is there under other names, too."""
+
+
+class IndexedDocument:
+    """What is indexed of a thing or a group; nothing is looked up before it is asked for.
+
+    Args:
+        sources: what the name of a field begins with to what returns its value, or an object with
+            the fields whose names go on.
+    """
+
+    def __init__(self, sources: Mapping[str, Callable[[], Any]]) -> None:
+        self._sources = sources
+        self._found: dict[str, Any] = {}
+
+    def values(self, field: str | None) -> Iterable[Value]:
+        """Return what a field holds; see :class:`moto_jitp.queries.Document`."""
+        if field is None:
+            return self._all()
+        first, _, rest = field.partition(".")
+        if first not in self._sources:
+            return ()
+        return list(_values_at(self._of(first), rest))
+
+    def _all(self) -> Iterator[Value]:
+        for source in self._sources:
+            if source not in _ONLY_BY_FIELD:
+                yield from _all_values(self._of(source))
+
+    def _of(self, source: str) -> Any:
+        if source not in self._found:
+            self._found[source] = self._sources[source]()
+        return self._found[source]
+
+
+def _values_at(tree: Any, path: str) -> Iterator[Value]:
+    """Yield what stands at a path of names joined by dots; a name may have dots itself."""
+    if not path:
+        yield from _simple(tree)
+        return
+    if not isinstance(tree, Mapping):
+        return
+    for name, below in tree.items():
+        if name == path:
+            yield from _simple(below)
+        elif path.startswith(f"{name}."):
+            yield from _values_at(below, path[len(name) + 1 :])
+
+
+def _all_values(tree: Any) -> Iterator[Value]:
+    if isinstance(tree, Mapping):
+        for below in tree.values():
+            yield from _all_values(below)
+    else:
+        yield from _simple(tree)
+
+
+def _simple(value: Any) -> Iterator[Value]:
+    """Yield a value, or each of an array of values; objects and null are not indexed."""
+    values = value if isinstance(value, list) else [value]
+    if all(isinstance(one, (str, int, float)) for one in values):
+        yield from values
+
+
+def thing_document(indexing: Indexing, thing: FakeThing) -> IndexedDocument:
+    """Return what is indexed of a thing.
+
+    Args:
+        indexing: what is indexed.
+        thing: the thing.
+    """
+    registry = indexing.registry
+
+    def of_registry() -> dict[str, Any]:
+        return {"thingTypeName": type_name(thing), "thingGroupNames": group_names(registry, thing)}
+
+    sources: dict[str, Callable[[], Any]] = {
+        "thingName": lambda: thing.thing_name,
+        "thingId": lambda: thing.thing_id,
+        "thingTypeName": lambda: type_name(thing),
+        "thingGroupNames": lambda: group_names(registry, thing),
+        "registry": of_registry,
+        "attributes": lambda: _attributes(thing.attributes),
+    }
+    if indexing.has_shadows or indexing.named_shadows:
+        sources["shadow"] = lambda: shadows_of(indexing, thing)
+    if indexing.has_connectivity:
+        sources["connectivity"] = lambda: indexing.connectivity_of(thing.thing_name).members()
+    return IndexedDocument(sources)
+
+
+def _attributes(attributes: Mapping[str, str]) -> dict[str, list[Value]]:
+    """Attributes are text, which is also searched as the number that it may be."""
+    found: dict[str, list[Value]] = {}
+    for name, text in attributes.items():
+        number = number_in(text)
+        found[name] = [text] if number is None else [text, number]
+    return found
+
+
+def group_names(registry: Registry, thing: FakeThing) -> list[str]:
+    """Return the names of a thing's groups, and of its billing group after them."""
+    names = [group.thing_group_name for group in registry.thing_groups.of_thing(thing.arn)]
+    return [*names, thing.billing_group_name] if thing.billing_group_name else names
+
+
+def shadows_of(indexing: Indexing, thing: FakeThing) -> dict[str, Any]:
+    """Return a thing's shadows as they are indexed: the unnamed one, and others in ``name``."""
+    shadows = thing.thing_shadows
+    unnamed = shadows.get(None)
+    found = _shadow(unnamed) if indexing.has_shadows and unnamed else {}
+    named = {name: _shadow(shadows[name]) for name in indexing.named_shadows if shadows.get(name)}
+    present = {name: shadow for name, shadow in named.items() if shadow}
+    return {**found, "name": present} if present else found
+
+
+def _shadow(shadow: Any) -> dict[str, Any]:
+    if shadow.deleted:
+        return {}
+    document = shadow.to_dict()
+    return {
+        **document["state"],
+        "metadata": document["metadata"],
+        "hasDelta": "delta" in document["state"],
+        "version": document["version"],
+        "timestamp": document["timestamp"],
+    }
+
+
+def thing_answer(indexing: Indexing, thing: FakeThing) -> dict[str, Any]:
+    """Return a thing as SearchIndex answers it.
+
+    Args:
+        indexing: what is indexed.
+        thing: the thing.
+    """
+    answer: dict[str, Any] = {
+        "thingName": thing.thing_name,
+        "thingId": thing.thing_id,
+        "thingTypeName": type_name(thing),
+        "thingGroupNames": group_names(indexing.registry, thing),
+        "attributes": thing.attributes,
+    }
+    shadows = shadows_of(indexing, thing)
+    if shadows:
+        answer["shadow"] = json.dumps(shadows, separators=(",", ":"))
+    if indexing.has_connectivity:
+        answer["connectivity"] = indexing.connectivity_of(thing.thing_name).members()
+    return answer
+
+
+def group_document(group: FakeThingGroup) -> IndexedDocument:
+    """Return what is indexed of a thing group."""
+    answer = group_answer(group)
+    return IndexedDocument(
+        {
+            "thingGroupName": lambda: answer["thingGroupName"],
+            "thingGroupId": lambda: answer["thingGroupId"],
+            "description": lambda: answer["thingGroupDescription"],
+            "parentGroupNames": lambda: answer["parentGroupNames"],
+            "attributes": lambda: _attributes(answer["attributes"]),
+        }
+    )
+
+
+def group_answer(group: FakeThingGroup) -> dict[str, Any]:
+    """Return a thing group as SearchIndex answers it."""
+    properties: dict[str, Any] = group.thing_group_properties or {}
+    above = group.metadata.get("rootToParentThingGroups", ())
+    return {
+        "thingGroupName": group.thing_group_name,
+        "thingGroupId": group.thing_group_id,
+        "thingGroupDescription": properties.get("thingGroupDescription"),
+        "attributes": properties.get("attributePayload", {}).get("attributes", {}),
+        "parentGroupNames": [one["groupName"] for one in above],
+    }

@@ -1,0 +1,17 @@
+"""The query language of fleet indexing, parsed once and matched against many documents.
+
+It knows neither moto nor things: whoever has documents says what their fields hold.
+https://docs.aws.amazon.com/iot/latest/developerguide/query-syntax.html
+
+Example:
+    >>> query = parse_query("attributes.battery:[70 TO 100] NOT thingName:old*")
+    >>> query.fields
+    ('attributes.battery', 'thingName')
+"""
+
+from __future__ import annotations
+
+from .parsing import Query, QueryError, parse_query
+from .tree import Document, Value, number_in
+
+__all__ = ["Document", "Query", "QueryError", "Value", "number_in", "parse_query"]

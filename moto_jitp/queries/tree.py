@@ -1,0 +1,247 @@
+"""A parsed query: terms, ranges and what combines them, each of which matches a document.
+
+Search does not distinguish upper from lower case, and takes text word by word.
+https://docs.aws.amazon.com/iot/latest/developerguide/query-syntax.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+Value = str | int | float | bool
+"""What a field holds: text, a number, or true or false."""
+
+_LARGEST = 2**53
+"""Integers from here on are indexed as text."""
+
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
+
+
+class Document(Protocol):
+    """What a query is matched against."""
+
+    def values(self, field: str | None) -> Iterable[Value]:
+        """Return what a field holds.
+
+        Args:
+            field: its name; ``None`` for all that a term without a field searches.
+        """
+        ...
+
+
+def number_in(text: str) -> float | int | None:
+    """Return the number that a text is a JSON literal of; ``None`` where it is not one.
+
+    Example:
+        >>> number_in("75"), number_in("075"), number_in("7.5e1")
+        (75, None, 75.0)
+    """
+    if not _NUMBER.fullmatch(text):
+        return None
+    if text.lstrip("-").isdigit():
+        whole = int(text)
+        return whole if -_LARGEST <= whole < _LARGEST else None
+    return float(text)
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _text(value: Value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value).casefold()
+
+
+@dataclass(frozen=True)
+class Everything:
+    """``*`` without a field."""
+
+    field: None = None
+
+    def matches(self, document: Document) -> bool:
+        """Whether a document matches: each does."""
+        return True
+
+
+@dataclass(frozen=True)
+class Term:
+    """A word to be found, with or without wildcards.
+
+    Attributes:
+        field: where; ``None`` for everywhere.
+        text: the word, its escapes resolved.
+        pattern: what a word must be where it has wildcards; ``None`` where it has none.
+    """
+
+    field: str | None
+    text: str
+    pattern: re.Pattern[str] | None = None
+
+    def matches(self, document: Document) -> bool:
+        """Whether one of the field's words is this one."""
+        return any(self._is(value) for value in document.values(self.field))
+
+    def _is(self, value: Value) -> bool:
+        if self.pattern is not None:
+            return any(self.pattern.fullmatch(word) for word in _words(value))
+        if _is_number(value):
+            return value == number_in(self.text)
+        return self.text.casefold() in _words(value)
+
+
+def _words(value: Value) -> list[str]:
+    # An empty text still is a value of its field.
+    return _text(value).split() or [""]
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """Words in quotes, to be found one after the other.
+
+    Attributes:
+        field: where; ``None`` for everywhere.
+        text: the words.
+    """
+
+    field: str | None
+    text: str
+
+    def matches(self, document: Document) -> bool:
+        """Whether the field has these words, one after the other."""
+        wanted = _words(self.text)
+        return any(
+            found[at : at + len(wanted)] == wanted
+            for found in map(_words, document.values(self.field))
+            for at in range(len(found) - len(wanted) + 1)
+        )
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One end of a range.
+
+    Attributes:
+        text: as it was written, its escapes resolved.
+        is_inclusive: whether the end itself belongs to the range.
+        is_text: whether it stood in quotes, so that it is not a number.
+    """
+
+    text: str
+    is_inclusive: bool
+    is_text: bool = False
+
+    @property
+    def number(self) -> float | int | None:
+        """The number that it is; ``None`` for text."""
+        return None if self.is_text else number_in(self.text)
+
+
+@dataclass(frozen=True)
+class Range:
+    """A range of numbers, or of texts.
+
+    Attributes:
+        field: where.
+        low: its lower end; ``None`` where it is open.
+        high: its upper end; ``None`` likewise.
+    """
+
+    field: str
+    low: Bound | None
+    high: Bound | None
+
+    def matches(self, document: Document) -> bool:
+        """Whether the field holds something in the range."""
+        bounds = [bound for bound in (self.low, self.high) if bound is not None]
+        numeric = all(bound.number is not None for bound in bounds)
+        return any(self._holds(value, numeric) for value in document.values(self.field))
+
+    def _holds(self, value: Value, numeric: bool) -> bool:
+        if numeric:
+            if not _is_number(value):
+                return False
+            found: Value = value
+            ends: list[Value | None] = [
+                None if end is None else end.number for end in (self.low, self.high)
+            ]
+        else:
+            if not isinstance(value, str):
+                return False
+            found = _text(value)
+            ends = [None if end is None else end.text.casefold() for end in (self.low, self.high)]
+        return _is_beyond(found, ends[0], self.low) and _is_beyond(
+            found, ends[1], self.high, downwards=True
+        )
+
+
+def _is_beyond(
+    found: Value, end: Value | None, bound: Bound | None, downwards: bool = False
+) -> bool:
+    if end is None or bound is None:
+        return True
+    if found == end:
+        return bound.is_inclusive
+    # Both are numbers, or both are texts.
+    return bool(found < end) if downwards else bool(found > end)  # type: ignore[operator]
+
+
+@dataclass(frozen=True)
+class Not:
+    """What is not to match."""
+
+    part: Node
+
+    def matches(self, document: Document) -> bool:
+        """Whether the part does not match."""
+        return not self.part.matches(document)
+
+
+@dataclass(frozen=True)
+class And:
+    """Parts that all are to match."""
+
+    parts: tuple[Node, ...]
+
+    def matches(self, document: Document) -> bool:
+        """Whether all parts match."""
+        return all(part.matches(document) for part in self.parts)
+
+
+@dataclass(frozen=True)
+class Or:
+    """Parts of which one is to match."""
+
+    parts: tuple[Node, ...]
+
+    def matches(self, document: Document) -> bool:
+        """Whether one of the parts matches."""
+        return any(part.matches(document) for part in self.parts)
+
+
+Leaf = Everything | Term | Phrase | Range
+Node = Leaf | Not | And | Or
+
+
+def leaves(node: Node) -> Iterator[Leaf]:
+    """Yield the terms, phrases and ranges of a query in the order in which they are written."""
+    if isinstance(node, Not):
+        yield from leaves(node.part)
+    elif isinstance(node, (And, Or)):
+        for part in node.parts:
+            yield from leaves(part)
+    else:
+        yield node
+
+
+def required(node: Node) -> Iterator[Leaf]:
+    """Yield the leaves without which nothing matches."""
+    if isinstance(node, And):
+        for part in node.parts:
+            yield from required(part)
+    elif not isinstance(node, (Not, Or)):
+        yield node
