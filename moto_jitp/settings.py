@@ -42,6 +42,9 @@ class JitpSettings:
         stacks: what becomes of a CloudFormation stack with ``AWS::IoT`` types that are not
             emulated, while ``strict`` is on: ``"refuse"`` fails it, ``"warn"`` passes over them
             with a Python warning, as moto does.
+        bare_texts: errors of the API have AWS's text alone, without what is found, what is allowed
+            and what to change; for code that compares whole texts. What explains a refused device
+            keeps the rest.
         local_endpoint: ``describe_endpoint`` answers with host name and port of the device endpoint
             of this process, where one runs, such as ``localhost:8883``.
     """
@@ -53,6 +56,7 @@ class JitpSettings:
     metrics: bool = True
     trail: bool = True
     stacks: str = "refuse"
+    bare_texts: bool = False
     local_endpoint: bool = False
 
 

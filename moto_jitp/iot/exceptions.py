@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from moto.core.exceptions import JsonRESTError, ServiceException
 
+from moto_jitp import settings
 from moto_jitp.aws.iam_roles import SESSION_NAME
+from moto_jitp.templates import TemplateError
 
 
 class IoTError(ServiceException):
@@ -18,11 +20,24 @@ class IoTError(ServiceException):
         code: the error code.
         message: the error text.
         advice: one plain sentence on what to change, for a step of a run that fails with it.
+        bare: the part of the text that AWS says, where the rest is ours.
+
+    Attributes:
+        bare_message: AWS's part of the text; all of it where none of it is known to be AWS's.
     """
 
-    def __init__(self, code: str, message: str, advice: str | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, advice: str | None = None, *, bare: str | None = None
+    ) -> None:
         super().__init__(code, message)
         self.advice = advice
+        self.bare_message = message if bare is None else bare
+
+    def answer(self) -> IoTError:
+        """Return the error as a caller gets it, which the setting ``bare_texts`` decides."""
+        if settings.current().bare_texts:
+            self.message = self.bare_message
+        return self
 
 
 def code_and_message(error: Exception) -> tuple[str, str]:
@@ -32,6 +47,11 @@ def code_and_message(error: Exception) -> tuple[str, str]:
     if isinstance(error, JsonRESTError):
         return error.error_type, str(error.message)
     raise TypeError(f"not an AWS error: {error!r}")
+
+
+def bare_text(error: Exception) -> str:
+    """Return AWS's part of the text of an error, ours or one of moto's own."""
+    return error.bare_message if isinstance(error, IoTError) else code_and_message(error)[1]
 
 
 def error_with_status(code: str, message: str, status: int) -> JsonRESTError:
@@ -45,8 +65,8 @@ AwsError = (ServiceException, JsonRESTError)
 
 
 class InvalidRequest(IoTError):
-    def __init__(self, message: str, advice: str | None = None) -> None:
-        super().__init__("InvalidRequestException", message, advice)
+    def __init__(self, message: str, advice: str | None = None, *, bare: str | None = None) -> None:
+        super().__init__("InvalidRequestException", message, advice, bare=bare)
 
 
 class ResourceNotFound(IoTError):
@@ -57,8 +77,10 @@ class ResourceNotFound(IoTError):
 class ResourceAlreadyExists(IoTError):
     """Also carries the model's ``resourceId`` and ``resourceArn``."""
 
-    def __init__(self, message: str, resource_id: str, resource_arn: str) -> None:
-        super().__init__("ResourceAlreadyExistsException", message)
+    def __init__(
+        self, message: str, resource_id: str, resource_arn: str, *, bare: str | None = None
+    ) -> None:
+        super().__init__("ResourceAlreadyExistsException", message, bare=bare)
         self.resourceId = resource_id
         self.resourceArn = resource_arn
 
@@ -67,10 +89,11 @@ class VersionConflict(IoTError):
     """The ``expectedVersion`` is not the resource's version."""
 
     def __init__(self, what: str, name: str, version: int, expected: int) -> None:
+        bare = f"The version for {what} {name} does not match the expected version."
         super().__init__(
             "VersionConflictException",
-            f"The version for {what} {name} does not match the expected version. It is {version}, "
-            f"and {expected} was expected.",
+            f"{bare} It is {version}, and {expected} was expected.",
+            bare=bare,
         )
 
 
@@ -80,8 +103,8 @@ class CertificateState(IoTError):
 
 
 class CertificateValidation(IoTError):
-    def __init__(self, message: str) -> None:
-        super().__init__("CertificateValidationException", message)
+    def __init__(self, message: str, *, bare: str | None = None) -> None:
+        super().__init__("CertificateValidationException", message, bare=bare)
 
 
 class CertificateConflict(IoTError):
@@ -100,10 +123,9 @@ class RegistrationCodeValidation(IoTError):
             if wanted is None
             else f"the registration code of this account and Region is {wanted!r}."
         )
+        bare = "Registration code provided in the CN field of verification certificate is invalid."
         super().__init__(
-            "RegistrationCodeValidationException",
-            "Registration code provided in the CN field of verification certificate is invalid. "
-            f"{wrong}, and {needed}",
+            "RegistrationCodeValidationException", f"{bare} {wrong}, and {needed}", bare=bare
         )
 
 
@@ -132,13 +154,13 @@ class VersionsLimitExceeded(IoTError):
 
 
 class MalformedPolicy(IoTError):
-    def __init__(self, message: str) -> None:
-        super().__init__("MalformedPolicyException", message)
+    def __init__(self, message: str, *, bare: str | None = None) -> None:
+        super().__init__("MalformedPolicyException", message, bare=bare)
 
 
 class ResourceRegistrationFailure(IoTError):
-    def __init__(self, message: str) -> None:
-        super().__init__("ResourceRegistrationFailureException", message)
+    def __init__(self, message: str, *, bare: str | None = None) -> None:
+        super().__init__("ResourceRegistrationFailureException", message, bare=bare)
 
 
 UNKNOWN_REGION = (
@@ -169,9 +191,10 @@ CA_NOT_ACTIVE = "The CA certificate is not active"
 ALREADY_REGISTERED = "The certificate is already provisioned or registered"
 
 
-def invalid_template(message: str) -> InvalidRequest:
+def invalid_template(mistake: TemplateError) -> InvalidRequest:
     """The answer to a wrong template, or a wrong value for it, at a CA or in RegisterThing."""
-    return InvalidRequest(f"Invalid registration template. {message}")
+    opening = "Invalid registration template. "
+    return InvalidRequest(opening + mistake.message, bare=opening + mistake.reason)
 
 
 class NotAdmitted(IoTError):
@@ -179,8 +202,8 @@ class NotAdmitted(IoTError):
 
     advice: str
 
-    def __init__(self, code: str, message: str, advice: str) -> None:
-        super().__init__(code, message, advice)
+    def __init__(self, code: str, message: str, advice: str, *, bare: str | None = None) -> None:
+        super().__init__(code, message, advice, bare=bare)
 
 
 class FailureOnDemand(NotAdmitted):
@@ -207,12 +230,16 @@ class RoleNotAssumable(NotAdmitted):
     """AWS IoT cannot assume the provisioning role."""
 
     def __init__(self, role_arn: str, why: str) -> None:
-        super().__init__(
-            "InvalidRequestException",
+        bare = (
             f"AWS IoT (iot.amazonaws.com) is unable to assume role (sts:AssumeRole) on "
             f"resource: {role_arn}.  If the role was just created or updated, please try again in "
-            f"a few seconds. The role cannot be assumed: {why}",
+            "a few seconds."
+        )
+        super().__init__(
+            "InvalidRequestException",
+            f"{bare} The role cannot be assumed: {why}",
             f"Mend the provisioning role {role_arn}: {why}",
+            bare=bare,
         )
 
 

@@ -21,28 +21,34 @@ class MalformedPolicyError(ValueError):
 
     Attributes:
         message: what is wrong, where, and what is allowed there.
+        bare_message: the opening alone, which is all that AWS says.
     """
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, opening: str, detail: str) -> None:
+        self.message = f"{opening} {detail}"
+        self.bare_message = opening.removesuffix(":")
+        super().__init__(opening, detail)
+
+    def __str__(self) -> str:
+        return self.message
 
 
 def not_text(found: object) -> MalformedPolicyError:
     return MalformedPolicyError(
-        f"{_MALFORMED}: the document must be JSON text, not {_kind(found)}; "
-        "pass what json.dumps() returns."
+        f"{_MALFORMED}:",
+        f"the document must be JSON text, not {_kind(found)}; pass what json.dumps() returns.",
     )
 
 
 def not_json(detail: str) -> MalformedPolicyError:
-    return MalformedPolicyError(f"{_MALFORMED}: the text is not JSON ({detail}).")
+    return MalformedPolicyError(f"{_MALFORMED}:", f"the text is not JSON ({detail}).")
 
 
 def too_long(length: int, limit: int) -> MalformedPolicyError:
     return MalformedPolicyError(
-        f"{_MALFORMED}: the document has {length} characters without white space; "
-        f"{limit} are allowed. Shorten it, or split it into several policies."
+        f"{_MALFORMED}:",
+        f"the document has {length} characters without white space; {limit} are allowed. "
+        "Shorten it, or split it into several policies.",
     )
 
 
@@ -86,9 +92,9 @@ def unknown_operator(place: str, operator: str, allowed: Iterable[str]) -> Malfo
 
 def not_an_arn(place: str, resource: str) -> MalformedPolicyError:
     return MalformedPolicyError(
-        f"{_MALFORMED}: The resource {shortened(resource)} is not in valid ARN format. {place} "
-        'must be "*" or an ARN such as arn:aws:iot:<region>:<account>:client/<client id>, '
-        "…:topic/<topic>, …:topicfilter/<topic filter> or …:thing/<thing name>."
+        f"{_MALFORMED}: The resource {shortened(resource)} is not in valid ARN format.",
+        f'{place} must be "*" or an ARN such as arn:aws:iot:<region>:<account>:client/<client id>, '
+        "…:topic/<topic>, …:topicfilter/<topic filter> or …:thing/<thing name>.",
     )
 
 
@@ -108,7 +114,7 @@ def shortened(text: str) -> str:
 
 
 def _syntax(detail: str) -> MalformedPolicyError:
-    return MalformedPolicyError(f"{_MALFORMED}: Invalid policy syntax. {detail}")
+    return MalformedPolicyError(f"{_MALFORMED}: Invalid policy syntax.", detail)
 
 
 def _kind(found: object) -> str:

@@ -119,6 +119,7 @@ CONFIG: Schema = object_schema(
             "not emulated.",
             "default": "refuse",
         },
+        "bare_texts": of("boolean", "Errors of the API have AWS's text alone.", default=False),
         "local_endpoint": of(
             "boolean", "describe_endpoint answers with the local device endpoint.", default=False
         ),

@@ -165,10 +165,8 @@ class Endpoints:
         if settings.current().strict and endpoint_type in _RETIRED:
             raise InvalidRequest(_RETIRED[endpoint_type])
         if endpoint_type not in _SUFFIXES:
-            raise InvalidRequest(
-                f"Endpoint type {endpoint_type} not recognized. The types are: "
-                f"{', '.join(_SUFFIXES)}."
-            )
+            bare = f"Endpoint type {endpoint_type} not recognized."
+            raise InvalidRequest(f"{bare} The types are: {', '.join(_SUFFIXES)}.", bare=bare)
         endpoint: FakeEndpoint = IoTBackend.describe_endpoint(self._registry.moto, endpoint_type)
         endpoint.endpoint = self.address(endpoint_type)
         if settings.current().local_endpoint and local_endpoints:

@@ -158,8 +158,16 @@ class CheckedResponse(BaseResponse):
             return if_none
         return super()._get_param(param_name, if_none)
 
+    def serialized(self, action_result: ActionResult) -> Any:
+        # Every error of the API passes here, or answer_error: what is thrown, and what is returned.
+        error = action_result.result
+        if isinstance(error, IoTError):
+            action_result = ActionResult(error.answer())
+        return super().serialized(action_result)
+
     def answer_error(self, error: IoTError) -> Any:
         """Return an error as an HTTP answer: status, headers, body."""
+        error = error.answer()
         # moto's serializer knows the operations and the errors of the model only.
         status = COMMON_ERRORS.get(error.code)
         if status is None and self._get_action() in get_service_model(self.service).operation_names:

@@ -102,4 +102,6 @@ def require_issuer(certificate: PresentedCertificate, ca: PresentedCertificate) 
     if check is IssuerCheck.SIGNATURE_DIFFERS:
         digest = weak_digest(certificate)
         why = f" {errors.WEAK_DIGEST.format(digest)}" if digest else ""
-        raise errors.CertificateValidation(errors.SIGNATURE_DIFFERS + why)
+        raise errors.CertificateValidation(
+            errors.SIGNATURE_DIFFERS + why, bare=errors.SIGNATURE_DIFFERS
+        )

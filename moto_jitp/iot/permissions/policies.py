@@ -303,7 +303,7 @@ def _checked(document: Any) -> Any:
     try:
         parse_policy(document)
     except MalformedPolicyError as error:
-        raise MalformedPolicy(error.message) from None
+        raise MalformedPolicy(error.message, bare=error.bare_message) from None
     return document
 
 

@@ -26,7 +26,8 @@ def not_a_target(target: str) -> InvalidRequest | None:
     match = _ARN.fullmatch(target)
     if not target.startswith("arn:") or (match is not None and match["kind"] in _KINDS):
         return None
-    return InvalidRequest(f"The given ARN does not represent a cert: {target}. {_WANTED}")
+    bare = f"The given ARN does not represent a cert: {target}"
+    return InvalidRequest(f"{bare}. {_WANTED}", bare=bare)
 
 
 def missing_principal(registry: Registry, principal: str) -> ResourceNotFound:

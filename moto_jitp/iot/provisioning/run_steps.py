@@ -13,6 +13,7 @@ from moto_jitp.iot.exceptions import (
     IoTError,
     NotAdmitted,
     ResourceRegistrationFailure,
+    bare_text,
     code_and_message,
 )
 from moto_jitp.iot.registry.registry import Registry
@@ -72,7 +73,9 @@ class RunSteps:
         except AwsError as error:
             code, message = code_and_message(error)
             raise ProvisioningFailure(
-                ResourceRegistrationFailure(TERMINATED + message),
+                ResourceRegistrationFailure(
+                    TERMINATED + message, bare=TERMINATED + bare_text(error)
+                ),
                 getattr(error, "advice", None) or advice.step_failed(action, resource, code),
             ) from error
 
@@ -117,5 +120,7 @@ def not_admitted(error: NotAdmitted) -> ProvisioningFailure:
     """Return what ends a run whose call may not happen."""
     # RegisterThing answers with its own errors only, and IAM with AccessDeniedException.
     declared = error.code in _ERRORS_OF_REGISTER_THING
-    answer = error if declared else ResourceRegistrationFailure(TERMINATED + str(error.message))
-    return ProvisioningFailure(answer, error.advice)
+    if declared:
+        return ProvisioningFailure(error, error.advice)
+    text, bare = TERMINATED + str(error.message), TERMINATED + error.bare_message
+    return ProvisioningFailure(ResourceRegistrationFailure(text, bare=bare), error.advice)

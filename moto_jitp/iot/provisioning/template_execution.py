@@ -170,7 +170,7 @@ class TemplateExecution(ThingSteps):
         assert self.template is not None
         missing = self.template.missing(self.parameters)
         if missing:
-            error = invalid_template(UnresolvedReferenceError(missing[0]).reason)
+            error = invalid_template(UnresolvedReferenceError(missing[0]))
             self.fail_step("RegisterThing", self.source.resource, error)
             raise ProvisioningFailure(
                 error, advice.missing_parameters(missing), f"Parameters.{missing[0]}"
@@ -193,7 +193,7 @@ class TemplateExecution(ThingSteps):
         return plan
 
     def _template_failure(self, error: TemplateError) -> ProvisioningFailure:
-        answer = invalid_template(error.message)
+        answer = invalid_template(error)
         self.fail_step("RegisterThing", self.source.resource, answer)
         return ProvisioningFailure(answer, advice.template_mistake(error), error.place, error)
 

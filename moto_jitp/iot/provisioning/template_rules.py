@@ -25,7 +25,7 @@ def check_registered_body(template_body: str) -> None:
     try:
         parse_template(template_body).check_for_jit()
     except TemplateError as error:
-        raise invalid_template(error.message) from None
+        raise invalid_template(error) from None
 
 
 def check_stored_body(template_body: str) -> None:
@@ -40,11 +40,13 @@ def check_stored_body(template_body: str) -> None:
         template = parse_template(template_body)
         template.check_for_jit()
         template.check_certificate_status()
-    except TemplateSyntaxError as error:
-        # AWS says no more than the first sentence; the rest is ours, for people.
-        raise InvalidRequest(f"The template body is invalid. {error.message}") from None
     except TemplateError as error:
-        raise InvalidRequest(f"The template body is invalid: {error.message}") from None
+        opening = "The template body is invalid"
+        if isinstance(error, TemplateSyntaxError):
+            # AWS says no more than this sentence; the rest is ours, for people.
+            raise InvalidRequest(f"{opening}. {error.message}", bare=f"{opening}.") from None
+        text, bare = f"{opening}: {error.message}", f"{opening}: {error.reason}"
+        raise InvalidRequest(text, bare=bare) from None
 
 
 def checked_hook(hook: dict[str, str] | None, template_type: str) -> dict[str, str] | None:

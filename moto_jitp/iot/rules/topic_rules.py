@@ -110,10 +110,12 @@ class TopicRules:
         """
         rule: FakeRule | None = self._moto.rules.get(name)
         if rule is None:
+            bare = f"Access to topic rule '{name}' was denied"
             raise IoTError(
                 "UnauthorizedException",
-                f"Access to topic rule '{name}' was denied. There is no such rule in this account "
-                "and Region; AWS IoT answers so, too.",
+                f"{bare}. There is no such rule in this account and Region; AWS IoT answers so, "
+                "too.",
+                bare=bare,
             )
         return rule
 
@@ -224,10 +226,11 @@ class TopicRules:
             try:
                 require_role(self._moto, role_arn, None, "*", rule_arn, acting_moment())
             except RoleRefused as error:
-                raise InvalidRequest(
+                bare = (
                     f"{error.message} If the role was just created or updated, please try again in "
-                    f"a few seconds. {error.advice}"
-                ) from None
+                    "a few seconds."
+                )
+                raise InvalidRequest(f"{bare} {error.advice}", bare=bare) from None
 
 
 def roles_in_sql(statement: tree.Statement) -> Iterator[str]:

@@ -318,7 +318,7 @@ class RegistrationTasks:
         try:
             parse_template(template_body, certificate_required=False)
         except TemplateError as error:
-            raise invalid_template(error.message) from None
+            raise invalid_template(error) from None
         task_id = str(mock_random.uuid4())
         self._parts.roles.check(role_arn, None, source=source_of(task_id))
         self.get_on()
