@@ -12,7 +12,6 @@ import pytest
 from moto_jitp import CertificateAuthority, mock_jitp
 from moto_jitp.names import did_you_mean
 
-from .clients import default_session
 from .environment import safe_values, unsafe_names
 from .marker import body_text, options_of, settle
 
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from moto_jitp.endpoint.server_identity import ServerIdentity
 
 _ROLE = "arn:aws:iam::123456789012:role/JITPRole"
+#: The CA that this plugin has itself registered for a test.
+_registered = pytest.StashKey[CertificateAuthority]()
 
 
 @contextmanager
@@ -47,7 +48,7 @@ def mock(
     for name, value in safe_values(region).items():
         monkeypatch.setenv(name, value)
     recorder_of(request.config).listen()
-    with block as handle, default_session():
+    with block as handle:
         _check_region(region)
         yield handle
 
@@ -63,6 +64,7 @@ def registered_ca(request: pytest.FixtureRequest, iot: Any, template: Any) -> Ce
     """Make a CA and register it as the marker and the template say."""
     ca = CertificateAuthority(common_name="JITP test CA")
     _register(request, iot, ca, template)
+    request.node.stash[_registered] = ca
     return ca
 
 
@@ -94,6 +96,8 @@ def ensure_registered(
             "registered or not.",
             pytrace=False,
         )
+    if request.node.stash.get(_registered, None) is ca:
+        return
     try:
         iot.describe_ca_certificate(certificateId=ca.certificate_id)
     except iot.exceptions.ResourceNotFoundException:

@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from os import PathLike
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from .clients import isolated_session
-from .environment import safe_values, unsafe_names
+from .environment import DUMMY, safe_values, unsafe_names
 
 if TYPE_CHECKING:
     from moto_jitp import (
@@ -92,13 +91,19 @@ class JitpServer:
             service: such as ``"iot"``.
             **options: what ``boto3.client`` takes besides; ``region_name`` is us-east-1 without it.
         """
+        import boto3
         from botocore.config import Config
+
+        from moto_jitp.aws.sessions import isolated_session
 
         # A proxy for the world outside does not lead to this machine.
         config = Config(proxies={}, read_timeout=_ANSWERS_WITHIN)
         if options.get("config") is not None:
             config = config.merge(options["config"])
-        session = isolated_session(options.pop("region_name", _REGION))
+        session = boto3.Session(
+            botocore_session=isolated_session(DUMMY),
+            region_name=options.pop("region_name", _REGION),
+        )
         return session.client(
             service, **{"endpoint_url": self.endpoint_url, **options, "config": config}
         )

@@ -59,6 +59,7 @@ def activate(config: Mapping[str, Any] | None = None) -> None:
     _, keys = split_config(config)
     with _lock:
         if _activated is None:
+            check_moto()
             hold()
         else:
             settings.pop(_activated)
@@ -80,10 +81,9 @@ def deactivate() -> None:
 
 
 def hold() -> None:
-    """Put our service in place for one more user of it; see :func:`let_go`.
+    """Put our service in place for one more user of it, who has called :func:`check_moto`.
 
-    Raises:
-        UnsupportedMotoError: the installed moto lacks a name we hook; nothing has been changed.
+    See :func:`let_go`, which ends it.
     """
     global _holders
     with _lock:
@@ -120,7 +120,6 @@ def add_control_route(path: str, handler: Callable[..., Any]) -> None:
 
 
 def _plug_in() -> None:
-    check_moto()
     with ExitStack() as undo:
         for plug in _PLUGS:
             plug(undo)

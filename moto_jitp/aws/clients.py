@@ -9,7 +9,6 @@ moto's server.
 from __future__ import annotations
 
 import functools
-import os
 from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -17,6 +16,8 @@ from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 from moto.core.models import botocore_stubber
 
 from moto_jitp.locks import new_lock
+
+from .sessions import isolated_session
 
 _ACCOUNT_HEADER = "x-moto-account-id"
 _DUMMY = "moto-jitp"
@@ -48,7 +49,7 @@ def _made(service: str, account_id: str, region_name: str) -> Any:
         retries={"total_max_attempts": 1},
         s3={"addressing_style": "path"},
     )
-    client = _session().create_client(service, region_name=region_name, config=config)
+    client = isolated_session(_DUMMY).create_client(service, region_name=region_name, config=config)
 
     def name_account(request: Any, **_: Any) -> None:
         request.headers[_ACCOUNT_HEADER] = account_id
@@ -58,19 +59,6 @@ def _made(service: str, account_id: str, region_name: str) -> Any:
     client.meta.events.unregister("before-send", botocore_stubber)
     client.meta.events.register("before-send", _answer)
     return client
-
-
-@functools.lru_cache(maxsize=1)
-def _session() -> Any:
-    """A session that asks neither the environment nor any file."""
-    import botocore.session
-
-    nowhere = (None, None, os.devnull, None)
-    session = botocore.session.Session(
-        {"profile": (None, None, None, None), "config_file": nowhere, "credentials_file": nowhere}
-    )
-    session.set_credentials(_DUMMY, _DUMMY)
-    return session
 
 
 def _answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse:

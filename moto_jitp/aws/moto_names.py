@@ -48,7 +48,7 @@ MOTO_NAMES: Mapping[str, tuple[str, ...]] = {
         "BaseModel",
         "CloudWatchMetricProvider.get_cloudwatch_metrics",
     ),
-    "moto.core.config": ("default_user_config",),
+    "moto.core.config": ("default_user_config.get",),
     "moto.core.exceptions": (
         "JsonRESTError.code",
         "ServiceException.code",

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from moto_jitp import activation, settings
+from moto_jitp.aws import sessions
 
 from . import overlap, transitions
 from .handle import JitpHandle
@@ -62,6 +63,8 @@ class Block:
                 if in_process:
                     raise
                 raise _no_answer(error) from None
+            if in_process:
+                sessions.put_default_session()
             _blocks.append(self)
             self._undo = undo.pop_all()
 
@@ -80,6 +83,8 @@ class Block:
                 self._handle._close()
             finally:
                 _blocks.remove(self)
+                if not _blocks:
+                    sessions.take_default_session()
                 overlap.stop(self._mock, remove_data=remove_data)
 
 

@@ -36,6 +36,7 @@ class ServerContext:
     def start(self) -> None:
         """Put the backend in place and the settings into force."""
         self.changes = Changes()
+        activation.check_moto()
         activation.hold()
         self._layer = settings.push(self._at_start)
 
