@@ -151,6 +151,7 @@ MOTO_NAMES: Mapping[str, tuple[str, ...]] = {
         "FakeEndpoint().endpoint",
         "FakeJob().comment",
         "FakeJob().completed_at",
+        "FakeJob().created_at",
         "FakeJob().description",
         "FakeJob().document",
         "FakeJob().force",

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/iot/latest/developerguide/fleet-provision-api.html
 
 from __future__ import annotations
 
-from moto_jitp.broker.message_broker import publish
+from moto_jitp.broker.message_broker import HandingOnLater, publish
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.messages import AwsMessage
 from moto_jitp.iot.models import JitpIoTBackend
@@ -35,7 +35,8 @@ def carry_out(
         payload: the request.
     """
     client = FleetClient(claim_id, attempt.client_id)
-    answer = answer_request(backend.fleet, request, payload, client)
-    record_fleet_call(backend, attempt, request, answer, claim_id)
-    answer_topic = f"{topic}/{answer.topic_end}"
-    publish(backend, AwsMessage(answer_topic, answer.message, receiver=attempt.attempt_id))
+    with HandingOnLater():
+        answer = answer_request(backend.fleet, request, payload, client)
+        record_fleet_call(backend, attempt, request, answer, claim_id)
+        answer_topic = f"{topic}/{answer.topic_end}"
+        publish(backend, AwsMessage(answer_topic, answer.message, receiver=attempt.attempt_id))

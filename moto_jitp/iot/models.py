@@ -49,6 +49,7 @@ from moto_jitp.iot.provisioning.provisioning_templates import ProvisioningTempla
 from moto_jitp.iot.provisioning.template_execution import RunParts
 from moto_jitp.iot.provisioning.thing_registration import ThingRegistration
 from moto_jitp.iot.provisioning.thing_steps import ThingParts
+from moto_jitp.iot.registry import event_configurations as event_configurations
 from moto_jitp.iot.registry import tagged_resources as tagged_resources
 from moto_jitp.iot.registry.billing_groups import BillingGroups
 from moto_jitp.iot.registry.indexes import CaTable, CertificateTable, PairTable

@@ -9,6 +9,7 @@ from typing import Any
 from moto.core.responses import ActionResult, EmptyResult
 from moto.iot.responses import IoTResponse
 
+from moto_jitp.broker.message_broker import HandingOnLater
 from moto_jitp.iot.api.actions import IoTActions
 from moto_jitp.iot.api.admission import admit
 from moto_jitp.iot.api.call_records import keep_call
@@ -45,7 +46,9 @@ class JitpIoTResponse(IoTActions):
             return self.answer_error(error)
         operation = self._get_action()
         try:
-            answer = self._carry_out(operation)
+            # Whoever hears of what the operation does may call the cloud: when no lock is held.
+            with HandingOnLater():
+                answer = self._carry_out(operation)
         except Exception as error:
             # A mistake in an emulated operation; to the caller it is a failure of the service.
             keep_call(self, operation, (500, _FAILED, json.dumps({"message": repr(error)})))

@@ -153,13 +153,19 @@ class Job(FakeJob):
     def job_process_details(self, ignored: Any) -> None:
         """Pass over what moto sets once and for all."""
 
-    def complete(self) -> None:
-        """End with the last of its executions."""
-        if self.status == "IN_PROGRESS" and not any(
+    def complete(self) -> bool:
+        """End with the last of its executions.
+
+        Returns:
+            Whether it ended now.
+        """
+        if self.status != "IN_PROGRESS" or any(
             execution.is_pending for execution in self.executions.values()
         ):
-            self.status = "COMPLETED"
-            self.completed_at = self.last_updated_at = utcnow()  # type: ignore[assignment]
+            return False
+        self.status = "COMPLETED"
+        self.completed_at = self.last_updated_at = utcnow()  # type: ignore[assignment]
+        return True
 
     def parsed_document(self) -> Any:
         """Return its document as devices get it over MQTT."""

@@ -30,6 +30,7 @@ from moto_jitp.iot.exceptions import (
 from moto_jitp.iot.registry.registry import Registry
 
 from .executions import DEVICE_STATUSES, Job, JobExecution
+from .job_events import tell_of_execution, tell_of_job
 
 _SOURCE = re.compile(
     r"https://(?:s3[.-][a-z0-9.-]*amazonaws\.com/(?P<first>[^/]+)"
@@ -155,13 +156,16 @@ class Jobs:
         cancelled = ("QUEUED", "IN_PROGRESS") if force else ("QUEUED",)
         with HandingOnLater(), self._registry.lock, self._telling(job.executions):
             job.reason_code, job.comment, job.force = reason_code, comment, bool(force)
+            started = "CANCELLATION_IN_PROGRESS"
+            tell_of_job(self._registry, started.lower(), job, started)
             for execution in job.executions.values():
                 if execution.status in cancelled:
                     execution.force_canceled = execution.status == "IN_PROGRESS"
-                    execution.update("CANCELED")
+                    self._advance(execution, "CANCELED")
             job.status = "CANCELED"
             job.last_updated_at = now = utcnow()
             job.completed_at = now  # type: ignore[assignment] # moto ends none
+            tell_of_job(self._registry, "canceled", job)
         return job
 
     def delete_job(self, job_id: str, force: bool) -> None:
@@ -178,9 +182,12 @@ class Jobs:
         if job.status == "IN_PROGRESS" and not force:
             raise _invalid_transition(f"Job {job_id} is IN_PROGRESS: cancel it, or use force.")
         with HandingOnLater(), self._registry.lock, self._telling(list(job.executions)):
+            started = "DELETION_IN_PROGRESS"
+            tell_of_job(self._registry, started.lower(), job, started)
             for execution in list(job.executions.values()):
                 self._forget(job, execution)
             del self._moto.jobs[job_id]
+            tell_of_job(self._registry, "deleted", job, "DELETED")
 
     def describe_job(self, job_id: str) -> FakeJob:
         self.expire()
@@ -210,8 +217,8 @@ class Jobs:
             )
         with HandingOnLater(), self._registry.lock, self._telling([thing_name]):
             execution.force_canceled = execution.status == "IN_PROGRESS"
-            execution.update("CANCELED")
-            self._moto.jobs[job_id].complete()
+            self._advance(execution, "CANCELED")
+            self._complete(self.job_of(execution))
 
     def delete_job_execution(
         self, job_id: str, thing_name: str, execution_number: int, force: bool
@@ -233,7 +240,8 @@ class Jobs:
         with HandingOnLater(), self._registry.lock, self._telling([thing_name]):
             job = self._moto.jobs[job_id]
             self._forget(job, execution)
-            job.complete()
+            tell_of_execution(self._registry, execution, "deleted")
+            self._complete(job)
 
     # What a device does.
 
@@ -259,7 +267,7 @@ class Jobs:
         with HandingOnLater(), self._registry.lock:
             execution = next(iter(self.pending(thing_name)), None)
             if execution is not None and execution.status == "QUEUED":
-                execution.update("IN_PROGRESS", details, step_minutes)
+                self._advance(execution, "IN_PROGRESS", details, step_minutes)
             return execution
 
     def execution_of(self, thing_name: str, job_id: str, number: int | None = None) -> JobExecution:
@@ -319,8 +327,8 @@ class Jobs:
                     execution,
                 )
             with self._telling([thing_name]):
-                execution.update(status, details, step_minutes)
-                self._moto.jobs[job_id].complete()
+                self._advance(execution, status, details, step_minutes)
+                self._complete(self.job_of(execution))
             return execution
 
     def job_of(self, execution: JobExecution) -> Job:
@@ -352,8 +360,8 @@ class Jobs:
             if late:
                 with self._telling(execution.thing_name for execution in late):
                     for execution in late:
-                        execution.update("TIMED_OUT")
-                        self.job_of(execution).complete()
+                        self._advance(execution, "TIMED_OUT")
+                        self._complete(self.job_of(execution))
 
     # How it is done.
 
@@ -362,6 +370,23 @@ class Jobs:
         job.executions[execution.thing_name] = execution
         self._moto.job_executions[job.job_id, execution.thing_name] = execution
         self._of_thing.setdefault(execution.thing_name, {})[job.job_id] = execution
+
+    def _advance(
+        self,
+        execution: JobExecution,
+        status: str,
+        details: dict[str, str] | None = None,
+        step_minutes: int | None = None,
+    ) -> None:
+        """Have an execution go on to a status; see :meth:`JobExecution.update`."""
+        execution.update(status, details, step_minutes)
+        if not execution.is_pending:
+            tell_of_execution(self._registry, execution)
+
+    def _complete(self, job: Job) -> None:
+        """End a job with the last of its executions."""
+        if job.complete():
+            tell_of_job(self._registry, "completed", job)
 
     def _forget(self, job: Job, execution: JobExecution) -> None:
         del job.executions[execution.thing_name]

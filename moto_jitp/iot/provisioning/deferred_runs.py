@@ -21,6 +21,7 @@ from datetime import datetime, timedelta, timezone
 from moto.moto_api import state_manager
 
 from moto_jitp import settings
+from moto_jitp.broker.message_broker import HandingOnLater
 from moto_jitp.broker.rules.timing import carry_out_all_due_rules
 from moto_jitp.history.acting_moment import acting_at
 from moto_jitp.history.runs import ProvisioningRun
@@ -171,7 +172,7 @@ class DeferredRuns:
         """
         if not self.runs:
             return
-        with self._registry.lock:
+        with HandingOnLater(), self._registry.lock:
             if connecting in self.runs:
                 self.runs[connecting].look()
             moments = {key: run.due() for key, run in self.runs.items()}

@@ -7,7 +7,7 @@ code goes on reading and writing them) and keep an index up to date with every c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from moto.iot.models import (
@@ -178,21 +178,31 @@ def _der_id(ca: FakeCaCertificate) -> str | None:
     return None if presented is None else presented.certificate_id
 
 
+MembershipObserver = Callable[[str, FakeThingGroup, FakeThing], object]
+
+
 class _Members(ListedTable[str, FakeThing]):
     """The things of one thing group by ARN, each noted in the index of all groups."""
 
-    def __init__(self, group_arn: str, index: dict[str, Order[str]], things: Any) -> None:
-        self._group_arn = group_arn
-        self._index = index
+    def __init__(self, group: FakeThingGroup, groups: ThingGroupTable, things: Any) -> None:
+        self._group = group
+        self._groups = groups
+        self._is_filled = False
         super().__init__(things)
+        self._is_filled = True
 
     def __setitem__(self, key: str, value: FakeThing) -> None:
+        is_new = self._is_filled and key not in self
         super().__setitem__(key, value)
-        self._index.setdefault(key, Order()).add(self._group_arn)
+        self._groups.by_thing.setdefault(key, Order()).add(self._group.arn)
+        if is_new:
+            self._groups.observe("ADDED", self._group, value)
 
     def __delitem__(self, key: str) -> None:
+        thing = self[key]
         super().__delitem__(key)
-        _discard(self._index, key, self._group_arn)
+        _discard(self._groups.by_thing, key, self._group.arn)
+        self._groups.observe("REMOVED", self._group, thing)
 
 
 class ThingTable(ListedTable[str, FakeThing]):
@@ -230,16 +240,29 @@ class ThingGroupTable(ListedTable[str, FakeThingGroup]):
     """Thing groups by ARN, by a thing that is in them, and by the group above them.
 
     The things of each can be listed page by page.
+
+    Args:
+        items: those that there are.
+        observe: called with ``ADDED`` or ``REMOVED``, a group and a thing, whoever put it into the
+            group or took it out.
+
+    Attributes:
+        by_thing: the ARNs of groups by the ARN of a thing that is in them.
     """
 
-    def __init__(self, items: dict[str, FakeThingGroup] | None = None) -> None:
-        self._by_thing: dict[str, Order[str]] = {}
+    def __init__(
+        self,
+        items: dict[str, FakeThingGroup] | None = None,
+        observe: MembershipObserver = lambda operation, group, thing: None,
+    ) -> None:
+        self.observe = observe
+        self.by_thing: dict[str, Order[str]] = {}
         self._by_parent: dict[str, Order[str]] = {}
         super().__init__(items)
 
     def of_thing(self, thing_arn: str) -> list[FakeThingGroup]:
         """The groups that a thing is in itself, the oldest group first."""
-        keys = tuple(self._by_thing.get(thing_arn, ()))
+        keys = tuple(self.by_thing.get(thing_arn, ()))
         numbers = {key: self.order.get(key, 0) for key in keys}
         return [self[key] for key in sorted(numbers, key=numbers.__getitem__) if key in self]
 
@@ -254,7 +277,7 @@ class ThingGroupTable(ListedTable[str, FakeThingGroup]):
             yield from self.descendants_of(child.thing_group_name)
 
     def __setitem__(self, key: str, value: FakeThingGroup) -> None:
-        value.things = _Members(key, self._by_thing, value.things)
+        value.things = _Members(value, self, value.things)
         if value.parent_group_name:
             self._by_parent.setdefault(value.parent_group_name, Order()).add(key)
         super().__setitem__(key, value)

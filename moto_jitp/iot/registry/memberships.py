@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/iot/latest/developerguide/thing-groups.html
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from moto.iot.models import FakeThing, FakeThingGroup
 
@@ -16,6 +17,7 @@ from moto_jitp.templates.rules import GROUPS_PER_THING
 
 from .references import THING, THING_GROUP, name_given
 from .registry import Registry
+from .registry_events import tell_of_membership
 
 
 class MembershipRefused(InvalidRequest):
@@ -39,6 +41,7 @@ class Memberships:
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
+        registry.on_membership = partial(tell_of_membership, registry)
 
     def groups_of(self, thing: FakeThing) -> list[FakeThingGroup]:
         """Return the groups that a thing is in itself, the oldest first."""

@@ -26,10 +26,12 @@ from moto.iot.models import (
 
 from moto_jitp.history.state import lock_of
 
+from .events import Events
 from .indexes import (
     BillingGroupTable,
     CaTable,
     CertificateTable,
+    MembershipObserver,
     PairTable,
     ThingGroupTable,
     ThingTable,
@@ -47,6 +49,9 @@ class Registry:
 
     Attributes:
         sequences: numbers what is made, in the order in which it is made.
+        events: publishes the events that are switched on.
+        on_membership: called when a thing joins or leaves a group; see
+            :class:`.indexes.ThingGroupTable`.
         lock: held by whatever reads this account's and Region's state and then changes it.
 
     Example:
@@ -61,6 +66,8 @@ class Registry:
         self.partition: str = moto.partition
         self.sequences = itertools.count(1)
         self.lock = lock_of(moto)
+        self.events = Events(moto)
+        self.on_membership: MembershipObserver = lambda operation, group, thing: None
         self.index()
 
     def index(self) -> None:
@@ -68,7 +75,9 @@ class Registry:
         moto = self.moto
         moto.things = self.things = ThingTable(moto.things)
         moto.thing_types = self.thing_types = ListedTable(moto.thing_types)
-        moto.thing_groups = self.thing_groups = ThingGroupTable(moto.thing_groups)
+        moto.thing_groups = self.thing_groups = ThingGroupTable(
+            moto.thing_groups, lambda *membership: self.on_membership(*membership)
+        )
         moto.billing_groups = self.billing_groups = BillingGroupTable(moto.billing_groups)
         moto.policies = self.policies = ListedTable(moto.policies)
         moto.role_aliases = self.role_aliases = ListedTable(moto.role_aliases)

@@ -21,6 +21,7 @@ from moto_jitp.iot.exceptions import InvalidRequest, ResourceAlreadyExists
 
 from .attributes import check_group_attributes, updated
 from .registry import Registry
+from .registry_events import tell_of_group, tell_of_hierarchy
 from .tags import Tags
 from .versions import check_version
 
@@ -79,9 +80,15 @@ class ThingGroups:
                 check_group_attributes(updated({}, properties.get("attributePayload")))
                 if parent_group_name:
                     self._check_place(thing_group_name, parent_group_name)
-            return IoTBackend.create_thing_group(
+            is_new = registry.find_thing_group(thing_group_name) is None
+            made = IoTBackend.create_thing_group(
                 registry.moto, thing_group_name, parent_group_name, thing_group_properties
             )
+            if is_new:
+                group = registry.describe_thing_group(thing_group_name)
+                tell_of_group(registry, "CREATED", group)
+                tell_of_hierarchy(registry, "ADDED", group)
+            return made
 
     def _same(
         self, group: FakeThingGroup, parent: str | None, properties: dict[str, Any]
@@ -136,11 +143,11 @@ class ThingGroups:
         """
         registry = self.registry
         if not settings.current().strict:
-            return int(
-                IoTBackend.update_thing_group(
-                    registry.moto, thing_group_name, thing_group_properties, expected_version or 0
-                )
+            version = IoTBackend.update_thing_group(
+                registry.moto, thing_group_name, thing_group_properties, expected_version or 0
             )
+            tell_of_group(registry, "UPDATED", registry.describe_thing_group(thing_group_name))
+            return int(version)
         with registry.lock:
             group = registry.describe_thing_group(thing_group_name)
             check_version("thing group", thing_group_name, group.version, expected_version)
@@ -157,6 +164,7 @@ class ThingGroups:
                 properties["thingGroupDescription"] = description
             group.thing_group_properties = properties
             group.version += 1
+            tell_of_group(registry, "UPDATED", group)
             return int(group.version)
 
     def delete_thing_group(
@@ -187,6 +195,8 @@ class ThingGroups:
             if group is not None:
                 self.tags.untag_all(group.arn)
                 registry.detach_all_policies(group.arn)
+                tell_of_hierarchy(registry, "REMOVED", group)
+                tell_of_group(registry, "DELETED", group)
 
 
 @operation_over_moto("CreateThingGroup", ThingGroups)

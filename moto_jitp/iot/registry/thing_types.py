@@ -24,6 +24,7 @@ from moto_jitp.iot.api.operations import (
 from moto_jitp.iot.exceptions import InvalidRequest, ResourceAlreadyExists
 
 from .registry import Registry
+from .registry_events import tell_of_thing_type
 from .tags import Tags
 
 DEPRECATED_BEFORE_DELETION = timedelta(minutes=5)
@@ -74,6 +75,7 @@ class ThingTypes:
                 return existing.thing_type_name, existing.arn
             _check(properties)
         name, arn = IoTBackend.create_thing_type(registry.moto, thing_type_name, properties)
+        tell_of_thing_type(registry, "CREATED", registry.describe_thing_type(name))
         return name, arn
 
     def update_thing_type(self, thing_type_name: str, properties: Mapping[str, Any]) -> None:
@@ -97,6 +99,7 @@ class ThingTypes:
             _check(properties)
             if _MQTT5 in properties:
                 kind.thing_type_properties = {**has, _MQTT5: properties[_MQTT5]}
+            tell_of_thing_type(self.registry, "UPDATED", kind)
 
     def deprecate_thing_type(self, thing_type_name: str, undo_deprecate: bool) -> FakeThingType:
         """Deprecate a thing type, so that no more things get it, or undo that.
@@ -113,6 +116,7 @@ class ThingTypes:
             elif not kind.metadata["deprecated"]:
                 kind.metadata["deprecationDate"] = acting_moment()
             kind.metadata["deprecated"] = not undo_deprecate
+            tell_of_thing_type(self.registry, "UPDATED", kind)
             return kind
 
     def delete_thing_type(self, thing_type_name: str) -> None:
@@ -131,6 +135,7 @@ class ThingTypes:
                 self._check_deletion(kind)
             del registry.thing_types[kind.arn]
             self.tags.untag_all(kind.arn)
+            tell_of_thing_type(registry, "DELETED", kind)
 
     def _check_deletion(self, kind: FakeThingType) -> None:
         name = kind.thing_type_name

@@ -17,6 +17,7 @@ from moto_jitp.iot.exceptions import InvalidRequest, ResourceAlreadyExists
 from .attributes import attributes_of, check_thing_attributes, updated
 from .billing_groups import BillingGroups
 from .registry import Registry, type_name
+from .registry_events import tell_of_association, tell_of_thing
 from .versions import check_version
 
 
@@ -56,13 +57,14 @@ class Things:
         """
         registry = self.registry
         if not settings.current().strict:
-            return IoTBackend.create_thing(
+            made = IoTBackend.create_thing(
                 registry.moto,
                 thing_name,
                 thing_type_name or "",
                 attribute_payload,
                 billing_group_name,
             )
+            return self._created(made)
         with registry.lock:
             kind = registry.describe_thing_type(thing_type_name) if thing_type_name else None
             group = (
@@ -87,7 +89,12 @@ class Things:
             )
             if group is not None:
                 self._billing_groups.add(group, thing)
-            return thing
+            return self._created(thing)
+
+    def _created(self, thing: FakeThing) -> FakeThing:
+        tell_of_thing(self.registry, "CREATED", thing)
+        tell_of_association(self.registry, thing, None, thing.thing_type)
+        return thing
 
     def update_thing(
         self,
@@ -115,35 +122,47 @@ class Things:
             VersionConflict: it has another version.
         """
         registry = self.registry
-        if not settings.current().strict:
-            IoTBackend.update_thing(
-                registry.moto,
-                thing_name,
-                thing_type_name or "",
-                attribute_payload,
-                remove_thing_type,
-            )
-            return
         with registry.lock:
             thing = registry.describe_thing(thing_name)
-            check_version("thing", thing_name, thing.version, expected_version)
-            if remove_thing_type and thing_type_name:
-                raise InvalidRequest(
-                    f"The thing type {thing_type_name} cannot be given to {thing_name} while "
-                    "removeThingType is true. Leave one of the two out."
+            had = thing.thing_type
+            if settings.current().strict:
+                check_version("thing", thing_name, thing.version, expected_version)
+                self._update(thing, thing_type_name, attribute_payload, remove_thing_type)
+            else:
+                IoTBackend.update_thing(
+                    registry.moto,
+                    thing_name,
+                    thing_type_name or "",
+                    attribute_payload,
+                    remove_thing_type,
                 )
-            kind = None if remove_thing_type else thing.thing_type
-            if thing_type_name:
-                kind = registry.describe_thing_type(thing_type_name)
-                if kind.metadata["deprecated"] and type_name(thing) != thing_type_name:
-                    raise InvalidRequest(
-                        f"Can not update a thing to use deprecated thing type: {thing_type_name}"
-                    )
-            attributes = updated(thing.attributes, attribute_payload)
-            check_thing_attributes(attributes, has_type=kind is not None)
-            thing.thing_type = kind
-            thing.attributes = attributes
-            thing.version += 1
+            tell_of_thing(registry, "UPDATED", thing)
+            tell_of_association(registry, thing, had, thing.thing_type)
+
+    def _update(
+        self,
+        thing: FakeThing,
+        thing_type_name: str | None,
+        attribute_payload: dict[str, Any] | None,
+        remove_thing_type: bool,
+    ) -> None:
+        if remove_thing_type and thing_type_name:
+            raise InvalidRequest(
+                f"The thing type {thing_type_name} cannot be given to {thing.thing_name} while "
+                "removeThingType is true. Leave one of the two out."
+            )
+        kind = None if remove_thing_type else thing.thing_type
+        if thing_type_name:
+            kind = self.registry.describe_thing_type(thing_type_name)
+            if kind.metadata["deprecated"] and type_name(thing) != thing_type_name:
+                raise InvalidRequest(
+                    f"Can not update a thing to use deprecated thing type: {thing_type_name}"
+                )
+        attributes = updated(thing.attributes, attribute_payload)
+        check_thing_attributes(attributes, has_type=kind is not None)
+        thing.thing_type = kind
+        thing.attributes = attributes
+        thing.version += 1
 
     def delete_thing(self, thing_name: str, expected_version: int | None = None) -> None:
         """Delete a thing, which leaves its groups; one that does not exist is not an error.
@@ -176,6 +195,8 @@ class Things:
                 if any(registry.principal_things.firsts_of(thing_name)):
                     raise ThingStillAttached(thing_name)
             registry.remove_thing(thing)
+            tell_of_association(registry, thing, thing.thing_type, None)
+            tell_of_thing(registry, "DELETED", thing)
 
 
 _Configuration = tuple["str | None", "dict[str, str]", "str | None"]

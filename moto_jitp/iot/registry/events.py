@@ -1,0 +1,104 @@
+"""Which events AWS IoT publishes, and how: off until somebody switches them on.
+
+``CERTIFICATE`` and ``CA_CERTIFICATE`` are kept and change nothing: lifecycle events, and those of
+pending certificates, were seen on AWS whatever the configuration says. ``POLICY`` has no topic.
+https://docs.aws.amazon.com/iot/latest/developerguide/iot-events.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from moto.iot.models import IoTBackend
+from moto.moto_api._internal import mock_random
+
+from moto_jitp.broker.message_broker import publish
+from moto_jitp.history.acting_moment import acting_moment
+from moto_jitp.history.messages import AwsMessage
+
+KINDS = (
+    "THING",
+    "THING_GROUP",
+    "THING_TYPE",
+    "THING_GROUP_MEMBERSHIP",
+    "THING_GROUP_HIERARCHY",
+    "THING_TYPE_ASSOCIATION",
+    "JOB",
+    "JOB_EXECUTION",
+    "POLICY",
+    "CERTIFICATE",
+    "CA_CERTIFICATE",
+)
+"""The kinds of events that can be switched on and off."""
+
+
+class Events:
+    """Publishes the events of one account and Region that are switched on.
+
+    Args:
+        moto: the account's and Region's backend.
+
+    Attributes:
+        created: when the configuration was first changed, in UTC; ``None`` before that.
+        modified: when it was last changed; ``None`` likewise.
+    """
+
+    def __init__(self, moto: IoTBackend) -> None:
+        self._moto = moto
+        self._on: frozenset[str] = frozenset()
+        self.created: datetime | None = None
+        self.modified: datetime | None = None
+
+    def is_on(self, kind: str) -> bool:
+        """Whether events of a kind are published.
+
+        Args:
+            kind: one of :data:`KINDS`.
+        """
+        return kind in self._on
+
+    def configure(self, changes: Mapping[str, Mapping[str, bool]]) -> None:
+        """Switch kinds of events on and off; those that are not named stay as they are.
+
+        Args:
+            changes: kinds, each to ``{"Enabled": …}``.
+        """
+        on = set(self._on)
+        for kind, change in changes.items():
+            if change.get("Enabled", kind in on):
+                on.add(kind)
+            else:
+                on.discard(kind)
+        self._on = frozenset(on)
+        self.modified = acting_moment()
+        self.created = self.created or self.modified
+
+    def configurations(self) -> dict[str, dict[str, bool]]:
+        """Return of each kind whether it is on, as DescribeEventConfigurations does."""
+        return {kind: {"Enabled": kind in self._on} for kind in KINDS}
+
+    def publish(self, topic: str, event_type: str, operation: str, members: Any) -> None:
+        """Publish an event, whose kind the caller has found switched on.
+
+        Args:
+            topic: its topic after ``$aws/events/``.
+            event_type: its ``eventType``.
+            operation: its ``operation``.
+            members: its other members; a ``timestamp`` among them takes the place of the one in
+                milliseconds.
+        """
+        payload = {
+            "eventType": event_type,
+            "eventId": str(mock_random.uuid4()),
+            "timestamp": milliseconds(acting_moment()),
+            "operation": operation,
+            **members,
+        }
+        publish(self._moto, AwsMessage(f"$aws/events/{topic}", payload))
+
+
+def milliseconds(moment: datetime) -> int:
+    """Return a moment in milliseconds since 1970."""
+    return int(moment.timestamp() * 1000)
