@@ -80,17 +80,26 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 # A wrapper of the old kind, which the pluggy of every pytest knows.
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[Any]
+) -> Generator[None, Any, None]:
+    if call.excinfo is not None or getattr(item, "_excinfo", None):  # that is unittest's
+        from .tracebacks import hide_our_frames
+
+        hide_our_frames()
     outcome = yield
     report: pytest.TestReport = outcome.get_result()
     connections = item.stash.get(_connections_key, None)
     if report.failed and connections is not None:
-        from .report import add_section
+        from .report import add_section, shorten_summary
 
+        error = None if call.excinfo is None else call.excinfo.value
+        shorten_summary(report, error)
         add_section(
             connections,
             report,
             item.config,
             server=item.config.stash.get(server_key, None),
             is_used=bool(_FIXTURES.intersection(getattr(item, "fixturenames", ()))),
+            error=error,
         )

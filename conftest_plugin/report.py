@@ -25,6 +25,7 @@ def add_section(
     config: pytest.Config,
     server: JitpServer | None,
     is_used: bool,
+    error: BaseException | None = None,
 ) -> None:
     """Add the section to the report of a failed test.
 
@@ -34,6 +35,8 @@ def add_section(
         config: pytest's.
         server: the server, if it runs.
         is_used: whether the test uses a fixture of ours.
+        error: what the test failed with; the attempts that a ConnectionRefused tells of are not
+            told again.
     """
     try:
         at_server = [*_at(server), *(_in_server_mode() if is_used else ())]
@@ -45,7 +48,12 @@ def add_section(
             return
         here.told = count
         runs = server.runs() if server is not None else ()
-        text = story(here, at_server, runs)
+        told = _told_by(error)
+        if told and not here.rule_count:
+            everything = {attempt.attempt_id for attempt in (*here.last, *at_server)}
+            if here.total + len(at_server) == len(everything) and everything <= told:
+                return
+        text = story(here, at_server, runs, told)
     except Exception as error:  # out of a hook, it would end the whole session
         text = f"The connections of this test cannot be told: {error!r}"
     report.sections.append((TITLE, text))
@@ -54,6 +62,28 @@ def add_section(
     add = getattr(report.longrepr, "addsection", None)
     if shown != "all" and add is not None:
         add(TITLE, text)
+
+
+def shorten_summary(report: pytest.TestReport, error: BaseException | None) -> None:
+    """Have the line of a test in pytest's summary begin with the reason of a refusal.
+
+    Of the message pytest keeps about 45 characters there on a terminal of 80 columns.
+
+    Args:
+        report: of the phase that failed.
+        error: what it failed with.
+    """
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is not None and _told_by(error):
+        crash.message = str(error)
+
+
+def _told_by(error: BaseException | None) -> frozenset[int]:
+    """The ids of the attempts whose story an exception tells."""
+    refusals = sys.modules.get("moto_jitp.devices.refusal")
+    if refusals is None or not isinstance(error, refusals.ConnectionRefused):
+        return frozenset()
+    return frozenset(attempt.attempt_id for attempt in error.attempts)
 
 
 def _at(server: JitpServer | None) -> Sequence[ConnectionAttempt]:
@@ -73,6 +103,7 @@ def story(
     here: Connections,
     at_server: Sequence[ConnectionAttempt] = (),
     runs_at_server: Sequence[RunEntry] = (),
+    told: Collection[int] = (),
 ) -> str:
     """Tell the connections of a test, the last ones each with its story.
 
@@ -80,6 +111,7 @@ def story(
         here: those made in this process.
         at_server: those made at a server, the oldest first.
         runs_at_server: the provisioning runs there.
+        told: the ids of attempts whose story stands above.
 
     Returns:
         A text of a few lines for each.
@@ -87,14 +119,14 @@ def story(
     from moto_jitp.printing import one_line
 
     lines = [] if here.total or at_server else ["No device connected in this test."]
-    lines += _chapter(_up_to_date(here.last), here)
+    lines += _chapter(_up_to_date(here.last), here, told)
     if at_server or runs_at_server:
         theirs = Connections()
         for attempt in at_server:
             theirs.note(attempt)
         for entry in runs_at_server:
             theirs.note_run(entry)
-        lines += ["At the server:", *_chapter(list(theirs.last), theirs)]
+        lines += ["At the server:", *_chapter(list(theirs.last), theirs, told)]
     lines += _rules(here)
     return "\n".join(map(one_line, lines))
 
@@ -112,7 +144,9 @@ def _rules(noted: Connections) -> Iterator[str]:
         yield from (f"   {line}" for line in more)
 
 
-def _chapter(attempts: Sequence[ConnectionAttempt], noted: Connections) -> Iterator[str]:
+def _chapter(
+    attempts: Sequence[ConnectionAttempt], noted: Connections, told: Collection[int]
+) -> Iterator[str]:
     from moto_jitp.history.explanation import report_of_attempt, report_of_run
 
     total = noted.total
@@ -122,7 +156,11 @@ def _chapter(attempts: Sequence[ConnectionAttempt], noted: Connections) -> Itera
     for at, attempt in enumerate(attempts):
         came_back = any(a.certificate_id == attempt.certificate_id for a in attempts[at + 1 :])
         number = total - len(attempts) + 1 + at
-        yield from report_of_attempt(number, attempt, has_come_back=came_back)
+        lines = report_of_attempt(number, attempt, has_come_back=came_back)
+        if attempt.attempt_id in told:
+            yield f"{next(lines)}, as told above"
+            continue
+        yield from lines
         for entry in noted.runs.get(attempt.attempt_id, ()):
             yield from report_of_run(entry)
     for entry in noted.runs.get(None, ()):

@@ -89,7 +89,7 @@ def test_a_success_story_is_short(run: Run) -> None:
     result.stdout.fnmatch_lines(
         [
             TITLE,
-            "1. C=KR,CN=bulb-1: refused, RECONNECT_REQUIRED",
+            "1. C=KR,CN=bulb-1: provisioned, AWS drops this connection",
             "*The device was provisioned as the thing 'bulb-1'.*",
             "*provisioned: RegisterCertificate, RegisterThing, CreateThing, *UpdateCertificate",
             "2. C=KR,CN=bulb-1: accepted as client 'bulb-1'",
@@ -110,7 +110,9 @@ def test_a_device_that_does_not_come_back_is_told_to(run: Run) -> None:
             assert False
         """
     )
-    result.stdout.fnmatch_lines([TITLE, "*RECONNECT_REQUIRED", "*fix: *connect again*"])
+    result.stdout.fnmatch_lines(
+        [TITLE, "*provisioned, AWS drops this connection", "*fix: *connect again*"]
+    )
 
 
 def test_only_failed_tests_are_told_of_and_each_of_its_own_connections(run: Run) -> None:
@@ -156,7 +158,7 @@ def test_of_many_connections_the_last_ten_are_told_and_all_are_counted(run: Run)
         [
             TITLE,
             "40 connections: 20 RECONNECT_REQUIRED, 20 ACCEPTED. The last 10 of them:",
-            "31. CN=bulb-15: refused, RECONNECT_REQUIRED",
+            "31. CN=bulb-15: provisioned, AWS drops this connection",
             "40. CN=bulb-19: accepted as client 'bulb-19'",
         ]
     )
@@ -176,7 +178,7 @@ def test_a_connection_in_a_fixture_is_told_when_the_fixture_fails(run: Run) -> N
         """
     )
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines([TITLE, "1. CN=bulb-1: refused, SNI_MISUSED"])
+    result.stdout.fnmatch_lines(["E *ConnectionRefused: SNI_MISUSED: *", "E *fix: *"])
 
 
 def test_a_failure_while_tearing_down_tells_the_connections_once(run: Run) -> None:
@@ -236,7 +238,7 @@ def test_unittest_classes_are_explained_too(run: Run) -> None:
                 connect_device(CertificateAuthority().issue("bulb-1"))
         """
     )
-    result.stdout.fnmatch_lines([TITLE, "1. CN=bulb-1: refused, *NOT_REGISTERED"])
+    result.stdout.fnmatch_lines(["E *ConnectionRefused: *NOT_REGISTERED: *", "E *fix: *"])
 
 
 def test_connections_before_a_reset_are_told(run: Run) -> None:
@@ -324,3 +326,116 @@ def test_a_fleet_provisioning_that_failed_is_told_with_the_connection_it_came_ov
             "*fix: Create the thing group 'bulbs' *",
         ]
     )
+
+
+REFUSED = """
+    import pytest
+
+    @pytest.mark.jitp(active=False)
+    def test_refused(jitp):
+        jitp.connect(jitp.issue(common_name="bulb-1"))
+"""
+
+
+def test_a_refused_connection_is_told_once_below_the_line_that_made_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    result = run(REFUSED)
+
+    result.stdout.fnmatch_lines(
+        [
+            ">       jitp.connect(jitp.issue(common_name=*bulb-1*))",
+            "E       moto_jitp.ConnectionRefused: CA_CERTIFICATE_INACTIVE: The CA certificate *",
+            "test_*.py:*: ConnectionRefused",
+            "FAILED *::test_refused - CA_CERTIFICATE_INACTIVE: *",
+        ]
+    )
+    text = result.stdout.str()
+    assert text.count("Call update_ca_certificate(") == 1
+    assert len(result.stdout.lines) <= 45
+
+
+def test_a_run_that_failed_is_told_within_a_screen(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    result = run(SWALLOWED.replace("except ConnectionRefused:", "finally:"))
+
+    assert result.stdout.str().count("no country (C): issue the certificate with it") == 1
+    assert len(result.stdout.lines) <= 45
+    result.stdout.fnmatch_lines(["FAILED *::test_swallowed - PROVISIONING_FAILED: *"])
+
+
+def test_connections_that_the_error_does_not_tell_of_are_told_beside_it(run: Run) -> None:
+    result = run(
+        """
+        def test_two(jitp):
+            jitp.connect(jitp.issue(common_name="good"))
+            jitp.iot.update_ca_certificate(
+                certificateId=jitp.ca.certificate_id, newStatus="INACTIVE"
+            )
+            jitp.connect(jitp.issue(common_name="bad"))
+        """
+    )
+
+    result.stdout.fnmatch_lines(
+        [
+            TITLE,
+            "1. CN=good: provisioned, AWS drops this connection",
+            "2. CN=good: accepted as client 'good'",
+            "3. CN=bad: refused, CA_CERTIFICATE_INACTIVE, as told above",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        ('connect_device("c.pem")', "moto_jitp.CertificateError: "),
+        ('render("{}", {})', "moto_jitp.TemplateError: "),
+        ('jitp.subscribe("a/#/b", print)', "ValueError: "),
+        ("jitp.ca.register(jitp.iot, template_body='{}', role_arn='r')", "botocore.*Error: "),
+    ],
+)
+def test_the_last_frame_is_the_line_of_the_user(run: Run, call: str, error: str) -> None:
+    result = run(
+        f"""
+        from moto_jitp import connect_device, render
+
+        def test_it(jitp):
+            {call}
+        """
+    )
+
+    result.stdout.fnmatch_lines([f"*{call}", f"E *{error}*"])
+    result.stdout.no_fnmatch_line("*moto_jitp/*.py:*")
+    result.stdout.no_fnmatch_line("*conftest_plugin/*.py:*")
+
+
+def test_what_breaks_in_a_handler_of_the_user_is_shown_where_it_broke(run: Run) -> None:
+    result = run(
+        """
+        import unittest
+
+        from moto_jitp import connect_device
+
+        def test_it(jitp):
+            jitp.lambda_handler("hook", lambda event: 1)
+            device = jitp.connect(jitp.issue(common_name="a"))
+            device.subscribe("a", None, 7, 8, 9)
+
+        class TestCase(unittest.TestCase):
+            def test_in_a_class(self):
+                connect_device("c.pem")
+        """
+    )
+
+    result.stdout.fnmatch_lines(["*device.subscribe(*a*", "E *TypeError*"])
+    result.stdout.fnmatch_lines(["*connect_device(*c.pem*", "E *", "", "*: *Error*"])
+
+
+def test_the_whole_traceback_is_there_for_those_who_ask(run: Run) -> None:
+    result = run(REFUSED, "--full-trace")
+
+    result.stdout.fnmatch_lines(["*moto_jitp*connecting.py:*: ConnectionRefused"])

@@ -25,6 +25,8 @@ class UnsupportedMotoError(RuntimeError):
         moto_version: the version of the installed moto.
     """
 
+    __module__ = "moto_jitp"  # where users find it
+
     def __init__(self, missing: tuple[str, ...], moto_version: str) -> None:
         super().__init__(
             f"moto {moto_version} has no {', '.join(missing)}, which moto_jitp hooks. "

@@ -46,6 +46,8 @@ class NotAuthorized(PermissionError):  # noqa: N818 - what MQTT 5 calls it
         reason_code: what MQTT 5 answers with in a PUBACK or SUBACK: 0x87, Not authorized.
     """
 
+    __module__ = "moto_jitp"  # where users find it
+
     reason_code = int(ReasonCode.NOT_AUTHORIZED)
 
     def __init__(

@@ -17,6 +17,8 @@ class ConnectionRefused(Exception):  # noqa: N818 - the name that users know fro
         provisioning: the provisioning run that was set off, if one was.
     """
 
+    __module__ = "moto_jitp"  # where users find it
+
     def __init__(self, attempts: tuple[ConnectionAttempt, ...]) -> None:
         last = attempts[-1]
         assert last.reason is not None

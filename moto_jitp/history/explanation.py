@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from moto_jitp.printing import one_line
 
-from .attempts import ConnectionAttempt
+from .attempts import ConnectionAttempt, RefusalReason
 from .journal import RunEntry, RunOrigin
 from .runs import ProvisioningRun, StepResult
 
 _FIX = "fix"
+PROVISIONED = "provisioned, AWS drops this connection"
 
 _MARKS = {
     StepResult.SUCCEEDED: "ok",
@@ -22,12 +23,18 @@ _CERTIFICATE_ID = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}\b")
 
 
 def explain_all(attempts: Sequence[ConnectionAttempt]) -> str:
-    """Describe the last attempt, after the one before it where that provisioned the device."""
-    return "\n".join(
-        explain(attempt)
-        for attempt in attempts
-        if attempt is attempts[-1] or attempt.provisioning is not None
-    )
+    """Describe the last attempt and, beside it, those that provisioned the device.
+
+    Where the device is let in, they are told in the order in which they were made. Where it is
+    refused, the reason comes first, as most who show an error keep its beginning.
+    """
+    *before, last = attempts
+    runs = [attempt for attempt in before if attempt.provisioning is not None]
+    if last.reason is not None:
+        told = [explain(last), *(f"Before that, {explain(attempt)}" for attempt in runs)]
+    else:
+        told = [*(_explained_in_passing(attempt) for attempt in runs), explain(last)]
+    return "\n".join(told)
 
 
 def explain(attempt: ConnectionAttempt) -> str:
@@ -35,7 +42,17 @@ def explain(attempt: ConnectionAttempt) -> str:
 
     No text that the device has chosen makes a line of its own.
     """
-    decision = attempt.reason.value if attempt.reason else "ACCEPTED"
+    return _explained(attempt.reason.value if attempt.reason else "ACCEPTED", attempt)
+
+
+def _explained_in_passing(attempt: ConnectionAttempt) -> str:
+    """Describe an attempt behind which the device came back, and was let in."""
+    if not _was_provisioned(attempt):
+        return explain(attempt)
+    return _explained(PROVISIONED, attempt, advice=False)
+
+
+def _explained(decision: str, attempt: ConnectionAttempt, *, advice: bool = True) -> str:
     lines = [
         f"{decision}: {attempt.message}",
         f"  device:   {_subject(attempt)} (certificate {attempt.certificate_id})",
@@ -44,9 +61,15 @@ def explain(attempt: ConnectionAttempt) -> str:
     ]
     if attempt.provisioning is not None:
         lines += _run_lines(attempt.provisioning)
-    if attempt.advice:
+    if attempt.advice and advice:
         lines.append(f"  {_FIX}:  {attempt.advice}")
     return "\n".join(map(one_line, lines))
+
+
+def _was_provisioned(attempt: ConnectionAttempt) -> bool:
+    """Whether the attempt did what it was to do, though the connection ended with it."""
+    run = attempt.provisioning
+    return attempt.reason is RefusalReason.RECONNECT_REQUIRED and run is not None and run.succeeded
 
 
 def report_of_attempt(
@@ -62,7 +85,9 @@ def report_of_attempt(
     if attempt.reason is None:
         yield f"{number}. {_subject(attempt)}: accepted as client {attempt.client_id!r}"
         return
-    yield f"{number}. {_subject(attempt)}: refused, {attempt.reason.value}"
+    worked = _was_provisioned(attempt)
+    decision = PROVISIONED if worked else f"refused, {attempt.reason.value}"
+    yield f"{number}. {_subject(attempt)}: {decision}"
     yield f"   {attempt.message}"
     yield (
         f"   certificate {attempt.certificate_id}, account {attempt.account_id}, "
@@ -72,7 +97,7 @@ def report_of_attempt(
     if run is not None:
         yield from _reported(run)
     # A device that was provisioned and came back has done what the advice says.
-    if attempt.advice and not (has_come_back and run is not None and run.succeeded):
+    if attempt.advice and not (has_come_back and worked):
         yield f"   {_FIX}: {attempt.advice}"
 
 

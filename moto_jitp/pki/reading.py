@@ -34,6 +34,8 @@ ResultT = TypeVar("ResultT")
 class CertificateError(ValueError):
     """The text holds no certificate, or one that cannot be read; the message says which and why."""
 
+    __module__ = "moto_jitp"  # where users find it
+
 
 class PresentedCertificate:
     """A certificate as a device presents it.

@@ -83,6 +83,8 @@ class TemplateError(ValueError):
     :ivar advice: what to change
     """
 
+    __module__ = "moto_jitp"  # where users find it
+
     def __init__(
         self,
         reason: str,
@@ -121,6 +123,8 @@ class TemplateError(ValueError):
 class TemplateSyntaxError(TemplateError):
     """The body is not a JSON object, or longer or deeper than a template can be."""
 
+    __module__ = "moto_jitp.templates"  # where users find it
+
 
 class UnresolvedReferenceError(TemplateError):
     """A ``Ref`` or a variable of ``Fn::Sub`` has no value.
@@ -130,6 +134,8 @@ class UnresolvedReferenceError(TemplateError):
 
     :ivar parameter: the name
     """
+
+    __module__ = "moto_jitp.templates"  # where users find it
 
     def __init__(
         self, parameter: str, *, place: str = "", expected: str = "", advice: str = ""
