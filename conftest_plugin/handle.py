@@ -143,5 +143,19 @@ class Jitp:
         """
         return self.mock.fail(operation, error, times, **options)
 
+    def disturb(
+        self, kind: str, client_id: str | None = None, times: int | None = 1, **options: Any
+    ) -> Any:
+        """Have something go wrong on connections, as :meth:`moto_jitp.JitpHandle.disturb` does.
+
+        Args:
+            kind: ``"delay"``, ``"drop"``, ``"half-open"``, ``"lose-puback"``, ``"throttle"`` or
+                ``"slow-provisioning"``.
+            client_id: the MQTT client id whose connections are meant; ``None`` for every one.
+            times: how many connections are disturbed; ``None`` for every one.
+            **options: ``every``, ``seconds`` and ``packets``; see there.
+        """
+        return self.mock.disturb(kind, client_id, times, **options)
+
     def __repr__(self) -> str:
         return f"<Jitp {self.region}, {self.ca!r}, {len(self.connections)} connections>"

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from moto import settings as moto_settings
 
-from moto_jitp import faults
+from moto_jitp import disturbances, faults
 from moto_jitp.aws.lambda_functions import HandlerRegistration, register_handler
 from moto_jitp.broker import handlers
 from moto_jitp.broker.handlers import Subscription
@@ -23,6 +23,7 @@ from moto_jitp.devices import attempts, events
 from moto_jitp.devices.arguments import ServerName
 from moto_jitp.devices.connecting import connect_here
 from moto_jitp.devices.connection import DeviceConnection
+from moto_jitp.disturbances import Disturbance, DisturbanceRequest
 from moto_jitp.files import content_of
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.messages import Event
@@ -30,7 +31,12 @@ from moto_jitp.history.rule_runs import RuleRun
 from moto_jitp.iot.api.failure_requests import checked_failure
 from moto_jitp.pki import DeviceIdentity
 from moto_jitp.remote import connection as at_server
-from moto_jitp.remote.faults import ServerFault, asked_again
+from moto_jitp.remote.faults import (
+    ServerDisturbance,
+    ServerFault,
+    ServerRequest,
+    asked_again,
+)
 
 _THE_ENDPOINT: Any = "<the endpoint>"
 
@@ -184,11 +190,18 @@ def request_failure(
     return faults.add(*checked)
 
 
+def request_disturbance(asked: DisturbanceRequest) -> Disturbance | ServerDisturbance:
+    """Have connections of devices disturbed, as was asked and checked."""
+    if is_at_server():
+        return ServerDisturbance(at_server.server_client(), asked)
+    return disturbances.add(asked)
+
+
 def kept_over_reset(
-    requested: Iterable[faults.Fault | ServerFault],
+    requested: Iterable[faults.Fault | ServerFault | Disturbance | ServerDisturbance],
 ) -> AbstractContextManager[None]:
-    """Keep failures that are still to come while the state is reset within the ``with`` block.
+    """Keep what is still to come while the state is reset within the ``with`` block.
 
     In this process they stay anyway; a server drops them with its state, and is asked again.
     """
-    return asked_again([fault for fault in requested if isinstance(fault, ServerFault)])
+    return asked_again([one for one in requested if isinstance(one, ServerRequest)])

@@ -449,6 +449,8 @@ def test_the_reasons_are_a_closed_list_of_texts_with_aws_names_beside_them() -> 
         "DEVICE_CERTIFICATE_REVOKED": "DEVICE_CERTIFICATE_REVOKED",
         "NOT_AUTHORIZED": None,
         "CREDENTIALS_REFUSED": None,
+        "CONNECT_DELAYED": None,
+        "CONNECT_THROTTLED": None,
     }
     assert isinstance(RefusalReason.SNI_MISUSED, str)
     assert RefusalReason.SNI_MISUSED == "SNI_MISUSED"

@@ -499,6 +499,22 @@ def test_an_operation_can_be_made_to_fail(
     assert "No failure 999999999" in json.loads(unknown.data)["message"]
 
 
+def test_connections_are_disturbed_on_demand(api: Api) -> None:
+    body = {"kind": "drop", "clientId": "bulb-1", "packets": 2, "every": 3}
+    asked = api.post("/disturbances", {**body, "times": None})
+
+    more = {"id": asked["id"], "seconds": 0, "remaining": None, "calls": 0}
+    assert asked == {**body, **more}
+    assert api.get("/disturbances")["disturbances"] == [asked]
+    assert api.get(f"/disturbances/{asked['id']}") == asked
+    assert api.request("DELETE", f"/disturbances/{asked['id']}").status == 200
+    assert api.get("/disturbances")["disturbances"] == []
+    wrong = api.request("POST", "/disturbances", body=b'{"kind": "drop", "seconds": 3}')
+    assert wrong.status == 400
+    assert "takes no seconds" in wrong.json()["message"]
+    assert api.request("GET", "/disturbances/999999999").status == 404
+
+
 def test_motos_reset_takes_failures_away(server: ThreadedJitpServer, api: Api) -> None:
     body = {"operation": "ListThings", "error": "InvalidRequestException", "times": None}
     api.post("/failures", body)

@@ -57,6 +57,26 @@ def register(ca: CertificateAuthority, region: str = "us-east-1") -> None:
 
 
 @pytest.mark.usefixtures("server")
+def test_connections_through_the_server_are_disturbed_as_those_in_process_are() -> None:
+    with mock_jitp() as jitp:
+        ca = CertificateAuthority(common_name="Acme Root")
+        register(ca)
+        bulb = ca.issue(common_name="bulb-1", country="KR")
+        asked = jitp.disturb("throttle", "bulb-1")
+        jitp.disturb("lose-puback", "bulb-1", times=None)
+
+        with pytest.raises(ConnectionRefused) as refused:
+            connect_device(bulb)
+        connection = connect_device(bulb)
+        with pytest.raises(TimeoutError, match="no PUBACK came"):
+            connection.publish("bulbs/1", "on")
+
+        assert refused.value.reason == "CONNECT_THROTTLED"
+        assert (asked.calls, asked.remaining) == (1, 0)
+        assert "throttle of 'bulb-1'" in repr(asked)
+
+
+@pytest.mark.usefixtures("server")
 def test_a_device_connects_through_the_server() -> None:
     with mock_jitp() as jitp:
         ca = CertificateAuthority()

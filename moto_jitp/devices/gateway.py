@@ -9,10 +9,10 @@ https://docs.aws.amazon.com/iot/latest/developerguide/auto-register-device-cert.
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
-from moto_jitp import settings
+from moto_jitp import disturbances, settings
 from moto_jitp.broker.message_broker import HandingOnLater, publish
 from moto_jitp.history.attempts import ConnectionAttempt, RefusalReason
 from moto_jitp.history.journal import RunOrigin
@@ -73,6 +73,8 @@ def connect(backend: JitpIoTBackend, request: ConnectRequest) -> ConnectOutcome:
             verdict = _judge(backend, request)
             attempt = _record(backend, request, verdict)
             session = _admit(backend, attempt, verdict)
+            if session is not None:
+                session.begin_disturbed(verdict.disturbed)
         for observe in observers:
             observe(attempt)
     return ConnectOutcome(backend, attempt, verdict, session)
@@ -163,6 +165,10 @@ def _admit(backend: JitpIoTBackend, attempt: ConnectionAttempt, verdict: Verdict
 def _judge(backend: JitpIoTBackend, request: ConnectRequest) -> Verdict:
     presented = request.certificate
     verdict = _judge_handshake(backend, request)
+    disturbed = disturbances.UNDISTURBED
+    # For a real client it was found out when its CONNECT came, and may be used up by now.
+    if verdict is None and (request.disturbed is not None or disturbances.any_planned()):
+        verdict, disturbed = _judge_disturbed(backend, request)
     if verdict is None:
         if backend.deferred.runs:
             backend.deferred.carry_out_due_runs(connecting=presented.certificate_id)
@@ -180,7 +186,28 @@ def _judge(backend: JitpIoTBackend, request: ConnectRequest) -> Verdict:
     if verdict.provisioning is not None:
         thing_name = _thing_of(backend, known)
     client_id = _client_id(request, thing_name)
-    return Verdict(*verdict[:4], known, thing_name, client_id)
+    return Verdict(*verdict[:4], known, thing_name, client_id, disturbed)
+
+
+def _judge_disturbed(
+    backend: JitpIoTBackend, request: ConnectRequest
+) -> tuple[Verdict | None, disturbances.Disturbed]:
+    """What a test has asked to go wrong on this connection, and what refuses it for that."""
+    disturbed, client_id = request.disturbed, request.client_id or ""
+    if disturbed is None:
+        known = backend.certificates.presented_as(request.certificate.certificate_id)
+        assert known is None or isinstance(known, DeviceCertificate)
+        client_id = _client_id(request, _thing_of(backend, known))
+        now = datetime.now(timezone.utc)
+        until = disturbances.held_until(client_id, now)
+        if until is not None:
+            # The CONNECT that was delayed, sent anew: it goes through undisturbed when it may.
+            is_due = until <= now
+            return None if is_due else texts.delayed(client_id, until), disturbances.UNDISTURBED
+        disturbed = disturbances.of_connection(client_id, held_from=now)
+        if disturbed.delay:
+            return texts.delayed(client_id, now + timedelta(seconds=disturbed.delay)), disturbed
+    return texts.throttled(client_id) if disturbed.is_throttled else None, disturbed
 
 
 def _judge_handshake(backend: JitpIoTBackend, request: ConnectRequest) -> Verdict | None:
@@ -331,6 +358,7 @@ def _pending(
         certificate_parameters(request.certificate),
         source=source,
         first_step=first_step,
+        seconds=disturbances.of_provisioning(_client_id(request, _thing_of(backend, certificate))),
     )
     if run.status is RunStatus.IN_PROGRESS:
         return texts.in_progress(run)

@@ -63,6 +63,24 @@ def _domain_not_served(
     )
 
 
+def throttled(client_id: str) -> Verdict:
+    return Verdict(
+        RefusalReason.CONNECT_THROTTLED,
+        f"The CONNECT of {client_id!r} was throttled: the test has asked for it by "
+        "disturb('throttle').",
+        "Have the device connect again after a pause, longer each time.",
+    )
+
+
+def delayed(client_id: str, until: datetime) -> Verdict:
+    return Verdict(
+        RefusalReason.CONNECT_DELAYED,
+        f"The CONNECT of {client_id!r} is not answered before {_time(until)}: the test has asked "
+        "for it by disturb('delay').",
+        "Move the test's clock, and have the device connect again.",
+    )
+
+
 def wrong_private_key(presented: PresentedCertificate) -> Verdict:
     return Verdict(
         RefusalReason.NOT_AUTHENTICATED,

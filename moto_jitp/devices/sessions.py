@@ -23,6 +23,7 @@ from moto_jitp.broker.message_broker import (
     publish,
     retained_message,
 )
+from moto_jitp.disturbances import UNDISTURBED, Disturbed
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.messages import ClientMessage, Message, Publisher
 from moto_jitp.history.state import existing_backend, lock_of, part_of
@@ -36,7 +37,7 @@ from moto_jitp.iot.data_plane.connections import (
 )
 from moto_jitp.iot.models import JitpIoTBackend, ending_observers, is_plugged_in
 from moto_jitp.iot.permissions.authorization_contexts import thing_context
-from moto_jitp.iot.provisioning.deferred_runs import carry_out_all_due_runs
+from moto_jitp.iot.provisioning.deferred_runs import carry_out_all_due_runs, due_observers
 from moto_jitp.iot.provisioning.fleet.payload_formats import require_format
 from moto_jitp.iot.provisioning.fleet.provisioning_claims import connection_has_ended
 from moto_jitp.iot.search.connectivity import LastConnection, connection_sources
@@ -103,6 +104,8 @@ class Session:
             listed when the session has ended, and receive nothing any more.
         refusals: why messages for the client did not arrive: ``iot:Receive`` was not allowed.
         publishes_will: whether a will is to be published when the connection ends.
+        disturbed: what goes wrong on the connection of a simulated device, as a test has asked. On
+            that of a real one it goes wrong where its bytes are.
         closed_by: why the session has ended; ``None`` while nobody has closed it.
         ended: when it has ended, in UTC; ``None`` likewise.
 
@@ -117,12 +120,14 @@ class Session:
 
     __slots__ = (
         "_on_closed",
+        "_packets",
         "_queue",
         "_take_direct",
         "attempt",
         "backend",
         "certificate",
         "closed_by",
+        "disturbed",
         "ended",
         "exclusive_thing",
         "publishes_will",
@@ -153,6 +158,8 @@ class Session:
         self._queue: queue.SimpleQueue[Message | NotAuthorized] | None = None
         self._on_closed: tuple[Callable[[DisconnectReason], object], ...] = ()
         self._take_direct: DirectMessageHandler | None = None
+        self.disturbed = UNDISTURBED
+        self._packets = 0
 
     @property
     def attempt_id(self) -> int:
@@ -183,6 +190,62 @@ class Session:
     def is_open(self) -> bool:
         """Whether the client is connected."""
         return self.closed_by is None
+
+    def begin_disturbed(self, disturbed: Disturbed) -> None:
+        """Have go wrong what a test has asked for, unless the device is a real one.
+
+        Args:
+            disturbed: what goes wrong.
+        """
+        if disturbed is UNDISTURBED or self.transport.port:
+            return
+        self.disturbed = disturbed
+        self._break_where_asked()
+
+    @property
+    def _is_half_open(self) -> bool:
+        after = self.disturbed.half_open_after
+        return after is not None and self._packets >= after
+
+    def _count_packet(self) -> bool:
+        """Count a packet of the device in; return whether it gets through."""
+        if self.disturbed is UNDISTURBED:
+            return True
+        gets_through = not self._is_half_open
+        self._packets += 1
+        if gets_through and self._is_half_open:
+            _await_silence(self)
+        return gets_through
+
+    def _break_where_asked(self) -> None:
+        """Break the connection where its last packet was carried out."""
+        if self.disturbed is UNDISTURBED:
+            return
+        if self._is_half_open and not self._packets:
+            _await_silence(self)
+        if self.disturbed.drop_after is not None and self._packets >= self.disturbed.drop_after:
+            self.close(DisconnectReason.CONNECTION_LOST)
+
+    def _answer_packet(self, *, puback: bool = False) -> None:
+        """Answer a packet that was carried out, unless a test has asked that the answer is lost.
+
+        Raises:
+            ConnectionError: the connection has broken.
+            TimeoutError: the PUBACK is lost.
+        """
+        if self.disturbed is UNDISTURBED:
+            return
+        self._break_where_asked()
+        if not self.is_open:
+            self.require_open()
+        if puback and self.disturbed.lost_pubacks:
+            left = self.disturbed.lost_pubacks - 1
+            self.disturbed = self.disturbed._replace(lost_pubacks=left)
+            raise TimeoutError(
+                f"{self.client_id!r} has published, and no PUBACK came: the test has asked by "
+                "disturb('lose-puback') that it is lost. A device publishes again, so that "
+                "receivers get the message twice."
+            )
 
     def on_closed(self, callback: Callable[[DisconnectReason], object]) -> None:
         """Have a function called once, when the session is closed, whoever closes it.
@@ -302,6 +365,8 @@ class Session:
         except ValueError:
             count(backend, "PublishIn.ClientError")
             raise
+        if not self._count_packet():
+            return
         request = fleet_request(topic)
         if request is not None:
             require_format(request.payload_format)
@@ -325,6 +390,7 @@ class Session:
         of_jobs = jobs_request(topic)
         if of_jobs is not None:
             jobs.carry_out(backend, attempt, topic, of_jobs, payload)
+        self._answer_packet(puback=True)
 
     def subscribe(
         self,
@@ -364,6 +430,11 @@ class Session:
             count(backend, "Subscribe.ClientError")
             raise
         self._require_room_for(topic_filter)
+        if not self._count_packet():
+            raise TimeoutError(
+                f"{self.client_id!r} has subscribed to {topic_filter!r}, and no SUBACK came: the "
+                "test has asked by disturb('half-open') that nothing gets through any more."
+            )
         logged = {"topicName": topic_filter}
         try:
             self._require("iot:Subscribe", topic_filter)
@@ -381,6 +452,7 @@ class Session:
         retained = retained_message(backend, topic_filter) if with_retained else None
         if retained is not None:
             subscription.receive(retained)
+        self._answer_packet()
         return subscription
 
     def take_over(
@@ -444,6 +516,19 @@ class Session:
                 f"The connection of {self.client_id!r} has ended: it was made with a provisioning "
                 "claim, and its device has five minutes from connecting to get a certificate of "
                 "its own. Create another claim with iot.create_provisioning_claim()."
+            )
+        if (
+            self.closed_by is DisconnectReason.CONNECTION_LOST
+            and self.disturbed.drop_after is not None
+        ):
+            raise ConnectionError(
+                f"The connection of {self.client_id!r} has broken: the test has asked for that by "
+                "disturb('drop'). Its last packet was carried out, and not answered."
+            )
+        if self.closed_by is DisconnectReason.MQTT_KEEP_ALIVE_TIMEOUT and self._is_half_open:
+            raise ConnectionError(
+                f"The connection of {self.client_id!r} has ended: nothing got through any more, as "
+                "the test has asked by disturb('half-open'), and its keep alive has run out."
             )
         certificate_id, status = self.certificate.certificate_id, self._certificate_status
         if self.closed_by is DisconnectReason.AUTH_ERROR and status != "ACTIVE":
@@ -554,6 +639,8 @@ class SessionSubscription:
         session = self.session
         if not session.is_open:
             return False
+        if session._is_half_open:
+            return True  # sent, and lost on its way
         try:
             session._require_receive(message.topic)
         except NotAuthorized as refused:
@@ -728,6 +815,28 @@ def close_all_sessions(backend: JitpIoTBackend) -> None:
     call_each([session.close for session in sessions], DisconnectReason.SERVER_INITIATED_DISCONNECT)
 
 
+_silent: list[tuple[datetime, Session]] = []
+"""Sessions of which nothing is heard any more, with the end of their keep alive."""
+
+
+def _await_silence(session: Session) -> None:
+    """Have a session end when one and a half times its keep alive has passed by the clock."""
+    seconds = 1.5 * session.transport.keep_alive
+    _silent.append((datetime.now(timezone.utc) + timedelta(seconds=seconds), session))
+
+
+def end_silent_sessions() -> None:
+    """End the sessions whose keep alive has run out."""
+    if not _silent:
+        return
+    now = datetime.now(timezone.utc)
+    due = [session for moment, session in _silent if moment <= now]
+    _silent[:] = [(moment, one) for moment, one in _silent if moment > now and one.is_open]
+    for session in due:
+        session.close(DisconnectReason.MQTT_KEEP_ALIVE_TIMEOUT)
+
+
+due_observers.append(end_silent_sessions)
 status_observers.append(close_sessions_of)
 ending_observers.append(close_all_sessions)
 all_clients.append(_ConnectedClients())

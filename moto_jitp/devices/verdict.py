@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from moto_jitp.disturbances import UNDISTURBED, Disturbed
 from moto_jitp.history.attempts import RefusalReason
 from moto_jitp.history.runs import ProvisioningRun
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
@@ -23,6 +24,8 @@ class ConnectRequest(NamedTuple):
         holds_key: whether the device proves to have the certificate's private key.
         issuers: returns the further certificates that it presents after its own.
         transport: what carries its connection.
+        disturbed: what goes wrong on this connection, as a test has asked; ``None`` where the
+            gateway is to find out.
         is_named_locally: whether the server name is one that an endpoint on this machine is reached
             by, which stands for the account's endpoint; also where none was sent and the endpoint
             takes that for one.
@@ -36,6 +39,7 @@ class ConnectRequest(NamedTuple):
     issuers: Callable[[], Sequence[PresentedCertificate]] = tuple
     transport: Transport = SIMULATED
     is_named_locally: bool = False
+    disturbed: Disturbed | None = None
 
     @property
     def names_a_server(self) -> bool:
@@ -55,6 +59,7 @@ class Verdict(NamedTuple):
             or where the connection was refused before anybody looked.
         thing_name: the thing that the certificate is attached to, if it is.
         client_id: the MQTT client id.
+        disturbed: what goes wrong on the connection, as a test has asked.
     """
 
     reason: RefusalReason | None
@@ -64,3 +69,4 @@ class Verdict(NamedTuple):
     certificate: DeviceCertificate | None = None
     thing_name: str | None = None
     client_id: str = ""
+    disturbed: Disturbed = UNDISTURBED

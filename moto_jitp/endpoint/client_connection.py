@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from moto_jitp import disturbances
+from moto_jitp.disturbances import UNDISTURBED
 from moto_jitp.mqtt.events import (
     Closed,
     ConnectReceived,
@@ -35,6 +37,8 @@ _MOST_WAITING = 1000
 _MOST_WAITING_BYTES = 1 << 20
 _LINGERS = 2.0
 
+_COUNTED = (PublishReceived, SubscribeReceived, UnsubscribeReceived, Pinged)
+
 Answer = Callable[[], "list[Event]"]
 
 
@@ -62,6 +66,11 @@ class ClientConnection(asyncio.Protocol):
         self._reading = True
         self._writing_paused = False
         self._over = False
+        self._packets = 0
+        self._lost_pubacks = 0
+        self._is_half_open = False
+        self._is_held = False
+        self.disturbed = UNDISTURBED
 
     # -- the socket ---------------------------------------------------------------------------
 
@@ -75,7 +84,7 @@ class ClientConnection(asyncio.Protocol):
         self._set_timer()
 
     def data_received(self, data: bytes) -> None:
-        if self._over:
+        if self._over or self._is_half_open:
             return
         try:
             data = self._link.feed(data)
@@ -93,9 +102,12 @@ class ClientConnection(asyncio.Protocol):
             self._handle(self._mqtt.receive(data, self._loop.time()))
 
     def eof_received(self) -> bool:
-        return False  # close
+        return self._is_half_open  # close, unless nothing gets through any more
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._is_half_open and not self._over:
+            self._transport = None
+            return  # AWS IoT does not hear of it before the keep alive has run out
         self._server.connections.discard(self)
         if self._timer is not None:
             self._timer.cancel()
@@ -119,6 +131,8 @@ class ClientConnection(asyncio.Protocol):
         self._choose_whether_to_read()
 
     def _write(self, data: bytes) -> None:
+        if self._is_half_open:
+            return
         if data and self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
@@ -151,6 +165,10 @@ class ClientConnection(asyncio.Protocol):
     def _handle(self, events: list[Event]) -> None:
         """Have done what a client asks for, and send what is to be sent."""
         for event in events:
+            if self.disturbed is not UNDISTURBED and not self._gets_through(event):
+                continue
+            if isinstance(event, ConnectReceived):
+                self._begin_disturbed(event.client_id)
             if isinstance(event, PublishReceived):
                 self._events_size += len(event.message.payload)
             elif isinstance(event, Closed):
@@ -165,7 +183,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _work(self) -> None:
         """Hand all that waits to a worker, unless one has something of this client already."""
-        if self._working or not self._events:
+        if self._working or self._is_held or not self._events:
             return
         self._working = True
         batch = list(self._events)
@@ -198,7 +216,54 @@ class ClientConnection(asyncio.Protocol):
         events: list[Event] = []
         for answer in answers:
             events += answer()
+        if self._breaks_now:
+            self._break()
+            return
         self._handle(events)
+        self._be_half_open_where_asked()
+
+    # -- what a test has asked to go wrong ------------------------------------------------------
+
+    def _begin_disturbed(self, client_id: str) -> None:
+        """Find out what goes wrong on the connection of a client that has sent its CONNECT."""
+        if not disturbances.any_planned():
+            return
+        self.disturbed = disturbances.of_connection(client_id)
+        self._lost_pubacks = self.disturbed.lost_pubacks
+        if self.disturbed.delay:
+            self._is_held = True
+            self._loop.call_later(self.disturbed.delay, self._release)
+
+    def _release(self) -> None:
+        self._is_held = False
+        self._work()
+
+    def _gets_through(self, event: Event) -> bool:
+        """Count a packet in, and tell whether it is carried out."""
+        if not isinstance(event, _COUNTED):
+            return True
+        ends = (self.disturbed.drop_after, self.disturbed.half_open_after)
+        if any(after is not None and self._packets >= after for after in ends):
+            return False
+        self._packets += 1
+        return True
+
+    @property
+    def _breaks_now(self) -> bool:
+        after = self.disturbed.drop_after
+        return after is not None and self._client is not None and self._packets >= after
+
+    def _break(self) -> None:
+        """Break the connection; what has been carried out last is not answered."""
+        self._mqtt.data_to_send()
+        self._over = True
+        self.abort()
+        self._handle(self._mqtt.peer_closed("The connection broke, as a test has asked."))
+
+    def _be_half_open_where_asked(self) -> None:
+        after = self.disturbed.half_open_after
+        if after is not None and self._client is not None and self._packets >= after:
+            self._is_half_open = True
 
     def _answer_to(self, event: Event) -> Answer | None:
         client, mqtt = self._client, self._mqtt
@@ -238,7 +303,10 @@ class ClientConnection(asyncio.Protocol):
     def _answer_publish(self, event: PublishReceived, refusal: Refusal | None) -> list[Event]:
         now = self._loop.time()
         if refusal is None:
-            return self._mqtt.accept_publish(event, now)
+            loses = self._lost_pubacks > 0 and event.packet_id is not None
+            if loses:
+                self._lost_pubacks -= 1
+            return self._mqtt.accept_publish(event, now, loses_puback=loses)
         code = refusal.code if isinstance(refusal.code, ReasonCode) else None
         return self._mqtt.refuse_publish(
             event, code or ReasonCode.UNSPECIFIED_ERROR, refusal.details, now
@@ -286,7 +354,10 @@ class ClientConnection(asyncio.Protocol):
         """Close the socket once what is left has been written, or the client takes too long."""
         self._over = True
         transport = self._transport
-        if transport is None or transport.is_closing():
+        if transport is None:
+            self._server.connections.discard(self)
+            return
+        if transport.is_closing() or self._is_half_open:
             return
         self._write(self._link.close())
         transport.close()
@@ -304,7 +375,8 @@ class ClientConnection(asyncio.Protocol):
 
     def flushed(self) -> bool:
         """Whether nothing waits to be written or to be done."""
-        return self._transport is None and not self._working and not self._events
+        is_gone = self._transport is None or self._is_half_open
+        return is_gone and not self._working and not self._events
 
     def abort(self) -> None:
         """Close the socket at once."""
@@ -321,7 +393,7 @@ class ClientConnection(asyncio.Protocol):
     def _set_timer(self) -> None:
         """Have the clock looked at when something is due; a later look finds what has moved."""
         deadline = self._mqtt.deadline
-        if deadline is None or self._transport is None:
+        if deadline is None or (self._transport is None and not self._is_half_open):
             return
         timer = self._timer
         if timer is not None and not timer.cancelled():
@@ -332,6 +404,6 @@ class ClientConnection(asyncio.Protocol):
 
     def _tick(self, *_: Any) -> None:
         self._timer = None
-        waits_for_us = self._working or bool(self._events)
+        waits_for_us = self._working or self._is_held or bool(self._events)
         events = self._mqtt.tick(self._loop.time(), client_has_to_wait=waits_for_us)
         self._handle(events)

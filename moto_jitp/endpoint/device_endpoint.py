@@ -10,7 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, overload
 
+from moto_jitp import disturbances
 from moto_jitp.devices.connecting import is_known_certificate
+from moto_jitp.disturbances import Disturbance, checked_disturbance
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.messages import Event
 from moto_jitp.iot.account.endpoints import LocalEndpoint, endpoint_domains, local_endpoints
@@ -378,6 +380,35 @@ class DeviceEndpoint:
         return awsiot_arguments(self.files(device), self.host, self.port)
 
     # -- for tests ----------------------------------------------------------------------------
+
+    def disturb(
+        self,
+        kind: str,
+        client_id: str | None = None,
+        times: int | None = 1,
+        *,
+        every: int = 1,
+        seconds: float | None = None,
+        packets: int | None = None,
+    ) -> Disturbance:
+        """Have something go wrong on connections of devices, until the endpoint stops.
+
+        Arguments and errors are those of :meth:`moto_jitp.JitpHandle.disturb`, which is for tests
+        that have a handle.
+
+        Raises:
+            RuntimeError: it is not running.
+
+        Example:
+            >>> endpoint.disturb("lose-puback", "bulb-1")
+        """
+        running = self._now_running
+        asked = checked_disturbance(
+            kind, client_id, times, every=every, seconds=seconds, packets=packets
+        )
+        disturbance = disturbances.add(asked)
+        running.undo.callback(disturbance.cancel)
+        return disturbance
 
     @overload
     def wait_for(

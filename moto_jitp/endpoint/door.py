@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from moto_jitp.disturbances import Disturbed
 from moto_jitp.mqtt.events import Closed, ConnectReceived, DisconnectReason
 from moto_jitp.mqtt.messages import Message
 from moto_jitp.mqtt.packets import Subscription, Version
@@ -34,6 +35,11 @@ class Mailbox(Protocol):
 
 class Line(Protocol):
     """A client's connection, as those see it who may end it; may be used from every thread."""
+
+    @property
+    def disturbed(self) -> Disturbed:
+        """What goes wrong on it, as a test has asked."""
+        ...
 
     def close(
         self, reason: DisconnectReason, details: str, code: ReasonCode, *, sends_will: bool = True

@@ -77,6 +77,7 @@ class FrontDoor:
             require_aws_iot()
             reached = self._request(peer, request)
             backend = backend_reached(reached)
+            reached = reached._replace(disturbed=line.disturbed)
         except (CertificateError, AmbiguousEndpoint, RuntimeError, ValueError) as error:
             # Nobody's attempt: there is no certificate, or no account whose it would be.
             self._log.refused(peer, request.client_id, str(error))
@@ -86,8 +87,10 @@ class FrontDoor:
         if session is None:
             is_mqtt_5 = request.connect.version is Version.MQTT_5
             if is_mqtt_5 and attempt.reason is RefusalReason.NOT_AUTHORIZED:
-                # The one refusal that AWS IoT answers.
+                # With throttling the one refusal that AWS IoT answers.
                 return Refusal(ReasonCode.NOT_AUTHORIZED, attempt.message)
+            if is_mqtt_5 and attempt.reason is RefusalReason.CONNECT_THROTTLED:
+                return Refusal(ReasonCode.QUOTA_EXCEEDED, attempt.message)
             return self._refusal(request, f"{attempt.reason}: {attempt.message}")
         session.on_closed(lambda reason: _hang_up(line, reason))
         is_persistent = request.session_expiry > 0

@@ -29,6 +29,8 @@ class RefusalReason(str, enum.Enum):
     DEVICE_CERTIFICATE_REVOKED = "DEVICE_CERTIFICATE_REVOKED"
     NOT_AUTHORIZED = "NOT_AUTHORIZED"
     CREDENTIALS_REFUSED = "CREDENTIALS_REFUSED"
+    CONNECT_DELAYED = "CONNECT_DELAYED"
+    CONNECT_THROTTLED = "CONNECT_THROTTLED"
 
     def __str__(self) -> str:
         return self.value
@@ -55,6 +57,8 @@ _AWS_REASONS: dict[RefusalReason, str | None] = {
     RefusalReason.PROVISIONING_FAILED: _INACTIVE,
     RefusalReason.NOT_AUTHORIZED: None,
     RefusalReason.CREDENTIALS_REFUSED: None,
+    RefusalReason.CONNECT_DELAYED: None,
+    RefusalReason.CONNECT_THROTTLED: None,
 }
 
 

@@ -14,8 +14,9 @@ from . import overlap, transitions
 from .handle import JitpHandle
 
 if TYPE_CHECKING:
+    from moto_jitp.disturbances import Disturbance
     from moto_jitp.faults import Fault
-    from moto_jitp.remote.faults import ServerFault
+    from moto_jitp.remote.faults import ServerDisturbance, ServerFault
 
 _blocks: list[Block] = []
 
@@ -69,8 +70,8 @@ class Block:
             self._undo = undo.pop_all()
 
     @property
-    def faults(self) -> Sequence[Fault | ServerFault]:
-        """What its handle was asked to have fail."""
+    def faults(self) -> Sequence[Fault | ServerFault | Disturbance | ServerDisturbance]:
+        """What its handle was asked to have fail, or go wrong."""
         return self._handle._faults
 
     def known_handle(self) -> JitpHandle:

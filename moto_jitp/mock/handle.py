@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from moto_jitp.aws.lambda_functions import HandlerRegistration
     from moto_jitp.broker.handlers import Subscription
+    from moto_jitp.disturbances import Disturbance
     from moto_jitp.faults import Fault
     from moto_jitp.history.attempts import ConnectionAttempt
     from moto_jitp.history.messages import Event
     from moto_jitp.history.rule_runs import RuleRun
-    from moto_jitp.remote.faults import ServerFault
+    from moto_jitp.remote.faults import ServerDisturbance, ServerFault
 
 
 class JitpHandle:
@@ -27,7 +28,7 @@ class JitpHandle:
         self._is_known = False
         self._subscriptions: list[Subscription] = []
         self._handlers: list[HandlerRegistration] = []
-        self._faults: list[Fault | ServerFault] = []
+        self._faults: list[Fault | ServerFault | Disturbance | ServerDisturbance] = []
         # Events are put together by the function, when somebody reads them.
         self._at_the_end: (
             tuple[
@@ -189,10 +190,83 @@ class JitpHandle:
             fault.cancel()
         return fault
 
+    def disturb(
+        self,
+        kind: str,
+        client_id: str | None = None,
+        times: int | None = 1,
+        *,
+        every: int = 1,
+        seconds: float | None = None,
+        packets: int | None = None,
+    ) -> Disturbance | ServerDisturbance:
+        """Have something go wrong between devices and AWS IoT, of which neither side is at fault.
+
+        It concerns simulated devices and those of a device endpoint alike. What simulated devices
+        wait for passes by the clock of the test, what real ones wait for by the time of day. As
+        with :meth:`fail`, several requests of one kind are used up in the order in which they were
+        made, and one lasts until it is used up or cancelled, or the block ends.
+
+        ======================  =================================================================
+        ``kind``                what goes wrong
+        ======================  =================================================================
+        ``"delay"``             the CONNECT is dealt with ``seconds`` later. A simulated device is
+                                refused meanwhile, with ``CONNECT_DELAYED``
+        ``"drop"``              the connection breaks after ``packets`` packets of the client (1
+                                unless given; 0: its CONNECT). The last one is carried out, and not
+                                answered; a simulated device gets a ConnectionError
+        ``"half-open"``         after ``packets`` packets (0 unless given) nothing gets through any
+                                more, and neither side is told before its keep alive runs out
+        ``"lose-puback"``       ``packets`` messages (1 unless given) arrive, and their PUBACKs do
+                                not; a simulated device gets a TimeoutError
+        ``"throttle"``          the CONNECT is refused, with ``CONNECT_THROTTLED``
+        ``"slow-provisioning"`` the provisioning run that the connection sets off takes ``seconds``
+                                (30 unless given)
+        ======================  =================================================================
+
+        Args:
+            kind: one of these.
+            client_id: the MQTT client id whose connections are meant; ``None`` for every one.
+            times: how many connections are disturbed, from the next one on; ``None`` for every one
+                until the request is cancelled.
+            every: of how many connections one is disturbed: 3 for the third, the sixth and so on.
+            seconds: see above.
+            packets: see above.
+
+        Returns:
+            The request; ``calls`` tells how many connections were disturbed so far, and its
+            ``cancel()`` ends it before the block does.
+
+        Raises:
+            ValueError: there is no such kind, a number is out of range, or the kind does not take
+                it.
+            RuntimeError: the block has ended.
+
+        Example:
+            >>> jitp.disturb("drop", "bulb-1", packets=1)
+            >>> jitp.disturb("throttle", times=None, every=3)
+        """
+        if self._at_the_end is not None:
+            raise RuntimeError(
+                "This mock_jitp block has ended, so nobody will connect in it any more. Call "
+                "disturb() inside the block."
+            )
+        from moto_jitp.disturbances import checked_disturbance
+        from moto_jitp.where import request_disturbance
+
+        asked = checked_disturbance(
+            kind, client_id, times, every=every, seconds=seconds, packets=packets
+        )
+        disturbance = request_disturbance(asked)
+        self._faults.append(disturbance)
+        if self._at_the_end is not None:  # another thread ended the block meanwhile
+            disturbance.cancel()
+        return disturbance
+
     def reset(self) -> None:
         """Clear the state of all services, as the ``reset()`` of ``mock_aws`` does.
 
-        What the test has asked for stays: subscriptions, failures and settings.
+        What the test has asked for stays: subscriptions, failures, disturbances and settings.
         """
         from .block import reset_state
 

@@ -203,6 +203,8 @@ def _connection_metric(attempt: ConnectionAttempt) -> str | None:
     if attempt.reason is RefusalReason.NOT_AUTHORIZED:
         # A request over HTTPS that no policy allows is not a connection.
         return "Connect.AuthError" if attempt.transport.protocol == "MQTT" else None
+    if attempt.reason is RefusalReason.CONNECT_THROTTLED:
+        return "Connect.Throttle"
     if is_authentication_error(attempt):
         return "Connection.AuthNError"
     return None

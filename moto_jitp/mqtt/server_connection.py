@@ -430,15 +430,23 @@ class ServerConnection:
             return f"The correlation data has more than {limits.correlation_data_size} bytes"
         return None
 
-    def accept_publish(self, event: PublishReceived, now: float) -> list[Event]:
+    def accept_publish(
+        self, event: PublishReceived, now: float, *, loses_puback: bool = False
+    ) -> list[Event]:
         """Acknowledge a message.
+
+        Args:
+            event: the message.
+            now: the clock.
+            loses_puback: whether the PUBACK is lost on its way, as a test has asked.
 
         Returns:
             What the client asked for while it had to wait for the acknowledgement.
         """
         if event.packet_id is None or self.phase is not Phase.CONNECTED:
             return []
-        self._send(Puback(event.packet_id))
+        if not loses_puback:
+            self._send(Puback(event.packet_id))
         return self._answered(now)
 
     def refuse_publish(

@@ -284,6 +284,8 @@ class ServerModeConnection(DeviceConnection):
         except ControlError as error:
             if error.code == "NotConnected":
                 raise ConnectionError(str(error)) from None
+            if error.code == "NotAnswered":
+                raise TimeoutError(str(error)) from None
             if error.code == "NotFound":
                 raise ConnectionError(
                     f"The connection of {self.client_id!r} has ended: the server's state was "

@@ -1,4 +1,4 @@
-"""Failures on demand at a server."""
+"""Failures on demand, and disturbed connections, at a server."""
 
 from __future__ import annotations
 
@@ -6,21 +6,31 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from moto_jitp import faults
+from moto_jitp import disturbances, faults
+from moto_jitp.disturbances import DisturbanceRequest
 from moto_jitp.iot.api.failure_requests import FailureRequest
 
 from .client import ControlClient, ControlError
 
 
-class ServerFault:
-    """A request to fail an operation at a server; see :class:`moto_jitp.faults.Fault`.
+class ServerRequest:
+    """Something that was asked for at a server, and is used up there.
 
     A reset of the server's state ends it, except by the ``reset()`` of a ``mock_jitp`` handle.
+
+    Args:
+        client: speaks to the server.
+        route: where it is asked for.
+        body: what is asked for, without the number of times.
+        times: how many times; ``None`` for always.
     """
 
-    def __init__(self, client: ControlClient, asked: FailureRequest) -> None:
-        self.operation, self.code, self.message, times = asked
+    def __init__(
+        self, client: ControlClient, route: str, body: dict[str, Any], times: int | None
+    ) -> None:
         self._client = client
+        self._route = route
+        self._body = body
         self._calls_before = 0
         self._last = self._ask(times)
 
@@ -30,13 +40,7 @@ class ServerFault:
         self._last = self._ask(self._last["remaining"])
 
     def _ask(self, times: int | None) -> dict[str, Any]:
-        body = {
-            "operation": self.operation,
-            "error": self.code,
-            "message": self.message,
-            "times": times,
-        }
-        asked: dict[str, Any] = self._client.post("failures", body)
+        asked: dict[str, Any] = self._client.post(self._route, {**self._body, "times": times})
         return asked
 
     @property
@@ -46,40 +50,73 @@ class ServerFault:
 
     @property
     def remaining(self) -> int | None:
-        """How many calls are still to fail; ``None`` for every one."""
+        """How many are still to come; ``None`` for every one."""
         remaining = self._now()["remaining"]
         return None if remaining is None else int(remaining)
 
     @property
     def calls(self) -> int:
-        """How many calls have failed so far."""
+        """How many there have been so far."""
         return self._calls_before + int(self._now()["calls"])
 
+    @property
+    def _left(self) -> int | None:
+        # As last known: to show it must not take a request.
+        left: int | None = self._last["remaining"]
+        return left
+
     def cancel(self) -> None:
-        """Let the operation succeed again; a second time does nothing."""
+        """Ask for it no more; a second time does nothing."""
         try:
-            self._last = self._client.delete(f"failures/{self.number}")
+            self._last = self._client.delete(f"{self._route}/{self.number}")
         except (ControlError, ConnectionError):  # it went with a reset, or the server has ended
             self._last = {**self._last, "remaining": 0}
 
     def _now(self) -> dict[str, Any]:
         if self._last["remaining"] != 0:
             try:
-                self._last = self._client.get(f"failures/{self.number}")
+                self._last = self._client.get(f"{self._route}/{self.number}")
             except ControlError:  # it went with a reset
                 self._last = {**self._last, "remaining": 0}
         return self._last
 
+
+class ServerFault(ServerRequest):
+    """A request to fail an operation at a server; see :class:`moto_jitp.faults.Fault`."""
+
+    def __init__(self, client: ControlClient, asked: FailureRequest) -> None:
+        self.operation, self.code, self.message, times = asked
+        body = {"operation": self.operation, "error": self.code, "message": self.message}
+        super().__init__(client, "failures", body, times)
+
     def __repr__(self) -> str:
-        # As last known: to show it must not take a request.
-        left = self._last["remaining"]
-        return f"<ServerFault {faults.described(self.operation, self.code, left)}>"
+        return f"<ServerFault {faults.described(self.operation, self.code, self._left)}>"
+
+
+class ServerDisturbance(ServerRequest):
+    """A request to disturb connections to a server; see :class:`moto_jitp.disturbances`."""
+
+    def __init__(self, client: ControlClient, asked: DisturbanceRequest) -> None:
+        self.asked = asked
+        body: dict[str, Any] = {
+            "kind": asked.kind.value,
+            "clientId": asked.client_id,
+            "every": asked.every,
+        }
+        if asked.kind.takes_seconds:
+            body["seconds"] = asked.seconds
+        if asked.kind.takes_packets:
+            body["packets"] = asked.packets
+        super().__init__(client, "disturbances", body, asked.times)
+
+    def __repr__(self) -> str:
+        return f"<ServerDisturbance {disturbances.described(self.asked, self._left)}>"
 
 
 @contextlib.contextmanager
-def asked_again(requested: Iterable[ServerFault]) -> Iterator[None]:
+def asked_again(requested: Iterable[ServerRequest]) -> Iterator[None]:
     """Keep what is still to come over a reset of the server's state within the ``with`` block."""
-    left = [fault for fault in requested if fault.remaining != 0]
+    left = [one for one in requested if one.remaining != 0]
     yield
-    for fault in left:
-        fault.ask_again()
+    for one in left:
+        one.ask_again()

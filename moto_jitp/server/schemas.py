@@ -6,6 +6,7 @@ Part of the OpenAPI document; request bodies are checked against these very sche
 from __future__ import annotations
 
 from moto_jitp.devices.json_form import OUTCOME
+from moto_jitp.disturbances import DisturbanceKind
 from moto_jitp.history.json_form import ATTEMPT, LISTED_RUN, RUN, STEP, event_schema
 from moto_jitp.history.rule_json import ACTION_RUN, RULE_RUN
 from moto_jitp.history.rule_json import OUTCOME as RULE_OUTCOME
@@ -94,6 +95,31 @@ _FAILURE_REQUEST: Schema = object_schema(
     },
 ) | {"required": ["operation", "error"]}
 
+_DISTURBANCE_REQUEST: Schema = object_schema(
+    "Something that is to go wrong on connections of devices.",
+    {
+        "kind": of("string", "What goes wrong.", enum=[kind.value for kind in DisturbanceKind]),
+        "clientId": or_null(
+            "string", "The MQTT client id whose connections are meant; null for every one."
+        ),
+        "times": {
+            "type": ["integer", "null"],
+            "description": "How many connections are disturbed; null for every one.",
+            "minimum": 1,
+            "default": 1,
+        },
+        "every": of("integer", "Of how many connections one is disturbed.", minimum=1, default=1),
+        "seconds": of(
+            "number", "How long delay and slow-provisioning take (30).", exclusiveMinimum=0
+        ),
+        "packets": of(
+            "integer",
+            "After how many packets drop (1) or half-open (0) come, or PUBACKs lost (1).",
+            minimum=0,
+        ),
+    },
+) | {"required": ["kind"]}
+
 _NOTHING: Schema = object_schema("An empty object.", {})
 
 CONFIG: Schema = object_schema(
@@ -144,6 +170,7 @@ def _page_of(items: str, schema: str) -> Schema:
 _REQUESTS: dict[str, Schema] = {
     "ConfigRequest": _CONFIG_REQUEST,
     "ConnectRequest": _CONNECT_REQUEST,
+    "DisturbanceRequest": _DISTURBANCE_REQUEST,
     "FailureRequest": _FAILURE_REQUEST,
     "Nothing": _NOTHING,
     "PublishRequest": _PUBLISH_REQUEST,
@@ -191,6 +218,9 @@ def schemas() -> dict[str, Schema]:
                 ),
                 "rootCaPem": of("string", "The root certificate that they are to trust."),
             },
+        ),
+        "Disturbances": object_schema(
+            "What is to go wrong on connections.", {"disturbances": list_of("Disturbance")}
         ),
         "Done": object_schema("It is done.", {"status": {"const": "ok"}}),
         "Error": object_schema(

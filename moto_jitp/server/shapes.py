@@ -65,6 +65,34 @@ SHOWN_CONNECTION = Shape(
     (*ATTEMPT.of_part("attempt"), objects("fleetRuns", LISTED_RUN)),
 )
 
+DISTURBANCE = Shape(
+    "Disturbance",
+    "Something that is to go wrong on connections of devices.",
+    (
+        integer("id", "Its number.", attribute="number"),
+        string("kind", "What goes wrong.", lambda one: one.kind.value),
+        optional_string(
+            "clientId",
+            "The MQTT client id whose connections are meant; null for every one.",
+            lambda one: one.asked.client_id,
+        ),
+        integer("every", "Of how many connections one is disturbed.", lambda one: one.asked.every),
+        Field(
+            "seconds",
+            {"type": "number", "description": "How long it takes; 0 where it takes no time."},
+            lambda one: one.asked.seconds,
+        ),
+        integer(
+            "packets",
+            "After how many packets it goes wrong, or how many PUBACKs are lost.",
+            lambda one: one.asked.packets,
+        ),
+        Field("remaining", or_null("integer", "How many connections are still to come.")),
+        integer("calls", "How many connections have been disturbed so far."),
+    ),
+)
+
+
 FAILURE = Shape(
     "Failure",
     "A failure that is asked for.",

@@ -38,6 +38,10 @@ _LISTINGS = ("ListCertificates", "ListCertificatesByCA", "ListThings")
 state_manager.register_default_transition(MODEL, {"progression": "immediate"})
 
 
+due_observers: list[Callable[[], object]] = []
+"""Called when what time has finished is carried out, for what others have that time finishes."""
+
+
 def is_immediate() -> bool:
     """Whether runs end within the connection that sets them off.
 
@@ -56,6 +60,7 @@ class DeferredRun:
         certificate: the certificate that it provisions.
         thing_name: the thing that it will make or change, as far as that can be said beforehand.
         execute: carries it out.
+        seconds: after how many seconds of the clock; ``None`` for what the state manager says.
     """
 
     def __init__(
@@ -63,10 +68,12 @@ class DeferredRun:
         certificate: DeviceCertificate,
         thing_name: str | None,
         execute: Callable[[], ProvisioningRun],
+        seconds: float | None = None,
     ) -> None:
         self.certificate = certificate
         self.thing_name = thing_name
         self._execute = execute
+        self._seconds = seconds
         self._settings = settings.current()
         self._looks = 0
         self._set_off = datetime.now(timezone.utc)
@@ -85,7 +92,11 @@ class DeferredRun:
         Raises:
             UnusableTransition: the state manager's setting is none that a run could end by.
         """
-        setting, now = transition_of(MODEL), datetime.now(timezone.utc)
+        now = datetime.now(timezone.utc)
+        if self._seconds is not None:
+            moment = self._set_off + timedelta(seconds=self._seconds)
+            return moment if moment <= now else None
+        setting = transition_of(MODEL)
         if setting["progression"] == "time":
             moment = self._set_off + timedelta(seconds=setting["seconds"])
             # Not by moto's ManagedState, for which a clock held at this very moment is too soon.
@@ -195,3 +206,5 @@ def carry_out_all_due_runs() -> None:
                 deferred.carry_out_due_runs()
         get_on_with_tasks(getattr(backend, "bulk", None))
     carry_out_all_due_rules()
+    for carry_out in due_observers:
+        carry_out()

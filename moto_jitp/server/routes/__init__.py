@@ -3,11 +3,23 @@
 from moto_jitp.server.routing import routes as all_routes
 
 # Each of them enters its routes into the table.
-from . import connections, endpoint, events, failures, messages, rules, runs, server, state
+from . import (
+    connections,
+    disturbances,
+    endpoint,
+    events,
+    failures,
+    messages,
+    rules,
+    runs,
+    server,
+    state,
+)
 
 __all__ = [
     "all_routes",
     "connections",
+    "disturbances",
     "endpoint",
     "events",
     "failures",

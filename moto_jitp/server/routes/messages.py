@@ -25,7 +25,7 @@ def publish(request: ControlRequest) -> Answer:
     if ("payloadText" in value) == ("payloadBase64" in value):
         raise RequestRefused("Give exactly one of the fields 'payloadText' and 'payloadBase64'.")
     connection = connection_of(request.id)
-    with _refusing():
+    with _refusing(), _telling_what_got_lost():
         payload = payload_from_json(value)
         connection.publish(value["topic"], payload, retain=value.get("retain", False))
     return _DONE
@@ -39,7 +39,7 @@ def publish(request: ControlRequest) -> Answer:
     body="TopicFilterRequest",
 )
 def subscribe(request: ControlRequest) -> Answer:
-    with _refusing():
+    with _refusing(), _telling_what_got_lost():
         connection_of(request.id).subscribe(request.body["topicFilter"])
     return _DONE
 
@@ -116,3 +116,12 @@ def _refusing() -> Iterator[None]:
         raise RequestRefused(str(error), 409, "NotConnected") from None
     except (ValueError, ModuleNotFoundError) as error:
         raise RequestRefused(str(error)) from None
+
+
+@contextmanager
+def _telling_what_got_lost() -> Iterator[None]:
+    """Tell of an answer that is lost on a disturbed connection."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise RequestRefused(str(error), 409, "NotAnswered") from None

@@ -1,0 +1,344 @@
+"""Disturbed connections: what a test has asked to go wrong between devices and AWS IoT.
+
+``jitp.disturb("drop", "bulb-1")`` breaks the next connection of the client ``bulb-1`` after its
+first packet, whether a simulated device makes it or a real one. What goes wrong on the side of the
+cloud is asked for with ``jitp.fail``; see :mod:`moto_jitp.faults`.
+"""
+
+from __future__ import annotations
+
+import enum
+import itertools
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from moto_jitp.locks import new_lock
+from moto_jitp.names import did_you_mean
+
+_numbers = itertools.count(1)
+
+
+class DisturbanceKind(str, enum.Enum):
+    """What goes wrong."""
+
+    DELAY = "delay"
+    """The CONNECT is dealt with some seconds later."""
+    DROP = "drop"
+    """The connection breaks after some packets; the last is carried out, and not answered."""
+    HALF_OPEN = "half-open"
+    """After some packets nothing gets through any more, and neither side is told."""
+    LOSE_PUBACK = "lose-puback"
+    """Messages arrive, and their PUBACKs do not."""
+    THROTTLE = "throttle"
+    """The CONNECT is refused, as with a rate over the account's quota."""
+    SLOW_PROVISIONING = "slow-provisioning"
+    """The provisioning run that the connection sets off takes some seconds."""
+
+    def __str__(self) -> str:
+        return self.value
+
+    @property
+    def takes_seconds(self) -> bool:
+        """Whether it is said how long it takes."""
+        return self in _SECONDS
+
+    @property
+    def takes_packets(self) -> bool:
+        """Whether it is said after how many packets, or how many of them, it is about."""
+        return self in _PACKETS
+
+
+_THIRTY_SECONDS = 30.0
+_SECONDS = {DisturbanceKind.DELAY: None, DisturbanceKind.SLOW_PROVISIONING: _THIRTY_SECONDS}
+"""The kinds that take seconds, and how many without being told; ``None`` where they must be."""
+_PACKETS = {
+    DisturbanceKind.DROP: 1,
+    DisturbanceKind.HALF_OPEN: 0,
+    DisturbanceKind.LOSE_PUBACK: 1,
+}
+"""The kinds that take a number of packets, and how many without being told."""
+
+
+class DisturbanceRequest(NamedTuple):
+    """A request to disturb connections, checked.
+
+    Attributes:
+        kind: what goes wrong.
+        client_id: the MQTT client id whose connections are meant; ``None`` for every one.
+        times: how many connections are disturbed; ``None`` for every one.
+        every: of how many connections one is.
+        seconds: how long it takes, for the kinds that take time; else 0.
+        packets: after how many packets, or how many PUBACKs, for the kinds that count; else 0.
+    """
+
+    kind: DisturbanceKind
+    client_id: str | None
+    times: int | None
+    every: int
+    seconds: float
+    packets: int
+
+
+def checked_disturbance(
+    kind: str,
+    client_id: str | None = None,
+    times: int | None = 1,
+    *,
+    every: int = 1,
+    seconds: float | None = None,
+    packets: int | None = None,
+) -> DisturbanceRequest:
+    """Check a request to disturb connections.
+
+    Args:
+        kind: one of :class:`DisturbanceKind`, or its value.
+        client_id: the MQTT client id whose connections are meant; ``None`` for every one.
+        times: how many connections are disturbed; ``None`` for every one.
+        every: of how many connections one is disturbed: 3 for the third, the sixth and so on.
+        seconds: how long it takes, for ``delay`` and ``slow-provisioning`` (30 unless given).
+        packets: for ``drop`` (1) and ``half-open`` (0) after how many packets of the client behind
+            its CONNECT; for ``lose-puback`` (1) how many PUBACKs are lost.
+
+    Raises:
+        ValueError: there is no such kind, a number is out of range, or the kind does not take it.
+    """
+    try:
+        known = DisturbanceKind(kind)
+    except ValueError:
+        kinds = [one.value for one in DisturbanceKind]
+        found = f"{kind!r} is not a kind of disturbance. The kinds are: {', '.join(kinds)}."
+        raise ValueError(did_you_mean(str(kind), kinds, after=found, shown=repr)) from None
+    if times is not None:
+        _check_number("times", times, least=1, what="a number of connections", or_all=True)
+    _check_number("every", every, least=1, what="a number of connections")
+    if seconds is None:
+        seconds = _SECONDS.get(known, 0.0)
+        if seconds is None:
+            raise ValueError(f"{known} needs seconds=…: how long the CONNECT waits.")
+    elif known not in _SECONDS:
+        raise ValueError(f"{known} takes no seconds; {_names(_SECONDS)} do.")
+    elif isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
+        raise ValueError(f"seconds is a number greater than 0; not {seconds!r}.")
+    if packets is None:
+        packets = _PACKETS.get(known, 0)
+    elif known not in _PACKETS:
+        raise ValueError(f"{known} takes no packets; {_names(_PACKETS)} do.")
+    else:
+        least = 1 if known is DisturbanceKind.LOSE_PUBACK else 0
+        _check_number("packets", packets, least=least, what="a number of packets")
+    return DisturbanceRequest(known, client_id, times, every, float(seconds), packets)
+
+
+def _names(kinds: dict[DisturbanceKind, float | None] | dict[DisturbanceKind, int]) -> str:
+    return " and ".join(kind.value for kind in kinds)
+
+
+def _check_number(name: str, value: int, *, least: int, what: str, or_all: bool = False) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        more = ", or None (null in JSON) for every one" if or_all else ""
+        raise ValueError(f"{name} is {what} from {least} on{more}; not {value!r}.")
+
+
+def _always() -> bool:
+    return True
+
+
+class Disturbance:
+    """One request to disturb connections; ends by itself, with :meth:`cancel` or with the block.
+
+    Attributes:
+        number: its number in this process.
+        asked: what was asked for.
+        remaining: how many connections are still to be disturbed; ``None`` for every one.
+        calls: how many have been so far.
+        is_cancelled: whether it was cancelled.
+    """
+
+    def __init__(self, asked: DisturbanceRequest, holds: Callable[[], bool] = _always) -> None:
+        self.number = next(_numbers)
+        self.asked = asked
+        self.remaining = asked.times
+        self.calls = 0
+        self.holds = holds
+        self.is_cancelled = False
+        self._seen = 0
+
+    @property
+    def kind(self) -> DisturbanceKind:
+        """What goes wrong."""
+        return self.asked.kind
+
+    def cancel(self) -> None:
+        """Disturb no further connection; a second time does nothing."""
+        with _lock:
+            _drop(lambda one: one is self)
+            self.remaining = 0
+            self.is_cancelled = True
+
+    def is_about(self, client_id: str) -> bool:
+        """Whether connections of a client are meant."""
+        return self.asked.client_id in (None, client_id)
+
+    def counts_in(self) -> bool:
+        """Count a connection in, and tell whether it is one of those that are disturbed."""
+        self._seen += 1
+        return self._seen % self.asked.every == 0
+
+    def use(self) -> None:
+        """Count a connection that is disturbed; the caller holds the lock."""
+        self.calls += 1
+        if self.remaining is not None:
+            self.remaining -= 1
+            if self.remaining <= 0:
+                _planned.remove(self)
+
+    def __repr__(self) -> str:
+        return f"<Disturbance {described(self.asked, self.remaining)}>"
+
+
+def described(asked: DisturbanceRequest, remaining: int | None) -> str:
+    """Return what a request is about, for its ``repr``."""
+    whose = "every client" if asked.client_id is None else repr(asked.client_id)
+    left = "always" if remaining is None else f"{remaining} more"
+    return f"{asked.kind} of {whose} ({left})"
+
+
+class Disturbed(NamedTuple):
+    """What goes wrong on one connection.
+
+    Attributes:
+        delay: after how many seconds its CONNECT is dealt with.
+        drop_after: after how many packets it breaks; ``None`` where it does not.
+        half_open_after: after how many packets nothing gets through any more; ``None`` likewise.
+        lost_pubacks: how many of its PUBACKs are lost.
+        is_throttled: whether its CONNECT is refused.
+    """
+
+    delay: float = 0.0
+    drop_after: int | None = None
+    half_open_after: int | None = None
+    lost_pubacks: int = 0
+    is_throttled: bool = False
+
+
+UNDISTURBED = Disturbed()
+"""A connection on which nothing goes wrong."""
+
+_lock = new_lock()
+_planned: list[Disturbance] = []
+_held: dict[str, tuple[datetime, Disturbance]] = {}
+"""Until when the CONNECT of a simulated client is not answered, and for which request."""
+
+
+def add(asked: DisturbanceRequest, holds: Callable[[], bool] = _always) -> Disturbance:
+    """Have connections disturbed.
+
+    Args:
+        asked: what was asked for.
+        holds: says whether the request still counts, for one that ends with something else.
+    """
+    disturbance = Disturbance(asked, holds)
+    with _lock:
+        _planned.append(disturbance)
+    return disturbance
+
+
+def any_planned() -> bool:
+    """Whether any connection is to be disturbed, or waits for the end of its delay."""
+    return bool(_planned or _held)
+
+
+def planned() -> tuple[Disturbance, ...]:
+    """What is still asked for, in the order in which it was."""
+    with _lock:
+        _drop(lambda one: not one.holds())
+        return tuple(_planned)
+
+
+def of_connection(client_id: str, *, held_from: datetime | None = None) -> Disturbed:
+    """Return what goes wrong on a connection that a client makes now, and count it.
+
+    Args:
+        client_id: the MQTT client id.
+        held_from: the time, for a simulated client, whose delay passes by the clock of the test:
+            :func:`held_until` tells of it from here on. ``None`` for a real one.
+    """
+    with _lock:
+        due = _due(client_id, provisioning=False)
+        delay = due.get(DisturbanceKind.DELAY)
+        if delay is not None and held_from is not None:
+            until = held_from + timedelta(seconds=delay.asked.seconds)
+            _held[client_id] = (until, delay)
+    asked = {kind: one.asked for kind, one in due.items()}
+    kinds = DisturbanceKind
+    return Disturbed(
+        asked[kinds.DELAY].seconds if kinds.DELAY in asked else 0.0,
+        asked[kinds.DROP].packets if kinds.DROP in asked else None,
+        asked[kinds.HALF_OPEN].packets if kinds.HALF_OPEN in asked else None,
+        asked[kinds.LOSE_PUBACK].packets if kinds.LOSE_PUBACK in asked else 0,
+        kinds.THROTTLE in asked,
+    )
+
+
+def of_provisioning(client_id: str) -> float | None:
+    """Return how many seconds a provisioning run takes that a client sets off now, and count it.
+
+    Args:
+        client_id: the MQTT client id.
+
+    Returns:
+        ``None`` where nobody has asked.
+    """
+    if not _planned:
+        return None
+    with _lock:
+        due = _due(client_id, provisioning=True).get(DisturbanceKind.SLOW_PROVISIONING)
+    return None if due is None else due.asked.seconds
+
+
+def _due(client_id: str, *, provisioning: bool) -> dict[DisturbanceKind, Disturbance]:
+    """Use up what holds for a connection, or a run: of each kind one, as with failures.
+
+    One that ends by itself comes before one that does not, the oldest first; of those that do not
+    end, the newest counts.
+    """
+    _drop(lambda one: not one.holds())
+    found: dict[DisturbanceKind, list[Disturbance]] = {}
+    for one in _planned:
+        is_of_run = one.kind is DisturbanceKind.SLOW_PROVISIONING
+        if is_of_run is provisioning and one.is_about(client_id) and one.counts_in():
+            found.setdefault(one.kind, []).append(one)
+    due = {}
+    for kind, asked in found.items():
+        ending = [one for one in asked if one.remaining is not None]
+        due[kind] = ending[0] if ending else asked[-1]
+        due[kind].use()
+    return due
+
+
+def held_until(client_id: str, now: datetime) -> datetime | None:
+    """Return until when the CONNECT of a simulated client waits; forget it where that is over.
+
+    Args:
+        client_id: the MQTT client id.
+        now: the time.
+
+    Returns:
+        ``None`` where it does not wait, or the request has been cancelled.
+    """
+    with _lock:
+        until, held_by = _held.get(client_id, (None, None))
+        if until is None or held_by is None:
+            return None
+        if until <= now or held_by.is_cancelled or not held_by.holds():
+            del _held[client_id]
+        return None if held_by.is_cancelled or not held_by.holds() else until
+
+
+def _drop(has_ended: Callable[[Disturbance], bool]) -> None:
+    """Take out what has ended before it was used up; the caller holds the lock."""
+    ended = [one for one in _planned if has_ended(one)]
+    for one in ended:
+        one.remaining = 0
+        _planned.remove(one)
