@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     Device = DeviceIdentity | DeviceConnection | str | bytes
 
+_LONGEST_NAME = 128
+
 
 @dataclass(frozen=True)
 class DeviceDescription:
@@ -106,6 +108,16 @@ def _certificate_id(device: Device) -> str:
             "device is a DeviceIdentity, a DeviceConnection, a certificate as PEM text or bytes, "
             f"or a certificate's id, not {type(device).__name__}."
         )
+    from moto_jitp import CertificateError
     from moto_jitp.pki import read_certificate
 
-    return read_certificate(device).certificate_id
+    try:
+        return read_certificate(device).certificate_id
+    except CertificateError:
+        if len(device) > _LONGEST_NAME:  # meant as a certificate, and the error says what is wrong
+            raise
+        raise ValueError(
+            f"describe takes a device, its connection, its certificate, or the certificate's id "
+            f"of 64 hexadecimal digits, and {device[:80]!r} is none of them. What AWS IoT has "
+            "under a thing's name tells describe_thing(thingName=…) of a client for iot."
+        ) from None

@@ -38,6 +38,21 @@ class Jitp:
         self.ca = ca
         self.region: str = iot.meta.region_name
 
+    if not TYPE_CHECKING:  # a type checker is to know the attributes that there are
+
+        def __getattr__(self, name: str) -> Any:
+            from moto_jitp.names import did_you_mean
+
+            known = [one for one in dir(self) if not one.startswith("_")]
+            text = f"{type(self).__name__!r} object has no attribute {name!r}."
+            if not name.startswith("_") and hasattr(type(self.__dict__.get("mock")), name):
+                text = (
+                    f"{name} is the handle's that mock_jitp gives; the fixture jitp has that as "
+                    f"jitp.mock: use jitp.mock.{name}."
+                )
+                raise AttributeError(text)
+            raise AttributeError(did_you_mean(name, known, after=text))
+
     def client(self, service: str, **options: Any) -> Any:
         """Make a boto3 client in the test's Region.
 

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import functools
+import inspect
 from collections.abc import Callable, Iterable
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # Less alike is not a slip of the pen: "Publish" has nothing to do with "ListThings", nor has
 # "StringMatches" with "StringEquals".
@@ -49,6 +55,35 @@ def did_you_mean(
     """
     near = nearest(name, known)
     return after if near is None else f"{after} {question(near, shown)}".lstrip()
+
+
+def checked_keywords(function: Callable[P, R]) -> Callable[P, R]:
+    """Have a function say of a keyword that it does not take which one was meant.
+
+    Args:
+        function: one that takes no keywords but those of its signature.
+
+    Example:
+        >>> @checked_keywords
+        ... def issue(*, common_name=None): ...
+        >>> issue(comon_name="a")
+        Traceback (most recent call last):
+        ...
+        TypeError: issue() has no argument 'comon_name'. Did you mean 'common_name'? It takes \
+        common_name.
+    """
+    known = [name for name in inspect.signature(function).parameters if name != "self"]
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        for name in kwargs:
+            if name not in known:
+                unknown = f"{function.__name__}() has no argument {name!r}."
+                unknown = did_you_mean(name, known, after=unknown, shown=repr)
+                raise TypeError(f"{unknown} It takes {', '.join(known)}.")
+        return function(*args, **kwargs)
+
+    return checked
 
 
 def question(meant: str, shown: Callable[[str], str] = str) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from moto_jitp.names import did_you_mean
+
 if TYPE_CHECKING:
     from moto_jitp.aws.lambda_functions import HandlerRegistration
     from moto_jitp.broker.handlers import Subscription
@@ -16,6 +18,19 @@ if TYPE_CHECKING:
     from moto_jitp.history.messages import Event
     from moto_jitp.history.rule_runs import RuleRun
     from moto_jitp.remote.faults import ServerDisturbance, ServerFault
+
+
+_OF_THE_FIXTURE = {
+    "ca": "CertificateAuthority(common_name=…), and its register(iot, template_body=…)",
+    "client": "boto3.client(service)",
+    "connect": "moto_jitp.connect_device(device)",
+    "describe": "describe_certificate, describe_thing and their like of boto3.client('iot')",
+    "iot": "boto3.client('iot')",
+    "issue": "issue(common_name=…) of your CertificateAuthority",
+    "mock": "this handle itself",
+    "region": "the Region of your boto3 clients",
+}
+"""What only the pytest fixture of the same name has, and what serves in its place."""
 
 
 class JitpHandle:
@@ -38,6 +53,19 @@ class JitpHandle:
             ]
             | None
         ) = None
+
+    if not TYPE_CHECKING:  # a type checker is to know the attributes that there are
+
+        def __getattr__(self, name: str) -> Any:
+            if name in _OF_THE_FIXTURE:
+                raise AttributeError(
+                    f"{name} is the pytest fixture jitp's; the handle that mock_jitp gives, and "
+                    f"that is often called jitp, too, does not have it. Here use "
+                    f"{_OF_THE_FIXTURE[name]}."
+                )
+            known = [one for one in dir(self) if not one.startswith("_")]
+            text = f"{type(self).__name__!r} object has no attribute {name!r}."
+            raise AttributeError(did_you_mean(name, known, after=text))
 
     @property
     def connections(self) -> tuple[ConnectionAttempt, ...]:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from moto_jitp.files import content_of
+from moto_jitp.names import checked_keywords
 from moto_jitp.printing import one_line
 
 from .building import (
@@ -201,6 +202,7 @@ class CertificateAuthority:
         )
         return pem_of(self._sign(builder))
 
+    @checked_keywords
     def issue(
         self,
         common_name: str | _Generated | None = GENERATED,
@@ -273,6 +275,7 @@ class CertificateAuthority:
         signed = self._sign(builder, extensions=extensions)
         return DeviceIdentity(pem_of(signed), key_pem(device_key), tuple(self._chain_pems()))
 
+    @checked_keywords
     def register(
         self,
         client: Any,
@@ -302,7 +305,12 @@ class CertificateAuthority:
 
         Raises:
             botocore.exceptions.ClientError: AWS IoT refuses the registration.
+            TypeError: the client is for another service.
         """
+        if not hasattr(client, "register_ca_certificate"):
+            model = getattr(getattr(client, "meta", None), "service_model", None)
+            found = f"one for {model.service_name}" if model else f"{type(client).__name__}"
+            raise TypeError(f"client is a boto3 client for iot, boto3.client('iot'), not {found}.")
         request: dict[str, Any] = {
             "caCertificate": self.certificate_pem,
             "setAsActive": active,
