@@ -292,6 +292,20 @@ class TestPossession:
         ):
             register(iot, acme, verificationCertificate=namesake.verification_certificate(code))
 
+    @pytest.mark.parametrize("name", ["Other Root", "Acme Root"])
+    def test_a_wrong_verification_certificate_is_told_with_both_subjects_and_what_to_sign(
+        self, iot: Any, acme: CertificateAuthority, name: str
+    ) -> None:
+        code = iot.get_registration_code()["registrationCode"]
+        other = CertificateAuthority(common_name=name)
+        with pytest.raises(ClientError) as refusal:
+            register(iot, acme, verificationCertificate=other.verification_certificate(code))
+
+        text = str(refusal.value)
+        assert f"The verificationCertificate 'CN={code}' has the issuer 'CN={name}'; " in text
+        assert "the CA certificate has the subject 'CN=Acme Root'." in text
+        assert "Sign a CSR whose CN is the registration code with that CA's private key" in text
+
     @pytest.mark.parametrize("where", ["nowhere", "eu-west-1"])
     def test_the_code_must_be_the_one_of_this_region(
         self, iot: Any, acme: CertificateAuthority, where: str

@@ -166,6 +166,14 @@ def test_the_client_id_is_what_counts(bulb: Bulb) -> None:
     assert "${iot:Connection.Thing.ThingName} has no value here" in str(refusal)
 
 
+def test_a_variable_without_a_value_is_told_with_the_call_that_gives_it_one(bulb: Bulb) -> None:
+    bulb.allow("p", ("Allow", "iot:Connect", "client/${iot:Connection.Thing.ThingName}"))
+    advice = bulb.refusal(client_id="other").attempts[-1].advice
+    assert advice is not None
+    call = "attach_thing_principal(thingName='other', principal='arn:"
+    assert advice.startswith(f"Attach the certificate to the thing of its client ID: {call}")
+
+
 def test_what_the_gateway_knows_of_a_connection_can_be_asked_for(bulb: Bulb) -> None:
     def with_condition(name: str, operator: str, key: str, value: str) -> None:
         text = json.loads(document(("Allow", "iot:Connect", "*")))

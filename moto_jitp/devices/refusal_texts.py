@@ -211,6 +211,12 @@ def not_authorized(
             f"Change the statement that denies iot:Connect on {resource}, or detach its policy; or "
             "have the device use a client ID that it does not deny."
         )
+    elif decision.thing_to_attach is not None:
+        advice = (
+            "Attach the certificate to the thing of its client ID: attach_thing_principal("
+            f"thingName={decision.thing_to_attach!r}, principal='{certificate_arn}'); or have the "
+            "device use the name of a thing that the certificate is attached to as its client ID."
+        )
     elif decision.policy_names:
         advice = (
             f"Allow iot:Connect on {resource} in one of these policies, or have the device use a "

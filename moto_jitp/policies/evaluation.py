@@ -81,6 +81,20 @@ class Decision:
     _policies: tuple[tuple[str, PolicyDocument], ...] = field(repr=False, compare=False)
 
     @property
+    def thing_to_attach(self) -> str | None:
+        """The thing that the certificate had to be attached to, for a variable to have a value.
+
+        ``None`` where no statement about the action asked for a variable of the device's thing.
+        """
+        context = self._request.context
+        if context.client_id is None or context.connected_thing is not None:
+            return None
+        asked = any(
+            name.lower().startswith(explanation.THING_VARIABLES) for name in self.missing_context
+        )
+        return context.client_id if asked else None
+
+    @property
     def allowed(self) -> bool:
         """Whether the request may go on."""
         return self.kind == "ALLOWED"

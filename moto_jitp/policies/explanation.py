@@ -15,7 +15,7 @@ Reference = tuple[str, int, "str | None"]
 
 _MOST_NEAR_MISSES = 3
 _VARIABLE = re.compile(r"\$\{([^}]{2,})\}")
-_THING_VARIABLES = ("iot:connection.thing.", "iot:thing.")
+THING_VARIABLES = ("iot:connection.thing.", "iot:thing.")
 
 
 def allowed(action: str, resource: str, by: Sequence[Reference]) -> str:
@@ -128,7 +128,7 @@ def _absent(key: str, context: AuthorizationContext) -> str:
 
 def _cause(name: str, context: AuthorizationContext) -> str:
     lowered = name.lower()
-    if lowered.startswith(_THING_VARIABLES):
+    if lowered.startswith(THING_VARIABLES):
         return _thing_cause(context)
     if context.values(name) and lowered.startswith("iot:certificate."):
         if lowered.endswith((".list", ".availablekeys")):

@@ -160,9 +160,12 @@ class CaCertificates:
             raise errors.InvalidRequest(errors.DEFAULT_WITHOUT_VERIFICATION)
         try:
             verification = read_certificate(verification_certificate)
-        except CertificateError:
-            raise errors.InvalidRequest(errors.BAD_VERIFICATION_CERTIFICATE) from None
-        require_issuer(verification, ca)
+        except CertificateError as error:
+            raise errors.InvalidRequest(
+                f"{errors.BAD_VERIFICATION_CERTIFICATE}. The verificationCertificate: {error}",
+                bare=errors.BAD_VERIFICATION_CERTIFICATE,
+            ) from None
+        require_issuer(verification, ca, parameter="verificationCertificate")
         found, wanted = verification.common_name, self._registration_code
         if wanted is None or found != wanted:
             raise errors.RegistrationCodeValidation(found, wanted)

@@ -90,18 +90,44 @@ def fault_of_key(key: Any) -> str | None:
     return f"a key of the kind {kind}; AWS IoT takes RSA, and EC on P-256, P-384 or P-521."
 
 
-def require_issuer(certificate: PresentedCertificate, ca: PresentedCertificate) -> None:
+def require_issuer(
+    certificate: PresentedCertificate, ca: PresentedCertificate, *, parameter: str = ""
+) -> None:
     """Check that a CA issued a certificate.
+
+    Args:
+        certificate: the certificate.
+        ca: the CA.
+        parameter: the request's parameter with the certificate, where it is to verify the CA.
 
     Raises:
         CertificateValidation: the names differ, or the signature does not verify.
     """
     check = check_issuer(certificate, ca)
     if check is IssuerCheck.NAME_DIFFERS:
-        raise errors.CertificateValidation(errors.ISSUER_DIFFERS)
+        raise _not_issued(errors.ISSUER_DIFFERS, certificate, ca, parameter)
     if check is IssuerCheck.SIGNATURE_DIFFERS:
         digest = weak_digest(certificate)
-        why = f" {errors.WEAK_DIGEST.format(digest)}" if digest else ""
+        if digest is None:
+            raise _not_issued(errors.SIGNATURE_DIFFERS, certificate, ca, parameter)
         raise errors.CertificateValidation(
-            errors.SIGNATURE_DIFFERS + why, bare=errors.SIGNATURE_DIFFERS
+            f"{errors.SIGNATURE_DIFFERS} {errors.WEAK_DIGEST.format(digest)}",
+            bare=errors.SIGNATURE_DIFFERS,
         )
+
+
+def _not_issued(
+    sentence: str, certificate: PresentedCertificate, ca: PresentedCertificate, parameter: str
+) -> errors.CertificateValidation:
+    """Return AWS's sentence, then which certificates these are and what to sign with what."""
+    found = (
+        f"The {parameter or 'certificatePem'} {certificate.subject_text!r} has the issuer "
+        f"{certificate.issuer_text!r}; the CA certificate has the subject {ca.subject_text!r}."
+    )
+    change = (
+        "Sign a CSR whose CN is the registration code with that CA's private key, and give the "
+        f"certificate that comes of it as {parameter}."
+        if parameter
+        else "Give the CA that signed this certificate, or sign it with that CA's private key."
+    )
+    return errors.CertificateValidation(f"{sentence} {found} {change}", bare=sentence)
