@@ -309,6 +309,26 @@ def test_aws_iot_domain_configuration(iot: Any) -> None:
     assert gone(iot.describe_domain_configuration, domainConfigurationName="devices")
 
 
+def test_aws_iot_event_configurations(iot: Any) -> None:
+    kinds = iot.describe_event_configurations()["eventConfigurations"]
+    assert set(kinds) == {
+        "CA_CERTIFICATE",
+        "CERTIFICATE",
+        "JOB",
+        "JOB_EXECUTION",
+        "POLICY",
+        "THING",
+        "THING_GROUP",
+        "THING_GROUP_HIERARCHY",
+        "THING_GROUP_MEMBERSHIP",
+        "THING_TYPE",
+        "THING_TYPE_ASSOCIATION",
+    }
+    wanted = {kind: {"Enabled": kind in ("THING", "CERTIFICATE")} for kind in kinds}
+    iot.update_event_configurations(eventConfigurations=wanted)
+    assert iot.describe_event_configurations()["eventConfigurations"] == wanted
+
+
 def test_aws_iot_logging_options(iot: Any) -> None:
     iot.set_v2_logging_options(roleArn=ROLE, defaultLogLevel="WARN", disableAllLogs=False)
     found = iot.get_v2_logging_options()

@@ -119,3 +119,44 @@ resource "aws_iot_event_configurations" "all" {
     CA_CERTIFICATE         = false
   }
 }
+
+resource "aws_iot_thing" "lamp" {
+  name            = "lamp-1"
+  thing_type_name = aws_iot_thing_type.bulb.name
+  attributes      = { description = replace(var.description, " ", "-") }
+}
+
+resource "aws_iot_certificate" "lamp" { active = true }
+
+resource "aws_iot_policy_attachment" "lamp" {
+  policy = aws_iot_policy.bulbs.name
+  target = aws_iot_certificate.lamp.arn
+}
+
+resource "aws_iot_thing_principal_attachment" "lamp" {
+  principal = aws_iot_certificate.lamp.arn
+  thing     = aws_iot_thing.lamp.name
+}
+
+resource "aws_iot_thing_group_membership" "lamp" {
+  thing_name       = aws_iot_thing.lamp.name
+  thing_group_name = aws_iot_thing_group.bulbs.name
+}
+
+resource "aws_iot_logging_options" "all" {
+  default_log_level = "INFO"
+  role_arn          = aws_iam_role.provisioning.arn
+}
+
+resource "aws_iot_indexing_configuration" "things" {
+  thing_indexing_configuration { thing_indexing_mode = "REGISTRY" }
+}
+
+data "aws_iot_endpoint" "data" { endpoint_type = "iot:Data-ATS" }
+data "aws_iot_registration_code" "code" {}
+output "endpoint" { value = data.aws_iot_endpoint.data.endpoint_address }
+
+resource "aws_iot_thing_group" "kitchen" {
+  name              = "kitchen"
+  parent_group_name = aws_iot_thing_group.bulbs.name
+}
