@@ -73,6 +73,15 @@ def test_filters_hold_across_pages() -> None:
     assert names(**prefix) == ["t0", "t1", "t3", "t4"]
     assert names(**prefix, thingTypeName="bulb") == ["t1", "t3"]
 
+    moved = {"attributes": {"room": "attic"}}
+    iot.update_thing(thingName="t1", attributePayload=moved, removeThingType=True)
+    iot.update_thing(thingName="t0", thingTypeName="bulb")
+    iot.delete_thing(thingName="t5")
+    assert names(thingTypeName="bulb") == ["t3", "t0"]
+    assert names(attributeName="room", attributeValue="kit") == ["t4"]
+    assert names(attributeName="room", attributeValue="attic") == ["t1"]
+    assert names(attributeName="room") == ["t0", "t1", "t2", "t3", "t4"]
+
 
 @mock_jitp
 def test_groups_below_a_group_count_where_it_is_asked_for() -> None:

@@ -20,7 +20,11 @@ from moto.iot.models import (
 
 from .order import ListedKeys, ListedTable, Order
 
+KeyT = TypeVar("KeyT")
 ValueT = TypeVar("ValueT")
+
+_Trait = tuple[str, ...]
+"""What things have in common: ``named``, ``of type`` or ``has``, and of what."""
 
 
 class PairTable(dict[tuple[str, str], ValueT]):
@@ -83,7 +87,7 @@ class PairTable(dict[tuple[str, str], ValueT]):
 _NOTHING: Order[str] = Order()
 
 
-def _discard(index: dict[str, Order[str]], key: str, entry: str) -> None:
+def _discard(index: dict[KeyT, Order[str]], key: KeyT, entry: str) -> None:
     entries = index.get(key)
     if entries is not None:
         entries.discard(entry)
@@ -206,34 +210,74 @@ class _Members(ListedTable[str, FakeThing]):
 
 
 class ThingTable(ListedTable[str, FakeThing]):
-    """Things by ARN, and by name in whichever case it is written."""
+    """Things by ARN, by name in whichever case it is written, by type and by attribute.
+
+    Whoever changes a thing's type or attributes says so with :meth:`note`.
+    """
 
     def __init__(self, items: dict[str, FakeThing] | None = None) -> None:
-        # Few tests search, so that the first who does has the index made.
-        self._by_name: dict[str, Order[str]] | None = None
+        # Few tests search or filter, so that the first who does has the index made.
+        self._by_trait: dict[_Trait, Order[str]] | None = None
+        self._traits: dict[str, set[_Trait]] = {}
         super().__init__(items)
+
+    def note(self, thing: FakeThing) -> None:
+        """Have a thing found by what it is now."""
+        if self._by_trait is not None:
+            self._set_traits(thing.arn, set(_traits_of(thing)))
 
     def named(self, lower_case_name: str) -> list[FakeThing]:
         """The things of a name, which is given in lower case, the oldest first."""
-        if self._by_name is None:
-            self._by_name = {}
-            for key, thing in self.items():
-                self._note(key, thing)
-        return [self[key] for key in self._by_name.get(lower_case_name, ()) if key in self]
+        return [thing for _, thing in self._with(("named", lower_case_name), None)]
 
-    def _note(self, key: str, thing: FakeThing) -> None:
-        if self._by_name is not None:
-            self._by_name.setdefault(thing.thing_name.casefold(), Order()).add(key)
+    def of_type(self, name: str, number: int | None = None) -> Iterator[tuple[int, FakeThing]]:
+        """Walk the things of a type; see :meth:`ListedTable.after`."""
+        return self._with(("of type", name), number)
+
+    def with_attribute(
+        self, name: str, value: str | None = None, number: int | None = None
+    ) -> Iterator[tuple[int, FakeThing]]:
+        """Walk the things that have an attribute, with this value if one is given."""
+        trait = ("has", name) if value is None else ("has", name, value)
+        return self._with(trait, number)
+
+    def _with(self, trait: _Trait, number: int | None) -> Iterator[tuple[int, FakeThing]]:
+        if self._by_trait is None:
+            self._by_trait = {}
+            for thing in tuple(self.values()):
+                self.note(thing)
+        for at, key in self._by_trait.get(trait, Order[str]()).after(number):
+            found = self.get(key)
+            if found is not None:
+                yield at, found
+
+    def _set_traits(self, key: str, traits: set[_Trait]) -> None:
+        assert self._by_trait is not None
+        before = self._traits.pop(key, set())
+        for trait in before - traits:
+            _discard(self._by_trait, trait, key)
+        for trait in traits - before:
+            self._by_trait.setdefault(trait, Order()).add(key)
+        if traits:
+            self._traits[key] = traits
 
     def __setitem__(self, key: str, value: FakeThing) -> None:
         super().__setitem__(key, value)
-        self._note(key, value)
+        self.note(value)
 
     def __delitem__(self, key: str) -> None:
-        thing = self[key]
         super().__delitem__(key)
-        if self._by_name is not None:
-            _discard(self._by_name, thing.thing_name.casefold(), key)
+        if self._by_trait is not None:
+            self._set_traits(key, set())
+
+
+def _traits_of(thing: FakeThing) -> Iterator[_Trait]:
+    yield "named", thing.thing_name.casefold()
+    if thing.thing_type is not None:
+        yield "of type", thing.thing_type.thing_type_name
+    for name, value in thing.attributes.items():
+        yield "has", name
+        yield "has", name, value
 
 
 class ThingGroupTable(ListedTable[str, FakeThingGroup]):

@@ -36,7 +36,14 @@ def list_things(registry: Registry, given: Input, page: Page) -> Output:
             return has is not None
         return has.startswith(value) if is_prefix else has == value
 
-    things = page.cut(registry.things.after(page.number), wanted)
+    table = registry.things
+    if name is not None:
+        entries = table.with_attribute(name, None if is_prefix else value, page.number)
+    elif kind is not None:
+        entries = table.of_type(kind, page.number)
+    else:
+        entries = table.after(page.number)
+    things = page.cut(entries, wanted)
     return page.output("things", [thing.to_dict() for thing in things])
 
 

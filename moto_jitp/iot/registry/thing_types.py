@@ -151,9 +151,7 @@ class ThingTypes:
                 f"Cannot delete thing type : {name}. Please wait for 5 minutes after deprecation "
                 "and then retry"
             )
-        users = (thing for thing in self.registry.things.values() if thing.thing_type is kind)
-        user = next(users, None)
-        if user is not None:
+        for _, user in self.registry.things.of_type(name):
             raise InvalidRequest(
                 f"Cannot delete thing type : {name}. The thing {user.thing_name} has it; give it "
                 "another one, or none, with UpdateThing."

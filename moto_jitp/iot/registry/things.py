@@ -136,6 +136,7 @@ class Things:
                     attribute_payload,
                     remove_thing_type,
                 )
+            registry.things.note(thing)
             tell_of_thing(registry, "UPDATED", thing)
             tell_of_association(registry, thing, had, thing.thing_type)
 
