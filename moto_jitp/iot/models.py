@@ -277,6 +277,9 @@ class JitpIoTBackend(IoTBackend):
     def set_default_policy_version(self, policy_name: str, version_id: str) -> None:
         self.iot_policies.set_default_policy_version(policy_name, version_id)
 
+    def delete_policy_version(self, policy_name: str, version_id: str) -> None:
+        self.iot_policies.delete_policy_version(policy_name, version_id)
+
     def attach_policy(self, policy_name: str, target: str) -> None:
         self.iot_policies.attach_policy(policy_name, target)
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from moto.iot.exceptions import ResourceNotFoundException
 from moto.iot.models import FakePolicy, FakePolicyVersion, IoTBackend
@@ -47,6 +50,14 @@ from .policy_targets import missing_principal, missing_thing, not_a_target
 _NOTHING = PolicyDocument("2012-10-17", ())
 
 
+@dataclass
+class _Dates:
+    """When a policy was made and last changed, which outlives the versions that were deleted."""
+
+    created: datetime
+    modified: datetime
+
+
 class IotPolicies:
     """Keeps IoT policies and knows which are in effect.
 
@@ -58,6 +69,7 @@ class IotPolicies:
     def __init__(self, registry: Registry, tags: Tags) -> None:
         self.registry = registry
         self.tags = tags
+        self._dates: WeakKeyDictionary[FakePolicy, _Dates] = WeakKeyDictionary()
 
     def create_policy(self, policy_name: str, policy_document: Any) -> FakePolicy:
         """Keep a policy.
@@ -73,15 +85,18 @@ class IotPolicies:
         moment = acting_moment().replace(tzinfo=None)
         first = policy.versions[0]
         first.create_datetime = first.last_modified_datetime = moment
+        self._dates[policy] = _Dates(moment, moment)
         return policy
 
     def create_policy_version(
         self, policy_name: str, policy_document: Any, set_as_default: bool
     ) -> FakePolicyVersion:
         """Keep a further version of a policy; see :meth:`create_policy`."""
-        return IoTBackend.create_policy_version(
+        version = IoTBackend.create_policy_version(
             self.registry.moto, policy_name, _checked(policy_document), set_as_default
         )
+        self._changed(policy_name)
+        return version
 
     def set_default_policy_version(self, policy_name: str, version_id: str) -> None:
         """Make a version of a policy the one in effect.
@@ -91,15 +106,48 @@ class IotPolicies:
             ResourceNotFoundException: there is no policy of that name.
         """
         with self.registry.lock:
-            versions = [
-                version.version_id for version in self.registry.get_policy(policy_name).versions
-            ]
-            if settings.current().strict and version_id not in versions:
-                raise ResourceNotFound(
-                    f"The policy {policy_name} has no version {version_id}; it has "
-                    f"{', '.join(versions)}."
-                )
+            self._require_version(policy_name, version_id)
             IoTBackend.set_default_policy_version(self.registry.moto, policy_name, version_id)
+            self._changed(policy_name)
+
+    def delete_policy_version(self, policy_name: str, version_id: str) -> None:
+        """Delete a version that is not the default one.
+
+        https://docs.aws.amazon.com/iot/latest/apireference/API_DeletePolicyVersion.html
+
+        Raises:
+            InvalidRequestException: it is the default version.
+            ResourceNotFound: there is no such version, where ``strict`` is on (own wording).
+            ResourceNotFoundException: there is no policy of that name.
+        """
+        with self.registry.lock:
+            self._require_version(policy_name, version_id)
+            IoTBackend.delete_policy_version(self.registry.moto, policy_name, version_id)
+            self._changed(policy_name)
+
+    def _require_version(self, policy_name: str, version_id: str) -> None:
+        versions = [
+            version.version_id for version in self.registry.get_policy(policy_name).versions
+        ]
+        if settings.current().strict and version_id not in versions:
+            raise ResourceNotFound(
+                f"The policy {policy_name} has no version {version_id}; it has "
+                f"{', '.join(versions)}."
+            )
+
+    def dates_of(self, policy_name: str) -> dict[str, datetime]:
+        """Return when a policy was made and last changed, as GetPolicy names the two."""
+        policy = self.registry.get_policy(policy_name)
+        first = policy.versions[0]
+        dates = self._dates.get(policy) or _Dates(
+            first.create_datetime, first.last_modified_datetime
+        )
+        return {"creationDate": dates.created, "lastModifiedDate": dates.modified}
+
+    def _changed(self, policy_name: str) -> None:
+        dates = self._dates.get(self.registry.get_policy(policy_name))
+        if dates is not None:
+            dates.modified = acting_moment().replace(tzinfo=None)
 
     def attach_policy(self, policy_name: str, target: str) -> None:
         """Attach a policy; nothing happens where it is attached already.
@@ -345,6 +393,13 @@ def create_policy_version(policies: IotPolicies, given: Input, moto: CallMoto) -
         given["policyName"], given.get("policyDocument"), given.get("setAsDefault", False)
     )
     return version.to_dict_at_creation()
+
+
+@operation_over_moto("GetPolicy", IotPolicies)
+def get_policy(policies: IotPolicies, given: Input, moto: CallMoto) -> Output:
+    name = given["policyName"]
+    newest = policies.registry.get_policy(name).versions[-1].version_id
+    return {**moto(), **policies.dates_of(name), "generationId": newest}
 
 
 @operation("DeletePolicy", IotPolicies)
