@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from typing import Any
 
 from bodies import ROLE
-from cloud import client
+from cloud import ACCOUNT, client
+from roles import TRUST, create_role
 
 from moto_jitp import DeviceIdentity, connect_device
 from moto_jitp.devices import DeviceConnection
@@ -38,6 +41,16 @@ TEMPLATE: dict[str, Any] = {
         },
     },
     "DeviceConfiguration": {"url": {"Fn::FindInMap": ["Urls", {"Ref": "Location"}, "Url"]}},
+}
+
+#: Of moto, so that a function runs without a container.
+SIMPLE = {"lambda": {"use_docker": False}}
+HOOK_FUNCTION = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:gatekeeper"
+HOOK_PERMISSION = {
+    "FunctionName": "gatekeeper",
+    "StatementId": "iot",
+    "Action": "lambda:InvokeFunction",
+    "Principal": "iot.amazonaws.com",
 }
 
 
@@ -94,3 +107,22 @@ class ClaimDevice:
 def identity(answer: dict[str, Any]) -> DeviceIdentity:
     """The device that CreateKeysAndCertificate of the MQTT API has answered."""
     return DeviceIdentity.from_pem(answer["certificatePem"], answer["privateKey"])
+
+
+def make_hook_function(*, allowed: bool = True) -> None:
+    """Make the Lambda function of a hook; moto runs it without a container by SIMPLE."""
+    role_arn = create_role(
+        {**TRUST, "Principal": {"Service": "lambda.amazonaws.com"}}, RoleName="lambda"
+    )
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("gatekeeper.py", "def handler(event, context): return {}")
+    client(service="lambda").create_function(
+        FunctionName="gatekeeper",
+        Runtime="python3.11",
+        Role=role_arn,
+        Handler="gatekeeper.handler",
+        Code={"ZipFile": code.getvalue()},
+    )
+    if allowed:
+        client(service="lambda").add_permission(**HOOK_PERMISSION)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -13,51 +11,30 @@ import pytest
 import requests
 from bodies import ROLE
 from cloud import ACCOUNT, client, refused
-from fleet_helpers import CREATE_KEYS, ClaimDevice, make_template
+from fleet_helpers import (
+    CREATE_KEYS,
+    HOOK_FUNCTION,
+    HOOK_PERMISSION,
+    SIMPLE,
+    ClaimDevice,
+    make_hook_function,
+    make_template,
+)
 from freezegun import freeze_time
 from moto.awslambda.models import LambdaFunction
 from patience import HANG
-from roles import TRUST, allow, create_role, set_permissions
+from roles import allow, create_role, set_permissions
 
 from moto_jitp import mock_jitp
-
-FUNCTION = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:gatekeeper"
-SIMPLE = {"lambda": {"use_docker": False}}
-
-
-PERMISSION = {
-    "FunctionName": "gatekeeper",
-    "StatementId": "iot",
-    "Action": "lambda:InvokeFunction",
-    "Principal": "iot.amazonaws.com",
-}
 
 
 @pytest.fixture
 def hooked() -> Iterator[Any]:
     """A mock whose Lambda answers what is queued, with the function of the template's hook."""
     with mock_jitp(config=SIMPLE):
-        make_function()
-        make_template(preProvisioningHook={"targetArn": FUNCTION})
+        make_hook_function()
+        make_template(preProvisioningHook={"targetArn": HOOK_FUNCTION})
         yield client(service="lambda")
-
-
-def make_function(*, allowed: bool = True) -> None:
-    role_arn = create_role(
-        {**TRUST, "Principal": {"Service": "lambda.amazonaws.com"}}, RoleName="lambda"
-    )
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("gatekeeper.py", "def handler(event, context): return {}")
-    client(service="lambda").create_function(
-        FunctionName="gatekeeper",
-        Runtime="python3.11",
-        Role=role_arn,
-        Handler="gatekeeper.handler",
-        Code={"ZipFile": code.getvalue()},
-    )
-    if allowed:
-        client(service="lambda").add_permission(**PERMISSION)
 
 
 def queue(*results: Any) -> None:
@@ -203,10 +180,10 @@ def test_who_has_queued_no_result_is_told_to(hooked: Any) -> None:
 def test_a_version_or_alias_of_the_function_can_be_the_hook(hooked: Any, qualifier: str) -> None:
     hooked.publish_version(FunctionName="gatekeeper")
     hooked.create_alias(FunctionName="gatekeeper", Name="live", FunctionVersion="1")
-    hooked.add_permission(**{**PERMISSION, "StatementId": "qualified"}, Qualifier=qualifier)
-    make_template("qualified", preProvisioningHook={"targetArn": f"{FUNCTION}:{qualifier}"})
+    hooked.add_permission(**{**HOOK_PERMISSION, "StatementId": "qualified"}, Qualifier=qualifier)
+    make_template("qualified", preProvisioningHook={"targetArn": f"{HOOK_FUNCTION}:{qualifier}"})
     hooked.create_alias(FunctionName="gatekeeper", Name="nope", FunctionVersion="1")
-    make_template("other", preProvisioningHook={"targetArn": f"{FUNCTION}:nope"})
+    make_template("other", preProvisioningHook={"targetArn": f"{HOOK_FUNCTION}:nope"})
     hooked.delete_alias(FunctionName="gatekeeper", Name="nope")
     device = ClaimDevice()
     token = device.accepted(CREATE_KEYS)["certificateOwnershipToken"]
@@ -215,7 +192,7 @@ def test_a_version_or_alias_of_the_function_can_be_the_hook(hooked: Any, qualifi
     assert device.register(token, template="qualified", SerialNumber="1")[0] == "accepted"
 
 
-NOWHERE = [FUNCTION, FUNCTION.replace("us-east-1", "mars-north-1"), "gatekeeper"]
+NOWHERE = [HOOK_FUNCTION, HOOK_FUNCTION.replace("us-east-1", "mars-north-1"), "gatekeeper"]
 
 
 @pytest.mark.parametrize("arn", NOWHERE)
@@ -259,7 +236,7 @@ def test_a_hook_has_five_seconds_of_the_clock_to_answer(seconds: float, outcome:
             return {"allowProvisioning": True}
 
         jitp.lambda_handler("gatekeeper", gatekeeper)
-        make_template(preProvisioningHook={"targetArn": FUNCTION})
+        make_template(preProvisioningHook={"targetArn": HOOK_FUNCTION})
         device = ClaimDevice()
         found, answer = register(device, SerialNumber="1")
         assert found == outcome
@@ -280,8 +257,8 @@ def test_a_function_that_fails_refuses_the_device(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(LambdaFunction, "invoke", fail)
     with mock_jitp():
-        make_function()
-        make_template(preProvisioningHook={"targetArn": FUNCTION})
+        make_hook_function()
+        make_template(preProvisioningHook={"targetArn": HOOK_FUNCTION})
         device = ClaimDevice()
         outcome, answer = register(device, SerialNumber="1")
         advice = advice_of(device)
@@ -300,7 +277,7 @@ def test_why_a_hook_refused_stands_in_the_log(hooked: Any) -> None:
     assert (entry["eventType"], entry["status"]) == ("ProvisionDevice", "Failure")
     assert entry["provisioningTemplateName"] == "bulbs"
     assert entry["details"].startswith("AccessDenied: Access Denied")
-    assert FUNCTION in entry["details"]
+    assert HOOK_FUNCTION in entry["details"]
 
 
 @pytest.mark.parametrize("enforce_role", [False, True])
@@ -309,8 +286,8 @@ def test_the_function_must_let_aws_iot_invoke_it(enforce_role: bool) -> None:
     with mock_jitp(config=config):
         create_role()
         set_permissions(allow("*"))
-        make_function(allowed=False)
-        make_template(preProvisioningHook={"targetArn": FUNCTION})
+        make_hook_function(allowed=False)
+        make_template(preProvisioningHook={"targetArn": HOOK_FUNCTION})
         queue({"allowProvisioning": True})
 
         outcome, answer = register(SerialNumber="1")
@@ -320,8 +297,8 @@ def test_the_function_must_let_aws_iot_invoke_it(enforce_role: bool) -> None:
         )
         functions = client(service="lambda")
         of_other = f"arn:aws:iot:us-east-1:{ACCOUNT}:provisioningtemplate/others"
-        functions.add_permission(**PERMISSION, SourceArn=of_other)
+        functions.add_permission(**HOOK_PERMISSION, SourceArn=of_other)
         assert register(SerialNumber="1")[0] == "rejected"
         functions.remove_permission(FunctionName="gatekeeper", StatementId="iot")
-        functions.add_permission(**PERMISSION)
+        functions.add_permission(**HOOK_PERMISSION)
         assert register(SerialNumber="1")[0] == "accepted"

@@ -24,4 +24,7 @@ def list_domain_configurations(registry: Registry, given: Input, page: Page) -> 
         if kind in (None, one.service_type)
     ]
     chosen = page.cut_sorted(configurations, lambda one: str(one.domain_configuration_name))
-    return page.output("domainConfigurations", [one.to_dict() for one in chosen])
+    return page.output(
+        "domainConfigurations",
+        [{**one.to_dict(), "serviceType": one.service_type} for one in chosen],
+    )

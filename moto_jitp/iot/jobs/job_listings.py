@@ -26,7 +26,16 @@ def list_jobs(registry: Registry, given: Input, page: Page) -> Output:
         )
 
     jobs = page.cut(registry.jobs.after(page.number), wanted)
-    return page.output("jobs", [job.to_dict() for job in jobs])
+    return page.output("jobs", [_summary(registry, job) for job in jobs])
+
+
+def _summary(registry: Registry, job: FakeJob) -> Output:
+    # No job is rolled out in parts, which is when AWS IoT calls it concurrent.
+    summary = {**job.to_dict(), "isConcurrent": False}
+    groups = [registry.thing_groups.get(target) for target in job.targets]
+    if len(groups) == 1 and groups[0] is not None:
+        summary["thingGroupId"] = groups[0].thing_group_id
+    return summary
 
 
 @listing("ListJobTemplates", Registry, default_size=50)
