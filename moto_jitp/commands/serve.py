@@ -87,6 +87,15 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="refuse a request with a longer body; 128 MiB without it",
     )
     parser.add_argument(
+        "--allowed-host",
+        dest="allowed_hosts",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a further name or address by which browsers may reach the control routes; may be "
+        "given several times",
+    )
+    parser.add_argument(
         "--mqtt-port",
         type=port_number,
         metavar="PORT",
@@ -194,6 +203,7 @@ def run(arguments: Namespace) -> int:
             config,
             ssl_context=_ssl_context(arguments),
             max_body_bytes=arguments.max_body_bytes,
+            allowed_hosts=arguments.allowed_hosts,
         )
     except ValueError as error:
         raise CommandFailed(str(error), USAGE) from None

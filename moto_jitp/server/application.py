@@ -14,6 +14,7 @@ from moto_jitp.remote.client import PREFIX
 
 from . import control
 from .answers import Answer, RequestRefused
+from .browsers import BrowserGuard, is_guarded, without_cors
 from .context import ENVIRON_KEY, ServerContext
 from .uploads import MAX_CONTROL_BYTES, BodyLimits, take_into_memory
 
@@ -33,16 +34,18 @@ _WELCOME = Answer(
 class JitpApplication:
     """moto's application, with an eye on what passes through it.
 
-    It reads the bodies before moto does, knows how many requests are being answered, and notes
-    changes.
+    It reads the bodies before moto does, keeps pages of others out, knows how many requests are
+    being answered, and notes changes.
 
     Args:
         context: the server's own.
         limits: what is taken of a request's body; of that of a control route, 1 MiB at most.
+        guard: which web pages may send requests for control routes.
     """
 
-    def __init__(self, context: ServerContext, limits: BodyLimits) -> None:
+    def __init__(self, context: ServerContext, limits: BodyLimits, guard: BrowserGuard) -> None:
         self._limits = limits
+        self._guard = guard
         control.install()
         self._context = context
         self._moto = DomainDispatcherApplication(create_backend_app)
@@ -54,6 +57,9 @@ class JitpApplication:
     ) -> Iterable[bytes]:
         try:
             take_into_memory(environ, self._limits_of(environ))
+            if is_guarded(environ):
+                self._guard.check(environ)
+                start_response = without_cors(start_response)
         except RequestRefused as refused:
             return _send(refused.answer(), start_response)
         if _is_browser(environ):

@@ -34,7 +34,10 @@ log = logging.getLogger("moto_jitp.server")
 
 
 class RequestHandler(_MotoRequestHandler):
-    """moto's request handler, which logs through :data:`log`, and keeps a connection alive."""
+    """moto's request handler, which logs through :data:`log`.
+
+    Werkzeug's server ends the connection after each answer.
+    """
 
     protocol_version = "HTTP/1.1"
     # A client that connects and says nothing holds its thread no longer than this many seconds.

@@ -6,7 +6,7 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -19,6 +19,7 @@ from moto_jitp.devices.attempts import observers
 from moto_jitp.locks import new_lock
 
 from .application import JitpApplication
+from .browsers import BrowserGuard
 from .context import ServerContext
 from .logs import RequestHandler, log_attempt
 from .uploads import BodyLimits
@@ -47,9 +48,12 @@ class ThreadedJitpServer:
             is answered 413. That of a control route is 1 MiB at most.
         body_timeout: within how many seconds a body is to arrive, and one more for each 500 bytes
             that have, 30 if not given; later it is answered 408.
+        allowed_hosts: names and addresses, besides those of the loopback, by which browsers may
+            reach the control routes.
 
     Raises:
-        ValueError: the section ``jitp`` has an unknown key or a value of the wrong type.
+        ValueError: the section ``jitp`` has an unknown key or a value of the wrong type, or an
+            allowed host is not the name or address of a host alone.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class ThreadedJitpServer:
         ssl_context: ssl.SSLContext | None = None,
         max_body_bytes: int | None = None,
         body_timeout: float | None = None,
+        allowed_hosts: Iterable[str] = (),
     ) -> None:
         self._ip_address = ip_address
         self._wanted_port = port
@@ -72,6 +77,7 @@ class ThreadedJitpServer:
         if body_timeout is not None:
             limits = limits._replace(seconds=body_timeout)
         self._limits = limits
+        self._guard = BrowserGuard(ip_address, allowed_hosts)
         self._server: _HttpServer | None = None
         self._application: JitpApplication | None = None
         self._thread: threading.Thread | None = None
@@ -93,7 +99,7 @@ class ThreadedJitpServer:
         with contextlib.closing(listening):
             self._context.start()
             try:
-                self._application = JitpApplication(self._context, self._limits)
+                self._application = JitpApplication(self._context, self._limits, self._guard)
                 self._server = _HttpServer(
                     self._ip_address,
                     listening.getsockname()[1],
@@ -185,7 +191,7 @@ class ThreadedJitpServer:
 
 
 class _HttpServer(ThreadedWSGIServer):
-    """Knows its connections: clients keep them open, and a stopped server must answer none."""
+    """Knows its connections: one may be silent so far, and a stopped server must answer none."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
