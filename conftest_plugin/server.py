@@ -38,6 +38,10 @@ def running_server() -> Iterator[JitpServer]:
     Raises:
         RuntimeError: it does not start; the text has what it said.
     """
+    from moto_jitp.extras import command_for, is_installed
+
+    if not is_installed("server"):
+        raise RuntimeError(f"jitp_server needs what moto's server needs: {command_for('server')}")
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             [sys.executable, "-m", f"{__package__}.server_process"],

@@ -27,44 +27,81 @@ def slip(text: str, error: json.JSONDecodeError) -> str:
         ...     print(slip(text, error))
         Line 1 ends with a comma that nothing follows: leave the comma out.
     """
+    return _mistake(text, error)[1]
+
+
+def pointed_at(text: str, error: json.JSONDecodeError, *, width: int = 78) -> list[str]:
+    """Return the line of a mistake in JSON with a caret under it, for a terminal.
+
+    Args:
+        text: the text.
+        error: what Python says of it.
+        width: how many characters of the line are shown at most, those around the mistake.
+
+    Returns:
+        The line's number, the line, the caret.
+
+    Example:
+        >>> text = '{"a": 1,\\n}'
+        >>> try:
+        ...     json.loads(text)
+        ... except json.JSONDecodeError as error:
+        ...     print(*pointed_at(text, error), sep="\\n")
+        line 1:
+        {"a": 1,
+               ^
+    """
+    place = min(_mistake(text, error)[0], len(text))
+    start = text.rfind("\n", 0, place) + 1
+    line = text[start:].partition("\n")[0].expandtabs(1)
+    column = place - start
+    first = max(0, min(column - width // 2, len(line) - width))
+    shown = "".join(one if one.isprintable() else " " for one in line[first : first + width])
+    return [f"line {text.count(chr(10), 0, place) + 1}:", shown, " " * (column - first) + "^"]
+
+
+def _mistake(text: str, error: json.JSONDecodeError) -> tuple[int, str]:
+    """Return where the mistake is, and the sentence about it."""
     if _YAML.match(text):
-        return "The text is YAML, and JSON is wanted: convert it, for instance with yq -o json."
+        said = "The text is YAML, and JSON is wanted: convert it, for instance with yq -o json."
+        return error.pos, said
     place = len(text) - len(text[error.pos :].lstrip())
     if error.msg.startswith("Illegal trailing comma"):  # newer versions of Python point at it
         place = error.pos + 1
     here, before = text[place : place + 2], text[:place].rstrip()
     line, line_before = text.count("\n", 0, place) + 1, before.count("\n") + 1
     if before.endswith(",") and text[place:].lstrip()[:1] in ("}", "]"):
-        return f"Line {line_before} ends with a comma that nothing follows: leave the comma out."
+        said = f"Line {line_before} ends with a comma that nothing follows: leave the comma out."
+        return len(before) - 1, said
     if here in ("//", "/*") or here[:1] == "#":
-        return f"Line {line} has a comment, which JSON does not know: leave it out."
+        return place, f"Line {line} has a comment, which JSON does not know: leave it out."
     if here[:1] == "'":
-        return f"Line {line} has single quotes: JSON puts names and texts in double quotes."
+        said = f"Line {line} has single quotes: JSON puts names and texts in double quotes."
+        return place, said
     if not here:
         return _unclosed(text)
     if error.msg.startswith("Expecting ',' delimiter"):
-        return f"A comma is missing at the end of line {line_before}."
-    return ""
+        return len(before), f"A comma is missing at the end of line {line_before}."
+    return error.pos, ""
 
 
-def _unclosed(text: str) -> str:
-    """Name the innermost brace or bracket that is not closed."""
-    opened: list[tuple[str, int]] = []
+def _unclosed(text: str) -> tuple[int, str]:
+    """Find the innermost brace or bracket that is not closed."""
+    opened: list[int] = []
     in_string = escaped = False
-    line = 1
-    for character in text:
-        if character == "\n":
-            line += 1
+    for place, character in enumerate(text):
         if in_string:
             in_string = escaped or character != '"'
             escaped = character == "\\" and not escaped
         elif character == '"':
             in_string = True
         elif character in "{[":
-            opened.append((character, line))
+            opened.append(place)
         elif character in "}]" and opened:
             opened.pop()
     if not opened:
-        return ""
-    character, line = opened[-1]
-    return f"The {character} of line {line} is not closed: {_CLOSING[character]} is missing."
+        return len(text), ""
+    place, character = opened[-1], text[opened[-1]]
+    line = text.count("\n", 0, place) + 1
+    closing = _CLOSING[character]
+    return place, f"The {character} of line {line} is not closed: {closing} is missing."

@@ -7,6 +7,8 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from moto_jitp import json_slips
+
 from .files import read_device, read_text
 from .output import FAILED, OK, CommandFailed, add_json_option, say, say_json
 
@@ -76,7 +78,8 @@ def run(arguments: Namespace) -> int:
             }
         )
     else:
-        say(*_lines(plan, failure, findings))
+        slip = _slip(body)
+        say(*(slip or _lines(plan, failure, findings)))
     counted = ("error", "warning") if arguments.fail_on_warning else ("error",)
     bad = failure is not None or any(finding.severity in counted for finding in findings)
     return FAILED if bad else OK
@@ -90,6 +93,22 @@ def _body(text: str) -> str:
         return text
     body = document.get("templateBody") if isinstance(document, dict) else None
     return body if isinstance(body, str) else text
+
+
+def _slip(body: str) -> list[str]:
+    """What is wrong with a body that is not JSON, at its line rather than with the whole body."""
+    try:
+        json.loads(body)
+    except json.JSONDecodeError as error:
+        said = json_slips.slip(body, error)
+        return [
+            f"FAILED: The template is not well-formed JSON: {error.msg}.",
+            *(f"  {line}" for line in json_slips.pointed_at(body, error)),
+            *([f"  fix: {said}"] if said else []),
+        ]
+    except RecursionError:
+        pass
+    return []
 
 
 def _plan(body: str, arguments: Namespace) -> ProvisioningPlan | None:

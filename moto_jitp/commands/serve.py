@@ -15,6 +15,8 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from moto_jitp import extras, json_slips
+
 from .files import read_text
 from .output import OK, USAGE, CommandFailed, complain, say
 
@@ -178,8 +180,15 @@ def _json_object(text: str) -> dict[str, Any]:
         value = json.loads(read_text(text[1:]) if text.startswith("@") else text)
     except CommandFailed as failure:
         raise ArgumentTypeError(str(failure)) from None
-    except ValueError as error:
-        raise ArgumentTypeError(f"{text!r} is not a JSON object: {error}") from None
+    except json.JSONDecodeError as error:
+        body = error.doc
+        advice = json_slips.slip(body, error)
+        where = "\n  ".join(json_slips.pointed_at(body, error))
+        raise ArgumentTypeError(
+            f"this is not a JSON object: {error.msg}. {advice}\n  {where}"
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise ArgumentTypeError(f"this is not a JSON object: {error}") from None
     if not isinstance(value, dict):
         raise ArgumentTypeError(f"{text!r} is not a JSON object")
     return value
@@ -191,6 +200,8 @@ def run(arguments: Namespace) -> int:
         from moto_jitp.server.logs import write_log
     except ImportError as error:
         raise CommandFailed(str(error)) from None
+    if arguments.mqtt_port is not None and not extras.is_installed("mqtt"):
+        raise CommandFailed(f"The device endpoint needs an extra: {extras.command_for('mqtt')}")
     more = {"--alpn-port": arguments.alpn_port, "--https-port": arguments.https_port}
     for option, port in more.items():
         if port is not None and arguments.mqtt_port is None:

@@ -13,6 +13,7 @@ from typing import Any, Literal, overload
 from moto_jitp import disturbances
 from moto_jitp.devices.connecting import is_known_certificate
 from moto_jitp.disturbances import Disturbance, checked_disturbance
+from moto_jitp.extras import command_for
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.messages import Event
 from moto_jitp.iot.account.endpoints import LocalEndpoint, endpoint_domains, local_endpoints
@@ -177,7 +178,7 @@ class DeviceEndpoint:
                 from .http_connection import HttpConnection
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError(
-                f"The device endpoint needs {error.name}: pip install 'moto_jitp[mqtt]'.",
+                f"The device endpoint needs {error.name}: {command_for('mqtt')}",
                 name=error.name,
             ) from None
         judge = is_known_certificate if self._judges_in_tls else None

@@ -6,8 +6,10 @@ Needs the extra ``[server]``.
 try:
     import flask as flask
 except ImportError as error:
+    from moto_jitp.extras import command_for
+
     raise ImportError(
-        "Server mode needs what moto's server needs: pip install 'moto_jitp[server]'."
+        f"Server mode needs what moto's server needs: {command_for('server')}"
     ) from error
 
 from .threaded import ThreadedJitpServer

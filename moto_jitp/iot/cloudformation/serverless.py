@@ -20,6 +20,7 @@ import boto3
 from moto.cloudformation.exceptions import ValidationError
 
 from moto_jitp import settings
+from moto_jitp.extras import command_for
 
 _MACRO = "AWS::Serverless-2016-10-31"
 _FUNCTION = "AWS::Serverless::Function"
@@ -85,7 +86,7 @@ def _refuse(rules: list[str]) -> None:
     current = settings.current()
     if current.strict and current.stacks == "refuse":
         raise ValidationError(
-            message=f"{text} Install moto_jitp[sam], or have the functions passed over with the "
-            'setting "stacks": "warn".'
+            message=f"{text} Install it with {command_for('sam')}, or have the functions passed "
+            'over with the setting "stacks": "warn".'
         )
     warnings.warn(text, stacklevel=2)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from moto_jitp.extras import command_for
+
 
 class PayloadError(ValueError):
     """A message that is not of its topic's format; the text says what is wrong."""
@@ -63,8 +65,8 @@ def _cbor() -> Any:
         import cbor2
     except ModuleNotFoundError:
         raise ModuleNotFoundError(
-            "Messages in CBOR need the package cbor2: pip install 'moto_jitp[mqtt]'. Or publish on "
-            "the topic that ends with /json.",
+            f"Messages in CBOR need the package cbor2: {command_for('mqtt')}. Or publish on the "
+            "topic that ends with /json.",
             name="cbor2",
         ) from None
     return cbor2
