@@ -18,7 +18,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "DescribeAuthorizer": {"authorizerName": "bulbs"},
     "DescribeMitigationAction": {"actionName": "isolate"},
     "DescribeAccountAuditConfiguration": {},
-    "AcceptCertificateTransfer": {"certificateId": "0" * 64},
+    "DescribeScheduledAudit": {"scheduledAuditName": "daily"},
 }
 CALLS_OF_JOBS_DATA: dict[str, dict[str, Any]] = {
     "StartCommandExecution": {

@@ -274,6 +274,7 @@ def test_every_operation_that_pages_is_looked_at(in_process: Cloud) -> None:
         "ListTagsForResource",  # has no size: 50 tags, which is all there can be, are one page
         "SearchIndex",  # tested with the index
         "ListIndices",  # there are two
+        "ListOutgoingCertificates",  # tested with transfers
         "ListPackages",  # tested with software packages
         "ListPackageVersions",
         "ListThingRegistrationTasks",  # tested with bulk registration

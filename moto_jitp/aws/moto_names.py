@@ -135,6 +135,7 @@ MOTO_NAMES: Mapping[str, tuple[str, ...]] = {
         "FakeCertificate().certificate_id",
         "FakeCertificate().certificate_pem",
         "FakeCertificate().creation_date",
+        "FakeCertificate().owner",
         "FakeCertificate().status",
         "FakeCertificate.compute_cert_id",
         "FakeCertificate.to_description_dict",

@@ -146,10 +146,7 @@ def revoked(certificate: DeviceCertificate) -> Verdict:
 def inactive(certificate: DeviceCertificate) -> Verdict:
     certificate_id, status = certificate.certificate_id, certificate.status
     if status == "PENDING_TRANSFER":
-        advice = (
-            "Have the other account accept the transfer, or call cancel_certificate_transfer("
-            f"certificateId='{certificate_id}')."
-        )
+        advice = _end_transfer(certificate)
     else:
         advice = (
             f"{_activate(certificate)}, or have the provisioning template set Status ACTIVE; it "
@@ -159,6 +156,19 @@ def inactive(certificate: DeviceCertificate) -> Verdict:
         RefusalReason.DEVICE_CERTIFICATE_INACTIVE,
         f"The certificate {certificate_id} is registered and {status}.",
         advice,
+    )
+
+
+def _end_transfer(certificate: DeviceCertificate) -> str:
+    certificate_id = certificate.certificate_id
+    if certificate.transfers is not None and certificate.transfers[1] == certificate.owner:
+        return (
+            f"Call accept_certificate_transfer(certificateId='{certificate_id}', setAsActive=True) "
+            f"in the account {certificate.owner}."
+        )
+    return (
+        "Have the other account accept the transfer, or call cancel_certificate_transfer("
+        f"certificateId='{certificate_id}')."
     )
 
 

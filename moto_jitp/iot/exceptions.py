@@ -139,6 +139,19 @@ class LimitExceeded(IoTError):
         super().__init__("LimitExceededException", message, advice)
 
 
+class TransferConflict(IoTError):
+    def __init__(self, message: str) -> None:
+        super().__init__("TransferConflictException", message)
+
+
+class TransferAlreadyCompleted(IoTError):
+    def __init__(self, certificate_id: str) -> None:
+        super().__init__(
+            "TransferAlreadyCompletedException",
+            f"The transfer of the certificate {certificate_id} has already been completed.",
+        )
+
+
 class InvalidQuery(IoTError):
     def __init__(self, message: str) -> None:
         super().__init__("InvalidQueryException", message)

@@ -37,6 +37,7 @@ from moto_jitp.iot.certificates.device_certificates import (
     DeviceCertificates,
     adopt_certificate,
 )
+from moto_jitp.iot.certificates.transfers import CertificateTransfers
 from moto_jitp.iot.jobs.jobs import Jobs
 from moto_jitp.iot.permissions.authorization_simulation import AuthorizationTests
 from moto_jitp.iot.permissions.policies import IotPolicies
@@ -124,6 +125,7 @@ class JitpIoTBackend(IoTBackend):
             templates,
             self.cas,
             certificates,
+            CertificateTransfers(certificates),
             self.registration,
             self.claims,
             self.jobs_part,

@@ -30,7 +30,8 @@ from .service_ca import issue_from_csr, issue_with_keys
 
 _DEFAULT_PAGE = 25
 _REGISTRABLE = ("ACTIVE", "INACTIVE", "REVOKED")
-_INTERNAL = ("PENDING_TRANSFER", "PENDING_ACTIVATION")
+PENDING_TRANSFER = "PENDING_TRANSFER"
+_INTERNAL = (PENDING_TRANSFER, "PENDING_ACTIVATION")
 
 
 status_observers: list[Callable[[DeviceCertificate], object]] = []
@@ -38,7 +39,15 @@ status_observers: list[Callable[[DeviceCertificate], object]] = []
 
 
 class DeviceCertificate(FakeCertificate):
-    """A registered device certificate."""
+    """A registered device certificate.
+
+    Attributes:
+        transfer_data: what is known of its last transfer, as DescribeCertificate tells it.
+        transfers: the account that transferred it last, and the one that it was transferred to.
+        previous_owner: the account that it was accepted from; ``None`` for none.
+    """
+
+    transfer_data: dict[str, Any]
 
     def __init__(
         self,
@@ -63,6 +72,8 @@ class DeviceCertificate(FakeCertificate):
         self.certificate_mode = mode
         self.sequence = sequence
         self.customer_version = 1
+        self.transfers: tuple[str, str] | None = None
+        self.previous_owner: str | None = None
         self._generation_id: str | None = None
         self.der_id: str | None = None
         if presented is not None:
@@ -93,6 +104,7 @@ class DeviceCertificate(FakeCertificate):
     def to_description_dict(self) -> dict[str, Any]:
         return {
             **super().to_description_dict(),
+            "previousOwnedBy": self.previous_owner,
             "caCertificateId": self.ca_certificate_id,
             "customerVersion": self.customer_version,
             "generationId": self.generation_id,
@@ -285,7 +297,7 @@ class DeviceCertificates:
                         f"Not allowed to update certificate to {new_status} status, which only "
                         f"AWS IoT sets. Id: {certificate_id}"
                     )
-                if certificate.status == "PENDING_TRANSFER":
+                if certificate.status == PENDING_TRANSFER:
                     raise errors.CertificateState(
                         "Not allowed to update a certificate in PENDING_TRANSFER status. "
                         f"Id: {certificate_id}"
@@ -295,8 +307,20 @@ class DeviceCertificates:
             certificate.set_status(new_status)
 
     def delete_certificate(self, certificate_id: str, force_delete: bool) -> None:
-        """Delete a certificate; by force also one that policies are attached to."""
+        """Delete a certificate; by force also one that policies are attached to.
+
+        Raises:
+            CertificateState: it is ACTIVE, or on its way to another account (AWS does not say).
+            DeleteConflictException: something is attached to it.
+            ResourceNotFoundException: there is none with this id.
+        """
         with self.registry.lock:
+            certificate = self.registry.describe_certificate(certificate_id)
+            if certificate.status == PENDING_TRANSFER:
+                raise errors.CertificateState(
+                    f"The certificate {certificate_id} is PENDING_TRANSFER; it can be deleted when "
+                    "its transfer has been accepted, rejected or cancelled."
+                )
             IoTBackend.delete_certificate(self.registry.moto, certificate_id, force_delete)
 
 

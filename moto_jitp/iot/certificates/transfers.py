@@ -1,0 +1,267 @@
+"""Transfers of certificates from one account to another, within a Region.
+
+While a transfer lasts both accounts see the certificate as PENDING_TRANSFER, and no device can
+connect with it in either of them. AWS IoT tells the other account nothing.
+https://docs.aws.amazon.com/iot/latest/developerguide/transfer-cert.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from moto.iot.models import iot_backends
+
+from moto_jitp.broker.message_broker import HandingOnLater
+from moto_jitp.history.acting_moment import acting_moment
+from moto_jitp.iot import exceptions as errors
+from moto_jitp.iot.api.operations import Input, Output, operation
+from moto_jitp.iot.api.paging import Page
+from moto_jitp.iot.registry.order import ListedTable
+from moto_jitp.pki import read_certificate
+
+from .device_certificates import PENDING_TRANSFER, DeviceCertificate, DeviceCertificates
+
+_PAGE = 25
+
+
+class CertificateTransfers:
+    """The transfers that an account takes part in.
+
+    Args:
+        certificates: the account's and Region's certificates.
+
+    Attributes:
+        outgoing: the certificates that another account is to accept, by id.
+    """
+
+    def __init__(self, certificates: DeviceCertificates) -> None:
+        self._certificates = certificates
+        self._registry = certificates.registry
+        self.outgoing: ListedTable[str, DeviceCertificate] = ListedTable()
+        self._gone: set[str] = set()
+
+    def transfer(self, certificate_id: str, account_id: str, message: str | None) -> str:
+        """Begin the transfer of a certificate.
+
+        https://docs.aws.amazon.com/iot/latest/apireference/API_TransferCertificate.html
+
+        Args:
+            certificate_id: the certificate, which is INACTIVE and attached to nothing.
+            account_id: the account that is to accept it.
+            message: what is said to it; ``None`` for nothing.
+
+        Returns:
+            The ARN that the certificate has there.
+
+        Raises:
+            CertificateState: it is ACTIVE, pending or revoked.
+            InvalidRequest: the account is its own.
+            ResourceNotFound: there is no such certificate.
+            TransferConflict: policies or things are attached to it, or the other account has it
+                (AWS has a text for policies alone).
+        """
+        registry = self._registry
+        if account_id == registry.account_id:
+            raise errors.InvalidRequest(
+                f"The certificate {certificate_id} belongs to the account {account_id} already. "
+                "Name another one as targetAwsAccount."
+            )
+        with self._with_locks_of(account_id) as other:
+            certificate = self._certificates.describe_certificate(certificate_id)
+            if certificate.status != "INACTIVE":
+                raise errors.CertificateState(
+                    f"The certificate {certificate_id} is {certificate.status}; it must be "
+                    "INACTIVE to be transferred."
+                )
+            self._check_detached(certificate)
+            theirs = other._registry.certificates
+            if theirs.presented_as(certificate_id) is not None:
+                raise errors.TransferConflict(
+                    f"The account {account_id} has the certificate {certificate_id} already."
+                )
+            arriving = other._received(certificate)
+            data: dict[str, Any] = {"transferDate": acting_moment()}
+            if message is not None:
+                data["transferMessage"] = message
+            for one in (certificate, arriving):
+                one.transfer_data = dict(data)
+                one.transfers = (registry.account_id, account_id)
+            certificate.set_status(PENDING_TRANSFER)
+            self.outgoing[certificate_id] = certificate
+            return str(arriving.arn)
+
+    def _check_detached(self, certificate: DeviceCertificate) -> None:
+        registry, arn = self._registry, certificate.arn
+        for what, attached in (
+            ("authorization policies", registry.principal_policies.seconds_of(arn)),
+            ("things", registry.principal_things.seconds_of(arn)),
+        ):
+            if attached:
+                raise errors.TransferConflict(
+                    f"Can't transfer the certificate {certificate.certificate_id} because {what} "
+                    f"are still attached to it: {', '.join(attached)}. Detach them first."
+                )
+
+    def _received(self, certificate: DeviceCertificate) -> DeviceCertificate:
+        """Make what this account sees of a certificate that is being transferred to it."""
+        pem = certificate.certificate_pem
+        known_ca: Any = self._registry.ca_certificates.get(certificate.ca_certificate_id or "")
+        presented = None if certificate.der_id is None else read_certificate(pem)
+        return self._certificates.add_certificate(
+            pem, presented, status=PENDING_TRANSFER, ca=known_ca, mode=certificate.certificate_mode
+        )
+
+    def accept(self, certificate_id: str, set_as_active: bool) -> None:
+        """Take over a certificate, which is then this account's and no more the other's.
+
+        https://docs.aws.amazon.com/iot/latest/apireference/API_AcceptCertificateTransfer.html
+
+        Args:
+            certificate_id: the certificate.
+            set_as_active: whether it is ACTIVE then; otherwise it is INACTIVE.
+
+        Raises:
+            InvalidRequest: it is not being transferred to this account.
+            ResourceNotFound: there is no such certificate.
+            TransferAlreadyCompleted: this account has accepted it.
+        """
+        source, _ = self._accounts_of(certificate_id, self._is_incoming)
+        with self._with_locks_of(source) as other:
+            self._accounts_of(certificate_id, self._is_incoming)
+            certificate = self._certificates.describe_certificate(certificate_id)
+            other._let_go(certificate_id)
+            del other._registry.certificates[certificate_id]
+            other._gone.add(certificate_id)
+            self._gone.discard(certificate_id)
+            certificate.previous_owner = source
+            certificate.transfer_data["acceptDate"] = acting_moment()
+            certificate.set_status("ACTIVE" if set_as_active else "INACTIVE")
+
+    def reject(self, certificate_id: str, reason: str | None) -> None:
+        """Give a certificate back to the account that wanted to transfer it, INACTIVE.
+
+        https://docs.aws.amazon.com/iot/latest/apireference/API_RejectCertificateTransfer.html
+
+        Args:
+            certificate_id: the certificate.
+            reason: what is said to the other account; ``None`` for nothing.
+
+        Raises:
+            IoTError: as for :meth:`accept`.
+        """
+        source, _ = self._accounts_of(certificate_id, self._is_incoming)
+        with self._with_locks_of(source) as other:
+            self._accounts_of(certificate_id, self._is_incoming)
+            del self._registry.certificates[certificate_id]
+            certificate = other._let_go(certificate_id)
+            certificate.transfer_data["rejectDate"] = acting_moment()
+            if reason is not None:
+                certificate.transfer_data["rejectReason"] = reason
+            certificate.set_status("INACTIVE")
+
+    def cancel(self, certificate_id: str) -> None:
+        """Take back a certificate that has not been accepted; it is INACTIVE then.
+
+        https://docs.aws.amazon.com/iot/latest/apireference/API_CancelCertificateTransfer.html
+
+        Args:
+            certificate_id: the certificate.
+
+        Raises:
+            InvalidRequest: it is not being transferred by this account.
+            ResourceNotFound: there is no such certificate.
+            TransferAlreadyCompleted: it was accepted, rejected or taken back.
+        """
+        _, target = self._accounts_of(certificate_id, self._is_outgoing)
+        with self._with_locks_of(target) as other:
+            self._accounts_of(certificate_id, self._is_outgoing)
+            del other._registry.certificates[certificate_id]
+            self._let_go(certificate_id).set_status("INACTIVE")
+
+    def _let_go(self, certificate_id: str) -> DeviceCertificate:
+        """End the transfer of one of this account's certificates."""
+        return self.outgoing.pop(certificate_id)  # type: ignore[no-any-return]
+
+    def _is_incoming(self, certificate: DeviceCertificate) -> bool:
+        return certificate.certificate_id not in self.outgoing
+
+    def _is_outgoing(self, certificate: DeviceCertificate) -> bool:
+        return certificate.certificate_id in self.outgoing
+
+    def _accounts_of(self, certificate_id: str, is_right: Any) -> tuple[str, str]:
+        """Return the accounts between which a certificate is being transferred."""
+        certificate = self._registry.certificates.get(certificate_id)
+        if certificate is None and certificate_id in self._gone:
+            raise errors.TransferAlreadyCompleted(certificate_id)
+        found = self._certificates.describe_certificate(certificate_id)
+        if found.status == PENDING_TRANSFER and found.transfers and is_right(found):
+            return found.transfers
+        if found.transfer_data and found.status != PENDING_TRANSFER:
+            raise errors.TransferAlreadyCompleted(certificate_id)
+        role = "to" if is_right == self._is_incoming else "by"
+        raise errors.InvalidRequest(
+            f"The certificate {certificate_id} is not being transferred {role} this account: it "
+            f"is {found.status}."
+        )
+
+    @contextmanager
+    def _with_locks_of(self, account_id: str) -> Iterator[CertificateTransfers]:
+        """Hold the locks of this account and another one, and yield the other's transfers.
+
+        They are taken in the order of the accounts, so that two that transfer to each other do not
+        wait for each other.
+        """
+        backend: Any = iot_backends[account_id][self._registry.region_name]
+        other: CertificateTransfers = backend.part(CertificateTransfers)
+        first, second = sorted(
+            (self._registry, other._registry),
+            key=lambda registry: (registry.account_id, registry.region_name),
+        )
+        with HandingOnLater(), first.lock, second.lock:
+            yield other
+
+
+@operation("TransferCertificate", CertificateTransfers)
+def transfer_certificate(transfers: CertificateTransfers, given: Input) -> Output:
+    arn = transfers.transfer(
+        given["certificateId"], given["targetAwsAccount"], given.get("transferMessage")
+    )
+    return {"transferredCertificateArn": arn}
+
+
+@operation("AcceptCertificateTransfer", CertificateTransfers)
+def accept_certificate_transfer(transfers: CertificateTransfers, given: Input) -> None:
+    transfers.accept(given["certificateId"], given.get("setAsActive", False))
+
+
+@operation("RejectCertificateTransfer", CertificateTransfers)
+def reject_certificate_transfer(transfers: CertificateTransfers, given: Input) -> None:
+    transfers.reject(given["certificateId"], given.get("rejectReason"))
+
+
+@operation("CancelCertificateTransfer", CertificateTransfers)
+def cancel_certificate_transfer(transfers: CertificateTransfers, given: Input) -> None:
+    transfers.cancel(given["certificateId"])
+
+
+@operation("ListOutgoingCertificates", CertificateTransfers)
+def list_outgoing_certificates(transfers: CertificateTransfers, given: Input) -> Output:
+    page = Page("ListOutgoingCertificates", given, default_size=_PAGE, ascending=False)
+    chosen = page.cut(transfers.outgoing.after(page.number, ascending=page.ascending))
+    return page.output("outgoingCertificates", [_outgoing(one) for one in chosen])
+
+
+def _outgoing(certificate: DeviceCertificate) -> dict[str, Any]:
+    assert certificate.transfers is not None
+    began: datetime = certificate.transfer_data["transferDate"]
+    return {
+        "certificateArn": certificate.arn,
+        "certificateId": certificate.certificate_id,
+        "transferredTo": certificate.transfers[1],
+        "transferDate": began,
+        "transferMessage": certificate.transfer_data.get("transferMessage"),
+        "creationDate": certificate.creation_date,
+    }
