@@ -106,6 +106,17 @@ def test_a_connection_has_five_minutes_to_get_a_certificate(
         connection.publish(PROVISION, b"{}")
 
 
+def test_a_connection_of_a_claim_ends_when_its_time_is_over(
+    claim: dict[str, Any], clock: FrozenDateTimeFactory, mocked: JitpHandle
+) -> None:
+    connection = connected(claim)
+    clock.tick(timedelta(minutes=6))
+    client(service="sts").get_caller_identity()  # whoever looks, whatever at
+    assert not connection.connected
+    (ended,) = [event for event in mocked.events if "/disconnected/" in event.topic]
+    assert ended.payload["disconnectReason"] == "AUTH_ERROR"
+
+
 @pytest.mark.parametrize("enforce_policies", [False, True])
 def test_a_claim_is_bound_to_the_topics_of_its_template(enforce_policies: bool) -> None:
     with mock_jitp(config={"jitp": {"enforce_policies": enforce_policies}}):

@@ -35,11 +35,19 @@ from moto_jitp.iot.data_plane.connections import (
     ReceiverNotAuthorized,
     all_clients,
 )
-from moto_jitp.iot.models import JitpIoTBackend, ending_observers, is_plugged_in
+from moto_jitp.iot.models import (
+    JitpIoTBackend,
+    ending_observers,
+    is_plugged_in,
+    live_backends,
+)
 from moto_jitp.iot.permissions.authorization_contexts import thing_context
 from moto_jitp.iot.provisioning.deferred_runs import carry_out_all_due_runs, due_observers
 from moto_jitp.iot.provisioning.fleet.payload_formats import require_format
-from moto_jitp.iot.provisioning.fleet.provisioning_claims import connection_has_ended
+from moto_jitp.iot.provisioning.fleet.provisioning_claims import (
+    ClaimCertificate,
+    connection_has_ended,
+)
 from moto_jitp.iot.search.connectivity import LastConnection, connection_sources
 from moto_jitp.mqtt.events import DisconnectReason
 from moto_jitp.mqtt.packets import Version
@@ -553,11 +561,19 @@ class Session:
         return str(self.certificate.status) if known is self.certificate else "deleted"
 
     def _begin(self) -> None:
+        self.look_at_the_clock()
+        self.require_open()
+
+    def look_at_the_clock(self) -> None:
+        """Carry out what time has finished; it may have ended this session."""
         # A device, too, meets what time has finished, such as the thing whose shadow it updates.
         carry_out_all_due_runs()
+        self.close_if_over()
+
+    def close_if_over(self) -> None:
+        """End the session if it was made with a claim and has lasted as long as it may."""
         if self.is_open and connection_has_ended(self.certificate, self.attempt.timestamp):
             self.close(DisconnectReason.AUTH_ERROR)
-        self.require_open()
 
     def _require(self, action: str, name: str) -> None:
         principal = Principal(
@@ -666,6 +682,7 @@ class Sessions:
     Attributes:
         by_attempt_id: all of them, open or ended, by the id of their connection attempt.
         by_client: the newest session of each client id, open or ended.
+        of_claims: those that were made with provisioning claims, while they are open.
         clients_of_certificates: the client ids that certificates have been connected with, by the
             certificate's id.
     """
@@ -673,6 +690,7 @@ class Sessions:
     def __init__(self) -> None:
         self.by_attempt_id: dict[int, Session] = {}
         self.by_client: dict[str, Session] = {}
+        self.of_claims: tuple[Session, ...] = ()
         self.clients_of_certificates: dict[str, tuple[str, ...]] = {}
 
 
@@ -700,6 +718,9 @@ def open_session(
     session = Session(backend, attempt, certificate, thing_name, version)
     sessions.by_attempt_id[session.attempt_id] = session
     sessions.by_client[client_id] = session
+    if isinstance(certificate, ClaimCertificate):
+        open_ones = (one for one in sessions.of_claims if one.is_open)
+        sessions.of_claims = (*open_ones, session)
     certificate_id = certificate.certificate_id
     known = sessions.clients_of_certificates.get(certificate_id, ())
     if client_id not in known:
@@ -809,6 +830,13 @@ class _ConnectedClients(Clients):
             raise ReceiverNotAuthorized(str(error)) from None
 
 
+def close_sessions_of_claims() -> None:
+    """End the connections of provisioning claims that have lasted as long as they may."""
+    for backend in live_backends():
+        for session in part_of(backend, Sessions).of_claims:
+            session.close_if_over()
+
+
 def close_all_sessions(backend: JitpIoTBackend) -> None:
     """End the sessions of an account and Region whose state is about to go."""
     sessions = list(part_of(backend, Sessions).by_client.values())
@@ -837,6 +865,7 @@ def end_silent_sessions() -> None:
 
 
 due_observers.append(end_silent_sessions)
+due_observers.append(close_sessions_of_claims)
 status_observers.append(close_sessions_of)
 ending_observers.append(close_all_sessions)
 all_clients.append(_ConnectedClients())

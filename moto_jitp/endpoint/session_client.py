@@ -148,6 +148,7 @@ class SessionClient:
                 self._log.failed(error)
 
     def pinged(self) -> None:
+        self._session.look_at_the_clock()
         record_ping(self._session.backend, self._session.attempt)
 
     def ended(self, closed: Closed) -> None:
