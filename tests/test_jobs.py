@@ -7,8 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from cloud import client
+from cloud import client, refused
 from freezegun import freeze_time
+from freezegun.api import FrozenDateTimeFactory
 
 from moto_jitp.devices import DeviceConnection
 
@@ -115,7 +116,6 @@ def test_what_cannot_be_carried_out_is_refused_by_name(bulb: DeviceConnection) -
         create()
     for members, named in (
         ({"jobExecutionsRolloutConfig": {"maximumPerMinute": 1}}, "jobExecutionsRolloutConfig"),
-        ({"targetSelection": "CONTINUOUS"}, "CONTINUOUS"),
         ({"document": '{"a": "${aws:iot:s3-presigned-url:x}"}'}, "s3-presigned-url"),
         ({"document": "reboot"}, "not valid JSON"),
     ):
@@ -167,3 +167,134 @@ def test_a_job_is_updated_and_its_time_limit_counts_at_once(bulb: DeviceConnecti
         iot.update_job(jobId="b", description="third")
     with pytest.raises(iot.exceptions.InvalidRequestException, match="presignedUrlConfig"):
         iot.update_job(jobId="a", presignedUrlConfig={"expiresInSec": 60})
+
+
+def status_of(job_id: str = "first", thing: str = "bulb-1") -> str:
+    answer = client().describe_job_execution(jobId=job_id, thingName=thing)
+    return str(answer["execution"]["status"])
+
+
+def test_an_execution_of_a_deleted_thing_is_removed(iot: Any) -> None:
+    arns = [iot.create_thing(thingName=name)["thingArn"] for name in ("a", "b")]
+    create(targets=arns)
+    iot.delete_thing(thingName="a")
+    assert (status_of(thing="a"), status_of(thing="b")) == ("REMOVED", "QUEUED")
+    assert iot.describe_job(jobId="first")["job"]["status"] == "IN_PROGRESS"
+    iot.delete_thing(thingName="b")
+    job = iot.describe_job(jobId="first")["job"]
+    assert (job["status"], job["jobProcessDetails"]["numberOfRemovedThings"]) == ("COMPLETED", 2)
+    iot.create_thing(thingName="a")
+    pending = client(service="iot-jobs-data").get_pending_job_executions(thingName="a")
+    assert pending["queuedJobs"] == []
+
+
+def test_a_device_hears_of_a_timeout_without_anybody_asking_about_jobs(
+    clock: FrozenDateTimeFactory, bulb: DeviceConnection
+) -> None:
+    create(timeoutConfig={"inProgressTimeoutInMinutes": 5})
+    client(service="iot-jobs-data").start_next_pending_job_execution(thingName="bulb-1")
+    bulb.subscribe(f"{JOBS}/notify")
+    client().update_event_configurations(eventConfigurations={"JOB_EXECUTION": {"Enabled": True}})
+    bulb.subscribe("$aws/events/jobExecution/#")
+    started = clock()
+    clock.tick(timedelta(minutes=9))
+    client(service="sts").get_caller_identity()
+    topics = [topic for topic, _ in received(bulb)]
+    assert topics == ["$aws/events/jobExecution/first/timed_out", "notify"]
+    execution = client().describe_job_execution(jobId="first", thingName="bulb-1")["execution"]
+    ended = execution["lastUpdatedAt"].timestamp() - started.timestamp()
+    assert ended == timedelta(minutes=5).total_seconds()
+
+
+def test_a_step_that_goes_on_prolongs_its_timeout(
+    clock: FrozenDateTimeFactory, bulb: DeviceConnection
+) -> None:
+    create()
+    device = client(service="iot-jobs-data")
+    device.start_next_pending_job_execution(thingName="bulb-1", stepTimeoutInMinutes=5)
+    clock.tick(timedelta(minutes=4))
+    device.update_job_execution(
+        jobId="first", thingName="bulb-1", status="IN_PROGRESS", stepTimeoutInMinutes=5
+    )
+    clock.tick(timedelta(minutes=4))
+    assert status_of() == "IN_PROGRESS"
+    clock.tick(timedelta(minutes=2))
+    assert status_of() == "TIMED_OUT"
+
+
+def test_an_execution_is_cancelled_at_the_version_that_was_seen(bulb: DeviceConnection) -> None:
+    iot = client()
+    create()
+    with refused("VersionConflictException", 409, "The version for job execution first of bulb-1"):
+        iot.cancel_job_execution(jobId="first", thingName="bulb-1", expectedVersion=7)
+    assert status_of() == "QUEUED"
+    iot.cancel_job_execution(
+        jobId="first", thingName="bulb-1", expectedVersion=1, statusDetails={"why": "recalled"}
+    )
+    execution = iot.describe_job_execution(jobId="first", thingName="bulb-1")["execution"]
+    assert execution["status"] == "CANCELED"
+    assert execution["statusDetails"]["detailsMap"] == {"why": "recalled"}
+
+
+@pytest.mark.parametrize(
+    ("details", "named"),
+    [
+        ({str(at): "x" for at in range(11)}, "11 pairs"),
+        ({"a b": "x"}, "'a b'"),
+        ({"a": "x" * 1025}, "1025 characters"),
+        ({"a": ""}, "0 characters"),
+        ({"a": "x\n"}, "control character"),
+    ],
+)
+def test_status_details_of_a_device_have_limits(
+    bulb: DeviceConnection, details: dict[str, str], named: str
+) -> None:
+    bulb.subscribe(f"{JOBS}/first/#")
+    create()
+    end, answer = ask(bulb, "first/update", status="IN_PROGRESS", statusDetails=details)
+    assert (end, answer["code"]) == ("rejected", "InvalidRequest")
+    assert named in answer["message"]
+    details = {str(at): "x" * 1024 for at in range(10)}
+    assert ask(bulb, "first/update", status="IN_PROGRESS", statusDetails=details)[0] == "accepted"
+
+
+def test_a_continuous_job_reaches_what_joins_its_group_and_lets_go_what_leaves(iot: Any) -> None:
+    group = iot.create_thing_group(thingGroupName="g")["thingGroupArn"]
+    for name in ("a", "b"):
+        iot.create_thing(thingName=name)
+    create(targets=[group], targetSelection="CONTINUOUS")
+    iot.add_thing_to_thing_group(thingGroupName="g", thingName="a")
+    assert status_of(thing="a") == "QUEUED"
+    iot.remove_thing_from_thing_group(thingGroupName="g", thingName="a")
+    assert status_of(thing="a") == "REMOVED"
+    iot.add_thing_to_thing_group(thingGroupName="g", thingName="a")
+    device = client(service="iot-jobs-data")
+    started = device.start_next_pending_job_execution(thingName="a")["execution"]
+    assert started["executionNumber"] == 2
+    device.update_job_execution(jobId="first", thingName="a", status="SUCCEEDED")
+    assert iot.describe_job(jobId="first")["job"]["status"] == "IN_PROGRESS"
+    iot.cancel_job(jobId="first")
+    iot.add_thing_to_thing_group(thingGroupName="g", thingName="b")
+    listed = iot.list_job_executions_for_job(jobId="first")["executionSummaries"]
+    assert [one["thingArn"].rpartition("/")[2] for one in listed] == ["a"]
+
+
+def test_a_continuous_job_takes_more_targets(iot: Any) -> None:
+    arns = [iot.create_thing(thingName=name)["thingArn"] for name in ("a", "b")]
+    create(targets=arns[:1], targetSelection="CONTINUOUS")
+    answer = iot.associate_targets_with_job(jobId="first", targets=arns, comment="more")
+    assert answer["jobId"] == "first"
+    assert status_of(thing="b") == "QUEUED"
+    job = iot.describe_job(jobId="first")["job"]
+    assert (job["targets"], job["comment"]) == (arns, "more")
+    create("second", targets=arns)
+    with refused("InvalidRequestException", 400, "Job second takes no more targets"):
+        iot.associate_targets_with_job(jobId="second", targets=arns)
+    with refused("ResourceNotFoundException", 404, "The target"):
+        iot.associate_targets_with_job(jobId="first", targets=[arns[0] + "x"])
+    many = [iot.create_thing(thingName=f"t{at}")["thingArn"] for at in range(99)]
+    with refused("LimitExceededException", 410, "Job first would have 101 targets"):
+        iot.associate_targets_with_job(jobId="first", targets=many)
+    iot.cancel_job(jobId="first")
+    with refused("InvalidRequestException", 400, "Job first takes no more targets"):
+        iot.associate_targets_with_job(jobId="first", targets=arns)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 UNSUPPORTED_MEMBERS: Mapping[str, tuple[str, ...]] = {
-    "CancelJobExecution": ("expectedVersion", "statusDetails"),
+    "AssociateTargetsWithJob": ("namespaceId",),
     "CreateJob": (
         "abortConfig",
         "destinationPackageVersions",

@@ -6,6 +6,9 @@ https://docs.aws.amazon.com/iot/latest/developerguide/iot-jobs-lifecycle.html
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +21,10 @@ PENDING = ("IN_PROGRESS", "QUEUED")
 DEVICE_STATUSES = ("IN_PROGRESS", "SUCCEEDED", "FAILED", "REJECTED")
 """The statuses that a device may set."""
 
+_MOST_DETAILS = 10
+_LONGEST_DETAIL = 1024
+_DETAIL_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
+
 _COUNTS = {
     "CANCELED": "numberOfCanceledThings",
     "SUCCEEDED": "numberOfSucceededThings",
@@ -28,6 +35,32 @@ _COUNTS = {
     "REMOVED": "numberOfRemovedThings",
     "TIMED_OUT": "numberOfTimedOutThings",
 }
+
+
+def fault_of_details(details: Mapping[str, str]) -> str | None:
+    """Return what is wrong with status details; ``None`` where nothing is.
+
+    https://docs.aws.amazon.com/general/latest/gr/iot_device_management.html#job-limits
+
+    Args:
+        details: the details.
+    """
+    if len(details) > _MOST_DETAILS:
+        return f"statusDetails has {len(details)} pairs; at most {_MOST_DETAILS} are allowed."
+    for name, value in details.items():
+        if not _DETAIL_NAME.fullmatch(name):
+            return (
+                f"The name {name!r} in statusDetails is not valid: it has 1 to 128 letters, "
+                "digits and : _ -."
+            )
+        if not 1 <= len(value) <= _LONGEST_DETAIL:
+            return (
+                f"The value of {name} in statusDetails has {len(value)} characters; it has 1 to "
+                f"{_LONGEST_DETAIL}."
+            )
+        if any(unicodedata.category(sign).startswith("C") for sign in value):
+            return f"The value of {name} in statusDetails has a control character."
+    return None
 
 
 class JobExecution(FakeJobExecution):
@@ -142,6 +175,11 @@ class Job(FakeJob):
         self.executions: dict[str, JobExecution] = {}
 
     @property
+    def is_open(self) -> bool:
+        """Whether it has not ended."""
+        return bool(self.status == "IN_PROGRESS")
+
+    @property
     def job_process_details(self) -> dict[str, Any]:
         """How many of its executions have each status."""
         counts = dict.fromkeys(_COUNTS.values(), 0)
@@ -159,8 +197,10 @@ class Job(FakeJob):
         Returns:
             Whether it ended now.
         """
-        if self.status != "IN_PROGRESS" or any(
-            execution.is_pending for execution in self.executions.values()
+        if (
+            not self.is_open
+            or self.target_selection == "CONTINUOUS"
+            or any(execution.is_pending for execution in self.executions.values())
         ):
             return False
         self.status = "COMPLETED"

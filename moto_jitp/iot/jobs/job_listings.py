@@ -5,6 +5,8 @@ https://docs.aws.amazon.com/iot/latest/developerguide/iot-jobs.html
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from moto.iot.models import FakeJob, FakeJobExecution
 
 from moto_jitp.iot.api.operations import Input, Output
@@ -46,23 +48,24 @@ def list_job_templates(registry: Registry, given: Input, page: Page) -> Output:
 
 @listing("ListJobExecutionsForJob", Registry, default_size=50)
 def list_job_executions_for_job(registry: Registry, given: Input, page: Page) -> Output:
-    return _executions(registry, given, page)
+    job, executions = given["jobId"], registry.job_executions
+    things = executions.seconds_after(job, page.number)
+    return _executions(((at, executions[job, thing]) for at, thing in things), given, page)
 
 
 @listing("ListJobExecutionsForThing", Registry, default_size=50)
 def list_job_executions_for_thing(registry: Registry, given: Input, page: Page) -> Output:
-    return _executions(registry, given, page)
+    thing, executions = given["thingName"], registry.job_executions
+    jobs = executions.firsts_after(thing, page.number)
+    found = ((at, executions[job, thing]) for at, job in jobs)
+    return _executions(found, given, page)
 
 
-def _executions(registry: Registry, given: Input, page: Page) -> Output:
-    job, thing, status = given.get("jobId"), given.get("thingName"), given.get("status")
+def _executions(found: Iterable[tuple[int, FakeJobExecution]], given: Input, page: Page) -> Output:
+    job, status = given.get("jobId"), given.get("status")
 
     def wanted(execution: FakeJobExecution) -> bool:
-        return (
-            job in (None, execution.job_id)
-            and thing in (None, execution.thing_arn.partition(":thing/")[2])
-            and status in (None, execution.status)
-        )
+        return job in (None, execution.job_id) and status in (None, execution.status)
 
-    executions = page.cut(registry.job_executions.after(page.number), wanted)
+    executions = page.cut(found, wanted)
     return page.output("executionSummaries", [one.to_dict() for one in executions])

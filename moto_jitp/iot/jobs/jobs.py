@@ -1,35 +1,44 @@
 """Jobs: made and cancelled by the account, carried out by its things.
 
-Timeouts count by the clock of the test, and are noticed when somebody next asks about jobs.
+Timeouts count by the clock of the test: what has timed out is ended by the next call of any
+service, or by the next thing that a device does. A thing that is deleted, or leaves the last group
+for which a job has it, has its execution REMOVED.
 https://docs.aws.amazon.com/iot/latest/developerguide/iot-jobs.html
 """
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 from moto.core.utils import unix_time, utcnow
-from moto.iot.models import FakeJob, IoTBackend
+from moto.iot.models import FakeJob, FakeThing, FakeThingGroup, IoTBackend
 
 from moto_jitp import settings
 from moto_jitp.aws.clients import client_of
 from moto_jitp.broker.message_broker import HandingOnLater, publish
 from moto_jitp.history.messages import AwsMessage
-from moto_jitp.iot.api.operations import Input, operation
+from moto_jitp.history.state import existing_backends
+from moto_jitp.iot.api.operations import Input, Output, operation
 from moto_jitp.iot.exceptions import (
     InvalidRequest,
     IoTError,
+    LimitExceeded,
     ResourceAlreadyExists,
     ResourceNotFound,
+    VersionConflict,
 )
+from moto_jitp.iot.provisioning.deferred_runs import due_observers
 from moto_jitp.iot.registry.registry import Registry
 
-from .executions import DEVICE_STATUSES, Job, JobExecution
+from .executions import DEVICE_STATUSES, Job, JobExecution, fault_of_details
 from .job_events import tell_of_execution, tell_of_job
 
 _SOURCE = re.compile(
@@ -38,6 +47,7 @@ _SOURCE = re.compile(
 )
 _PLACEHOLDER = re.compile(r"\$\{aws:iot:[^}]*\}")
 _MOST_LISTED = 15
+_MOST_TARGETS = 100
 
 
 class JobRefused(Exception):  # noqa: N818 - becomes a message on …/rejected, or an HTTP error
@@ -67,7 +77,14 @@ class Jobs:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._moto: Any = registry.moto
-        self._of_thing: dict[str, dict[str, JobExecution]] = {}
+        # What has not ended, by the thing's name and the job's id, in the order of queueing.
+        self._queues: dict[str, dict[str, JobExecution]] = {}
+        # When executions time out, the earliest first; some have ended or been prolonged since.
+        self._deadlines: list[tuple[datetime, int, JobExecution]] = []
+        self._numbers = itertools.count()
+        self._of_groups: dict[str, dict[str, Job]] = {}
+        registry.on_thing_deleted.append(self._thing_deleted)
+        registry.on_membership.append(self._membership_changed)
 
     # What the account does.
 
@@ -105,11 +122,53 @@ class Jobs:
                 region_name=self._registry.region_name,
                 **members,
             )
-            with self._telling(thing.rpartition("/")[2] for thing in things):
+            with self._telling(map(_name_in, things)):
                 self._moto.jobs[job_id] = job
                 for arn in things:
                     self._queue(job, arn)
+            self._follow_groups(job, targets)
             return job.job_arn, job_id, job.description
+
+    def associate_targets(self, job_id: str, targets: list[str], comment: str | None) -> FakeJob:
+        """Add targets to a job that is CONTINUOUS.
+
+        https://docs.aws.amazon.com/iot/latest/apireference/API_AssociateTargetsWithJob.html
+
+        Args:
+            job_id: the job.
+            targets: the ARNs of things and thing groups; those that it has stay as they are.
+            comment: why; ``None`` leaves what was said before.
+
+        Raises:
+            IoTError: there is no such job or target, the job is not CONTINUOUS or not IN_PROGRESS,
+                or it would have more than 100 targets.
+        """
+        with HandingOnLater(), self._registry.lock:
+            job = self._require_job(job_id)
+            if not isinstance(job, Job) or job.target_selection != "CONTINUOUS":
+                raise InvalidRequest(
+                    f"Job {job_id} takes no more targets: its targetSelection is "
+                    f"{job.target_selection}, and not CONTINUOUS."
+                )
+            if job.status != "IN_PROGRESS":
+                raise InvalidRequest(f"Job {job_id} takes no more targets: it is {job.status}.")
+            wanted = list(dict.fromkeys([*job.targets, *targets]))
+            if len(wanted) > _MOST_TARGETS:
+                raise LimitExceeded(
+                    f"Job {job_id} would have {len(wanted)} targets; at most {_MOST_TARGETS} are "
+                    "allowed."
+                )
+            things = list(dict.fromkeys(self._things_of(targets)))
+            new = [arn for arn in things if _name_in(arn) not in job.executions]
+            with self._telling(map(_name_in, new)):
+                job.targets = wanted
+                if comment is not None:
+                    job.comment = comment
+                for arn in new:
+                    self._queue(job, arn)
+            self._follow_groups(job, targets)
+            job.last_updated_at = utcnow()
+            return job
 
     def update_job(
         self, job_id: str, description: str | None, timeout: dict[str, int] | None
@@ -139,6 +198,7 @@ class Jobs:
                 job.timeout_config = timeout
                 for execution in getattr(job, "executions", {}).values():
                     execution.limit_to(timeout.get("inProgressTimeoutInMinutes"))
+                    self._note_deadline(execution)
             job.last_updated_at = utcnow()
 
     def cancel_job(self, job_id: str, reason_code: str, comment: str, force: bool) -> FakeJob:
@@ -186,6 +246,8 @@ class Jobs:
             tell_of_job(self._registry, started.lower(), job, started)
             for execution in list(job.executions.values()):
                 self._forget(job, execution)
+            for followed in self._of_groups.values():
+                followed.pop(job_id, None)
             del self._moto.jobs[job_id]
             tell_of_job(self._registry, "deleted", job, "DELETED")
 
@@ -200,24 +262,51 @@ class Jobs:
         self.expire()
         return self._require_execution(job_id, thing_name, number)
 
-    def cancel_job_execution(self, job_id: str, thing_name: str, force: bool) -> None:
+    def cancel_job_execution(
+        self,
+        job_id: str,
+        thing_name: str,
+        force: bool,
+        expected_version: int | None = None,
+        details: dict[str, str] | None = None,
+    ) -> None:
         """Cancel one thing's execution.
 
+        https://docs.aws.amazon.com/iot/latest/apireference/API_CancelJobExecution.html
+
+        Args:
+            job_id: the job.
+            thing_name: the thing.
+            force: whether it may be in progress.
+            expected_version: the version that it must have; ``None`` for any.
+            details: its status details from then on; ``None`` leaves them.
+
         Raises:
-            IoTError: there is none, it has ended, or it is in progress and ``force`` is off.
+            IoTError: there is none, it has ended, it is in progress and ``force`` is off, there
+                are too many details, or it has another version.
         """
         self.expire()
         execution = self._require_execution(job_id, thing_name)
         if not isinstance(execution, JobExecution):
             IoTBackend.cancel_job_execution(self._moto, job_id, thing_name, force)
             return
+        fault = fault_of_details(details or {})
+        if fault is not None:
+            raise InvalidRequest(fault)
+        if expected_version not in (None, execution.version_number):
+            raise VersionConflict(
+                "job execution",
+                f"{job_id} of {thing_name}",
+                execution.version_number,
+                int(expected_version or 0),
+            )
         if not execution.is_pending or (execution.status == "IN_PROGRESS" and not force):
             raise _invalid_transition(
                 f"The execution of job {job_id} on {thing_name} is {execution.status}."
             )
         with HandingOnLater(), self._registry.lock, self._telling([thing_name]):
             execution.force_canceled = execution.status == "IN_PROGRESS"
-            self._advance(execution, "CANCELED")
+            self._advance(execution, "CANCELED", details)
             self._complete(self.job_of(execution))
 
     def delete_job_execution(
@@ -282,8 +371,8 @@ class Jobs:
             JobRefused: there is none.
         """
         self.expire()
-        found = self._of_thing.get(thing_name, {}).get(job_id)
-        if found is None or number not in (None, found.execution_number):
+        found = self._moto.job_executions.get((job_id, thing_name))
+        if not isinstance(found, JobExecution) or number not in (None, found.execution_number):
             raise JobRefused(
                 "ResourceNotFound", f"The thing {thing_name} has no execution of job {job_id}."
             )
@@ -349,27 +438,84 @@ class Jobs:
 
     def expire(self) -> None:
         """End the executions whose time is over."""
+        if not self._deadlines:
+            return
         with HandingOnLater(), self._registry.lock:
             now = utcnow()
-            late = [
-                execution
-                for of_thing in self._of_thing.values()
-                for execution in of_thing.values()
-                if (deadline := execution.deadline) is not None and deadline <= now
-            ]
+            late: dict[int, tuple[JobExecution, datetime]] = {}
+            while self._deadlines and self._deadlines[0][0] <= now:
+                execution = heapq.heappop(self._deadlines)[2]
+                deadline = execution.deadline
+                if deadline is not None and deadline <= now and self._is_queued(execution):
+                    late[id(execution)] = execution, deadline
             if late:
-                with self._telling(execution.thing_name for execution in late):
-                    for execution in late:
+                with self._telling([execution.thing_name for execution, _ in late.values()]):
+                    for execution, deadline in late.values():
                         self._advance(execution, "TIMED_OUT")
+                        execution.last_updated_at = deadline
                         self._complete(self.job_of(execution))
 
     # How it is done.
 
     def _queue(self, job: Job, thing_arn: str) -> None:
         execution = JobExecution(job, thing_arn)
-        job.executions[execution.thing_name] = execution
-        self._moto.job_executions[job.job_id, execution.thing_name] = execution
-        self._of_thing.setdefault(execution.thing_name, {})[job.job_id] = execution
+        name = execution.thing_name
+        before = job.executions.get(name)
+        if before is not None:
+            execution.execution_number = before.execution_number + 1
+        job.executions[name] = execution
+        self._moto.job_executions[job.job_id, name] = execution
+        self._queues.setdefault(name, {})[job.job_id] = execution
+
+    def _is_queued(self, execution: JobExecution) -> bool:
+        return self._queues.get(execution.thing_name, {}).get(execution.job_id) is execution
+
+    def _dequeue(self, execution: JobExecution) -> None:
+        if self._is_queued(execution):
+            queue = self._queues[execution.thing_name]
+            del queue[execution.job_id]
+            if not queue:
+                del self._queues[execution.thing_name]
+
+    def _note_deadline(self, execution: JobExecution) -> None:
+        deadline = execution.deadline
+        if deadline is not None:
+            heapq.heappush(self._deadlines, (deadline, next(self._numbers), execution))
+
+    def _follow_groups(self, job: Job, targets: Iterable[str]) -> None:
+        """Have a job that is CONTINUOUS reach the things that join its groups."""
+        if job.target_selection == "CONTINUOUS":
+            for arn in targets:
+                if arn in self._registry.thing_groups:
+                    self._of_groups.setdefault(arn, {})[job.job_id] = job
+
+    def _membership_changed(self, happened: str, group: FakeThingGroup, thing: FakeThing) -> None:
+        jobs = [job for job in self._of_groups.get(group.arn, {}).values() if job.is_open]
+        if not jobs:
+            return
+        with HandingOnLater(), self._telling([thing.thing_name]):
+            for job in jobs:
+                execution = job.executions.get(thing.thing_name)
+                if happened == "ADDED":
+                    if execution is None or execution.status == "REMOVED":
+                        self._queue(job, thing.arn)
+                elif (
+                    execution is not None
+                    and execution.is_pending
+                    and thing.arn not in set(self._things_that_are_left(job.targets))
+                ):
+                    self._advance(execution, "REMOVED")
+
+    def _things_that_are_left(self, targets: Iterable[str]) -> Iterator[str]:
+        for arn in targets:
+            group = self._registry.thing_groups.get(arn)
+            yield from (arn,) if group is None else group.things
+
+    def _thing_deleted(self, thing: FakeThing) -> None:
+        with HandingOnLater():
+            for execution in list(self._queues.get(thing.thing_name, {}).values()):
+                self._advance(execution, "REMOVED")
+                self._complete(self.job_of(execution))
 
     def _advance(
         self,
@@ -380,7 +526,10 @@ class Jobs:
     ) -> None:
         """Have an execution go on to a status; see :meth:`JobExecution.update`."""
         execution.update(status, details, step_minutes)
-        if not execution.is_pending:
+        if execution.is_pending:
+            self._note_deadline(execution)
+        else:
+            self._dequeue(execution)
             tell_of_execution(self._registry, execution)
 
     def _complete(self, job: Job) -> None:
@@ -391,10 +540,10 @@ class Jobs:
     def _forget(self, job: Job, execution: JobExecution) -> None:
         del job.executions[execution.thing_name]
         del self._moto.job_executions[job.job_id, execution.thing_name]
-        del self._of_thing[execution.thing_name][job.job_id]
+        self._dequeue(execution)
 
     def _pending(self, thing_name: str) -> list[JobExecution]:
-        found = [one for one in self._of_thing.get(thing_name, {}).values() if one.is_pending]
+        found = self._queues.get(thing_name, {}).values()
         return sorted(found, key=lambda one: one.status == "QUEUED")
 
     @contextmanager
@@ -427,19 +576,13 @@ class Jobs:
             else:
                 raise ResourceNotFound(f"The target {arn} is neither a thing nor a thing group.")
 
-    def _document(
-        self, *, document: str | None, document_source: str | None, target_selection: Any, **_: Any
-    ) -> str:
+    def _document(self, *, document: str | None, document_source: str | None, **_: Any) -> str:
         """Return the document of a new job, that of a source fetched now.
 
         Raises:
             InvalidRequest: there is not exactly one, it is not JSON, or asks for what is not
                 emulated.
         """
-        if target_selection == "CONTINUOUS":
-            raise InvalidRequest(
-                "targetSelection CONTINUOUS is not emulated: use SNAPSHOT, or leave it out."
-            )
         if (document is None) == (document_source is None):
             raise InvalidRequest("Give exactly one of document and documentSource.")
         text = document if document is not None else self._fetched(str(document_source))
@@ -477,6 +620,10 @@ class Jobs:
         return found
 
 
+def _name_in(thing_arn: str) -> str:
+    return thing_arn.partition(":thing/")[2]
+
+
 def _invalid_transition(message: str) -> IoTError:
     return IoTError("InvalidStateTransitionException", message)
 
@@ -484,3 +631,30 @@ def _invalid_transition(message: str) -> IoTError:
 @operation("UpdateJob", Jobs)
 def update_job(jobs: Jobs, given: Input) -> None:
     jobs.update_job(given["jobId"], given.get("description"), given.get("timeoutConfig"))
+
+
+@operation("CancelJobExecution", Jobs)
+def cancel_job_execution(jobs: Jobs, given: Input) -> None:
+    jobs.cancel_job_execution(
+        given["jobId"],
+        given["thingName"],
+        given.get("force", False),
+        given.get("expectedVersion"),
+        given.get("statusDetails"),
+    )
+
+
+@operation("AssociateTargetsWithJob", Jobs)
+def associate_targets_with_job(jobs: Jobs, given: Input) -> Output:
+    job = jobs.associate_targets(given["jobId"], given["targets"], given.get("comment"))
+    return {"jobArn": job.job_arn, "jobId": job.job_id, "description": job.description}
+
+
+def _end_what_is_late() -> None:
+    for backend in existing_backends():
+        jobs = getattr(backend, "jobs_part", None)
+        if isinstance(jobs, Jobs):
+            jobs.expire()
+
+
+due_observers.append(_end_what_is_late)

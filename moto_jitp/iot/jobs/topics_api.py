@@ -11,6 +11,7 @@ from typing import Any
 
 from moto.core.utils import unix_time
 
+from .executions import fault_of_details
 from .jobs import JobRefused, Jobs
 
 _KINDS: Mapping[str, type] = {
@@ -78,6 +79,9 @@ def carry_out(
             "InvalidRequest",
             f"stepTimeoutInMinutes is {step}; it is -1, or from 1 to {_LONGEST_STEP}.",
         )
+    fault = fault_of_details(details or {})
+    if fault is not None:
+        raise JobRefused("InvalidRequest", fault)
     if request == "update":
         updated = jobs.update_execution(
             thing_name,

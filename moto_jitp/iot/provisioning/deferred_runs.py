@@ -18,7 +18,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 
-from moto.iot.models import IoTBackend
 from moto.moto_api import state_manager
 
 from moto_jitp import settings

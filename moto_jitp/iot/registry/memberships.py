@@ -41,7 +41,7 @@ class Memberships:
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
-        registry.on_membership = partial(tell_of_membership, registry)
+        registry.on_membership.append(partial(tell_of_membership, registry))
 
     def groups_of(self, thing: FakeThing) -> list[FakeThingGroup]:
         """Return the groups that a thing is in itself, the oldest first."""

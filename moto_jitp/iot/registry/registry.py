@@ -7,6 +7,7 @@ that does not depend on how many things, certificates or attachments there are.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 from moto.iot.exceptions import (
@@ -50,8 +51,9 @@ class Registry:
     Attributes:
         sequences: numbers what is made, in the order in which it is made.
         events: publishes the events that are switched on.
-        on_membership: called when a thing joins or leaves a group; see
+        on_membership: each is called when a thing joins or leaves a group; see
             :class:`.indexes.ThingGroupTable`.
+        on_thing_deleted: each is called with a thing that is not in the registry any more.
         lock: held by whatever reads this account's and Region's state and then changes it.
 
     Example:
@@ -67,7 +69,8 @@ class Registry:
         self.sequences = itertools.count(1)
         self.lock = lock_of(moto)
         self.events = Events(moto)
-        self.on_membership: MembershipObserver = lambda operation, group, thing: None
+        self.on_membership: list[MembershipObserver] = []
+        self.on_thing_deleted: list[Callable[[FakeThing], object]] = []
         self.index()
 
     def index(self) -> None:
@@ -76,14 +79,14 @@ class Registry:
         moto.things = self.things = ThingTable(moto.things)
         moto.thing_types = self.thing_types = ListedTable(moto.thing_types)
         moto.thing_groups = self.thing_groups = ThingGroupTable(
-            moto.thing_groups, lambda *membership: self.on_membership(*membership)
+            moto.thing_groups, self._membership_changed
         )
         moto.billing_groups = self.billing_groups = BillingGroupTable(moto.billing_groups)
         moto.policies = self.policies = ListedTable(moto.policies)
         moto.role_aliases = self.role_aliases = ListedTable(moto.role_aliases)
         moto.jobs = self.jobs = ListedTable(moto.jobs)
         moto.jobs_templates = self.job_templates = ListedTable(moto.jobs_templates)
-        moto.job_executions = self.job_executions = ListedTable(moto.job_executions)
+        moto.job_executions = self.job_executions = PairTable(moto.job_executions)
         moto.ca_certificates = self.ca_certificates = CaTable(moto.ca_certificates)
         moto.certificates = self.certificates = CertificateTable(moto.certificates)
         moto.principal_policies = self.principal_policies = PairTable(moto.principal_policies)
@@ -148,6 +151,12 @@ class Registry:
         for thing_group in self.thing_groups.of_thing(thing.arn):
             thing_group.things.pop(thing.arn, None)
         del self.things[thing.arn]
+        for observe in self.on_thing_deleted:
+            observe(thing)
+
+    def _membership_changed(self, happened: str, group: FakeThingGroup, thing: FakeThing) -> None:
+        for observe in self.on_membership:
+            observe(happened, group, thing)
 
     # Policies and what they are attached to.
 
