@@ -7,9 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from bodies import ROLE
 from cloud import client, refused
 from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
+from monitoring_helpers import log_entries
 
 from moto_jitp.devices import DeviceConnection
 
@@ -298,3 +300,35 @@ def test_a_continuous_job_takes_more_targets(iot: Any) -> None:
     iot.cancel_job(jobId="first")
     with refused("InvalidRequestException", 400, "Job first takes no more targets"):
         iot.associate_targets_with_job(jobId="first", targets=arns)
+
+
+def test_what_devices_ask_and_how_a_job_ends_is_logged(bulb: DeviceConnection) -> None:
+    iot = client()
+    iot.set_v2_logging_options(roleArn=ROLE, defaultLogLevel="DEBUG")
+    create()
+    bulb.publish(f"{JOBS}/get", json.dumps({"clientToken": "t"}))
+    bulb.publish(f"{JOBS}/start-next", "{}")
+    bulb.publish(f"{JOBS}/first/get", "{}")
+    bulb.publish(f"{JOBS}/first/update", json.dumps({"status": "FAILED", "expectedVersion": 7}))
+    client(service="iot-jobs-data").update_job_execution(
+        jobId="first", thingName="bulb-1", status="SUCCEEDED"
+    )
+    logged = [entry for entry in log_entries() if "Job" in entry["eventType"]]
+    assert [(entry["eventType"], entry["logLevel"]) for entry in logged] == [
+        ("GetPendingJobExecution", "DEBUG"),
+        ("StartNextPendingJobExecution", "DEBUG"),
+        ("DescribeJobExecution", "DEBUG"),
+        ("UpdateJobExecution", "ERROR"),
+        ("ReportFinalJobExecutionCount", "INFO"),
+        ("UpdateJobExecution", "DEBUG"),
+    ]
+    first, _, _, refused_one, final, last = logged
+    assert (first["topicName"], first["clientToken"]) == (f"{JOBS}/get", "t")
+    assert (first["protocol"], first["clientId"]) == ("MQTT", "bulb-1")
+    assert (refused_one["jobId"], refused_one["versionNumber"]) == ("first", "7")
+    assert "7 was expected" in refused_one["details"]
+    assert "SUCCEEDED job execution count: 1" in final["details"]
+    assert last["protocol"] == "HTTP"
+    assert last["details"] == (
+        "The destination status is SUCCEEDED. The request status is SUCCESS."
+    )

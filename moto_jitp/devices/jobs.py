@@ -31,6 +31,11 @@ def carry_out(
         payload: the request.
     """
     end, answer = answer_request(
-        backend.jobs_part, request["thing"], request["job"], request["request"], payload
+        backend.jobs_part,
+        request["thing"],
+        request["job"],
+        request["request"],
+        payload,
+        client_id=attempt.client_id,
     )
     publish(backend, AwsMessage(f"{topic}/{end}", answer, receiver=attempt.attempt_id))

@@ -91,10 +91,10 @@ class JitpIoTBackend(IoTBackend):
         self.registry = registry = Registry(self)
         self.lock = registry.lock
         self.endpoints = Endpoints(registry)
-        self.jobs_part = Jobs(registry)
         self.tags = tags = Tags(registry)
         self.principals = principals = ThingPrincipals(registry)
         self.logging = LoggingOptions(principals)
+        self.jobs_part = Jobs(registry, self.logging)
         domains = DomainConfigurations(registry, tags)
         self.roles = roles = ProvisioningRoles(registry, tags)
         self.iot_policies = policies = IotPolicies(registry, tags)

@@ -31,10 +31,12 @@ EVENT_TYPES = (
     "Connection.AuthNError",
     "DeleteConnection",
     "DeleteThingShadow",
+    "DescribeJobExecution",
     "Disconnect",
     "FunctionExecution",
     "GetConnection",
     "GetDeviceCredentials",
+    "GetPendingJobExecution",
     "GetRetainedMessage",
     "GetThingShadow",
     "ListRetainedMessage",
@@ -44,28 +46,26 @@ EVENT_TYPES = (
     "Publish-In",
     "Publish-Out",
     "Queued",
+    "ReportFinalJobExecutionCount",
     "RuleExecution",
     "RuleMatch",
     "RuleNotFound",
     "SendDirectMessage",
+    "StartNextPendingJobExecution",
     "StartingRuleExecution",
     "Subscribe",
     "Unsubscribe",
+    "UpdateJobExecution",
     "UpdateThingShadow",
 )
 """The event types that are written here."""
 
 OTHER_EVENT_TYPES = (
     "AddThingToDynamicThingGroupsFailed",
-    "DescribeJobExecution",
-    "GetPendingJobExecution",
     "NamedShadowCountForDynamicGroupQueryLimitExceeded",
-    "ReportFinalJobExecutionCount",
     "RetrieveOCSPStapleData",
     "RuleEvaluation",
     "RuleExecutionThrottled",
-    "StartNextPendingJobExecution",
-    "UpdateJobExecution",
 )
 """AWS's other event types, which can be configured and are never written here."""
 
@@ -129,6 +129,30 @@ class ShadowRequest(NamedTuple):
     thing_name: str
     shadow_name: str | None
     protocol: str
+
+
+class JobRequest(NamedTuple):
+    """A device's request about its jobs.
+
+    Attributes:
+        event_type: such as ``UpdateJobExecution``.
+        topic: the topic that it is made on, or that would stand for it over HTTPS.
+        client_id: the client's id; over HTTPS the thing's name.
+        protocol: ``MQTT`` or ``HTTP``.
+        job_id: the job; ``None`` where the request names none.
+        client_token: the request's client token; ``None`` for none.
+        status: the status that is to be set; ``None`` for none.
+        version: the version that is expected; ``None`` for any.
+    """
+
+    event_type: str
+    topic: str
+    client_id: str
+    protocol: str
+    job_id: str | None = None
+    client_token: str | None = None
+    status: str | None = None
+    version: int | None = None
 
 
 class LogEntry(NamedTuple):
@@ -270,6 +294,45 @@ def shadow_entry(request: ShadowRequest, error: str | None = None) -> LogEntry:
     }
     event_type = f"{request.operation.capitalize()}ThingShadow"
     return LogEntry(event_type, error is not None, fields)
+
+
+def job_entry(request: JobRequest, error: str | None = None) -> LogEntry:
+    """The entry of a device's request about its jobs.
+
+    Args:
+        request: the request.
+        error: why it was refused; ``None`` for one that was carried out.
+    """
+    wanted = "" if request.status is None else f"The destination status is {request.status}. "
+    outcome = "SUCCESS." if error is None else f"FAILURE. {error}"
+    named = {
+        "jobId": request.job_id,
+        "clientToken": request.client_token,
+        "versionNumber": None if request.version is None else str(request.version),
+    }
+    fields = {
+        "protocol": request.protocol,
+        "clientId": request.client_id,
+        "topicName": request.topic,
+        **{name: value for name, value in named.items() if value is not None},
+        "details": f"{wanted}The request status is {outcome}",
+    }
+    return LogEntry(request.event_type, error is not None, fields, for_debugging=True)
+
+
+_COUNTED = ("QUEUED", "IN_PROGRESS", "FAILED", "SUCCEEDED", "CANCELED", "REJECTED", "REMOVED")
+
+
+def final_count_entry(job_id: str, counts: Mapping[str, int]) -> LogEntry:
+    """The entry of a job that has completed.
+
+    Args:
+        job_id: the job.
+        counts: how many executions have each status.
+    """
+    told = " ".join(f"{status} job execution count: {counts.get(status, 0)}" for status in _COUNTED)
+    fields = {"jobId": job_id, "details": f"Job {job_id} completed. {told}"}
+    return LogEntry("ReportFinalJobExecutionCount", False, fields)
 
 
 class LogWriter:

@@ -12,9 +12,10 @@ import heapq
 import itertools
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -26,6 +27,7 @@ from moto_jitp.aws.clients import client_of
 from moto_jitp.broker.message_broker import HandingOnLater, publish
 from moto_jitp.history.messages import AwsMessage
 from moto_jitp.history.state import existing_backends
+from moto_jitp.iot.account.logging_options import LoggingOptions
 from moto_jitp.iot.api.operations import Input, Output, operation
 from moto_jitp.iot.exceptions import (
     InvalidRequest,
@@ -37,6 +39,7 @@ from moto_jitp.iot.exceptions import (
 )
 from moto_jitp.iot.provisioning.deferred_runs import due_observers
 from moto_jitp.iot.registry.registry import Registry
+from moto_jitp.monitoring.logs import Client, final_count_entry
 
 from .executions import DEVICE_STATUSES, Job, JobExecution, fault_of_details
 from .job_events import tell_of_execution, tell_of_job
@@ -72,10 +75,12 @@ class Jobs:
 
     Args:
         registry: the account's and Region's tables.
+        logging: logs what devices ask for, and how jobs end.
     """
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, logging: LoggingOptions) -> None:
         self._registry = registry
+        self.logging = logging
         self._moto: Any = registry.moto
         # What has not ended, by the thing's name and the job's id, in the order of queueing.
         self._queues: dict[str, dict[str, JobExecution]] = {}
@@ -536,6 +541,10 @@ class Jobs:
         """End a job with the last of its executions."""
         if job.complete():
             tell_of_job(self._registry, "completed", job)
+            if self.logging.is_logging:
+                statuses = Counter(execution.status for execution in job.executions.values())
+                entry = final_count_entry(job.job_id, statuses)
+                self.logging.log(Client(None, "", ""), datetime.now(timezone.utc), [entry])
 
     def _forget(self, job: Job, execution: JobExecution) -> None:
         del job.executions[execution.thing_name]

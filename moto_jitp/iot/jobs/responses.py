@@ -15,7 +15,7 @@ from moto_jitp.iot.api.checked_response import CheckedResponse
 from moto_jitp.iot.exceptions import error_with_status
 
 from .jobs import JobRefused
-from .topics_api import carry_out
+from .topics_api import carry_out, log_request
 
 _ERRORS = {
     "InvalidRequest": ("InvalidRequestException", 400),
@@ -52,9 +52,12 @@ class JitpIoTJobsDataResponse(CheckedResponse, BaseResponse):
     def _answer(self, request: str, job_id: str | None) -> str:
         given = self.input()
         jobs = self.any_backend().jobs_part
+        place = given["thingName"], job_id, request
         try:
-            answer = carry_out(jobs, given["thingName"], job_id, request, given)
+            answer = carry_out(jobs, *place, given)
+            log_request(jobs, *place, given)
         except JobRefused as refused:
+            log_request(jobs, *place, given, error=str(refused))
             code, status = _ERRORS[refused.code]
             raise error_with_status(code, str(refused), status) from None
         # Over HTTP a document is a text.

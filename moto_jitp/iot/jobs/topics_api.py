@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from typing import Any
 
 from moto.core.utils import unix_time
+
+from moto_jitp.monitoring.logs import Client, JobRequest, job_entry
 
 from .executions import fault_of_details
 from .jobs import JobRefused, Jobs
@@ -28,7 +31,13 @@ _LONGEST_STEP = 10080
 
 
 def answer_request(
-    jobs: Jobs, thing_name: str, job_id: str | None, request: str, payload: bytes
+    jobs: Jobs,
+    thing_name: str,
+    job_id: str | None,
+    request: str,
+    payload: bytes,
+    *,
+    client_id: str,
 ) -> tuple[str, dict[str, Any]]:
     """Carry out what a message on a reserved topic of jobs asks for.
 
@@ -38,18 +47,23 @@ def answer_request(
         job_id: the job of the topic, or ``$next``; ``None`` where it has none.
         request: ``get``, ``start-next`` or ``update``.
         payload: the message.
+        client_id: the client that has sent it.
 
     Returns:
         ``accepted`` or ``rejected``, and the answer.
     """
     token: dict[str, Any] = {}
+    given: dict[str, Any] = {}
+    place = thing_name, job_id, request
     now = int(unix_time())
     try:
-        given = _members(payload)
+        given.update(_members(payload))
         token = {name: given[name] for name in ("clientToken",) if name in given}
         answer = carry_out(jobs, thing_name, job_id, request, given)
+        log_request(jobs, *place, given, client_id=client_id)
         return "accepted", {**answer, "timestamp": now, **token}
     except JobRefused as refused:
+        log_request(jobs, *place, given, client_id=client_id, error=str(refused))
         state = {} if refused.state is None else {"executionState": refused.state}
         body = {"code": refused.code, "message": str(refused), "timestamp": now}
         return "rejected", {**body, **state, **token}
@@ -119,6 +133,52 @@ def carry_out(
     if execution is None:
         return {}
     return {"execution": jobs.described(execution, with_document=with_document)}
+
+
+def log_request(
+    jobs: Jobs,
+    thing_name: str,
+    job_id: str | None,
+    request: str,
+    given: Mapping[str, Any],
+    *,
+    client_id: str | None = None,
+    error: str | None = None,
+) -> None:
+    """Log a request of a device, as far as the logging options ask for it.
+
+    Args:
+        jobs: the account's and Region's jobs.
+        thing_name: the thing.
+        job_id: as for :func:`answer_request`.
+        request: as for :func:`answer_request`.
+        given: its members.
+        client_id: the client that has sent it; ``None`` for one over HTTPS.
+        error: why it was refused; ``None`` for one that was carried out.
+    """
+    if not jobs.logging.is_logging:
+        return
+    path = request if job_id is None else f"{job_id}/{request}"
+    asked = JobRequest(
+        _EVENT_TYPES[job_id is not None, request],
+        f"$aws/things/{thing_name}/jobs/{path}",
+        thing_name if client_id is None else client_id,
+        "HTTP" if client_id is None else "MQTT",
+        job_id,
+        given.get("clientToken"),
+        given.get("status"),
+        given.get("expectedVersion"),
+    )
+    client = Client(asked.client_id, "", "", protocol=asked.protocol)
+    jobs.logging.log(client, datetime.now(timezone.utc), [job_entry(asked, error)])
+
+
+_EVENT_TYPES = {
+    (False, "get"): "GetPendingJobExecution",
+    (False, "start-next"): "StartNextPendingJobExecution",
+    (True, "get"): "DescribeJobExecution",
+    (True, "update"): "UpdateJobExecution",
+}
 
 
 def _members(payload: bytes) -> dict[str, Any]:
