@@ -176,3 +176,27 @@ def test_a_template_that_is_executed_must_be_one() -> None:
     text = "Invalid registration template. "
     with mock_jitp(config=LENIENT), refused("InvalidRequestException", 400, text):
         client().register_thing(templateBody=json.dumps({"Resources": {}}))
+
+
+@pytest.mark.parametrize(
+    ("operation", "given"),
+    [
+        ("set_logging_options", {"loggingOptionsPayload": {"roleArn": ROLE, "logLevel": "LOUD"}}),
+        ("set_v2_logging_options", {"roleArn": ROLE, "defaultLogLevel": "LOUD"}),
+        (
+            "set_v2_logging_options",
+            {"eventConfigurations": [{"eventType": "Connect", "logLevel": "LOUD"}]},
+        ),
+        ("set_v2_logging_level", {"logTarget": {"targetType": "DEFAULT"}, "logLevel": "LOUD"}),
+    ],
+)
+def test_a_log_level_that_would_break_each_later_entry_is_refused(
+    operation: str, given: dict[str, Any]
+) -> None:
+    with mock_jitp(config=LENIENT):
+        iot = client()
+        iot.set_v2_logging_options(roleArn=ROLE, defaultLogLevel="INFO")
+        with refused("InvalidRequestException", 400, "'LOUD' is not a log level of AWS IoT."):
+            getattr(iot, operation)(**given)
+        ca.register(iot, template_body=PLAIN_BODY)
+        assert connect_device(ca.issue("bulb-1")).connected

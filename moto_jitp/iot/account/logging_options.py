@@ -92,7 +92,12 @@ class LoggingOptions:
         return self.logging_v1 is not None
 
     def set_logging_options(self, role_arn: str, level: str | None) -> None:
-        """Set the options of the first generation, which count until the second is set."""
+        """Set the options of the first generation, which count until the second is set.
+
+        Raises:
+            InvalidRequest: AWS IoT has no such level.
+        """
+        _check_levels(level)
         self.logging_v1 = LoggingV1(role_arn, level or "DISABLED")
 
     def set_v2_logging_options(
@@ -106,8 +111,9 @@ class LoggingOptions:
 
         Raises:
             InvalidRequest: it is the first time, and one of these is missing; or AWS IoT has no
-                such event type.
+                such event type or level.
         """
+        _check_levels(default_level, *(event.get("logLevel") for event in events or ()))
         for event in events or ():
             _check_event_type(event["eventType"])
         options = self.logging_v2
@@ -142,8 +148,9 @@ class LoggingOptions:
 
         Raises:
             NotConfigured: SetV2LoggingOptions comes first.
-            InvalidRequest: the target has a type but no name.
+            InvalidRequest: the target has a type but no name, or AWS IoT has no such level.
         """
+        _check_levels(level)
         options = self.require_v2_logging()
         if target_type == _DEFAULT_TARGET:
             options.default_level = level
@@ -228,6 +235,14 @@ def _check_event_type(name: str) -> None:
         return
     hint = did_you_mean(name, known) or f"There are: {', '.join(known)}."
     raise InvalidRequest(f"{name!r} is not an event type of AWS IoT's log entries. {hint}")
+
+
+def _check_levels(*levels: str | None) -> None:
+    """Check levels, also where ``strict`` is off: a wrong one would break each entry after it."""
+    for level in levels:
+        if level is not None and level not in LEVELS:
+            hint = did_you_mean(str(level), LEVELS) or f"The levels are {', '.join(LEVELS)}."
+            raise InvalidRequest(f"{level!r} is not a log level of AWS IoT. {hint}")
 
 
 def _reaches(level: str, entry: LogEntry) -> bool:
