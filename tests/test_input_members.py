@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 import sys
@@ -74,6 +75,41 @@ def test_each_member_is_read_by_some_code_or_refused(operation: str) -> None:
         and not (pages and name in OF_PAGES)
         and name not in UNSUPPORTED_MEMBERS.get(operation, ())
         and (operation, name) not in WITHOUT_EFFECT
+    }
+    assert unread == set()
+
+
+#: The modules that read the requests of the services for devices.
+OF_DEVICES: dict[str, tuple[str, ...]] = {
+    "iot-data": ("responses", "message_properties"),
+    "iot-jobs-data": ("responses", "topics_api"),
+}
+FOLDERS = {"iot-data": "data_plane", "iot-jobs-data": "jobs"}
+NOT_EMULATED = ("StartCommandExecution",)
+
+
+@pytest.mark.parametrize(
+    ("service", "operation"),
+    [
+        (service, operation)
+        for service in OF_DEVICES
+        for operation in botocore.session.get_session().get_service_model(service).operation_names
+        if operation not in NOT_EMULATED
+    ],
+)
+def test_each_member_of_a_devices_request_is_read(service: str, operation: str) -> None:
+    folder = f"moto_jitp.iot.{FOLDERS[service]}"
+    modules = [importlib.import_module(f"{folder}.{name}") for name in OF_DEVICES[service]]
+    code = "".join(inspect.getsource(module) for module in modules)
+    shape = botocore.session.get_session().get_service_model(service).operation_model(operation)
+    unread = {
+        name
+        for name, member in shape.input_shape.members.items()
+        if member.serialization.get("location") != "uri"
+        and f'"{name}"' not in code
+        and f'"{member.serialization.get("name", name)}"' not in code
+        and name not in OF_PAGES
+        and name != shape.input_shape.serialization.get("payload")
     }
     assert unread == set()
 
