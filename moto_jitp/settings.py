@@ -8,6 +8,7 @@ takes out its own layer and no other, in whatever order blocks end.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -137,11 +138,11 @@ def _check_quota(operation: Any, rate: Any) -> None:
         not isinstance(operation, str)
         or isinstance(rate, bool)
         or not isinstance(rate, (int, float))
-        or not rate > 0
+        or not 0 < rate <= sys.float_info.max
     ):
         raise ValueError(
-            f'"{SECTION}.throttling" maps operation names to calls per second, a number above 0, '
-            f"as in {{'RegisterThing': 10}}; found {operation!r}: {rate!r}. "
+            f'"{SECTION}.throttling" maps operation names to calls per second, a finite number '
+            f"above 0, as in {{'RegisterThing': 10}}; found {operation!r}: {rate!r}. "
             f"'{ALL_OTHERS}': True beside them gives all other operations AWS's quotas."
         )
 

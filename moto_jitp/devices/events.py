@@ -4,10 +4,40 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import NamedTuple
 
 from moto_jitp.broker.message_broker import broker_of
-from moto_jitp.history.messages import Event
+from moto_jitp.history.messages import Event, Message
 from moto_jitp.iot.models import live_backends
+
+
+class Published(NamedTuple):
+    """A message, and whose topic it was published on.
+
+    Attributes:
+        message: the message, which may have to be put together when it is read.
+        account_id: the account.
+        region_name: the Region.
+    """
+
+    message: Message
+    account_id: str
+    region_name: str
+
+    def as_event(self) -> Event:
+        """Return the message as tests read it."""
+        return self.message.as_event(self.account_id, self.region_name)
+
+
+def all_published() -> list[Published]:
+    """Return what has been published since the state was last reset, oldest first."""
+    published = [
+        Published(message, backend.account_id, backend.region_name)
+        for backend in live_backends()
+        for message in list(broker_of(backend).messages)
+    ]
+    published.sort(key=lambda entry: entry.message.number)
+    return published
 
 
 def all_events() -> tuple[Event, ...]:
@@ -21,14 +51,9 @@ def events_until_now() -> Callable[[], tuple[Event, ...]]:
     Returns:
         A function that puts the events together, also when the state is gone by then.
     """
-    published = [
-        (message, backend.account_id, backend.region_name)
-        for backend in live_backends()
-        for message in list(broker_of(backend).messages)
-    ]
+    published = all_published()
 
     def read() -> tuple[Event, ...]:
-        published.sort(key=lambda entry: entry[0].number)
-        return tuple(message.as_event(*place) for message, *place in published)
+        return tuple(entry.as_event() for entry in published)
 
     return functools.cache(read)

@@ -16,8 +16,9 @@ from moto_jitp.iot.api.call_records import keep_call
 from moto_jitp.iot.api.operation_names import COMMON_ERRORS
 from moto_jitp.iot.api.operations import HasParts, Operation, method_name
 from moto_jitp.iot.api.request_address import request_sent_to
+from moto_jitp.iot.provisioning.state_transitions import UnusableTransition
 
-from .exceptions import IoTError
+from .exceptions import InvalidRequest, IoTError
 
 _FAILED = {"x-amzn-ErrorType": "InternalFailureException"}
 
@@ -62,7 +63,10 @@ class JitpIoTResponse(IoTActions):
             self.enter()
         except IoTError as error:
             return self.answer_error(error)
-        self.backend.note_call(operation, self._get_param)
+        try:
+            self.backend.note_call(operation, self._get_param)
+        except UnusableTransition as mistake:  # set through moto's state manager
+            return self.answer_error(InvalidRequest(str(mistake)))
         with request_sent_to(self.uri):
             return self.carry_out()
 

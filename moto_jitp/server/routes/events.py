@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from moto_jitp.devices.events import all_events
+from moto_jitp.devices.events import Published, all_published
 from moto_jitp.history.json_form import event_to_json
+from moto_jitp.json_shapes import Json
 from moto_jitp.mqtt.topic_filters import check_topic_filter, topic_matches
 from moto_jitp.server.answers import Answer, RequestRefused
 from moto_jitp.server.routing import (
@@ -24,12 +25,17 @@ from .paging import first, page
     query=(*PAGING, text("topicFilter", "An MQTT topic filter.")),
 )
 def list_events(request: ControlRequest) -> Answer:
-    numbered = list(enumerate(all_events(), 1))
+    numbered = list(enumerate(all_published(), 1))
     wanted = request.query["topicFilter"]
     if wanted is not None:
         try:
             check_topic_filter(wanted)
         except ValueError as error:
             raise RequestRefused(f"topicFilter: {error}") from None
-        numbered = [entry for entry in numbered if topic_matches(wanted, entry[1].topic)]
-    return page(request, "events", numbered, lambda entry: event_to_json(entry[1]), first)
+        numbered = [entry for entry in numbered if topic_matches(wanted, entry[1].message.topic)]
+    return page(request, "events", numbered, _to_json, first)
+
+
+def _to_json(numbered: tuple[int, Published]) -> Json:
+    # Few of a fleet's messages are on a page: no others are put together.
+    return event_to_json(numbered[1].as_event())
