@@ -164,22 +164,24 @@ def decide(
         resource: its ARN.
         connect_attributes: for a CONNECT, which of ``PersistentConnect`` and ``LastWill`` it uses.
     """
-    certificate_arn = principal.certificate.arn
-    context = AuthorizationContext(
-        client_id=principal.client_id,
-        thing=thing_context(backend.principals, certificate_arn, principal.client_id),
-        certificate=certificate_context(principal.certificate),
-        source_ip=principal.transport.address,
-        domain_name=principal.server_name,
-        connect_attributes=connect_attributes,
-        current_time=datetime.now(timezone.utc),
-    )
-    if isinstance(principal.certificate, ClaimCertificate):
-        policies = [principal.certificate.policy]
-    else:
-        policies = backend.iot_policies.policies_of_connection(certificate_arn, context)
-    decision = evaluate_policies(policies, Request(action, resource, context))
-    notes = () if decision.allowed else _notes(backend, certificate_arn, context, policies)
+    # Things, groups and policies are to be those of one moment.
+    with backend.lock:
+        certificate_arn = principal.certificate.arn
+        context = AuthorizationContext(
+            client_id=principal.client_id,
+            thing=thing_context(backend.principals, certificate_arn, principal.client_id),
+            certificate=certificate_context(principal.certificate),
+            source_ip=principal.transport.address,
+            domain_name=principal.server_name,
+            connect_attributes=connect_attributes,
+            current_time=datetime.now(timezone.utc),
+        )
+        if isinstance(principal.certificate, ClaimCertificate):
+            policies = [principal.certificate.policy]
+        else:
+            policies = backend.iot_policies.policies_of_connection(certificate_arn, context)
+        decision = evaluate_policies(policies, Request(action, resource, context))
+        notes = () if decision.allowed else _notes(backend, certificate_arn, context, policies)
     return Outcome(action, resource, decision, notes)
 
 

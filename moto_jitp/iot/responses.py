@@ -47,8 +47,9 @@ class JitpIoTResponse(IoTActions):
             return self.answer_error(error)
         operation = self._get_action()
         try:
+            # One request at a time works on the tables of an account and Region, which moto walks.
             # Whoever hears of what the operation does may call the cloud: when no lock is held.
-            with HandingOnLater():
+            with HandingOnLater(), self.any_backend().lock:
                 answer = self._carry_out(operation)
         except Exception as error:
             # A mistake in an emulated operation; to the caller it is a failure of the service.

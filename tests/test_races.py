@@ -1,0 +1,301 @@
+"""Many threads at once: each operation finds the tables as another has left them, not half done."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from moto.core.responses import BaseResponse
+from moto.iot.models import iot_backends
+from patience import HANG
+
+from moto_jitp import CertificateAuthority, ConnectionRefused, connect_device, mock_jitp
+
+THREADS = 48
+ROUNDS = 4
+NAMES = 6
+MANY = 40
+ACCOUNT, REGION = "123456789012", "us-east-1"
+POLICY = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}],
+    }
+)
+#: What AWS answers to somebody whom another has beaten to it.
+EXPECTED = {
+    "DeleteConflictException",
+    "InvalidRequestException",
+    "ResourceAlreadyExistsException",
+    "ResourceNotFoundException",
+    "VersionConflictException",
+}
+
+
+@pytest.fixture(autouse=True)
+def threads_that_change_often() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.fixture
+def iot() -> Iterator[Any]:
+    with mock_jitp(config={"jitp": {"enforce_policies": True}}):
+        config = Config(retries={"total_max_attempts": 1})
+        yield boto3.client("iot", REGION, config=config)
+
+
+def all_at_once(*works: Callable[[random.Random], object]) -> list[BaseException]:
+    """Do each of these in many threads, and return what was raised but for AWS's own answers."""
+    raised: list[BaseException] = []
+
+    def work(number: int) -> None:
+        chance = random.Random(number)
+        for _ in range(ROUNDS):
+            try:
+                works[number % len(works)](chance)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in EXPECTED:
+                    raised.append(error)
+            except Exception as error:
+                raised.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(HANG)
+        assert not thread.is_alive()
+    return raised
+
+
+def name(kind: str, chance: random.Random) -> str:
+    return f"{kind}-{chance.randrange(NAMES)}"
+
+
+def loose_ends() -> list[str]:
+    """Every attachment and membership whose other end is gone."""
+    backend: Any = iot_backends[ACCOUNT][REGION]
+    things = {thing.thing_name for thing in backend.things.values()}
+    arns = set(backend.things)
+    found = [f"{who} has {thing}" for who, thing in backend.principal_things if thing not in things]
+    found += [
+        f"{target} has {policy}"
+        for target, policy in backend.principal_policies
+        if policy not in backend.policies
+        or (":cert/" in target and target.rpartition("/")[2] not in backend.certificates)
+    ]
+    for groups in (backend.thing_groups, backend.billing_groups):
+        for group in groups.values():
+            found += [f"{group.arn} has {arn}" for arn in group.things if arn not in arns]
+    return found
+
+
+def test_things_come_and_go_while_groups_do(iot: Any) -> None:
+    for number in range(NAMES):
+        iot.create_thing_group(thingGroupName=f"group-{number}")
+        iot.create_billing_group(billingGroupName=f"billing-{number}")
+
+    def create(chance: random.Random) -> None:
+        thing = name("thing", chance)
+        iot.create_thing(thingName=thing, billingGroupName=name("billing", chance))
+        iot.add_thing_to_thing_group(thingName=thing, thingGroupName=name("group", chance))
+
+    def join(chance: random.Random) -> None:
+        iot.add_thing_to_billing_group(
+            thingName=name("thing", chance), billingGroupName=name("billing", chance)
+        )
+
+    def delete(chance: random.Random) -> None:
+        iot.delete_thing(thingName=name("thing", chance))
+
+    def groups(chance: random.Random) -> None:
+        group = name("group", chance)
+        iot.delete_thing_group(thingGroupName=group)
+        iot.create_thing_group(thingGroupName=group)
+
+    def lists(chance: random.Random) -> None:
+        iot.list_things()
+        iot.list_things_in_thing_group(thingGroupName=name("group", chance))
+
+    assert all_at_once(create, join, delete, groups, lists) == []
+    assert loose_ends() == []
+
+
+def test_what_lists_walk_stays_as_it_is_meanwhile(iot: Any) -> None:
+    for number in range(MANY):
+        iot.create_thing(thingName=f"kept-{number}")
+        iot.create_thing_group(thingGroupName=f"kept-{number}")
+        iot.create_thing_type(thingTypeName=f"kept-{number}")
+        iot.create_billing_group(billingGroupName=f"kept-{number}")
+    iot.update_indexing_configuration(thingIndexingConfiguration={"thingIndexingMode": "REGISTRY"})
+
+    def change(chance: random.Random) -> None:
+        for kind in ("thing", "thing_group", "billing_group"):
+            member = "".join(part.title() for part in kind.split("_"))
+            named = {f"{member[0].lower()}{member[1:]}Name": name("new", chance)}
+            getattr(iot, f"create_{kind}")(**named)
+            getattr(iot, f"delete_{kind}")(**named)
+
+    def lists(_: random.Random) -> None:
+        iot.list_things(attributeName="colour", attributeValue="red")
+        iot.list_thing_groups(namePrefixFilter="kept")
+        iot.list_thing_groups(parentGroup="kept-1", recursive=True)
+        iot.list_thing_types(thingTypeName="kept-1")
+        iot.list_billing_groups(namePrefixFilter="kept")
+        iot.search_index(queryString="thingName:kept*")
+
+    assert all_at_once(change, lists) == []
+    assert len(iot.search_index(queryString="thingName:kept*", maxResults=250)["things"]) == MANY
+
+
+def test_policies_come_and_go_while_they_are_attached_and_listed(iot: Any) -> None:
+    certificates = [iot.create_keys_and_certificate(setAsActive=False) for _ in range(2)]
+    arns = [certificate["certificateArn"] for certificate in certificates]
+
+    def create(chance: random.Random) -> None:
+        iot.create_policy(policyName=name("policy", chance), policyDocument=POLICY)
+
+    def attach(chance: random.Random) -> None:
+        iot.attach_policy(policyName=name("policy", chance), target=chance.choice(arns))
+
+    def detach(chance: random.Random) -> None:
+        iot.detach_policy(policyName=name("policy", chance), target=chance.choice(arns))
+
+    def delete(chance: random.Random) -> None:
+        iot.delete_policy(policyName=name("policy", chance))
+
+    def lists(chance: random.Random) -> None:
+        iot.list_attached_policies(target=chance.choice(arns))
+        iot.get_effective_policies(principal=chance.choice(arns))
+        iot.list_targets_for_policy(policyName=name("policy", chance))
+
+    assert all_at_once(create, attach, detach, delete, lists) == []
+    assert loose_ends() == []
+
+
+def test_a_device_publishes_while_groups_and_policies_come_and_go(iot: Any) -> None:
+    ca = CertificateAuthority()
+    ca.register(iot)
+    device = ca.issue(common_name="bulb")
+    iot.register_certificate(
+        certificatePem=device.certificate_pem, caCertificatePem=ca.certificate_pem, status="ACTIVE"
+    )
+    arn = iot.describe_certificate(certificateId=device.certificate_id)["certificateDescription"][
+        "certificateArn"
+    ]
+    iot.create_policy(policyName="all", policyDocument=POLICY)
+    iot.attach_policy(policyName="all", target=arn)
+    iot.create_thing(thingName="bulb")
+    iot.attach_thing_principal(thingName="bulb", principal=arn)
+    connection = connect_device(device)
+
+    def publish(_: random.Random) -> None:
+        connection.publish("state", b"on")
+
+    def groups(chance: random.Random) -> None:
+        group = name("group", chance)
+        iot.create_thing_group(thingGroupName=group)
+        iot.add_thing_to_thing_group(thingName="bulb", thingGroupName=group)
+        iot.delete_thing_group(thingGroupName=group)
+
+    def policies(chance: random.Random) -> None:
+        policy = name("policy", chance)
+        iot.create_policy(policyName=policy, policyDocument=POLICY)
+        iot.attach_policy(policyName=policy, target=arn)
+        iot.detach_policy(policyName=policy, target=arn)
+
+    assert all_at_once(publish, groups, policies) == []
+    connection.publish("state", b"still on")
+
+
+OPERATIONS: dict[str, dict[str, Any]] = {
+    "create_thing": {"thingName": "bulb"},
+    "describe_thing": {"thingName": "bulb"},
+    "list_things": {},
+    "list_thing_groups": {"recursive": True},
+    "list_attached_policies": {"target": "us-east-1:11111111-2222-3333-4444-555555555555"},
+    "list_topic_rules": {},
+    "list_certificates": {},
+}
+
+
+def is_free(lock: Any) -> bool:
+    """Whether another thread could take a lock now."""
+    answers: list[bool] = []
+
+    def look() -> None:
+        answers.append(lock.acquire(blocking=False))
+        if answers[0]:
+            lock.release()
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    looking.join(HANG)
+    return answers == [True]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_one_operation_at_a_time_works_on_the_tables(
+    iot: Any, operation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ours and moto's alike: moto's walk tables that others change."""
+    iot.create_thing(thingName="bulb")
+    backend: Any = iot_backends[ACCOUNT][REGION]
+    free: list[bool] = []
+    carry_out = BaseResponse.call_action
+
+    def look(response: Any) -> Any:
+        free.append(is_free(backend.lock))
+        return carry_out(response)
+
+    monkeypatch.setattr(BaseResponse, "call_action", look)
+    getattr(iot, operation)(**OPERATIONS[operation])
+    assert free == [False]
+    assert is_free(backend.lock)
+
+
+def test_what_listens_runs_without_the_lock(iot: Any) -> None:
+    backend: Any = iot_backends[ACCOUNT][REGION]
+    free: list[bool] = []
+    with mock_jitp() as jitp:
+        ca = CertificateAuthority()
+        ca.register(iot)
+        jitp.subscribe("#", lambda _: free.append(is_free(backend.lock)))
+        jitp.subscribe("$aws/#", lambda _: free.append(is_free(backend.lock)))
+        iot.update_event_configurations(eventConfigurations={"THING": {"Enabled": True}})
+        iot.create_thing(thingName="bulb")
+        with pytest.raises(ConnectionRefused):
+            connect_device(ca.issue())
+    assert len(free) == 2
+    assert all(free)
+
+
+def test_two_accounts_do_not_wait_for_each_other_in_a_circle(iot: Any) -> None:
+    """Registering one CA looks into the other accounts of the Region."""
+    ca = CertificateAuthority()
+
+    def register(account: str) -> Callable[[random.Random], None]:
+        def there(_: random.Random) -> None:
+            ca_id = ca.register(client)
+            client.update_ca_certificate(certificateId=ca_id, newStatus="INACTIVE")
+            client.delete_ca_certificate(certificateId=ca_id)
+
+        client = boto3.client("iot", REGION, config=Config(retries={"total_max_attempts": 1}))
+        client.meta.events.register(
+            "before-sign.iot",
+            lambda request, **_: request.headers.add_header("x-moto-account-id", account),
+        )
+        return there
+
+    assert all_at_once(register("111111111111"), register("222222222222")) == []
