@@ -438,3 +438,22 @@ def test_presence_tells_the_devices_own_address_and_log_entries_its_port() -> No
         assert connected.payload["ipAddress"] == "127.0.0.1"
         attempt = place.jitp.connections[-1]
         assert attempt.transport.target_port == place.endpoint.port
+
+
+# -- what is not emulated ---------------------------------------------------------------------
+
+
+@VERSIONS
+def test_a_client_that_asks_for_a_custom_authorizer_is_told_that_there_is_none(
+    version: Version,
+) -> None:
+    with running() as place:
+        name = "me?x-amz-customauthorizer-name=mine"
+        with place.open(place.device("bulb-1"), version) as there:
+            connack = there.connect("bulb-1", user_name=name, password=b"secret")
+            assert there.is_closed()
+
+        assert connack.reason_code == (0x86 if version is V5 else 4)
+        if version is V5:
+            assert "not emulated" in (connack.properties.reason_string or "")
+        assert "not emulated" in place.endpoint.log[-1]

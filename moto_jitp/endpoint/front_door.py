@@ -41,6 +41,12 @@ _DETAILS = {
     DisconnectReason.SERVER_INITIATED_DISCONNECT: "The state of the account was taken away",
 }
 
+_AUTHORIZER = "x-amz-customauthorizer-"
+_NO_AUTHORIZERS = (
+    "The user name asks for a custom authorizer (x-amz-customauthorizer-name). Custom authorizers "
+    "are not emulated: have the device connect with its certificate alone."
+)
+
 
 class FrontDoor:
     """Decides on clients as AWS IoT does.
@@ -73,6 +79,11 @@ class FrontDoor:
             except ValueError as error:
                 self._log.refused(peer, request.client_id, str(error))
                 return Refusal(ReasonCode.TOPIC_NAME_INVALID, str(error))
+        if _AUTHORIZER in (request.connect.user_name or ""):
+            self._log.refused(peer, request.client_id, _NO_AUTHORIZERS)
+            is_mqtt_5 = request.connect.version is Version.MQTT_5
+            codes = ReasonCode if is_mqtt_5 else ConnectReturnCode
+            return Refusal(codes.BAD_USER_NAME_OR_PASSWORD, _NO_AUTHORIZERS)
         try:
             require_aws_iot()
             reached = self._request(peer, request)
