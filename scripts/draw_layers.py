@@ -38,8 +38,9 @@ def with_drawing(page: str) -> str:
 def drawing() -> str:
     """One box for each layer, the highest first; the layers of ``iot`` stand inside its own."""
     layers = _layers("moto_jitp")
-    inner = _boxes(_layers("moto_jitp.iot"), WIDTH - 4, {})
-    return "\n".join(_boxes(layers, WIDTH, {"iot": inner}))
+    width = max(WIDTH, *(len("   ".join(names)) + 4 for names in layers))
+    inner = _boxes(_layers("moto_jitp.iot"), width - 4, {})
+    return "\n".join(_boxes(layers, width, {"iot": inner}))
 
 
 def _layers(container: str) -> list[list[str]]:
