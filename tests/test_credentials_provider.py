@@ -146,7 +146,7 @@ def test_a_refusal_has_the_body_of_aws_and_its_explanation_stands_with_the_other
     answer = ask(place, device, *asked.get("options", ()), alias=asked.get("alias", "uploads"))
 
     assert answer.status == status
-    assert answer.body["message"] == message
+    assert answer.body == {"message": message}
     refused = place.jitp.connections[-1]
     assert refused.reason == "CREDENTIALS_REFUSED"
     assert says in refused.message

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, unquote
 
 from moto_jitp.devices.arguments import AmbiguousEndpoint
@@ -142,7 +142,11 @@ class HttpDoor:
         except RequestRefused as refused:
             if refused.attempt is None:
                 self._log.stranger(peer, f"{request.method} {request.path}: {refused.details}")
-            return _error(refused.status, refused.error_type, refused.message)
+            answer = _error(refused.status, refused.error_type, refused.message)
+            if request.path.startswith(_ALIASES):
+                # The credentials provider's errors have a message and nothing else.
+                return replace(answer, body={"message": refused.message})
+            return answer
         except Exception as error:  # of a handler of the test, or of ours
             self._log.failed(error)
             return _error(500, "InternalFailureException", "Internal failure")

@@ -82,7 +82,10 @@ class JitpHandle:
 
     @property
     def connections(self) -> tuple[ConnectionAttempt, ...]:
-        """All connection attempts so far, of every account and Region, the oldest first."""
+        """All connection attempts so far, of every account and Region, the oldest first.
+
+        Among them are the requests over HTTPS that were refused, whose transport is ``HTTP``.
+        """
         if self._at_the_end is not None:
             return self._at_the_end[0]
         from moto_jitp.where import all_connection_attempts

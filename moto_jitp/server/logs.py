@@ -118,7 +118,7 @@ def log_attempt(attempt: ConnectionAttempt) -> None:
     failed = attempt.reason not in (None, RefusalReason.RECONNECT_REQUIRED)
     log.info(
         "device %s: %s",
-        one_line(attempt.client_id),
+        one_line(attempt.client_id) or "without MQTT",
         explain(attempt) if failed else one_line(attempt.message),
         extra=_extra("connection", fields),
     )
