@@ -71,6 +71,7 @@ def fleet(iot: Any) -> Any:
         ("thingName:*amp-1*", ["lamp-1", "LAMP-10"]),
         ("thingName:lamp-?", ["lamp-1", "lamp-2"]),
         ("thingTypeName:lamp", ["lamp-1"]),
+        ("thingType:Lamp", ["lamp-1"]),
         ("registry.thingTypeName:Lamp", ["lamp-1"]),
         ("thingGroupNames:hall", ["lamp-1"]),
         ("thingGroupNames:PAID", ["LAMP-10"]),

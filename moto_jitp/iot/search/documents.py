@@ -16,8 +16,8 @@ from moto_jitp.queries import Value, number_in
 
 from .indexing import Indexing
 
-_ONLY_BY_FIELD = ("connectivity", "registry")
-"""What a term without a field does not search; the second is there under other names, too."""
+_ONLY_BY_FIELD = ("connectivity", "registry", "thingType")
+"""What a term without a field does not search; the last two are there under other names, too."""
 
 
 class IndexedDocument:
@@ -97,6 +97,8 @@ def thing_document(indexing: Indexing, thing: FakeThing) -> IndexedDocument:
         "thingName": lambda: thing.thing_name,
         "thingId": lambda: thing.thing_id,
         "thingTypeName": lambda: type_name(thing),
+        # As the page on the query syntax writes it.
+        "thingType": lambda: type_name(thing),
         "thingGroupNames": lambda: group_names(registry, thing),
         "registry": of_registry,
         "attributes": lambda: _attributes(thing.attributes),

@@ -66,6 +66,8 @@ class Indexing:
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self._connectivity_since: datetime | None = None
+        self._read: dict[str, Any] = {}
+        self._read_from: object = None
 
     @property
     def things(self) -> dict[str, Any]:
@@ -79,7 +81,12 @@ class Indexing:
 
     @property
     def _kept(self) -> dict[str, Any]:
-        return self.registry.moto.indexing_configuration.to_dict()
+        # moto makes a new one for each change. A search asks for it with each thing.
+        current = self.registry.moto.indexing_configuration.configuration
+        if self._read_from is not current:
+            self._read = self.registry.moto.indexing_configuration.to_dict()
+            self._read_from = current
+        return self._read
 
     @property
     def has_things(self) -> bool:
@@ -273,9 +280,11 @@ def update_indexing_configuration(indexing: Indexing, given: Input) -> Output:
 @operation_if_strict("GetIndexingConfiguration", Indexing)
 def get_indexing_configuration(indexing: Indexing, given: Input) -> Output:
     things, groups = indexing.things, indexing.groups
-    things["managedFields"] = _managed_fields(things)
-    groups["managedFields"] = _fields(_OF_GROUPS) if indexing.has_groups else []
-    return {"thingIndexingConfiguration": things, "thingGroupIndexingConfiguration": groups}
+    of_groups = _fields(_OF_GROUPS) if indexing.has_groups else []
+    return {
+        "thingIndexingConfiguration": {**things, "managedFields": _managed_fields(things)},
+        "thingGroupIndexingConfiguration": {**groups, "managedFields": of_groups},
+    }
 
 
 @operation("DescribeIndex", Indexing)

@@ -30,6 +30,7 @@ _FIELDS = {
         "thingName",
         "thingId",
         "thingTypeName",
+        "thingType",
         "thingGroupNames",
         "registry.thingTypeName",
         "registry.thingGroupNames",
