@@ -190,8 +190,7 @@ class HttpConnection(asyncio.Protocol):
         response = h11.Response(status_code=answer.status, headers=answer.all_headers())
         is_head = self._request is not None and self._request.method == b"HEAD"
         parts = [response, *([] if is_head else [h11.Data(data=answer.content())])]
-        for part in (*parts, h11.EndOfMessage()):
-            self._send(self._http.send(part))
+        self._send(b"".join(self._http.send(part) or b"" for part in (*parts, h11.EndOfMessage())))
         if self._http.states != {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}:
             self._end()
 

@@ -365,7 +365,9 @@ def _has_ipv6() -> bool:
 
 
 def _listen(family: int, host: str, port: int) -> socket.socket:
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # With the protocol's number asyncio turns Nagle's algorithm off, which would keep the second of
+    # two small writes waiting for the client's acknowledgement of the first: 40 ms.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if family == socket.AF_INET6:
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
