@@ -251,22 +251,20 @@ class JitpHandle:
         with :meth:`fail`, several requests of one kind are used up in the order in which they were
         made, and one lasts until it is used up or cancelled, or the block ends.
 
-        ======================  =================================================================
-        ``kind``                what goes wrong
-        ======================  =================================================================
-        ``"delay"``             the CONNECT is dealt with ``seconds`` later. A simulated device is
-                                refused meanwhile, with ``CONNECT_DELAYED``
-        ``"drop"``              the connection breaks after ``packets`` packets of the client (1
-                                unless given; 0: its CONNECT). The last one is carried out, and not
-                                answered; a simulated device gets a ConnectionError
-        ``"half-open"``         after ``packets`` packets (0 unless given) nothing gets through any
-                                more, and neither side is told before its keep alive runs out
-        ``"lose-puback"``       ``packets`` messages (1 unless given) arrive, and their PUBACKs do
-                                not; a simulated device gets a TimeoutError
-        ``"throttle"``          the CONNECT is refused, with ``CONNECT_THROTTLED``
-        ``"slow-provisioning"`` the provisioning run that the connection sets off takes ``seconds``
-                                (30 unless given)
-        ======================  =================================================================
+        The kinds are:
+
+        - ``"delay"``: the CONNECT is dealt with ``seconds`` later. A simulated device is refused
+          meanwhile, with ``CONNECT_DELAYED``.
+        - ``"drop"``: the connection breaks after ``packets`` packets of the client (1 unless given;
+          0 stands for its CONNECT). The last one is carried out, and not answered; a simulated
+          device gets a ConnectionError.
+        - ``"half-open"``: after ``packets`` packets (0 unless given) nothing gets through any more,
+          and neither side is told before its keep alive runs out.
+        - ``"lose-puback"``: ``packets`` messages (1 unless given) arrive, and their PUBACKs do not;
+          a simulated device gets a TimeoutError.
+        - ``"throttle"``: the CONNECT is refused, with ``CONNECT_THROTTLED``.
+        - ``"slow-provisioning"``: the provisioning run that the connection sets off takes
+          ``seconds`` (30 unless given).
 
         Args:
             kind: one of these.
