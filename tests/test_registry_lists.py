@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import boto3
+import pytest
 
 from moto_jitp import mock_jitp
 
@@ -121,3 +122,21 @@ def test_with_strict_off_moto_lists_as_ever() -> None:
         for at in range(60):
             iot.create_thing_group(thingGroupName=f"g{at}")
         assert len(iot.list_thing_groups(maxResults=2)["thingGroups"]) == 60
+
+
+@pytest.mark.parametrize(
+    "operation", ["list_principal_things", "list_principal_things_v2", "list_principal_policies"]
+)
+@pytest.mark.parametrize("kind", ["thing/t", "thinggroup/g", "policy/p"])
+def test_only_principals_are_asked_for_what_principals_have(
+    iot: Any, operation: str, kind: str
+) -> None:
+    principal = f"arn:aws:iot:us-east-1:123456789012:{kind}"
+    with pytest.raises(iot.exceptions.InvalidRequestException, match="is not a principal"):
+        getattr(iot, operation)(principal=principal)
+
+
+def test_the_policies_of_a_certificate_that_is_gone_are_not_listed(iot: Any) -> None:
+    gone = f"arn:aws:iot:us-east-1:123456789012:cert/{'0' * 64}"
+    with pytest.raises(iot.exceptions.ResourceNotFoundException, match="does not exist"):
+        iot.list_principal_policies(principal=gone)

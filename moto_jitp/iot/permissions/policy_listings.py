@@ -13,6 +13,7 @@ from moto_jitp.iot.api.paging import Page, listing
 from moto_jitp.iot.exceptions import ResourceNotFound
 from moto_jitp.iot.registry.registry import Registry
 from moto_jitp.iot.registry.registry_listings import ancestors
+from moto_jitp.iot.registry.thing_principals import check_principal
 
 from .policy_targets import not_a_target
 
@@ -54,8 +55,12 @@ def _groups_above(registry: Registry, target: str) -> list[str]:
 
 @listing("ListPrincipalPolicies", Registry, ascending=False)
 def list_principal_policies(registry: Registry, given: Input, page: Page) -> Output:
+    principal = given["principal"]
+    check_principal(principal)
+    if principal.startswith("arn:"):
+        registry.principal(principal)
     names = registry.principal_policies.seconds_after(
-        given["principal"], page.number, ascending=page.ascending
+        principal, page.number, ascending=page.ascending
     )
     policies = [registry.policies.get(name) for name in page.cut(names)]
     return page.output("policies", [_summary(policy) for policy in policies if policy])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import Any
 
 from moto.iot.models import FakeBillingGroup, FakeThing, FakeThingGroup, FakeThingType
@@ -15,8 +16,10 @@ from moto_jitp.iot.api.operations import Input, Output
 from moto_jitp.iot.api.paging import Page, listing
 from moto_jitp.iot.exceptions import InvalidRequest
 
+from .indexes import ThingGroupTable
 from .order import ListedKeys, ListedTable
 from .registry import Registry, type_name
+from .thing_principals import check_principal
 
 
 @listing("ListThings", Registry, default_size=50)
@@ -62,23 +65,27 @@ def list_thing_types(registry: Registry, given: Input, page: Page) -> Output:
 @listing("ListThingGroups", Registry)
 def list_thing_groups(registry: Registry, given: Input, page: Page) -> Output:
     parent, beginning = given.get("parentGroup"), given.get("namePrefixFilter", "")
-    if parent is not None:
-        registry.describe_thing_group(parent)
-    is_below = _is_descendant if given.get("recursive", True) else _is_child
 
     def wanted(group: FakeThingGroup) -> bool:
-        return group.thing_group_name.startswith(beginning) and is_below(registry, group, parent)
+        return bool(group.thing_group_name.startswith(beginning))
 
-    groups = page.cut(registry.thing_groups.after(page.number), wanted)
+    table = registry.thing_groups
+    entries: Iterable[tuple[int, FakeThingGroup]] = table.after(page.number)
+    if parent is not None:
+        registry.describe_thing_group(parent)
+        below = table.descendants_of if given.get("recursive", True) else table.children_of
+        entries = _in_order(table, below(parent), page.number)
+    groups = page.cut(entries, wanted)
     return page.output("thingGroups", [_name_and_arn(group) for group in groups])
 
 
-def _is_child(registry: Registry, group: FakeThingGroup, parent: str | None) -> bool:
-    return bool(group.parent_group_name == parent)
-
-
-def _is_descendant(registry: Registry, group: FakeThingGroup, parent: str | None) -> bool:
-    return parent is None or parent in ancestors(registry, group)
+def _in_order(
+    table: ThingGroupTable, groups: Iterable[FakeThingGroup], number: int | None
+) -> list[tuple[int, FakeThingGroup]]:
+    """Return those of a few groups that come after a place, in the order they were made."""
+    numbered = [(table.order.get(group.arn, 0), group) for group in groups]
+    later = (entry for entry in numbered if number is None or entry[0] > number)
+    return sorted(later, key=itemgetter(0))
 
 
 def ancestors(registry: Registry, group: FakeThingGroup) -> Iterator[str]:
@@ -93,8 +100,7 @@ def ancestors(registry: Registry, group: FakeThingGroup) -> Iterator[str]:
 def list_thing_groups_for_thing(registry: Registry, given: Input, page: Page) -> Output:
     arn = registry.describe_thing(given["thingName"]).arn
     table = registry.thing_groups
-    numbered = [(table.order.get(group.arn, 0), group) for group in table.of_thing(arn)]
-    groups = page.cut(entry for entry in numbered if page.number is None or entry[0] > page.number)
+    groups = page.cut(_in_order(table, table.of_thing(arn), page.number))
     return page.output("thingGroups", [_name_and_arn(group) for group in groups])
 
 
@@ -159,5 +165,6 @@ def list_thing_principals(registry: Registry, given: Input, page: Page) -> Outpu
 
 @listing("ListPrincipalThings", Registry)
 def list_principal_things(registry: Registry, given: Input, page: Page) -> Output:
+    check_principal(given["principal"])
     things = page.cut(registry.principal_things.seconds_after(given["principal"], page.number))
     return page.output("things", things)

@@ -174,6 +174,7 @@ def list_thing_principals_v2(principals: ThingPrincipals, given: Input) -> Outpu
 @operation("ListPrincipalThingsV2", ThingPrincipals)
 def list_principal_things_v2(principals: ThingPrincipals, given: Input) -> Output:
     principal, kind = given["principal"], given.get("thingPrincipalType")
+    check_principal(principal)
     page = Page("ListPrincipalThingsV2", given)
 
     def kind_of(thing_name: str) -> str:
