@@ -14,6 +14,7 @@ import boto3
 import botocore.session
 import pytest
 from bodies import PLAIN_BODY, ROLE
+from cloud import client_of
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -44,19 +45,12 @@ WITH_REQUEST = json.dumps(
 )
 
 NOT_CARRIED_OUT = "the member of the input that would say so is refused"
-TRANSFER = "no certificate of this fleet comes from another account"
 CLEAN = "the sessions of connect_device are clean"
 ROLLOUT = "jobExecutionsRolloutConfig"
 
 #: Members that no operation of the mock has anything for, and why; with all that is below them.
 ABSENT = {
     ("CreatePackageVersion", "errorReason"): "no version of a package fails",
-    ("DescribeCertificate", "certificateDescription.previousOwnedBy"): TRANSFER,
-    ("DescribeCertificate", "certificateDescription.transferData.acceptDate"): TRANSFER,
-    ("DescribeCertificate", "certificateDescription.transferData.rejectDate"): TRANSFER,
-    ("DescribeCertificate", "certificateDescription.transferData.rejectReason"): TRANSFER,
-    ("DescribeCertificate", "certificateDescription.transferData.transferDate"): TRANSFER,
-    ("DescribeCertificate", "certificateDescription.transferData.transferMessage"): TRANSFER,
     ("DescribeDomainConfiguration", "authorizerConfig"): NOT_CARRIED_OUT,
     ("DescribeDomainConfiguration", "clientCertificateConfig"): NOT_CARRIED_OUT,
     ("DescribeDomainConfiguration", "serverCertificateConfig"): NOT_CARRIED_OUT,
@@ -155,7 +149,9 @@ class Fleet:
     def __init__(self) -> None:
         self.told: dict[str, set[str]] = {}
         self.iot: Any = boto3.client("iot", region_name="us-east-1")
-        self.iot.meta.events.register("after-call.iot", self._note)
+        self.theirs = client_of("210987654321")
+        for one in (self.iot, self.theirs):
+            one.meta.events.register("after-call.iot", self._note)
 
     def _note(self, parsed: Any, model: Any, **_: Any) -> None:
         if model.output_shape and "Error" not in parsed:
@@ -174,6 +170,7 @@ class Fleet:
         self._jobs(device)
         self._bulk_registration()
         self._account()
+        self._transfers()
         connection.disconnect()
         self._searches(device)
 
@@ -287,6 +284,18 @@ class Fleet:
         for listed in iot.list_ca_certificates()["certificates"]:
             iot.list_certificates_by_ca(caCertificateId=listed["certificateId"])
 
+    def _transfers(self) -> None:
+        iot, theirs = self.iot, self.theirs
+        for answer in (theirs.accept_certificate_transfer, theirs.reject_certificate_transfer):
+            made = iot.create_keys_and_certificate(setAsActive=False)["certificateId"]
+            iot.transfer_certificate(
+                certificateId=made, targetAwsAccount="210987654321", transferMessage="for you"
+            )
+            iot.list_outgoing_certificates()
+            rejected = answer == theirs.reject_certificate_transfer
+            answer(certificateId=made, **({"rejectReason": "not ours"} if rejected else {}))
+            (iot if rejected else theirs).describe_certificate(certificateId=made)
+
     def _attachments(self, device: str, arn: str) -> None:
         iot = self.iot
         iot.attach_policy(policyName="All", target=arn)
@@ -360,7 +369,9 @@ class Fleet:
         iot.describe_job(jobId="job")
         iot.describe_job_execution(jobId="job", thingName=device)
         group = iot.describe_thing_group(thingGroupName="bulbs")["thingGroupArn"]
-        iot.create_job(jobId="of-group", targets=[group], **given)
+        continuous = {**given, "targetSelection": "CONTINUOUS"}
+        iot.create_job(jobId="of-group", targets=[group], **continuous)
+        iot.associate_targets_with_job(jobId="of-group", targets=[group])
         iot.list_jobs()
         iot.create_package(packageName="firmware", description="Firmware")
         of_version = {"packageName": "firmware", "versionName": "1.0"}
