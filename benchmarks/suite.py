@@ -75,8 +75,8 @@ print(time.process_time() - start)
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print, and return the exit code: 1 where ``--at-most`` finds a goal missed."""
     parser = argparse.ArgumentParser(description="The cost of a test with and without moto_jitp.")
-    parser.add_argument("--tests", type=int, default=100, help="of each kind (default: 100)")
-    parser.add_argument("--rounds", type=int, default=3, help="of all kinds (default: 3)")
+    parser.add_argument("--tests", type=int, default=50, help="of each kind (default: 50)")
+    parser.add_argument("--rounds", type=int, default=2, help="of all kinds (default: 2)")
     parser.add_argument("--at-most", action="store_true", help="fail where a goal is missed")
     options = parser.parse_args(argv)
 

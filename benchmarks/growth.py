@@ -1,0 +1,224 @@
+"""What grows with a fleet: nothing should.
+
+    python benchmarks/growth.py                        # 1,000 and 10,000 of each: minutes
+    python benchmarks/growth.py --small 100 --large 1000 --only groups
+
+For each dimension two processes hold a small and a large number of it, and take turns in connecting
+a device, publishing and calling boto3, so that whatever else the machine does slows both alike.
+Times are CPU times; each ratio is the median of the ratios of the rounds. A page of a list holds
+the same number of items in both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from statistics import median
+from typing import Any
+
+import boto3
+
+from moto_jitp import CertificateAuthority, connect_device, mock_jitp
+
+GOAL = 1.2
+
+BATCH = 15
+WARM_UP = 5
+MESSAGES = 50
+RULES = 1000
+"""AWS allows so many topic rules."""
+
+CERTIFICATE = "AWS::IoT::Certificate"
+TEMPLATE = {
+    "Parameters": {f"{CERTIFICATE}::{name}": {"Type": "String"} for name in ("CommonName", "Id")},
+    "Resources": {
+        "thing": {
+            "Type": "AWS::IoT::Thing",
+            "Properties": {"ThingName": {"Ref": f"{CERTIFICATE}::CommonName"}},
+        },
+        "certificate": {
+            "Type": CERTIFICATE,
+            "Properties": {"CertificateId": {"Ref": f"{CERTIFICATE}::Id"}, "Status": "ACTIVE"},
+        },
+        "policy": {"Type": "AWS::IoT::Policy", "Properties": {"PolicyName": "all"}},
+    },
+}
+
+
+def document(number: int) -> str:
+    """A policy document that no other number has."""
+    statement = {"Sid": f"n{number}", "Effect": "Allow", "Action": "iot:*", "Resource": "*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+class Fleet:
+    """The account of one process, with one device that is measured."""
+
+    def __init__(self) -> None:
+        self.iot = boto3.client("iot", region_name="us-east-1")
+        self.iot.create_policy(policyName="all", policyDocument=document(0))
+        self.ca = CertificateAuthority()
+        self.ca.register(self.iot, template_body=TEMPLATE)
+        self.device = connect_device(self.ca.issue(common_name="measured"))
+        self.arn = self.iot.list_thing_principals(thingName="measured")["principals"][0]
+        self.iot.create_thing_group(thingGroupName="group")
+        self.iot.add_thing_to_thing_group(thingGroupName="group", thingName="measured")
+        self.kept: list[Any] = []
+        self.new = 0
+
+    def issue(self) -> Any:
+        self.new += 1
+        return self.ca.issue(common_name=f"new-{self.new}")
+
+
+def _devices(fleet: Fleet, count: int) -> None:
+    for _ in range(count):
+        connect_device(fleet.issue()).disconnect()
+
+
+def _connected(fleet: Fleet, count: int) -> None:
+    fleet.kept += [connect_device(fleet.issue()) for _ in range(count)]
+
+
+def _subscribed(fleet: Fleet, count: int) -> None:
+    _connected(fleet, count)
+    for number, connection in enumerate(fleet.kept):
+        connection.subscribe(f"lamps/{number}/orders")
+
+
+def _policies(fleet: Fleet, count: int) -> None:
+    for number in range(count):
+        fleet.iot.create_policy(policyName=f"own-{number}", policyDocument=document(number + 1))
+
+
+def _groups(fleet: Fleet, count: int) -> None:
+    for number in range(count):
+        fleet.iot.create_thing_group(thingGroupName=f"group-{number}")
+
+
+def _rules(fleet: Fleet, count: int) -> None:
+    for number in range(min(count, RULES)):
+        payload = {"sql": f"SELECT * FROM 'rules/{number}'", "actions": []}
+        fleet.iot.create_topic_rule(ruleName=f"rule_{number}", topicRulePayload=payload)
+
+
+DIMENSIONS: dict[str, Callable[[Fleet, int], None]] = {
+    "devices": _devices,
+    "connected": _connected,
+    "subscribed": _subscribed,
+    "policies": _policies,
+    "groups": _groups,
+    "rules": _rules,
+}
+
+
+def _publish(fleet: Fleet) -> None:
+    # One alone is so short that the clock would be most of it.
+    for _ in range(MESSAGES):
+        fleet.device.publish("state/measured", b"on")
+
+
+WORK: dict[str, Callable[[Fleet], object]] = {
+    "publish": _publish,
+    "describe_thing": lambda fleet: fleet.iot.describe_thing(thingName="measured"),
+    "update_thing": lambda fleet: fleet.iot.update_thing(thingName="measured"),
+    "list_things": lambda fleet: fleet.iot.list_things(maxResults=25),
+    "list_certificates": lambda fleet: fleet.iot.list_certificates(pageSize=25),
+    "list_certificates_by_ca": lambda fleet: fleet.iot.list_certificates_by_ca(
+        caCertificateId=fleet.ca.certificate_id, pageSize=25
+    ),
+    "list_policies": lambda fleet: fleet.iot.list_policies(pageSize=25),
+    "list_targets_for_policy": lambda fleet: fleet.iot.list_targets_for_policy(
+        policyName="all", pageSize=25
+    ),
+    "list_thing_groups": lambda fleet: fleet.iot.list_thing_groups(maxResults=25),
+    "list_things_in_thing_group": lambda fleet: fleet.iot.list_things_in_thing_group(
+        thingGroupName="group", maxResults=25
+    ),
+    "list_attached_policies": lambda fleet: fleet.iot.list_attached_policies(target=fleet.arn),
+    "get_effective_policies": lambda fleet: fleet.iot.get_effective_policies(principal=fleet.arn),
+    "list_thing_groups_for_thing": lambda fleet: fleet.iot.list_thing_groups_for_thing(
+        thingName="measured"
+    ),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, print, and return the exit code: 1 where a ratio is above ``--at-most``."""
+    parser = argparse.ArgumentParser(description="What becomes dearer as a fleet grows.")
+    parser.add_argument("--small", type=int, default=1_000)
+    parser.add_argument("--large", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=9, help="of each dimension (default: 9)")
+    parser.add_argument("--only", action="append", choices=DIMENSIONS, help="a dimension")
+    parser.add_argument("--at-most", type=float, help="fail where a ratio is above this")
+    options = parser.parse_args(argv)
+
+    highest = 0.0
+    for dimension in options.only or DIMENSIONS:
+        ratios = _measure(dimension, (options.small, options.large), options.rounds)
+        for work, ratio in ratios.items():
+            highest = max(highest, ratio)
+            mark = "" if ratio <= GOAL else f"   above {GOAL}"
+            print(f"{dimension:12} {work:28} {ratio:6.2f}{mark}", flush=True)
+    return 1 if options.at_most is not None and highest > options.at_most else 0
+
+
+def _measure(dimension: str, counts: tuple[int, int], rounds: int) -> dict[str, float]:
+    """Return how much dearer each work is with the large number."""
+    context = get_context("spawn")
+    ends = []
+    for count in counts:
+        end, other = context.Pipe()
+        context.Process(target=_serve, args=(dimension, count, other), daemon=True).start()
+        ends.append(end)
+    for end in ends:
+        end.recv()
+    pairs = []
+    for _ in range(rounds):
+        pair = []
+        for end in ends:
+            end.send(True)
+            pair.append(end.recv())
+        pairs.append(pair)
+    for end in ends:
+        end.close()
+    return {
+        work: median(large[work] / small[work] for small, large in pairs) for work in pairs[0][0]
+    }
+
+
+def _serve(dimension: str, count: int, end: Connection) -> None:
+    with mock_jitp(config={"jitp": {"enforce_policies": True}}):
+        fleet = Fleet()
+        DIMENSIONS[dimension](fleet, count)
+        _batch(fleet, WARM_UP)
+        end.send("ready")
+        while True:
+            try:
+                end.recv()
+            except EOFError:
+                return
+            end.send(_batch(fleet, BATCH))
+
+
+def _batch(fleet: Fleet, size: int) -> dict[str, float]:
+    devices = iter([fleet.issue() for _ in range(size)])
+    works = {"connect": lambda fleet: connect_device(next(devices)), **WORK}
+    medians = {}
+    for name, work in works.items():
+        times = []
+        for _ in range(size):
+            start = time.process_time()
+            work(fleet)
+            times.append(time.process_time() - start)
+        medians[name] = median(times)
+    return medians
+
+
+if __name__ == "__main__":
+    sys.exit(main())

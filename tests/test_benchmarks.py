@@ -1,0 +1,37 @@
+"""The benchmarks run, each with as little as it can measure."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+ONE_EACH = ("--small", "1", "--large", "2", "--rounds", "1")
+PRINTED = {
+    "suite": (("--tests", "1", "--rounds", "1"), "fixture jitp"),
+    "calls": (("--rounds", "1"), "update_thing"),
+    "growth": (ONE_EACH, "list_thing_groups_for_thing"),
+}
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_a_benchmark_prints_its_figures(name: str) -> None:
+    arguments, row = PRINTED[name]
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / f"{name}.py"), *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert row in done.stdout
+
+
+def test_the_page_has_a_place_for_what_is_written_into_it() -> None:
+    page = (FOLDER.parent / "docs" / "explanation" / "speed.md").read_text(encoding="utf-8")
+    for name in ("suite", "calls"):
+        assert f"<!-- {name} -->\n```text\n" in page
