@@ -28,6 +28,7 @@ from .fixtures import (
     jitp_template,
 )
 from .hooks import (
+    pytest_addoption,
     pytest_configure,
     pytest_runtest_makereport,
     pytest_runtest_setup,
@@ -54,6 +55,7 @@ __all__ = [
     "jitp_region",
     "jitp_server",
     "jitp_template",
+    "pytest_addoption",
     "pytest_configure",
     "pytest_runtest_makereport",
     "pytest_runtest_setup",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from moto_jitp.history.journal import RunEntry
     from moto_jitp.history.rule_runs import RuleRun
 
+    Device = tuple[str, str, str]
 
 #: A report is read in a terminal: the story of the last few, and how many there were of each kind.
 SHOWN = 10
@@ -40,6 +42,29 @@ class Connections:
         self.rules: deque[RuleRun] = deque(maxlen=SHOWN)
         self.rule_count = 0
         self.told = -1
+        self._refused: dict[Device, ConnectionAttempt] = {}
+        self._seen: set[tuple[int, str]] = set()
+
+    def look_at(self, attempts: Iterable[ConnectionAttempt]) -> None:
+        """Take down which attempts the test has been given to read."""
+        self._seen.update((attempt.attempt_id, attempt.certificate_id) for attempt in attempts)
+
+    def unseen(self, at_server: Iterable[ConnectionAttempt] = ()) -> list[ConnectionAttempt]:
+        """Return the refused attempts that the test has not looked at, the last of each device.
+
+        A device that was provisioned, or that came back and was let in, is none of them.
+
+        Args:
+            at_server: attempts that were made at a server.
+        """
+        newest = dict(self._refused)
+        for attempt in at_server:
+            _keep_newest(newest, attempt)
+        return [
+            attempt
+            for attempt in newest.values()
+            if (attempt.attempt_id, attempt.certificate_id) not in self._seen
+        ]
 
     @property
     def total(self) -> int:
@@ -49,6 +74,7 @@ class Connections:
     def note(self, attempt: ConnectionAttempt) -> None:
         """Take down one attempt."""
         self.last.append(attempt)
+        _keep_newest(self._refused, attempt)
         self.decisions[attempt.reason.value if attempt.reason else "ACCEPTED"] += 1
 
     def note_run(self, entry: RunEntry) -> None:
@@ -60,6 +86,15 @@ class Connections:
         """Take down what a topic rule did."""
         self.rules.append(run)
         self.rule_count += 1
+
+
+def _keep_newest(refused: dict[Device, ConnectionAttempt], attempt: ConnectionAttempt) -> None:
+    """Forget of a device what went before its newest attempt."""
+    device = (attempt.account_id, attempt.region_name, attempt.certificate_id)
+    if attempt.reason is None or attempt.reason.value == "RECONNECT_REQUIRED":
+        refused.pop(device, None)
+    else:
+        refused[device] = attempt
 
 
 class Recorder:
@@ -79,11 +114,12 @@ class Recorder:
         if not self._listens:
             from moto_jitp.broker.rules import engine
             from moto_jitp.devices.attempts import observers
-            from moto_jitp.history import journal
+            from moto_jitp.history import journal, looking
 
             observers.append(self._note)
             journal.observers.append(self._note_run)
             engine.observers.append(self._note_rule)
+            looking.observers.append(self._look_at)
             self._listens = True
 
     def close(self) -> None:
@@ -91,12 +127,17 @@ class Recorder:
         if self._listens:
             from moto_jitp.broker.rules import engine
             from moto_jitp.devices.attempts import observers
-            from moto_jitp.history import journal
+            from moto_jitp.history import journal, looking
 
             observers.remove(self._note)
             journal.observers.remove(self._note_run)
             engine.observers.remove(self._note_rule)
+            looking.observers.remove(self._look_at)
             self._listens = False
+
+    def _look_at(self, attempts: Iterable[ConnectionAttempt]) -> None:
+        if self._current is not None:
+            self._current.look_at(attempts)
 
     def _note(self, attempt: ConnectionAttempt) -> None:
         if self._current is not None:

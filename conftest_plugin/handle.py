@@ -173,4 +173,4 @@ class Jitp:
         return self.mock.disturb(kind, client_id, times, **options)
 
     def __repr__(self) -> str:
-        return f"<Jitp {self.region}, {self.ca!r}, {len(self.connections)} connections>"
+        return f"<Jitp {self.region}, {self.ca!r}>"

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 _MARKER = (
     "jitp(*, template=, template_name=, role_arn=, config=, region=, certificate_mode=, active=, "
-    "auto_registration=): settings of the moto_jitp fixtures. template: the provisioning "
-    "template's body as a dict, JSON text or path, or None for a CA without one; template_name: "
-    "store it under this name and have the CA name it; role_arn: the provisioning role; config: "
-    'as mock_jitp takes it, such as {"jitp": {"enforce_policies": True}}; region: the Region; '
-    'certificate_mode: "DEFAULT" or "SNI_ONLY"; active, auto_registration: whether the CA is '
-    "(default True). On a function, class or module; the nearest wins per key."
+    "auto_registration=, unseen_refusals=): settings of the moto_jitp fixtures. template: the "
+    "provisioning template's body as a dict, JSON text or path, or None for a CA without one; "
+    "template_name: store it under this name and have the CA name it; role_arn: the provisioning "
+    'role; config: as mock_jitp takes it, such as {"jitp": {"enforce_policies": True}}; '
+    'region: the Region; certificate_mode: "DEFAULT" or "SNI_ONLY"; active, auto_registration: '
+    'whether the CA is (default True); unseen_refusals: "ignore", "warn" or "fail". On a function, '
+    "class or module; the nearest wins per key."
 )
 _FIXTURES = frozenset(
     {"jitp_mock", "jitp_ca", "jitp", "jitp_device", "jitp_endpoint", "jitp_server"}
@@ -38,6 +39,15 @@ _connections_key: pytest.StashKey[Connections] = pytest.StashKey()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", _MARKER)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addini(
+        "jitp_unseen_refusals",
+        'What becomes of a test that has passed without looking at a refused connection: "ignore" '
+        '(the default), "warn" or "fail". Of one test: @pytest.mark.jitp(unseen_refusals="fail").',
+        default="ignore",
+    )
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -90,6 +100,10 @@ def pytest_runtest_makereport(
     outcome = yield
     report: pytest.TestReport = outcome.get_result()
     connections = item.stash.get(_connections_key, None)
+    if call.when == "call" and report.passed and connections is not None:
+        from .unseen import judge
+
+        judge(item, report, connections, item.config.stash.get(server_key, None))
     if report.failed and connections is not None:
         from .report import add_section, shorten_summary
 

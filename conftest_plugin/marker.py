@@ -21,8 +21,10 @@ _EXPECTED = {
     "certificate_mode": '"DEFAULT" or "SNI_ONLY"',
     "active": "True or False",
     "auto_registration": "True or False",
+    "unseen_refusals": '"ignore", "warn" or "fail"',
 }
 KEYS = tuple(_EXPECTED)
+UNSEEN_REFUSALS = ("ignore", "warn", "fail")
 
 _taken = pytest.StashKey[set[str]]()
 
@@ -136,6 +138,8 @@ def _is_possible(key: str, value: Any) -> bool:
         return isinstance(value, Mapping)
     if key in ("active", "auto_registration"):
         return isinstance(value, bool)
+    if key == "unseen_refusals":
+        return value in UNSEEN_REFUSALS
     if key == "certificate_mode":
         return value in ("DEFAULT", "SNI_ONLY")
     return isinstance(value, str) and value != ""

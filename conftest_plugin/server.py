@@ -142,8 +142,10 @@ class JitpServer:
     @property
     def connections(self) -> tuple[ConnectionAttempt, ...]:
         """All connection attempts of this test so far, the oldest first."""
+        from moto_jitp.history.looking import look_at
+
         self._begin_use()
-        return self.attempts()
+        return look_at(self.attempts())
 
     def reset(self) -> None:
         """Clear the state of all services.

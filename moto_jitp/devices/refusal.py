@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from moto_jitp.history.attempts import ConnectionAttempt, RefusalReason
 from moto_jitp.history.explanation import explain_all
+from moto_jitp.history.looking import look_at
 from moto_jitp.history.runs import ProvisioningRun
 
 
@@ -11,10 +12,7 @@ class ConnectionRefused(Exception):  # noqa: N818 - the name that users know fro
     """A device was refused; the text says why and what to change.
 
     Attributes:
-        reason: the last attempt's reason.
         certificate_id: the id of the certificate that the device presented.
-        attempts: the attempts that were made, oldest first.
-        provisioning: the provisioning run that was set off, if one was.
     """
 
     __module__ = "moto_jitp"  # where users find it
@@ -22,13 +20,31 @@ class ConnectionRefused(Exception):  # noqa: N818 - the name that users know fro
     def __init__(self, attempts: tuple[ConnectionAttempt, ...]) -> None:
         last = attempts[-1]
         assert last.reason is not None
-        self.reason: RefusalReason = last.reason
         self.certificate_id: str = last.certificate_id
-        self.attempts = attempts
-        self.provisioning: ProvisioningRun | None = next(
-            (attempt.provisioning for attempt in reversed(attempts) if attempt.provisioning), None
-        )
+        self._attempts = attempts
         super().__init__(explain_all(attempts))
 
+    @property
+    def attempts(self) -> tuple[ConnectionAttempt, ...]:
+        """The attempts that were made, oldest first."""
+        return look_at(self._attempts)
+
+    @property
+    def reason(self) -> RefusalReason:
+        """The last attempt's reason."""
+        reason = self.attempts[-1].reason
+        assert reason is not None
+        return reason
+
+    @property
+    def provisioning(self) -> ProvisioningRun | None:
+        """The provisioning run that was set off, if one was."""
+        runs = (attempt.provisioning for attempt in reversed(self.attempts))
+        return next(filter(None, runs), None)
+
+    def __str__(self) -> str:
+        look_at(self._attempts)
+        return super().__str__()
+
     def __reduce__(self) -> tuple[type[ConnectionRefused], tuple[object, ...]]:
-        return type(self), (self.attempts,)
+        return type(self), (self._attempts,)

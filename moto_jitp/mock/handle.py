@@ -86,11 +86,13 @@ class JitpHandle:
 
         Among them are the requests over HTTPS that were refused, whose transport is ``HTTP``.
         """
+        from moto_jitp.history.looking import look_at
+
         if self._at_the_end is not None:
-            return self._at_the_end[0]
+            return look_at(self._at_the_end[0])
         from moto_jitp.where import all_connection_attempts
 
-        return all_connection_attempts()
+        return look_at(all_connection_attempts())
 
     @property
     def events(self) -> tuple[Event, ...]:

@@ -1,0 +1,58 @@
+"""Fails a test, or warns, that has passed without looking at a connection that was refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .marker import UNSEEN_REFUSALS, options_of
+
+if TYPE_CHECKING:
+    from .connections import Connections
+    from .server import JitpServer
+
+
+class UnseenRefusalWarning(pytest.PytestWarning):
+    """A test has passed without looking at a connection that was refused."""
+
+
+def judge(
+    item: pytest.Item,
+    report: pytest.TestReport,
+    connections: Connections,
+    server: JitpServer | None,
+) -> None:
+    """Do what the ini option or the marker says with the refusals that a test did not look at.
+
+    Args:
+        item: the test.
+        report: of its call, which has passed; it becomes that of a failed one.
+        connections: those of the test.
+        server: the server, if it runs.
+    """
+    chosen = item.config.getini("jitp_unseen_refusals")
+    if chosen not in UNSEEN_REFUSALS:
+        raise pytest.UsageError(
+            f"jitp_unseen_refusals is one of {', '.join(UNSEEN_REFUSALS)}, not {chosen!r}."
+        )
+    what = options_of(item).get("unseen_refusals", chosen)
+    if what == "ignore":
+        return
+    unseen = connections.unseen(() if server is None else server.attempts())
+    if not unseen:
+        return
+    from moto_jitp.history.explanation import explain
+
+    text = "\n".join(
+        [
+            "A connection was refused, and the test did not look at it: read the reason of "
+            "ConnectionRefused, or jitp.connections.",
+            *map(explain, unseen),
+        ]
+    )
+    if what == "warn":
+        item.warn(UnseenRefusalWarning(text))
+    else:
+        report.outcome = "failed"
+        report.longrepr = text
