@@ -164,7 +164,7 @@ def test_a_device_appears_as_it_connects(
     refused = row(page, "bulb-2").filter(has_text="Refused")
     refused.wait_for()
     assert "PROVISIONING_FAILED" in refused.inner_text()
-    assert "has no country (C)" in refused.inner_text()
+    assert "{Ref=AWS::IoT::Certificate::Country}" in refused.inner_text()
     # The newest is on top, and a screen reader is told of it.
     assert "bulb-2" in page.locator("#devices a.row").first.inner_text()
     page.get_by_role("status").filter(has_text="bulb-2: Refused, PROVISIONING_FAILED.").wait_for()
@@ -215,7 +215,9 @@ def test_a_refused_device_is_opened_with_the_place_in_the_template(
     decision = page.locator(".opened .decision")
     decision.wait_for()
     shown = decision.inner_text()
-    assert shown.startswith(f"What to do: {outcome['advice']}")
+    happened, _, to_do = shown.partition("What to do: ")
+    assert happened.startswith("What happened: Provisioning failed")
+    assert to_do.startswith(outcome["advice"])
     assert outcome["message"] in shown
     assert place in shown
     mark = page.locator("pre.template mark")
@@ -253,15 +255,22 @@ def test_fleet_provisioning_is_in_the_timeline_of_its_connection(
     message = api.post(f"{session}/receive", {})["message"]
     token = json.loads(message["payloadText"])["certificateOwnershipToken"]
     refused = register("no thing name")
+    page = opened()
+    # It is found among the refused, with its name and its reason, and opens by itself.
+    assert "1 device refused" in page.locator("#counts").inner_text()
+    page.get_by_label("Refused only (1)").check()
+    assert "Provisioning rejected" in row(page, "claim").inner_text()
+    assert refused["message"] in row(page, "claim").inner_text()
+    page.get_by_text("RegisterThing is rejected").wait_for()
+    page.get_by_label("Refused only (1)").uncheck()
     # A newer connection, so that it would be folded.
     api.connect(claim, clientId="claim-2")
-    page = opened()
-    row(page, "claim").click()
+    row(page, "claim-2").click()
     page.get_by_text("RegisterThing is rejected").wait_for()
     decision = page.locator(".opened .decision.bad")
     shown = decision.inner_text()
-    assert shown.startswith(f"What to do: {refused['advice']}")
-    assert refused["message"] in shown
+    assert shown.startswith(f"What happened: {refused['message']}")
+    assert f"What to do: {refused['advice']}" in shown
     assert refused["place"] == "Resources.thing.Properties.ThingName"
     assert refused["place"] in shown
     assert register("bulb-1")["status"] == "SUCCEEDED"
@@ -282,7 +291,9 @@ def test_a_registration_by_the_api_is_shown_with_its_steps(
     page = opened()
     shown = page.locator("#registrations")
     shown.locator("summary").click()
-    assert shown.locator(".decision.bad").inner_text().startswith(f"What to do: {run['advice']}")
+    decision = shown.locator(".decision.bad").inner_text()
+    assert decision.startswith(f"What happened: {run['message']}")
+    assert f"What to do: {run['advice']}" in decision
     titles = shown.locator(".timeline .title").all_text_contents()
     assert titles[0].startswith("Provisioning with the call's template")
     assert titles[-1].startswith("RegisterThing is rejected")
@@ -413,9 +424,42 @@ def test_the_keyboard_is_enough(opened: Opener, api: Api, ca: CertificateAuthori
     page.keyboard.press("/")
     page.keyboard.type("bulb-1")
     page.get_by_text("1 device found.").wait_for()
+    page.keyboard.press("ArrowDown")
+    assert focused().startswith("bulb-1")
+    page.keyboard.press("/")
+    page.keyboard.press("Enter")
+    page.locator(".opened h2:focus").filter(has_text="bulb-1").wait_for()
+    page.keyboard.press("/")
     page.keyboard.press("Escape")
     row(page, "bulb-3").wait_for()
     assert page.locator("#search").input_value() == ""
+
+
+def test_the_newest_refused_device_is_open_where_there_is_room(
+    opened: Opener, api: Api, ca: CertificateAuthority
+) -> None:
+    for name in ("lamp-1", "lamp-2"):
+        api.connect(ca.issue(common_name=name))
+    api.connect(ca.issue(common_name="bulb", country="KR"))
+    page = opened()
+    page.locator(".opened h2").filter(has_text="lamp-2").wait_for()
+    assert page.evaluate("document.activeElement === document.body")
+    assert page.locator(".opened .number").all_inner_texts() == ["Connection 1"]
+    narrow = opened(viewport=NARROW)
+    row(narrow, "lamp-2").wait_for()
+    assert narrow.locator(".opened h2").count() == 0
+    row(page, "bulb").click()
+    page.get_by_text("Connection 2").wait_for()
+    assert page.locator(".opened .number").all_inner_texts() == ["Connection 2", "Connection 1"]
+
+
+def test_a_device_whose_certificate_aws_issued_has_a_name_that_tells(
+    opened: Opener, api: Api, url: str
+) -> None:
+    made = client(url).create_keys_and_certificate(setAsActive=True)
+    api.connect(made["certificatePem"])
+    page = opened()
+    row(page, f"certificate {made['certificateId'][:12]}").wait_for()
 
 
 def test_what_has_the_focus_keeps_it_while_devices_connect(

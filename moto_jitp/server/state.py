@@ -32,7 +32,8 @@ class Wanted(NamedTuple):
         limit: how many of each kind, the newest ones.
         search: only devices that have this text in a name, an id, the subject or the reason why
             they are refused now, and their connections; upper and lower case are the same.
-        refused: only devices whose newest connection was refused, and their connections.
+        refused: only devices whose newest connection was refused, or whose fleet provisioning
+            over it was rejected, and their connections.
     """
 
     limit: int
@@ -49,7 +50,13 @@ def state(version: str, wanted: Wanted) -> State:
     """
     attempts = all_connection_attempts()
     newest = {_key(attempt): attempt for attempt in attempts}
-    refused = {key for key, attempt in newest.items() if _is_refused(attempt)}
+    runs_so_far = all_runs()
+    rejected = _with_rejected_runs(runs_so_far)
+    refused = {
+        key
+        for key, attempt in newest.items()
+        if _is_refused(attempt) or attempt.attempt_id in rejected
+    }
     found = _found(attempts, newest, wanted.search)
     if wanted.refused:
         found = found & refused
@@ -91,7 +98,7 @@ def state(version: str, wanted: Wanted) -> State:
         cas[-wanted.limit :],
         [*others, *connected][-wanted.limit :],
         [ShownConnection(attempt, runs[attempt.attempt_id]) for attempt in reversed(shown)],
-        [entry for entry in all_runs() if _is_shown(entry, wanted)][-wanted.limit :],
+        [entry for entry in runs_so_far if _is_shown(entry, wanted)][-wanted.limit :],
         [run for run in heard_rule_runs() if not wanted.refused or run.failed][-MOST_RULE_RUNS:],
         Totals(
             ca_count,
@@ -120,6 +127,16 @@ def _key(attempt: ConnectionAttempt) -> _Key:
 def _is_refused(attempt: ConnectionAttempt) -> bool:
     # A device that is to connect again has nothing wrong with it.
     return not attempt.accepted and attempt.reason is not RefusalReason.RECONNECT_REQUIRED
+
+
+def _with_rejected_runs(entries: Sequence[RunEntry]) -> Set[int]:
+    """Return the ids of attempts over whose connection fleet provisioning was rejected last."""
+    last = {
+        entry.attempt_id: entry.run.succeeded
+        for entry in entries
+        if entry.origin is not RunOrigin.JITP and entry.attempt_id is not None
+    }
+    return {attempt_id for attempt_id, succeeded in last.items() if not succeeded}
 
 
 def _found(

@@ -1,6 +1,6 @@
 // What is opened: a device with the timeline of each of its connections, or a CA with its template.
 
-import { caName, caTrouble, badge, keyOf, templateOf, verdictOf } from "./devices.js";
+import { caName, caTrouble, badge, keyOf, rejectedRun, templateOf, verdictOf } from "./devices.js";
 import { el, facts, keyed, time } from "./dom.js";
 import { scrollToPlace, templateView } from "./template.js";
 
@@ -42,6 +42,7 @@ export class DeviceDetail {
       this.connections,
       attempts.map((attempt, index) => ({
         attempt,
+        number: attempts.length - index,
         isFollowed: index > 0,
         template: attempt.provisioning && templateOfRun(attempt, ca, cas),
       })),
@@ -61,16 +62,10 @@ export class DeviceDetail {
  */
 function firstStory(attempts) {
   const [newest, before] = attempts;
-  const ids = new Set(attempts.filter(refusedRun).map(({ id }) => id));
+  const ids = new Set(attempts.filter(rejectedRun).map(({ id }) => id));
   if (newest) ids.add(newest.id);
   if (newest?.accepted && before?.provisioning) ids.add(before.id);
   return ids;
-}
-
-/** The run of fleet provisioning that a connection has come to, if it failed. */
-function refusedRun({ fleetRuns }) {
-  const last = fleetRuns.at(-1);
-  return last?.status === "FAILED" ? last : null;
 }
 
 function issuerOf(certificate, cas) {
@@ -88,7 +83,7 @@ function templateOfRun({ provisioning, accountId, regionName }, ca, cas) {
   return candidates.find((one) => one && one.templateName === name)?.templateBody ?? null;
 }
 
-function connection({ attempt, template, isFollowed }, isOpen) {
+function connection({ attempt, number, template, isFollowed }, isOpen) {
   const asked = verdictOf(attempt);
   // A device that did as it was told has nothing left to do.
   const verdict =
@@ -102,7 +97,7 @@ function connection({ attempt, template, isFollowed }, isOpen) {
     el(
       "summary",
       {},
-      el("span.number", {}, `Connection ${attempt.id}`),
+      el("span.number", {}, `Connection ${number}`),
       " ",
       badge(verdict),
       attempt.reason && el("code.reason", {}, ` ${attempt.reason} `),
@@ -148,7 +143,7 @@ export function registration(run) {
 
 function decision(attempt, verdict) {
   if (attempt.accepted) {
-    const refused = refusedRun(attempt);
+    const refused = rejectedRun(attempt);
     return [
       el("p.decision.good", {}, attempt.message),
       refused && trouble("bad", refused, refused.place),
@@ -172,8 +167,8 @@ function trouble(kind, { advice, message }, place, ...more) {
   return el(
     `div.decision.${kind}`,
     {},
-    advice && el("p.advice", {}, el("strong", {}, "What to do: "), advice),
     el("p", {}, el("strong", {}, "What happened: "), message),
+    advice && el("p.advice", {}, el("strong", {}, "What to do: "), advice),
     place && el("p", {}, el("strong", {}, "In the template: "), el("code", {}, place)),
     ...more,
   );
@@ -199,7 +194,7 @@ function timeline(attempt, verdict) {
     ),
     run && runSteps(run, "the certificate"),
     step(
-      verdict.kind,
+      attempt.accepted ? "good" : verdict.kind,
       end,
       run?.certificateStatus && el("p", {}, `The certificate is now ${run.certificateStatus}.`),
     ),

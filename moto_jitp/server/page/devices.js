@@ -2,10 +2,18 @@
 
 import { count, el, keyed, setText, time } from "./dom.js";
 
+const NO_NAME = "AWS IoT Certificate"; // the common name of all certificates that AWS IoT issues
 const AGAIN = "RECONNECT_REQUIRED"; // the one refusal with which nothing is wrong
+
+/** The run of fleet provisioning that a connection has come to, if it failed. */
+export function rejectedRun({ fleetRuns }) {
+  const last = fleetRuns.at(-1);
+  return last?.status === "FAILED" ? last : null;
+}
 
 /** What an attempt came to, in three kinds. */
 export function verdictOf(attempt) {
+  if (rejectedRun(attempt)) return { kind: "bad", mark: "✗", word: "Provisioning rejected" };
   if (attempt.accepted) return { kind: "good", mark: "✓", word: "Accepted" };
   if (attempt.reason === AGAIN) return { kind: "again", mark: "↻", word: "To reconnect" };
   return { kind: "bad", mark: "✗", word: "Refused" };
@@ -49,10 +57,9 @@ export function devicesOf(state) {
     device.path = `#/device/${device.key}`;
     device.subject = device.certificate?.subject ?? device.latest?.subject ?? null;
     device.name =
-      device.certificate?.thingName ||
-      device.latest?.clientId ||
-      device.subject ||
-      shortId(device.where.certificateId);
+      [device.certificate?.thingName, device.latest?.clientId, device.subject].find(
+        (name) => name && !name.endsWith(NO_NAME),
+      ) || `certificate ${shortId(device.where.certificateId)}`;
   }
   return [...devices.values()];
 }
@@ -110,12 +117,14 @@ function deviceRow(device, several) {
   );
 }
 
+/** What happened; what to do stands with the connection, when it is opened. */
 function why(attempt, verdict) {
+  const rejected = rejectedRun(attempt);
   return el(
     "span.why",
     {},
-    verdict.kind === "bad" && [el("strong", {}, attempt.reason), " "],
-    attempt.advice ?? attempt.message,
+    verdict.kind === "bad" && [el("strong", {}, attempt.reason ?? rejected.errorCode), " "],
+    (rejected ?? attempt.provisioning)?.message ?? attempt.message,
   );
 }
 

@@ -16,11 +16,20 @@ export function listenToKeys({ search, isOpen, close }) {
       }
     } else if (event.key === "/" && !isTyping) {
       search.focus();
-    } else if (isTyping || !moveAlongList(event)) {
+    } else if (!(isTyping ? leaveFilter(event) : moveAlongList(event))) {
       return;
     }
     event.preventDefault();
   });
+}
+
+/** From the filter to the first device that it has found; returns whether the key was meant so. */
+function leaveFilter({ key }) {
+  const first = document.querySelector("#devices a.row");
+  if (!first || (key !== "ArrowDown" && key !== "Enter")) return false;
+  if (key === "Enter") first.click();
+  else first.focus();
+  return true;
 }
 
 /** From one row of a list to another; returns whether the key was meant so. */

@@ -1,7 +1,15 @@
 // Puts the page together: what is open stands in the address, what there is comes from live.js.
 
 import { announcementOf } from "./announce.js";
-import { caPath, devicesOf, markOpened, showCas, showCounts, showDevices } from "./devices.js";
+import {
+  caPath,
+  devicesOf,
+  markOpened,
+  showCas,
+  showCounts,
+  showDevices,
+  verdictOf,
+} from "./devices.js";
 import { back, CaDetail, DeviceDetail, registration } from "./detail.js";
 import { command, count, el, keyed, setText, time } from "./dom.js";
 import { listenToKeys } from "./keys.js";
@@ -11,6 +19,7 @@ import { ruleRun } from "./rules.js";
 const FEW = 50; // devices at first, and as many more with each "show more"
 const MOST = 1000; // what the server gives at most
 const FEW_CAS = 5;
+const WIDE = "(min-width: 860px)"; // where the style sheet puts lists and detail side by side
 const CONNECTIONS = 100; // of an opened device
 
 const by = (id) => document.getElementById(id);
@@ -49,8 +58,18 @@ function show(now) {
   setText(by("live"), "● live");
   by("live").classList.add("on");
   showLists();
+  if (!before && !location.hash) openNewestRefused();
   showOpened();
   return now.connections.some((one) => one.provisioning?.status === "IN_PROGRESS") ? 1 : undefined;
+}
+
+/** What is wrong is seen at once, where there is room for it beside the lists. */
+function openNewestRefused() {
+  if (!matchMedia(WIDE).matches) return;
+  const refused = devicesOf(state).find(({ latest }) => latest && verdictOf(latest).kind === "bad");
+  if (!refused) return;
+  history.replaceState(null, "", refused.path); // moves no focus, as a change of the hash does
+  markOpened(devicesList, refused.path);
 }
 
 function showGone(error) {
