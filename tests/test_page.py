@@ -672,3 +672,39 @@ def test_what_topic_rules_did_is_shown_with_its_reason(opened: Opener, url: str)
     runs.nth(0).locator("summary").click()
     assert "NoSuchBucket" in runs.nth(0).locator("pre").inner_text()
     assert MARKUP in runs.nth(0).locator("pre").inner_text().replace('\\"', '"')
+
+
+def test_refusals_of_one_cause_are_one_line_with_their_number(
+    opened: Opener, api: Api, ca: CertificateAuthority
+) -> None:
+    for number in range(3):
+        api.connect(ca.issue(common_name=f"lamp-{number}"))
+    api.connect(ca.issue(common_name="bulb", country="KR"))
+    api.connect(CertificateAuthority(common_name="Nobody").issue(common_name="stray"))
+    page = opened()
+    first = page.locator("#causes button").first
+    first.filter(has_text="3 × PROVISIONING_FAILED").wait_for()
+    assert page.locator("#causes button").count() == 2
+    first.click()
+    page.get_by_text("3 devices found.").wait_for()
+    assert row(page, "stray").count() == 0
+
+
+def test_a_device_is_drawn_from_its_ca_to_its_sessions(
+    opened: Opener, api: Api, ca: CertificateAuthority
+) -> None:
+    outcome = api.connect(ca.issue(common_name="bulb", country="KR"))
+    session = f"/connections/{outcome['connectionId']}"
+    api.post(f"{session}/subscribe", {"topicFilter": "lights/#"})
+    for options in ({}, {"viewport": NARROW}):
+        page = opened(**options)
+        row(page, "bulb").click()
+        nodes = page.locator(".opened .picture .node")
+        nodes.first.wait_for()
+        texts = [" ".join(text.split()) for text in nodes.all_inner_texts()]
+        assert texts[0] == "CA CN=Acme Root"
+        assert texts[1] == "Certificate ACTIVE"
+        assert texts[3] == "Thing bulb"
+        assert texts[5].startswith("Sessions bulb from ")
+        assert texts[5].endswith(", subscribed to lights/#")
+        assert not is_wider_than_the_window(page)

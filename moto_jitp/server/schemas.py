@@ -14,11 +14,13 @@ from moto_jitp.json_shapes import Schema, Shape, list_of, object_schema, of, or_
 
 from .shapes import (
     CA,
+    CAUSE,
     CONNECTION,
     DEVICE,
     DISTURBANCE,
     FAILURE,
     READY,
+    SESSION,
     SHOWN_CONNECTION,
     STATE,
 )
@@ -184,6 +186,7 @@ _ANSWERS: tuple[Shape, ...] = (
     ACTION_RUN,
     ATTEMPT,
     CA,
+    CAUSE,
     CONNECTION,
     DEVICE,
     DISTURBANCE,
@@ -194,6 +197,7 @@ _ANSWERS: tuple[Shape, ...] = (
     RULE_OUTCOME,
     RULE_RUN,
     RUN,
+    SESSION,
     SHOWN_CONNECTION,
     STATE,
     STEP,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from moto_jitp.devices.sessions import Session
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.journal import RunEntry
 from moto_jitp.history.json_form import ATTEMPT, LISTED_RUN
@@ -19,6 +20,7 @@ from moto_jitp.json_shapes import (
     optional_string,
     or_null,
     string,
+    strings,
 )
 
 
@@ -107,6 +109,22 @@ FAILURE = Shape(
 )
 
 
+SESSION = Shape(
+    "ShownSession",
+    "A device that is connected.",
+    (
+        string("clientId", "Its MQTT client id.", lambda one: one.attempt.client_id),
+        string("address", "Its IP address.", lambda one: one.attempt.transport.address),
+        integer("port", "Its port; 0 where there is none.", lambda one: one.attempt.transport.port),
+        Field(
+            "subscriptions",
+            {"type": "array", "items": {"type": "string"}},
+            lambda one: list(one.subscriptions),
+        ),
+    ),
+)
+
+
 class Registered(NamedTuple):
     """A registered certificate, of a CA or a device, as the page shows it.
 
@@ -119,6 +137,9 @@ class Registered(NamedTuple):
         template_body: the template's text, a CA's own or the stored one.
         role_arn: the provisioning role of a CA.
         thing_name: a thing that a device's certificate is attached to.
+        groups: the names of the thing groups that this thing is directly in.
+        policies: the names of the policies that are attached to a device's certificate.
+        sessions: the open sessions of a device.
     """
 
     certificate: Any
@@ -129,6 +150,9 @@ class Registered(NamedTuple):
     template_body: str | None = None
     role_arn: str | None = None
     thing_name: str | None = None
+    groups: Sequence[str] = ()
+    policies: Sequence[str] = ()
+    sessions: Sequence[Session] = ()
 
 
 _CERTIFICATE = (
@@ -176,6 +200,9 @@ DEVICE = Shape(
             lambda one: one.certificate.ca_certificate_id,
         ),
         optional_string("thingName", "A thing that it is attached to."),
+        strings("groups", "The thing groups that the thing is directly in."),
+        strings("policies", "The policies that are attached to the certificate."),
+        objects("sessions", SESSION),
     ),
 )
 
@@ -211,6 +238,34 @@ TOTALS = Shape(
 )
 
 
+class Cause(NamedTuple):
+    """Why several devices are refused.
+
+    Attributes:
+        reason: the reason of the refusal, or the code of the error of a rejected provisioning.
+        place: where in the template the trouble lies; empty where it does not lie there.
+        message: what happened to the newest of them.
+        devices: how many they are.
+    """
+
+    reason: str
+    place: str
+    message: str
+    devices: int
+
+
+CAUSE = Shape(
+    "Cause",
+    "Why several devices are refused.",
+    (
+        string("reason", "The refusal's reason, or the error code of a rejected provisioning."),
+        string("place", "Where in the template the trouble lies; empty elsewhere."),
+        string("message", "What happened to the newest of them."),
+        integer("devices", "How many they are."),
+    ),
+)
+
+
 class State(NamedTuple):
     """All that the page shows, lists with the newest last.
 
@@ -221,6 +276,7 @@ class State(NamedTuple):
         connections: the newest connections.
         registrations: the newest runs of RegisterThing that no device set off.
         rule_runs: what topic rules did with the newest messages that they heard.
+        causes: why devices are refused, the commonest cause first.
         totals: how many there are.
     """
 
@@ -230,6 +286,7 @@ class State(NamedTuple):
     connections: Sequence[ShownConnection]
     registrations: Sequence[RunEntry]
     rule_runs: Sequence[RuleRun]
+    causes: Sequence[Cause]
     totals: Totals
 
 
@@ -243,6 +300,7 @@ STATE = Shape(
         objects("connections", SHOWN_CONNECTION),
         objects("registrations", LISTED_RUN),
         objects("ruleRuns", RULE_RUN),
+        objects("causes", CAUSE),
         Field("totals", TOTALS.schema, write=TOTALS.to_json),
     ),
 )

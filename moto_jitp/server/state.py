@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import islice
 from typing import Any, NamedTuple
 
 from moto_jitp.broker.rules.records import heard_rule_runs
 from moto_jitp.devices import RefusalReason
 from moto_jitp.devices.attempts import all_connection_attempts, all_runs
+from moto_jitp.devices.sessions import Sessions
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.journal import RunEntry, RunOrigin
-from moto_jitp.history.state import state_of
+from moto_jitp.history.runs import ProvisioningRun
+from moto_jitp.history.state import part_of, state_of
 from moto_jitp.iot.models import JitpIoTBackend, live_backends
 from moto_jitp.pki import CertificateError, read_certificate
 
-from .shapes import Registered, ShownConnection, State, Totals
+from .shapes import Cause, Registered, ShownConnection, State, Totals
 
 MOST_RULE_RUNS = 50
 """How many runs of topic rules the page shows; the route ``rules`` has them all."""
+
+MOST_CAUSES = 10
+"""How many causes of refusals are told."""
 
 # Account, Region, certificate id: one device.
 _Key = tuple[str, str, str]
@@ -51,15 +56,15 @@ def state(version: str, wanted: Wanted) -> State:
     attempts = all_connection_attempts()
     newest = {_key(attempt): attempt for attempt in attempts}
     runs_so_far = all_runs()
-    rejected = _with_rejected_runs(runs_so_far)
+    rejected = _rejected_runs(runs_so_far)
     refused = {
-        key
+        key: attempt
         for key, attempt in newest.items()
         if _is_refused(attempt) or attempt.attempt_id in rejected
     }
     found = _found(attempts, newest, wanted.search)
     if wanted.refused:
-        found = found & refused
+        found = found & refused.keys()
     matching = (attempt for attempt in reversed(attempts) if _key(attempt) in found)
     shown = list(islice(matching, wanted.limit))
     # A device comes with its connections; those that have none make up the rest.
@@ -100,6 +105,7 @@ def state(version: str, wanted: Wanted) -> State:
         [ShownConnection(attempt, runs[attempt.attempt_id]) for attempt in reversed(shown)],
         [entry for entry in runs_so_far if _is_shown(entry, wanted)][-wanted.limit :],
         [run for run in heard_rule_runs() if not wanted.refused or run.failed][-MOST_RULE_RUNS:],
+        _causes(refused.values(), rejected),
         Totals(
             ca_count,
             device_count,
@@ -129,14 +135,31 @@ def _is_refused(attempt: ConnectionAttempt) -> bool:
     return not attempt.accepted and attempt.reason is not RefusalReason.RECONNECT_REQUIRED
 
 
-def _with_rejected_runs(entries: Sequence[RunEntry]) -> Set[int]:
-    """Return the ids of attempts over whose connection fleet provisioning was rejected last."""
+def _rejected_runs(entries: Sequence[RunEntry]) -> Mapping[int, ProvisioningRun]:
+    """Return the last run of fleet provisioning by the id of its attempt, where it was rejected."""
     last = {
-        entry.attempt_id: entry.run.succeeded
+        entry.attempt_id: entry.run
         for entry in entries
         if entry.origin is not RunOrigin.JITP and entry.attempt_id is not None
     }
-    return {attempt_id for attempt_id, succeeded in last.items() if not succeeded}
+    return {attempt_id: run for attempt_id, run in last.items() if run.error_code}
+
+
+def _causes(
+    refused: Iterable[ConnectionAttempt], rejected: Mapping[int, ProvisioningRun]
+) -> Sequence[Cause]:
+    """Count the refused devices by what they have in common; messages name each device's values."""
+    causes: dict[tuple[str, str | None, str], Cause] = {}
+    for attempt in refused:
+        run = rejected.get(attempt.attempt_id) or attempt.provisioning
+        code = run.error_code if run is not None else None
+        place = run.place if run is not None else ""
+        reason = attempt.reason.value if attempt.reason else code or ""
+        message = (run.message if run is not None else None) or attempt.message
+        before = causes.get((reason, code, place))
+        count = before.devices + 1 if before else 1
+        causes[reason, code, place] = Cause(reason, place, message, count)
+    return sorted(causes.values(), key=lambda cause: -cause.devices)[:MOST_CAUSES]
 
 
 def _found(
@@ -190,8 +213,18 @@ def _ca(backend: JitpIoTBackend, ca: Any) -> Registered:
 
 
 def _device(backend: JitpIoTBackend, certificate: Any) -> Registered:
-    thing_name = _thing_name(backend, certificate)
-    return _registered(backend, certificate)._replace(thing_name=thing_name)
+    thing_name, registry = _thing_name(backend, certificate), backend.registry
+    thing = registry.things.get(registry.arn(f"thing/{thing_name}")) if thing_name else None
+    groups = registry.thing_groups.of_thing(thing.arn) if thing is not None else ()
+    sessions = part_of(backend, Sessions)
+    clients = sessions.clients_of_certificates.get(certificate.certificate_id, ())
+    found = (sessions.by_client.get(client) for client in clients)
+    return _registered(backend, certificate)._replace(
+        thing_name=thing_name,
+        groups=[group.thing_group_name for group in groups],
+        policies=list(registry.principal_policies.seconds_of(certificate.arn)),
+        sessions=[session for session in found if session is not None and session.is_open],
+    )
 
 
 def _registered(backend: JitpIoTBackend, certificate: Any) -> Registered:

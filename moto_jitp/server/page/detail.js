@@ -33,6 +33,7 @@ export class DeviceDetail {
           ["Account, Region", `${where.accountId}, ${where.regionName}`],
           ["Certificate id", el("code", {}, where.certificateId)],
         ]),
+        certificate && picture(certificate, ca),
         el("h3", {}, attempts.length ? "Connections" : "It has not connected yet."),
       );
       if (hadFocus) this.focus();
@@ -54,6 +55,34 @@ export class DeviceDetail {
   focus() {
     this.element.querySelector("h2")?.focus();
   }
+}
+
+/** How a device hangs together in the account: from its CA to the sessions that it has. */
+function picture(certificate, ca) {
+  const node = (what, ...names) =>
+    el(
+      "li.node",
+      {},
+      el("span.what", {}, what),
+      names.length ? names.map((name) => el("span.item", {}, name)) : el("span.item.none", {}, "none"),
+    );
+  const { thingName, groups, policies, sessions } = certificate;
+  return el(
+    "ol.picture",
+    { "aria-label": "From the CA to the sessions" },
+    node("CA", ...(ca ? [caName(ca)] : [])),
+    node("Certificate", certificate.status),
+    node("Policies", ...policies),
+    node("Thing", ...(thingName ? [thingName] : [])),
+    node("Thing groups", ...groups),
+    node("Sessions", ...sessions.map(sessionText)),
+  );
+}
+
+function sessionText({ clientId, address, port, subscriptions }) {
+  const from = port ? `${address}:${port}` : address;
+  const topics = subscriptions.length ? subscriptions.join(", ") : "nothing";
+  return `${clientId} from ${from}, subscribed to ${topics}`;
 }
 
 /**

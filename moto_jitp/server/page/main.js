@@ -112,6 +112,7 @@ function showLists() {
   const isCut = found >= limit || state.connections.length >= limit;
   by("devices-more").hidden = !(found > deviceLimit || (isCut && limit < MOST));
   setText(by("devices-hint"), hint(found, isCut));
+  showCauses();
   by("filter").hidden = isEmpty && !isFiltered();
   by("registrations").hidden = !state.registrations.length;
   keyed(by("registered"), [...state.registrations].reverse(), ({ id }) => String(id), registration);
@@ -119,6 +120,27 @@ function showLists() {
   keyed(by("rule-runs"), newestFirst(state.ruleRuns), ({ key }) => key, ({ run }) => ruleRun(run));
   by("start").hidden = !isEmpty;
   document.body.classList.toggle("is-empty", isEmpty);
+}
+
+/** Refusals of one cause with their number; one that is chosen filters the devices. */
+function showCauses() {
+  by("causes").hidden = !state.causes.some(({ devices }) => devices > 1);
+  const name = ({ reason, place }) => `${reason} ${place}`;
+  keyed(by("causes"), state.causes, name, ({ reason, place, message, devices }) => {
+    const button = el(
+      "button.cause",
+      { type: "button" },
+      el("strong", {}, `${devices.toLocaleString("en")} × ${reason}`),
+      place && el("code", {}, ` ${place}`),
+      el("span", {}, ` ${message}`),
+    );
+    button.addEventListener("click", () => {
+      search.value = state.totals.refusedDevices && /^[A-Z_]+$/.test(reason) ? reason : "";
+      refused.checked = true;
+      filter();
+    });
+    return el("li", {}, button);
+  });
 }
 
 /** The runs of rules with a key for each: several of one rule may have come in one moment. */
