@@ -97,6 +97,10 @@ def test_every_answer_is_as_described(server: ThreadedJitpServer, ask: Checker) 
     ask("GET", "/failures")
     ask("GET", f"/failures/{failure}")
     ask("DELETE", f"/failures/{failure}")
+    disturbance = ask("POST", "/disturbances", body=body({"kind": "drop"}))["id"]
+    ask("GET", "/disturbances")
+    ask("GET", f"/disturbances/{disturbance}")
+    ask("DELETE", f"/disturbances/{disturbance}")
     for path in ("/ready", "/connections", "/runs", "/events", "/rules", "/config", "/state"):
         ask("GET", path)
     local_endpoints.append(LocalEndpoint("localhost", 8883, None, "-----BEGIN CERTIFICATE-----"))
