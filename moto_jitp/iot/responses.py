@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
@@ -14,7 +15,7 @@ from moto_jitp.iot.api.actions import IoTActions
 from moto_jitp.iot.api.admission import admit
 from moto_jitp.iot.api.call_records import keep_call
 from moto_jitp.iot.api.operation_names import COMMON_ERRORS
-from moto_jitp.iot.api.operations import HasParts, Operation, method_name
+from moto_jitp.iot.api.operations import OPERATIONS, HasParts, Operation, method_name
 from moto_jitp.iot.api.request_address import request_sent_to
 from moto_jitp.iot.provisioning.state_transitions import UnusableTransition
 
@@ -49,7 +50,7 @@ class JitpIoTResponse(IoTActions):
         try:
             # One request at a time works on the tables of an account and Region, which moto walks.
             # Whoever hears of what the operation does may call the cloud: when no lock is held.
-            with HandingOnLater(), self.any_backend().lock:
+            with HandingOnLater(), self._lock_for(operation):
                 answer = self._carry_out(operation)
         except Exception as error:
             # A mistake in an emulated operation; to the caller it is a failure of the service.
@@ -57,6 +58,13 @@ class JitpIoTResponse(IoTActions):
             raise
         keep_call(self, operation, answer)
         return answer
+
+    def _lock_for(self, operation: str) -> AbstractContextManager[object]:
+        known = OPERATIONS.get(operation)
+        if known is not None and known.locks_itself:
+            return nullcontext()
+        lock: AbstractContextManager[object] = self.any_backend().lock
+        return lock
 
     def _carry_out(self, operation: str) -> Any:
         try:

@@ -60,12 +60,15 @@ class Operation(NamedTuple):
         part: the class of the part of the backend that it works on.
         function: carries it out.
         calls_moto: whether the function has moto carry out its share.
+        locks_itself: whether the function takes the locks that it needs; else that of the account
+            and Region is held for it.
     """
 
     name: str
     part: type[Any]
     function: Callable[..., Output | None]
     calls_moto: bool
+    locks_itself: bool = False
 
     def carry_out(self, backend: HasParts, given: Input, moto: CallMoto) -> Output | None:
         """Carry the operation out.
@@ -90,13 +93,15 @@ OPERATIONS: dict[str, Operation] = {}
 
 
 def operation(
-    name: str, part: type[PartT]
+    name: str, part: type[PartT], *, locks_itself: bool = False
 ) -> Callable[[Callable[[PartT, Input], Output | None]], Callable[[PartT, Input], Output | None]]:
     """Enter the decorated function into the table of operations.
 
     Args:
         name: the operation's name in AWS's model.
         part: the class of the part of the backend that the function takes, before the input.
+        locks_itself: whether the function needs the locks of several accounts or Regions, which
+            must be taken in one order; see :class:`Operation`.
 
     Example::
 
@@ -104,7 +109,7 @@ def operation(
         def get_registration_code(cas: CaCertificates, given: Input) -> Output:
             return {"registrationCode": cas.get_registration_code()}
     """
-    return _entered(name, part, calls_moto=False)
+    return _entered(name, part, calls_moto=False, locks_itself=locks_itself)
 
 
 def operation_over_moto(
@@ -137,14 +142,16 @@ def operation_if_strict(
     return enter
 
 
-def _entered(name: str, part: type[Any], *, calls_moto: bool) -> Callable[[_FunctionT], _FunctionT]:
+def _entered(
+    name: str, part: type[Any], *, calls_moto: bool, locks_itself: bool = False
+) -> Callable[[_FunctionT], _FunctionT]:
     if name not in get_service_model("iot").operation_names:
         raise ValueError(f"{name!r} is not an operation of AWS IoT.")
     if name in OPERATIONS:
         raise ValueError(f"The operation {name} has a function already.")
 
     def enter(function: _FunctionT) -> _FunctionT:
-        OPERATIONS[name] = Operation(name, part, function, calls_moto)
+        OPERATIONS[name] = Operation(name, part, function, calls_moto, locks_itself)
         return function
 
     return enter

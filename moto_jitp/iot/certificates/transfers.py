@@ -224,7 +224,7 @@ class CertificateTransfers:
             yield other
 
 
-@operation("TransferCertificate", CertificateTransfers)
+@operation("TransferCertificate", CertificateTransfers, locks_itself=True)
 def transfer_certificate(transfers: CertificateTransfers, given: Input) -> Output:
     arn = transfers.transfer(
         given["certificateId"], given["targetAwsAccount"], given.get("transferMessage")
@@ -232,17 +232,17 @@ def transfer_certificate(transfers: CertificateTransfers, given: Input) -> Outpu
     return {"transferredCertificateArn": arn}
 
 
-@operation("AcceptCertificateTransfer", CertificateTransfers)
+@operation("AcceptCertificateTransfer", CertificateTransfers, locks_itself=True)
 def accept_certificate_transfer(transfers: CertificateTransfers, given: Input) -> None:
     transfers.accept(given["certificateId"], given.get("setAsActive", False))
 
 
-@operation("RejectCertificateTransfer", CertificateTransfers)
+@operation("RejectCertificateTransfer", CertificateTransfers, locks_itself=True)
 def reject_certificate_transfer(transfers: CertificateTransfers, given: Input) -> None:
     transfers.reject(given["certificateId"], given.get("rejectReason"))
 
 
-@operation("CancelCertificateTransfer", CertificateTransfers)
+@operation("CancelCertificateTransfer", CertificateTransfers, locks_itself=True)
 def cancel_certificate_transfer(transfers: CertificateTransfers, given: Input) -> None:
     transfers.cancel(given["certificateId"])
 
