@@ -194,7 +194,7 @@ def test_accounts_that_transfer_to_each_other_do_not_wait_for_each_other(
 ) -> None:
     accounts = {ACCOUNT: iot, OTHER: theirs}
     for one in accounts.values():
-        one.list_certificates()  # moto makes what is new to it without a lock
+        one.list_certificates()  # moto makes its router with the first request, for one thread
 
     def swap(source: str, target: str) -> None:
         for at in range(10):
