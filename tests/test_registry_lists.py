@@ -101,6 +101,8 @@ def test_groups_below_a_group_count_where_it_is_asked_for() -> None:
     assert [group["groupName"] for group in below] == ["middle", "low"]
     children = iot.list_thing_groups(parentGroup="top", recursive=False)["thingGroups"]
     assert [group["groupName"] for group in children] == ["middle"]
+    highest = iot.list_thing_groups(recursive=False)["thingGroups"]
+    assert [group["groupName"] for group in highest] == ["top", "other"]
 
     def things(**given: Any) -> list[str]:
         paginator = iot.get_paginator("list_things_in_thing_group")

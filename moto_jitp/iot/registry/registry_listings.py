@@ -65,15 +65,17 @@ def list_thing_types(registry: Registry, given: Input, page: Page) -> Output:
 @listing("ListThingGroups", Registry)
 def list_thing_groups(registry: Registry, given: Input, page: Page) -> Output:
     parent, beginning = given.get("parentGroup"), given.get("namePrefixFilter", "")
+    recursive = given.get("recursive", True)
 
     def wanted(group: FakeThingGroup) -> bool:
-        return bool(group.thing_group_name.startswith(beginning))
+        is_listed = recursive or parent is not None or not group.parent_group_name
+        return is_listed and bool(group.thing_group_name.startswith(beginning))
 
     table = registry.thing_groups
     entries: Iterable[tuple[int, FakeThingGroup]] = table.after(page.number)
     if parent is not None:
         registry.describe_thing_group(parent)
-        below = table.descendants_of if given.get("recursive", True) else table.children_of
+        below = table.descendants_of if recursive else table.children_of
         entries = _in_order(table, below(parent), page.number)
     groups = page.cut(entries, wanted)
     return page.output("thingGroups", [_name_and_arn(group) for group in groups])
