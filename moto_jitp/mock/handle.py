@@ -33,19 +33,6 @@ _OF_THE_FIXTURE = {
 """What only the pytest fixture of the same name has, and what serves in its place."""
 
 
-_OF_THE_FIXTURE = {
-    "ca": "CertificateAuthority(common_name=…), and its register(iot, template_body=…)",
-    "client": "boto3.client(service)",
-    "connect": "moto_jitp.connect_device(device)",
-    "describe": "describe_certificate, describe_thing and their like of boto3.client('iot')",
-    "iot": "boto3.client('iot')",
-    "issue": "issue(common_name=…) of your CertificateAuthority",
-    "mock": "this handle itself",
-    "region": "the Region of your boto3 clients",
-}
-"""What only the pytest fixture of the same name has, and what serves in its place."""
-
-
 class JitpHandle:
     """What happened in a ``mock_jitp`` block: ``with mock_jitp() as jitp``, or :func:`current`.
 
