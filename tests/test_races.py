@@ -13,6 +13,8 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives.asymmetric import rsa
+from fleet_helpers import CREATE_KEYS, ClaimDevice, claim_certificate, make_template
 from moto.core.responses import BaseResponse
 from moto.iot.models import iot_backends
 from patience import HANG
@@ -263,6 +265,40 @@ def test_one_operation_at_a_time_works_on_the_tables(
     getattr(iot, operation)(**OPERATIONS[operation])
     assert free == [False]
     assert is_free(backend.lock)
+
+
+def by_boto3(iot: Any) -> None:
+    iot.create_keys_and_certificate(setAsActive=True)
+
+
+def by_claim(iot: Any) -> None:
+    iot.create_provisioning_claim(templateName=make_template())
+
+
+def by_mqtt(iot: Any) -> None:
+    claim = claim_certificate()
+    iot.create_policy(policyName="all", policyDocument=POLICY)
+    iot.attach_policy(policyName="all", target=claim["certificateArn"])
+    ClaimDevice(claim).accepted(CREATE_KEYS)
+
+
+@pytest.mark.parametrize("make_keys", [by_boto3, by_claim, by_mqtt])
+def test_nobody_waits_while_a_key_is_made(
+    iot: Any, make_keys: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    iot.create_thing(thingName="bulb")
+    lock = iot_backends[ACCOUNT][REGION].lock  # type: ignore[attr-defined]
+    free: list[bool] = []
+    generate = rsa.generate_private_key
+
+    def look(**arguments: Any) -> Any:
+        free.append(is_free(lock))
+        return generate(**arguments)
+
+    monkeypatch.setattr(rsa, "generate_private_key", look)
+    make_keys(iot)
+    assert free
+    assert all(free)
 
 
 def test_what_listens_runs_without_the_lock(iot: Any) -> None:

@@ -60,8 +60,8 @@ class Operation(NamedTuple):
         part: the class of the part of the backend that it works on.
         function: carries it out.
         calls_moto: whether the function has moto carry out its share.
-        locks_itself: whether the function takes the locks that it needs; else that of the account
-            and Region is held for it.
+        locks_itself: whether the function takes the locks that it needs, for as long as it needs
+            them; else that of the account and Region is held for it.
     """
 
     name: str
@@ -101,7 +101,7 @@ def operation(
         name: the operation's name in AWS's model.
         part: the class of the part of the backend that the function takes, before the input.
         locks_itself: whether the function needs the locks of several accounts or Regions, which
-            must be taken in one order; see :class:`Operation`.
+            must be taken in one order, or takes long before it needs any; see :class:`Operation`.
 
     Example::
 

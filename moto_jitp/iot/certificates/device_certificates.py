@@ -253,7 +253,11 @@ class DeviceCertificates:
     ) -> tuple[FakeCertificate, dict[str, str]]:
         """Issue a certificate with its keys: ``PublicKey`` and ``PrivateKey`` as PEM text."""
         issued = issue_with_keys()
-        return self.add_issued_certificate(issued.certificate_pem, _status(set_as_active)), {
+        with self.registry.lock:
+            certificate = self.add_issued_certificate(
+                issued.certificate_pem, _status(set_as_active)
+            )
+        return certificate, {
             "PublicKey": issued.public_key_pem,
             "PrivateKey": issued.private_key_pem,
         }
@@ -349,6 +353,18 @@ def adopt_certificate(certificate: FakeCertificate, sequence: int) -> None:
     assert isinstance(certificate, DeviceCertificate)
     certificate._id = certificate.certificate_id
     certificate.complete(read_or_none(certificate.certificate_pem), sequence=sequence)
+
+
+# Nobody else has to wait while a key is made.
+@operation("CreateKeysAndCertificate", DeviceCertificates, locks_itself=True)
+def create_keys_and_certificate(certificates: DeviceCertificates, given: Input) -> Output:
+    certificate, keys = certificates.create_keys_and_certificate(given.get("setAsActive", False))
+    return {
+        "certificateArn": certificate.arn,
+        "certificateId": certificate.certificate_id,
+        "certificatePem": certificate.certificate_pem,
+        "keyPair": keys,
+    }
 
 
 @operation("RegisterCertificate", DeviceCertificates)

@@ -180,7 +180,8 @@ def _document(registry: Registry, template_name: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
-@operation("CreateProvisioningClaim", ProvisioningClaims)
+# Nobody else has to wait while a key is made.
+@operation("CreateProvisioningClaim", ProvisioningClaims, locks_itself=True)
 def create_provisioning_claim(claims: ProvisioningClaims, given: Input) -> Output:
     created = claims.create_provisioning_claim(given["templateName"])
     return {
