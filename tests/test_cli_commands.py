@@ -193,7 +193,7 @@ def test_connect_prints_the_story(run: Run, tmp_path: Path, server: ThreadedJitp
     ca.issue(common_name="bulb-2").write(tmp_path / "bad")
     good = run("connect", tmp_path / "good", "--endpoint-url", server.endpoint_url)
     assert good.code == 0
-    assert "RECONNECT_REQUIRED" in good.out
+    assert "provisioned, AWS drops this connection" in good.out
     assert "CreateThing thing/bulb-1: ok" in good.out
     assert "ACCEPTED" in good.out
     bad = tmp_path / "bad" / "certificate.pem"

@@ -178,7 +178,7 @@ def test_without_the_extra_cbor_is_refused_with_what_to_install(
     device: ClaimDevice, iot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "cbor2", None)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'moto_jitp\[mqtt\]'"):
+    with pytest.raises(ModuleNotFoundError, match=r"pip install .*\[mqtt\]"):
         device.connection.publish(f"{CREATE_KEYS}/cbor", b"")
     assert len(iot.list_certificates()["certificates"]) == 1  # the claim's
     device.accepted(CREATE_KEYS)

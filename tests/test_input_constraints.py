@@ -171,11 +171,12 @@ def breaks(shape: Shape, where: str, *, travels_as_text: bool = False) -> Iterat
         if limits.get("min"):
             yield Break("too short", where, [one] * (limits["min"] - 1))
     elif kind == "map":
+        key, item = sample(shape.key), sample(shape.value)
         for broken in breaks(shape.key, where):
             if broken.what != "type":
-                yield broken._replace(what=f"key {broken.what}", value={broken.value: "a"})
-        key = sample(shape.key)
-        for broken in breaks(shape.value, f"{where}.{key}"):
+                yield broken._replace(what=f"key {broken.what}", value={broken.value: item})
+        below = f"{where}.{key}" if shape.value.type_name == "string" else f"{where}.{key}.member"
+        for broken in breaks(shape.value, below):
             of_scalar = shape.value.type_name == "string" and broken.what != "type"
             place = where if of_scalar else broken.where
             yield Break(f"value {broken.what}", place, {key: broken.value})
