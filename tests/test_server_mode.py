@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -441,3 +442,13 @@ def test_a_server_without_jitp_is_named(server_mode: pytest.MonkeyPatch) -> None
             connect_device(CertificateAuthority().issue())
     finally:
         plain.stop()
+
+
+def test_where_no_server_answers_the_message_names_how_to_say_where_it_listens() -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        unused = ControlClient(f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        with pytest.raises(ConnectionError) as raised:
+            unused.get("state")
+    for way in ("--endpoint-url", "endpoint_url=", "AWS_ENDPOINT_URL"):
+        assert way in str(raised.value)

@@ -140,7 +140,8 @@ def no_answer(endpoint_url: str, error: Exception) -> ConnectionError:
     """
     return ConnectionError(
         f"No server answers at {endpoint_url} ({_short(error)}). Start one with 'moto-jitp serve', "
-        "or say where it listens."
+        "or say where it listens: with --endpoint-url on the command line, with endpoint_url= in "
+        "Python, or with the environment variable AWS_ENDPOINT_URL."
     )
 
 
