@@ -690,6 +690,66 @@ def test_refusals_of_one_cause_are_one_line_with_their_number(
     assert row(page, "stray").count() == 0
 
 
+def test_a_cause_filters_by_its_place_too_until_it_is_chosen_again(
+    opened: Opener, api: Api, ca: CertificateAuthority, url: str
+) -> None:
+    body = json.loads(json.dumps(TEMPLATE).replace(COUNTRY, f"{COUNTRY}Code"))
+    other = provisioning_ca(url, body)
+    for number in range(2):
+        api.connect(ca.issue(common_name=f"lamp-{number}"))
+        api.connect(other.issue(common_name=f"pump-{number}"))
+    page = opened()
+    causes = page.locator("#causes button")
+    causes.nth(1).wait_for()
+    code = causes.filter(has_text="CountryCode")
+    code.click()
+    page.get_by_text("2 devices found.").wait_for()
+    assert row(page, "pump").count() == 2
+    assert code.get_attribute("aria-pressed") == "true"
+    code.press("Enter")
+    row(page, "lamp-0").wait_for()
+    assert not page.locator("#refused").is_checked()
+
+
+def test_a_filter_that_finds_nothing_closes_the_device_that_is_open(
+    opened: Opener, api: Api, ca: CertificateAuthority
+) -> None:
+    api.connect(ca.issue(common_name="bulb", country="KR"))
+    page = opened()
+    row(page, "bulb").click()
+    page.locator(".opened h2").filter(has_text="bulb").wait_for()
+    page.locator("#search").fill("no such device")
+    page.get_by_text("Open a device to see the timeline").wait_for()
+    assert page.locator(".opened h2").count() == 0
+    assert page.evaluate("document.activeElement.id") == "search"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_picture_of_a_device_has_the_colours_of_the_page(
+    opened: Opener, api: Api, ca: CertificateAuthority, scheme: str
+) -> None:
+    api.connect(ca.issue(common_name="bulb", country="KR"))
+    page = opened(color_scheme=scheme)
+    row(page, "bulb").click()
+    page.locator(".opened .picture").wait_for()
+    colours = """([selector, property, variable]) => {
+      const probe = document.body.appendChild(document.createElement("i"));
+      probe.style.color = `var(${variable})`;
+      const wanted = getComputedStyle(probe).color;
+      probe.remove();
+      const found = getComputedStyle(document.querySelector(selector))[property];
+      return [found, wanted];
+    }"""
+    for selector, property_, variable in (
+        (".picture .node", "color", "--text"),
+        (".picture .node", "backgroundColor", "--raised"),
+        (".picture .node", "borderTopColor", "--line"),
+        (".picture .what", "color", "--quiet"),
+    ):
+        found, wanted = page.evaluate(colours, [selector, property_, variable])
+        assert found == wanted, (selector, property_)
+
+
 def test_a_device_is_drawn_from_its_ca_to_its_sessions(
     opened: Opener, api: Api, ca: CertificateAuthority
 ) -> None:

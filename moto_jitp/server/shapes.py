@@ -242,12 +242,14 @@ class Cause(NamedTuple):
     """Why several devices are refused.
 
     Attributes:
+        cause_id: what to filter by.
         reason: the reason of the refusal, or the code of the error of a rejected provisioning.
         place: where in the template the trouble lies; empty where it does not lie there.
         message: what happened to the newest of them.
         devices: how many they are.
     """
 
+    cause_id: str
     reason: str
     place: str
     message: str
@@ -258,6 +260,7 @@ CAUSE = Shape(
     "Cause",
     "Why several devices are refused.",
     (
+        string("causeId", "What the parameter cause of the route state takes."),
         string("reason", "The refusal's reason, or the error code of a rejected provisioning."),
         string("place", "Where in the template the trouble lies; empty elsewhere."),
         string("message", "What happened to the newest of them."),

@@ -39,11 +39,13 @@ class Wanted(NamedTuple):
             they are refused now, and their connections; upper and lower case are the same.
         refused: only devices whose newest connection was refused, or whose fleet provisioning
             over it was rejected, and their connections.
+        cause: only devices that are refused for the cause of this id; empty for all.
     """
 
     limit: int
     search: str = ""
     refused: bool = False
+    cause: str = ""
 
 
 def state(version: str, wanted: Wanted) -> State:
@@ -63,7 +65,12 @@ def state(version: str, wanted: Wanted) -> State:
         if _is_refused(attempt) or attempt.attempt_id in rejected
     }
     found = _found(attempts, newest, wanted.search)
-    if wanted.refused:
+    if wanted.cause:
+        wanted = wanted._replace(refused=True)
+        found = found & {
+            key for key, attempt in refused.items() if _cause(attempt, rejected)[0] == wanted.cause
+        }
+    elif wanted.refused:
         found = found & refused.keys()
     matching = (attempt for attempt in reversed(attempts) if _key(attempt) in found)
     shown = list(islice(matching, wanted.limit))
@@ -149,17 +156,25 @@ def _causes(
     refused: Iterable[ConnectionAttempt], rejected: Mapping[int, ProvisioningRun]
 ) -> Sequence[Cause]:
     """Count the refused devices by what they have in common; messages name each device's values."""
-    causes: dict[tuple[str, str | None, str], Cause] = {}
+    causes: dict[str, Cause] = {}
     for attempt in refused:
-        run = rejected.get(attempt.attempt_id) or attempt.provisioning
-        code = run.error_code if run is not None else None
-        place = run.place if run is not None else ""
-        reason = attempt.reason.value if attempt.reason else code or ""
-        message = (run.message if run is not None else None) or attempt.message
-        before = causes.get((reason, code, place))
+        cause_id, reason, place, message = _cause(attempt, rejected)
+        before = causes.get(cause_id)
         count = before.devices + 1 if before else 1
-        causes[reason, code, place] = Cause(reason, place, message, count)
+        causes[cause_id] = Cause(cause_id, reason, place, message, count)
     return sorted(causes.values(), key=lambda cause: -cause.devices)[:MOST_CAUSES]
+
+
+def _cause(
+    attempt: ConnectionAttempt, rejected: Mapping[int, ProvisioningRun]
+) -> tuple[str, str, str, str]:
+    """Return the id of the cause of a refusal, its reason, its place and what happened."""
+    run = rejected.get(attempt.attempt_id) or attempt.provisioning
+    code = (run.error_code if run is not None else None) or ""
+    place = run.place if run is not None else ""
+    reason = attempt.reason.value if attempt.reason else code
+    message = (run.message if run is not None else None) or attempt.message
+    return f"{reason}/{code}/{place}", reason, place, message
 
 
 def _found(

@@ -72,7 +72,7 @@ export function keyed(parent, items, keyOf, make, looksOf = JSON.stringify) {
   if (focus && document.activeElement !== focus) {
     const heir = focus.isConnected
       ? focus
-      : [...parent.children].find((child) => child.dataset.key === focusedKey)?.querySelector("a");
+      : [...parent.children].find((child) => child.dataset.key === focusedKey)?.querySelector("a, button");
     heir?.focus({ preventScroll: true });
   }
 }

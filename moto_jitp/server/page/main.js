@@ -30,6 +30,7 @@ let state = null;
 let deviceLimit = FEW;
 let caLimit = FEW_CAS;
 let view = null; // of what is open: {path, detail, asked, shown}; detail is null until it is found
+let cause = ""; // the id of the one that filters the devices
 let goneSince = null;
 let isOtherQuery = false; // and what is new in the next state need not have happened just now
 
@@ -40,6 +41,7 @@ function query() {
   const wanted = { limit: Math.min(2 * deviceLimit, MOST) };
   if (search.value.trim()) wanted.search = search.value.trim();
   if (refused.checked) wanted.refused = "true";
+  if (cause) wanted.cause = cause;
   return wanted;
 }
 
@@ -57,8 +59,10 @@ function show(now) {
   setText(by("notice"), "");
   setText(by("live"), "● live");
   by("live").classList.add("on");
-  showLists();
+  const isNothingFound = showLists() === 0;
   if (!before && !location.hash) openNewestRefused();
+  // Only as the filter is set: what changes beside it takes nothing away from who is reading.
+  if (!before && isFiltered() && isNothingFound) closeDevice();
   showOpened();
   return now.connections.some((one) => one.provisioning?.status === "IN_PROGRESS") ? 1 : undefined;
 }
@@ -70,6 +74,12 @@ function openNewestRefused() {
   if (!refused) return;
   history.replaceState(null, "", refused.path); // moves no focus, as a change of the hash does
   markOpened(devicesList, refused.path);
+}
+
+/** What the filter has left out does not stay open beside an empty list. */
+function closeDevice() {
+  if (!location.hash.startsWith("#/device/")) return;
+  history.replaceState(null, "", "#/"); // leaves the focus in the filter
 }
 
 function showGone(error) {
@@ -94,6 +104,7 @@ function tell(text) {
   if (text) setText(by("announcer"), text);
 }
 
+/** @returns {number} how many devices there are to list. */
 function showLists() {
   const { totals } = state;
   const accounts = [...state.cas, ...state.devices, ...state.connections];
@@ -120,23 +131,25 @@ function showLists() {
   keyed(by("rule-runs"), newestFirst(state.ruleRuns), ({ key }) => key, ({ run }) => ruleRun(run));
   by("start").hidden = !isEmpty;
   document.body.classList.toggle("is-empty", isEmpty);
+  return found;
 }
 
 /** Refusals of one cause with their number; one that is chosen filters the devices. */
 function showCauses() {
-  by("causes").hidden = !state.causes.some(({ devices }) => devices > 1);
-  const name = ({ reason, place }) => `${reason} ${place}`;
-  keyed(by("causes"), state.causes, name, ({ reason, place, message, devices }) => {
+  const causes = state.causes.map((one) => ({ ...one, isChosen: one.causeId === cause }));
+  by("causes").hidden = !cause && !causes.some(({ devices }) => devices > 1);
+  const name = ({ causeId }) => causeId;
+  keyed(by("causes"), causes, name, ({ causeId, reason, place, message, devices, isChosen }) => {
     const button = el(
       "button.cause",
-      { type: "button" },
+      { type: "button", "aria-pressed": String(isChosen) },
       el("strong", {}, `${devices.toLocaleString("en")} × ${reason}`),
       place && el("code", {}, ` ${place}`),
       el("span", {}, ` ${message}`),
     );
     button.addEventListener("click", () => {
-      search.value = state.totals.refusedDevices && /^[A-Z_]+$/.test(reason) ? reason : "";
-      refused.checked = true;
+      cause = isChosen ? "" : causeId;
+      refused.checked = Boolean(cause);
       filter();
     });
     return el("li", {}, button);
@@ -243,7 +256,10 @@ search.addEventListener("input", () => {
   clearTimeout(typing);
   typing = setTimeout(filter, 150);
 });
-refused.addEventListener("change", filter);
+refused.addEventListener("change", () => {
+  cause = "";
+  filter();
+});
 function filter() {
   askFor(FEW);
 }

@@ -34,11 +34,12 @@ from moto_jitp.server.state import Wanted, state
             "true: only devices whose newest connection was refused.",
             {"type": "boolean", "default": False},
         ),
+        text("cause", "Only devices refused for this cause: a causeId of the answer's causes."),
     ),
 )
 def get_state(request: ControlRequest) -> Answer:
     query = request.query
-    wanted = Wanted(query["limit"], query["search"] or "", query["refused"])
+    wanted = Wanted(query["limit"], query["search"] or "", query["refused"], query["cause"] or "")
     changes = request.context.changes
     version = changes.version
     if query["after"] is not None:
