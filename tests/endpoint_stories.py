@@ -10,6 +10,7 @@ from typing import Any
 from bodies import PLAIN_BODY as BODY
 from cloud import client
 from endpoint_clients import RawClient, client_context
+from patience import until
 
 from moto_jitp import CertificateAuthority, DeviceEndpoint, DeviceIdentity, JitpHandle, mock_jitp
 from moto_jitp.endpoint.server_identity import ServerIdentity
@@ -42,6 +43,10 @@ class Place:
         self.jitp = jitp
         self.iot: Any = client()
         self.ca = ca
+
+    def until_logged(self, text: str) -> None:
+        """Wait for a line of the endpoint's log, which it may write after it has answered."""
+        until(lambda: any(text in line for line in self.endpoint.log))
 
     def open(
         self,

@@ -113,7 +113,7 @@ def test_mosquitto_is_told_by_an_alert_what_is_wrong_with_its_handshake(place: P
     ended = mosquitto("mosquitto_pub", *without_certificate, "-t", "a", "-n")
 
     assert ended.returncode != 0
-    assert any("certificate" in line for line in place.endpoint.log)
+    place.until_logged("certificate")
 
 
 # -- paho -------------------------------------------------------------------------------------

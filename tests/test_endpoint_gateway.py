@@ -390,7 +390,7 @@ def test_the_end_of_the_mock_ends_live_sessions(version: Version) -> None:
         with place.open(bulb, version) as again:
             again.send(Connect("bulb-1", version))
             assert again.is_closed()
-        assert any("There is no AWS IoT here" in line for line in endpoint.log)
+        place.until_logged("There is no AWS IoT here")
 
 
 @VERSIONS
@@ -456,4 +456,4 @@ def test_a_client_that_asks_for_a_custom_authorizer_is_told_that_there_is_none(
         assert connack.reason_code == (0x86 if version is V5 else 4)
         if version is V5:
             assert "not emulated" in (connack.properties.reason_string or "")
-        assert "not emulated" in place.endpoint.log[-1]
+        place.until_logged("not emulated")

@@ -20,7 +20,7 @@ from endpoint_clients import client_context
 from endpoint_requests import curl, publish
 from endpoint_stories import Place, running
 from monitoring_helpers import log_entries, metric_sum
-from patience import HANG, until
+from patience import HANG
 
 from moto_jitp import CertificateAuthority, connect_device
 from moto_jitp.mqtt.packets import Publish, Suback, Subscribe, Subscription
@@ -191,7 +191,7 @@ def test_a_stranger_and_somebody_without_a_certificate_may_not(place: Place) -> 
 
     assert publish(place, stranger, "/topics/a").status == 403
     assert curl(place, None, "/topics/a", "-d", "on")[:2] == (403, "ForbiddenException:")
-    assert "showed no certificate" in place.endpoint.log[-1]
+    place.until_logged("showed no certificate")
 
 
 def test_policies_decide_where_they_are_enforced() -> None:
@@ -265,14 +265,14 @@ def test_what_is_wrong_is_said(
 
     assert answer[:2] == expected
     assert says in answer.body["message"]
-    assert says in place.endpoint.log[-1]
+    place.until_logged(says)
 
 
 def test_whoever_has_no_certificate_is_told_what_is_not_emulated(place: Place) -> None:
     upgrade = ("-H", "Upgrade: websocket", "-H", "Connection: Upgrade")
 
     assert curl(place, None, "/mqtt", *upgrade).status == 501
-    assert str(place.endpoint.port) in place.endpoint.log[-1]
+    place.until_logged(str(place.endpoint.port))
 
 
 def test_a_payload_may_have_128_kib(place: Place) -> None:
@@ -333,5 +333,4 @@ def test_a_client_of_a_custom_authorizer_finds_why_in_the_log(place: Place) -> N
     ):
         there.recv(1)
 
-    until(lambda: bool(place.endpoint.log))
-    assert "custom authorizers" in place.endpoint.log[-1]
+    place.until_logged("custom authorizers")

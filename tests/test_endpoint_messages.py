@@ -540,4 +540,4 @@ def test_a_handler_that_fails_is_reported_and_no_device_suffers() -> None:
         there.send(Publish("a", b"x", 1, 1))
 
         assert there.receive(Puback) == Puback(1)
-        assert any("this handler is broken" in line for line in place.endpoint.log)
+        place.until_logged("this handler is broken")
