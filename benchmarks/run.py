@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _show(name: str, printed: str) -> None:
     """Put what a benchmark has printed into its place in the page."""
     page = PAGE.read_text(encoding="utf-8")
-    place = rf"(<!-- {name} -->\n```text\n).*?(```\n)"
+    place = rf"(<!-- figures: {name} -->\n```text\n).*?(```\n)"
     new, count = re.subn(place, lambda match: match[1] + printed + match[2], page, flags=re.DOTALL)
     if count != 1:
         print(f"{PAGE.name} has no place for {name}; nothing was written.", file=sys.stderr)

@@ -11,6 +11,7 @@ How a block is checked follows from its language, and from a comment on the line
 - ``text``: is not checked, unless ``<!-- prints -->`` stands above it: then the code block before
   it prints just this, where ``…`` stands for anything.
 - ``<!-- drawing: who writes it -->`` stands above a drawing, which another test compares.
+- ``<!-- figures: which benchmark -->`` stands above what ``benchmarks/run.py`` has written.
 - ``<!-- file: conftest.py -->`` names the file of a block, which stays for the blocks after it.
 - ``<!-- continues -->`` runs a python block with the one before it in front.
 - ``<!-- run by: tests/test_x.py, where … -->`` has a shell block read by bash here and run by
@@ -42,7 +43,7 @@ DATA = ("json", "toml", "yaml")
 FOREIGN = ("hcl", "java", "javascript")
 LANGUAGES = ("python", *SHELL, *DATA, *FOREIGN, "text")
 NOT_RUN = ("parsed", "not run")
-NOTES = ("prints", "continues", "file", "drawing", "run by", *NOT_RUN)
+NOTES = ("prints", "continues", "file", "drawing", "figures", "run by", *NOT_RUN)
 
 
 @dataclass(frozen=True)

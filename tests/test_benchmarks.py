@@ -34,4 +34,4 @@ def test_a_benchmark_prints_its_figures(name: str) -> None:
 def test_the_page_has_a_place_for_what_is_written_into_it() -> None:
     page = (FOLDER.parent / "docs" / "explanation" / "speed.md").read_text(encoding="utf-8")
     for name in ("suite", "calls"):
-        assert f"<!-- {name} -->\n```text\n" in page
+        assert f"<!-- figures: {name} -->\n```text\n" in page

@@ -159,7 +159,7 @@ def test_connect_over_mqtt_prints_the_story(
 
         assert main(command) == 0
         story = capsys.readouterr().out
-        assert "RECONNECT_REQUIRED" in story
+        assert "provisioned, AWS drops this connection" in story
         assert "ACCEPTED" in story
         assert "server name localhost" in story
 

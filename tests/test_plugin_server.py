@@ -189,7 +189,7 @@ def test_the_fixture_works_in_motos_server_mode(
             """
         )
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["At the server:", "1. CN=bulb-2: refused, SERVER_NAME_MISSING"])
+    result.stdout.fnmatch_lines(["E * moto_jitp.ConnectionRefused: SERVER_NAME_MISSING: *"])
 
 
 def test_a_failure_tells_the_connections_at_the_server(run: Run) -> None:
