@@ -20,7 +20,9 @@ PRINTED = {
 
 
 @pytest.mark.parametrize("name", PRINTED)
-def test_a_benchmark_prints_its_figures(name: str) -> None:
+def test_a_benchmark_prints_its_figures(name: str, long: bool) -> None:
+    if name == "growth" and not long:
+        pytest.skip("growth.py takes most of a minute even at its smallest: --long runs it")
     arguments, row = PRINTED[name]
     done = subprocess.run(
         [sys.executable, str(FOLDER / f"{name}.py"), *arguments],
