@@ -45,7 +45,7 @@ def tell_of_job(registry: Registry, happened: str, job: Job, status: str | None 
         members["jobProcessDetails"] = {name: counts[name] for name in names}
     elif job.comment is not None:
         members["comment"] = job.comment
-    registry.events.publish(f"job/{job.job_id}/{happened}", "JOB", happened, members)
+    registry.events.publish(f"job/{job.job_id}", "JOB", happened, members)
 
 
 def _times(job: FakeJob) -> dict[str, int]:
@@ -81,5 +81,5 @@ def tell_of_execution(
         "status": execution.status,
         "statusDetails": dict(execution.status_details_map),
     }
-    topic = f"jobExecution/{execution.job_id}/{operation}"
-    registry.events.publish(topic, "JOB_EXECUTION", operation, members)
+    where = f"jobExecution/{execution.job_id}"
+    registry.events.publish(where, "JOB_EXECUTION", operation, members)

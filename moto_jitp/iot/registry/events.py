@@ -79,11 +79,11 @@ class Events:
         """Return of each kind whether it is on, as DescribeEventConfigurations does."""
         return {kind: {"Enabled": kind in self._on} for kind in KINDS}
 
-    def publish(self, topic: str, event_type: str, operation: str, members: Any) -> None:
+    def publish(self, where: str, event_type: str, operation: str, members: Any) -> None:
         """Publish an event, whose kind the caller has found switched on.
 
         Args:
-            topic: its topic after ``$aws/events/``.
+            where: its topic after ``$aws/events/`` and before the operation in lower case.
             event_type: its ``eventType``.
             operation: its ``operation``.
             members: its other members; a ``timestamp`` among them takes the place of the one in
@@ -96,7 +96,7 @@ class Events:
             "operation": operation,
             **members,
         }
-        publish(self._moto, AwsMessage(f"$aws/events/{topic}", payload))
+        publish(self._moto, AwsMessage(f"$aws/events/{where}/{operation.lower()}", payload))
 
 
 def milliseconds(moment: datetime) -> int:

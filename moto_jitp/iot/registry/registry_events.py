@@ -35,8 +35,7 @@ def tell_of_thing(registry: Registry, operation: str, thing: FakeThing) -> None:
         "thingTypeName": type_name(thing),
         "attributes": dict(thing.attributes),
     }
-    topic = f"thing/{thing.thing_name}/{operation.lower()}"
-    registry.events.publish(topic, "THING_EVENT", operation, members)
+    registry.events.publish(f"thing/{thing.thing_name}", "THING_EVENT", operation, members)
 
 
 def tell_of_association(
@@ -61,7 +60,7 @@ def tell_of_association(
             "thingName": thing.thing_name,
             "thingTypeName": name,
         }
-        where = f"thing/{thing.thing_name}/thingType/{name}/{operation.lower()}"
+        where = f"thing/{thing.thing_name}/thingType/{name}"
         registry.events.publish(
             f"thingTypeAssociation/{where}", "THING_TYPE_ASSOCIATION_EVENT", operation, members
         )
@@ -93,8 +92,9 @@ def tell_of_thing_type(registry: Registry, operation: str, kind: FakeThingType) 
         ),
         "description": properties.get("thingTypeDescription"),
     }
-    topic = f"thingType/{kind.thing_type_name}/{operation.lower()}"
-    registry.events.publish(topic, "THING_TYPE_EVENT", operation, members)
+    registry.events.publish(
+        f"thingType/{kind.thing_type_name}", "THING_TYPE_EVENT", operation, members
+    )
 
 
 def tell_of_group(registry: Registry, operation: str, group: FakeThingGroup) -> None:
@@ -124,8 +124,9 @@ def tell_of_group(registry: Registry, operation: str, group: FakeThingGroup) -> 
         "attributes": dict(properties.get("attributePayload", {}).get("attributes", {})),
         "dynamicGroupMappingId": None,
     }
-    topic = f"thingGroup/{group.thing_group_name}/{operation.lower()}"
-    registry.events.publish(topic, "THING_GROUP_EVENT", operation, members)
+    registry.events.publish(
+        f"thingGroup/{group.thing_group_name}", "THING_GROUP_EVENT", operation, members
+    )
 
 
 def _id_of(registry: Registry, group_name: str) -> str | None:
@@ -151,7 +152,7 @@ def tell_of_hierarchy(registry: Registry, operation: str, child: FakeThingGroup)
         "childGroupId": child.thing_group_id,
         "childGroupName": child.thing_group_name,
     }
-    where = f"thingGroup/{parent}/childThingGroup/{child.thing_group_name}/{operation.lower()}"
+    where = f"thingGroup/{parent}/childThingGroup/{child.thing_group_name}"
     registry.events.publish(
         f"thingGroupHierarchy/{where}", "THING_GROUP_HIERARCHY_EVENT", operation, members
     )
@@ -179,7 +180,7 @@ def tell_of_membership(
         # The same for one pair, so that nothing has to be kept of it.
         "membershipId": str(uuid.uuid5(uuid.UUID(group.thing_group_id), thing.thing_id)),
     }
-    where = f"thingGroup/{group.thing_group_name}/thing/{thing.thing_name}/{operation.lower()}"
+    where = f"thingGroup/{group.thing_group_name}/thing/{thing.thing_name}"
     registry.events.publish(
         f"thingGroupMembership/{where}", "THING_GROUP_MEMBERSHIP_EVENT", operation, members
     )
