@@ -8,15 +8,12 @@ cloud is asked for with ``jitp.fail``; see :mod:`moto_jitp.faults`.
 from __future__ import annotations
 
 import enum
-import itertools
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from moto_jitp.locks import new_lock
 from moto_jitp.names import did_you_mean
-
-_numbers = itertools.count(1)
+from moto_jitp.planned_requests import Plan, PlannedRequest
 
 
 class DisturbanceKind(str, enum.Enum):
@@ -140,11 +137,7 @@ def _check_number(name: str, value: int, *, least: int, what: str, or_all: bool 
         raise ValueError(f"{name} is {what} from {least} on{more}; not {value!r}.")
 
 
-def _always() -> bool:
-    return True
-
-
-class Disturbance:
+class Disturbance(PlannedRequest):
     """One request to disturb connections; ends by itself, with :meth:`cancel` or with the block.
 
     Attributes:
@@ -155,26 +148,15 @@ class Disturbance:
         is_cancelled: whether it was cancelled.
     """
 
-    def __init__(self, asked: DisturbanceRequest, holds: Callable[[], bool] = _always) -> None:
-        self.number = next(_numbers)
+    def __init__(self, asked: DisturbanceRequest, holds: Callable[[], bool] | None = None) -> None:
+        super().__init__(_plan, asked.times, holds)
         self.asked = asked
-        self.remaining = asked.times
-        self.calls = 0
-        self.holds = holds
-        self.is_cancelled = False
         self._seen = 0
 
     @property
     def kind(self) -> DisturbanceKind:
         """What goes wrong."""
         return self.asked.kind
-
-    def cancel(self) -> None:
-        """Disturb no further connection; a second time does nothing."""
-        with _lock:
-            _drop(lambda one: one is self)
-            self.remaining = 0
-            self.is_cancelled = True
 
     def is_about(self, client_id: str) -> bool:
         """Whether connections of a client are meant."""
@@ -184,14 +166,6 @@ class Disturbance:
         """Count a connection in, and tell whether it is one of those that are disturbed."""
         self._seen += 1
         return self._seen % self.asked.every == 0
-
-    def use(self) -> None:
-        """Count a connection that is disturbed; the caller holds the lock."""
-        self.calls += 1
-        if self.remaining is not None:
-            self.remaining -= 1
-            if self.remaining <= 0:
-                _planned.remove(self)
 
     def __repr__(self) -> str:
         return f"<Disturbance {described(self.asked, self.remaining)}>"
@@ -225,35 +199,29 @@ class Disturbed(NamedTuple):
 UNDISTURBED = Disturbed()
 """A connection on which nothing goes wrong."""
 
-_lock = new_lock()
-_planned: list[Disturbance] = []
+_plan: Plan[Disturbance] = Plan()
 _held: dict[str, tuple[datetime, Disturbance]] = {}
 """Until when the CONNECT of a simulated client is not answered, and for which request."""
 
 
-def add(asked: DisturbanceRequest, holds: Callable[[], bool] = _always) -> Disturbance:
+def add(asked: DisturbanceRequest, holds: Callable[[], bool] | None = None) -> Disturbance:
     """Have connections disturbed.
 
     Args:
         asked: what was asked for.
         holds: says whether the request still counts, for one that ends with something else.
     """
-    disturbance = Disturbance(asked, holds)
-    with _lock:
-        _planned.append(disturbance)
-    return disturbance
+    return _plan.add(Disturbance(asked, holds))
 
 
 def any_planned() -> bool:
     """Whether any connection is to be disturbed, or waits for the end of its delay."""
-    return bool(_planned or _held)
+    return bool(_plan or _held)
 
 
 def planned() -> tuple[Disturbance, ...]:
     """What is still asked for, in the order in which it was."""
-    with _lock:
-        _drop(lambda one: not one.holds())
-        return tuple(_planned)
+    return _plan.requests()
 
 
 def of_connection(client_id: str, *, held_from: datetime | None = None) -> Disturbed:
@@ -264,7 +232,7 @@ def of_connection(client_id: str, *, held_from: datetime | None = None) -> Distu
         held_from: the time, for a simulated client, whose delay passes by the clock of the test:
             :func:`held_until` tells of it from here on. ``None`` for a real one.
     """
-    with _lock:
+    with _plan.lock:
         due = _due(client_id, provisioning=False)
         delay = due.get(DisturbanceKind.DELAY)
         if delay is not None and held_from is not None:
@@ -290,31 +258,21 @@ def of_provisioning(client_id: str) -> float | None:
     Returns:
         ``None`` where nobody has asked.
     """
-    if not _planned:
+    if not _plan:
         return None
-    with _lock:
+    with _plan.lock:
         due = _due(client_id, provisioning=True).get(DisturbanceKind.SLOW_PROVISIONING)
     return None if due is None else due.asked.seconds
 
 
 def _due(client_id: str, *, provisioning: bool) -> dict[DisturbanceKind, Disturbance]:
-    """Use up what holds for a connection, or a run: of each kind one, as with failures.
-
-    One that ends by itself comes before one that does not, the oldest first; of those that do not
-    end, the newest counts.
-    """
-    _drop(lambda one: not one.holds())
-    found: dict[DisturbanceKind, list[Disturbance]] = {}
-    for one in _planned:
+    """Use up what holds for a connection, or a run: of each kind one, as with failures."""
+    asked: dict[DisturbanceKind, list[Disturbance]] = {}
+    for one in _plan.still_planned():
         is_of_run = one.kind is DisturbanceKind.SLOW_PROVISIONING
         if is_of_run is provisioning and one.is_about(client_id) and one.counts_in():
-            found.setdefault(one.kind, []).append(one)
-    due = {}
-    for kind, asked in found.items():
-        ending = [one for one in asked if one.remaining is not None]
-        due[kind] = ending[0] if ending else asked[-1]
-        due[kind].use()
-    return due
+            asked.setdefault(one.kind, []).append(one)
+    return {kind: _plan.use_one(requests) for kind, requests in asked.items()}
 
 
 def held_until(client_id: str, now: datetime) -> datetime | None:
@@ -327,18 +285,10 @@ def held_until(client_id: str, now: datetime) -> datetime | None:
     Returns:
         ``None`` where it does not wait, or the request has been cancelled.
     """
-    with _lock:
+    with _plan.lock:
         until, held_by = _held.get(client_id, (None, None))
         if until is None or held_by is None:
             return None
         if until <= now or held_by.is_cancelled or not held_by.holds():
             del _held[client_id]
         return None if held_by.is_cancelled or not held_by.holds() else until
-
-
-def _drop(has_ended: Callable[[Disturbance], bool]) -> None:
-    """Take out what has ended before it was used up; the caller holds the lock."""
-    ended = [one for one in _planned if has_ended(one)]
-    for one in ended:
-        one.remaining = 0
-        _planned.remove(one)

@@ -1,0 +1,103 @@
+"""Requests of a test that are used up: failures of operations, disturbances of connections."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+from moto_jitp.locks import new_lock
+
+
+def _always() -> bool:
+    return True
+
+
+class PlannedRequest:
+    """Something that is to happen some times; ends by itself, with :meth:`cancel` or with a block.
+
+    Args:
+        plan: where it is planned.
+        times: how many times; ``None`` for always.
+        holds: says whether it still counts, for one that ends with something else.
+
+    Attributes:
+        number: its number in this process, among those of its plan.
+        remaining: how many times are still to come; ``None`` for always.
+        calls: how many there have been so far.
+        is_cancelled: whether it was cancelled.
+    """
+
+    def __init__(
+        self, plan: Plan[Any], times: int | None, holds: Callable[[], bool] | None = None
+    ) -> None:
+        self._plan = plan
+        self.number: int = next(plan.numbers)
+        self.remaining = times
+        self.calls = 0
+        self.holds = holds or _always
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        """Ask for it no more; a second time does nothing."""
+        with self._plan.lock:
+            self._plan.drop(lambda request: request is self)
+            self.remaining = 0
+            self.is_cancelled = True
+
+
+RequestT = TypeVar("RequestT", bound=PlannedRequest)
+
+
+class Plan(Generic[RequestT]):
+    """The requests of one kind that are still to be used up.
+
+    Attributes:
+        lock: held by whoever uses requests up.
+        numbers: numbers the requests.
+    """
+
+    def __init__(self) -> None:
+        self.lock = new_lock()
+        self.numbers = itertools.count(1)
+        self._requests: list[RequestT] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._requests)
+
+    def add(self, request: RequestT) -> RequestT:
+        """Plan a request, behind those that there are."""
+        with self.lock:
+            self._requests.append(request)
+        return request
+
+    def requests(self) -> tuple[RequestT, ...]:
+        """Return what is still planned, in the order in which it was asked for."""
+        with self.lock:
+            return tuple(self.still_planned())
+
+    def still_planned(self) -> list[RequestT]:
+        """Return the same; the caller holds the lock."""
+        self.drop(lambda request: not request.holds())
+        return list(self._requests)
+
+    def use_one(self, asked: Sequence[RequestT]) -> RequestT:
+        """Use up one of several requests, at least one, that fit; the caller holds the lock.
+
+        Those that end by themselves are used up first, the oldest first, for they would never come
+        after one that does not end. Of those that do not end, the newest counts.
+        """
+        request = next((one for one in asked if one.remaining is not None), asked[-1])
+        request.calls += 1
+        if request.remaining is not None:
+            request.remaining -= 1
+            if request.remaining <= 0:
+                self._requests.remove(request)
+        return request
+
+    def drop(self, has_ended: Callable[[RequestT], bool]) -> None:
+        """Take out what has ended before it was used up; the caller holds the lock."""
+        ended = [request for request in self._requests if has_ended(request)]
+        for request in ended:
+            request.remaining = 0
+            self._requests.remove(request)
