@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.iot.models import iot_backends
-
 from moto_jitp import disturbances
-from moto_jitp.history.state import part_of
 from moto_jitp.server.answers import Answer, RequestRefused
+from moto_jitp.server.requests_of_tests import asked_for, asked_since_reset
 from moto_jitp.server.routing import ControlRequest, route
 from moto_jitp.server.shapes import DISTURBANCE
 
-_HOME = "us-east-1"
 _NUMBER = "The disturbance's id."
 
 
@@ -40,8 +36,10 @@ def add_disturbance(request: ControlRequest) -> Answer:
         )
     except ValueError as error:
         raise RequestRefused(str(error)) from None
-    known = _known()
-    disturbance = disturbances.add(asked, holds=lambda: _known() is known)
+    known = asked_since_reset(_AskedDisturbances)
+    disturbance = disturbances.add(
+        asked, holds=lambda: asked_since_reset(_AskedDisturbances) is known
+    )
     known[disturbance.number] = disturbance
     return Answer.of(DISTURBANCE.to_json(disturbance))
 
@@ -62,18 +60,5 @@ class _AskedDisturbances(dict[int, disturbances.Disturbance]):
     """What has been asked for since the state was last reset, also what is used up, by number."""
 
 
-def _known() -> _AskedDisturbances:
-    """Return what was asked for; a reset, by which tests at a server begin, takes it away."""
-    return part_of(iot_backends[DEFAULT_ACCOUNT_ID][_HOME], _AskedDisturbances)
-
-
-def _disturbance(wanted: int) -> disturbances.Disturbance:
-    disturbance = _known().get(wanted)
-    if disturbance is None:
-        raise RequestRefused(
-            f"No disturbance {wanted} has been asked for, or it has gone with a reset. GET "
-            "/moto-api/jitp/disturbances lists those that are still to come.",
-            404,
-            "NotFound",
-        )
-    return disturbance
+def _disturbance(number: int) -> disturbances.Disturbance:
+    return asked_for(asked_since_reset(_AskedDisturbances), number, "disturbance")

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.iot.models import iot_backends
-
 from moto_jitp import faults
-from moto_jitp.history.state import part_of
 from moto_jitp.iot.api.failure_requests import checked_failure
 from moto_jitp.server.answers import Answer, RequestRefused
+from moto_jitp.server.requests_of_tests import asked_for, asked_since_reset
 from moto_jitp.server.routing import ControlRequest, route
 from moto_jitp.server.shapes import FAILURE
 
-_HOME = "us-east-1"
 _NUMBER = "The failure's id."
 
 
@@ -36,8 +32,8 @@ def add_failure(request: ControlRequest) -> Answer:
         )
     except ValueError as error:
         raise RequestRefused(str(error)) from None
-    known = _known()
-    fault = faults.add(*asked, holds=lambda: _known() is known)
+    known = asked_since_reset(_AskedFailures)
+    fault = faults.add(*asked, holds=lambda: asked_since_reset(_AskedFailures) is known)
     known[fault.number] = fault
     return Answer.of(FAILURE.to_json(fault))
 
@@ -58,18 +54,5 @@ class _AskedFailures(dict[int, faults.Fault]):
     """What has been asked for since the state was last reset, also what is used up, by number."""
 
 
-def _known() -> _AskedFailures:
-    """Return what was asked for; a reset, by which tests at a server begin, takes it away."""
-    return part_of(iot_backends[DEFAULT_ACCOUNT_ID][_HOME], _AskedFailures)
-
-
-def _fault(wanted: int) -> faults.Fault:
-    fault = _known().get(wanted)
-    if fault is None:
-        raise RequestRefused(
-            f"No failure {wanted} has been asked for, or it has gone with a reset. GET "
-            "/moto-api/jitp/failures lists those that are still to come.",
-            404,
-            "NotFound",
-        )
-    return fault
+def _fault(number: int) -> faults.Fault:
+    return asked_for(asked_since_reset(_AskedFailures), number, "failure")
