@@ -108,7 +108,7 @@ def pytest_runtest_makereport(
         from .report import add_section, shorten_summary
 
         error = None if call.excinfo is None else call.excinfo.value
-        shorten_summary(report, error)
+        shorten_summary(report, error, item.config)
         add_section(
             connections,
             report,

@@ -64,18 +64,25 @@ def add_section(
         add(TITLE, text)
 
 
-def shorten_summary(report: pytest.TestReport, error: BaseException | None) -> None:
+def shorten_summary(
+    report: pytest.TestReport, error: BaseException | None, config: pytest.Config
+) -> None:
     """Have the line of a test in pytest's summary begin with the reason of a refusal.
 
-    Of the message pytest keeps about 45 characters there on a terminal of 80 columns.
+    Of the message pytest keeps about 45 characters there on a terminal of 80 columns, and all of it
+    where the variable ``CI`` is set: there it is the reason alone, for the rest stands above.
 
     Args:
         report: of the phase that failed.
         error: what it failed with.
+        config: the session's, which says whether tracebacks are shown.
     """
     crash = getattr(report.longrepr, "reprcrash", None)
-    if crash is not None and _told_by(error):
-        crash.message = str(error)
+    if crash is None or not _told_by(error):
+        return
+    message = str(error)
+    is_told_above = config.getoption("tbstyle") not in ("line", "no")
+    crash.message = message.partition("\n")[0] if is_told_above else message
 
 
 def _told_by(error: BaseException | None) -> frozenset[int]:

@@ -337,9 +337,11 @@ REFUSED = """
 """
 
 
+@pytest.mark.parametrize("ci", ["", "true"], ids=["at a desk", "in CI"])
 def test_a_refused_connection_is_told_once_below_the_line_that_made_it(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+    run: Run, monkeypatch: pytest.MonkeyPatch, ci: str
 ) -> None:
+    monkeypatch.setenv("CI", ci)  # there pytest's summary shows messages whole
     monkeypatch.setenv("COLUMNS", "200")
     result = run(REFUSED)
 
@@ -356,15 +358,32 @@ def test_a_refused_connection_is_told_once_below_the_line_that_made_it(
     assert len(result.stdout.lines) <= 45
 
 
+@pytest.mark.parametrize("ci", ["", "true"], ids=["at a desk", "in CI"])
 def test_a_run_that_failed_is_told_within_a_screen(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+    run: Run, monkeypatch: pytest.MonkeyPatch, ci: str
 ) -> None:
+    monkeypatch.setenv("CI", ci)  # there pytest's summary shows messages whole
     monkeypatch.setenv("COLUMNS", "200")
     result = run(SWALLOWED.replace("except ConnectionRefused:", "finally:"))
 
     assert result.stdout.str().count("no country (C): issue the certificate with it") == 1
     assert len(result.stdout.lines) <= 45
     result.stdout.fnmatch_lines(["FAILED *::test_swallowed - PROVISIONING_FAILED: *"])
+
+
+@pytest.mark.parametrize("style", ["line", "no"])
+def test_the_summary_tells_it_all_in_ci_where_tracebacks_are_off(
+    run: Run, monkeypatch: pytest.MonkeyPatch, style: str
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    result = run(REFUSED, f"--tb={style}")
+
+    result.stdout.fnmatch_lines(
+        [
+            "FAILED *::test_refused - CA_CERTIFICATE_INACTIVE: *",
+            "*fix: *Call update_ca_certificate(*",
+        ]
+    )
 
 
 def test_connections_that_the_error_does_not_tell_of_are_told_beside_it(run: Run) -> None:
