@@ -21,6 +21,7 @@ from moto_jitp.aws.moto_check import UnsupportedMotoError as UnsupportedMotoErro
 from moto_jitp.aws.moto_check import check_moto as check_moto
 from moto_jitp.aws.moto_check import check_names_of
 from moto_jitp.configuration import split_config
+from moto_jitp.due_work import carry_out_due_work
 from moto_jitp.locks import new_rlock, renew_after_fork
 
 # What _use_backend does to any service's backends.
@@ -192,14 +193,12 @@ def _plug_in_calls(undo: ExitStack) -> None:
     """
     from moto.core.responses import BaseResponse
 
-    from moto_jitp.iot.provisioning.deferred_runs import carry_out_all_due_runs
-
     plain = BaseResponse._dispatch
     stacks = undo.enter_context(ExitStack())
     plugged: list[bool] = []
 
     def dispatch(response: Any, *args: Any, **kwargs: Any) -> Any:
-        carry_out_all_due_runs()
+        carry_out_due_work()
         if response.service_name == "cloudformation" and not plugged:
             with _lock:
                 if not plugged:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from moto_jitp.due_work import carry_out_due_work
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.journal import RunEntry
 from moto_jitp.history.state import state_of
 from moto_jitp.iot.models import live_backends
-from moto_jitp.iot.provisioning.deferred_runs import carry_out_all_due_runs
 
 observers: list[Callable[[ConnectionAttempt], object]] = []
 """Called with each attempt as it is made, for what reports on a test after its mock has ended."""
@@ -16,13 +16,13 @@ observers: list[Callable[[ConnectionAttempt], object]] = []
 
 def all_connection_attempts() -> tuple[ConnectionAttempt, ...]:
     """Every attempt since the state was last reset, of all accounts and Regions, oldest first."""
-    carry_out_all_due_runs()  # nobody may have called the cloud since they became due
+    carry_out_due_work()  # nobody may have called the cloud since they became due
     attempts = [attempt for backend in live_backends() for attempt in state_of(backend).attempts]
     return tuple(sorted(attempts, key=lambda attempt: attempt.attempt_id))
 
 
 def all_runs() -> tuple[RunEntry, ...]:
     """Every provisioning run since the state was last reset, of all accounts and Regions."""
-    carry_out_all_due_runs()
+    carry_out_due_work()
     runs = [entry for backend in live_backends() for entry in state_of(backend).runs.entries()]
     return tuple(sorted(runs, key=lambda entry: entry.id))

@@ -24,6 +24,7 @@ from moto_jitp.broker.message_broker import (
     retained_message,
 )
 from moto_jitp.disturbances import UNDISTURBED, Disturbed
+from moto_jitp.due_work import Turn, carry_out_due_work, finishes
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.messages import ClientMessage, Message, Publisher
 from moto_jitp.history.state import existing_backend, lock_of, part_of
@@ -42,7 +43,6 @@ from moto_jitp.iot.models import (
     live_backends,
 )
 from moto_jitp.iot.permissions.authorization_contexts import thing_context
-from moto_jitp.iot.provisioning.deferred_runs import carry_out_all_due_runs, due_observers
 from moto_jitp.iot.provisioning.fleet.payload_formats import require_format
 from moto_jitp.iot.provisioning.fleet.provisioning_claims import (
     ClaimCertificate,
@@ -567,7 +567,7 @@ class Session:
     def look_at_the_clock(self) -> None:
         """Carry out what time has finished; it may have ended this session."""
         # A device, too, meets what time has finished, such as the thing whose shadow it updates.
-        carry_out_all_due_runs()
+        carry_out_due_work()
         self.close_if_over()
 
     def close_if_over(self) -> None:
@@ -830,6 +830,7 @@ class _ConnectedClients(Clients):
             raise ReceiverNotAuthorized(str(error)) from None
 
 
+@finishes(Turn.SESSIONS)
 def close_sessions_of_claims() -> None:
     """End the connections of provisioning claims that have lasted as long as they may."""
     for backend in live_backends():
@@ -853,6 +854,7 @@ def _await_silence(session: Session) -> None:
     _silent.append((datetime.now(timezone.utc) + timedelta(seconds=seconds), session))
 
 
+@finishes(Turn.SESSIONS)
 def end_silent_sessions() -> None:
     """End the sessions whose keep alive has run out."""
     if not _silent:
@@ -864,8 +866,6 @@ def end_silent_sessions() -> None:
         session.close(DisconnectReason.MQTT_KEEP_ALIVE_TIMEOUT)
 
 
-due_observers.append(end_silent_sessions)
-due_observers.append(close_sessions_of_claims)
 status_observers.append(close_sessions_of)
 ending_observers.append(close_all_sessions)
 all_clients.append(_ConnectedClients())

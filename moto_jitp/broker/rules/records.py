@@ -5,16 +5,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable
 
+from moto_jitp.due_work import carry_out_due_work
 from moto_jitp.history.rule_runs import RuleRun, RuleRuns
 from moto_jitp.history.state import existing_backends
 
 from .engine import rule_runs_of
-from .timing import carry_out_all_due_rules
 
 
 def all_rule_runs() -> tuple[RuleRun, ...]:
     """Every rule's run since the state was last reset, in the order of messages and of rules."""
-    carry_out_all_due_rules()  # nobody may have called the cloud since they became due
+    carry_out_due_work()  # nobody may have called the cloud since they became due
     return _in_order([rule_runs_of(backend) for backend in existing_backends()])
 
 
@@ -29,7 +29,7 @@ def rule_runs_until_now() -> Callable[[], tuple[RuleRun, ...]]:
     Returns:
         A function that puts the runs together, also when the state is gone by then.
     """
-    carry_out_all_due_rules()
+    carry_out_due_work()
     kept = [rule_runs_of(backend).copy() for backend in existing_backends()]
     return functools.cache(lambda: _in_order(kept))
 

@@ -17,6 +17,7 @@ from moto.iot.models import IoTBackend
 from moto.moto_api import state_manager
 
 from moto_jitp import settings
+from moto_jitp.due_work import Turn, finishes
 from moto_jitp.history.acting_moment import acting_at, acting_moment
 from moto_jitp.history.state import existing_backends, lock_of, state_of
 
@@ -91,7 +92,8 @@ def run_in_time(backend: IoTBackend, run: Callable[[], None]) -> None:
         state_of(backend).part(_LaterRules).waiting.append(later)
 
 
-def carry_out_all_due_rules() -> None:
+@finishes(Turn.RULES)
+def carry_out_due_rules() -> None:
     """Run the rules whose time has come, in every account and Region."""
     if _is_carrying_out.get():
         return  # an action's own call, of rules that are being carried out in their order

@@ -25,6 +25,7 @@ from moto.iot.models import FakeJob, FakeThing, FakeThingGroup, IoTBackend
 from moto_jitp import settings
 from moto_jitp.aws.clients import client_of
 from moto_jitp.broker.message_broker import HandingOnLater, publish
+from moto_jitp.due_work import Turn, finishes
 from moto_jitp.history.messages import AwsMessage
 from moto_jitp.history.state import existing_backends
 from moto_jitp.iot.account.logging_options import LoggingOptions
@@ -37,7 +38,6 @@ from moto_jitp.iot.exceptions import (
     ResourceNotFound,
     VersionConflict,
 )
-from moto_jitp.iot.provisioning.deferred_runs import due_observers
 from moto_jitp.iot.registry.registry import Registry
 from moto_jitp.monitoring.logs import Client, final_count_entry
 
@@ -659,11 +659,9 @@ def associate_targets_with_job(jobs: Jobs, given: Input) -> Output:
     return {"jobArn": job.job_arn, "jobId": job.job_id, "description": job.description}
 
 
+@finishes(Turn.JOBS)
 def _end_what_is_late() -> None:
     for backend in existing_backends():
         jobs = getattr(backend, "jobs_part", None)
         if isinstance(jobs, Jobs):
             jobs.expire()
-
-
-due_observers.append(_end_what_is_late)

@@ -6,9 +6,8 @@ after the device has been looked at some number of times. A look is to describe 
 its thing, to list certificates or things, or to have it connect.
 
 What time has finished is carried out by the next call of any AWS service but S3 (whose requests
-moto serves by another way, and in which nothing of a run shows), before this is answered, with the
-time at which it was due: whoever polls a metric, the trail, the log or a shadow sees it, too. So
-does a connected device that publishes or subscribes.
+moto serves by another way, and in which nothing of a run shows), with the time at which it was due:
+whoever polls a metric, the trail, the log or a shadow sees it, too.
 https://docs.getmoto.org/en/latest/docs/configuration/state_transition/index.html
 """
 
@@ -22,24 +21,19 @@ from moto.moto_api import state_manager
 
 from moto_jitp import settings
 from moto_jitp.broker.message_broker import HandingOnLater
-from moto_jitp.broker.rules.timing import carry_out_all_due_rules
+from moto_jitp.due_work import Turn, finishes
 from moto_jitp.history.acting_moment import acting_at
 from moto_jitp.history.runs import ProvisioningRun
 from moto_jitp.history.state import existing_backends
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
 from moto_jitp.iot.registry.registry import Registry
 
-from .bulk.registration_tasks import get_on_with_tasks
 from .state_transitions import UnusableTransition, transition_of
 
 MODEL = "iot::jitp"
 _LISTINGS = ("ListCertificates", "ListCertificatesByCA", "ListThings")
 
 state_manager.register_default_transition(MODEL, {"progression": "immediate"})
-
-
-due_observers: list[Callable[[], object]] = []
-"""Called when what time has finished is carried out, for what others have that time finishes."""
 
 
 def is_immediate() -> bool:
@@ -193,8 +187,9 @@ class DeferredRuns:
                 self.runs.pop(key).carry_out(due[key])
 
 
-def carry_out_all_due_runs() -> None:
-    """Carry out what time has finished, in every account and Region.
+@finishes(Turn.RUNS)
+def carry_out_due_runs() -> None:
+    """Carry out the runs that time has finished, in every account and Region.
 
     By a setting that is unusable none is due: only who asks AWS IoT is told of it.
     """
@@ -204,7 +199,3 @@ def carry_out_all_due_runs() -> None:
         if isinstance(deferred, DeferredRuns):
             with suppress(UnusableTransition):
                 deferred.carry_out_due_runs()
-        get_on_with_tasks(getattr(backend, "bulk", None))
-    carry_out_all_due_rules()
-    for carry_out in due_observers:
-        carry_out()

@@ -22,9 +22,10 @@ from moto.utilities.utils import get_partition
 
 from moto_jitp import settings
 from moto_jitp.aws.role_checks import RoleRefused, check_allowed
+from moto_jitp.due_work import Turn, finishes
 from moto_jitp.history.acting_moment import acting_at
 from moto_jitp.history.journal import RunOrigin
-from moto_jitp.history.state import state_of
+from moto_jitp.history.state import existing_backends, state_of
 from moto_jitp.iot.api.operations import Input, Output, operation
 from moto_jitp.iot.api.paging import Page
 from moto_jitp.iot.exceptions import (
@@ -364,15 +365,15 @@ class RegistrationTasks:
                     report.discard()
 
 
-def get_on_with_tasks(tasks: object) -> None:
-    """Have a backend's tasks get on, if it has any; by an unusable setting none does.
-
-    Args:
-        tasks: the backend's part, which moto's reset takes away for a moment.
-    """
-    if isinstance(tasks, RegistrationTasks):
-        with suppress(UnusableTransition):
-            tasks.get_on()
+@finishes(Turn.TASKS)
+def get_on_with_tasks() -> None:
+    """Have the tasks of every account and Region get on; by an unusable setting none does."""
+    for backend in existing_backends():
+        # moto's reset takes every attribute away for a moment.
+        tasks = getattr(backend, "bulk", None)
+        if isinstance(tasks, RegistrationTasks):
+            with suppress(UnusableTransition):
+                tasks.get_on()
 
 
 @operation("StartThingRegistrationTask", RegistrationTasks)
