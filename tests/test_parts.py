@@ -28,7 +28,6 @@ from moto_jitp.iot.provisioning.provisioning_templates import ProvisioningTempla
 from moto_jitp.iot.provisioning.template_execution import RunParts
 from moto_jitp.iot.provisioning.thing_registration import ThingRegistration
 from moto_jitp.iot.provisioning.thing_steps import ThingParts
-from moto_jitp.iot.registry.billing_groups import BillingGroups
 from moto_jitp.iot.registry.memberships import Memberships
 from moto_jitp.iot.registry.registry import Registry
 from moto_jitp.iot.registry.tags import Tags
@@ -168,11 +167,9 @@ def test_a_run_gives_no_certificate_a_status_that_the_operation_refuses(
 ) -> None:
     certificates, roles = DeviceCertificates(registry), ProvisioningRoles(registry, tags)
     principals, policies = ThingPrincipals(registry), IotPolicies(registry, tags)
-    billing = BillingGroups(registry, tags)
     on_things = ThingParts(
-        Things(registry, billing),
+        Things(registry),
         Memberships(registry),
-        billing,
         SoftwarePackages(registry, tags),
     )
     run_parts = RunParts(registry, certificates, principals, policies, roles, on_things)

@@ -6,13 +6,13 @@ from typing import Any
 
 from moto.iot.urls import url_bases as moto_url_bases
 
-# The parts of the backend, and these modules, fill the table of operations.
+# These modules and the parts of the backend fill the table of operations. moto comes here by the
+# backend's class, in the module ``models``, so that its parts have done so.
 from .account import account_listings as account_listings
 from .api.cloud_control import ENDPOINTS as CLOUD_CONTROL
 from .api.cloud_control import CloudControlResponse, is_cloud_control
 from .api.operations import OPERATIONS
 from .jobs import job_listings as job_listings
-from .models import JitpIoTBackend as JitpIoTBackend
 from .permissions import policy_listings as policy_listings
 from .registry import registry_listings as registry_listings
 from .responses import JitpIoTResponse

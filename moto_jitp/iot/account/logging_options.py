@@ -16,7 +16,6 @@ from moto_jitp import settings
 from moto_jitp.iot.api.operations import Input, Output, operation
 from moto_jitp.iot.api.paging import Page
 from moto_jitp.iot.exceptions import InvalidRequest, NotConfigured
-from moto_jitp.iot.registry.order import ListedTable
 from moto_jitp.iot.registry.thing_principals import ThingPrincipals
 from moto_jitp.monitoring.logs import (
     EVENT_TYPES,
@@ -31,6 +30,7 @@ from moto_jitp.monitoring.logs import (
     new_trace_id,
 )
 from moto_jitp.names import did_you_mean
+from moto_jitp.ordered_tables import ListedTable
 
 _DEFAULT_TARGET = "DEFAULT"
 

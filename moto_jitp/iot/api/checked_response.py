@@ -12,11 +12,11 @@ from moto.utilities.aws_headers import gen_amzn_requestid_long
 from moto_jitp import settings
 from moto_jitp.iot.exceptions import UNKNOWN_REGION, IoTError
 
+from .declarations import members_of_input
 from .door import (
     OperationInput,
     RequestParts,
     checked_input,
-    members_of_input,
     not_emulated,
     operation_at,
     refusal,

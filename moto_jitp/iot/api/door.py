@@ -21,12 +21,11 @@ from moto.core.utils import get_service_model
 from moto_jitp.iot.exceptions import IoTError
 
 from .constraints import Check, Violation, WrongTypeError, compile_shape, missing, sentence
+from .declarations import refusal_code
 from .unsupported_members import UNSUPPORTED_MEMBERS
 
 #: SDKs of other languages send these without a value for the first page.
 _EMPTY_IS_ABSENT = ("marker", "nextToken")
-
-_REFUSALS = ("InvalidRequestException", "ValidationException")
 
 
 class RequestParts(NamedTuple):
@@ -124,11 +123,6 @@ def read_input(service: str, operation: str, request: RequestParts) -> Operation
         raise refusal(service, operation, str(error)) from None
 
 
-def members_of_input(service: str, operation: str) -> frozenset[str]:
-    """Return the names of the members that an operation's input can have."""
-    return _reader(service, operation).names
-
-
 def operation_at(service: str, method: str, path: str) -> str | None:
     """Return the operation that a request is for, by its method and path alone.
 
@@ -164,7 +158,7 @@ def refusal(service: str, operation: str, message: str) -> IoTError:
         operation: the operation's name; one that the model does not have counts as any other.
         message: the error's text.
     """
-    return IoTError(_code(service, operation), message)
+    return IoTError(refusal_code(service, operation), message)
 
 
 def not_emulated(service: str, operation: str) -> IoTError:
@@ -180,17 +174,6 @@ def not_emulated(service: str, operation: str) -> IoTError:
         f"The operation {operation} of AWS IoT is not emulated, neither by moto nor by moto_jitp. "
         "Nothing was done. Leave the call out of the test, or stub it.",
     )
-
-
-@functools.cache
-def _code(service: str, operation: str) -> str:
-    model = get_service_model(service)
-    if operation in model.operation_names:
-        declared = {shape.name for shape in model.operation_model(operation).error_shapes}
-        for code in _REFUSALS:
-            if code in declared:
-                return code
-    return _REFUSALS[0]  # of the few that declare neither, most have nothing to refuse
 
 
 @functools.cache
@@ -216,7 +199,6 @@ class _InputReader:
     def __init__(self, operation: OperationModel) -> None:
         shape = operation.input_shape or StructureShape("Empty", {"members": {}})
         payload = shape.serialization.get("payload")
-        self.names = frozenset(shape.members)
         self._required = shape.required_members
         self._path = _path_pattern(operation.http["requestUri"])
         self._members = [

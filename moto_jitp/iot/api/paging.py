@@ -14,8 +14,9 @@ from operator import itemgetter
 from typing import Any, Protocol, TypeVar
 
 from moto_jitp import settings
+from moto_jitp.iot.exceptions import IoTError
 
-from .door import members_of_input, refusal
+from .declarations import members_of_input, refusal_code
 from .operations import CallMoto, Input, Output, PartT, operation_over_moto
 
 
@@ -153,8 +154,8 @@ class Page:
 
     def _refused(self, token: str) -> Exception:
         what = self._token_member.removeprefix("next").lower()
-        return refusal(
-            *self._listing,
+        return IoTError(
+            refusal_code(*self._listing),
             f"The {what} {token!r} was not given out by this operation. Leave it out to start from "
             "the first page.",
         )

@@ -19,7 +19,7 @@ from moto_jitp.history.acting_moment import acting_moment
 from moto_jitp.iot import exceptions as errors
 from moto_jitp.iot.api.operations import Input, Output, operation
 from moto_jitp.iot.api.paging import Page
-from moto_jitp.iot.registry.order import ListedTable
+from moto_jitp.ordered_tables import ListedTable
 from moto_jitp.pki import read_certificate
 
 from .device_certificates import PENDING_TRANSFER, DeviceCertificate, DeviceCertificates

@@ -13,7 +13,7 @@ from moto.iot.models import FakeThing
 
 from moto_jitp.iot.api.internal_calls import CallRefused, InternalCaller
 from moto_jitp.iot.exceptions import IoTError, ResourceRegistrationFailure
-from moto_jitp.iot.registry.billing_groups import BillingGroups
+from moto_jitp.iot.registry.billing_memberships import join_billing_group
 from moto_jitp.iot.registry.memberships import MembershipRefused, Memberships
 from moto_jitp.iot.registry.registry import Registry
 from moto_jitp.iot.registry.things import Things
@@ -36,13 +36,11 @@ class ThingParts(NamedTuple):
     Attributes:
         things: makes and changes things.
         memberships: puts them into thing groups.
-        billing_groups: puts them into billing groups.
         packages: knows the versions of software packages.
     """
 
     things: Things
     memberships: Memberships
-    billing_groups: BillingGroups
     packages: SoftwarePackages
 
 
@@ -132,8 +130,8 @@ class ThingSteps(RunSteps):
         memberships.remove(*memberships.named(given))
 
     def _be_billed(self, given: Mapping[str, Any]) -> None:
-        groups = self._on_things.billing_groups
-        groups.add(*groups.named(given))
+        group = self.registry.describe_billing_group(given["billingGroupName"])
+        join_billing_group(group, self.registry.describe_thing(given["thingName"]))
 
     def _check_groups(self, names: Sequence[str], planned: PlannedThing) -> None:
         """Find out before anything is made whether the thing can be in all its groups."""

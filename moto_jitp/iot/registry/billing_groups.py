@@ -17,8 +17,9 @@ from moto_jitp.iot.api.operations import (
     operation_if_strict,
     operation_over_moto,
 )
-from moto_jitp.iot.exceptions import InvalidRequest, ResourceAlreadyExists
+from moto_jitp.iot.exceptions import ResourceAlreadyExists
 
+from .billing_memberships import join_billing_group, leave_billing_group
 from .references import BILLING_GROUP, THING, name_given
 from .registry import Registry
 from .tags import Tags
@@ -110,33 +111,6 @@ class BillingGroups:
             if group is not None:
                 self.tags.untag_all(group.arn)
 
-    def add(self, group: FakeBillingGroup, thing: FakeThing) -> None:
-        """Put a thing into a billing group; nothing happens where it is in it.
-
-        https://docs.aws.amazon.com/iot/latest/apireference/API_AddThingToBillingGroup.html
-
-        Raises:
-            InvalidRequest: it is in another one (AWS says that a thing belongs to exactly one, and
-                not what happens; own wording).
-        """
-        if thing.arn in group.things:
-            return
-        other = thing.billing_group_name
-        if settings.current().strict and other:
-            raise InvalidRequest(
-                f"Thing {thing.thing_name} is in the billing group {other}; it cannot be in "
-                f"{group.billing_group_name} as well.",
-                f"Take the thing {thing.thing_name} out of the billing group {other} first.",
-            )
-        group.things.append(thing.arn)
-        thing.billing_group_name = group.billing_group_name
-
-    def remove(self, group: FakeBillingGroup, thing: FakeThing) -> None:
-        """Take a thing out of a billing group; nothing happens where it is not in it."""
-        if thing.arn in group.things:
-            group.things.remove(thing.arn)
-            thing.billing_group_name = None
-
     def named(self, given: Input) -> tuple[FakeBillingGroup, FakeThing]:
         """Return the billing group and the thing that an input names.
 
@@ -177,10 +151,10 @@ def delete_billing_group(groups: BillingGroups, given: Input) -> None:
 @operation_if_strict("AddThingToBillingGroup", BillingGroups)
 def add_thing_to_billing_group(groups: BillingGroups, given: Input) -> None:
     with groups.registry.lock:
-        groups.add(*groups.named(given))
+        join_billing_group(*groups.named(given))
 
 
 @operation_if_strict("RemoveThingFromBillingGroup", BillingGroups)
 def remove_thing_from_billing_group(groups: BillingGroups, given: Input) -> None:
     with groups.registry.lock:
-        groups.remove(*groups.named(given))
+        leave_billing_group(*groups.named(given))

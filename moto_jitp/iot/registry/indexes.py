@@ -18,7 +18,7 @@ from moto.iot.models import (
     FakeThingGroup,
 )
 
-from .order import ListedKeys, ListedTable, Order
+from moto_jitp.ordered_tables import ListedKeys, ListedTable, Order
 
 KeyT = TypeVar("KeyT")
 ValueT = TypeVar("ValueT")

@@ -26,6 +26,7 @@ from moto.iot.models import (
 )
 
 from moto_jitp.history.state import lock_of
+from moto_jitp.ordered_tables import ListedTable
 
 from .events import Events
 from .indexes import (
@@ -37,7 +38,6 @@ from .indexes import (
     ThingGroupTable,
     ThingTable,
 )
-from .order import ListedTable
 
 ResourceT = TypeVar("ResourceT")
 

@@ -15,9 +15,9 @@ from moto.iot.models import FakeBillingGroup, FakeThing, FakeThingGroup, FakeThi
 from moto_jitp.iot.api.operations import Input, Output
 from moto_jitp.iot.api.paging import Page, listing
 from moto_jitp.iot.exceptions import InvalidRequest
+from moto_jitp.ordered_tables import ListedKeys, ListedTable
 
 from .indexes import ThingGroupTable
-from .order import ListedKeys, ListedTable
 from .registry import Registry, type_name
 from .thing_principals import check_principal
 

@@ -15,7 +15,7 @@ from moto_jitp.iot.api.operations import Input, Output, operation_if_strict
 from moto_jitp.iot.exceptions import InvalidRequest, ResourceAlreadyExists
 
 from .attributes import attributes_of, check_thing_attributes, updated
-from .billing_groups import BillingGroups
+from .billing_memberships import join_billing_group
 from .registry import Registry, type_name
 from .registry_events import tell_of_association, tell_of_thing
 from .versions import check_version
@@ -26,12 +26,10 @@ class Things:
 
     Args:
         registry: the account's and Region's tables.
-        billing_groups: what things are put into at their creation.
     """
 
-    def __init__(self, registry: Registry, billing_groups: BillingGroups) -> None:
+    def __init__(self, registry: Registry) -> None:
         self.registry = registry
-        self._billing_groups = billing_groups
 
     def create_thing(
         self,
@@ -88,7 +86,7 @@ class Things:
                 registry.moto, thing_name, thing_type_name or "", {"attributes": attributes}
             )
             if group is not None:
-                self._billing_groups.add(group, thing)
+                join_billing_group(group, thing)
             return self._created(thing)
 
     def _created(self, thing: FakeThing) -> FakeThing:
