@@ -133,7 +133,9 @@ def _plug_in_iot(undo: ExitStack) -> None:
 
     from moto_jitp.iot.api.cloud_control import ENDPOINTS
     from moto_jitp.iot.models import JitpIoTBackend, adopt, release
+    from moto_jitp.iot.urls import answer_operations
 
+    answer_operations()
     undo.callback(_use_backend, iot_backends, iot_backends.backend, release)
     _use_backend(iot_backends, JitpIoTBackend, adopt)
     # moto has no Cloud Control, so its requests would leave for AWS.

@@ -2,7 +2,7 @@
 
     python scripts/list_operations.py
 
-It asks the table of operations and moto's response classes, for every operation that the installed
+It asks the table of operations, for every operation that the installed
 botocore knows.
 """
 
@@ -11,14 +11,12 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from moto.core.responses import BaseResponse
 from moto.core.utils import get_service_model
-from moto.iotdata.responses import IoTDataPlaneResponse
 
-from moto_jitp.iot import urls as urls  # fills the table of operations
-from moto_jitp.iot.api.operations import Emulation, emulation_of, method_name
-from moto_jitp.iot.data_plane.responses import JitpIoTDataResponse
-from moto_jitp.iot.jobs.responses import JitpIoTJobsDataResponse
+from moto_jitp.iot import models as models  # these three fill the table of operations
+from moto_jitp.iot import urls as urls
+from moto_jitp.iot.api.operations import Emulation, emulation_of
+from moto_jitp.iot.data_plane.urls import DataEndpoint as DataEndpoint
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "operations.md"
 
@@ -55,20 +53,7 @@ Who carries out each operation of AWS IoT:
 def emulations(service: str) -> dict[str, Emulation]:
     """Return who carries out each operation of a service, by the operation's name."""
     names = get_service_model(service).operation_names
-    if service == "iot":
-        return {name: emulation_of(name) for name in names}
-    ours, motos = {
-        "iot-data": (JitpIoTDataResponse, IoTDataPlaneResponse),
-        "iot-jobs-data": (JitpIoTJobsDataResponse, BaseResponse),
-    }[service]
-    return {name: _emulation(method_name(name), ours, motos) for name in names}
-
-
-def _emulation(method: str, ours: type, motos: type) -> Emulation:
-    if not hasattr(ours, method):
-        return Emulation.REFUSED
-    is_motos = getattr(ours, method) is getattr(motos, method, None)
-    return Emulation.MOTO if is_motos else Emulation.HERE
+    return {name: emulation_of(name, service) for name in names}
 
 
 def page() -> str:

@@ -17,7 +17,8 @@ from bodies import PLAIN_BODY, ROLE
 from botocore.exceptions import ClientError
 from cloud import ACCOUNT
 
-from moto_jitp.iot import urls as urls  # fills the table of operations
+from moto_jitp.iot import models as models  # fills the table of operations, as urls does
+from moto_jitp.iot import urls as urls
 from moto_jitp.iot.api.operations import Emulation, emulation_of
 
 MODEL = botocore.session.get_session().get_service_model("iot")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import json
 import sys
 import types
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import boto3
@@ -16,9 +16,13 @@ import pytest
 from botocore.config import Config
 from moto.iot.responses import IoTResponse
 
-from moto_jitp.iot import urls as urls  # fills the table of operations
-from moto_jitp.iot.api.operations import OPERATIONS, method_name
+from moto_jitp.iot import models as models  # fills the table of operations, as urls does
+from moto_jitp.iot import urls as urls
+from moto_jitp.iot.api.operations import OPERATIONS, method_name, operations_of
 from moto_jitp.iot.api.unsupported_members import UNSUPPORTED_MEMBERS
+from moto_jitp.iot.data_plane import message_properties
+from moto_jitp.iot.data_plane.urls import DataEndpoint as DataEndpoint
+from moto_jitp.iot.jobs import topics_api
 
 MODEL = botocore.session.get_session().get_service_model("iot")
 
@@ -47,7 +51,7 @@ def functions(function: Any) -> Iterator[Any]:
 def code_of(operation: str) -> str | None:
     """The code that carries an operation out, or None where nobody does."""
     moto = getattr(IoTResponse, method_name(operation), None)
-    known = OPERATIONS.get(operation)
+    known = OPERATIONS.get(("iot", operation))
     if known is None:
         return None if moto is None else inspect.getsource(moto)
     modules = {sys.modules[function.__module__] for function in functions(known.function)}
@@ -79,28 +83,17 @@ def test_each_member_is_read_by_some_code_or_refused(operation: str) -> None:
     assert unread == set()
 
 
-#: The modules that read the requests of the services for devices.
-OF_DEVICES: dict[str, tuple[str, ...]] = {
-    "iot-data": ("responses", "message_properties"),
-    "iot-jobs-data": ("responses", "topics_api"),
-}
-FOLDERS = {"iot-data": "data_plane", "iot-jobs-data": "jobs"}
-NOT_EMULATED = ("StartCommandExecution",)
+#: What reads the requests of the services for devices, beside the operations' own modules.
+OF_DEVICES: dict[str, ModuleType] = {"iot-data": message_properties, "iot-jobs-data": topics_api}
 
 
 @pytest.mark.parametrize(
     ("service", "operation"),
-    [
-        (service, operation)
-        for service in OF_DEVICES
-        for operation in botocore.session.get_session().get_service_model(service).operation_names
-        if operation not in NOT_EMULATED
-    ],
+    [(service, known.name) for service in OF_DEVICES for known in operations_of(service)],
 )
 def test_each_member_of_a_devices_request_is_read(service: str, operation: str) -> None:
-    folder = f"moto_jitp.iot.{FOLDERS[service]}"
-    modules = [importlib.import_module(f"{folder}.{name}") for name in OF_DEVICES[service]]
-    code = "".join(inspect.getsource(module) for module in modules)
+    own = sys.modules[OPERATIONS[service, operation].function.__module__]
+    code = inspect.getsource(own) + inspect.getsource(OF_DEVICES[service])
     shape = botocore.session.get_session().get_service_model(service).operation_model(operation)
     unread = {
         name

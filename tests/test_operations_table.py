@@ -10,12 +10,12 @@ from moto.core.utils import get_service_model
 from moto_jitp import mock_jitp
 from moto_jitp.iot import models as models  # fills the table
 from moto_jitp.iot.api.operations import (
-    OPERATIONS,
     Emulation,
     Input,
     emulation_of,
     operation,
 )
+from moto_jitp.iot.data_plane.urls import DataEndpoint as DataEndpoint
 from moto_jitp.iot.registry.tags import Tags
 
 
@@ -37,7 +37,20 @@ def test_who_carries_an_operation_out_can_be_looked_up(name: str, emulation: Emu
 def test_every_operation_of_the_model_stands_somewhere() -> None:
     names = get_service_model("iot").operation_names
     assert {emulation_of(name) for name in names} == set(Emulation)
-    assert set(OPERATIONS) <= set(names)
+
+
+@pytest.mark.parametrize(
+    ("service", "name", "emulation"),
+    [
+        ("iot-data", "Publish", Emulation.HERE),
+        ("iot-jobs-data", "DescribeJobExecution", Emulation.HERE),
+        ("iot-jobs-data", "StartCommandExecution", Emulation.REFUSED),
+    ],
+)
+def test_the_operations_of_devices_stand_in_the_same_table(
+    service: str, name: str, emulation: Emulation
+) -> None:
+    assert emulation_of(name, service) is emulation
 
 
 @mock_jitp

@@ -23,7 +23,8 @@ from fleet_helpers import HOOK_FUNCTION, SIMPLE, make_hook_function
 from freezegun import freeze_time
 
 from moto_jitp import CertificateAuthority, connect_device, mock_jitp
-from moto_jitp.iot import urls as urls  # fills the table of operations
+from moto_jitp.iot import models as models  # fills the table of operations, as urls does
+from moto_jitp.iot import urls as urls
 from moto_jitp.iot.api.operations import Emulation, emulation_of
 
 MODEL = botocore.session.get_session().get_service_model("iot")

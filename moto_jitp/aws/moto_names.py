@@ -311,11 +311,7 @@ MOTO_NAMES: Mapping[str, tuple[str, ...]] = {
         "IoTDataPlaneBackend.update_thing_shadow",
         "iotdata_backends.backend",
     ),
-    "moto.iotdata.responses": (
-        "IoTDataPlaneResponse.delete_thing_shadow",
-        "IoTDataPlaneResponse.get_thing_shadow",
-        "IoTDataPlaneResponse.iotdata_backend",
-    ),
+    "moto.iotdata.responses": ("IoTDataPlaneResponse.iotdata_backend",),
     "moto.iotdata.urls": ("url_bases",),
     "moto.logs.models": (
         "LogGroup.put_log_events",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -28,14 +28,8 @@ class JitpIoTResponse(IoTActions):
     """Every IoT operation: moto's, ours, and an error that names it for the rest."""
 
     @classmethod
-    def answer(cls, operations: Iterable[Operation]) -> None:
-        """Have operations carried out by their functions; moto looks for a method for each.
-
-        Args:
-            operations: those of the table.
-        """
-        for operation in operations:
-            setattr(cls, method_name(operation.name), _answering(operation))
+    def answering(cls, operation: Operation) -> Callable[[Any], Any]:
+        return _answering(operation)
 
     @property
     def backend(self) -> HasParts:
@@ -60,7 +54,7 @@ class JitpIoTResponse(IoTActions):
         return answer
 
     def _lock_for(self, operation: str) -> AbstractContextManager[object]:
-        known = OPERATIONS.get(operation)
+        known = OPERATIONS.get(("iot", operation))
         if known is not None and known.locks_itself:
             return nullcontext()
         lock: AbstractContextManager[object] = self.any_backend().lock

@@ -6,12 +6,11 @@ from typing import Any
 
 from moto.iot.urls import url_bases as moto_url_bases
 
-# These modules and the parts of the backend fill the table of operations. moto comes here by the
-# backend's class, in the module ``models``, so that its parts have done so.
+# These modules and the parts of the backend fill the table of operations.
 from .account import account_listings as account_listings
 from .api.cloud_control import ENDPOINTS as CLOUD_CONTROL
 from .api.cloud_control import CloudControlResponse, is_cloud_control
-from .api.operations import OPERATIONS
+from .api.operations import operations_of
 from .jobs import job_listings as job_listings
 from .permissions import policy_listings as policy_listings
 from .registry import registry_listings as registry_listings
@@ -19,7 +18,10 @@ from .responses import JitpIoTResponse
 
 __all__ = ["url_bases", "url_paths"]
 
-JitpIoTResponse.answer(OPERATIONS.values())
+
+def answer_operations() -> None:
+    """Have the table's operations answered, once the backend's parts have entered theirs."""
+    JitpIoTResponse.answer(operations_of("iot"))
 
 
 class ControlPlane:

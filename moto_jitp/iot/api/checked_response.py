@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from moto.core.responses import ActionResult, BaseResponse
@@ -22,7 +23,7 @@ from .door import (
     refusal,
 )
 from .operation_names import COMMON_ERRORS
-from .operations import method_name
+from .operations import Operation, method_name
 
 
 class CheckedResponse(BaseResponse):
@@ -43,6 +44,21 @@ class CheckedResponse(BaseResponse):
     ) -> None:
         # moto would decode the body, and end with an exception where it is not UTF-8.
         super().setup_class(request, full_url, headers, use_raw_body=True)
+
+    @classmethod
+    def answer(cls, operations: Iterable[Operation]) -> None:
+        """Have operations carried out by their functions; moto looks for a method for each.
+
+        Args:
+            operations: those of the table.
+        """
+        for operation in operations:
+            setattr(cls, method_name(operation.name), cls.answering(operation))
+
+    @classmethod
+    def answering(cls, operation: Operation) -> Callable[[Any], Any]:
+        """Return the method by which moto has an operation of the table carried out."""
+        raise NotImplementedError
 
     @property
     def service(self) -> str:

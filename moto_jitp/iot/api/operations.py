@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from moto.core.utils import camelcase_to_underscores, get_service_model
 from moto.iot.responses import IoTResponse
+from moto.iotdata.responses import IoTDataPlaneResponse
 
 from moto_jitp import settings
 
@@ -29,6 +30,9 @@ CallParameter = Callable[[str], Any]
 
 PartT = TypeVar("PartT")
 _FunctionT = TypeVar("_FunctionT", bound=Callable[..., Any])
+
+# moto has no response class for iot-jobs-data.
+_MOTOS: Mapping[str, type] = {"iot": IoTResponse, "iot-data": IoTDataPlaneResponse}
 
 
 class HasParts(Protocol):
@@ -56,14 +60,16 @@ class Operation(NamedTuple):
     """An operation that is emulated here.
 
     Attributes:
+        service: the service as boto3 names it: ``iot``, ``iot-data`` or ``iot-jobs-data``.
         name: its name in AWS's model, such as ``CreateThing``.
-        part: the class of the part of the backend that it works on.
+        part: the class of what it works on: a part of the backend, or a request to ``iot-data``.
         function: carries it out.
         calls_moto: whether the function has moto carry out its share.
         locks_itself: whether the function takes the locks that it needs, for as long as it needs
             them; else that of the account and Region is held for it.
     """
 
+    service: str
     name: str
     part: type[Any]
     function: Callable[..., Output | None]
@@ -88,18 +94,19 @@ class Operation(NamedTuple):
         return self.function(part, given, moto) if self.calls_moto else self.function(part, given)
 
 
-OPERATIONS: dict[str, Operation] = {}
-"""The operations of AWS IoT that are emulated here, by name; importing a module fills it."""
+OPERATIONS: dict[tuple[str, str], Operation] = {}
+"""The operations that are emulated here, by service and name; importing a module fills it."""
 
 
 def operation(
-    name: str, part: type[PartT], *, locks_itself: bool = False
+    name: str, part: type[PartT], *, service: str = "iot", locks_itself: bool = False
 ) -> Callable[[Callable[[PartT, Input], Output | None]], Callable[[PartT, Input], Output | None]]:
     """Enter the decorated function into the table of operations.
 
     Args:
         name: the operation's name in AWS's model.
         part: the class of the part of the backend that the function takes, before the input.
+        service: the service as boto3 names it.
         locks_itself: whether the function needs the locks of several accounts or Regions, which
             must be taken in one order, or takes long before it needs any; see :class:`Operation`.
 
@@ -109,7 +116,7 @@ def operation(
         def get_registration_code(cas: CaCertificates, given: Input) -> Output:
             return {"registrationCode": cas.get_registration_code()}
     """
-    return _entered(name, part, calls_moto=False, locks_itself=locks_itself)
+    return _entered(name, part, service=service, calls_moto=False, locks_itself=locks_itself)
 
 
 def operation_over_moto(
@@ -143,30 +150,43 @@ def operation_if_strict(
 
 
 def _entered(
-    name: str, part: type[Any], *, calls_moto: bool, locks_itself: bool = False
+    name: str,
+    part: type[Any],
+    *,
+    calls_moto: bool,
+    service: str = "iot",
+    locks_itself: bool = False,
 ) -> Callable[[_FunctionT], _FunctionT]:
-    if name not in get_service_model("iot").operation_names:
+    if name not in get_service_model(service).operation_names:
         raise ValueError(f"{name!r} is not an operation of AWS IoT.")
-    if name in OPERATIONS:
+    if (service, name) in OPERATIONS:
         raise ValueError(f"The operation {name} has a function already.")
 
     def enter(function: _FunctionT) -> _FunctionT:
-        OPERATIONS[name] = Operation(name, part, function, calls_moto, locks_itself)
+        OPERATIONS[service, name] = Operation(
+            service, name, part, function, calls_moto, locks_itself
+        )
         return function
 
     return enter
 
 
-def emulation_of(name: str) -> Emulation:
-    """Return who carries an operation of AWS IoT out.
+def operations_of(service: str) -> list[Operation]:
+    """Return the operations of a service that are emulated here."""
+    return [known for known in OPERATIONS.values() if known.service == service]
+
+
+def emulation_of(name: str, service: str = "iot") -> Emulation:
+    """Return who carries an operation out.
 
     Args:
         name: its name in AWS's model.
+        service: the service as boto3 names it.
     """
-    known = OPERATIONS.get(name)
+    known = OPERATIONS.get((service, name))
     if known is not None:
         return Emulation.BOTH if known.calls_moto else Emulation.HERE
-    return Emulation.MOTO if _moto_has(name) else Emulation.REFUSED
+    return Emulation.MOTO if _moto_has(service, name) else Emulation.REFUSED
 
 
 def method_name(name: str) -> str:
@@ -174,5 +194,5 @@ def method_name(name: str) -> str:
     return str(camelcase_to_underscores(name))
 
 
-def _moto_has(name: str) -> bool:
-    return hasattr(IoTResponse, method_name(name))
+def _moto_has(service: str, name: str) -> bool:
+    return hasattr(_MOTOS.get(service), method_name(name))

@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from moto.iotdata.exceptions import InvalidRequestException
+
 from moto_jitp.mqtt.properties import NO_PROPERTIES, Properties
 
 _FORMATS = {"UNSPECIFIED_BYTES": 0, "UTF8_DATA": 1}
@@ -33,6 +35,18 @@ def message_properties(given: Mapping[str, Any]) -> Properties:
         user_properties=_user_properties(given.get("userProperties")),
     )
     return NO_PROPERTIES if properties == Properties() else properties
+
+
+def properties_given(given: Mapping[str, Any]) -> Properties:
+    """Return the properties that a call of boto3 asks for, as :func:`message_properties` does.
+
+    Raises:
+        InvalidRequestException: one is not valid.
+    """
+    try:
+        return message_properties(given)
+    except ValueError as error:
+        raise InvalidRequestException(str(error)) from None
 
 
 def user_properties_in_header(text: str) -> Any:

@@ -6,15 +6,17 @@ https://docs.aws.amazon.com/iot/latest/developerguide/jobs-mqtt-https-api.html
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from moto.core.responses import BaseResponse
 from moto.iot.models import iot_backends
 
 from moto_jitp.iot.api.checked_response import CheckedResponse
+from moto_jitp.iot.api.operations import Input, Operation, Output, operation, operations_of
 from moto_jitp.iot.exceptions import error_with_status
 
-from .jobs import JobRefused
+from .jobs import JobRefused, Jobs
 from .topics_api import carry_out, log_request
 
 _ERRORS = {
@@ -37,31 +39,49 @@ class JitpIoTJobsDataResponse(CheckedResponse, BaseResponse):
         """Return the IoT backend of the request's account and Region, which keeps the jobs."""
         return iot_backends[self.current_account][self.region]
 
-    def get_pending_job_executions(self) -> str:
-        return self._answer("get", None)
+    @classmethod
+    def answering(cls, operation: Operation) -> Callable[[JitpIoTJobsDataResponse], str]:
+        def answer(request: JitpIoTJobsDataResponse) -> str:
+            jobs = request.any_backend().part(operation.part)
+            return json.dumps(operation.function(jobs, request.input()))
 
-    def start_next_pending_job_execution(self) -> str:
-        return self._answer("start-next", None)
+        return answer
 
-    def describe_job_execution(self) -> str:
-        return self._answer("get", self.input()["jobId"])
 
-    def update_job_execution(self) -> str:
-        return self._answer("update", self.input()["jobId"])
+@operation("GetPendingJobExecutions", Jobs, service="iot-jobs-data")
+def get_pending_job_executions(jobs: Jobs, given: Input) -> Output:
+    return _carried_out(jobs, "get", None, given)
 
-    def _answer(self, request: str, job_id: str | None) -> str:
-        given = self.input()
-        jobs = self.any_backend().jobs_part
-        place = given["thingName"], job_id, request
-        try:
-            answer = carry_out(jobs, *place, given)
-            log_request(jobs, *place, given)
-        except JobRefused as refused:
-            log_request(jobs, *place, given, error=str(refused))
-            code, status = _ERRORS[refused.code]
-            raise error_with_status(code, str(refused), status) from None
-        # Over HTTP a document is a text.
-        for holder in (answer, answer.get("execution", {})):
-            if "jobDocument" in holder:
-                holder["jobDocument"] = json.dumps(holder["jobDocument"])
-        return json.dumps(answer)
+
+@operation("StartNextPendingJobExecution", Jobs, service="iot-jobs-data")
+def start_next_pending_job_execution(jobs: Jobs, given: Input) -> Output:
+    return _carried_out(jobs, "start-next", None, given)
+
+
+@operation("DescribeJobExecution", Jobs, service="iot-jobs-data")
+def describe_job_execution(jobs: Jobs, given: Input) -> Output:
+    return _carried_out(jobs, "get", given["jobId"], given)
+
+
+@operation("UpdateJobExecution", Jobs, service="iot-jobs-data")
+def update_job_execution(jobs: Jobs, given: Input) -> Output:
+    return _carried_out(jobs, "update", given["jobId"], given)
+
+
+def _carried_out(jobs: Jobs, request: str, job_id: str | None, given: Input) -> Output:
+    place = given["thingName"], job_id, request
+    try:
+        answer = carry_out(jobs, *place, given)
+        log_request(jobs, *place, given)
+    except JobRefused as refused:
+        log_request(jobs, *place, given, error=str(refused))
+        code, status = _ERRORS[refused.code]
+        raise error_with_status(code, str(refused), status) from None
+    # Over HTTP a document is a text.
+    for holder in (answer, answer.get("execution", {})):
+        if "jobDocument" in holder:
+            holder["jobDocument"] = json.dumps(holder["jobDocument"])
+    return answer
+
+
+JitpIoTJobsDataResponse.answer(operations_of("iot-jobs-data"))
