@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from bodies import PLAIN_BODY
 from cloud import client
+from device_doors import SIMULATED, Door, opened
 from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from hypothesis import HealthCheck, settings
@@ -16,7 +17,6 @@ from moto_jitp import (
     CertificateAuthority,
     DeviceConnection,
     JitpHandle,
-    connect_device,
     mock_jitp,
 )
 
@@ -67,10 +67,21 @@ def acme() -> CertificateAuthority:
 
 
 @pytest.fixture
-def bulb(acme: CertificateAuthority, iot: Any) -> DeviceConnection:
+def door(request: pytest.FixtureRequest) -> Iterator[Door]:
+    """How devices connect; see :mod:`device_doors`. It is opened inside the test's mock."""
+    for name in ("jitp", "mocked"):
+        if name in request.fixturenames:
+            request.getfixturevalue(name)
+    there = opened(getattr(request, "param", SIMULATED))
+    yield there
+    there.close()
+
+
+@pytest.fixture
+def bulb(acme: CertificateAuthority, iot: Any, door: Door) -> DeviceConnection:
     """A device that was provisioned as the thing bulb-1, and is connected."""
     acme.register(iot, template_body=PLAIN_BODY)
-    return connect_device(acme.issue(common_name="bulb-1"))
+    return door.connect(acme.issue(common_name="bulb-1"))
 
 
 @pytest.fixture(scope="session")

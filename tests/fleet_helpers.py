@@ -9,6 +9,7 @@ from typing import Any
 
 from bodies import ROLE
 from cloud import ACCOUNT, client
+from device_doors import Door
 from roles import TRUST, create_role
 
 from moto_jitp import DeviceIdentity, connect_device
@@ -73,9 +74,13 @@ def claim_certificate() -> Any:
 class ClaimDevice:
     """A device that is connected with a claim certificate and asks for one of its own."""
 
-    def __init__(self, claim: Any = None, **options: Any) -> None:
+    def __init__(self, claim: Any = None, *, door: Door | None = None, **options: Any) -> None:
         self.claim = claim or claim_certificate()
-        self.connection: DeviceConnection = connect_device(self.claim["certificatePem"], **options)
+        self.connection: DeviceConnection = (
+            connect_device(self.claim["certificatePem"], **options)
+            if door is None
+            else door.claim(self.claim, **options)
+        )
         self.connection.subscribe("$aws/certificates/+/+/+")
         self.connection.subscribe("$aws/provisioning-templates/+/provision/+/+")
 

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+from device_doors import BOTH_DOORS, Door
 from devices_helpers import described, refused_for
 from fleet_helpers import (
     CREATE_FROM_CSR,
@@ -45,10 +46,10 @@ PROVISION = "$aws/provisioning-templates/bulbs/provision"
 
 
 @pytest.fixture
-def device(iot: Any) -> ClaimDevice:
+def device(iot: Any, door: Door) -> ClaimDevice:
     """A device that is connected with its claim, and a template for it."""
     make_template()
-    return ClaimDevice()
+    return ClaimDevice(door=door)
 
 
 def signing_request(key: Any = None, common_name: str = "bulb") -> str:
@@ -69,6 +70,7 @@ def resized(**resources: Any) -> dict[str, Any]:
 # The whole story.
 
 
+@BOTH_DOORS
 def test_a_device_gets_a_certificate_and_provisions_itself(iot: Any, device: ClaimDevice) -> None:
     issued = device.accepted(CREATE_KEYS)
     assert described(iot, issued["certificateId"])["status"] == "PENDING_ACTIVATION"
@@ -100,6 +102,7 @@ def test_the_new_certificate_is_what_the_answer_says(iot: Any, device: ClaimDevi
     assert described(iot, new.certificate_id)["certificateMode"] == "DEFAULT"
 
 
+@BOTH_DOORS
 def test_a_device_keeps_its_own_key_with_a_signing_request(iot: Any, device: ClaimDevice) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     request = {"certificateSigningRequest": signing_request(key, "bulb-7")}
@@ -158,6 +161,7 @@ def test_a_signing_request_with_a_bad_string_is_told_which(
     assert "organization (O) 'a_b' is a PrintableString" in answer["errorMessage"]
 
 
+@BOTH_DOORS
 def test_the_same_in_cbor(device: ClaimDevice) -> None:
     outcome, payload = device.ask_in_bytes(f"{CREATE_KEYS}/cbor", b"")
     assert outcome == "accepted"
@@ -187,8 +191,11 @@ def test_without_the_extra_cbor_is_refused_with_what_to_install(
 # Who may see what.
 
 
-def test_the_answer_reaches_the_connection_that_asked_alone(device: ClaimDevice) -> None:
-    other = ClaimDevice(client_id="other")
+@BOTH_DOORS
+def test_the_answer_reaches_the_connection_that_asked_alone(
+    device: ClaimDevice, door: Door
+) -> None:
+    other = ClaimDevice(door=door, client_id="other")
 
     device.accepted(CREATE_KEYS)
 
@@ -259,6 +266,7 @@ def advice_of(device: ClaimDevice) -> str:
     return run.advice
 
 
+@BOTH_DOORS
 def test_a_template_that_does_not_exist_is_named(device: ClaimDevice) -> None:
     outcome, answer = device.register(token_of(device), template="lamps")
     assert "iot.create_provisioning_template(templateName='lamps'" in advice_of(device)
@@ -270,6 +278,7 @@ def test_a_template_that_does_not_exist_is_named(device: ClaimDevice) -> None:
     }
 
 
+@BOTH_DOORS
 def test_a_template_must_be_enabled(iot: Any, device: ClaimDevice) -> None:
     make_template("lamps", enabled=False)
     token = token_of(device)
@@ -332,6 +341,7 @@ def test_each_connection_tells_of_its_own_runs(device: ClaimDevice) -> None:
     assert other.connection.provisioning is None
 
 
+@BOTH_DOORS
 def test_a_token_is_good_for_one_device(device: ClaimDevice) -> None:
     token = token_of(device)
     assert device.register(token, SerialNumber="1")[0] == "accepted"
@@ -408,6 +418,7 @@ def test_a_certificate_that_waits_for_its_template_says_what_is_missing(
 
 
 @pytest.mark.parametrize("payload", [b"", b"{}", b'{"anything": 1}'])
+@BOTH_DOORS
 def test_a_request_for_keys_may_be_empty(device: ClaimDevice, payload: bytes) -> None:
     outcome, _ = device.ask_in_bytes(f"{CREATE_KEYS}/json", payload)
     assert outcome == "accepted"
@@ -436,6 +447,7 @@ def test_a_request_for_keys_may_be_empty(device: ClaimDevice, payload: bytes) ->
         ),
     ],
 )
+@BOTH_DOORS
 def test_a_message_that_cannot_be_read_is_rejected_with_the_place(
     device: ClaimDevice, payload: bytes, says: str
 ) -> None:
@@ -475,6 +487,7 @@ def test_whatever_a_device_sends_is_answered(
 # The run.
 
 
+@BOTH_DOORS
 def test_a_parameter_that_was_not_sent_is_named_with_advice(device: ClaimDevice) -> None:
     outcome, answer = device.register(token_of(device))
     assert outcome == "rejected"
@@ -545,6 +558,7 @@ def test_a_template_without_a_thing_answers_without_a_name(device: ClaimDevice) 
     assert (outcome, answer) == ("accepted", {"deviceConfiguration": {}})
 
 
+@BOTH_DOORS
 def test_a_device_cannot_claim_another_certificate(iot: Any, device: ClaimDevice) -> None:
     issued = device.accepted(CREATE_KEYS)
     name = "AWS::IoT::Certificate::Id"

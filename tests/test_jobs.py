@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from bodies import ROLE
 from cloud import client, refused
+from device_doors import BOTH_DOORS
 from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from monitoring_helpers import log_entries
@@ -43,6 +44,7 @@ def create(job_id: str = "first", **more: Any) -> None:
     client().create_job(jobId=job_id, **{"targets": [ARN], "document": DOCUMENT, **more})
 
 
+@BOTH_DOORS
 def test_a_new_device_gets_starts_and_finishes_its_first_job(bulb: DeviceConnection) -> None:
     bulb.subscribe(f"{JOBS}/#")
     create()
@@ -70,6 +72,7 @@ def test_a_new_device_gets_starts_and_finishes_its_first_job(bulb: DeviceConnect
     assert (job["status"], job["jobProcessDetails"]["numberOfSucceededThings"]) == ("COMPLETED", 1)
 
 
+@BOTH_DOORS
 def test_a_refused_update_says_what_state_the_execution_has(bulb: DeviceConnection) -> None:
     bulb.subscribe(f"{JOBS}/#")
     create()
@@ -152,6 +155,7 @@ def test_a_job_for_a_group_reads_its_document_from_s3_and_is_cancelled(
     assert iot.list_job_executions_for_thing(thingName="bulb-1")["executionSummaries"] == []
 
 
+@BOTH_DOORS
 def test_a_job_is_updated_and_its_time_limit_counts_at_once(bulb: DeviceConnection) -> None:
     iot = client()
     iot.create_job(jobId="a", targets=[ARN], document=DOCUMENT, description="first")
@@ -190,6 +194,7 @@ def test_an_execution_of_a_deleted_thing_is_removed(iot: Any) -> None:
     assert pending["queuedJobs"] == []
 
 
+@BOTH_DOORS
 def test_a_device_hears_of_a_timeout_without_anybody_asking_about_jobs(
     clock: FrozenDateTimeFactory, bulb: DeviceConnection
 ) -> None:
@@ -248,6 +253,7 @@ def test_an_execution_is_cancelled_at_the_version_that_was_seen(bulb: DeviceConn
         ({"a": "x\n"}, "control character"),
     ],
 )
+@BOTH_DOORS
 def test_status_details_of_a_device_have_limits(
     bulb: DeviceConnection, details: dict[str, str], named: str
 ) -> None:
@@ -302,6 +308,7 @@ def test_a_continuous_job_takes_more_targets(iot: Any) -> None:
         iot.associate_targets_with_job(jobId="first", targets=arns)
 
 
+@BOTH_DOORS
 def test_what_devices_ask_and_how_a_job_ends_is_logged(bulb: DeviceConnection) -> None:
     iot = client()
     iot.set_v2_logging_options(roleArn=ROLE, defaultLogLevel="DEBUG")

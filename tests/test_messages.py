@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from device_doors import BOTH_DOORS, Door
 from monitoring_helpers import metric_sum
 from moto.backend_index import backend_url_patterns
 from moto.iotdata.models import iotdata_backends
@@ -54,13 +55,13 @@ def jitp() -> Iterator[Any]:
 
 
 @pytest.fixture
-def bulb(jitp: Any) -> DeviceConnection:
-    return connect("bulb")
+def bulb(jitp: Any, door: Door) -> DeviceConnection:
+    return door.connect(authority().issue(common_name="bulb"))
 
 
 @pytest.fixture
-def phone(jitp: Any) -> DeviceConnection:
-    return connect("phone")
+def phone(jitp: Any, door: Door) -> DeviceConnection:
+    return door.connect(authority().issue(common_name="phone"))
 
 
 def connect(name: str) -> DeviceConnection:
@@ -80,6 +81,7 @@ def no_message(connection: DeviceConnection) -> bool:
 # Who hears what.
 
 
+@BOTH_DOORS
 def test_a_devices_message_reaches_subscribers_handlers_and_motos_data_plane(
     jitp: Any, bulb: DeviceConnection, phone: DeviceConnection
 ) -> None:
@@ -94,6 +96,7 @@ def test_a_devices_message_reaches_subscribers_handlers_and_motos_data_plane(
     assert expected in jitp.events
 
 
+@BOTH_DOORS
 def test_what_boto3_publishes_reaches_devices_and_handlers(
     jitp: Any, bulb: DeviceConnection
 ) -> None:
@@ -132,6 +135,7 @@ def test_what_boto3_publishes_reaches_devices_and_handlers(
         ("+/rules/r", "$aws/rules/r", False),
     ],
 )
+@BOTH_DOORS
 def test_topic_filters_match_for_devices_and_handlers_as_aws_says(
     jitp: Any, bulb: DeviceConnection, topic_filter: str, topic: str, matches: bool
 ) -> None:
@@ -158,6 +162,7 @@ def test_a_handler_takes_the_event_or_topic_and_payload(bulb: DeviceConnection) 
         bulb.receive()
 
 
+@BOTH_DOORS
 def test_messages_wait_in_order_and_none_is_an_error_that_helps(bulb: DeviceConnection) -> None:
     bulb.subscribe("a/#")
     for number in range(3):
@@ -200,6 +205,7 @@ def test_messages_of_many_threads_all_arrive(
 
 
 @pytest.mark.parametrize("topic_filter", ["a", "+/b"])
+@BOTH_DOORS
 def test_the_same_filter_again_replaces_the_subscription(
     bulb: DeviceConnection, topic_filter: str
 ) -> None:
@@ -232,6 +238,7 @@ def test_other_filters_and_other_clients_keep_their_subscriptions(
     assert no_message(phone)
 
 
+@BOTH_DOORS
 def test_subscribing_again_brings_the_retained_message_again(bulb: DeviceConnection) -> None:
     bulb.publish("a", b"1", retain=True)
     for _ in range(2):
@@ -256,6 +263,7 @@ def test_what_aws_iot_publishes_is_json_text_for_devices_and_a_dict_for_the_test
     assert '"topics":["zeitung/für/alle"]'.encode() in received
 
 
+@BOTH_DOORS
 def test_a_cancelled_subscription_hears_nothing_more(bulb: DeviceConnection) -> None:
     subscription = bulb.subscribe("a")
     bulb.publish("a", b"1")
@@ -305,6 +313,7 @@ def test_moto_knows_no_more_endpoints_once_the_block_is_over() -> None:
 # The ends of connections.
 
 
+@BOTH_DOORS
 def test_a_closed_connection_neither_publishes_nor_subscribes(bulb: DeviceConnection) -> None:
     bulb.disconnect()
     bulb.disconnect()
@@ -332,24 +341,28 @@ def test_the_subscriptions_of_a_closed_connection_end(
     assert bulb.receive().payload == b"1"
 
 
-def test_a_newer_connection_of_the_same_client_id_takes_over(phone: DeviceConnection) -> None:
+@BOTH_DOORS
+def test_a_newer_connection_of_the_same_client_id_takes_over(
+    door: Door, phone: DeviceConnection
+) -> None:
     device = authority().issue(common_name="bulb")
-    older = connect_device(device)
+    older = door.connect(device)
     older.subscribe("a")
-    newer = connect_device(device)
+    newer = door.connect(device)
     assert (older.connected, newer.connected) == (False, True)
     phone.publish("a", b"1")
-    with pytest.raises(ConnectionError, match="newer connection uses the same client ID"):
+    with pytest.raises(ConnectionError, match=r"new(er)? connection .* the same client ID"):
         older.receive()
     # Its late end does not end the newer one.
     older.disconnect()
     assert newer.connected
 
 
-def test_other_client_ids_are_no_takeover(phone: DeviceConnection) -> None:
+@BOTH_DOORS
+def test_other_client_ids_are_no_takeover(door: Door, phone: DeviceConnection) -> None:
     device = authority().issue(common_name="bulb")
-    older = connect_device(device)
-    connect_device(device, client_id="another")
+    older = door.connect(device)
+    door.connect(device, client_id="another")
     assert older.connected
 
 
@@ -437,6 +450,7 @@ def test_the_longest_topic_and_payload_pass(bulb: DeviceConnection) -> None:
 
 
 @pytest.mark.parametrize("qos", [0, 1])
+@BOTH_DOORS
 def test_boto3_publishes_with_the_qualities_of_service_that_aws_iot_has(
     bulb: DeviceConnection, qos: int
 ) -> None:
@@ -480,6 +494,7 @@ def test_filters_that_mqtt_does_not_know_are_refused(
         bulb.subscribe(topic_filter)
 
 
+@BOTH_DOORS
 def test_of_connections_that_share_a_subscription_one_receives_a_message(
     bulb: DeviceConnection, phone: DeviceConnection
 ) -> None:
@@ -502,9 +517,10 @@ def test_of_connections_that_share_a_subscription_one_receives_a_message(
     assert {name for name, _ in received[40:]} == {"phone"}
 
 
+@BOTH_DOORS
 def test_a_connection_has_50_subscriptions_at_most(bulb: DeviceConnection) -> None:
     subscriptions = [bulb.subscribe(f"a/{number}") for number in range(50)]
-    with pytest.raises(ValueError, match="50 subscriptions, the most that AWS IoT allows"):
+    with pytest.raises(ValueError, match="50 subscriptions"):
         bulb.subscribe("b")
     assert metric_sum("Subscribe.Throttle", by_protocol="MQTT") == 1
     bulb.subscribe("a/49")  # takes the place of the one before
@@ -514,6 +530,7 @@ def test_a_connection_has_50_subscriptions_at_most(bulb: DeviceConnection) -> No
     assert bulb.receive().topic == "b"
 
 
+@BOTH_DOORS
 def test_basic_ingest_goes_past_the_subscribers(bulb: DeviceConnection) -> None:
     bulb.subscribe("$aws/rules/#")
     bulb.publish("$aws/rules/store/state", b"1")
@@ -524,6 +541,7 @@ def test_basic_ingest_goes_past_the_subscribers(bulb: DeviceConnection) -> None:
 # Retained messages.
 
 
+@BOTH_DOORS
 def test_a_retained_message_waits_for_who_subscribes_to_exactly_its_topic(
     bulb: DeviceConnection, phone: DeviceConnection
 ) -> None:
@@ -537,6 +555,7 @@ def test_a_retained_message_waits_for_who_subscribes_to_exactly_its_topic(
     assert no_message(phone)
 
 
+@BOTH_DOORS
 def test_who_is_subscribed_already_receives_it_once_like_any_message(
     bulb: DeviceConnection, phone: DeviceConnection
 ) -> None:
@@ -546,6 +565,7 @@ def test_who_is_subscribed_already_receives_it_once_like_any_message(
     assert no_message(phone)
 
 
+@BOTH_DOORS
 def test_an_empty_message_deletes_what_is_retained(
     bulb: DeviceConnection, phone: DeviceConnection
 ) -> None:
@@ -555,6 +575,7 @@ def test_an_empty_message_deletes_what_is_retained(
     assert no_message(phone)
 
 
+@BOTH_DOORS
 def test_boto3_retains_and_reads_what_is_retained(bulb: DeviceConnection) -> None:
     data = client("iot-data")
     data.publish(topic="config/bulb", qos=1, retain=True, payload=b"\x01\x02")
@@ -601,6 +622,7 @@ def test_a_topic_without_retained_message_is_not_found() -> None:
         data.get_retained_message(topic="nothing/here")
 
 
+@BOTH_DOORS
 def test_reserved_topics_retain_nothing(bulb: DeviceConnection) -> None:
     with pytest.raises(ValueError, match="retains no message"):
         bulb.publish("$aws/things/bulb/shadow/get", b"", retain=True)

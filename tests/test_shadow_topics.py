@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from cloud import client
+from device_doors import BOTH_DOORS
 
 from moto_jitp.devices import DeviceConnection
 
@@ -44,6 +45,7 @@ def stored(name: str | None = None) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("prefix", "name"), [(CLASSIC, None), (NAMED, "config")])
+@BOTH_DOORS
 def test_an_update_is_kept_and_answered(
     bulb: DeviceConnection, prefix: str, name: str | None
 ) -> None:
@@ -61,6 +63,7 @@ def test_an_update_is_kept_and_answered(
     assert "delta" not in answers
 
 
+@BOTH_DOORS
 def test_the_documents_of_an_update_have_the_state_before(bulb: DeviceConnection) -> None:
     ask(bulb, f"{CLASSIC}/update", {"state": {"reported": {"color": "red"}}})
     answers = dict(ask(bulb, f"{CLASSIC}/update", {"state": {"reported": {"color": "blue"}}}))
@@ -106,6 +109,7 @@ def test_what_the_cloud_desires_reaches_the_device_as_a_delta(
     }
 
 
+@BOTH_DOORS
 def test_a_delta_has_only_what_differs(bulb: DeviceConnection) -> None:
     ask(bulb, f"{CLASSIC}/update", {"state": {"reported": {"a": 1, "b": 2}}})
     request = {"state": {"desired": {"a": 1, "b": 3}}, "clientToken": "t"}
@@ -116,6 +120,7 @@ def test_a_delta_has_only_what_differs(bulb: DeviceConnection) -> None:
 
 
 @pytest.mark.parametrize(("prefix", "name"), [(CLASSIC, None), (NAMED, "config")])
+@BOTH_DOORS
 def test_a_device_gets_and_deletes_its_shadow(
     bulb: DeviceConnection, prefix: str, name: str | None
 ) -> None:
@@ -140,6 +145,7 @@ def test_a_device_gets_and_deletes_its_shadow(
         ("$aws/things/nobody/shadow/get", "No shadow exists with name: 'nobody'"),
     ],
 )
+@BOTH_DOORS
 def test_a_shadow_that_does_not_exist_is_rejected_with_404(
     bulb: DeviceConnection, topic: str, message: str
 ) -> None:
@@ -148,6 +154,7 @@ def test_a_shadow_that_does_not_exist_is_rejected_with_404(
     assert answer["clientToken"] == "t"
 
 
+@BOTH_DOORS
 def test_a_deleted_shadow_cannot_be_deleted_again(bulb: DeviceConnection) -> None:
     ask(bulb, f"{CLASSIC}/update", {"state": {"desired": {"a": 1}}})
     ask(bulb, f"{CLASSIC}/delete", "")
@@ -180,6 +187,7 @@ def test_a_deleted_shadow_cannot_be_deleted_again(bulb: DeviceConnection) -> Non
         (json.dumps({"state": {"desired": {"b": "x" * 8192}}}), 413, "The payload exceeds the max"),
     ],
 )
+@BOTH_DOORS
 def test_a_wrong_update_is_rejected_and_changes_nothing(
     bulb: DeviceConnection, request_text: str | bytes, code: int, message: str
 ) -> None:
@@ -192,6 +200,7 @@ def test_a_wrong_update_is_rejected_and_changes_nothing(
 
 
 @pytest.mark.parametrize("version", [0, 1, 3])
+@BOTH_DOORS
 def test_no_version_is_the_present_one_of_a_shadow_that_is_not_there(
     bulb: DeviceConnection, version: int
 ) -> None:
@@ -201,6 +210,7 @@ def test_no_version_is_the_present_one_of_a_shadow_that_is_not_there(
 
 
 @pytest.mark.parametrize("message", ["[" * 100_000, "junk", b"\xff", "7"])
+@BOTH_DOORS
 def test_to_get_and_delete_a_shadow_no_message_is_read(
     bulb: DeviceConnection, message: str | bytes
 ) -> None:
@@ -210,6 +220,7 @@ def test_to_get_and_delete_a_shadow_no_message_is_read(
         assert [answer[0] for answer in ask(bulb, f"{CLASSIC}/{request}", message)] == [end]
 
 
+@BOTH_DOORS
 def test_the_deepest_and_the_largest_state_pass(bulb: DeviceConnection) -> None:
     assert ask(bulb, f"{CLASSIC}/update", below("desired", 8))[0][0] == "accepted"
     ask(bulb, f"{CLASSIC}/update", {"state": None})
@@ -217,6 +228,7 @@ def test_the_deepest_and_the_largest_state_pass(bulb: DeviceConnection) -> None:
     assert ask(bulb, f"{CLASSIC}/update", largest)[0][0] == "accepted"
 
 
+@BOTH_DOORS
 def test_what_a_shadow_has_already_counts_for_its_size(bulb: DeviceConnection) -> None:
     half = "x" * 4096
     ask(bulb, f"{CLASSIC}/update", {"state": {"reported": {"a": half}}})
@@ -228,6 +240,7 @@ def test_what_a_shadow_has_already_counts_for_its_size(bulb: DeviceConnection) -
 
 
 @pytest.mark.parametrize("name", ["n" * 65, "a b", "é"])
+@BOTH_DOORS
 def test_a_name_that_no_shadow_can_have_is_refused(bulb: DeviceConnection, name: str) -> None:
     request = {"state": {"reported": {"a": 1}}}
     for what in ("update", "get", "delete"):
@@ -241,6 +254,7 @@ def test_a_name_that_no_shadow_can_have_is_refused(bulb: DeviceConnection, name:
     assert ask(bulb, longest, request)[0][0] == "accepted"
 
 
+@BOTH_DOORS
 def test_an_escaped_half_of_a_surrogate_pair_is_told_as_it_came(bulb: DeviceConnection) -> None:
     request = '{"state": {"reported": {"a": "\\ud800"}}, "clientToken": "\\udc00"}'
     accepted = dict(ask(bulb, f"{CLASSIC}/update", request))["accepted"]
@@ -248,12 +262,14 @@ def test_an_escaped_half_of_a_surrogate_pair_is_told_as_it_came(bulb: DeviceConn
     assert accepted["clientToken"] == "\udc00"
 
 
+@BOTH_DOORS
 def test_an_update_of_the_present_version_is_accepted(bulb: DeviceConnection) -> None:
     ask(bulb, f"{CLASSIC}/update", {"state": {"desired": {"a": 1}}})
     answers = dict(ask(bulb, f"{CLASSIC}/update", {"state": {"desired": None}, "version": 1}))
     assert answers["accepted"]["version"] == 2
 
 
+@BOTH_DOORS
 def test_boto3_can_ask_over_the_topics_too(bulb: DeviceConnection) -> None:
     bulb.subscribe(f"{CLASSIC}/update/accepted")
     client(service="iot-data").publish(
@@ -263,6 +279,7 @@ def test_boto3_can_ask_over_the_topics_too(bulb: DeviceConnection) -> None:
     assert stored()["state"]["desired"] == {"a": 1}
 
 
+@BOTH_DOORS
 def test_what_boto3_does_to_a_shadow_is_told_on_its_topics(bulb: DeviceConnection) -> None:
     bulb.subscribe(f"{CLASSIC}/#")
     data = client(service="iot-data")
