@@ -201,6 +201,7 @@ WEAK_DIGEST = (
 )
 NO_CA_CERTIFICATE = "No CA certificate exists for the given certificate"
 CA_NOT_ACTIVE = "The CA certificate is not active"
+RESERVED_TOPIC = "Topic can't start with $"
 ALREADY_REGISTERED = "The certificate is already provisioned or registered"
 
 

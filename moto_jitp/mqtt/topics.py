@@ -89,6 +89,10 @@ def is_basic_ingest(topic: str) -> bool:
     return _RULE.fullmatch(topic) is not None
 
 
+class ReservedTopicError(ValueError):
+    """A topic that begins with $ and that a client cannot publish on, or not so."""
+
+
 def check_publish(topic: str, payload: bytes, *, retain: bool, connected: bool) -> None:
     """Check what a client is about to publish.
 
@@ -100,9 +104,10 @@ def check_publish(topic: str, payload: bytes, *, retain: bool, connected: bool) 
             that publishes over HTTPS has none.
 
     Raises:
-        ValueError: the topic is empty, has a wildcard or a character that MQTT forbids, is too long
-            or is one that clients cannot publish on; the payload is too long; a message on a
+        ReservedTopicError: the topic is one that clients cannot publish on, or a message on a
             reserved topic is to be retained.
+        ValueError: the topic is empty, has a wildcard or a character that MQTT forbids, or is too
+            long; the payload is too long.
     """
     check_is_text(topic)
     if not topic or "+" in topic or "#" in topic:
@@ -166,15 +171,17 @@ def check_mqtt_text(text: str, what: str) -> None:
 
 def _check_reserved(topic: str, *, retain: bool, connected: bool) -> None:
     if topic.startswith("$aws/events/"):
-        raise ValueError(f"{topic!r} is reserved: only AWS IoT itself publishes on $aws/events/.")
+        raise ReservedTopicError(
+            f"{topic!r} is reserved: only AWS IoT itself publishes on $aws/events/."
+        )
     is_answered = fleet_request(topic) is not None or jobs_request(topic) is not None
     if is_answered and not connected:
-        raise ValueError(
+        raise ReservedTopicError(
             f"{topic!r} is answered on the MQTT connection that the request came over, so it is "
             "for connected devices: publish it with the publish() of a connection."
         )
     if not is_answered and shadow_request(topic) is None and not is_basic_ingest(topic):
-        raise ValueError(
+        raise ReservedTopicError(
             f"{topic!r} is reserved. Of the topics that begin with $, clients can publish here on "
             "$aws/things/<thing>/shadow/update, …/get, …/delete, the same under "
             "…/shadow/name/<shadow>/, $aws/things/<thing>/jobs/get, …/start-next, …/<job>/get, "
@@ -184,7 +191,9 @@ def _check_reserved(topic: str, *, retain: bool, connected: bool) -> None:
             "are AWS IoT's own or not emulated."
         )
     if retain:
-        raise ValueError(f"{topic!r} is reserved, and AWS IoT retains no message on such topics.")
+        raise ReservedTopicError(
+            f"{topic!r} is reserved, and AWS IoT retains no message on such topics."
+        )
 
 
 def _check_length(text: str, what: str) -> None:

@@ -9,7 +9,7 @@ import uuid
 
 from moto_jitp.history.messages import ClientMessage
 from moto_jitp.iot.api.operations import Input, Output, operation
-from moto_jitp.iot.exceptions import error_with_status
+from moto_jitp.iot.exceptions import RESERVED_TOPIC, error_with_status
 from moto_jitp.mqtt.topics import MAX_PAYLOAD_BYTES, check_publish
 
 from .connections import ReceiverNotAuthorized, keeps_session, send_directly
@@ -81,7 +81,7 @@ def _send(request: DataRequest, given: Input, timeout: int | None) -> None:
         text = f"The payload has {len(payload)} bytes; at most {MAX_PAYLOAD_BYTES} are allowed."
         raise _DirectMessageRefused("PAYLOAD_TOO_LARGE", text)
     if topic.startswith("$"):
-        raise _DirectMessageRefused("INVALID_TOPIC", "Topic can't start with $")
+        raise _DirectMessageRefused("INVALID_TOPIC", RESERVED_TOPIC)
     try:
         check_publish(topic, payload, retain=False, connected=False)
     except ValueError as error:
