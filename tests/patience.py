@@ -21,9 +21,24 @@ HEALTH_CHECKS = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
 _LOOK_EVERY = 0.02
 
 
-def until(is_so: Callable[[], bool]) -> None:
-    """Wait for what another process does and nothing tells of."""
-    give_up = time.monotonic() + HANG
+def until(
+    is_so: Callable[[], bool],
+    *,
+    seconds: float = HANG,
+    every: float = _LOOK_EVERY,
+    required: bool = True,
+) -> None:
+    """Wait for what another process does and nothing tells of.
+
+    Args:
+        is_so: whether it has been done.
+        seconds: how long at most; what is far away has a limit of its own.
+        every: seconds between two looks.
+        required: whether it must be so in the end.
+    """
+    give_up = time.monotonic() + seconds
     while not is_so():
-        assert time.monotonic() < give_up
-        time.sleep(_LOOK_EVERY)
+        if time.monotonic() >= give_up:
+            assert not required, f"It is not so after {seconds:.0f} seconds."
+            return
+        time.sleep(every)

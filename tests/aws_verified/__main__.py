@@ -1,0 +1,52 @@
+"""``python -m aws_verified``: what verified tests have left in an account."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from .account import VARIABLE, Account, NotReadyForAwsError, account_on_aws, is_asked_for
+from .clean_up import PROJECT, CleanUp
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """List what is there, and delete it where that is asked for.
+
+    Returns:
+        The exit code: 0, 1 where something could not be deleted, 2 where AWS cannot be asked.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m aws_verified",
+        description=f"List what verified tests have left on AWS: whatever begins with {PROJECT}.",
+    )
+    parser.add_argument("--delete", action="store_true", help="delete it, too")
+    options = parser.parse_args(arguments)
+    try:
+        if not is_asked_for():
+            raise NotReadyForAwsError(f"Set {VARIABLE}=1: without it nothing reaches AWS.")
+        account = account_on_aws()
+    except NotReadyForAwsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return sweep(account, delete=options.delete)
+
+
+def sweep(account: Account, *, delete: bool) -> int:
+    """Print what is there in an account, and delete it where that is asked for.
+
+    Returns:
+        The exit code.
+    """
+    clean_up = CleanUp(account, PROJECT)
+    found = clean_up.found()
+    print(f"Account {account.account_id}, {account.region}: {len(found) or 'nothing'} found")
+    for one in found:
+        print(f"  {one}")
+    left = clean_up.run() if delete else []
+    for one in left:
+        print(f"not deleted: {one.what}: {one.why}")
+    return 1 if left else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

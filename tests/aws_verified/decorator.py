@@ -1,0 +1,46 @@
+"""``aws_verified``: a test that runs in the mock, or on AWS where the user asks for it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from .cloud import a_cloud
+
+
+def aws_verified(test: Callable[..., None]) -> Callable[..., None]:
+    """Give a test a ``cloud``, and take away again all that it has made there.
+
+    Args:
+        test: a test function or method with a parameter ``cloud``; further parameters are fixtures
+            and parameters of pytest's, as ever. None of them may make a mock of its own.
+
+    Returns:
+        The test, marked ``aws_verified``, without that parameter.
+
+    Raises:
+        TypeError: it takes no ``cloud``.
+
+    Example:
+        >>> @aws_verified
+        ... def test_a_thing_has_a_name(cloud: Cloud) -> None:
+        ...     name = cloud.name("bulb")
+        ...     assert cloud.iot.create_thing(thingName=name)["thingName"] == name
+    """
+    signature = inspect.signature(test)
+    if "cloud" not in signature.parameters:
+        raise TypeError(f"{test.__name__} takes no cloud, so there is nothing for it to run in.")
+
+    @functools.wraps(test)
+    def run(*args: Any, **kwargs: Any) -> None:
+        with a_cloud() as cloud:
+            test(*args, cloud=cloud, **kwargs)
+
+    others = [one for name, one in signature.parameters.items() if name != "cloud"]
+    run.__signature__ = signature.replace(parameters=others)  # type: ignore[attr-defined]
+    marked: Callable[..., None] = pytest.mark.aws_verified(run)
+    return marked
