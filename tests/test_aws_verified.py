@@ -125,7 +125,9 @@ def test_in_the_mock_everything_is_as_it_was_afterwards(monkeypatch: pytest.Monk
         assert boto3.client("iot", "us-east-1").list_things()["things"] == []
 
 
-def test_fixtures_and_parameters_of_pytest_still_come(pytester: pytest.Pytester) -> None:
+def test_fixtures_and_parameters_of_pytest_still_come(
+    package_loaded: None, pytester: pytest.Pytester
+) -> None:
     pytester.syspathinsert(os.path.dirname(__file__))
     pytester.makeini(
         "[pytest]\nmarkers = aws_verified: x\nasyncio_default_fixture_loop_scope = function\n"
