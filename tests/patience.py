@@ -15,8 +15,12 @@ the moment, or a slow one, must not meet it. What is quick is shown by what happ
 processor time that it takes.
 """
 
-HEALTH_CHECKS = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
-"""What hypothesis is not to check where a property takes a fixture of pytest's."""
+HEALTH_CHECKS = (
+    HealthCheck.too_slow,
+    HealthCheck.function_scoped_fixture,
+    HealthCheck.data_too_large,
+)
+"""What hypothesis is not to check where a property takes a fixture of pytest's, or much chance."""
 
 _LOOK_EVERY = 0.02
 

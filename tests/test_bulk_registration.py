@@ -281,6 +281,15 @@ def test_a_file_that_is_not_there_fails_the_task() -> None:
         assert found["percentageProgress"] == 0
 
 
+def test_a_name_that_no_bucket_has_fails_the_task_and_nothing_else() -> None:
+    """With strict off nobody refuses it at the door; the task looks for the file at each call."""
+    with mock_jitp(config={"jitp": {"strict": False}}):
+        found = describe(start(inputFileBucket="a b"))
+        assert found["status"] == "Failed"
+        assert 'Invalid bucket name "a b"' in found["message"]
+        client().create_thing(thingName="bulb")
+
+
 def test_the_role_must_let_aws_iot_read_the_file_and_register() -> None:
     with mock_jitp(config=ENFORCED):
         bucket()

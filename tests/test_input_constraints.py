@@ -411,3 +411,26 @@ def test_without_strict_a_missing_member_is_named_and_the_rest_is_accepted() -> 
         assert "must be of type list" in refused_text("CreateThingGroup", tags)
         client().create_thing(thingName="a b")
         assert client().describe_thing(thingName="a b")["thingName"] == "a b"
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/x-www-form-urlencoded", "application/x-amz-json-1.0", "text/plain", ""],
+)
+def test_a_body_counts_whatever_its_content_type(server: str, content_type: str) -> None:
+    """curl names that of a form if it is told nothing else."""
+    headers = {"Content-Type": content_type}
+    name = f"bulb-{len(content_type)}"
+    found = request("iot", "POST", f"/things/{name}", b"{}", headers=headers, url=server)
+    assert found.status == 200
+    found = request("iot", "GET", "/things/nobody", b"", headers=headers, url=server)
+    assert found[:2] == ("ResourceNotFoundException", 404)
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "1" + "0" * 400])
+def test_a_number_that_no_double_holds_is_refused(iot: Any, number: str) -> None:
+    criterion = f'{{"failureType": "ALL", "action": "CANCEL", "thresholdPercentage": {number}}}'
+    body = f'{{"targets": ["a"], "abortConfig": {{"criteriaList": [{criterion}]}}}}'
+    found = request("iot", "PUT", "/jobs/j", body.encode())
+    assert found[:2] == ("InvalidRequestException", 400)
+    assert "thresholdPercentage must be of type double" in found.text

@@ -200,3 +200,11 @@ def test_a_log_level_that_would_break_each_later_entry_is_refused(
             getattr(iot, operation)(**given)
         ca.register(iot, template_body=PLAIN_BODY)
         assert connect_device(ca.issue("bulb-1")).connected
+
+
+def test_a_token_that_moto_cannot_read_is_refused() -> None:
+    with (
+        mock_jitp(config={"jitp": {"strict": False}}),
+        refused("InvalidRequestException", 400, "The token 'x' was not given out by this"),
+    ):
+        client().list_thing_types(nextToken="x")

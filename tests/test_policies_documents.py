@@ -291,3 +291,9 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 def test_any_json_is_read_or_refused(body: dict[str, Any]) -> None:
     with contextlib.suppress(MalformedPolicyError):
         assert parse_policy(json.dumps(body)).statements
+
+
+def test_a_refusal_that_quotes_half_a_surrogate_pair_can_be_printed() -> None:
+    with pytest.raises(MalformedPolicyError) as refused:
+        parse_policy('{"Version": "\\ud800"}')
+    assert "\\ud800" in str(refused.value).encode().decode()

@@ -25,6 +25,11 @@ class MalformedPolicyError(ValueError):
     """
 
     def __init__(self, opening: str, detail: str) -> None:
+        # Half of a surrogate pair, which a document can escape and UTF-8 does not have, stays
+        # escaped, so that the message can be printed and sent.
+        opening, detail = (
+            text.encode("utf-8", "backslashreplace").decode() for text in (opening, detail)
+        )
         self.message = f"{opening} {detail}"
         self.bare_message = opening.removesuffix(":")
         super().__init__(opening, detail)

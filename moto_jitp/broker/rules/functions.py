@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from moto.iot.models import IoTBackend
 
 from moto_jitp import settings
@@ -153,6 +153,8 @@ class AccountFunctions:
         except ClientError as error:
             said = error.response["Error"]
             raise FunctionFailed(function, f"{said['Code']}: {said['Message']}.") from error
+        except BotoCoreError as error:  # a name that the service could not have
+            raise FunctionFailed(function, str(error)) from error
 
 
 def _plain(value: Mapping[str, Any]) -> Any:

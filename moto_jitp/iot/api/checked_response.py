@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from botocore.model import ServiceModel
 from moto.core.responses import ActionResult, BaseResponse
 from moto.core.utils import get_service_model
 from moto.utilities.aws_headers import gen_amzn_requestid_long
@@ -173,6 +174,11 @@ class CheckedResponse(BaseResponse):
         if param_name in members_of_input(self.service, self._get_action()):
             return if_none
         return super()._get_param(param_name, if_none)
+
+    def determine_response_protocol(self, service_model: ServiceModel) -> str:
+        # moto goes by the request's content type, and ends with an exception where that is of a
+        # protocol that the service does not speak: that of a form, which curl sends by default.
+        return str(service_model.protocol)
 
     def serialized(self, action_result: ActionResult) -> Any:
         # Every error of the API passes here, or answer_error: what is thrown, and what is returned.

@@ -6,7 +6,7 @@ maxima nor enums, and other SDKs check nothing. A shape is compiled once into a 
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -246,11 +246,12 @@ def _check_size(
 
 # Types: what JSON or a text gives, and what is none of the member's type.
 
+_LARGEST = sys.float_info.max
 _NUMBERS = {
     "integer": (-(2**31), 2**31 - 1),
     "long": (-(2**63), 2**63 - 1),
-    "float": (-math.inf, math.inf),
-    "double": (-math.inf, math.inf),
+    "float": (-_LARGEST, _LARGEST),
+    "double": (-_LARGEST, _LARGEST),
 }
 
 
@@ -291,12 +292,12 @@ def _number_reader(kind: str) -> Callable[[Any, str], Any]:
     types = (int,) if kind in ("integer", "long") else (int, float)
 
     def read(value: Any, where: str) -> Any:
-        # To Python a boolean is an integer, too; JSON's 1e999 becomes infinite.
+        # To Python a boolean is an integer, too; JSON's 1e999 becomes infinite, and an integer may
+        # have more digits than a float can tell.
         if (
             not isinstance(value, types)
             or isinstance(value, bool)
             or not lowest <= value <= highest
-            or not math.isfinite(value)
         ):
             raise _wrong(where, kind, value)
         return value

@@ -152,13 +152,26 @@ class Page:
     def _digest(self, place: str) -> bytes:
         return hashlib.sha256(f"{self._bound_to}{place}".encode()).digest()[:_DIGEST]
 
-    def _refused(self, token: str) -> Exception:
-        what = self._token_member.removeprefix("next").lower()
-        return IoTError(
-            refusal_code(*self._listing),
-            f"The {what} {token!r} was not given out by this operation. Leave it out to start from "
-            "the first page.",
-        )
+    def _refused(self, token: str) -> IoTError:
+        return _refused(*self._listing, token, self._token_member.removeprefix("next").lower())
+
+
+def _page_of_moto(name: str, given: Input, moto: CallMoto) -> Output:
+    try:
+        return moto()
+    except ValueError:  # moto's tokens are numbers, and it looks at none before it reads it as one
+        token = next((given[member] for member in _TOKENS if member in given), None)
+        if token is None:
+            raise
+        raise _refused("iot", name, str(token)) from None
+
+
+def _refused(service: str, operation: str, token: str, what: str = "token") -> IoTError:
+    return IoTError(
+        refusal_code(service, operation),
+        f"The {what} {token!r} was not given out by this operation. Leave it out to start from "
+        "the first page.",
+    )
 
 
 def listing(
@@ -185,7 +198,7 @@ def listing(
     def enter(function: Callable[[PartT, Input, Page], Output]) -> Callable[..., Any]:
         def listed(part: PartT, given: Input, moto: CallMoto) -> Output:
             if not settings.current().strict:
-                return moto()
+                return _page_of_moto(name, given, moto)
             page = Page(name, given, default_size=default_size, ascending=ascending)
             return function(part, given, page)
 

@@ -9,7 +9,7 @@ import io
 import json
 from typing import Any, NamedTuple
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from moto.utilities.utils import get_partition
 
 from moto_jitp.aws.clients import client_of
@@ -95,7 +95,7 @@ class InputFile:
     def __init__(self, account_id: str, region_name: str, bucket: str, key: str) -> None:
         try:
             head = client_of("s3", account_id, region_name).head_object(Bucket=bucket, Key=key)
-        except ClientError as error:
+        except (BotoCoreError, ClientError) as error:  # the former for what names no bucket
             raise UnreadableFile(
                 f"The input file s3://{bucket}/{key} cannot be read: {error}"
             ) from None

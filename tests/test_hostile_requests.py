@@ -1,0 +1,338 @@
+"""Whatever is sent to a server, it answers with a status below 500, and goes on.
+
+A small sample of random requests in every run; a hundred times as many with ``--long``.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import random
+import socket
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from bodies import PLAIN_BODY, ROLE
+from hostile import (
+    BODIES,
+    TEXTS,
+    Request,
+    hostile_request,
+    junk,
+    mutated,
+    mutated_json,
+    operations,
+    signed_for,
+    to_bytes,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from patience import HANG, HEALTH_CHECKS
+from server_support import Api, client
+
+from moto_jitp import CertificateAuthority
+from moto_jitp.server import ThreadedJitpServer
+
+SERVICES = ("iot", "iot-data", "iot-jobs-data")
+STRICT = {"jitp": {"strict": True, "enforce_policies": True}}
+LENIENT = {"jitp": {"strict": False}}
+ACCOUNT = "arn:aws:iot:us-east-1:123456789012"
+POLICY = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}],
+    }
+)
+RULE = {
+    "sql": "SELECT * FROM 'a/#'",
+    "awsIotSqlVersion": "2016-03-23",
+    "actions": [{"republish": {"topic": "b", "roleArn": ROLE}}],
+}
+CA = CertificateAuthority(common_name="Acme Root")
+DEVICES = [CA.issue(common_name=f"d{number}") for number in range(8)]
+
+
+class Target:
+    """A server with a fleet that requests can mean, which is made anew after some of them."""
+
+    def __init__(self, config: Any) -> None:
+        self.server = ThreadedJitpServer(config=config).start()
+        self._left = 0
+        self.known: dict[str, list[Any]] = {}
+
+    def ask(self, request: Request) -> tuple[int, bytes]:
+        """Send a request and return the answer's status and body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=HANG)
+        try:
+            connection.request(request.method, request.path, request.body, request.headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def fleet(self) -> dict[str, list[Any]]:
+        """Return values that mean something there, by the names of members."""
+        self._left -= 1
+        if self._left < 0:
+            self._left = 300
+            self.known = self._make()
+        return self.known
+
+    def _make(self) -> dict[str, list[Any]]:
+        self.ask(Request("POST", "/moto-api/reset", {}, b""))
+        iot = client(self.server.endpoint_url)
+        for number in range(3):
+            iot.create_thing(thingName=f"t{number}")
+            iot.create_thing_group(thingGroupName=f"g{number}")
+            iot.create_policy(policyName=f"p{number}", policyDocument=POLICY)
+        iot.create_thing_type(thingTypeName="y0")
+        iot.create_billing_group(billingGroupName="b0")
+        iot.add_thing_to_thing_group(thingName="t0", thingGroupName="g0")
+        iot.create_topic_rule(ruleName="r0", topicRulePayload=RULE)
+        iot.create_job(jobId="j0", targets=[f"{ACCOUNT}:thing/t0"], document="{}")
+        iot.create_provisioning_template(
+            templateName="fleet",
+            templateBody=PLAIN_BODY.replace("AWS::IoT::Certificate::CommonName", "Serial"),
+            provisioningRoleArn=ROLE,
+            enabled=True,
+        )
+        CA.register(iot, template_body=PLAIN_BODY)
+        made = [
+            iot.register_certificate_without_ca(certificatePem=one.certificate_pem)
+            for one in DEVICES[:3]
+        ]
+        ids, arns = ([one[key] for one in made] for key in ("certificateId", "certificateArn"))
+        iot.attach_policy(policyName="p0", target=arns[0])
+        iot.attach_thing_principal(thingName="t0", principal=arns[0])
+        pems = [one.certificate_pem for one in DEVICES]
+        return {
+            "awsJobThingName": ["t0"],
+            "billingGroupName": ["b0", "n1"],
+            "caCertificate": [CA.certificate_pem],
+            "caCertificateId": [CA.certificate_id],
+            "caCertificatePem": [CA.certificate_pem],
+            "certificateId": [*ids, CA.certificate_id],
+            "certificatePem": pems,
+            "certificateSigningRequest": pems[:1],
+            "clientId": ["t0", "d0"],
+            "document": ["{}"],
+            "jobId": ["j0", "n1"],
+            "marker": ["", "1", "x"],
+            "nextToken": ["", "1", "x"],
+            "payload": ['{"state": {"desired": {"a": 1}}}', "x"],
+            "policyDocument": [POLICY],
+            "policyName": ["p0", "p1", "n1"],
+            "policyVersionId": ["1", "2"],
+            "principal": arns,
+            "provisioningRoleArn": [ROLE],
+            "queryString": ["thingName:t0", "*", "attributes.a>1 OR (a:b)", "a:"],
+            "resourceArn": [*arns, f"{ACCOUNT}:thinggroup/g0", f"{ACCOUNT}:policy/p0"],
+            "roleArn": [ROLE],
+            "ruleName": ["r0", "n1"],
+            "shadowName": ["s"],
+            "sql": ["SELECT * FROM 'a/#'"],
+            "tags": [[{"Key": "a", "Value": "b"}]],
+            "target": [*arns, f"{ACCOUNT}:thinggroup/g0"],
+            "targets": [[f"{ACCOUNT}:thing/t0"], [f"{ACCOUNT}:thinggroup/g0"]],
+            "templateBody": [PLAIN_BODY],
+            "templateName": ["fleet"],
+            "thingGroupName": ["g0", "g1", "n1"],
+            "thingName": ["t0", "t1", "n1"],
+            "thingTypeName": ["y0", "n1"],
+            "topic": ["a/b", "$aws/things/t0/shadow/update"],
+            "topicRulePayload": [RULE],
+            "verificationCertificate": pems[:1],
+        }
+
+
+@pytest.fixture(scope="module", params=[STRICT, LENIENT], ids=["strict", "lenient"])
+def target(request: pytest.FixtureRequest) -> Iterator[Target]:
+    there = Target(request.param)
+    yield there
+    there.server.stop()
+
+
+OPERATIONS = [(service, name) for service in SERVICES for name in sorted(operations(service))]
+#: The Device Gateway's own answer to a device that does not acknowledge in time.
+GATEWAY_TIMEOUT = (504, "SendDirectMessage")
+
+
+def test_no_request_for_an_operation_ends_in_an_error_of_the_server(
+    target: Target, long: bool
+) -> None:
+    """Wrong types, missing members, malformed bodies and texts, in every member."""
+
+    @settings(max_examples=20_000 if long else 150, suppress_health_check=HEALTH_CHECKS)
+    @given(st.randoms(use_true_random=False), st.sampled_from(OPERATIONS))
+    def ask(source: random.Random, which: tuple[str, str]) -> None:
+        request = hostile_request(source, *which, target.fleet())
+        status, body = target.ask(request)
+        assert status < 500 or (status, which[1]) == GATEWAY_TIMEOUT, (request, body)
+
+    ask()
+
+
+def test_no_request_for_a_control_route_ends_in_an_error_of_the_server(
+    target: Target, long: bool
+) -> None:
+    api = Api(target.server.endpoint_url)
+    routes = routes_of(api)
+
+    @settings(max_examples=20_000 if long else 100, suppress_health_check=HEALTH_CHECKS)
+    @given(st.randoms(use_true_random=False), st.sampled_from(routes))
+    def ask(source: random.Random, route: tuple[str, str]) -> None:
+        target.fleet()
+        request = control_request(source, *route)
+        status, body = target.ask(request)
+        assert status < 500, (request, body)
+        if body.startswith((b"{", b"[")):
+            json.loads(body, parse_constant=not_json)
+
+    try:
+        ask()
+    finally:
+        api.request("DELETE", "/failures")
+        api.request("DELETE", "/disturbances")
+
+
+def not_json(constant: str) -> Any:
+    raise AssertionError(f"an answer has {constant}, which is not JSON")
+
+
+def routes_of(api: Api) -> list[tuple[str, str]]:
+    """The control routes with their methods, but for the one that ends the server's waiting."""
+    paths = api.get("/openapi.json")["paths"]
+    return [(path, method.upper()) for path, methods in sorted(paths.items()) for method in methods]
+
+
+SAMPLES: dict[str, list[Any]] = {
+    "/connect": [
+        {"certificatePem": DEVICES[3].certificate_pem, "clientId": "d3", "reconnect": True},
+        {
+            "certificatePem": DEVICES[4].chain_pem,
+            "privateKeyPem": DEVICES[4].private_key_pem,
+            "serverName": "localhost",
+            "mqttVersion": "3.1.1",
+        },
+    ],
+    "/failures": [
+        {"operation": "CreateThing", "error": "ThrottlingException", "times": 1, "message": "m"},
+        {"operation": "create_thing", "error": "InternalFailureException", "after": 2},
+    ],
+    "/disturbances": [{"kind": "disconnect", "clientId": "d3", "times": 1, "after": 0}],
+    "/config": [
+        {"strict": True},
+        {"throttling": {"CreateThing": 1e999}},
+        {"throttling": {"CreateThing": 5}},
+        {"enforce_policies": True, "enforce_role": False},
+    ],
+    "/publish": [{"topic": "a/b", "payloadText": '{"a": 1}', "qos": 1, "retain": True}],
+    "/subscribe": [{"topicFilter": "a/#", "qos": 1}],
+    "/receive": [{"wait": 0}],
+    "": [{}],
+}
+
+
+def control_request(source: random.Random, path: str, method: str) -> Request:
+    """A request for a control route: sound, with mutations, or with junk."""
+    path = path.replace("{id}", str(source.choice((1, 2, 3, 0, -1, 10**30, "x", "%00"))))
+    parameters = [
+        f"{name}={source.choice(('1', '0', '-1', 'x', '%ff', '', '1e999', '9' * 5000, 'desc'))}"
+        for name in ("limit", "cursor", "order", "topicFilter", "certificateId", "since", "wait")
+        if source.random() < 0.15
+    ]
+    # A wait for changes that nobody makes would take its time.
+    query = "&".join(one for one in parameters if not one.startswith(("wait", "since")))
+    known = next(values for ending, values in SAMPLES.items() if path.endswith(ending))
+    body = to_bytes(mutated_json(source, source.choice(known)))
+    chance = source.random()
+    if chance < 0.2:
+        body = to_bytes(source.choice(known))
+    elif chance < 0.3:
+        body = source.choice(BODIES)
+    elif chance < 0.4:
+        body = mutated(source, body)
+    elif chance < 0.45:
+        body = to_bytes(junk(source))
+    if source.random() < 0.03:
+        method = source.choice(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
+    if method in ("GET", "HEAD", "DELETE"):
+        body = b""
+    return Request(method, f"{path}?{query}" if query else path, {}, body)
+
+
+def raw_samples() -> list[bytes]:
+    signature = signed_for("iot")["Authorization"].encode()
+    connect = to_bytes({"certificatePem": DEVICES[5].certificate_pem})
+    return [
+        b"POST /moto-api/jitp/connect HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%b"
+        % (len(connect), connect),
+        b"GET /moto-api/jitp/state?limit=1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"PUT /moto-api/jitp/config HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
+        b'\r\n10\r\n{"strict": true}\r\n0\r\n\r\n',
+        b"POST /things/t9 HTTP/1.1\r\nHost: localhost\r\nAuthorization: %b\r\n"
+        b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}" % signature,
+        b"GET /things?maxResults=1 HTTP/1.1\r\nHost: localhost\r\nAuthorization: %b\r\n\r\n"
+        % signature,
+        b"GET /moto-api/jitp/ HTTP/1.0\r\nAccept: text/html\r\n\r\n",
+    ]
+
+
+def test_no_bytes_end_in_an_error_of_the_server_or_keep_it_from_answering(
+    target: Target, long: bool
+) -> None:
+    """HTTP as no client writes it: mutated request lines, headers, lengths and chunks."""
+    api = Api(target.server.endpoint_url)
+    samples = raw_samples()
+
+    @settings(max_examples=20_000 if long else 60, suppress_health_check=HEALTH_CHECKS)
+    @given(st.randoms(use_true_random=False), st.sampled_from(samples))
+    def send(source: random.Random, sample: bytes) -> None:
+        data = mutated(source, sample)
+        answer = answered(target.server.port, data)
+        status = answer[9:12]
+        assert not answer.startswith(b"HTTP/1") or status < b"500" or not is_ours(data), answer[
+            :900
+        ]
+
+    send()
+    assert api.get("/ready")["status"] == "ready"
+
+
+def is_ours(data: bytes) -> bool:
+    """Whether a request is one for a control route or AWS IoT still, and not one for S3.
+
+    That is where moto sends what bears no signature that it knows.
+    """
+    line, _, rest = data.partition(b"\n")
+    try:
+        headers = http.client.parse_headers(io.BytesIO(rest))
+    except http.client.HTTPException:
+        return True
+    is_control = b"/moto-api/jitp" in line
+    return is_control or headers["Authorization"] == signed_for("iot")["Authorization"]
+
+
+def answered(port: int, data: bytes) -> bytes:
+    """Send bytes, say that no more come, and return all that comes back."""
+    found = bytearray()
+    with socket.create_connection(("127.0.0.1", port), timeout=HANG) as connection:
+        try:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            while piece := connection.recv(65536):
+                found += piece
+        except ConnectionError:
+            pass  # it has heard enough
+    return bytes(found)
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=ascii)
+def test_any_text_may_stand_in_a_path_and_a_query(target: Target, text: str) -> None:
+    quoted = quote(text.encode("utf-8", "surrogatepass"), safe="")
+    for path in (f"/things/{quoted}", f"/things?attributeName={quoted}", f"/policies/{quoted}"):
+        status, body = target.ask(Request("GET", path, signed_for("iot"), b""))
+        assert status < 500, (path, body)
