@@ -85,9 +85,9 @@ def name(kind: str, chance: random.Random) -> str:
     return f"{kind}-{chance.randrange(NAMES)}"
 
 
-def loose_ends() -> list[str]:
+def loose_ends(account: str = ACCOUNT) -> list[str]:
     """Every attachment and membership whose other end is gone."""
-    backend: Any = iot_backends[ACCOUNT][REGION]
+    backend: Any = iot_backends[account][REGION]
     things = {thing.thing_name for thing in backend.things.values()}
     arns = set(backend.things)
     found = [f"{who} has {thing}" for who, thing in backend.principal_things if thing not in things]

@@ -1,0 +1,178 @@
+"""Has other operations run in the middle of one, at each of its lines, unless a lock is in the way.
+
+Threads left to themselves meet a race once in a long while, however many they are. Here the thread
+under test is traced: at each line of code on tables that it comes to, another thread is let go
+until it has done one thing, or waits for the lock of the account and Region. So a walk over a
+table is interrupted at each of its turns, and what is read before a change and used after it is
+found at once; and with the lock in its place nothing of that happens.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any, ClassVar
+
+import moto
+import pytest
+from patience import HANG
+
+import moto_jitp
+
+_MOTO, _OURS = (str(Path(module.__path__[0])) for module in (moto, moto_jitp))
+_ON_TABLES = (
+    str(Path(_MOTO, "iot", "models.py")),
+    *(
+        str(Path(_OURS, "iot", part))
+        for part in ("certificates", "permissions", "registry", "search")
+    ),
+)
+"""The code that works on the tables of an account and Region, and has them to itself."""
+_numbers = itertools.count()
+
+
+class TellingLock:
+    """A ``threading.RLock`` that tells a thread's observer when the thread has to wait for it.
+
+    Args:
+        keeps_out: whether it is a lock at all; otherwise it lets everybody in at any time.
+    """
+
+    observers: ClassVar[dict[int, Callable[[], None]]] = {}
+    """Called before the thread of this id begins to wait."""
+
+    def __init__(self, keeps_out: bool = True) -> None:
+        self._keeps_out = keeps_out
+        self._lock = threading.RLock()
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        if not self._keeps_out or self._lock.acquire(blocking=False):
+            return True
+        if not blocking:
+            return False
+        self.observers.get(threading.get_ident(), lambda: None)()
+        return bool(self._lock.acquire(True, timeout))
+
+    def release(self) -> None:
+        if self._keeps_out:
+            self._lock.release()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def _at_fork_reinit(self) -> None:
+        self._lock = threading.RLock()
+
+
+def account_with(lock: TellingLock, touch: Callable[[str], object]) -> str:
+    """Return an account that nobody has used, whose lock in the default Region is this one.
+
+    Args:
+        lock: the lock.
+        touch: makes a call in the account.
+    """
+    account = f"7777{next(_numbers):08}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("moto_jitp.history.state.new_rlock", lambda: lock)
+        touch(account)
+    return account
+
+
+class Meanwhile:
+    """Another thread, which does the next of its things each time it is let go.
+
+    Args:
+        things: what it does, one after the other.
+
+    Attributes:
+        turns: how many it has begun.
+        intrusions: the lines of the other's at which it got something done.
+        raised: what they have raised, but for what ``expected`` takes.
+    """
+
+    def __init__(
+        self, things: Iterator[Callable[[], object]], expected: Callable[[BaseException], bool]
+    ) -> None:
+        self.turns = 0
+        self.intrusions: set[str] = set()
+        self.raised: list[BaseException] = []
+        self._things = things
+        self._expected = expected
+        self._go = threading.Event()
+        self._stands = threading.Event()  # has done its thing, or waits for the lock
+        self._is_busy = False
+        self._over = False
+        self._thread = threading.Thread(target=self._work)
+        self._thread.start()
+        assert self._thread.ident is not None
+        TellingLock.observers[self._thread.ident] = self._stands.set
+
+    def _work(self) -> None:
+        while True:
+            self._go.wait(HANG)
+            self._go.clear()
+            if self._over:
+                return
+            try:
+                next(self._things)()
+            except BaseException as error:
+                if not self._expected(error):
+                    self.raised.append(error)
+            self._is_busy = False
+            self._stands.set()
+
+    def let_go(self) -> bool:
+        """Have it do one thing, as far as it comes; nothing happens while it waits for the lock.
+
+        Returns:
+            Whether it has done it.
+        """
+        if self._is_busy:
+            return False
+        self.turns += 1
+        self._is_busy = True
+        self._stands.clear()
+        self._go.set()
+        assert self._stands.wait(HANG)
+        return not self._is_busy
+
+    def during(self, work: Callable[[], object]) -> None:
+        """Do this in the calling thread, and let the other go at each line of code on tables."""
+        home = threading.get_ident()
+
+        def at_line(frame: FrameType, event: str, argument: Any) -> Any:
+            if event == "line" and threading.get_ident() == home:
+                file = Path(frame.f_code.co_filename).name
+                if self.let_go():
+                    self.intrusions.add(f"{file}:{frame.f_lineno}")
+            return at_line
+
+        def at_call(frame: FrameType, event: str, argument: Any) -> Any:
+            return at_line if frame.f_code.co_filename.startswith(_ON_TABLES) else None
+
+        before = sys.gettrace()
+        sys.settrace(at_call)
+        try:
+            work()
+        except BaseException as error:
+            if not self._expected(error):
+                self.raised.append(error)
+        finally:
+            sys.settrace(before)
+
+    def end(self) -> None:
+        """Wait for what it is at, and end it."""
+        while self._is_busy:
+            self._stands.wait(HANG)
+            self._stands.clear()
+        self._over = True
+        self._go.set()
+        self._thread.join(HANG)
+        TellingLock.observers.pop(self._thread.ident or 0, None)
