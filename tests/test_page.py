@@ -674,6 +674,115 @@ def test_what_topic_rules_did_is_shown_with_its_reason(opened: Opener, url: str)
     assert MARKUP in runs.nth(0).locator("pre").inner_text().replace('\\"', '"')
 
 
+def test_messages_have_their_place_the_newest_first(
+    opened: Opener, api: Api, ca: CertificateAuthority, url: str
+) -> None:
+    outcome = api.connect(ca.issue(common_name="bulb", country="KR"))
+    session = f"/connections/{outcome['connectionId']}"
+    api.post(f"{session}/publish", {"topic": "lights/a", "payloadText": f"on {MARKUP}"})
+    data = client(url, "iot-data")
+    data.publish(topic="lights/b", payload=b"\xff\x00")
+    long = "ä" * 5000
+    data.publish(topic="lights/c", payload=long.encode())
+
+    page = opened()
+    messages = page.locator("#published > li")
+    messages.filter(has_text="lights/c").wait_for()
+    topics = page.locator("#published .topic").all_inner_texts()
+    assert topics[:3] == ["lights/c", "lights/b", "lights/a"]
+    assert any(topic.startswith("$aws/events/certificates/registered/") for topic in topics)
+    first = messages.filter(has_text="lights/a")
+    assert "bulb" in first.locator("summary").inner_text()
+    assert first.locator("time").get_attribute("datetime")
+    assert "AWS IoT" in messages.filter(has_text="certificates/registered").first.inner_text()
+    first.locator("summary").click()
+    assert first.locator("pre").inner_text() == f"on {MARKUP}"
+    binary = messages.filter(has_text="lights/b")
+    binary.locator("summary").click()
+    assert "2 bytes that are not text" in binary.inner_text()
+    assert binary.locator("pre").count() == 0
+    cut = messages.filter(has_text="lights/c")
+    cut.locator("summary").click()
+    assert cut.locator("pre").inner_text() == long[:2000]
+    assert "the beginning of 10,000 bytes" in cut.inner_text()
+    # It appears as it is published, and what is unfolded stays so.
+    data.publish(topic="lights/d", payload=b"off")
+    messages.filter(has_text="lights/d").wait_for()
+    assert first.locator("pre").is_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_few_messages_are_listed_and_the_others_by_the_keyboard(
+    opened: Opener, api: Api, url: str, scheme: str
+) -> None:
+    data = client(url, "iot-data")
+    for number in range(60):
+        data.publish(topic=f"a/{number}" + "-long" * 20, payload=b"x" * 300)
+    assert len(api.get("/state")["messages"]) == 50
+    page = opened(viewport=NARROW, color_scheme=scheme)
+    messages = page.locator("#published > li")
+    assert messages.count() == 10
+    page.get_by_role("button", name="Show more messages").press("Enter")
+    assert messages.count() == 50
+    summary = messages.nth(10).locator("summary")
+    assert summary.evaluate("one => one === document.activeElement")
+    assert "a/49-" in summary.inner_text()
+    summary.press("Enter")
+    messages.nth(10).locator("pre").wait_for()
+    assert not is_wider_than_the_window(page)
+    contrast = """one => {
+      const light = (colour) => {
+        const [r, g, b] = colour.match(/[\\d.]+/g).slice(0, 3).map((part) => {
+          const share = Number(part) / 255;
+          return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+        });
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+      };
+      const found = [getComputedStyle(one).color, getComputedStyle(document.body).backgroundColor];
+      const [dark, bright] = found.map(light).sort((a, b) => a - b);
+      return (bright + 0.05) / (dark + 0.05);
+    }"""
+    for selector in (".topic", "time", ".reason", "pre", ".hint"):
+        assert messages.nth(10).locator(selector).first.evaluate(contrast) >= 4.5, selector
+
+
+def test_the_server_words_how_a_connection_ended_and_what_is_wrong_with_a_ca(
+    api: Api, ca: CertificateAuthority, url: str
+) -> None:
+    api.connect(ca.issue(common_name="bulb", country="KR"))
+    api.connect(ca.issue(common_name="lamp"))
+    CertificateAuthority(common_name="Plain").register(client(url))
+    CertificateAuthority(common_name="Off").register(client(url), active=False)
+    state = api.get("/state")
+    assert {one["ending"] for one in state["connections"]} == {
+        "The connection is dropped; the device is to connect again",
+        "The connection is accepted",
+        "The connection is refused",
+    }
+    troubles = {one["subject"]: one["trouble"] for one in state["cas"]}
+    assert troubles["CN=Acme Root"] is None
+    assert "no template" in troubles["CN=Plain"]
+    assert troubles["CN=Off"].startswith("The CA is INACTIVE")
+
+
+def test_a_cause_counts_the_devices_that_are_searched_for(
+    opened: Opener, api: Api, ca: CertificateAuthority
+) -> None:
+    for name in ("lamp-1", "lamp-2", "pump-1"):
+        api.connect(ca.issue(common_name=name))
+    page = opened()
+    causes = page.locator("#causes button")
+    causes.filter(has_text="3 × PROVISIONING_FAILED").wait_for()
+    page.locator("#search").fill("lamp")
+    causes.filter(has_text="2 × PROVISIONING_FAILED").click()
+    page.get_by_text("2 devices found.").wait_for()
+    # One that is chosen stays, so that it can be let go.
+    page.locator("#search").fill("no such device")
+    causes.filter(has_text="0 × PROVISIONING_FAILED").wait_for()
+    assert [one["devices"] for one in api.get("/state?search=pump")["causes"]] == [1]
+    assert api.get("/state?search=no-such")["causes"] == []
+
+
 def test_refusals_of_one_cause_are_one_line_with_their_number(
     opened: Opener, api: Api, ca: CertificateAuthority
 ) -> None:

@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 from moto.iot.models import IoTBackend
 from moto.iotdata.models import iotdata_backends
 
+from moto_jitp.history.acting_moment import acting_moment
 from moto_jitp.history.messages import ClientMessage, Message
 from moto_jitp.history.order import sequence
 from moto_jitp.history.state import lock_of, part_of
@@ -104,6 +105,7 @@ def publish(backend: IoTBackend, message: Message) -> None:
     broker = broker_of(backend)
     with lock_of(backend):
         message.number = next(sequence)
+        message.published = acting_moment().timestamp()
         broker.messages.append(message)
         if isinstance(message, ClientMessage):
             _keep_as_moto_does(backend, message)

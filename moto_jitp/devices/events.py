@@ -40,6 +40,21 @@ def all_published() -> list[Published]:
     return published
 
 
+def newest_published(limit: int) -> list[Published]:
+    """Return the newest of what has been published, oldest first.
+
+    Args:
+        limit: how many at most.
+    """
+    published = [
+        Published(message, backend.account_id, backend.region_name)
+        for backend in live_backends()
+        for message in broker_of(backend).messages[-limit:]
+    ]
+    published.sort(key=lambda entry: entry.message.number)
+    return published[-limit:]
+
+
 def all_events() -> tuple[Event, ...]:
     """Every event since the state was last reset, of all accounts and Regions, oldest first."""
     return events_until_now()()

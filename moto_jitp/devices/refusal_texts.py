@@ -7,7 +7,7 @@ from datetime import datetime
 
 from moto.iot.models import FakeCaCertificate, FakeDomainConfiguration
 
-from moto_jitp.history.attempts import RefusalReason
+from moto_jitp.history.attempts import ConnectionAttempt, RefusalReason
 from moto_jitp.history.runs import ProvisioningRun
 from moto_jitp.iot.certificates.ca_certificate import CaCertificate
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
@@ -23,6 +23,44 @@ _NOT_REGISTERED = RefusalReason.DEVICE_CERTIFICATE_NOT_REGISTERED
 _FEW = 3
 
 ACCEPTED = Verdict(None, "The certificate is ACTIVE; the device is connected.")
+
+
+def ending(attempt: ConnectionAttempt) -> str:
+    """Say what a connection came to, the last line of what a device went through."""
+    if attempt.accepted:
+        return "The connection is accepted"
+    if attempt.reason is RefusalReason.RECONNECT_REQUIRED:
+        return "The connection is dropped; the device is to connect again"
+    return "The connection is refused"
+
+
+def register_thing_ending(run: ProvisioningRun) -> str:
+    """Say what came of RegisterThing, called over MQTT or by the API."""
+    return f"RegisterThing is {'accepted' if run.succeeded else 'rejected'}"
+
+
+def ca_trouble(ca: CaCertificate, template_name: str | None, body: str | None) -> str | None:
+    """Say what keeps the devices of a CA from being provisioned; ``None`` where nothing does.
+
+    Args:
+        ca: the CA certificate.
+        template_name: the stored template that it names.
+        body: the text of its template; ``None`` where it has none, or none any more.
+    """
+    if ca.status != "ACTIVE":
+        return (
+            f"The CA is {ca.status}: devices that it issued and that are not registered are "
+            "refused."
+        )
+    if ca.auto_registration_status != "ENABLE":
+        return (
+            "Auto-registration is off: its devices are refused unless they are registered already."
+        )
+    if body is not None:
+        return None
+    if template_name:
+        return f"The template {template_name} does not exist any more: provisioning fails."
+    return "It has no template: its devices are registered, and stay PENDING_ACTIVATION."
 
 
 def _time(moment: datetime) -> str:

@@ -64,10 +64,12 @@ class Message:
     Attributes:
         number: its place in the order of everything that happens, from
             :data:`moto_jitp.history.order.sequence`; the broker assigns it.
+        published: when it was published, in seconds since 1970; the broker assigns it, too.
     """
 
-    __slots__ = ("number",)
+    __slots__ = ("number", "published")
     number: int
+    published: float
 
     @property
     def topic(self) -> str:

@@ -22,6 +22,8 @@ from .shapes import (
     READY,
     SESSION,
     SHOWN_CONNECTION,
+    SHOWN_MESSAGE,
+    SHOWN_RUN,
     STATE,
 )
 
@@ -199,6 +201,8 @@ _ANSWERS: tuple[Shape, ...] = (
     RUN,
     SESSION,
     SHOWN_CONNECTION,
+    SHOWN_MESSAGE,
+    SHOWN_RUN,
     STATE,
     STEP,
 )

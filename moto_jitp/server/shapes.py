@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
+from moto_jitp.devices.events import Published
+from moto_jitp.devices.refusal_texts import ending, register_thing_ending
 from moto_jitp.devices.sessions import Session
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.journal import RunEntry
 from moto_jitp.history.json_form import ATTEMPT, LISTED_RUN
+from moto_jitp.history.messages import as_bytes
 from moto_jitp.history.rule_json import RULE_RUN
 from moto_jitp.history.rule_runs import RuleRun
 from moto_jitp.json_shapes import (
@@ -17,6 +22,7 @@ from moto_jitp.json_shapes import (
     boolean,
     integer,
     objects,
+    of,
     optional_string,
     or_null,
     string,
@@ -49,6 +55,16 @@ CONNECTION = Shape(
 )
 
 
+SHOWN_RUN = Shape(
+    "ShownRun",
+    "A run of RegisterThing, with what came of it.",
+    (
+        *LISTED_RUN.fields,
+        string("ending", "What came of it, in words.", lambda one: register_thing_ending(one.run)),
+    ),
+)
+
+
 class ShownConnection(NamedTuple):
     """An attempt as the page shows it.
 
@@ -64,7 +80,11 @@ class ShownConnection(NamedTuple):
 SHOWN_CONNECTION = Shape(
     "ShownConnection",
     "One MQTT CONNECT of a device, with the runs of fleet provisioning over it.",
-    (*ATTEMPT.of_part("attempt"), objects("fleetRuns", LISTED_RUN)),
+    (
+        *ATTEMPT.of_part("attempt"),
+        string("ending", "How it ended, in words.", lambda one: ending(one.attempt)),
+        objects("fleetRuns", SHOWN_RUN),
+    ),
 )
 
 DISTURBANCE = Shape(
@@ -136,6 +156,7 @@ class Registered(NamedTuple):
         template_name: the stored template that a CA's devices are given.
         template_body: the template's text, a CA's own or the stored one.
         role_arn: the provisioning role of a CA.
+        trouble: what keeps a CA's devices from being provisioned; ``None`` where nothing does.
         thing_name: a thing that a device's certificate is attached to.
         groups: the names of the thing groups that this thing is directly in.
         policies: the names of the policies that are attached to a device's certificate.
@@ -149,6 +170,7 @@ class Registered(NamedTuple):
     template_name: str | None = None
     template_body: str | None = None
     role_arn: str | None = None
+    trouble: str | None = None
     thing_name: str | None = None
     groups: Sequence[str] = ()
     policies: Sequence[str] = ()
@@ -181,6 +203,7 @@ CA = Shape(
         optional_string("templateName", "The stored template that its devices are given."),
         optional_string("templateBody", "The template's text, the CA's own or the stored one."),
         optional_string("roleArn", "The provisioning role."),
+        optional_string("trouble", "What keeps its devices from being provisioned, if anything."),
     ),
 )
 
@@ -246,7 +269,7 @@ class Cause(NamedTuple):
         reason: the reason of the refusal, or the code of the error of a rejected provisioning.
         place: where in the template the trouble lies; empty where it does not lie there.
         message: what happened to the newest of them.
-        devices: how many they are.
+        devices: how many of them are among those that are searched for.
     """
 
     cause_id: str
@@ -264,7 +287,54 @@ CAUSE = Shape(
         string("reason", "The refusal's reason, or the error code of a rejected provisioning."),
         string("place", "Where in the template the trouble lies; empty elsewhere."),
         string("message", "What happened to the newest of them."),
-        integer("devices", "How many they are."),
+        integer("devices", "How many of those that are searched for."),
+    ),
+)
+
+
+LONGEST_PAYLOAD = 2000
+"""How many characters of a message's payload the page shows."""
+
+
+def _sender(one: Published) -> str:
+    publisher = one.message.publisher
+    if publisher is None:
+        return "AWS IoT"
+    return publisher.client_id or f"{publisher.principal_id} over {publisher.protocol}S"
+
+
+def _payload_text(one: Published) -> str | None:
+    # No more than what is shown: a character has four bytes at most.
+    payload = as_bytes(one.message.payload)
+    start = payload[: 4 * LONGEST_PAYLOAD]
+    try:
+        # What has been cut off may leave half a character.
+        text, _ = codecs.utf_8_decode(start, "strict", len(start) == len(payload))
+    except UnicodeDecodeError:
+        return None
+    return text[:LONGEST_PAYLOAD]
+
+
+SHOWN_MESSAGE = Shape(
+    "ShownMessage",
+    "A published message, as the page shows it.",
+    (
+        integer("id", "Rises with every message.", lambda one: one.message.number),
+        Field(
+            "timestamp",
+            of("string", "When it was published.", format="date-time"),
+            lambda one: datetime.fromtimestamp(one.message.published, timezone.utc).isoformat(),
+        ),
+        string("topic", "Where it was published.", lambda one: one.message.topic),
+        string("sender", "The client id or principal of its publisher, or AWS IoT.", _sender),
+        integer("bytes", "How long it is.", lambda one: len(as_bytes(one.message.payload))),
+        optional_string(
+            "payloadText",
+            f"Its first {LONGEST_PAYLOAD} characters; null where it is not text in UTF-8.",
+            _payload_text,
+        ),
+        string("accountId", "Its account."),
+        string("regionName", "Its Region."),
     ),
 )
 
@@ -279,6 +349,7 @@ class State(NamedTuple):
         connections: the newest connections.
         registrations: the newest runs of RegisterThing that no device set off.
         rule_runs: what topic rules did with the newest messages that they heard.
+        messages: the newest messages of devices and of AWS IoT.
         causes: why devices are refused, the commonest cause first.
         totals: how many there are.
     """
@@ -289,6 +360,7 @@ class State(NamedTuple):
     connections: Sequence[ShownConnection]
     registrations: Sequence[RunEntry]
     rule_runs: Sequence[RuleRun]
+    messages: Sequence[Published]
     causes: Sequence[Cause]
     totals: Totals
 
@@ -301,8 +373,9 @@ STATE = Shape(
         objects("cas", CA),
         objects("devices", DEVICE),
         objects("connections", SHOWN_CONNECTION),
-        objects("registrations", LISTED_RUN),
+        objects("registrations", SHOWN_RUN),
         objects("ruleRuns", RULE_RUN),
+        objects("messages", SHOWN_MESSAGE),
         objects("causes", CAUSE),
         Field("totals", TOTALS.schema, write=TOTALS.to_json),
     ),

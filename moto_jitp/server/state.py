@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from itertools import islice
 from typing import Any, NamedTuple
 
 from moto_jitp.broker.rules.records import heard_rule_runs
 from moto_jitp.devices import RefusalReason
 from moto_jitp.devices.attempts import all_connection_attempts, all_runs
+from moto_jitp.devices.events import newest_published
+from moto_jitp.devices.refusal_texts import ca_trouble
 from moto_jitp.devices.sessions import Sessions
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.journal import RunEntry, RunOrigin
@@ -23,6 +25,9 @@ from .shapes import Cause, Registered, ShownConnection, State, Totals
 MOST_RULE_RUNS = 50
 """How many runs of topic rules the page shows; the route ``rules`` has them all."""
 
+MOST_MESSAGES = 50
+"""How many messages the page shows; the route ``events`` has them all."""
+
 MOST_CAUSES = 10
 """How many causes of refusals are told."""
 
@@ -34,7 +39,7 @@ class Wanted(NamedTuple):
     """Which part of the state somebody wants to see.
 
     Attributes:
-        limit: how many of each kind, the newest ones.
+        limit: how many of each kind, the newest ones; of messages and runs of rules fewer.
         search: only devices that have this text in a name, an id, the subject or the reason why
             they are refused now, and their connections; upper and lower case are the same.
         refused: only devices whose newest connection was refused, or whose fleet provisioning
@@ -65,6 +70,7 @@ def state(version: str, wanted: Wanted) -> State:
         if _is_refused(attempt) or attempt.attempt_id in rejected
     }
     found = _found(attempts, newest, wanted.search)
+    causes = _causes(refused, found, rejected, wanted.cause)
     if wanted.cause:
         wanted = wanted._replace(refused=True)
         found = found & {
@@ -112,7 +118,8 @@ def state(version: str, wanted: Wanted) -> State:
         [ShownConnection(attempt, runs[attempt.attempt_id]) for attempt in reversed(shown)],
         [entry for entry in runs_so_far if _is_shown(entry, wanted)][-wanted.limit :],
         [run for run in heard_rule_runs() if not wanted.refused or run.failed][-MOST_RULE_RUNS:],
-        _causes(refused.values(), rejected),
+        newest_published(min(wanted.limit, MOST_MESSAGES)),
+        causes,
         Totals(
             ca_count,
             device_count,
@@ -153,15 +160,26 @@ def _rejected_runs(entries: Sequence[RunEntry]) -> Mapping[int, ProvisioningRun]
 
 
 def _causes(
-    refused: Iterable[ConnectionAttempt], rejected: Mapping[int, ProvisioningRun]
+    refused: Mapping[_Key, ConnectionAttempt],
+    found: Set[_Key],
+    rejected: Mapping[int, ProvisioningRun],
+    chosen: str,
 ) -> Sequence[Cause]:
-    """Count the refused devices by what they have in common; messages name each device's values."""
+    """Count the refused devices by what they have in common; messages name each device's values.
+
+    Args:
+        refused: the refused devices with their newest attempts.
+        found: the devices that are searched for, which alone count.
+        rejected: the last runs of fleet provisioning by their attempts, where they were rejected.
+        chosen: the id of the cause that is told also where no such device is searched for.
+    """
     causes: dict[str, Cause] = {}
-    for attempt in refused:
+    for key, attempt in refused.items():
         cause_id, reason, place, message = _cause(attempt, rejected)
-        before = causes.get(cause_id)
-        count = before.devices + 1 if before else 1
-        causes[cause_id] = Cause(cause_id, reason, place, message, count)
+        if key in found or cause_id == chosen:
+            before = causes.get(cause_id)
+            count = (before.devices if before else 0) + (key in found)
+            causes[cause_id] = Cause(cause_id, reason, place, message, count)
     return sorted(causes.values(), key=lambda cause: -cause.devices)[:MOST_CAUSES]
 
 
@@ -220,10 +238,12 @@ def _thing_name(backend: JitpIoTBackend, certificate: Any) -> str | None:
 
 def _ca(backend: JitpIoTBackend, ca: Any) -> Registered:
     template = backend.templates.resolve(ca.template_source)
+    body = template.body or None
     return _registered(backend, ca)._replace(
         template_name=template.name,
-        template_body=template.body or None,
+        template_body=body,
         role_arn=template.role_arn,
+        trouble=ca_trouble(ca, template.name, body),
     )
 
 

@@ -1,6 +1,6 @@
 // What is opened: a device with the timeline of each of its connections, or a CA with its template.
 
-import { caName, caTrouble, badge, keyOf, rejectedRun, templateOf, verdictOf } from "./devices.js";
+import { caName, badge, keyOf, rejectedRun, templateOf, verdictOf } from "./devices.js";
 import { el, facts, keyed, time } from "./dom.js";
 import { scrollToPlace, templateView } from "./template.js";
 
@@ -205,11 +205,6 @@ function trouble(kind, { advice, message }, place, ...more) {
 
 function timeline(attempt, verdict) {
   const run = attempt.provisioning;
-  const end = attempt.accepted
-    ? "The connection is accepted"
-    : verdict.kind === "bad"
-      ? "The connection is refused"
-      : "The connection is dropped; the device is to connect again";
   return el(
     "ol.timeline",
     { "aria-label": "Timeline" },
@@ -224,7 +219,7 @@ function timeline(attempt, verdict) {
     run && runSteps(run, "the certificate"),
     step(
       attempt.accepted ? "good" : verdict.kind,
-      end,
+      attempt.ending,
       run?.certificateStatus && el("p", {}, `The certificate is now ${run.certificateStatus}.`),
     ),
     attempt.fleetRuns.map((fleetRun) => registerSteps(fleetRun, "the device")),
@@ -238,7 +233,7 @@ function registerSteps(run, giver) {
     runSteps(run, giver),
     step(
       failed ? "bad" : "good",
-      `RegisterThing is ${failed ? "rejected" : "accepted"}`,
+      run.ending,
       facts([
         ["Thing", run.thingName],
         ["Certificate", run.certificateStatus],
@@ -340,11 +335,10 @@ export class CaDetail {
     if (this.looks === looks) return;
     this.looks = looks;
     const hadFocus = this.element.contains(document.activeElement);
-    const trouble = caTrouble(ca);
     this.element.replaceChildren(
       back(),
       el("h2", { tabindex: "-1" }, caName(ca), " ", badge(caVerdict(ca))),
-      trouble ? el("p.decision.again", {}, trouble) : "",
+      ca.trouble ? el("p.decision.again", {}, ca.trouble) : "",
       facts([
         ["Auto-registration", ca.autoRegistrationStatus],
         ["Certificate mode", ca.certificateMode],

@@ -139,25 +139,8 @@ export const caPath = (ca) => `#/ca/${keyOf(ca)}`;
 
 export const caName = (ca) => ca.subject || shortId(ca.certificateId);
 
-/** What keeps a CA's devices from being provisioned, or null. */
-export function caTrouble(ca) {
-  if (ca.status !== "ACTIVE") {
-    return `The CA is ${ca.status}: devices that it issued and that are not registered are refused.`;
-  }
-  if (ca.autoRegistrationStatus !== "ENABLE") {
-    return "Auto-registration is off: its devices are refused unless they are registered already.";
-  }
-  if (ca.templateName && ca.templateBody === null) {
-    return `The template ${ca.templateName} does not exist any more: provisioning fails.`;
-  }
-  if (ca.templateBody === null) {
-    return "It has no template: its devices are registered, and stay PENDING_ACTIVATION.";
-  }
-  return null;
-}
-
 function caRow(ca, several) {
-  const trouble = caTrouble(ca);
+  const { trouble } = ca;
   return el(
     "li",
     {},

@@ -14,11 +14,13 @@ import { back, CaDetail, DeviceDetail, registration } from "./detail.js";
 import { command, count, el, keyed, setText, time } from "./dom.js";
 import { listenToKeys } from "./keys.js";
 import { ask, Live, ServerError } from "./live.js";
+import { message } from "./messages.js";
 import { ruleRun } from "./rules.js";
 
 const FEW = 50; // devices at first, and as many more with each "show more"
 const MOST = 1000; // what the server gives at most
 const FEW_CAS = 5;
+const FEW_MESSAGES = 10; // of those that the server gives
 const WIDE = "(min-width: 860px)"; // where the style sheet puts lists and detail side by side
 const CONNECTIONS = 100; // of an opened device
 
@@ -29,6 +31,7 @@ const [search, refused] = ["search", "refused"].map(by);
 let state = null;
 let deviceLimit = FEW;
 let caLimit = FEW_CAS;
+let messageLimit = FEW_MESSAGES;
 let view = null; // of what is open: {path, detail, asked, shown}; detail is null until it is found
 let cause = ""; // the id of the one that filters the devices
 let goneSince = null;
@@ -129,9 +132,21 @@ function showLists() {
   keyed(by("registered"), [...state.registrations].reverse(), ({ id }) => String(id), registration);
   by("rules").hidden = !state.ruleRuns.length;
   keyed(by("rule-runs"), newestFirst(state.ruleRuns), ({ key }) => key, ({ run }) => ruleRun(run));
+  showMessages();
   by("start").hidden = !isEmpty;
   document.body.classList.toggle("is-empty", isEmpty);
   return found;
+}
+
+/** The newest messages; all of them are JSON at another address. */
+function showMessages() {
+  const newest = [...state.messages].reverse();
+  by("messages").hidden = !newest.length;
+  keyed(by("published"), newest.slice(0, messageLimit), ({ id }) => String(id), message);
+  const isMore = newest.length > messageLimit;
+  by("messages-more").hidden = !isMore;
+  const all = "The newest messages; all of them are in events, at the foot of this page.";
+  setText(by("messages-hint"), isMore || newest.length <= FEW_MESSAGES ? "" : all);
 }
 
 /** Refusals of one cause with their number; one that is chosen filters the devices. */
@@ -269,6 +284,11 @@ function askFor(limit) {
   isOtherQuery = true;
   live.refresh();
 }
+by("messages-more").addEventListener("click", () => {
+  messageLimit = state.messages.length;
+  showMessages();
+  by("published").children[FEW_MESSAGES]?.querySelector("summary").focus();
+});
 by("cas-more").addEventListener("click", () => {
   caLimit += FEW;
   showLists();
