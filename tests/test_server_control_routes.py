@@ -465,7 +465,10 @@ def test_a_fleet_device_provisions_itself(server: ThreadedJitpServer, api: Api) 
     assert api.get(f"/runs/{succeeded['id']}") == succeeded
     assert api.get(session)["runs"] == [failed, succeeded]
     (shown,) = api.get("/state")["connections"]
-    assert shown["fleetRuns"] == [failed, succeeded]
+    assert shown["fleetRuns"] == [
+        {**failed, "ending": "RegisterThing is rejected"},
+        {**succeeded, "ending": "RegisterThing is accepted"},
+    ]
     assert api.get("/runs?connectionId=999999")["runs"] == []
 
 
