@@ -12,10 +12,11 @@ the same number of items in both.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from statistics import median
@@ -30,8 +31,6 @@ GOAL = 1.2
 BATCH = 15
 WARM_UP = 5
 MESSAGES = 50
-RULES = 1000
-"""AWS allows so many topic rules."""
 
 CERTIFICATE = "AWS::IoT::Certificate"
 TEMPLATE = {
@@ -66,14 +65,29 @@ class Fleet:
         self.ca.register(self.iot, template_body=TEMPLATE)
         self.device = connect_device(self.ca.issue(common_name="measured"))
         self.arn = self.iot.list_thing_principals(thingName="measured")["principals"][0]
+        self.certificate_id = self.arn.rpartition("/")[2]
+        self.iot.update_indexing_configuration(
+            thingIndexingConfiguration={"thingIndexingMode": "REGISTRY"}
+        )
         self.iot.create_thing_group(thingGroupName="group")
         self.iot.add_thing_to_thing_group(thingGroupName="group", thingName="measured")
         self.kept: list[Any] = []
+        self.next = 0
         self.new = 0
 
-    def issue(self) -> Any:
+    def in_turn(self) -> Iterator[Any]:
+        """The connections that there are, again and again."""
+        connections = self.kept or [self.device]
+        while True:
+            self.next = (self.next + 1) % len(connections)
+            yield connections[self.next]
+
+    def new_name(self) -> str:
         self.new += 1
-        return self.ca.issue(common_name=f"new-{self.new}")
+        return f"new-{self.new}"
+
+    def issue(self) -> Any:
+        return self.ca.issue(common_name=self.new_name())
 
 
 def _devices(fleet: Fleet, count: int) -> None:
@@ -92,8 +106,12 @@ def _subscribed(fleet: Fleet, count: int) -> None:
 
 
 def _policies(fleet: Fleet, count: int) -> None:
-    for number in range(count):
-        fleet.iot.create_policy(policyName=f"own-{number}", policyDocument=document(number + 1))
+    _connected(fleet, count)
+    for number, connection in enumerate(fleet.kept):
+        name = f"own-{number}"
+        fleet.iot.create_policy(policyName=name, policyDocument=document(number + 1))
+        found = fleet.iot.list_thing_principals(thingName=connection.thing_name)
+        fleet.iot.attach_policy(policyName=name, target=found["principals"][0])
 
 
 def _groups(fleet: Fleet, count: int) -> None:
@@ -101,8 +119,30 @@ def _groups(fleet: Fleet, count: int) -> None:
         fleet.iot.create_thing_group(thingGroupName=f"group-{number}")
 
 
+def _things(fleet: Fleet, count: int) -> None:
+    for number in range(count):
+        fleet.iot.create_thing(thingName=f"thing-{number}")
+
+
+def _cas(fleet: Fleet, count: int) -> None:
+    for _ in range(count - 1):
+        fleet.ca = CertificateAuthority()
+        fleet.ca.register(fleet.iot, template_body=TEMPLATE)
+
+
+def _kept(fleet: Fleet, count: int) -> None:
+    identity = fleet.issue()
+    for _ in range(count):
+        connect_device(identity).disconnect()
+
+
+def _messages(fleet: Fleet, count: int) -> None:
+    for _ in range(count):
+        fleet.device.publish("kept", b"on")
+
+
 def _rules(fleet: Fleet, count: int) -> None:
-    for number in range(min(count, RULES)):
+    for number in range(count):
         payload = {"sql": f"SELECT * FROM 'rules/{number}'", "actions": []}
         fleet.iot.create_topic_rule(ruleName=f"rule_{number}", topicRulePayload=payload)
 
@@ -113,20 +153,37 @@ DIMENSIONS: dict[str, Callable[[Fleet, int], None]] = {
     "subscribed": _subscribed,
     "policies": _policies,
     "groups": _groups,
+    "things": _things,
+    "cas": _cas,
+    "kept": _kept,
+    "messages": _messages,
     "rules": _rules,
 }
+"""What there is a small or a large number of. ``cas`` are CAs of one subject, ``kept`` are
+connections of one device that have ended, ``messages`` those that have been published."""
+
+MOST = {"cas": 10, "rules": 1_000}
+"""AWS allows no more of these; the small number is a tenth of it."""
 
 
 def _publish(fleet: Fleet) -> None:
-    # One alone is so short that the clock would be most of it.
-    for _ in range(MESSAGES):
-        fleet.device.publish("state/measured", b"on")
+    # One alone is so short that the clock would be most of it. All take turns.
+    for connection in itertools.islice(fleet.in_turn(), MESSAGES):
+        connection.publish("state/measured", b"on")
 
 
 WORK: dict[str, Callable[[Fleet], object]] = {
     "publish": _publish,
     "describe_thing": lambda fleet: fleet.iot.describe_thing(thingName="measured"),
     "update_thing": lambda fleet: fleet.iot.update_thing(thingName="measured"),
+    "create_thing": lambda fleet: fleet.iot.create_thing(thingName=fleet.new_name()),
+    "describe_certificate": lambda fleet: fleet.iot.describe_certificate(
+        certificateId=fleet.certificate_id
+    ),
+    "update_certificate": lambda fleet: fleet.iot.update_certificate(
+        certificateId=fleet.certificate_id, newStatus="ACTIVE"
+    ),
+    "attach_policy": lambda fleet: fleet.iot.attach_policy(policyName="all", target=fleet.arn),
     "list_things": lambda fleet: fleet.iot.list_things(maxResults=25),
     "list_certificates": lambda fleet: fleet.iot.list_certificates(pageSize=25),
     "list_certificates_by_ca": lambda fleet: fleet.iot.list_certificates_by_ca(
@@ -145,6 +202,10 @@ WORK: dict[str, Callable[[Fleet], object]] = {
     "list_thing_groups_for_thing": lambda fleet: fleet.iot.list_thing_groups_for_thing(
         thingName="measured"
     ),
+    "list_thing_principals": lambda fleet: fleet.iot.list_thing_principals(thingName="measured"),
+    "list_principal_things": lambda fleet: fleet.iot.list_principal_things(principal=fleet.arn),
+    "list_ca_certificates": lambda fleet: fleet.iot.list_ca_certificates(pageSize=1),
+    "search_index": lambda fleet: fleet.iot.search_index(queryString="thingName:measured"),
 }
 
 
@@ -160,11 +221,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     highest = 0.0
     for dimension in options.only or DIMENSIONS:
-        ratios = _measure(dimension, (options.small, options.large), options.rounds)
+        most = MOST.get(dimension, options.large)
+        small, large = min(options.small, max(1, most // 10)), min(options.large, most)
+        ratios = _measure(dimension, (small, large), options.rounds)
         for work, ratio in ratios.items():
             highest = max(highest, ratio)
             mark = "" if ratio <= GOAL else f"   above {GOAL}"
-            print(f"{dimension:12} {work:28} {ratio:6.2f}{mark}", flush=True)
+            print(
+                f"{dimension:10} {small:>5} to {large:>6}  {work:27} {ratio:6.2f}{mark}", flush=True
+            )
     return 1 if options.at_most is not None and highest > options.at_most else 0
 
 

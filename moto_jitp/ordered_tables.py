@@ -32,12 +32,13 @@ class Order(dict[KeyT, int]):
         ['b', 'c']
     """
 
-    __slots__ = ("_index",)
+    __slots__ = ("_begin", "_index")
 
     def __init__(self, keys: Iterable[KeyT] = ()) -> None:
         super().__init__()
         # Numbers and keys as they were added; those that have gone since are skipped.
         self._index: tuple[list[int], list[KeyT]] | None = None
+        self._begin = 0  # none of those before this place is left
         for key in keys:
             self.add(key)
 
@@ -53,8 +54,22 @@ class Order(dict[KeyT, int]):
     def discard(self, key: KeyT) -> None:
         """Remove a key, if it is there."""
         self.pop(key, None)
-        if self._index is not None and len(self._index[0]) > 2 * len(self) + _SMALL:
+        if self._index is None:
+            return
+        numbers, keys = self._index
+        if len(numbers) > 2 * len(self) + _SMALL:
             self._index = None
+            return
+        # Whoever empties a table takes its first page again and again, or its last one.
+        while self._begin < len(numbers) and not self._is_left(self._begin, numbers, keys):
+            self._begin += 1
+        while numbers and not self._is_left(-1, numbers, keys):
+            numbers.pop()
+            keys.pop()
+        self._begin = min(self._begin, len(numbers))
+
+    def _is_left(self, place: int, numbers: list[int], keys: list[KeyT]) -> bool:
+        return self.get(keys[place]) == numbers[place]
 
     def after(
         self, number: int | None = None, *, ascending: bool = True
@@ -70,16 +85,19 @@ class Order(dict[KeyT, int]):
         """
         numbers, keys = self._index_of_all()
         if ascending:
+            first = 0 if self._index is None else self._begin
             places: Iterable[int] = itertools.count(
-                0 if number is None else bisect_right(numbers, number)
+                first if number is None else bisect_right(numbers, number)
             )
         else:
             end = len(numbers) if number is None else bisect_left(numbers, number)
             places = range(end - 1, -1, -1)
         for place in places:
-            if place >= len(numbers):  # asked each time: others may add while we walk
-                return
-            if self.get(keys[place]) == numbers[place]:
+            if place >= len(numbers):  # asked each time: others add and remove while we walk
+                if ascending:
+                    return
+                continue
+            if self._is_left(place, numbers, keys):
                 yield numbers[place], keys[place]
 
     def _index_of_all(self) -> tuple[list[int], list[KeyT]]:
@@ -88,7 +106,7 @@ class Order(dict[KeyT, int]):
         entries = list(self.items())
         index = [number for _, number in entries], [key for key, _ in entries]
         if len(entries) > _SMALL:
-            self._index = index
+            self._begin, self._index = 0, index
         return index
 
 

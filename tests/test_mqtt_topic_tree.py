@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from types import FrameType
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from steps import steps_of
 
 from moto_jitp.mqtt.topic_filters import topic_matches
 from moto_jitp.mqtt.topic_tree import TopicTree
@@ -118,30 +114,8 @@ def test_the_cost_of_a_match_does_not_grow_with_the_other_subscriptions() -> Non
         many.put(f"devices/{number}/commands", number, number)
     few.put("devices/4711/commands", 4711, 4711)
 
-    assert steps_of(lambda: few.match("devices/4711/commands")) == steps_of(
-        lambda: many.match("devices/4711/commands")
+    cost_of_few, cost_of_many = (
+        steps_of(lambda tree=tree: tree.match("devices/4711/commands"), "moto_jitp.mqtt")
+        for tree in (few, many)
     )
-
-
-def steps_of(call: Callable[[], object]) -> int:
-    """How many lines of Python a call executes, which no slow machine changes.
-
-    Those of others, such as finalizers that the garbage collector calls meanwhile, do not count.
-    """
-    steps = 0
-
-    def trace(frame: FrameType, *_: Any) -> Any:
-        nonlocal steps
-        if not frame.f_globals.get("__name__", "").startswith("moto_jitp.mqtt"):
-            return None
-        steps += 1
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        call()
-    finally:
-        sys.settrace(before)
-    assert steps
-    return steps
+    assert cost_of_few == cost_of_many

@@ -13,7 +13,8 @@ from os import PathLike
 from typing import TypeVar
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from moto_jitp.files import content_of, path_advice
@@ -29,6 +30,7 @@ _PEM_BLOCK = re.compile(
 _CLOSING_LINE = b"-----END CERTIFICATE-----"
 
 ResultT = TypeVar("ResultT")
+ExtensionT = TypeVar("ExtensionT", bound=x509.ExtensionType)
 
 
 class CertificateError(ValueError):
@@ -98,6 +100,36 @@ class PresentedCertificate:
     def subject_key(self) -> bytes:
         """The subject as DER: what an issuer name is compared with."""
         return unwarned(lambda: self.certificate.subject.public_bytes())
+
+    @cached_property
+    def public_key_der(self) -> bytes:
+        """The public key; where it cannot be read, what no other certificate has in its place."""
+        try:
+            key = self.certificate.public_key()
+            return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        except (ValueError, UnsupportedAlgorithm):
+            return self.certificate_id.encode()
+
+    @property
+    def subject_key_identifier(self) -> bytes | None:
+        """What the certificate calls its own key; ``None`` where it does not, or unreadably."""
+        return self._extension(x509.SubjectKeyIdentifier, lambda found: found.digest)
+
+    @property
+    def authority_key_identifier(self) -> bytes | None:
+        """What the certificate calls its issuer's key; ``None`` as above."""
+        return self._extension(x509.AuthorityKeyIdentifier, lambda found: found.key_identifier)
+
+    def _extension(
+        self, kind: type[ExtensionT], read: Callable[[ExtensionT], bytes | None]
+    ) -> bytes | None:
+        try:
+            extensions = unwarned(lambda: self.certificate.extensions)
+            return read(extensions.get_extension_for_class(kind).value)
+        # Either there is none, or the library cannot read an extension, which it says with
+        # ValueError, TypeError, DuplicateExtension and others.
+        except Exception:
+            return None
 
     @property
     def pem(self) -> str:

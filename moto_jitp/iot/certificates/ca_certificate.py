@@ -117,19 +117,19 @@ def issuers_of(registry: Registry, presented: PresentedCertificate) -> list[CaCe
     """Return the registered CA certificates that really issued a certificate.
 
     One key may stand behind several of them; and a name alone says nothing. The first counts: an
-    active one, if possible one that registers devices, and of equal ones the oldest.
+    active one, if possible one that registers devices, and of equal ones the oldest. A signature is
+    that of one key only, which most certificates name: that one is tried before others.
 
     Args:
         registry: the account's and Region's tables.
         presented: the certificate.
     """
-    issuers = [
-        ca
-        for ca in registry.ca_certificates.with_subject(presented.issuer_key)
-        if isinstance(ca, CaCertificate)
-        and ca.presented is not None
-        and check_issuer(presented, ca.presented) is IssuerCheck.ISSUED
-    ]
-    if len(issuers) > 1:
-        issuers.sort(key=lambda ca: (ca.is_active, ca.registers_devices), reverse=True)
-    return issuers
+    table = registry.ca_certificates
+    for cas in table.by_key(presented.issuer_key, lambda: presented.authority_key_identifier):
+        issuers = [ca for ca in cas if isinstance(ca, CaCertificate)]
+        known = issuers[0].presented if issuers else None
+        if known is not None and check_issuer(presented, known) is IssuerCheck.ISSUED:
+            if len(issuers) > 1:
+                issuers.sort(key=lambda ca: (ca.is_active, ca.registers_devices), reverse=True)
+            return issuers
+    return []

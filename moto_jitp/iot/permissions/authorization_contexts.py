@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/iot/latest/developerguide/thing-policy-variables.htm
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Iterator
 
 from cryptography import x509
@@ -18,6 +17,7 @@ from moto_jitp.iot.registry.thing_principals import ThingPrincipals
 from moto_jitp.pki import CertificateError, read_certificate
 from moto_jitp.policies import CertificateContext, ThingContext
 
+_CONTEXT = "moto_jitp_context"
 _NAMES = {
     NameOID.DN_QUALIFIER: "DistinguishedNameQualifier",
     NameOID.COUNTRY_NAME: "Country",
@@ -63,12 +63,18 @@ def thing_context(
 
 
 def certificate_context(certificate: FakeCertificate) -> CertificateContext:
-    """Return what policies may ask about a registered certificate."""
-    return _certificate_context(certificate.certificate_pem, certificate.certificate_id)
+    """Return what policies may ask about a registered certificate.
+
+    It never changes, and is kept with the certificate.
+    """
+    kept: CertificateContext | None = vars(certificate).get(_CONTEXT)
+    if kept is None:
+        kept = _read(certificate.certificate_pem, certificate.certificate_id)
+        vars(certificate)[_CONTEXT] = kept
+    return kept
 
 
-@functools.lru_cache(maxsize=1024)
-def _certificate_context(pem: str, certificate_id: str) -> CertificateContext:
+def _read(pem: str, certificate_id: str) -> CertificateContext:
     try:
         certificate = read_certificate(pem).certificate
     except CertificateError:

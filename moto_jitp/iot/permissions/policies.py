@@ -48,6 +48,7 @@ from moto_jitp.templates.rules import POLICIES_PER_CERTIFICATE
 from .policy_targets import missing_principal, missing_thing, not_a_target
 
 _NOTHING = PolicyDocument("2012-10-17", ())
+_PARSED = "moto_jitp_parsed"
 
 
 @dataclass
@@ -336,11 +337,21 @@ def problem_with(policy: FakePolicy) -> str | None:
 
 
 def _parsed(policy: FakePolicy) -> PolicyDocument:
+    """Return a policy's default version, parsed.
+
+    It is kept with the policy, so that as many can be in use as there are. Another default version
+    has another document.
+    """
     document: Any = policy.document
+    kept: tuple[Any, PolicyDocument] | None = vars(policy).get(_PARSED)
+    if kept is not None and kept[0] is document:
+        return kept[1]
     try:
-        return parse_policy(document)
+        parsed = parse_policy(document)
     except MalformedPolicyError:
-        return _NOTHING
+        parsed = _NOTHING
+    vars(policy)[_PARSED] = document, parsed
+    return parsed
 
 
 def _checked(document: Any) -> Any:

@@ -19,6 +19,7 @@ from moto.iot.models import (
 )
 
 from moto_jitp.ordered_tables import ListedKeys, ListedTable, Order
+from moto_jitp.pki import PresentedCertificate
 
 KeyT = TypeVar("KeyT")
 ValueT = TypeVar("ValueT")
@@ -140,20 +141,44 @@ class CertificateTable(ListedTable[str, FakeCertificate]):
 
 
 class CaTable(ListedTable[str, FakeCaCertificate]):
-    """CA certificates by id, by subject, and by the id of their DER bytes.
+    """CA certificates by id, by subject and key, and by the id of their DER bytes.
 
     The last differs from the first only for a CA that plain moto registered.
     """
 
     def __init__(self, items: dict[str, FakeCaCertificate] | None = None) -> None:
         self._by_subject: dict[bytes, dict[str, None]] = {}
+        self._by_key: dict[bytes, dict[bytes, dict[str, None]]] = {}
+        self._by_key_id: dict[tuple[bytes, bytes | None], dict[bytes, None]] = {}
         self._by_der: dict[str, str] = {}
         super().__init__(items)
 
     def with_subject(self, subject_key: bytes) -> list[FakeCaCertificate]:
         """The CAs with this subject (as DER), oldest first."""
-        keys = tuple(self._by_subject.get(subject_key, ()))
-        return [self[key] for key in keys if key in self]
+        return self._all(self._by_subject.get(subject_key, {}))
+
+    def by_key(
+        self, subject_key: bytes, likely: Callable[[], bytes | None]
+    ) -> Iterator[list[FakeCaCertificate]]:
+        """Yield the CAs with a subject, those of one key together and the oldest of them first.
+
+        Args:
+            subject_key: the subject, as DER.
+            likely: asked, where there are several keys, for the identifier of the one that comes
+                first; ``None`` for no identifier.
+        """
+        keys = self._by_key.get(subject_key, {})
+        order = tuple(keys)
+        if len(order) > 1:
+            first = tuple(self._by_key_id.get((subject_key, likely()), ()))
+            order = tuple(dict.fromkeys((*first, *order)))
+        for key in order:
+            cas = self._all(keys.get(key, {}))
+            if cas:
+                yield cas
+
+    def _all(self, ids: dict[str, None]) -> list[FakeCaCertificate]:
+        return [self[key] for key in tuple(ids) if key in self]
 
     def presented_as(self, der_id: str) -> FakeCaCertificate | None:
         """The CA whose DER bytes have this SHA-256, whatever its id here."""
@@ -161,25 +186,36 @@ class CaTable(ListedTable[str, FakeCaCertificate]):
 
     def __setitem__(self, key: str, value: FakeCaCertificate) -> None:
         super().__setitem__(key, value)
-        subject_key = getattr(value, "subject_key", None)
-        if subject_key is not None:
-            self._by_subject.setdefault(subject_key, {})[key] = None
-        der_id = _der_id(value)
-        if der_id is not None and der_id != key:
-            self._by_der[der_id] = key
+        presented = _presented(value)
+        if presented is None:
+            return
+        subject, public_key = presented.subject_key, presented.public_key_der
+        self._by_subject.setdefault(subject, {})[key] = None
+        self._by_key.setdefault(subject, {}).setdefault(public_key, {})[key] = None
+        named = subject, presented.subject_key_identifier
+        self._by_key_id.setdefault(named, {})[public_key] = None
+        if presented.certificate_id != key:
+            self._by_der[presented.certificate_id] = key
 
     def __delitem__(self, key: str) -> None:
         value = self[key]
         super().__delitem__(key)
-        entries = self._by_subject.get(getattr(value, "subject_key", b""))
-        if entries is not None:
-            entries.pop(key, None)
-        self._by_der.pop(_der_id(value) or "", None)
+        presented = _presented(value)
+        if presented is None:
+            return
+        subject, public_key = presented.subject_key, presented.public_key_der
+        self._by_subject[subject].pop(key, None)
+        same_key = self._by_key[subject][public_key]
+        same_key.pop(key, None)
+        if not same_key:
+            # Its identifiers stay behind: they only say where to look first.
+            del self._by_key[subject][public_key]
+        self._by_der.pop(presented.certificate_id, None)
 
 
-def _der_id(ca: FakeCaCertificate) -> str | None:
-    presented = getattr(ca, "presented", None)
-    return None if presented is None else presented.certificate_id
+def _presented(ca: FakeCaCertificate) -> PresentedCertificate | None:
+    """Return a CA's certificate, read; ``None`` where plain moto took a text that is none."""
+    return getattr(ca, "presented", None)
 
 
 MembershipObserver = Callable[[str, FakeThingGroup, FakeThing], object]
