@@ -90,6 +90,8 @@ class OpenClient:
 
     def resumed(self) -> None: ...
 
+    def begin_batch(self) -> None: ...
+
     def publish(self, message: Message) -> Refusal | None:
         self._door.publish(message, self._subscriber)
         return None

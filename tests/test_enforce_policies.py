@@ -6,13 +6,14 @@ import contextlib
 import functools
 import json
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
 import pytest
 from bodies import PLAIN_BODY
 from device_doors import BOTH_DOORS, Door
+from freezegun import freeze_time
 
 from moto_jitp import (
     CertificateAuthority,
@@ -353,6 +354,86 @@ def test_a_permission_taken_away_is_missed_at_once(
     connection.publish("a", b"")
     client("iot").detach_policy(policyName="p", target=bulb.arn)
     refused(connection.publish, "a", b"")
+
+
+def another_version(bulb: Bulb) -> None:
+    nothing = document(("Deny", "iot:Publish", "*"))
+    client("iot").create_policy_version(policyName="p", policyDocument=nothing, setAsDefault=True)
+
+
+def a_version_that_is_made_the_default(bulb: Bulb) -> None:
+    nothing = document(("Deny", "iot:Publish", "*"))
+    client("iot").create_policy_version(policyName="p", policyDocument=nothing)
+    client("iot").set_default_policy_version(policyName="p", policyVersionId="2")
+
+
+def a_policy_that_denies_it(bulb: Bulb) -> None:
+    bulb.allow("denies", ("Deny", "iot:Publish", "*"))
+
+
+def another_attribute(bulb: Bulb) -> None:
+    attributes = {"attributes": {"room": "cellar"}}
+    client("iot").update_thing(thingName="bulb-1", attributePayload=attributes)
+
+
+def another_thing(bulb: Bulb) -> None:
+    client("iot").detach_thing_principal(thingName="bulb-1", principal=bulb.arn)
+    client("iot").delete_thing(thingName="bulb-1")
+
+
+def a_group_that_denies_it(bulb: Bulb) -> None:
+    client("iot").add_thing_to_thing_group(thingGroupName="muted", thingName="bulb-1")
+
+
+def a_group_above_that_denies_it(bulb: Bulb) -> None:
+    client("iot").create_thing_group(thingGroupName="below", parentGroupName="muted")
+    client("iot").add_thing_to_thing_group(thingGroupName="below", thingName="bulb-1")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        another_version,
+        a_version_that_is_made_the_default,
+        a_policy_that_denies_it,
+        another_attribute,
+        another_thing,
+        a_group_that_denies_it,
+        a_group_above_that_denies_it,
+    ],
+)
+@BOTH_DOORS
+def test_what_was_allowed_before_is_judged_by_what_is_there_now(
+    bulb: Bulb, connection: DeviceConnection, change: Callable[[Bulb], None]
+) -> None:
+    attributes = {"attributes": {"room": "hall"}}
+    client("iot").update_thing(thingName="bulb-1", attributePayload=attributes)
+    muted = client("iot").create_thing_group(thingGroupName="muted")["thingGroupArn"]
+    attach(muted, "mutes", ("Deny", "iot:Publish", "*"))
+    topic = "topic/${iot:Connection.Thing.Attributes[room]}"
+    bulb.allow("p", ("Allow", "iot:Publish", topic))
+    for _ in range(2):
+        connection.publish("hall", b"")
+    change(bulb)
+    refused(connection.publish, "hall", b"")
+
+
+def test_a_condition_on_the_time_is_judged_each_time(
+    bulb: Bulb, connection: DeviceConnection
+) -> None:
+    statement = {
+        "Effect": "Allow",
+        "Action": "iot:Publish",
+        "Resource": "*",
+        "Condition": {"DateLessThan": {"aws:CurrentTime": "2100-01-01T00:00:00Z"}},
+    }
+    text = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    client("iot").create_policy(policyName="until", policyDocument=text)
+    client("iot").attach_policy(policyName="until", target=bulb.arn)
+    for _ in range(2):
+        connection.publish("a", b"")
+    with freeze_time("2101-01-01"):
+        refused(connection.publish, "a", b"")
 
 
 def test_a_device_whose_certificate_is_deleted_neither_publishes_nor_receives(

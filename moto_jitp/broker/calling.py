@@ -16,11 +16,11 @@ def call_each(functions: Iterable[Callable[..., object]], *args: Any) -> None:
         functions: what is called.
         *args: what each of them is called with.
     """
-    failures = []
+    first: Exception | None = None
     for function in functions:
         try:
             function(*args)
         except Exception as failure:
-            failures.append(failure)
-    if failures:
-        raise failures[0]
+            first = first or failure
+    if first is not None:
+        raise first

@@ -179,7 +179,11 @@ def _send_to_subscribers(broker: MessageBroker, backend: IoTBackend, message: Me
 
 
 def _keep_as_moto_does(backend: IoTBackend, message: ClientMessage) -> None:
-    data_plane = iotdata_backends[backend.account_id][backend.region_name]
+    # Once it is there, moto's dictionaries would only check names again.
+    account = dict.get(iotdata_backends, backend.account_id)
+    data_plane = None if account is None else dict.get(account, backend.region_name)
+    if data_plane is None:
+        data_plane = iotdata_backends[backend.account_id][backend.region_name]
     data_plane.published_payloads.append((message.topic, message.payload))
 
 

@@ -12,6 +12,7 @@ from moto_jitp.mqtt.topic_tree import TopicTree
 
 SubscriberT = TypeVar("SubscriberT")
 _SHARED = "$share"
+_MOST_REMEMBERED = 1000
 
 
 class _Group(Generic[SubscriberT]):
@@ -38,6 +39,7 @@ class Subscriptions(Generic[SubscriberT]):
     def __init__(self) -> None:
         self._tree: TopicTree[Hashable, SubscriberT | _Group[SubscriberT]] = TopicTree()
         self._lock = new_lock()
+        self._found: dict[str, list[SubscriberT | _Group[SubscriberT]]] = {}
         self.is_empty = True
 
     def add(self, topic_filter: str, key: Hashable, subscriber: SubscriberT) -> None:
@@ -50,6 +52,7 @@ class Subscriptions(Generic[SubscriberT]):
         """
         share_name, topic_filter = split_shared_filter(topic_filter)
         with self._lock:
+            self._found = {}
             self.is_empty = False
             if share_name is None:
                 self._tree.put(topic_filter, key, subscriber)
@@ -65,6 +68,7 @@ class Subscriptions(Generic[SubscriberT]):
         """End a subscription, unless it has ended or another one has taken its place."""
         share_name, topic_filter = split_shared_filter(topic_filter)
         with self._lock:
+            self._found = {}
             if share_name is None:
                 if self._tree.get(topic_filter, key) is subscriber:
                     self._tree.remove(topic_filter, key)
@@ -91,7 +95,12 @@ class Subscriptions(Generic[SubscriberT]):
             A subscriber for each filter that matches.
         """
         with self._lock:
-            found = self._tree.match(topic)
+            found = self._found.get(topic)
+            if found is None:
+                # Devices publish on the same topics again and again.
+                if len(self._found) >= _MOST_REMEMBERED:
+                    self._found = {}
+                found = self._found[topic] = self._tree.match(topic)
             return [one if not isinstance(one, _Group) else _choose(one) for one in found]
 
 

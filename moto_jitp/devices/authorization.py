@@ -16,7 +16,7 @@ from moto.iot.models import FakeCertificate, FakePolicy
 from moto_jitp import settings
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.permissions.authorization_contexts import certificate_context, thing_context
-from moto_jitp.iot.permissions.policies import evaluate_policies, problem_with
+from moto_jitp.iot.permissions.policies import evaluate_policies, has_conditions, problem_with
 from moto_jitp.iot.provisioning.fleet.provisioning_claims import ClaimCertificate
 from moto_jitp.mqtt.reason_codes import ReasonCode
 from moto_jitp.mqtt.transport import Transport
@@ -31,6 +31,8 @@ from moto_jitp.policies import (
 
 from . import refusal_texts as texts
 from .verdict import Verdict
+
+_MOST_REMEMBERED = 1000
 
 
 class NotAuthorized(PermissionError):  # noqa: N818 - what MQTT 5 calls it
@@ -77,12 +79,14 @@ class Outcome(NamedTuple):
         resource: its ARN.
         decision: the evaluation.
         notes: sentences on what the evaluation looked at, and what it left out and why.
+        policies: the policies that were in effect.
     """
 
     action: str
     resource: str
     decision: Decision
     notes: tuple[str, ...]
+    policies: Sequence[FakePolicy]
 
 
 class Principal(NamedTuple):
@@ -140,11 +144,77 @@ def require(backend: JitpIoTBackend, principal: Principal, action: str, name: st
     is_claim = isinstance(principal.certificate, ClaimCertificate)
     if not is_claim and not settings.current().enforce_policies:
         return
+    _decide_in_force(backend, principal, action, name)
+
+
+def _decide_in_force(
+    backend: JitpIoTBackend, principal: Principal, action: str, name: str
+) -> Sequence[FakePolicy]:
+    """Return the policies that allow something.
+
+    Raises:
+        NotAuthorized: they do not.
+    """
     make_arn = topic_filter_arn if action == "iot:Subscribe" else topic_arn
     resource = make_arn(backend.partition, backend.region_name, backend.account_id, name)
     outcome = decide(backend, principal, action, resource)
     if not outcome.decision.allowed:
         raise NotAuthorized.of(outcome)
+    return outcome.policies
+
+
+class Permissions:
+    """What the policies let one connected device do.
+
+    A device does the same again and again: what was allowed once is not evaluated anew as long as
+    nothing has changed that policies, or variables in them, depend on.
+
+    Args:
+        backend: the account and Region.
+        principal: the device.
+    """
+
+    __slots__ = ("_allowed", "_backend", "_inputs", "_is_claim", "_principal")
+
+    def __init__(self, backend: JitpIoTBackend, principal: Principal) -> None:
+        self._backend = backend
+        self._principal = principal
+        self._is_claim = isinstance(principal.certificate, ClaimCertificate)
+        self._inputs: tuple[object, ...] = ()
+        self._allowed: dict[tuple[str, str], Sequence[tuple[FakePolicy, object]]] = {}
+
+    def require(self, action: str, name: str) -> None:
+        """Make sure that the device may do something; see :func:`require`."""
+        if not self._is_claim and not settings.current().enforce_policies:
+            return
+        inputs = self._inputs_now()
+        if inputs == self._inputs:
+            remembered = self._allowed.get((action, name))
+            if remembered is not None and _are_as_they_were(remembered):
+                return
+        policies = _decide_in_force(self._backend, self._principal, action, name)
+        if any(has_conditions(policy) for policy in policies):
+            return  # the time may count
+        if inputs != self._inputs or len(self._allowed) >= _MOST_REMEMBERED:
+            self._allowed, self._inputs = {}, inputs
+        self._allowed[action, name] = [(policy, policy.document) for policy in policies]
+
+    def _inputs_now(self) -> tuple[object, ...]:
+        """What differs once the device's policies, its thing or its thing's groups may."""
+        backend = self._backend
+        registry = backend.registry
+        return (
+            registry.principal_policies.changes,
+            registry.principal_things.changes,
+            registry.things.changes,
+            registry.thing_groups.changes,
+            backend.principals.exclusive_things.get(self._principal.certificate.arn),
+        )
+
+
+def _are_as_they_were(policies: Sequence[tuple[FakePolicy, object]]) -> bool:
+    """Whether the default versions are the same, which change without any table."""
+    return all(policy.document is document for policy, document in policies)
 
 
 def decide(
@@ -182,7 +252,7 @@ def decide(
             policies = backend.iot_policies.policies_of_connection(certificate_arn, context)
         decision = evaluate_policies(policies, Request(action, resource, context))
         notes = () if decision.allowed else _notes(backend, certificate_arn, context, policies)
-    return Outcome(action, resource, decision, notes)
+    return Outcome(action, resource, decision, notes, policies)
 
 
 def _notes(

@@ -62,7 +62,7 @@ from moto_jitp.mqtt.topics import (
 from moto_jitp.mqtt.transport import Transport
 
 from . import fleet, jobs
-from .authorization import NotAuthorized, Principal, require
+from .authorization import NotAuthorized, Permissions, Principal
 from .lifecycle_events import Connected, Disconnected, SubscriptionChanged, has_events
 from .recording import count, record_operation
 
@@ -129,6 +129,8 @@ class Session:
     __slots__ = (
         "_on_closed",
         "_packets",
+        "_permissions",
+        "_publisher",
         "_queue",
         "_take_direct",
         "attempt",
@@ -168,6 +170,8 @@ class Session:
         self._take_direct: DirectMessageHandler | None = None
         self.disturbed = UNDISTURBED
         self._packets = 0
+        self._permissions: Permissions | None = None
+        self._publisher: Publisher | None = None
 
     @property
     def attempt_id(self) -> int:
@@ -346,6 +350,7 @@ class Session:
         retain: bool = False,
         qos: int = 0,
         properties: Properties = NO_PROPERTIES,
+        looks_at_the_clock: bool = True,
     ) -> None:
         """Publish a message. It needs ``iot:Publish``.
 
@@ -359,6 +364,8 @@ class Session:
                 ``iot:RetainPublish``, too.
             qos: the quality of service, 0 or 1, for what is retained and for receivers.
             properties: what of MQTT 5 is carried through to receivers.
+            looks_at_the_clock: whether what time has finished is carried out first. Who publishes
+                several messages at one moment does so once, by :meth:`look_at_the_clock`.
 
         Raises:
             ConnectionError: the session has ended.
@@ -366,7 +373,9 @@ class Session:
             ValueError: topic or payload are not valid for a client of AWS IoT.
             ModuleNotFoundError: the topic asks for CBOR, and the extra ``[mqtt]`` is not installed.
         """
-        self._begin()
+        if looks_at_the_clock:
+            self.look_at_the_clock()
+        self.require_open()
         backend, attempt = self.backend, self.attempt
         try:
             check_publish(topic, payload, retain=retain, connected=True)
@@ -576,10 +585,12 @@ class Session:
             self.close(DisconnectReason.AUTH_ERROR)
 
     def _require(self, action: str, name: str) -> None:
-        principal = Principal(
-            self.certificate, self.client_id, self.attempt.server_name, self.transport
-        )
-        require(self.backend, principal, action, name)
+        if self._permissions is None:
+            principal = Principal(
+                self.certificate, self.client_id, self.attempt.server_name, self.transport
+            )
+            self._permissions = Permissions(self.backend, principal)
+        self._permissions.require(action, name)
 
     def _require_receive(self, topic: str) -> None:
         """Record that the client receives a message, or that its policies do not allow it.
@@ -598,8 +609,12 @@ class Session:
     @property
     def publisher(self) -> Publisher:
         """The client, as its messages name it."""
-        transport, certificate_id = self.transport, self.attempt.certificate_id
-        return Publisher(self.client_id, certificate_id, transport.address, transport.protocol)
+        if self._publisher is None:
+            transport, certificate_id = self.transport, self.attempt.certificate_id
+            self._publisher = Publisher(
+                self.client_id, certificate_id, transport.address, transport.protocol
+            )
+        return self._publisher
 
     def _require_room_for(self, topic_filter: str) -> None:
         """Refuse more filters at a time than AWS IoT's quota for a connection allows."""

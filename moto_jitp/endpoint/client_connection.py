@@ -195,6 +195,10 @@ class ClientConnection(asyncio.Protocol):
         """Do what a client asks for; in a worker's thread."""
         answers: list[Answer] = []
         try:
+            if self._client is not None and any(
+                isinstance(event, PublishReceived) for event in batch
+            ):
+                self._client.begin_batch()
             for event in batch:
                 answer = self._answer_to(event)
                 if answer is not None:

@@ -119,6 +119,10 @@ class Client(Protocol):
         """Take note that the client goes on with a session of its own."""
         ...
 
+    def begin_batch(self) -> None:
+        """Take note that messages are about to be published that have arrived together."""
+        ...
+
     def publish(self, message: Message) -> Refusal | None:
         """Publish a message; return why not, where it may not be."""
         ...

@@ -71,6 +71,12 @@ class SessionClient:
     def resumed(self) -> None:
         self._own_subscriber.list_in_session()
 
+    def begin_batch(self) -> None:
+        try:
+            self._session.look_at_the_clock()
+        except Exception as error:
+            self._log.failed(error)
+
     def publish(self, message: Message) -> Refusal | None:
         properties = message.properties
         if message.expires_at is not None:
@@ -93,6 +99,7 @@ class SessionClient:
                 retain=message.retain,
                 qos=message.qos,
                 properties=properties,
+                looks_at_the_clock=False,
             )
         except NotAuthorized as error:
             return Refusal(ReasonCode.NOT_AUTHORIZED, str(error))

@@ -154,11 +154,10 @@ class TlsLink:
 
     def outgoing(self) -> bytes:
         parts = []
-        try:
-            while True:
-                parts.append(self._connection.bio_read(_READ_SIZE))
-        except SSL.Error:  # WantReadError among them: there is nothing left
-            pass
+        with contextlib.suppress(SSL.Error):  # WantReadError among them: there is nothing left
+            while len(part := self._connection.bio_read(_READ_SIZE)) == _READ_SIZE:
+                parts.append(part)
+            parts.append(part)
         return b"".join(parts)
 
     def send(self, data: bytes) -> bytes:

@@ -25,6 +25,13 @@ _READ_ONLY = ("Describe", "Get", "List", "Search", "Test", "Validate")
 _IN_XML = re.compile(r"<(Code|Message)>(.*?)</\1>", re.DOTALL)
 
 
+_DIMENSIONS: dict[str | None, tuple[tuple[str, str], ...]] = {
+    None: (),
+    "MQTT": (("Protocol", "MQTT"),),
+    "HTTP": (("Protocol", "HTTP"),),
+}
+
+
 class ApiCall(NamedTuple):
     """One call of an API operation, in the form in which it came.
 
@@ -172,7 +179,7 @@ def count_operation(backend: IoTBackend, metric: str, protocol: str | None) -> N
         metric: the metric's name, such as ``PublishIn.Success``.
         protocol: ``MQTT`` or ``HTTP``; ``None`` for a metric that has no dimension.
     """
-    _count(backend, metric, () if protocol is None else (("Protocol", protocol),))
+    _count(backend, metric, _DIMENSIONS[protocol])
 
 
 def count_rule(

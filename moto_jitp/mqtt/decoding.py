@@ -135,6 +135,8 @@ class Decoder:
         if first >> 4 == PacketType.PUBLISH:
             assert self.version is not None
             return _publish(first & 0x0F, body, self.version)
+        if first == _PUBACK and size == 2 and body != b"\0\0":
+            return Puback(body[0] << 8 | body[1])
         return self._decode(PacketType(first >> 4), first & 0x0F, body)
 
     def _check_first_byte(self) -> None:
@@ -172,6 +174,7 @@ class Decoder:
         return packet
 
 
+_PUBACK = PacketType.PUBACK << 4
 _FLAGS: dict[int, int] = {
     PacketType.PUBREL: 2,
     PacketType.SUBSCRIBE: 2,

@@ -50,6 +50,8 @@ def encode(packet: Packet, version: Version) -> bytes:
     """
     if type(packet) is Publish:
         return _encode_publish(packet, version)
+    if type(packet) is Puback and not packet.reason_code and packet.properties is NO_PROPERTIES:
+        return b"\x40\x02" + encode_uint16(packet.packet_id)
     kind = TYPE_OF[type(packet)]
     body = _BODIES.get(kind, _no_body)(packet, version)
     first = kind << 4 | _RESERVED_FLAGS.get(kind, 0)

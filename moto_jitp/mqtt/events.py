@@ -50,7 +50,7 @@ class ConnectReceived:
     session_expiry: int
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class PublishReceived:
     """A client publishes; to be answered with ``accept_publish`` or ``refuse_publish``.
 

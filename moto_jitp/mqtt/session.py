@@ -25,7 +25,7 @@ class Outlet(Protocol):
         ...
 
 
-@dataclass
+@dataclass(slots=True)
 class Waiting:
     """A message of QoS 1 that waits to be sent.
 
@@ -38,7 +38,7 @@ class Waiting:
     retained: bool
 
 
-@dataclass
+@dataclass(slots=True)
 class InFlight:
     """A message of QoS 1 that was sent and has not been acknowledged.
 

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/general/latest/gr/iot-core.html#message-broker-limit
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from moto_jitp.mqtt.shared_filters import split_shared_filter
@@ -86,7 +87,7 @@ def is_basic_ingest(topic: str) -> bool:
 
     https://docs.aws.amazon.com/iot/latest/developerguide/iot-basic-ingest.html
     """
-    return _RULE.fullmatch(topic) is not None
+    return topic.startswith("$aws/rules/") and _RULE.fullmatch(topic) is not None
 
 
 class ReservedTopicError(ValueError):
@@ -110,20 +111,31 @@ def check_publish(topic: str, payload: bytes, *, retain: bool, connected: bool) 
             long; the payload is too long.
     """
     check_is_text(topic)
-    if not topic or "+" in topic or "#" in topic:
-        raise ValueError(f"{topic!r} is not a topic to publish on: it is empty or has a wildcard.")
-    check_mqtt_text(topic, "topic")
     if topic.startswith("$"):
+        _check_topic(topic)
         _check_reserved(topic, retain=retain, connected=connected)
         if is_basic_ingest(topic):
             # Its first three levels do not count.
             _check_length("".join(topic.split("/", 3)[3:]), "topic behind the rule's name")
     else:
-        _check_length(topic, "topic")
+        _check_plain_topic(topic)
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise ValueError(
             f"The payload has {len(payload)} bytes; AWS IoT takes {MAX_PAYLOAD_BYTES} at most."
         )
+
+
+def _check_topic(topic: str) -> None:
+    if not topic or "+" in topic or "#" in topic:
+        raise ValueError(f"{topic!r} is not a topic to publish on: it is empty or has a wildcard.")
+    check_mqtt_text(topic, "topic")
+
+
+@lru_cache(maxsize=1024)
+def _check_plain_topic(topic: str) -> None:
+    """Check a topic that is not reserved; what a device has published on before costs nothing."""
+    _check_topic(topic)
+    _check_length(topic, "topic")
 
 
 def check_is_text(topic: object) -> None:

@@ -216,8 +216,10 @@ def answer_shadow_requests(backend: IoTBackend, message: Message) -> None:
     """
     assert isinstance(message, ClientMessage)
     request = shadow_request(message.topic)
+    if request is None:
+        return
     data_plane = iotdata_backends[backend.account_id][backend.region_name]
-    if request is not None and isinstance(data_plane, JitpIoTDataBackend):
+    if isinstance(data_plane, JitpIoTDataBackend):
         data_plane.answer_shadow_request(
             request["thing"], request["shadow"], request["request"], message.payload
         )

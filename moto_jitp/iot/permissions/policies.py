@@ -336,6 +336,11 @@ def problem_with(policy: FakePolicy) -> str | None:
     return None
 
 
+def has_conditions(policy: FakePolicy) -> bool:
+    """Whether a statement of a policy has a condition, by which the time may count."""
+    return any(statement.conditions for statement in _parsed(policy).statements)
+
+
 def _parsed(policy: FakePolicy) -> PolicyDocument:
     """Return a policy's default version, parsed.
 

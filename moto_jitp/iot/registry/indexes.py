@@ -29,10 +29,15 @@ _Trait = tuple[str, ...]
 
 
 class PairTable(dict[tuple[str, str], ValueT]):
-    """A dictionary over pairs that also finds every pair by either half."""
+    """A dictionary over pairs that also finds every pair by either half.
+
+    Attributes:
+        changes: a number that rises with every change.
+    """
 
     def __init__(self, items: dict[tuple[str, str], ValueT] | None = None) -> None:
         super().__init__()
+        self.changes = 0
         self._by_first: dict[str, Order[str]] = {}
         self._by_second: dict[str, Order[str]] = {}
         for key, value in (items or {}).items():
@@ -63,11 +68,13 @@ class PairTable(dict[tuple[str, str], ValueT]):
     def __setitem__(self, key: tuple[str, str], value: ValueT) -> None:
         first, second = key
         super().__setitem__(key, value)
+        self.changes += 1
         self._by_first.setdefault(first, Order()).add(second)
         self._by_second.setdefault(second, Order()).add(first)
 
     def __delitem__(self, key: tuple[str, str]) -> None:
         super().__delitem__(key)
+        self.changes += 1
         first, second = key
         _discard(self._by_first, first, second)
         _discard(self._by_second, second, first)
@@ -81,6 +88,7 @@ class PairTable(dict[tuple[str, str], ValueT]):
 
     def clear(self) -> None:
         super().clear()
+        self.changes += 1
         self._by_first.clear()
         self._by_second.clear()
 
@@ -234,6 +242,7 @@ class _Members(ListedTable[str, FakeThing]):
     def __setitem__(self, key: str, value: FakeThing) -> None:
         is_new = self._is_filled and key not in self
         super().__setitem__(key, value)
+        self._groups.changes += 1
         self._groups.by_thing.setdefault(key, Order()).add(self._group.arn)
         if is_new:
             self._groups.observe("ADDED", self._group, value)
@@ -241,6 +250,7 @@ class _Members(ListedTable[str, FakeThing]):
     def __delitem__(self, key: str) -> None:
         thing = self[key]
         super().__delitem__(key)
+        self._groups.changes += 1
         _discard(self._groups.by_thing, key, self._group.arn)
         self._groups.observe("REMOVED", self._group, thing)
 
@@ -249,9 +259,13 @@ class ThingTable(ListedTable[str, FakeThing]):
     """Things by ARN, by name in whichever case it is written, by type and by attribute.
 
     Whoever changes a thing's type or attributes says so with :meth:`note`.
+
+    Attributes:
+        changes: a number that rises with every change, of a thing as well.
     """
 
     def __init__(self, items: dict[str, FakeThing] | None = None) -> None:
+        self.changes = 0
         # Few tests search or filter, so that the first who does has the index made.
         self._by_trait: dict[_Trait, Order[str]] | None = None
         self._traits: dict[str, set[_Trait]] = {}
@@ -259,6 +273,7 @@ class ThingTable(ListedTable[str, FakeThing]):
 
     def note(self, thing: FakeThing) -> None:
         """Have a thing found by what it is now."""
+        self.changes += 1
         if self._by_trait is not None:
             self._set_traits(thing.arn, set(_traits_of(thing)))
 
@@ -303,6 +318,7 @@ class ThingTable(ListedTable[str, FakeThing]):
 
     def __delitem__(self, key: str) -> None:
         super().__delitem__(key)
+        self.changes += 1
         if self._by_trait is not None:
             self._set_traits(key, set())
 
@@ -328,6 +344,7 @@ class ThingGroupTable(ListedTable[str, FakeThingGroup]):
 
     Attributes:
         by_thing: the ARNs of groups by the ARN of a thing that is in them.
+        changes: a number that rises with every change, also of who is in a group.
     """
 
     def __init__(
@@ -336,6 +353,7 @@ class ThingGroupTable(ListedTable[str, FakeThingGroup]):
         observe: MembershipObserver = lambda operation, group, thing: None,
     ) -> None:
         self.observe = observe
+        self.changes = 0
         self.by_thing: dict[str, Order[str]] = {}
         self._by_parent: dict[str, Order[str]] = {}
         super().__init__(items)
@@ -357,6 +375,7 @@ class ThingGroupTable(ListedTable[str, FakeThingGroup]):
             yield from self.descendants_of(child.thing_group_name)
 
     def __setitem__(self, key: str, value: FakeThingGroup) -> None:
+        self.changes += 1
         value.things = _Members(value, self, value.things)
         if value.parent_group_name:
             self._by_parent.setdefault(value.parent_group_name, Order()).add(key)
@@ -365,6 +384,7 @@ class ThingGroupTable(ListedTable[str, FakeThingGroup]):
     def __delitem__(self, key: str) -> None:
         group = self[key]
         super().__delitem__(key)
+        self.changes += 1
         group.things.clear()
         if group.parent_group_name:
             _discard(self._by_parent, group.parent_group_name, key)
