@@ -43,9 +43,9 @@ class JitpSettings:
         stacks: what becomes of a CloudFormation stack with ``AWS::IoT`` types that are not
             emulated, while ``strict`` is on: ``"refuse"`` fails it, ``"warn"`` passes over them
             with a Python warning, as moto does.
-        bare_texts: errors of the API have AWS's text alone, without what is found, what is allowed
-            and what to change; for code that compares whole texts. What explains a refused device
-            keeps the rest.
+        bare_texts: errors of the API and messages on ``…/rejected`` have AWS's text alone, without
+            what is found, what is allowed and what to change; for code that compares whole texts.
+            What explains a refused device keeps the rest.
         local_endpoint: ``describe_endpoint`` answers with host name and port of the device endpoint
             of this process, where one runs, such as ``localhost:8883``.
     """

@@ -103,6 +103,8 @@ def test_the_page_shows_registrations_by_boto3(api: Api, iot_at_server: Any) -> 
     with pytest.raises(iot_at_server.exceptions.InvalidRequestException):
         register(iot_at_server)
     succeeded, failed = api.get("/runs")["runs"]
+    succeeded["ending"] = "RegisterThing is accepted"
+    failed["ending"] = "RegisterThing is rejected"
     assert api.get("/state")["registrations"] == [succeeded, failed]
     assert api.get("/state?refused=true")["registrations"] == [failed]
     assert api.get("/state?search=BULB-1")["registrations"] == [succeeded]

@@ -452,3 +452,20 @@ def test_where_no_server_answers_the_message_names_how_to_say_where_it_listens()
             unused.get("state")
     for way in ("--endpoint-url", "endpoint_url=", "AWS_ENDPOINT_URL"):
         assert way in str(raised.value)
+
+
+def test_in_server_mode_the_message_names_what_moto_reads(server_mode: pytest.MonkeyPatch) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        server_mode.setenv(
+            "TEST_SERVER_MODE_ENDPOINT", f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        )
+        told = []
+        for config in ({}, {"jitp": {"enforce_policies": True}}):
+            with pytest.raises(ConnectionError) as raised, mock_jitp(config=config):
+                pytest.fail("no server answers")
+            told.append(str(raised.value))
+    for text in told:
+        assert "TEST_SERVER_MODE_ENDPOINT" in text
+        assert "Where TEST_SERVER_MODE is not set" in text
+        assert "AWS_ENDPOINT_URL" not in text

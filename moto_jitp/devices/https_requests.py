@@ -22,6 +22,7 @@ from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.messages import ClientMessage, Publisher
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
 from moto_jitp.iot.data_plane.message_properties import message_properties
+from moto_jitp.iot.exceptions import not_published
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.provisioning.fleet.provisioning_claims import ClaimCertificate
 from moto_jitp.iot.registry.registry import type_name
@@ -131,7 +132,8 @@ def publish_over_https(
         count_operation(backend, "PublishIn.ClientError", transport.protocol)
         if isinstance(error, RequestRefused):
             raise
-        raise RequestRefused(400, "InvalidRequestException", str(error)) from None
+        text = str(not_published(error).answer().message)
+        raise RequestRefused(400, "InvalidRequestException", text) from None
     publisher = Publisher(None, certificate.certificate_id, transport.address, transport.protocol)
     principal = Principal(certificate, None, request.server_name, transport)
     logged = {"topicName": topic, **({"retain": "True"} if retain else {})}

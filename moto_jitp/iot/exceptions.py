@@ -10,6 +10,7 @@ from moto.core.exceptions import JsonRESTError, ServiceException
 
 from moto_jitp import settings
 from moto_jitp.aws.iam_roles import SESSION_NAME
+from moto_jitp.mqtt.topics import ReservedTopicError
 from moto_jitp.templates import TemplateError
 
 
@@ -35,9 +36,18 @@ class IoTError(ServiceException):
 
     def answer(self) -> IoTError:
         """Return the error as a caller gets it, which the setting ``bare_texts`` decides."""
-        if settings.current().bare_texts:
-            self.message = self.bare_message
+        self.message = text_for_caller(str(self.message), self.bare_message)
         return self
+
+
+def text_for_caller(message: str, bare: str) -> str:
+    """Return the text that a caller or a device gets, which the setting ``bare_texts`` decides.
+
+    Args:
+        message: the whole text.
+        bare: the part of it that AWS says.
+    """
+    return bare if settings.current().bare_texts else message
 
 
 def code_and_message(error: Exception) -> tuple[str, str]:
@@ -209,6 +219,13 @@ def invalid_template(mistake: TemplateError) -> InvalidRequest:
     """The answer to a wrong template, or a wrong value for it, at a CA or in RegisterThing."""
     opening = "Invalid registration template. "
     return InvalidRequest(opening + mistake.message, bare=opening + mistake.reason)
+
+
+def not_published(error: ValueError) -> InvalidRequest:
+    """The answer to a message that :func:`~moto_jitp.mqtt.topics.check_publish` refuses."""
+    if isinstance(error, ReservedTopicError):
+        return InvalidRequest(f"{RESERVED_TOPIC}. {error}", bare=RESERVED_TOPIC)
+    return InvalidRequest(str(error))
 
 
 class NotAdmitted(IoTError):

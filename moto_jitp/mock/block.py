@@ -112,9 +112,9 @@ def _no_answer(error: OSError) -> ConnectionError:
     """What to raise where moto, which resets the server first, finds none."""
     from moto import settings as moto_settings
 
-    from moto_jitp.remote.client import no_answer
+    from moto_jitp.remote.client import SERVER_MODE, no_answer
 
-    return no_answer(moto_settings.test_server_mode_endpoint(), error)
+    return no_answer(moto_settings.test_server_mode_endpoint(), error, SERVER_MODE)
 
 
 def _in_process(mock: Any) -> bool:

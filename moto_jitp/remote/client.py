@@ -18,6 +18,17 @@ PREFIX = "/moto-api/jitp"
 _TIMEOUT = urllib3.Timeout(connect=60.0, read=600.0)
 
 
+_WAYS = (
+    "with --endpoint-url on the command line, with endpoint_url= in Python, or with the "
+    "environment variable AWS_ENDPOINT_URL"
+)
+SERVER_MODE = (
+    "with the environment variable TEST_SERVER_MODE_ENDPOINT (or MOTO_PORT, for its port alone), "
+    "which moto reads. Where TEST_SERVER_MODE is not set, no server is needed"
+)
+"""How moto's server mode is told where the server listens."""
+
+
 class ControlError(Exception):
     """A server refused a request, which is not the refusal of a device.
 
@@ -43,18 +54,27 @@ class ControlClient:
         endpoint_url: where the server listens, such as ``http://127.0.0.1:5000``.
         verify: whether the certificate of an https server must be one that this machine trusts.
         connections: how many connections are kept open for reuse.
+        ways: how it is said where the server listens, for the error where none answers.
 
     Raises:
         ValueError: the endpoint is not a URL.
     """
 
-    def __init__(self, endpoint_url: str, *, verify: bool = True, connections: int = 1) -> None:
+    def __init__(
+        self,
+        endpoint_url: str,
+        *,
+        verify: bool = True,
+        connections: int = 1,
+        ways: str = _WAYS,
+    ) -> None:
         parts = urlsplit(endpoint_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(
                 f"{endpoint_url!r} is not an endpoint URL: write it as http://127.0.0.1:5000."
             )
         self._endpoint_url = endpoint_url.rstrip("/")
+        self._ways = ways
         self._options: Mapping[str, Any] = {
             "maxsize": connections,
             "block": True,
@@ -114,7 +134,7 @@ class ControlClient:
                     f"({_short(error)}). If its certificate was made for the purpose, as that of "
                     "'moto-jitp serve --ssl', give the command --no-verify-ssl."
                 ) from None
-            raise no_answer(self._endpoint_url, error) from None
+            raise no_answer(self._endpoint_url, error, self._ways) from None
         try:
             document = json.loads(answer.data)
         except ValueError:
@@ -131,17 +151,17 @@ class ControlClient:
         )
 
 
-def no_answer(endpoint_url: str, error: Exception) -> ConnectionError:
+def no_answer(endpoint_url: str, error: Exception, ways: str) -> ConnectionError:
     """Return what to raise where no server answers.
 
     Args:
         endpoint_url: where it should.
         error: why there is no answer, of urllib3 or of requests.
+        ways: how it is said where the server listens.
     """
     return ConnectionError(
         f"No server answers at {endpoint_url} ({_short(error)}). Start one with 'moto-jitp serve', "
-        "or say where it listens: with --endpoint-url on the command line, with endpoint_url= in "
-        "Python, or with the environment variable AWS_ENDPOINT_URL."
+        f"or say where it listens: {ways}."
     )
 
 

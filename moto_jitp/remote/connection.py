@@ -32,7 +32,7 @@ from moto_jitp.mqtt.topic_filters import check_topic_filter
 from moto_jitp.mqtt.topics import check_is_text
 from moto_jitp.pki import CertificateError, DeviceIdentity
 
-from .client import ControlClient, ControlError
+from .client import SERVER_MODE, ControlClient, ControlError
 
 _LONGEST_WAIT = 30.0
 """The server waits so many seconds at most before it answers that there is no message."""
@@ -321,4 +321,4 @@ def server_client() -> ControlClient:
 
 @functools.lru_cache(maxsize=4)
 def _client_of(endpoint_url: str) -> ControlClient:
-    return ControlClient(endpoint_url, connections=8)
+    return ControlClient(endpoint_url, connections=8, ways=SERVER_MODE)

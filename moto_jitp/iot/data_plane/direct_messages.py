@@ -9,7 +9,7 @@ import uuid
 
 from moto_jitp.history.messages import ClientMessage
 from moto_jitp.iot.api.operations import Input, Output, operation
-from moto_jitp.iot.exceptions import RESERVED_TOPIC, error_with_status
+from moto_jitp.iot.exceptions import RESERVED_TOPIC, error_with_status, text_for_caller
 from moto_jitp.mqtt.topics import MAX_PAYLOAD_BYTES, check_publish
 
 from .connections import ReceiverNotAuthorized, keeps_session, send_directly
@@ -38,11 +38,13 @@ class _DirectMessageRefused(Exception):  # noqa: N818 - becomes an error of the 
     Args:
         reason: one of those in ``_ERRORS``.
         message: the text.
+        bare: the part of the text that AWS says, where the rest is ours.
     """
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: str, *, bare: str | None = None) -> None:
         super().__init__(message)
         self.reason = reason
+        self.bare_message = message if bare is None else bare
 
 
 @operation("SendDirectMessage", DataRequest, service=SERVICE)
@@ -60,7 +62,8 @@ def send_direct_message(request: DataRequest, given: Input) -> Output:
         text = str(refused)
         request.log("SendDirectMessage", {**logged, "reason": refused.reason}, error=text)
         code, status = _ERRORS[refused.reason]
-        raise error_with_status(code, text, status) from None
+        told = text_for_caller(text, refused.bare_message)
+        raise error_with_status(code, told, status) from None
     request.log("SendDirectMessage", logged)
     return {"message": "OK", "traceId": str(uuid.uuid4())}
 
@@ -99,8 +102,9 @@ def _send(request: DataRequest, given: Input, timeout: int | None) -> None:
     try:
         acknowledged = send_directly(request.iot, client_id, message)
     except ReceiverNotAuthorized as error:
-        text = f"The receiver is not authorized to receive on the topic. {error}"
-        raise _DirectMessageRefused("RECEIVE_AUTHORIZATION_FAILURE", text) from None
+        bare = "The receiver is not authorized to receive on the topic."
+        reason = "RECEIVE_AUTHORIZATION_FAILURE"
+        raise _DirectMessageRefused(reason, f"{bare} {error}", bare=bare) from None
     if acknowledged is None:
         if keeps_session(request.iot, client_id):
             raise _DirectMessageRefused("TARGET_CLIENT_NOT_CONNECTED", _AWAY)

@@ -15,9 +15,9 @@ from moto_jitp.broker.message_broker import RetainedMessage
 from moto_jitp.iot.api.operations import Input, Output, operation
 from moto_jitp.iot.api.outputs import without_null
 from moto_jitp.iot.api.paging import Page
-from moto_jitp.iot.exceptions import RESERVED_TOPIC, InvalidRequest
+from moto_jitp.iot.exceptions import not_published
 from moto_jitp.mqtt.properties import NO_PROPERTIES
-from moto_jitp.mqtt.topics import ReservedTopicError, check_publish
+from moto_jitp.mqtt.topics import check_publish
 
 from .message_properties import properties_given
 from .requests import SERVICE, DataRequest
@@ -36,7 +36,7 @@ def publish(request: DataRequest, given: Input) -> Output:
             check_publish(topic, payload, retain=retain, connected=False)
         except ValueError as error:
             request.count("PublishIn.ClientError")
-            raise _not_published(error) from None
+            raise not_published(error) from None
     properties = properties_given(given) if strict else NO_PROPERTIES
     request.count("PublishIn.Success")
     if retain:
@@ -72,13 +72,6 @@ def list_retained_messages(request: DataRequest, given: Input) -> Output:
     request.log("ListRetainedMessage", {})
     topics = [{**_summary(one), "payloadSize": len(one.message.payload)} for one in retained]
     return without_null(page.output("retainedTopics", topics))
-
-
-def _not_published(error: ValueError) -> InvalidRequest:
-    """Return the error of a message that :func:`check_publish` refuses."""
-    if isinstance(error, ReservedTopicError):
-        return InvalidRequest(f"{RESERVED_TOPIC}. {error}", bare=RESERVED_TOPIC)
-    return InvalidRequest(str(error))
 
 
 def _summary(retained: RetainedMessage) -> dict[str, Any]:

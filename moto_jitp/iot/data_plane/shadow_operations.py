@@ -72,7 +72,7 @@ def _logged(
         try:
             yield asked.thing_name, asked.shadow_name
         except ShadowRefused as refused:
-            raise error_with_status(_ERRORS[refused.code], str(refused), refused.code) from None
+            raise error_with_status(_ERRORS[refused.code], refused.text, refused.code) from None
     except AwsError as error:
         request.backend.log_shadow_request(asked, code_and_message(error)[1])
         raise

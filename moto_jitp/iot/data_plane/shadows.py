@@ -16,6 +16,8 @@ from typing import Any
 
 from moto.iotdata.models import FakeShadow
 
+from moto_jitp.iot.exceptions import text_for_caller
+
 from .shadow_documents import SECTIONS, Shadow, metadata_of, updated
 
 _LONGEST_TOKEN = 64
@@ -31,15 +33,26 @@ class ShadowRefused(Exception):  # noqa: N818 - becomes a message on …/rejecte
 
     The codes and texts are those of
     https://docs.aws.amazon.com/iot/latest/developerguide/device-shadow-error-messages.html
+
+    Args:
+        code: the code.
+        message: the text.
+        bare: the part of the text that AWS says, where the rest is ours.
     """
 
-    def __init__(self, code: int, message: str) -> None:
+    def __init__(self, code: int, message: str, *, bare: str | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self._bare = message if bare is None else bare
+
+    @property
+    def text(self) -> str:
+        """What the client is told."""
+        return text_for_caller(str(self), self._bare)
 
     def body(self) -> dict[str, Any]:
         """The message's JSON."""
-        return {"code": self.code, "message": str(self), "timestamp": int(time.time())}
+        return {"code": self.code, "message": self.text, "timestamp": int(time.time())}
 
 
 def prefix(thing_name: str, shadow_name: str | None) -> str:
@@ -187,7 +200,9 @@ def _check_values(section: str, value: Any) -> None:
     if place is not None:
         # Own wording; the guide says "Arrays can't have null values" and that it is rejected.
         raise ShadowRefused(
-            400, f"Invalid JSON: the array {place} has null in it; arrays can't have null values"
+            400,
+            f"Invalid JSON: the array {place} has null in it; arrays can't have null values",
+            bare="Invalid JSON",
         )
 
 

@@ -139,22 +139,23 @@ class ThingTypes:
 
     def _check_deletion(self, kind: FakeThingType) -> None:
         name = kind.thing_type_name
+        bare = f"Cannot delete thing type : {name}."
         if not kind.metadata["deprecated"]:
             raise InvalidRequest(
-                f"Cannot delete thing type : {name}. It is not deprecated; deprecate it with "
-                "DeprecateThingType first."
+                f"{bare} It is not deprecated; deprecate it with DeprecateThingType first.",
+                bare=bare,
             )
         # A type that was deprecated while strict was off has no date.
         deprecated_at = kind.metadata.get("deprecationDate")
         if deprecated_at and acting_moment() < deprecated_at + DEPRECATED_BEFORE_DELETION:
             raise InvalidRequest(
-                f"Cannot delete thing type : {name}. Please wait for 5 minutes after deprecation "
-                "and then retry"
+                f"{bare} Please wait for 5 minutes after deprecation and then retry"
             )
         for _, user in self.registry.things.of_type(name):
             raise InvalidRequest(
-                f"Cannot delete thing type : {name}. The thing {user.thing_name} has it; give it "
-                "another one, or none, with UpdateThing."
+                f"{bare} The thing {user.thing_name} has it; give it another one, or none, with "
+                "UpdateThing.",
+                bare=bare,
             )
 
 

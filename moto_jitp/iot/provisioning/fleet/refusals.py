@@ -14,7 +14,7 @@ from moto.moto_api._internal import mock_random
 
 from moto_jitp.history.runs import ProvisioningRun
 from moto_jitp.iot.api.operation_names import COMMON_ERRORS
-from moto_jitp.iot.exceptions import IoTError
+from moto_jitp.iot.exceptions import IoTError, text_for_caller
 
 _QUEUE = "POST /moto-api/static/lambda-simple/response"
 
@@ -26,6 +26,7 @@ class FleetRefusal(Exception):  # noqa: N818 - becomes a message on …/rejected
         status_code: the HTTP status that the error would have.
         code: AWS's name of the error, without ``Exception``.
         message: the error text, which is all that the device is told.
+        bare_message: the part of it that AWS says, where the rest is ours.
         advice: one plain sentence on what to change; empty where the message says it.
         run: the provisioning run that failed, if it came to one.
     """
@@ -36,10 +37,12 @@ class FleetRefusal(Exception):  # noqa: N818 - becomes a message on …/rejected
         code: str,
         message: str,
         *,
+        bare: str | None = None,
         advice: str = "",
         run: ProvisioningRun | None = None,
     ) -> None:
         super().__init__(message)
+        self.bare_message = message if bare is None else bare
         self.status_code = status_code
         self.code = code
         self.message = message
@@ -51,7 +54,7 @@ class FleetRefusal(Exception):  # noqa: N818 - becomes a message on …/rejected
         return {
             "statusCode": self.status_code,
             "errorCode": self.code,
-            "errorMessage": self.message,
+            "errorMessage": text_for_caller(self.message, self.bare_message),
         }
 
 
@@ -89,6 +92,7 @@ def unreadable(why: str) -> FleetRefusal:
         400,
         "InvalidPayload",
         f"Message cannot be parsed: {why}",
+        bare="Message cannot be parsed",
         advice="Have the device send an object with certificateOwnershipToken and, if the template "
         "wants any, parameters, in the format that the topic ends with.",
     )
@@ -129,11 +133,15 @@ def provisioning_failed(error: IoTError, run: ProvisioningRun) -> FleetRefusal:
         error: what RegisterThing answered.
         run: the run that failed with it.
     """
+    added = (
+        " (Service: AWSIot; Status Code: 400; Error Code: ResourceRegistrationFailureException; "
+        f"Request ID: {mock_random.uuid4()}; Proxy: null)"
+    )
     return FleetRefusal(
         400,
         "ProvisioningFailed",
-        f"{error.message} (Service: AWSIot; Status Code: 400; Error Code: "
-        f"ResourceRegistrationFailureException; Request ID: {mock_random.uuid4()}; Proxy: null)",
+        f"{error.message}{added}",
+        bare=error.bare_message + added,
         run=run,
     )
 
@@ -212,7 +220,14 @@ def of_error(
     """
     code = error.code
     name = code.removesuffix("Exception")
-    return FleetRefusal(_status_of(code), name, str(error.message), advice=advice, run=run)
+    return FleetRefusal(
+        _status_of(code),
+        name,
+        str(error.message),
+        bare=error.bare_message,
+        advice=advice,
+        run=run,
+    )
 
 
 def _status_of(code: str) -> int:
