@@ -10,16 +10,21 @@ from moto_jitp.disturbances import DisturbanceKind
 from moto_jitp.history.json_form import ATTEMPT, LISTED_RUN, RUN, STEP, event_schema
 from moto_jitp.history.rule_json import ACTION_RUN, RULE_RUN
 from moto_jitp.history.rule_json import OUTCOME as RULE_OUTCOME
-from moto_jitp.json_shapes import Schema, Shape, list_of, object_schema, of, or_null, ref
+from moto_jitp.json_shapes import Schema, Shape, list_of, object_schema, of, or_null
 
 from .shapes import (
     CA,
     CAUSE,
     CONNECTION,
     DEVICE,
+    DEVICE_ENDPOINT,
     DISTURBANCE,
+    DISTURBANCES,
+    DONE,
     FAILURE,
+    FAILURES,
     READY,
+    RECEIVED,
     SESSION,
     SHOWN_CONNECTION,
     SHOWN_MESSAGE,
@@ -191,11 +196,16 @@ _ANSWERS: tuple[Shape, ...] = (
     CAUSE,
     CONNECTION,
     DEVICE,
+    DEVICE_ENDPOINT,
     DISTURBANCE,
+    DISTURBANCES,
+    DONE,
     FAILURE,
+    FAILURES,
     LISTED_RUN,
     OUTCOME,
     READY,
+    RECEIVED,
     RULE_OUTCOME,
     RULE_RUN,
     RUN,
@@ -215,24 +225,6 @@ def schemas() -> dict[str, Schema]:
         **{shape.name: shape.schema for shape in _ANSWERS},
         "Config": CONFIG,
         "Connections": _page_of("connections", "Attempt"),
-        "DeviceEndpoint": object_schema(
-            "Where devices connect to.",
-            {
-                "host": of("string", "The host name that they are to connect to."),
-                "port": of("integer", "The port."),
-                "alpnPort": or_null(
-                    "integer", "The port for devices that name an application protocol (ALPN)."
-                ),
-                "httpsPort": or_null(
-                    "integer", "The port for HTTPS: messages and the credentials provider."
-                ),
-                "rootCaPem": of("string", "The root certificate that they are to trust."),
-            },
-        ),
-        "Disturbances": object_schema(
-            "What is to go wrong on connections.", {"disturbances": list_of("Disturbance")}
-        ),
-        "Done": object_schema("It is done.", {"status": {"const": "ok"}}),
         "Error": object_schema(
             "Why a request was not carried out.",
             {
@@ -245,16 +237,6 @@ def schemas() -> dict[str, Schema]:
         | {"required": ["error", "message"]},
         "Event": event_schema(),
         "Events": _page_of("events", "Event"),
-        "Failures": object_schema(
-            "The failures that are asked for.", {"failures": list_of("Failure")}
-        ),
-        "Received": object_schema(
-            "The next message.",
-            {
-                "message": {"anyOf": [ref("Event"), {"type": "null"}]},
-                "explanation": or_null("string", "Why there is none."),
-            },
-        ),
         "RuleRuns": _page_of("rules", "RuleRun"),
         "Runs": _page_of("runs", "ListedRun"),
     }

@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 from moto_jitp.devices.events import Published
 from moto_jitp.devices.refusal_texts import ending, register_thing_ending
 from moto_jitp.devices.sessions import Session
+from moto_jitp.disturbances import Disturbance
+from moto_jitp.faults import Fault
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.journal import RunEntry
-from moto_jitp.history.json_form import ATTEMPT, LISTED_RUN
-from moto_jitp.history.messages import as_bytes
+from moto_jitp.history.json_form import ATTEMPT, LISTED_RUN, event_to_json
+from moto_jitp.history.messages import Event, as_bytes
 from moto_jitp.history.rule_json import RULE_RUN
 from moto_jitp.history.rule_runs import RuleRun
 from moto_jitp.json_shapes import (
@@ -25,6 +27,7 @@ from moto_jitp.json_shapes import (
     of,
     optional_string,
     or_null,
+    ref,
     string,
     strings,
 )
@@ -403,5 +406,79 @@ READY = Shape(
         Field("status", {"const": "ready"}),
         string("version", "Of moto_jitp."),
         string("motoVersion", "Of moto."),
+    ),
+)
+
+
+class Done(NamedTuple):
+    """What is answered where there is nothing else to say.
+
+    Attributes:
+        status: ``ok``.
+    """
+
+    status: str = "ok"
+
+
+DONE = Shape("Done", "It is done.", (Field("status", {"const": "ok"}),))
+
+DEVICE_ENDPOINT = Shape(
+    "DeviceEndpoint",
+    "Where devices connect to.",
+    (
+        string("host", "The host name that they are to connect to."),
+        integer("port", "The port."),
+        Field(
+            "alpnPort",
+            or_null("integer", "The port for devices that name an application protocol (ALPN)."),
+        ),
+        Field(
+            "httpsPort",
+            or_null("integer", "The port for HTTPS: messages and the credentials provider."),
+        ),
+        string("rootCaPem", "The root certificate that they are to trust."),
+    ),
+)
+
+
+class Requested(NamedTuple):
+    """What tests have asked for of one kind.
+
+    Attributes:
+        failures: failures of operations.
+        disturbances: disturbances of connections.
+    """
+
+    failures: Sequence[Fault] = ()
+    disturbances: Sequence[Disturbance] = ()
+
+
+FAILURES = Shape("Failures", "The failures that are asked for.", (objects("failures", FAILURE),))
+
+DISTURBANCES = Shape(
+    "Disturbances",
+    "What is to go wrong on connections.",
+    (objects("disturbances", DISTURBANCE),),
+)
+
+
+class Received(NamedTuple):
+    """What a device that takes its next message gets.
+
+    Attributes:
+        message: the message; ``None`` where there is none.
+        explanation: why there is none.
+    """
+
+    message: Event | None
+    explanation: str | None = None
+
+
+RECEIVED = Shape(
+    "Received",
+    "The next message.",
+    (
+        Field("message", {"anyOf": [ref("Event"), {"type": "null"}]}, write=event_to_json),
+        optional_string("explanation", "Why there is none."),
     ),
 )

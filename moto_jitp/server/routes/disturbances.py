@@ -6,14 +6,14 @@ from moto_jitp import disturbances
 from moto_jitp.server.answers import Answer, RequestRefused
 from moto_jitp.server.requests_of_tests import asked_for, asked_since_reset
 from moto_jitp.server.routing import ControlRequest, route
-from moto_jitp.server.shapes import DISTURBANCE
+from moto_jitp.server.shapes import DISTURBANCE, DISTURBANCES, Requested
 
 _NUMBER = "The disturbance's id."
 
 
 @route("GET", "disturbances", "What is to go wrong on connections of devices", "Disturbances")
 def list_disturbances(request: ControlRequest) -> Answer:
-    return Answer.of({"disturbances": list(map(DISTURBANCE.to_json, disturbances.planned()))})
+    return Answer.of(DISTURBANCES.to_json(Requested(disturbances=disturbances.planned())))
 
 
 @route(

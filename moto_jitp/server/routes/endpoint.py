@@ -5,20 +5,12 @@ from __future__ import annotations
 from moto_jitp.iot.account.endpoints import LocalEndpoint, local_endpoints
 from moto_jitp.server.answers import Answer, RequestRefused
 from moto_jitp.server.routing import PEM, ControlRequest, route
+from moto_jitp.server.shapes import DEVICE_ENDPOINT
 
 
 @route("GET", "endpoint", "Where devices connect to with MQTT over mutual TLS", "DeviceEndpoint")
 def get_endpoint(_: ControlRequest) -> Answer:
-    local = _running()
-    return Answer.of(
-        {
-            "host": local.host,
-            "port": local.port,
-            "alpnPort": local.alpn_port,
-            "httpsPort": local.https_port,
-            "rootCaPem": local.root_ca_pem,
-        }
-    )
+    return Answer.of(DEVICE_ENDPOINT.to_json(_running()))
 
 
 @route("GET", "endpoint/root.pem", "The root certificate that devices are to trust", PEM)

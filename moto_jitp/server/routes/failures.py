@@ -7,14 +7,14 @@ from moto_jitp.iot.api.failure_requests import checked_failure
 from moto_jitp.server.answers import Answer, RequestRefused
 from moto_jitp.server.requests_of_tests import asked_for, asked_since_reset
 from moto_jitp.server.routing import ControlRequest, route
-from moto_jitp.server.shapes import FAILURE
+from moto_jitp.server.shapes import FAILURE, FAILURES, Requested
 
 _NUMBER = "The failure's id."
 
 
 @route("GET", "failures", "The failures that are asked for", "Failures")
 def list_failures(request: ControlRequest) -> Answer:
-    return Answer.of({"failures": [FAILURE.to_json(fault) for fault in faults.planned()]})
+    return Answer.of(FAILURES.to_json(Requested(failures=faults.planned())))
 
 
 @route(

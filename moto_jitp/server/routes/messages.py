@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from moto_jitp.devices import NotAuthorized
-from moto_jitp.history.json_form import event_to_json, payload_from_json
+from moto_jitp.history.json_form import payload_from_json
 from moto_jitp.server.answers import Answer, RequestRefused
 from moto_jitp.server.connections import connection_of
 from moto_jitp.server.routing import ControlRequest, route
 from moto_jitp.server.schemas import MAX_WAIT
+from moto_jitp.server.shapes import DONE, RECEIVED, Done, Received
 
 
 @route(
@@ -84,8 +85,8 @@ def receive(request: ControlRequest) -> Answer:
         with _refusing():
             event = connection.receive(wait or None)
     except TimeoutError as nothing:
-        return Answer.of({"message": None, "explanation": str(nothing)})
-    return Answer.of({"message": event_to_json(event), "explanation": None})
+        return Answer.of(RECEIVED.to_json(Received(None, str(nothing))))
+    return Answer.of(RECEIVED.to_json(Received(event)))
 
 
 @route(
@@ -101,7 +102,7 @@ def disconnect(request: ControlRequest) -> Answer:
     return _DONE
 
 
-_DONE = Answer.of({"status": "ok"})
+_DONE = Answer.of(DONE.to_json(Done()))
 
 
 @contextmanager
