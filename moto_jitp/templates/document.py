@@ -69,9 +69,10 @@ def _constant(name: str) -> NoReturn:
 def load(text: str) -> Node:
     """Read a JSON text of any origin.
 
-    :raises json.JSONDecodeError: it is not well formed
-    :raises ValueError: it is too deep, or says something that JSON has no place for: a key twice,
-        NaN, half of a surrogate pair
+    Raises:
+        json.JSONDecodeError: it is not well formed.
+        ValueError: it is too deep, or says something that JSON has no place for: a key twice, NaN,
+            half of a surrogate pair.
     """
     if depth(text) > MAXIMUM_DEPTH:
         raise _RefusedError(f"objects and lists stand more than {MAXIMUM_DEPTH} deep in each other")
@@ -112,9 +113,12 @@ def not_an_object(text: str) -> str:
 def load_template(body: object) -> dict[str, Node]:
     """Read a template body.
 
-    :param body: the text; another type is refused with advice, because handing over the
-        object instead of its text is a common slip
-    :raises TemplateSyntaxError: it is not a JSON object, or longer or deeper than allowed
+    Args:
+        body: the text; another type is refused with advice, because handing over the object instead
+            of its text is a common slip.
+
+    Raises:
+        TemplateSyntaxError: it is not a JSON object, or longer or deeper than allowed.
     """
     if not isinstance(body, str):
         raise TemplateSyntaxError(

@@ -75,12 +75,13 @@ _BY_LAST_WORD = {
 class TemplateError(ValueError):
     """A mistake in a provisioning template, or a value that the template cannot take.
 
-    :ivar reason: the sentence that AWS says, without its prefix; our own where none is known
-    :ivar place: where it is, such as ``Resources.thing.Properties.ThingName``; empty for the
-        body as a whole
-    :ivar found: what stands there
-    :ivar expected: what is allowed there
-    :ivar advice: what to change
+    Attributes:
+        reason: the sentence that AWS says, without its prefix; our own where none is known.
+        place: where it is, such as ``Resources.thing.Properties.ThingName``; empty for the body as
+            a whole.
+        found: what stands there.
+        expected: what is allowed there.
+        advice: what to change.
     """
 
     __module__ = "moto_jitp"  # where users find it
@@ -132,7 +133,8 @@ class UnresolvedReferenceError(TemplateError):
     Raised by ``parse_template`` for a name that the template does not declare, and by
     ``Template.resolve`` for a declared one without a value and without a ``Default``.
 
-    :ivar parameter: the name
+    Attributes:
+        parameter: the name.
     """
 
     __module__ = "moto_jitp.templates"  # where users find it
@@ -184,8 +186,9 @@ def certificate_parameter_like(name: str) -> str | None:
 def missing_advice(name: str, given: Iterable[str], *, from_certificate: bool) -> str:
     """What to do about a parameter that is referred to and has no value.
 
-    :param given: the names of the parameters that have one
-    :param from_certificate: whether the values were read from a device's certificate
+    Args:
+        given: the names of the parameters that have one.
+        from_certificate: whether the values were read from a device's certificate.
     """
     if from_certificate:
         if name in CERTIFICATE_PARAMETERS:

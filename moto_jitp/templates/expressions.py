@@ -78,7 +78,8 @@ class ListOf(TextList):
 class Join(Text):
     """``Fn::Join``, and ``Fn::Sub`` as the join of its pieces.
 
-    :param name: the function's name, for the error text
+    Args:
+        name: the function's name, for the error text.
     """
 
     def __init__(self, delimiter: str, items: TextList, name: str, place: str) -> None:
@@ -108,8 +109,9 @@ class WithVariables(Text):
     Each is evaluated once, however often it stands in the text: variables within variables would
     otherwise take a time that doubles with each of them.
 
-    :param variables: the variables' names and what they stand for
-    :param text: the text, in which a variable is a ``Ref`` to its name
+    Args:
+        variables: the variables' names and what they stand for.
+        text: the text, in which a variable is a ``Ref`` to its name.
     """
 
     def __init__(self, variables: Mapping[str, Text], text: Text) -> None:

@@ -39,8 +39,9 @@ from .expressions import (
 class Parameter:
     """One entry of ``Parameters``.
 
-    :param name: the name that a ``Ref`` uses
-    :param default: the value when none is delivered; None where the template gives none
+    Attributes:
+        name: the name that a ``Ref`` uses.
+        default: the value when none is delivered; None where the template gives none.
     """
 
     name: str

@@ -60,11 +60,11 @@ Severity = Literal["error", "warning"]
 class LintFinding:
     """One thing to fix.
 
-    :param place: where, such as ``Resources.thing.Properties.ThingName``
-    :param rule: which rule, a stable name such as ``undefined-reference``
-    :param message: what is wrong and what to change
-    :param severity: ``error`` if AWS refuses the template or every run of it fails, else
-        ``warning``
+    Attributes:
+        place: where, such as ``Resources.thing.Properties.ThingName``.
+        rule: which rule, a stable name such as ``undefined-reference``.
+        message: what is wrong and what to change.
+        severity: ``error`` if AWS refuses the template or every run of it fails, else ``warning``.
     """
 
     place: str
@@ -76,8 +76,11 @@ class LintFinding:
 def lint(body: str) -> list[LintFinding]:
     """Look for mistakes in a template body, without a device and without AWS.
 
-    :param body: the template's text; it may be anything
-    :return: the findings, errors first; empty for a template that is fine
+    Args:
+        body: the template's text; it may be anything.
+
+    Returns:
+        The findings, errors first; empty for a template that is fine.
     """
     try:
         document = load_template(body)

@@ -40,13 +40,16 @@ def parse_template(body: str, *, certificate_required: bool = True) -> Template:
 
     A body that was parsed before costs a look-up.
 
-    :param body: the template's JSON text, at most 10,240 characters
-    :param certificate_required: whether it must have a certificate resource, as all must but those
-        of RegisterThing, which may make a thing alone
-    :raises TemplateSyntaxError: it is not a JSON object, or too long or too deep
-    :raises UnresolvedReferenceError: it refers to a name that is neither declared nor one of the
-        eight certificate parameters
-    :raises TemplateError: any other mistake
+    Args:
+        body: the template's JSON text, at most 10,240 characters.
+        certificate_required: whether it must have a certificate resource, as all must but those of
+            RegisterThing, which may make a thing alone.
+
+    Raises:
+        TemplateSyntaxError: it is not a JSON object, or too long or too deep.
+        UnresolvedReferenceError: it refers to a name that is neither declared nor one of the eight
+            certificate parameters.
+        TemplateError: any other mistake.
     """
     if not isinstance(body, str) or len(body) > MAXIMUM_LENGTH:
         load_template(body)  # raises; a huge text is not even hashed

@@ -33,9 +33,10 @@ class OverrideSettings:
 class PlannedThing:
     """The thing to create or to update.
 
-    :param logical_name: its key under ``Resources``, and in RegisterThing's ``resourceArns``
-    :param groups: names of static thing groups, without repetitions
-    :param package_versions: software package name to version
+    Attributes:
+        logical_name: its key under ``Resources``, and in RegisterThing's ``resourceArns``.
+        groups: names of static thing groups, without repetitions.
+        package_versions: software package name to version.
     """
 
     logical_name: str
@@ -52,13 +53,14 @@ class PlannedThing:
 class PlannedCertificate:
     """The certificate to use: exactly one of id, PEM and signing request is given.
 
-    :param certificate_id: of a certificate that AWS IoT knows already
-    :param certificate_pem: to be registered
-    :param ca_certificate_pem: its issuer, where several CAs of one subject are registered
-    :param certificate_signing_request: to be signed by AWS
-    :param status: ``ACTIVE`` or ``INACTIVE``
-    :param status_override: the certificate's ``OverrideSettings``
-    :param thing_principal_type: ``EXCLUSIVE_THING``, ``NON_EXCLUSIVE_THING``, or None
+    Attributes:
+        certificate_id: of a certificate that AWS IoT knows already.
+        certificate_pem: to be registered.
+        ca_certificate_pem: its issuer, where several CAs of one subject are registered.
+        certificate_signing_request: to be signed by AWS.
+        status: ``ACTIVE`` or ``INACTIVE``.
+        status_override: the certificate's ``OverrideSettings``.
+        thing_principal_type: ``EXCLUSIVE_THING``, ``NON_EXCLUSIVE_THING``, or None.
     """
 
     logical_name: str
@@ -75,8 +77,9 @@ class PlannedCertificate:
 class PlannedPolicy:
     """A policy: by the name of an existing one, or by its document.
 
-    :param document: the text that stood in the template; of a document given as an object its
-        JSON without spaces, keys in the template's order
+    Attributes:
+        document: the text that stood in the template; of a document given as an object its JSON
+            without spaces, keys in the template's order.
     """
 
     logical_name: str
@@ -101,9 +104,10 @@ class PlannedPolicy:
 class ProvisioningPlan:
     """All that a template says for one device.
 
-    :param certificate_if_any: the certificate to use; None for a template of RegisterThing that
-        has none
-    :param device_configuration: what fleet provisioning sends back to the device
+    Attributes:
+        certificate_if_any: the certificate to use; None for a template of RegisterThing that has
+            none.
+        device_configuration: what fleet provisioning sends back to the device.
     """
 
     thing: PlannedThing | None
@@ -115,7 +119,8 @@ class ProvisioningPlan:
     def certificate(self) -> PlannedCertificate:
         """The certificate to use, which every template has but some of RegisterThing.
 
-        :raises ValueError: the template has none
+        Raises:
+            ValueError: the template has none.
         """
         if self.certificate_if_any is None:
             raise ValueError("The template has no certificate resource.")

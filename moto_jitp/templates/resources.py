@@ -90,7 +90,8 @@ def parse_overrides(
 ) -> dict[str, Override]:
     """Read ``OverrideSettings``.
 
-    :param known: property name to the values that it takes
+    Args:
+        known: property name to the values that it takes.
     """
     if node is None:
         return {}

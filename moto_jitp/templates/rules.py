@@ -23,9 +23,10 @@ POLICIES_PER_CERTIFICATE = 10
 class Rule:
     """The characters and the length of one kind of name or value.
 
-    :param what: what it is, for error texts
-    :param characters: a regular expression's set, as AWS prints it in its patterns
-    :ivar fits: says of a text whether it keeps the rule
+    Attributes:
+        what: what it is, for error texts.
+        characters: a regular expression's set, as AWS prints it in its patterns.
+        fits: says of a text whether it keeps the rule.
     """
 
     what: str
@@ -42,7 +43,8 @@ class Rule:
     def broken(self, text: str, place: str, sources: tuple[str, ...] = ()) -> TemplateError:
         """The error for a text that breaks the rule.
 
-        :param sources: the parameters from which the text was made
+        Args:
+            sources: the parameters from which the text was made.
         """
         found = f"{len(text)} characters" if len(text) > self.maximum else shown(text)
         wrong = [c for c in dict.fromkeys(text) if not re.fullmatch(self.characters, c, re.ASCII)]
@@ -82,9 +84,10 @@ PACKAGE_VERSION = Rule("a package version", "[a-zA-Z0-9_.-]", 1, 64)
 class Field:
     """A text of the template together with its rule.
 
-    :param expression: where the text comes from
-    :param rule: what it must look like
-    :param place: where it stands in the template
+    Args:
+        expression: where the text comes from.
+        rule: what it must look like.
+        place: where it stands in the template.
     """
 
     __slots__ = ("_constant", "_evaluate", "_fits", "expression", "place", "rule")

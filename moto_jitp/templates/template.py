@@ -18,11 +18,12 @@ class Template:
 
     It holds no state of a device and may be shared between threads.
 
-    :param body: the text, as given
-    :param parameters: what ``Parameters`` declares, in the template's order
-    :param references: every name that a ``Ref`` or a variable of ``Fn::Sub`` uses
-    :param wanted: the names that the template wants from a device: the declared parameters, then
-        the certificate parameters that are used without being declared
+    Attributes:
+        body: the text, as given.
+        parameters: what ``Parameters`` declares, in the template's order.
+        references: every name that a ``Ref`` or a variable of ``Fn::Sub`` uses.
+        wanted: the names that the template wants from a device: the declared parameters, then the
+            certificate parameters that are used without being declared.
     """
 
     body: str
@@ -43,7 +44,8 @@ class Template:
         A body at a CA certificate or in CreateProvisioningTemplate must take the certificate by
         ``{"Ref": "AWS::IoT::Certificate::Id"}``; RegisterThing takes every form.
 
-        :raises TemplateError: it does not
+        Raises:
+            TemplateError: it does not.
         """
         self._require_certificate().refuse_unless_by_reference()
 
@@ -52,7 +54,8 @@ class Template:
 
         Elsewhere a certificate without one becomes ACTIVE.
 
-        :raises TemplateError: it has none
+        Raises:
+            TemplateError: it has none.
         """
         self._require_certificate().refuse_without_status()
 
@@ -100,12 +103,15 @@ class Template:
     ) -> ProvisioningPlan:
         """What the template says for one device.
 
-        :param values: parameter name to value; names that the template does not know are ignored
-        :param from_certificate: whether they were read from the device's certificate, which decides
-            about what to do where one is missing
-        :param any_number_of_policies: whether there may be more than a certificate can have
-        :raises UnresolvedReferenceError: something refers to a parameter without a value
-        :raises TemplateError: a value is not a possible thing name, attribute, …; a function fails
+        Args:
+            values: parameter name to value; names that the template does not know are ignored.
+            from_certificate: whether they were read from the device's certificate, which decides
+                about what to do where one is missing.
+            any_number_of_policies: whether there may be more than a certificate can have.
+
+        Raises:
+            UnresolvedReferenceError: something refers to a parameter without a value.
+            TemplateError: a value is not a possible thing name, attribute, …; a function fails.
         """
         try:
             return self._plan(values, any_number_of_policies)
