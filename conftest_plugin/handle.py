@@ -64,15 +64,19 @@ class Jitp:
 
         return boto3.client(service, **{"region_name": self.region, **options})
 
-    def issue(self, *args: Any, **subject: Any) -> DeviceIdentity:
+    def issue(self, *common_name: str | None, **fields: Any) -> DeviceIdentity:
         """Issue a device from the test's CA.
 
         Args:
-            *args: the common name.
-            **subject: what ``CertificateAuthority.issue`` takes: ``common_name``,
-                ``serial_number``, ``country``, ``not_after`` and so on.
+            *common_name: the subject's CN; a name of its own without it.
+            **fields: what :meth:`moto_jitp.CertificateAuthority.issue` takes, ``common_name``
+                included.
+
+        Raises:
+            ValueError: a field has a value that X.509 does not allow.
+            TypeError: there is no such field.
         """
-        return self.ca.issue(*args, **subject)
+        return self.ca.issue(*common_name, **fields)
 
     def connect(
         self, device: DeviceIdentity | str | bytes | PathLike[str], **options: Any

@@ -5,6 +5,7 @@ Needs ``cryptography`` and nothing of moto or boto3.
 
 from .authority import CertificateAuthority
 from .device import DeviceFiles, DeviceIdentity
+from .fields import CertificateFields
 from .reading import (
     CertificateError,
     PresentedCertificate,
@@ -21,6 +22,7 @@ meet_real_clock()
 __all__ = [
     "CertificateAuthority",
     "CertificateError",
+    "CertificateFields",
     "DeviceFiles",
     "DeviceIdentity",
     "IssuerCheck",

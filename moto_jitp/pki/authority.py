@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from os import PathLike
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -19,7 +19,6 @@ from moto_jitp.names import checked_keywords
 from moto_jitp.printing import one_line
 
 from .building import (
-    KeyKind,
     PrivateKey,
     authority_key_identifier,
     key_pem,
@@ -29,8 +28,12 @@ from .building import (
     subject_name,
 )
 from .device import DeviceIdentity
+from .fields import CertificateFields, check_fields, subject_fields
 from .reading import PresentedCertificate, read_certificate
 from .verification import private_key_belongs_to, read_private_key
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 _CA_VALIDITY = timedelta(days=365 * 20)
 _DEVICE_VALIDITY = timedelta(days=365 * 10)
@@ -49,28 +52,22 @@ class CertificateAuthority:
     """A certificate authority for tests, self-signed or under a parent.
 
     Args:
-        common_name: the CA's common name. Without it and any other subject field the CA gets a
-            name of its own; without it but with other fields it has no common name.
+        common_name: the CA's common name. Without it and any other field of the subject the CA gets
+            a name of its own; without it but with other fields it has no common name.
         parent: the CA that signs this one; without it the CA is self-signed.
-        key: ``"ec"`` (P-256) or ``"rsa"`` (2048 bit).
-        country: two letters, as X.520 wants it.
-        organization: the subject's O.
-        organizational_unit: its OU.
-        state: its ST, the state or province.
-        locality: its L.
-        dn_qualifier: its dnQualifier.
-        serial_number: its serialNumber, which is not the certificate's own number.
-        certificate_serial: the certificate's own number; a random one without it.
-        not_before: start of validity, in UTC where it names no time zone; a day ago without it.
-        not_after: end of validity; in twenty years without it.
-        subject: the whole subject as an ``x509.Name``, in the place of the single fields.
-        extensions: whether its certificate has key identifiers, key usage and basic constraints,
-            as OpenSSL's have; AWS IoT also registers CAs without any, which old scripts make.
+        **fields: the other fields of its certificate; see
+            :class:`moto_jitp.pki.CertificateFields`.
 
     Raises:
         ValueError: a field has a value that X.509 does not allow, the validity ends before it
             starts, or ``key`` is of another kind.
-        TypeError: ``subject`` is no ``x509.Name``.
+        TypeError: there is no such field, or ``subject`` is not an ``x509.Name``.
+
+    Examples:
+        >>> root = CertificateAuthority("Acme Root", organization="Acme")
+        >>> factory = CertificateAuthority("Acme Factory", parent=root)
+        >>> factory.issue("bulb-1", country="KR", serial_number="42")
+        <DeviceIdentity C=KR,CN=bulb-1,serialNumber=42>
     """
 
     def __init__(
@@ -78,41 +75,23 @@ class CertificateAuthority:
         common_name: str | None = None,
         *,
         parent: CertificateAuthority | None = None,
-        key: KeyKind = "ec",
-        serial_number: str | None = None,
-        country: str | None = None,
-        organization: str | None = None,
-        organizational_unit: str | None = None,
-        state: str | None = None,
-        locality: str | None = None,
-        dn_qualifier: str | None = None,
-        certificate_serial: int | None = None,
-        not_before: datetime | None = None,
-        not_after: datetime | None = None,
-        subject: x509.Name | None = None,
-        extensions: bool = True,
+        **fields: Unpack[CertificateFields],
     ) -> None:
+        check_fields("CertificateAuthority", fields, ("common_name", "parent"))
         name = subject_name(
-            subject,
-            country=country,
-            state=state,
-            locality=locality,
-            organization=organization,
-            organizational_unit=organizational_unit,
-            dn_qualifier=dn_qualifier,
-            common_name=common_name,
-            serial_number=serial_number,
+            fields.get("subject"), common_name=common_name, **subject_fields(fields)
         )
         if not list(name):
             name = subject_name(None, common_name=f"moto_jitp test CA {secrets.token_hex(4)}")
-        self._key: PrivateKey | None = new_key(key)
+        self._key: PrivateKey | None = new_key(fields.get("key", "ec"))
         self._parent = parent
+        extensions = fields.get("extensions", True)
         builder = start_certificate(
             name,
             self._key,
-            serial=certificate_serial,
-            not_before=not_before,
-            not_after=not_after,
+            serial=fields.get("certificate_serial"),
+            not_before=fields.get("not_before"),
+            not_after=fields.get("not_after"),
             lasting=_CA_VALIDITY,
             is_ca=True if extensions else None,
         )
@@ -145,6 +124,10 @@ class CertificateAuthority:
             CertificateError: the first text holds no readable certificate.
             ValueError: the private key cannot be read, is neither EC nor RSA, or belongs to
                 another certificate.
+
+        Examples:
+            >>> CertificateAuthority.from_pem(ca.certificate_pem, ca.private_key_pem)
+            <CertificateAuthority CN=Acme Root>
         """
         ca = cls.__new__(cls)
         ca._presented = read_certificate(certificate_pem)
@@ -192,6 +175,13 @@ class CertificateAuthority:
         Returns:
             The certificate as PEM text, for ``verificationCertificate``.
 
+        Raises:
+            ValueError: the CA was taken from its certificate alone, or the code is empty.
+
+        Examples:
+            >>> code = iot.get_registration_code()["registrationCode"]
+            >>> pem = ca.verification_certificate(code)
+
         See https://docs.aws.amazon.com/iot/latest/developerguide/register-CA-cert.html
         """
         builder = start_certificate(
@@ -202,73 +192,43 @@ class CertificateAuthority:
         )
         return pem_of(self._sign(builder))
 
-    @checked_keywords
     def issue(
         self,
         common_name: str | _Generated | None = GENERATED,
-        *,
-        serial_number: str | None = None,
-        country: str | None = None,
-        organization: str | None = None,
-        organizational_unit: str | None = None,
-        state: str | None = None,
-        locality: str | None = None,
-        dn_qualifier: str | None = None,
-        certificate_serial: int | None = None,
-        not_before: datetime | None = None,
-        not_after: datetime | None = None,
-        key: KeyKind = "ec",
-        subject: x509.Name | None = None,
-        extensions: bool = True,
+        **fields: Unpack[CertificateFields],
     ) -> DeviceIdentity:
         """Issue a device certificate with a key of its own.
 
         Args:
             common_name: the subject's CN. Left out, the device gets a name of its own; ``None``
                 makes a certificate without a common name.
-            serial_number: the subject's serialNumber attribute (2.5.4.5).
-            country: the subject's C, two letters.
-            organization: the subject's O.
-            organizational_unit: the subject's OU.
-            state: the subject's ST.
-            locality: the subject's L.
-            dn_qualifier: the subject's dnQualifier.
-            certificate_serial: the certificate's own number, a positive integer; a random one
-                without it.
-            not_before: start of validity, in UTC where it names no time zone; a day ago without it.
-            not_after: end of validity; in ten years without it.
-            key: ``"ec"`` (P-256) or ``"rsa"`` (2048 bit).
-            subject: the whole subject as an ``x509.Name``, in the place of the single fields;
-                for repeated attributes and an order of your own.
-            extensions: whether it has key identifiers, key usage and basic constraints
-                (``CA:FALSE``), as the certificates have that AWS IoT issues.
+            **fields: the other fields of its certificate; see
+                :class:`moto_jitp.pki.CertificateFields`.
 
         Returns:
             The device's certificate, private key and chain.
 
         Raises:
-            ValueError, TypeError: as for the CA itself.
+            ValueError: as for the CA itself.
+            TypeError: likewise.
+
+        Examples:
+            >>> ca.issue("bulb-1", serial_number="42", key="rsa")
+            <DeviceIdentity CN=bulb-1,serialNumber=42>
         """
+        check_fields("issue", fields, ("common_name",))
+        subject = fields.get("subject")
         if common_name is GENERATED:
             common_name = f"device-{secrets.token_hex(4)}" if subject is None else None
-        name = subject_name(
-            subject,
-            country=country,
-            state=state,
-            locality=locality,
-            organization=organization,
-            organizational_unit=organizational_unit,
-            dn_qualifier=dn_qualifier,
-            common_name=common_name,
-            serial_number=serial_number,
-        )
-        device_key = new_key(key)
+        name = subject_name(subject, common_name=common_name, **subject_fields(fields))
+        device_key = new_key(fields.get("key", "ec"))
+        extensions = fields.get("extensions", True)
         builder = start_certificate(
             name,
             device_key,
-            serial=certificate_serial,
-            not_before=not_before,
-            not_after=not_after,
+            serial=fields.get("certificate_serial"),
+            not_before=fields.get("not_before"),
+            not_after=fields.get("not_after"),
             lasting=_DEVICE_VALIDITY,
             is_ca=False if extensions else None,
         )
@@ -306,6 +266,14 @@ class CertificateAuthority:
         Raises:
             botocore.exceptions.ClientError: AWS IoT refuses the registration.
             TypeError: the client is for another service.
+
+        Examples:
+            >>> other = CertificateAuthority("Acme Two")
+            >>> certificate_id = other.register(iot, template_body=BODY, role_arn=ROLE)
+            >>> certificate_id == other.certificate_id
+            True
+
+        See https://docs.aws.amazon.com/iot/latest/developerguide/register-CA-cert.html
         """
         if not hasattr(client, "register_ca_certificate"):
             model = getattr(getattr(client, "meta", None), "service_model", None)
@@ -352,6 +320,14 @@ class CertificateAuthority:
 
         Returns:
             The certificate as PEM text.
+
+        Raises:
+            ValueError: the CA was taken from its certificate alone, or the validity ends before it
+                starts.
+
+        Examples:
+            >>> public_key = bulb.certificate.public_key()
+            >>> pem = ca.sign_public_key(bulb.certificate.subject, public_key, datetime(2050, 1, 1))
         """
         builder = start_certificate(
             subject,

@@ -32,6 +32,10 @@ class DeviceIdentity:
         certificate_pem: the device certificate as PEM text.
         private_key_pem: its private key as PEM text (PKCS#8, unencrypted).
         issuers_pem: the certificates of the CAs above it, the issuing one first, as PEM texts.
+
+    Examples:
+        >>> ca.issue("bulb-1")
+        <DeviceIdentity CN=bulb-1>
     """
 
     def __init__(
@@ -57,6 +61,10 @@ class DeviceIdentity:
         Raises:
             CertificateError: the first text holds no readable certificate.
             ValueError: the private key cannot be read.
+
+        Examples:
+            >>> DeviceIdentity.from_pem(bulb.chain_pem, bulb.private_key_pem)
+            <DeviceIdentity CN=bulb-1>
         """
         key_pem = content_of(private_key_pem)
         read_private_key(key_pem)
@@ -117,6 +125,13 @@ class DeviceIdentity:
         Returns:
             The paths of ``certificate.pem``, ``private_key.pem`` (readable by the owner only) and
             ``chain.pem``.
+
+        Raises:
+            OSError: the folder cannot be made or written to.
+
+        Examples:
+            >>> bulb.write(folder).private_key.name
+            'private_key.pem'
         """
         folder = Path(directory)
         folder.mkdir(parents=True, exist_ok=True)

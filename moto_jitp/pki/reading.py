@@ -34,7 +34,14 @@ ExtensionT = TypeVar("ExtensionT", bound=x509.ExtensionType)
 
 
 class CertificateError(ValueError):
-    """The text holds no certificate, or one that cannot be read; the message says which and why."""
+    """The text holds no certificate, or one that cannot be read; the message says which and why.
+
+    Examples:
+        >>> connect_device("bulb-1")
+        Traceback (most recent call last):
+        ...
+        moto_jitp.CertificateError: ...
+    """
 
     __module__ = "moto_jitp"  # where users find it
 

@@ -1,0 +1,97 @@
+"""``CertificateFields``: what a test certificate can be given, of a CA and of a device alike."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any, TypedDict
+
+from cryptography import x509
+
+from moto_jitp.names import did_you_mean
+
+from .building import KeyKind
+
+
+class CertificateFields(TypedDict, total=False):
+    """The keyword arguments of :class:`CertificateAuthority` and of its ``issue``.
+
+    Attributes:
+        serial_number: the subject's serialNumber attribute (2.5.4.5), which is not the
+            certificate's own number.
+        country: the subject's C, two letters, a country's code of ISO 3166.
+        organization: the subject's O.
+        organizational_unit: the subject's OU.
+        state: the subject's ST, the state or province.
+        locality: the subject's L.
+        dn_qualifier: the subject's dnQualifier.
+        subject: the whole subject as an ``x509.Name``, in the place of the single fields and the
+            common name; for repeated attributes and an order of your own.
+        certificate_serial: the certificate's own number, a positive integer; a random one without
+            it.
+        not_before: start of validity, in UTC where it names no time zone; a day ago without it.
+        not_after: end of validity; without it that of a CA is in twenty years, of a device in ten.
+        key: ``"ec"`` (P-256), which it is without it, or ``"rsa"`` (2048 bit).
+        extensions: whether the certificate has key identifiers, key usage and basic constraints, as
+            OpenSSL's and AWS IoT's have; it has, without it. AWS IoT also registers CAs without
+            any, which old scripts make.
+
+    Examples:
+        >>> CertificateAuthority(organization="Acme", country="KR")
+        <CertificateAuthority C=KR,O=Acme>
+        >>> CertificateAuthority(organisation="Acme")
+        Traceback (most recent call last):
+        ...
+        TypeError: CertificateAuthority() has no argument 'organisation'. Did you mean \
+'organization'? ...
+    """
+
+    serial_number: str | None
+    country: str | None
+    organization: str | None
+    organizational_unit: str | None
+    state: str | None
+    locality: str | None
+    dn_qualifier: str | None
+    subject: x509.Name | None
+    certificate_serial: int | None
+    not_before: datetime | None
+    not_after: datetime | None
+    key: KeyKind
+    extensions: bool
+
+
+_OF_THE_SUBJECT = (
+    "country",
+    "state",
+    "locality",
+    "organization",
+    "organizational_unit",
+    "dn_qualifier",
+    "serial_number",
+)
+
+
+def check_fields(function: str, fields: Mapping[str, Any], others: Collection[str]) -> None:
+    """Refuse a keyword argument that there is not, and say which one was meant.
+
+    Args:
+        function: what was called, as users call it.
+        fields: the keyword arguments given.
+        others: the names of its further arguments.
+
+    Raises:
+        TypeError: one is none of the fields.
+    """
+    known = [*others, *CertificateFields.__annotations__]
+    for name in fields:
+        if name not in known:
+            unknown = f"{function}() has no argument {name!r}."
+            unknown = did_you_mean(name, known, after=unknown, shown=repr)
+            raise TypeError(f"{unknown} It takes {', '.join(known)}.")
+
+
+def subject_fields(fields: CertificateFields) -> dict[str, str | None]:
+    """Return the single fields of the subject among the fields."""
+    given: Mapping[str, Any] = fields
+    return {name: given[name] for name in _OF_THE_SUBJECT if name in given}
