@@ -55,6 +55,10 @@ def activate(config: Mapping[str, Any] | None = None) -> None:
     Raises:
         ValueError: the section has an unknown key or a value of the wrong type.
         UnsupportedMotoError: the installed moto lacks a name we hook; nothing has been changed.
+
+    Examples:
+        >>> activate({"jitp": {"strict": True}})
+        >>> deactivate()
     """
     global _activated
     _, keys = split_config(config)
@@ -72,6 +76,10 @@ def deactivate() -> None:
 
     While a ``mock_jitp`` block is active its backend stays until that block ends. Without a
     preceding :func:`activate` it does nothing.
+
+    Examples:
+        >>> activate()
+        >>> deactivate()
     """
     global _activated
     with _lock:

@@ -34,7 +34,7 @@ def finishes(turn: Turn) -> Callable[[Callable[[], None]], Callable[[], None]]:
     Args:
         turn: when it is called.
 
-    Example:
+    Examples:
         >>> @finishes(Turn.JOBS)
         ... def end_what_is_late() -> None: ...
     """

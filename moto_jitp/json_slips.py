@@ -19,7 +19,7 @@ def slip(text: str, error: json.JSONDecodeError) -> str:
     Returns:
         A sentence with the line of the mistake; empty where it is none of the common ones.
 
-    Example:
+    Examples:
         >>> text = '{"a": 1,\\n}'
         >>> try:
         ...     json.loads(text)
@@ -41,7 +41,7 @@ def pointed_at(text: str, error: json.JSONDecodeError, *, width: int = 78) -> li
     Returns:
         The line's number, the line, the caret.
 
-    Example:
+    Examples:
         >>> text = '{"a": 1,\\n}'
         >>> try:
         ...     json.loads(text)

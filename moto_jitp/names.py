@@ -28,7 +28,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     Returns:
         One of ``known``, in its spelling; ``None`` where none is near.
 
-    Example:
+    Examples:
         >>> nearest("RegisterThings", ["CreateThing", "RegisterThing"])
         'RegisterThing'
     """
@@ -63,7 +63,7 @@ def checked_keywords(function: Callable[P, R]) -> Callable[P, R]:
     Args:
         function: one that takes no keywords but those of its signature.
 
-    Example:
+    Examples:
         >>> @checked_keywords
         ... def issue(*, common_name=None): ...
         >>> issue(comon_name="a")

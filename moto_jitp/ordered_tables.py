@@ -24,7 +24,7 @@ _SMALL = 64
 class Order(dict[KeyT, int]):
     """Keys without repeats, each with a number that rises in the order they were added.
 
-    Example:
+    Examples:
         >>> order = Order(["a", "b", "c"])
         >>> number = order["a"]
         >>> order.discard("a")

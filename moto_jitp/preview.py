@@ -40,6 +40,10 @@ def render(
             the place in the template.
         CertificateError: the text is not a certificate that can be read.
         TypeError: a parameter's value is not text, or the device is neither of these.
+
+    Examples:
+        >>> render(BODY, bulb).thing.name
+        'bulb-1'
     """
     if isinstance(template_body, Mapping):
         body = json.dumps(template_body)

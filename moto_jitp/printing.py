@@ -21,7 +21,7 @@ def one_line(text: str) -> str:
     Returns:
         The text, with escapes (``\n``, ``\x1b``, ``\u2028``) for what breaks a line or is not seen.
 
-    Example:
+    Examples:
         >>> one_line("CN=bulb\nACCEPTED")
         'CN=bulb\\nACCEPTED'
     """

@@ -88,6 +88,10 @@ def connect_device(
         TypeError: an argument is of another type.
         RuntimeError: no mock with just-in-time provisioning is active.
 
+    Examples:
+        >>> connect_device(bulb).thing_name
+        'bulb-1'
+
     See https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
     """
     named = None if server_name is _THE_ENDPOINT else ServerName(server_name)

@@ -181,7 +181,7 @@ def can_be_found(arn: str) -> bool:
     Args:
         arn: the function's ARN, which may end in a version or an alias.
 
-    Example:
+    Examples:
         >>> can_be_found("arn:aws:lambda:us-east-1:123456789012:function:nowhere")  # doctest: +SKIP
         False
     """

@@ -23,6 +23,12 @@ class UnsupportedMotoError(RuntimeError):
     Attributes:
         missing: the dotted names that were not found.
         moto_version: the version of the installed moto.
+
+    Examples:
+        >>> raise UnsupportedMotoError(("moto.iot.models.IoTBackend().things",), "9.0.0")
+        Traceback (most recent call last):
+        ...
+        moto_jitp.UnsupportedMotoError: moto 9.0.0 has no moto.iot.models.IoTBackend().things, ...
     """
 
     __module__ = "moto_jitp"  # where users find it

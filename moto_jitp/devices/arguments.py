@@ -6,7 +6,17 @@ from typing import NamedTuple
 
 
 class AmbiguousEndpoint(ValueError):  # noqa: N818 - says what is wrong with the argument
-    """Several accounts or Regions know the device or its CA; name the endpoint."""
+    """Several accounts or Regions know the device or its CA; name the endpoint.
+
+    Examples:
+        >>> other = boto3.client("iot", "eu-west-1")
+        >>> certificate_id = ca.register(other, template_body=BODY, role_arn=ROLE)
+        >>> connect_device(bulb)
+        Traceback (most recent call last):
+        ...
+        moto_jitp.AmbiguousEndpoint: ...
+        >>> connection = connect_device(bulb, endpoint=other.describe_endpoint())
+    """
 
     __module__ = "moto_jitp"  # where users find it
 

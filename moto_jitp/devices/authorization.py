@@ -46,6 +46,13 @@ class NotAuthorized(PermissionError):  # noqa: N818 - what MQTT 5 calls it
         decision: the evaluation, with the statements that decided; ``None`` where a server
             decided, under TEST_SERVER_MODE.
         reason_code: what MQTT 5 answers with in a PUBACK or SUBACK: 0x87, Not authorized.
+
+    Examples:
+        >>> with mock_jitp(config={"jitp": {"enforce_policies": True}}):
+        ...     connect_device(bulb).publish("sensors/1", b"21")
+        Traceback (most recent call last):
+        ...
+        moto_jitp.NotAuthorized: ...
     """
 
     __module__ = "moto_jitp"  # where users find it

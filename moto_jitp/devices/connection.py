@@ -30,6 +30,13 @@ class DeviceConnection(ABC):
         client_id: the MQTT client id.
         thing_name: the thing that the certificate is attached to; ``None`` where there is none.
         attempts: every attempt up to the accepted one, oldest first.
+
+    Examples:
+        >>> with connect_device(bulb) as connection:
+        ...     subscription = connection.subscribe("commands/#")
+        ...     connection.publish("commands/on", "now")
+        ...     connection.receive().payload
+        b'now'
     """
 
     certificate_id: str
@@ -80,6 +87,9 @@ class DeviceConnection(ABC):
             TypeError: topic or payload is of another type.
             ModuleNotFoundError: the topic asks for CBOR, and the extra ``[mqtt]`` is not installed.
 
+        Examples:
+            >>> connect_device(bulb).publish("sensors/1", b"21", retain=True)
+
         See https://docs.aws.amazon.com/iot/latest/developerguide/mqtt.html
         """
 
@@ -115,6 +125,13 @@ class DeviceConnection(ABC):
             ValueError: the filter is none of MQTT's, or a shared subscription; or it would be the
                 connection's 51st, for which AWS IoT ends the connection.
             TypeError: the filter is not text, or the handler cannot be called.
+
+        Examples:
+            >>> connection, heard = connect_device(bulb), []
+            >>> subscription = connection.subscribe("sensors/+", heard.append)
+            >>> connection.publish("sensors/1", b"21")
+            >>> heard[0].topic
+            'sensors/1'
         """
 
     @abstractmethod
@@ -134,6 +151,13 @@ class DeviceConnection(ABC):
             NotAuthorized: the next message has arrived on a topic that the policies do not let
                 the device receive from. The message after it comes with the next call.
             TimeoutError: there is no message.
+
+        Examples:
+            >>> connection = connect_device(bulb)
+            >>> connection.receive()
+            Traceback (most recent call last):
+            ...
+            TimeoutError: ...
         """
 
     @property

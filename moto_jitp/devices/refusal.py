@@ -13,6 +13,16 @@ class ConnectionRefused(Exception):  # noqa: N818 - the name that users know fro
 
     Attributes:
         certificate_id: the id of the certificate that the device presented.
+
+    Examples:
+        >>> inactive = iot.update_ca_certificate(
+        ...     certificateId=ca.certificate_id, newStatus="INACTIVE"
+        ... )
+        >>> try:
+        ...     connect_device(bulb)
+        ... except ConnectionRefused as refused:
+        ...     refused.reason
+        <RefusalReason.CA_CERTIFICATE_INACTIVE: 'CA_CERTIFICATE_INACTIVE'>
     """
 
     __module__ = "moto_jitp"  # where users find it

@@ -117,13 +117,13 @@ class Session:
         closed_by: why the session has ended; ``None`` while nobody has closed it.
         ended: when it has ended, in UTC; ``None`` likewise.
 
-    Example:
-        >>> outcome = connect(backend, request)                       # the gateway's
-        >>> session = outcome.session
-        >>> session.on_closed(lambda reason: loop.call_soon_threadsafe(hang_up, reason))
-        >>> session.subscribe("sensors/#", lambda message: loop.call_soon_threadsafe(send, message))
-        >>> session.publish("sensors/1", b"21.5")
-        >>> session.close(DisconnectReason.CONNECTION_LOST)
+    Example::
+
+        session = connect(backend, request).session  # the gateway's
+        session.on_closed(lambda reason: loop.call_soon_threadsafe(hang_up, reason))
+        session.subscribe("sensors/#", lambda message: loop.call_soon_threadsafe(send, message))
+        session.publish("sensors/1", b"21.5")
+        session.close(DisconnectReason.CONNECTION_LOST)
     """
 
     __slots__ = (

@@ -81,10 +81,10 @@ class DeviceEndpoint:
             in 3.1.1 by return code 5. AWS IoT tells nothing.
         takes_unnamed: register also devices that send no server name (SNI).
 
-    Example:
+    Examples:
         >>> with mock_jitp(), DeviceEndpoint() as endpoint:
-        ...     ca.register(boto3.client("iot"), template_body=BODY, role_arn=ROLE)
-        ...     subprocess.run(["mosquitto_pub", *endpoint.mosquitto_args(bulb), "-t", "a", "-n"])
+        ...     firmware = ["mosquitto_pub", *endpoint.mosquitto_args(bulb), "-t", "a", "-n"]
+        ...     hung_up_on = subprocess.run(firmware, stderr=subprocess.PIPE)
         ...     endpoint.wait_for("refusal").reason
         <RefusalReason.RECONNECT_REQUIRED: 'RECONNECT_REQUIRED'>
 
@@ -322,6 +322,10 @@ class DeviceEndpoint:
 
         Raises:
             RuntimeError: it is not running.
+
+        Examples:
+            >>> sorted(path.name for path in endpoint.files(bulb).iterdir())
+            ['cert.pem', 'key.pem', 'root.pem']
         """
         return self._now_running.files.of(device)
 
@@ -331,8 +335,12 @@ class DeviceEndpoint:
         Args:
             device: as which device.
 
-        Example:
-            >>> subprocess.run(["mosquitto_pub", *endpoint.mosquitto_args(bulb), "-t", "a", "-n"])
+        Raises:
+            RuntimeError: it is not running.
+
+        Examples:
+            >>> firmware = ["mosquitto_pub", *endpoint.mosquitto_args(bulb), "-t", "a", "-n"]
+            >>> hung_up_on = subprocess.run(firmware, stderr=subprocess.PIPE)
         """
         return mosquitto_args(self.files(device), self.host, self.port)
 
@@ -345,9 +353,10 @@ class DeviceEndpoint:
         Raises:
             RuntimeError: it is not running, or has no port for HTTPS.
 
-        Example:
+        Examples:
             >>> url = f"{endpoint.https_url}/topics/a?qos=1"
-            >>> subprocess.run(["curl", *endpoint.curl_args(bulb), "--data", "on", url])
+            >>> firmware = ["curl", *endpoint.curl_args(bulb), "--data", "on", url]
+            >>> refused = subprocess.run(firmware, capture_output=True)
         """
         assert self.https_url
         return curl_args(self.files(device))
@@ -358,10 +367,13 @@ class DeviceEndpoint:
         Args:
             device: as which device.
 
-        Example:
-            >>> client = paho.mqtt.client.Client(CallbackAPIVersion.VERSION2, client_id="bulb-1")
+        Raises:
+            RuntimeError: it is not running.
+
+        Examples:
+            >>> client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id="bulb-1")
             >>> client.tls_set(**endpoint.paho(bulb))
-            >>> client.connect(endpoint.host, endpoint.port)
+            >>> sent = client.connect(endpoint.host, endpoint.port)
         """
         return paho_arguments(self.files(device))
 
@@ -373,7 +385,10 @@ class DeviceEndpoint:
         Args:
             device: as which device.
 
-        Example:
+        Raises:
+            RuntimeError: it is not running.
+
+        Examples:
             >>> connection = mqtt_connection_builder.mtls_from_path(
             ...     **endpoint.awsiot(bulb), client_id="bulb-1"
             ... )
@@ -400,8 +415,8 @@ class DeviceEndpoint:
         Raises:
             RuntimeError: it is not running.
 
-        Example:
-            >>> endpoint.disturb("lose-puback", "bulb-1")
+        Examples:
+            >>> lost = endpoint.disturb("lose-puback", "bulb-1")
         """
         running = self._now_running
         asked = checked_disturbance(
@@ -459,6 +474,11 @@ class DeviceEndpoint:
             TimeoutError: it has not happened; the text says what has.
             ValueError: there is no such kind, or the filter is not valid.
             RuntimeError: it is not running.
+
+        Examples:
+            >>> connect_device(bulb).publish("sensors/1", b"21")
+            >>> endpoint.wait_for("message", topic="sensors/+").payload
+            b'21'
         """
         happenings = self._now_running.happenings
         return happenings.wait_for(kind, client_id, topic, timeout)

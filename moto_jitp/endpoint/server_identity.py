@@ -36,7 +36,7 @@ class ServerIdentity:
     Raises:
         ValueError: a name cannot stand in a certificate.
 
-    Example:
+    Examples:
         >>> "localhost" in ServerIdentity().names
         True
     """

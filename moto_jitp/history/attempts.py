@@ -12,7 +12,14 @@ from .runs import ProvisioningRun
 
 
 class RefusalReason(str, enum.Enum):
-    """Why a connection was refused; AWS itself tells the device nothing."""
+    """Why a connection was refused; AWS itself tells the device nothing.
+
+    Examples:
+        >>> with contextlib.suppress(ConnectionRefused):
+        ...     connect_device(bulb, server_name="example.com")
+        >>> jitp.connections[-1].reason is RefusalReason.SNI_MISUSED
+        True
+    """
 
     DEVICE_CERTIFICATE_NOT_REGISTERED = "DEVICE_CERTIFICATE_NOT_REGISTERED"
     CA_CERTIFICATE_INACTIVE = "CA_CERTIFICATE_INACTIVE"
@@ -81,6 +88,11 @@ class ConnectionAttempt(NamedTuple):
             ``sequence``, which is still read.
         provisioning: the provisioning run that it set off, if it did.
         transport: what carried it; the device's address and port are among that.
+
+    Examples:
+        >>> connection = connect_device(bulb)
+        >>> [attempt.reason for attempt in jitp.connections]
+        [<RefusalReason.RECONNECT_REQUIRED: 'RECONNECT_REQUIRED'>, None]
     """
 
     accepted: bool

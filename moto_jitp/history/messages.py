@@ -18,6 +18,11 @@ class Event(NamedTuple):
             and for an answer in CBOR. A device receives bytes only; see :meth:`as_sent`.
         account_id: the account whose topic it is.
         region_name: the Region whose topic it is.
+
+    Examples:
+        >>> connect_device(bulb).publish("sensors/1", b"21")
+        >>> jitp.events[-1]
+        Event(topic='sensors/1', payload=b'21', account_id='123456789012', region_name='us-east-1')
     """
 
     topic: str

@@ -34,6 +34,12 @@ class ProvisioningStep(NamedTuple):
         result: how it ended.
         error_code: the API action's error code, where it failed.
         message: the error's text, where it failed; else what is to be known of it, if anything.
+
+    Examples:
+        >>> for step in connect_device(bulb).provisioning.steps[-2:]:
+        ...     print(step.action, step.result.value)
+        AttachThingPrincipal SUCCEEDED
+        UpdateCertificate SUCCEEDED
     """
 
     action: str
@@ -119,6 +125,11 @@ class ProvisioningRun(NamedTuple):
         template: the template as it was then; ``None`` where the run did not come to it, and in
             what a server tells of a run.
         thing_id: the thing's id, where the template has one; known as ``template`` is.
+
+    Examples:
+        >>> run = connect_device(bulb).provisioning
+        >>> run.succeeded, run.thing_name, run.certificate_status
+        (True, 'bulb-1', 'ACTIVE')
     """
 
     status: RunStatus
@@ -189,7 +200,18 @@ class ProvisioningRun(NamedTuple):
         return {self.error_code, *self.record[3::_ENTRIES]}
 
     def mentions(self, text: str) -> bool:
-        """Whether a text occurs in what is written down of the steps."""
+        """Whether a text occurs in what is written down of the steps.
+
+        Args:
+            text: the text.
+
+        Raises:
+            TypeError: it is not text.
+
+        Examples:
+            >>> connect_device(bulb).provisioning.mentions("thing/bulb-1")
+            True
+        """
         return _mentions(self.record, text)
 
     @property

@@ -26,6 +26,11 @@ def current() -> JitpHandle:
 
     Raises:
         RuntimeError: no ``mock_jitp`` block is active.
+
+    Examples:
+        >>> with mock_jitp() as jitp:
+        ...     current() is jitp
+        True
     """
     blocks = _blocks[-1:]
     if not blocks:

@@ -37,6 +37,11 @@ class JitpHandle:
     """What happened in a ``mock_jitp`` block: ``with mock_jitp() as jitp``, or :func:`current`.
 
     After the block it still tells what had happened until its end.
+
+    Examples:
+        >>> connection = connect_device(bulb)
+        >>> [attempt.accepted for attempt in jitp.connections]
+        [False, True]
     """
 
     def __init__(self) -> None:
@@ -129,9 +134,8 @@ class JitpHandle:
             ValueError: the text is neither the name nor the ARN of a function.
             TypeError: the handler cannot be called.
 
-        Example:
-            >>> def test_the_function_activates_the_certificate(jitp):
-            ...     jitp.lambda_handler("activate", activate)
+        Examples:
+            >>> registration = jitp.lambda_handler("activate", lambda event: None)
 
         https://docs.aws.amazon.com/iot/latest/developerguide/lambda-rule-action.html
         """
@@ -161,6 +165,14 @@ class JitpHandle:
             RuntimeError: the block has ended.
             NotImplementedError: under moto's ``TEST_SERVER_MODE``, where messages are published in
                 the server's process.
+            ValueError: the topic filter is not valid.
+
+        Examples:
+            >>> heard = []
+            >>> subscription = jitp.subscribe("sensors/#", heard.append)
+            >>> connect_device(bulb).publish("sensors/1", b"21")
+            >>> heard[0].payload
+            b'21'
         """
         if self._at_the_end is not None:
             raise RuntimeError(
@@ -209,6 +221,13 @@ class JitpHandle:
         Raises:
             ValueError: there is no such operation or error, or ``times`` is less than one.
             RuntimeError: the block has ended.
+
+        Examples:
+            >>> fault = jitp.fail("CreateThing", "UnauthorizedException")
+            >>> iot.create_thing(thingName="bulb-1")
+            Traceback (most recent call last):
+            ...
+            botocore.errorfactory.UnauthorizedException: ...
         """
         if self._at_the_end is not None:
             raise RuntimeError(
@@ -273,9 +292,9 @@ class JitpHandle:
                 it.
             RuntimeError: the block has ended.
 
-        Example:
-            >>> jitp.disturb("drop", "bulb-1", packets=1)
-            >>> jitp.disturb("throttle", times=None, every=3)
+        Examples:
+            >>> broken = jitp.disturb("drop", "bulb-1", packets=1)
+            >>> throttled = jitp.disturb("throttle", times=None, every=3)
         """
         if self._at_the_end is not None:
             raise RuntimeError(

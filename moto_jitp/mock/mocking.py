@@ -161,6 +161,14 @@ def mock_jitp(func: F | None = None, config: Mapping[str, Any] | None = None) ->
         ValueError: the config has an unknown key or a value of the wrong type.
         TypeError: ``func`` is neither a function nor a class.
 
+    Examples:
+        >>> @mock_jitp
+        ... def test_a_bulb_provisions_itself():
+        ...     ca = CertificateAuthority("Acme")
+        ...     ca.register(boto3.client("iot", "us-east-1"), template_body=BODY, role_arn=ROLE)
+        ...     assert connect_device(ca.issue("bulb-1")).thing_name == "bulb-1"
+        >>> test_a_bulb_provisions_itself()
+
     Under ``TEST_SERVER_MODE`` the start of a block raises a ``ConnectionError`` where no server
     answers, and a ``RuntimeError`` where the block has settings of its own and the server has no
     just-in-time provisioning.

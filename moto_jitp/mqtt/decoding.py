@@ -45,7 +45,7 @@ class Decoder:
             no other packet may come.
         max_packet_size: the largest packet in bytes, with its header.
 
-    Example:
+    Examples:
         >>> decoder = Decoder(version=Version.MQTT_3_1_1)
         >>> decoder.feed(b"0\\x08\\x00\\x01ahe")
         >>> decoder.next_packet() is None

@@ -44,7 +44,7 @@ def encode(packet: Packet, version: Version) -> bytes:
             forbids, a property may not stand in it, a QoS has no packet identifier, or it has
             properties or codes that the version does not know.
 
-    Example:
+    Examples:
         >>> encode(Publish("a", b"hello"), Version.MQTT_3_1_1)
         b'0\\x08\\x00\\x01ahello'
     """

@@ -78,7 +78,7 @@ class ServerConnection:
         sending_paused: whether the transport takes no more at the moment; see
             :meth:`pause_sending`.
 
-    Example:
+    Examples:
         >>> connection = ServerConnection(now=0.0)
         >>> [event] = connection.receive(encode(Connect("lamp"), Version.MQTT_5), now=0.1)
         >>> event.client_id

@@ -33,7 +33,7 @@ def split_shared_filter(topic_filter: str) -> SharedFilter:
         ValueError: it begins with ``$share/`` and has no name, one with a wildcard or of more than
             128 characters, or no filter behind it.
 
-    Example:
+    Examples:
         >>> split_shared_filter("$share/workers/jobs/+")
         SharedFilter(share_name='workers', topic_filter='jobs/+')
         >>> split_shared_filter("jobs/+").share_name is None

@@ -44,7 +44,7 @@ class TopicTree(Generic[K, V]):
     A look-up visits the nodes that the topic's own levels lead to. How many other filters there
     are makes no difference. The tree has no lock: one that several threads use needs theirs.
 
-    Example:
+    Examples:
         >>> tree: TopicTree[str, int] = TopicTree()
         >>> tree.put("sensors/+/temperature", "dashboard", 1)
         >>> tree.put("sensors/#", "archive", 0)

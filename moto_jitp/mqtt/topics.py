@@ -46,7 +46,7 @@ def shadow_request(topic: str) -> re.Match[str] | None:
 def jobs_request(topic: str) -> re.Match[str] | None:
     """Match a topic that asks something of a thing's jobs: ``thing``, ``job``, ``request``.
 
-    Example:
+    Examples:
         >>> jobs_request("$aws/things/bulb-1/jobs/$next/get")["job"]
         '$next'
         >>> jobs_request("$aws/things/bulb-1/jobs/update") is None

@@ -3,7 +3,7 @@
 It knows neither moto nor things: whoever has documents says what their fields hold.
 https://docs.aws.amazon.com/iot/latest/developerguide/query-syntax.html
 
-Example:
+Examples:
     >>> query = parse_query("attributes.battery:[70 TO 100] NOT thingName:old*")
     >>> query.fields
     ('attributes.battery', 'thingName')

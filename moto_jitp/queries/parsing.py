@@ -67,7 +67,7 @@ class Query:
         Args:
             *fields: the fields' names.
 
-        Example:
+        Examples:
             >>> sorted(parse_query("thingName:Bulb-1 attributes.a:2").required_words("thingName"))
             ['bulb-1']
         """
@@ -87,7 +87,7 @@ def parse_query(text: str) -> Query:
     Raises:
         QueryError: it is not valid, or it asks for what the language does not have.
 
-    Example:
+    Examples:
         >>> parse_query("thingName:(tv* AND -plasma)").fields
         ('thingName',)
     """

@@ -35,7 +35,7 @@ class Document(Protocol):
 def number_in(text: str) -> float | int | None:
     """Return the number that a text is a JSON literal of; ``None`` where it is not one.
 
-    Example:
+    Examples:
         >>> number_in("75"), number_in("075"), number_in("7.5e1")
         (75, None, 75.0)
     """

@@ -82,6 +82,12 @@ class TemplateError(ValueError):
         found: what stands there.
         expected: what is allowed there.
         advice: what to change.
+
+    Examples:
+        >>> render('{"Resources": {}}', {})
+        Traceback (most recent call last):
+        ...
+        moto_jitp.TemplateError: Template must have certificate resource. ...
     """
 
     __module__ = "moto_jitp"  # where users find it

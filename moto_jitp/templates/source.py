@@ -20,7 +20,7 @@ class TemplateSource:
         body: the body of a template that is not stored.
         role_arn: the role that is given with it; for a stored template, instead of its own.
 
-    Example:
+    Examples:
         >>> TemplateSource.of({"templateName": "bulbs"})
         TemplateSource(name='bulbs', body=None, role_arn=None)
     """

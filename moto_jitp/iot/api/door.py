@@ -75,7 +75,7 @@ def checked_input(
         IoTError: the input is refused, with the error that the operation declares for that. The
             text lists all constraints that it breaks.
 
-    Example:
+    Examples:
         >>> request = RequestParts("/things/a%20b", "", "", {})
         >>> checked_input("iot", "DescribeThing", request, strict=True)
         Traceback (most recent call last):

@@ -46,7 +46,7 @@ def matcher(pattern: str) -> Callable[[str], object] | None:
         A function that returns something true for a value that matches as a whole, or ``None`` if
         Python cannot say, because the pattern uses a part of Java's syntax that is not known here.
 
-    Example:
+    Examples:
         >>> bool(matcher(r"[\\p{L}\\p{N}]+")("Gerät2"))
         True
     """

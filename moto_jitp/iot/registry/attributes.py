@@ -32,7 +32,7 @@ def updated(attributes: Mapping[str, str], payload: Mapping[str, Any] | None) ->
             them where ``merge`` is true; one with an empty value is removed. Without attributes it
             changes nothing.
 
-    Example:
+    Examples:
         >>> updated({"a": "1", "b": "2"}, {"attributes": {"a": "", "c": "3"}, "merge": True})
         {'b': '2', 'c': '3'}
     """

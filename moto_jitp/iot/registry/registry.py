@@ -56,7 +56,7 @@ class Registry:
         on_thing_deleted: each is called with a thing that is not in the registry any more.
         lock: held by whatever reads this account's and Region's state and then changes it.
 
-    Example:
+    Examples:
         >>> Registry(IoTBackend("us-east-1", "123456789012")).arn("thing/bulb-1")
         'arn:aws:iot:us-east-1:123456789012:thing/bulb-1'
     """
@@ -132,7 +132,7 @@ class Registry:
                 ``ThingGroup``, ``BillingGroup``.
             name: its name.
 
-        Example:
+        Examples:
             >>> registry.not_found("Thing", "bulb-1")  # doctest: +SKIP
             'Thing 123456789012:bulb-1 not found.'
         """
