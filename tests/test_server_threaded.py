@@ -143,7 +143,7 @@ def test_stopping_does_not_wait_for_those_who_wait_for_changes() -> None:
         path = f"/moto-api/jitp/state?after={version}&wait=30"
         waiting.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
         # Connections are accepted in their order: when this is answered, that has been.
-        api.get("/ready")
+        Api(server.endpoint_url).get("/ready")
         server.stop()
         # Who waits is answered at once: stopping cuts off what is not answered after a while.
         answer = b"".join(iter(lambda: waiting.recv(65536), b""))

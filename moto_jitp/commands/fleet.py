@@ -48,9 +48,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--threads",
         type=_positive,
-        default=8,
+        default=2,
         metavar="N",
-        help="how many connect at once to a server (%(default)s); in this process it is one",
+        help="how many connect at once to a server (%(default)s); more make it no faster, as they "
+        "wait for one another; in this process it is one",
     )
     parser.add_argument(
         "--without-country",

@@ -7,23 +7,15 @@ import json
 import logging
 import time
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Literal
-
-from moto.moto_server import werkzeug_app
-from werkzeug.serving import WSGIRequestHandler
+from typing import Any, Literal
 
 from moto_jitp.devices import ConnectionAttempt, RefusalReason
 from moto_jitp.history.explanation import explain
 from moto_jitp.iot.account.endpoints import local_endpoints
 from moto_jitp.printing import one_line
 
+from .keep_alive import KeepAliveHandler
 from .uploads import INPUT_KEY, TimedInput
-
-if TYPE_CHECKING:
-    _MotoRequestHandler = WSGIRequestHandler
-else:
-    # Older versions of moto have none of their own.
-    _MotoRequestHandler = getattr(werkzeug_app, "MotoRequestHandler", WSGIRequestHandler)
 
 LogFormat = Literal["text", "json"]
 
@@ -33,14 +25,10 @@ _NOT_HTTP = {b"\x16": "TLS", b"\x10": "MQTT"}
 log = logging.getLogger("moto_jitp.server")
 
 
-class RequestHandler(_MotoRequestHandler):
-    """moto's request handler, which logs through :data:`log`.
+class RequestHandler(KeepAliveHandler):
+    """Answers requests and logs them through :data:`log`."""
 
-    Werkzeug's server ends the connection after each answer.
-    """
-
-    protocol_version = "HTTP/1.1"
-    # A client that connects and says nothing holds its thread no longer than this many seconds.
+    # A client that says nothing holds its thread no longer than this many seconds.
     timeout = 120
 
     def setup(self) -> None:
@@ -54,8 +42,13 @@ class RequestHandler(_MotoRequestHandler):
 
     def handle_one_request(self) -> None:
         self._input.limit_to(None)
+        try:
+            is_device = self._is_a_device()
+        except TimeoutError:
+            self.close_connection = True  # it has nothing more to say
+            return
         self._began = time.perf_counter()
-        if self._is_a_device():
+        if is_device:
             self.close_connection = True
             return
         super().handle_one_request()
@@ -65,6 +58,8 @@ class RequestHandler(_MotoRequestHandler):
         try:
             assert isinstance(self.rfile, io.BufferedReader)
             first = self.rfile.peek(1)[:1]
+        except TimeoutError:
+            raise
         except OSError:
             return False  # what follows tells of it
         protocol = _NOT_HTTP.get(first)
@@ -96,8 +91,6 @@ class RequestHandler(_MotoRequestHandler):
         log.info("%s %s", asked, code, extra=_extra("request", fields))
 
     def log_error(self, format: str, *args: Any) -> None:
-        if format.startswith("Request timed out"):
-            return  # a client that keeps its connection open and has nothing to say
         message = one_line(format % args if args else format)
         log.warning("%s", message, extra=_extra("error", {"client": self.address_string()}))
 

@@ -136,6 +136,7 @@ class ThreadedJitpServer:
             return
         assert self._thread is not None
         assert self._application is not None
+        server.is_closing = True
         server.shutdown()
         self._thread.join()
         self._context.changes.close()
@@ -191,9 +192,14 @@ class ThreadedJitpServer:
 
 
 class _HttpServer(ThreadedWSGIServer):
-    """Knows its connections: one may be silent so far, and a stopped server must answer none."""
+    """Knows its connections: one may be silent so far, and a stopped server must answer none.
+
+    Attributes:
+        is_closing: whether the requests that are under way are the last ones of their connections.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
+        self.is_closing = False
         super().__init__(*args, **options)
         self._connections: set[socket.socket] = set()
         self._lock = new_lock()

@@ -18,6 +18,7 @@ from werkzeug.wsgi import get_content_length, get_input_stream
 from moto_jitp.endpoint.real_time import real_monotonic
 
 from .answers import RequestRefused
+from .keep_alive import BODY_IS_READ
 
 MAX_CONTROL_BYTES = 1024 * 1024
 """The body of a control route may be this long; the longest sensible one is a chain of
@@ -127,6 +128,7 @@ def take_into_memory(environ: dict[str, Any], limits: BodyLimits) -> None:
             ) from None
         raise
     environ["wsgi.input"] = io.BytesIO(body)
+    environ[BODY_IS_READ] = True
     # Some of moto's readers ask for the length, which a body in chunks does not tell.
     if body or "CONTENT_LENGTH" in environ:
         environ["CONTENT_LENGTH"] = str(len(body))
