@@ -148,3 +148,24 @@ def test_the_readme_begins_with_its_two_commands() -> None:
 
 def test_the_readme_is_read_in_five_minutes() -> None:
     assert len(README.read_text(encoding="utf-8").splitlines()) <= 150
+
+
+def test_the_readme_leaves_out_what_the_whole_list_leaves_out() -> None:
+    """What has come since is taken out of both."""
+    whole = _prose(ROOT / "docs" / "explanation" / "not-emulated.md")
+    section = _prose(README).partition("## What is not emulated")[2].partition("## ")[0]
+    left_out = (
+        "MQTT over WebSocket, and shadows and jobs over HTTPS with a certificate",
+        "Custom authorizers",
+        "Device Management and Device Defender",
+        "the registration of a device that connects",
+        "knows no policies of organizations, and no address or VPC of a call",
+    )
+    bullets = [line for line in section.split(" - ") if line.strip()]
+    said = [bullet for bullet in bullets if "Where AWS documents nothing" not in bullet]
+    for bullet in said:
+        assert any(text in bullet and text in whole for text in left_out), bullet
+
+
+def _prose(path: Path) -> str:
+    return " ".join(path.read_text(encoding="utf-8").split())

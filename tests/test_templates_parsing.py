@@ -97,9 +97,16 @@ def test_a_body_that_is_not_json_is_refused_with_line_and_column() -> None:
     assert "line: 2, column: 7]" in caught.value.reason
 
 
-def test_a_long_body_is_cut_in_the_message_as_on_aws() -> None:
-    with pytest.raises(TemplateSyntaxError, match=r"\[truncated 101 chars\]"):
+def test_a_long_body_is_cut_as_on_aws_and_not_echoed_to_people() -> None:
+    with pytest.raises(TemplateSyntaxError) as caught:
         parse_template("{" + "x" * 600)
+
+    assert "[truncated 101 chars]" in caught.value.reason
+    assert len(str(caught.value)) < 300
+    assert str(caught.value).startswith(
+        'Template format error: JSON not well-formed with location of [Source: (String)"{xxx'
+    )
+    assert "[truncated 541 chars]; line: 1, column: 2]" in str(caught.value)
 
 
 @pytest.mark.parametrize(

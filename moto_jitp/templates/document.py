@@ -20,6 +20,10 @@ MAXIMUM_LENGTH = 10_240
 MAXIMUM_DEPTH = 64
 """Objects and lists inside each other; real templates need about ten."""
 
+# Of a body that is not JSON. AWS's sentence has so much of it as hides what follows on it.
+_ECHOED_BY_AWS = 500
+_ECHOED = 60
+
 Node = Any
 """A JSON value: dict, list, str, Number, bool or None."""
 
@@ -145,10 +149,15 @@ def load_template(body: object) -> dict[str, Node]:
     return node
 
 
-def _not_well_formed(body: str, error: json.JSONDecodeError) -> TemplateSyntaxError:
-    excerpt = body[:500].encode("utf-8", "backslashreplace").decode("utf-8")
-    rest = f"[truncated {len(body) - 500} chars]" if len(body) > 500 else ""
+def _sentence(body: str, error: json.JSONDecodeError, echoed: int) -> str:
+    """AWS's sentence, with so many characters of the body in it."""
+    excerpt = body[:echoed].encode("utf-8", "backslashreplace").decode("utf-8")
+    rest = f"[truncated {len(body) - echoed} chars]" if len(body) > echoed else ""
     location = f'[Source: (String)"{excerpt}"{rest}; line: {error.lineno}, column: {error.colno}]'
+    return NOT_WELL_FORMED.format(location=location)
+
+
+def _not_well_formed(body: str, error: json.JSONDecodeError) -> TemplateSyntaxError:
     advice = ""
     if not body.strip():
         advice = "The body is empty: was the file or the shell variable empty?"
@@ -159,7 +168,10 @@ def _not_well_formed(body: str, error: json.JSONDecodeError) -> TemplateSyntaxEr
     else:
         advice = path_advice(body) or slip(body, error)
     return TemplateSyntaxError(
-        NOT_WELL_FORMED.format(location=location), found=error.msg, advice=advice
+        _sentence(body, error, _ECHOED_BY_AWS),
+        found=error.msg,
+        advice=advice,
+        opening=_sentence(body, error, _ECHOED),
     )
 
 

@@ -82,6 +82,7 @@ class TemplateError(ValueError):
         found: what stands there.
         expected: what is allowed there.
         advice: what to change.
+        opening: what the message begins with; a long reason is shortened in it.
 
     Examples:
         >>> render('{"Resources": {}}', {})
@@ -100,9 +101,11 @@ class TemplateError(ValueError):
         found: str = "",
         expected: str = "",
         advice: str = "",
+        opening: str = "",
     ) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.opening = opening or reason
         self.place = place
         self.found = found
         self.expected = expected
@@ -110,7 +113,7 @@ class TemplateError(ValueError):
 
     @property
     def message(self) -> str:
-        """The reason, word for word at the start, then place, found, allowed and advice."""
+        """The reason at the start, a long one shortened, then place, found, allowed and advice."""
         details = "; ".join(
             f"{label}: {text}"
             for label, text in (
@@ -120,7 +123,7 @@ class TemplateError(ValueError):
             )
             if text
         )
-        parts = [self.reason, f"({details})" if details else "", self.advice]
+        parts = [self.opening, f"({details})" if details else "", self.advice]
         return " ".join(part for part in parts if part)
 
     def __str__(self) -> str:
