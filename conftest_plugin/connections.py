@@ -52,7 +52,7 @@ class Connections:
     def unseen(self, at_server: Iterable[ConnectionAttempt] = ()) -> list[ConnectionAttempt]:
         """Return the refused attempts that the test has not looked at, the last of each device.
 
-        A device that was provisioned, or that came back and was let in, is none of them.
+        A device that was provisioned, or that came back and was let in, is not one of them.
 
         Args:
             at_server: attempts that were made at a server.

@@ -17,7 +17,7 @@ def slip(text: str, error: json.JSONDecodeError) -> str:
         error: what Python says of it, which is often the place behind the mistake.
 
     Returns:
-        A sentence with the line of the mistake; empty where it is none of the common ones.
+        A sentence with the line of the mistake; empty where it is not one of the common ones.
 
     Examples:
         >>> text = '{"a": 1,\\n}'

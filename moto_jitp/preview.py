@@ -36,8 +36,8 @@ def render(
         What would be created: thing, certificate, policies, device configuration.
 
     Raises:
-        TemplateError: the template is wrong or a value is none that AWS IoT takes; the error names
-            the place in the template.
+        TemplateError: the template is wrong or a value is not one that AWS IoT takes; the
+            error names the place in the template.
         CertificateError: the text is not a certificate that can be read.
         TypeError: a parameter's value is not text, or the device is neither of these.
 

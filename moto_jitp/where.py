@@ -82,7 +82,7 @@ def connect_device(
         ConnectionRefused: AWS IoT did not let the device in; the error says why.
         AmbiguousEndpoint: several accounts or Regions could be meant.
         ValueError: there is no certificate in the text, it cannot be read, the chain does not begin
-            with the device's own certificate, the endpoint is none, or the client id has a
+            with the device's own certificate, the endpoint is not valid, or the client id has a
             character that MQTT forbids or is longer than the 128 bytes that AWS IoT takes; or the
             version of MQTT is another one.
         TypeError: an argument is of another type.

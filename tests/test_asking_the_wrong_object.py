@@ -61,5 +61,5 @@ def test_a_ca_is_registered_with_a_client_for_iot(jitp: Jitp, service: str | Non
 
 
 def test_describe_says_that_it_does_not_take_the_name_of_a_thing(jitp: Jitp) -> None:
-    with pytest.raises(ValueError, match=r"'lamp-1' is none of them.*describe_thing"):
+    with pytest.raises(ValueError, match=r"'lamp-1' is not one of them.*describe_thing"):
         jitp.describe("lamp-1")

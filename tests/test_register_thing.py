@@ -672,7 +672,7 @@ def test_a_declared_parameter_without_a_value_is_to_be_delivered(iot: Any) -> No
         run(iot, json.dumps(document), **{f"{PREFIX}Id": "0" * 64})
     text = info.value.response["Error"]["Message"]
     assert text.startswith(f"{INVALID}Cannot resolve reference value: {{Ref=SerialNumber}}")
-    assert f"Deliver the parameter, or give it a Default. Given: {PREFIX}Id." in text
+    assert f"Pass the parameter, or give it a Default. Given: {PREFIX}Id." in text
     assert "did you mean" not in text
 
 

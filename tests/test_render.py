@@ -71,7 +71,7 @@ def test_what_the_parameters_lack_is_named() -> None:
         ("CommonName", f"CommonName does not stand for {PREFIX}CommonName here"),
         ("CN", f"CN does not stand for {PREFIX}CommonName here"),
         ("ComonName", "ComonName is near it."),
-        ("Colour", "Deliver the parameter, or give it a Default. Given: Colour, "),
+        ("Colour", "Pass the parameter, or give it a Default. Given: Colour, "),
     ],
 )
 def test_parameters_that_do_not_do_are_told_apart_from_a_certificate(

@@ -87,7 +87,7 @@ def control_client(arguments: Namespace, connections: int = 1) -> Any:
     """Return a client for the server that the options name.
 
     Raises:
-        CommandFailed: the URL is none.
+        CommandFailed: it is not a URL.
     """
     import urllib3
 

@@ -84,7 +84,7 @@ def make_attempts(
 
     Raises:
         AmbiguousEndpoint: several accounts or Regions could be meant.
-        ValueError: the endpoint is none, or the client id is none that AWS IoT takes.
+        ValueError: the endpoint or the client id is not valid.
     """
     backend = backend_at(endpoint) if endpoint is not None else backend_knowing(request)
     if request.client_id is not None:

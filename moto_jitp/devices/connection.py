@@ -122,8 +122,8 @@ class DeviceConnection(ABC):
         Raises:
             ConnectionError: the connection has ended.
             NotAuthorized: policies are enforced and do not allow it.
-            ValueError: the filter is none of MQTT's, or a shared subscription; or it would be the
-                connection's 51st, for which AWS IoT ends the connection.
+            ValueError: the filter is not a valid topic filter, or is a shared subscription;
+                or it would be the connection's 51st, for which AWS IoT ends the connection.
             TypeError: the filter is not text, or the handler cannot be called.
 
         Examples:

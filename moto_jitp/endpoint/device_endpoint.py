@@ -135,7 +135,7 @@ class DeviceEndpoint:
             The endpoint itself.
 
         Raises:
-            OSError: a port is taken, or the address none of this machine's.
+            OSError: a port is taken, or the address is not one of this machine's.
             ValueError: a port is not a port.
             RuntimeError: it has been started already.
             ModuleNotFoundError: pyOpenSSL is missing, which the extra ``[mqtt]`` installs.

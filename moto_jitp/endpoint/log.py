@@ -14,7 +14,7 @@ _KEPT = 100
 
 
 class EndpointLog:
-    """The last things that were no connection attempts of devices, and one log line for each.
+    """The last things that were not connection attempts of devices, and one log line for each.
 
     Attributes:
         entries: sentences, oldest first; the last hundred.

@@ -334,7 +334,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
         port: the port; 0 for a free one.
 
     Raises:
-        OSError: the port is taken, or the address is none of this machine's.
+        OSError: the port is taken, or the address is not one of this machine's.
         ValueError: it is not a port.
     """
     if not 0 <= port <= 65535:

@@ -64,7 +64,7 @@ class StepCall(NamedTuple):
 
 # The steps of a run, six entries each: the fields of a step and the call's parameters. A hundred
 # thousand runs are kept in memory, and the garbage collector walks every object that could hold
-# others: tuples of texts, also nested ones, are none of these.
+# others: tuples of texts, also nested ones, are not.
 StepRecord = tuple[Any, ...]
 _ENTRIES = 6
 

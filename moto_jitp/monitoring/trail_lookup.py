@@ -53,7 +53,7 @@ def lookup_events(response: CloudTrailResponse) -> str:
     if category not in (None, "insight"):
         raise LookupRefused(
             "InvalidEventCategoryException",
-            f"The event category {category!r} is none: give insight, or leave it out.",
+            f"{category!r} is not an event category: give insight, or leave it out.",
         )
     page: list[TrailEvent] = []
     more = False
@@ -118,7 +118,7 @@ def _matcher(attributes: Any, place: Place) -> _Matcher:
     if key not in tests:
         raise LookupRefused(
             "InvalidLookupAttributesException",
-            f"The lookup attribute {key!r} is none. There are: {', '.join(tests)}.",
+            f"{key!r} is not a lookup attribute. There are: {', '.join(tests)}.",
         )
     if not isinstance(value, str) or not 1 <= len(value) <= 2000:
         raise LookupRefused(

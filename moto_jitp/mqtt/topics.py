@@ -152,8 +152,8 @@ def check_subscribe(topic_filter: str) -> None:
     """Check a topic filter that a client is about to subscribe to.
 
     Raises:
-        ValueError: it is none of MQTT's, is too long, or a shared subscription without a valid
-            name or filter.
+        ValueError: it is not a valid topic filter, is too long, or a shared subscription
+            without a valid name or filter.
     """
     check_topic_filter(topic_filter)
     check_mqtt_text(topic_filter, "topic filter")

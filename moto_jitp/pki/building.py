@@ -107,7 +107,7 @@ def start_certificate(
             certificate without extensions.
 
     Raises:
-        ValueError: the number is none that X.509 allows, or the validity ends before it starts.
+        ValueError: the number is not one that X.509 allows, or the validity ends before it starts.
         TypeError: the number is not an integer.
     """
     public_key = key.public_key() if hasattr(key, "public_key") else key

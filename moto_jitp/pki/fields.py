@@ -81,7 +81,7 @@ def check_fields(function: str, fields: Mapping[str, Any], others: Collection[st
         others: the names of its further arguments.
 
     Raises:
-        TypeError: one is none of the fields.
+        TypeError: one is not a field.
     """
     known = [*others, *CertificateFields.__annotations__]
     for name in fields:

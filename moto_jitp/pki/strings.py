@@ -54,7 +54,7 @@ def not_printable(value: bytes) -> str:
 
 
 def _strings(data: bytes, depth: int) -> Iterator[tuple[bytes, int, bytes]]:
-    """Yield (OID, tag, value) of each attribute whose string type may be its trouble."""
+    """Yield (OID, tag, value) of each attribute whose string type may be invalid."""
     oid = b""
     for tag, content in _elements(data):
         if tag == _OID:

@@ -34,7 +34,7 @@ class ControlError(Exception):
 
     Attributes:
         status: the HTTP status.
-        code: the error's name; empty where the server is none with just-in-time provisioning.
+        code: the error's name; empty where the server has no just-in-time provisioning.
         details: the answer's further members.
     """
 

@@ -25,7 +25,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
     """Parse a body that is to be a JSON object.
 
     Raises:
-        RequestRefused: it is none; the text says where it goes wrong.
+        RequestRefused: it is not valid JSON; the text says where it goes wrong.
     """
     try:
         document = json.loads(body) if body.strip() else None

@@ -89,7 +89,8 @@ class ThreadedJitpServer:
             The server itself.
 
         Raises:
-            OSError: the port is taken (``address already in use``), or the address none of ours.
+            OSError: the port is taken (``address already in use``), or the address is not
+                one of this machine's.
             RuntimeError: it has been started already.
             UnsupportedMotoError: the installed moto lacks a name that is hooked.
         """

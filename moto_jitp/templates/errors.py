@@ -220,7 +220,7 @@ def missing_advice(name: str, given: Iterable[str], *, from_certificate: bool) -
     }
     near = nearest(name.rpartition("::")[2], last_words)
     hint = f" {last_words[near]} is near it." if near is not None else ""
-    return f"Deliver the parameter, or give it a Default. {known}{hint}"
+    return f"Pass the parameter, or give it a Default. {known}{hint}"
 
 
 def _more(names: Sequence[str]) -> str:

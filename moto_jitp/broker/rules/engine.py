@@ -57,7 +57,7 @@ def carry_out_rules(backend: IoTBackend, published: PublishedMessage) -> None:
         published: the message.
 
     Raises:
-        UnusableRuleTransition: the state manager's setting is none that a rule could run by.
+        UnusableRuleTransition: by the state manager's setting no rule would ever run.
     """
     if backend.rules:
         run_in_time(backend, lambda: _run_rules(backend, published))

@@ -30,7 +30,7 @@ _is_carrying_out: ContextVar[bool] = ContextVar("moto_jitp_carrying_out_rules", 
 
 
 class UnusableRuleTransition(ValueError):  # noqa: N818 - says what it is about, as moto's word
-    """The state manager's setting for ``iot::rule`` is none that a rule could run by."""
+    """By the state manager's setting for ``iot::rule`` no rule would ever run."""
 
 
 class _Waiting(NamedTuple):
@@ -58,7 +58,7 @@ def delay() -> timedelta | None:
     """Return how long after its message a rule runs; ``None`` for at once.
 
     Raises:
-        UnusableRuleTransition: the state manager's setting is none that a rule could run by.
+        UnusableRuleTransition: by the state manager's setting no rule would ever run.
     """
     setting: Any = state_manager.get_transition(MODEL)
     progression = setting.get("progression")
@@ -69,8 +69,8 @@ def delay() -> timedelta | None:
     if progression == "time" and is_number and 0 <= seconds <= _MOST:
         return timedelta(seconds=seconds)
     raise UnusableRuleTransition(
-        f"The state transition of {MODEL!r} is {setting!r}, by which no rule would run. Set it to "
-        '{"progression": "immediate"} or {"progression": "time", "seconds": 2}.'
+        f"The state transition of {MODEL!r} is {setting!r}, by which no rule would ever run. "
+        'Set it to {"progression": "immediate"} or {"progression": "time", "seconds": 2}.'
     )
 
 
@@ -82,7 +82,7 @@ def run_in_time(backend: IoTBackend, run: Callable[[], None]) -> None:
         run: runs them.
 
     Raises:
-        UnusableRuleTransition: the state manager's setting is none that a rule could run by.
+        UnusableRuleTransition: by the state manager's setting no rule would ever run.
     """
     if delay() is None:
         run()

@@ -244,7 +244,7 @@ def _check_size(
             violations.append(Violation(where, value, constraint))
 
 
-# Types: what JSON or a text gives, and what is none of the member's type.
+# Types: what JSON or a text gives, and what is not of the member's type.
 
 _LARGEST = sys.float_info.max
 _NUMBERS = {

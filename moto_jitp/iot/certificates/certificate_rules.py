@@ -26,14 +26,14 @@ _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
 
 def certificate_id(presented: PresentedCertificate | None, pem: str) -> str:
-    """Return AWS's id, of the DER bytes; of the text where moto accepts one that is none."""
+    """Return AWS's id: of the DER bytes, or of the text where moto accepts any."""
     if presented is not None:
         return presented.certificate_id
     return hashlib.sha256(pem.encode()).hexdigest()
 
 
 def read_or_none(pem: str) -> PresentedCertificate | None:
-    """Read a certificate where moto also accepts text that is none."""
+    """Read a certificate where moto also accepts text that is not one."""
     try:
         return read_certificate(pem)
     except CertificateError:
@@ -78,7 +78,9 @@ def fault_of_key(key: Any) -> str | None:
     """
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size < _RSA_MINIMUM:
-            return f"an RSA key of {key.key_size} bit; AWS IoT wants {_RSA_MINIMUM} bit or more."
+            return (
+                f"an RSA key of {key.key_size} bits; AWS IoT requires {_RSA_MINIMUM} bits or more."
+            )
         return None
     if isinstance(key, ec.EllipticCurvePublicKey):
         if not isinstance(key.curve, _CURVES):

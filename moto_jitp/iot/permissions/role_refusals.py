@@ -78,7 +78,7 @@ def boundary_missing(call: RoleCall, boundary_arn: str) -> AccessDenied:
 
 
 def policy_malformed(call: RoleCall, error: MalformedStatementsError) -> AccessDenied:
-    """A policy of the role is none that IAM would have stored."""
+    """A policy of the role is not one that IAM would have stored."""
     return call.refused(
         f"because no identity-based policy allows the iot:{call.action} action",
         f"Mend the policy of the provisioning role {call.role_arn} of which this is true: {error}.",
@@ -148,7 +148,7 @@ def not_trusted(role_arn: str, service: str, decision: IamDecision) -> RoleNotAs
 
 
 def trust_malformed(role_arn: str, error: MalformedStatementsError) -> RoleNotAssumable:
-    """The role's trust policy is none that IAM would have stored."""
+    """The role's trust policy is not one that IAM would have stored."""
     return RoleNotAssumable(
         role_arn,
         f"its trust policy cannot be read, for {error}: set it with iam.update_assume_role_policy.",

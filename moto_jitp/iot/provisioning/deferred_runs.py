@@ -40,7 +40,7 @@ def is_immediate() -> bool:
     """Whether runs end within the connection that sets them off.
 
     Raises:
-        UnusableTransition: the state manager's setting is none that a run could end by.
+        UnusableTransition: by the state manager's setting no run would ever end.
     """
     return bool(transition_of(MODEL)["progression"] == "immediate")
 
@@ -84,7 +84,7 @@ class DeferredRun:
             The moment in UTC; ``None`` where it is not due yet.
 
         Raises:
-            UnusableTransition: the state manager's setting is none that a run could end by.
+            UnusableTransition: by the state manager's setting no run would ever end.
         """
         now = datetime.now(timezone.utc)
         if self._seconds is not None:
@@ -173,7 +173,7 @@ class DeferredRuns:
             connecting: the id of a device's certificate that connects, which counts for its run.
 
         Raises:
-            UnusableTransition: the state manager's setting is none that a run could end by.
+            UnusableTransition: by the state manager's setting no run would ever end.
         """
         if not self.runs:
             return

@@ -79,7 +79,7 @@ def template_mistake(error: TemplateError, source: str = "the certificate") -> s
 
 
 def template_deleted(name: str) -> str:
-    """For a CA that names a template that is no more, or was made anew with another type."""
+    """For a CA that names a template that was deleted, or made anew with another type."""
     return (
         f"The CA certificate names the provisioning template {name!r}, which was deleted: create "
         "it again, with the type JITP, or give the CA another with "

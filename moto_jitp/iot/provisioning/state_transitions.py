@@ -15,7 +15,7 @@ _MOST = 10**9
 
 
 class UnusableTransition(ValueError):  # noqa: N818 - says what it is about, as moto's word for it
-    """The state manager's setting for a model is none that a run could end by."""
+    """By the state manager's setting for a model no run would ever end."""
 
 
 def transition_of(model: str) -> Mapping[str, Any]:
@@ -29,7 +29,7 @@ def transition_of(model: str) -> Mapping[str, Any]:
         and ``times``, which are numbers from 0.
 
     Raises:
-        UnusableTransition: it is none of these.
+        UnusableTransition: it is not one of these.
     """
     setting: Any = state_manager.get_transition(model)
     if isinstance(setting, Mapping):
@@ -40,7 +40,7 @@ def transition_of(model: str) -> Mapping[str, Any]:
         if name is not None and _is_sensible(setting.get(name)):
             return setting
     raise UnusableTransition(
-        f"The state transition of {model!r} is {setting!r}, by which no provisioning would "
+        f"The state transition of {model!r} is {setting!r}. No provisioning would "
         f"end: seconds and times are numbers from 0 to {_MOST:,}. Set it to "
         '{"progression": "immediate"}, {"progression": "time", "seconds": 2} or '
         '{"progression": "manual", "times": 3}.'

@@ -84,7 +84,7 @@ class StepRecorder:
         return result
 
     def add(self, step: ProvisioningStep) -> None:
-        """Write down a step that was no call of its own, or was made elsewhere."""
+        """Write down a step that is not a call of its own, or was made elsewhere."""
         action, resource, result, error_code, message = step
         self._write(action, resource, result.value, error_code, message, NOTHING)
 

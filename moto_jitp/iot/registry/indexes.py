@@ -222,7 +222,7 @@ class CaTable(ListedTable[str, FakeCaCertificate]):
 
 
 def _presented(ca: FakeCaCertificate) -> PresentedCertificate | None:
-    """Return a CA's certificate, read; ``None`` where plain moto took a text that is none."""
+    """Return a CA's certificate, read; ``None`` where plain moto took a text that is not one."""
     return getattr(ca, "presented", None)
 
 

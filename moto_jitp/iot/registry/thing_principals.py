@@ -103,7 +103,7 @@ class ThingPrincipals:
             )
 
     def detach_thing_principal(self, thing_name: str, principal_arn: str) -> None:
-        """Detach a principal from a thing, which then is no more exclusive for it.
+        """Detach a principal from a thing, which then is no longer exclusive for it.
 
         Nothing happens where the two exist and are not attached (own choice).
         https://docs.aws.amazon.com/iot/latest/apireference/API_DetachThingPrincipal.html

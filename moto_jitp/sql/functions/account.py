@@ -147,7 +147,7 @@ def _called(evaluation: Evaluation, name: str, *arguments: Any) -> Any:
     if function is None:
         raise FunctionFailed(
             name,
-            "it asks the account, and here is none; give explain_rule() functions="
+            "it asks the account, and there is none here; give explain_rule() functions="
             f"{{{name!r}: …}}, or run the rule under mock_jitp.",
         )
     try:

@@ -51,7 +51,7 @@ def sign(value: int | Decimal) -> Value:
 
 @of_number("bitnot")
 def bitnot(value: int | Decimal) -> Value:
-    # The reference's example, bitnot(13) = 2, is no width's complement; two's complement is.
+    # The reference's example, bitnot(13) = 2, is not a complement of any width; this is two's.
     return number(~floor(value))
 
 

@@ -147,7 +147,7 @@ class RegistrationTask:
         """Get on as far as the state manager's setting lets it.
 
         Raises:
-            UnusableTransition: the setting is none that a task could end by.
+            UnusableTransition: by the setting no task would ever end.
         """
         if not self.is_open:
             return
@@ -313,7 +313,7 @@ class RegistrationTasks:
         Raises:
             InvalidRequest: the template is wrong, AWS IoT cannot assume the role, or another task
                 has not ended.
-            UnusableTransition: the state manager's setting is none that a task could end by.
+            UnusableTransition: by the state manager's setting no task would ever end.
         """
         transition_of(MODEL)
         try:
@@ -352,7 +352,7 @@ class RegistrationTasks:
         """Have the open task get on, and forget what ended 30 days ago.
 
         Raises:
-            UnusableTransition: the state manager's setting is none that a task could end by.
+            UnusableTransition: by the state manager's setting no task would ever end.
         """
         if not self.tasks:
             return
