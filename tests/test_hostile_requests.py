@@ -122,7 +122,10 @@ class Target:
             "jobId": ["j0", "n1"],
             "marker": ["", "1", "x"],
             "nextToken": ["", "1", "x"],
-            "payload": ['{"state": {"desired": {"a": 1}}}', "x"],
+            "payload": [
+                *("x", "0", "[]", "[" * 100_000, '{"state": {"desired": 5}}'),
+                *('{"state": {"desired": {"a": 1}}}', '{"state": {}, "version": 3}'),
+            ],
             "policyDocument": [POLICY],
             "policyName": ["p0", "p1", "n1"],
             "policyVersionId": ["1", "2"],

@@ -208,3 +208,27 @@ def test_a_token_that_moto_cannot_read_is_refused() -> None:
         refused("InvalidRequestException", 400, "The token 'x' was not given out by this"),
     ):
         client().list_thing_types(nextToken="x")
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [
+        ("0", "InvalidRequestException"),
+        ('["state"]', "InvalidRequestException"),
+        ("[" * 100_000, "InvalidRequestException"),
+        ('{"state": {"desired": "x"}}', "InvalidRequestException"),
+        ('{"state": {"reported": [true]}}', "InvalidRequestException"),
+        ('{"state": {}, "version": 3}', "ConflictException"),
+    ],
+    ids=lambda text: ascii(text[:30]),
+)
+def test_a_shadow_that_moto_could_not_read_again_is_refused(payload: str, code: str) -> None:
+    with mock_jitp(config={"jitp": {"strict": False}}):
+        client().create_thing(thingName="bulb")
+        data = client(service="iot-data")
+        with pytest.raises(ClientError) as refusal:
+            data.update_thing_shadow(thingName="bulb", payload=payload)
+        assert refusal.value.response["Error"]["Code"] == code
+        data.update_thing_shadow(thingName="bulb", payload='{"state": {"desired": {"a": 1}}}')
+        found = json.loads(data.get_thing_shadow(thingName="bulb")["payload"].read())
+        assert found["state"]["desired"] == {"a": 1}

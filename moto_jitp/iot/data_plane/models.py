@@ -6,18 +6,20 @@ live backend into one of these, and back, is a matter of its class alone.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
 from moto.iot.models import IoTBackend
+from moto.iotdata.exceptions import ConflictException, InvalidRequestException
 from moto.iotdata.models import FakeShadow, IoTDataPlaneBackend, iotdata_backends
 
 from moto_jitp import settings
 from moto_jitp.broker import message_broker
 from moto_jitp.history.messages import AwsMessage, ClientMessage, Message, Publisher
 from moto_jitp.history.state import state_of
-from moto_jitp.iot.data_plane import shadows
+from moto_jitp.iot.data_plane import shadow_documents, shadows
 from moto_jitp.monitoring.logs import Client, ShadowRequest, shadow_entry
 from moto_jitp.mqtt.properties import NO_PROPERTIES, Properties
 from moto_jitp.mqtt.topics import shadow_request
@@ -66,7 +68,9 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
         if settings.current().strict:
             return self._update(thing_name, shadow_name, payload)
         with self._iot.lock:
-            previous = shadows.state_document(self._find_shadow(thing_name, shadow_name))
+            kept = self._find_shadow(thing_name, shadow_name)
+            _check_what_moto_does_not(payload, kept)
+            previous = shadows.state_document(kept)
             now = super().update_thing_shadow(thing_name, payload, shadow_name)  # type: ignore[arg-type]
         self._tell_of_update(thing_name, shadow_name, previous, now, shadows.client_token(payload))
         return now
@@ -226,3 +230,26 @@ def answer_shadow_requests(backend: IoTBackend, message: Message) -> None:
 
 
 message_broker.client_listeners.append(answer_shadow_requests)
+
+
+def _check_what_moto_does_not(payload: str | bytes, kept: FakeShadow | None) -> None:
+    """Refuse, in moto's words, an update that would make moto's own code fail, then or later.
+
+    Args:
+        payload: the update.
+        kept: the shadow as it is; ``None`` where there is none.
+    """
+    try:
+        update = json.loads(payload)
+    except (ValueError, RecursionError):
+        raise InvalidRequestException("invalid json") from None
+    if not isinstance(update, dict):
+        raise InvalidRequestException("need node `state`")
+    state = update.get("state")
+    if isinstance(state, dict) and not all(
+        value is None or isinstance(value, dict)
+        for value in map(state.get, shadow_documents.SECTIONS)
+    ):
+        raise InvalidRequestException("State contains an invalid node")
+    if kept is None and "version" in update:
+        raise ConflictException("Version conflict")
