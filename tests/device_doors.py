@@ -78,19 +78,23 @@ class Door:
 
 
 class MqttDoor(Door):
-    """The door of real devices."""
+    """The door of real devices.
+
+    Attributes:
+        endpoint: the endpoint behind it.
+    """
 
     def __init__(self) -> None:
         from endpoint_stories import identity
 
         from moto_jitp import DeviceEndpoint
 
-        self._endpoint = DeviceEndpoint(identity=identity()).start()
+        self.endpoint = DeviceEndpoint(identity=identity()).start()
         self._connections: list[MqttConnection] = []
 
     def connect(self, device: DeviceIdentity, **options: Any) -> DeviceConnection:
         connection = self.attempt(device, **options) or self.attempt(device, **options)
-        assert connection is not None, self._endpoint.log
+        assert connection is not None, self.endpoint.log
         return connection
 
     def attempt(
@@ -99,13 +103,13 @@ class MqttDoor(Door):
         from endpoint_clients import RawClient, client_context
 
         client_id = client_id or device.presented.common_name or "device"
-        link = RawClient(self._endpoint.port, client_context(self._endpoint.root_ca_pem, device))
+        link = RawClient(self.endpoint.port, client_context(self.endpoint.root_ca_pem, device))
         link.send(Connect(client_id, Version.MQTT_5))
         answer = link.next_packet()
         if not isinstance(answer, Connack) or answer.reason_code:
             link.close()
             return None
-        attempt = self._endpoint.wait_for("connection", client_id=client_id)
+        attempt = self.endpoint.wait_for("connection", client_id=client_id)
         connection = MqttConnection(
             link, attempt, self._settle, lambda: self._until_written_down(client_id)
         )
@@ -116,7 +120,7 @@ class MqttDoor(Door):
         """Wait for the record of a disconnection that the client has asked for."""
         is_its_own = False
         while not is_its_own:
-            event = self._endpoint.wait_for("disconnection", client_id=client_id)
+            event = self.endpoint.wait_for("disconnection", client_id=client_id)
             is_its_own = event.payload["clientInitiatedDisconnect"]
 
     def _settle(self) -> None:
@@ -126,7 +130,7 @@ class MqttDoor(Door):
     def close(self) -> None:
         for connection in self._connections:
             connection.hang_up()
-        self._endpoint.stop()
+        self.endpoint.stop()
 
 
 class MqttConnection(DeviceConnection):

@@ -1,7 +1,8 @@
 """Whatever happens to a fleet in whichever order, the account is what a page of rules says.
 
 Hypothesis draws what a user and devices do; a model of a few plain fields, written from the table
-of AWS's guide and not from the code, says what must have come of it.
+of AWS's guide and not from the code, says what must have come of it: in this process, behind a
+server, and behind an endpoint of real devices.
 https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
 """
 
@@ -10,12 +11,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-import requests
 from bodies import PLAIN_BODY, ROLE
-from cloud import client
+from fleet_doors import PLACES
 from freezegun import freeze_time
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -27,23 +27,34 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from patience import HANG
 
 from moto_jitp import (
     CertificateAuthority,
     ConnectionRefused,
     DeviceConnection,
     DeviceIdentity,
-    connect_device,
-    mock_jitp,
+    NotAuthorized,
 )
 
 CAS = [CertificateAuthority(common_name=name) for name in ("Acme Root", "Other Root")]
 NAMES = ("a-1", "a-2", "b-1")
 DEVICES = [CAS[name[0] == "b"].issue(common_name=name) for name in NAMES]
-TYPED_BODY = json.loads(PLAIN_BODY)
-TYPED_BODY["Resources"]["thing"]["Properties"]["ThingTypeName"] = "bulb"
-BODIES = {"plain": PLAIN_BODY, "typed": json.dumps(TYPED_BODY)}
+ACCOUNT = "arn:aws:iot:us-east-1:123456789012"
+POLICY, GROUP = "all", "fleet"
+ALL = {"Effect": "Allow", "Action": "iot:*", "Resource": "*"}
+PLAIN = json.loads(PLAIN_BODY)
+PLAIN["Resources"]["policy"] = {
+    "Type": "AWS::IoT::Policy",
+    "Properties": {"PolicyName": POLICY},
+}
+TYPED = json.loads(json.dumps(PLAIN))
+TYPED["Resources"]["thing"]["Properties"]["ThingTypeName"] = "bulb"
+#: A device of the third kind is provisioned, and may do nothing until a policy is attached.
+BODIES = {"plain": json.dumps(PLAIN), "typed": json.dumps(TYPED), "bare": PLAIN_BODY}
+RULE = {
+    "sql": "SELECT * FROM 'to/+'",
+    "actions": [{"republish": {"topic": "copy/${topic(2)}", "roleArn": ROLE}}],
+}
 
 some_ca = st.sampled_from(range(len(CAS)))
 some_device = st.sampled_from(range(len(DEVICES)))
@@ -67,6 +78,8 @@ class Device:
     has_thing: bool = False
     thing_type: str | None = None
     is_attached: bool = False
+    has_policy: bool = False
+    in_group: bool = False
     connection: DeviceConnection | None = None
 
 
@@ -79,14 +92,25 @@ class Account:
         default_factory=lambda: [Device(int(name[0] == "b")) for name in NAMES]
     )
     has_type: bool = False
+    has_group: bool = False
+    group_has_policy: bool = False
+    rule_is_on: bool | None = None
     runs: int = 0
+    things_made: int = 0
+    rule_runs: int = 0
+
+    def may(self, device: Device) -> bool:
+        """Whether policies let a device do anything; those of its thing's group count, too."""
+        return device.has_policy or (
+            device.is_attached and device.in_group and self.group_has_policy
+        )
 
     def connect(self, device: Device) -> str | None:
         """Let a device connect; return why it is refused, or None."""
         if device.status in ("INACTIVE", "REVOKED"):
             return f"DEVICE_CERTIFICATE_{device.status}"
         if device.status == "ACTIVE":
-            return None
+            return None if self.may(device) else "NOT_AUTHORIZED"
         ca = self.cas.get(device.ca)
         if ca is None:
             unknown = device.status is None
@@ -104,33 +128,44 @@ class Account:
         wanted = "bulb" if ca.template == "typed" else None
         if device.has_thing and wanted not in (None, device.thing_type):
             return "PROVISIONING_FAILED"
+        self.things_made += not device.has_thing
         device.thing_type = device.thing_type if device.has_thing else wanted
         device.has_thing = device.is_attached = True
+        device.has_policy |= ca.template != "bare"
         device.status = "ACTIVE"
-        return None
+        return None if self.may(device) else "NOT_AUTHORIZED"
 
 
 class Fleet(RuleBasedStateMachine):
-    """Does the same to the mock and to the model, and compares."""
+    """Does the same to the emulation and to the model, and compares."""
+
+    place: ClassVar[str]
 
     def __init__(self) -> None:
         super().__init__()
         self._clock = freeze_time(datetime.now(timezone.utc))
         self._frozen = self._clock.start()
-        self._mock = mock_jitp()
-        self._jitp = self._mock.__enter__()
-        self._iot = client()
+        self._place = PLACES[self.place]()
+        self._iot = self._place.client("iot")
         self._account = Account()
 
     def teardown(self) -> None:
-        self._mock.__exit__(None, None, None)
-        self._clock.stop()
+        try:
+            self.the_trail_has_what_the_runs_have_made()
+        finally:
+            self._place.close()
+            self._clock.stop()
 
     # The user.
 
     @initialize()
     def begin(self) -> None:
+        self.make_policy()
         self.register_ca(0, "plain")
+
+    def make_policy(self) -> None:
+        document = {"Version": "2012-10-17", "Statement": [ALL]}
+        self._iot.create_policy(policyName=POLICY, policyDocument=json.dumps(document))
 
     @rule(at=some_ca, template=st.sampled_from([None, *BODIES]))
     def register_ca(self, at: int, template: str | None) -> None:
@@ -191,7 +226,7 @@ class Fleet(RuleBasedStateMachine):
         device, identity = self._account.devices[at], DEVICES[at]
         if device.status is None:
             return
-        if device.is_attached:
+        if device.is_attached or device.has_policy:
             with pytest.raises(self._iot.exceptions.DeleteConflictException):
                 self._delete_inactive(device, identity)
             return
@@ -222,7 +257,7 @@ class Fleet(RuleBasedStateMachine):
                 self._iot.delete_thing(thingName=NAMES[at])
             return
         self._iot.delete_thing(thingName=NAMES[at])
-        device.has_thing, device.thing_type = False, None
+        device.has_thing, device.thing_type, device.in_group = False, None, False
 
     @precondition(lambda self: not self._account.has_type)
     @rule()
@@ -230,14 +265,68 @@ class Fleet(RuleBasedStateMachine):
         self._iot.create_thing_type(thingTypeName="bulb")
         self._account.has_type = True
 
+    @rule(at=some_device, attach=st.booleans())
+    def change_policy(self, at: int, attach: bool) -> None:
+        device = self._account.devices[at]
+        if device.status is None:
+            return
+        change = self._iot.attach_policy if attach else self._iot.detach_policy
+        change(policyName=POLICY, target=self._arn(at))
+        device.has_policy = attach
+
+    @rule()
+    def create_group(self) -> None:
+        if not self._account.has_group:
+            self._iot.create_thing_group(thingGroupName=GROUP)
+            self._account.has_group = True
+
+    @precondition(lambda self: self._account.has_group)
+    @rule()
+    def delete_group(self) -> None:
+        if self._account.group_has_policy:
+            self.change_group_policy(False)
+        self._iot.delete_thing_group(thingGroupName=GROUP)
+        self._account.has_group = False
+        for device in self._account.devices:
+            device.in_group = False
+
+    @precondition(lambda self: self._account.has_group)
+    @rule(attach=st.booleans())
+    def change_group_policy(self, attach: bool) -> None:
+        change = self._iot.attach_policy if attach else self._iot.detach_policy
+        change(policyName=POLICY, target=f"{ACCOUNT}:thinggroup/{GROUP}")
+        self._account.group_has_policy = attach
+
+    @precondition(lambda self: self._account.has_group)
+    @rule(at=some_device, join=st.booleans())
+    def change_membership(self, at: int, join: bool) -> None:
+        device = self._account.devices[at]
+        if not device.has_thing:
+            return
+        iot = self._iot
+        change = iot.add_thing_to_thing_group if join else iot.remove_thing_from_thing_group
+        change(thingName=NAMES[at], thingGroupName=GROUP)
+        device.in_group = join
+
+    @rule(on=st.none() | st.booleans())
+    def change_topic_rule(self, on: bool | None) -> None:
+        if self._account.rule_is_on is not None:
+            self._iot.delete_topic_rule(ruleName="copy")
+        if on is not None:
+            payload = {**RULE, "ruleDisabled": not on}
+            self._iot.create_topic_rule(ruleName="copy", topicRulePayload=payload)
+        self._account.rule_is_on = on
+
     @rule(minutes=st.integers(1, 10))
     def move_time(self, minutes: int) -> None:
         self._frozen.tick(timedelta(minutes=minutes))
 
     @rule()
     def reset(self) -> None:
-        requests.post("http://motoapi.amazonaws.com/moto-api/reset", timeout=HANG)
+        self.the_trail_has_what_the_runs_have_made()
+        self._place.reset()
         self._account = Account()
+        self.make_policy()
 
     # The devices.
 
@@ -247,7 +336,7 @@ class Fleet(RuleBasedStateMachine):
         reason = self._account.connect(device)
         told = None
         try:
-            device.connection = connect_device(DEVICES[at])
+            device.connection = self._place.connect(DEVICES[at])
         except ConnectionRefused as refusal:
             told = refusal.reason.name
         assert told == reason
@@ -261,14 +350,30 @@ class Fleet(RuleBasedStateMachine):
 
     @rule(sender=some_device, receiver=some_device)
     def tell(self, sender: int, receiver: int) -> None:
-        source, target = (self._account.devices[at].connection for at in (sender, receiver))
-        if source is None or target is None:
+        source, target = (self._account.devices[at] for at in (sender, receiver))
+        if source.connection is None or target.connection is None:
             return
-        topic = f"to/{NAMES[receiver]}"
-        target.subscribe(topic)
-        source.publish(topic, NAMES[sender].encode())
-        message = target.receive()
-        assert (message.topic, message.payload) == (topic, NAMES[sender].encode())
+        name, topics = NAMES[receiver], {f"to/{NAMES[receiver]}"}
+        if self._account.rule_is_on:
+            topics.add(f"copy/{name}")
+        for topic in sorted(topics):
+            if not self._account.may(target):
+                with pytest.raises(NotAuthorized):
+                    target.connection.subscribe(topic)
+                return
+            target.connection.subscribe(topic)
+        payload = json.dumps({"from": NAMES[sender]}).encode()
+        if not self._account.may(source):
+            with pytest.raises(NotAuthorized):
+                source.connection.publish(f"to/{name}", payload)
+            return
+        source.connection.publish(f"to/{name}", payload)
+        self._account.rule_runs += bool(self._account.rule_is_on)
+        messages = [target.connection.receive() for _ in topics]
+        assert {message.topic for message in messages} == topics
+        assert all(json.loads(message.payload) == json.loads(payload) for message in messages)
+        for subscription in target.connection.subscriptions:
+            subscription.cancel()
 
     # What must hold after each step.
 
@@ -306,6 +411,25 @@ class Fleet(RuleBasedStateMachine):
                 assert things == ([NAMES[at]] if device.is_attached else [])
 
     @invariant()
+    def policies_and_groups_are_those_of_the_model(self) -> None:
+        devices = list(enumerate(self._account.devices))
+        targets = {self._arn(at) for at, device in devices if device.has_policy}
+        if self._account.group_has_policy:
+            targets.add(f"{ACCOUNT}:thinggroup/{GROUP}")
+        found = self._iot.list_targets_for_policy(policyName=POLICY)["targets"]
+        assert set(found) == targets
+        for at, device in devices:
+            if device.status is not None:
+                attached = self._iot.list_attached_policies(target=self._arn(at))["policies"]
+                assert len(attached) == device.has_policy
+            if device.has_thing:
+                groups = self._iot.list_thing_groups_for_thing(thingName=NAMES[at])["thingGroups"]
+                assert [one["groupName"] for one in groups] == [GROUP] * device.in_group
+        if self._account.has_group:
+            members = self._iot.list_things_in_thing_group(thingGroupName=GROUP)["things"]
+            assert set(members) == {NAMES[at] for at, device in devices if device.in_group}
+
+    @invariant()
     def an_index_finds_what_the_table_has(self) -> None:
         typed = self._iot.list_things(thingTypeName="bulb")["things"]
         assert {one["thingName"] for one in typed} == {
@@ -329,15 +453,35 @@ class Fleet(RuleBasedStateMachine):
 
     @invariant()
     def each_run_is_told_once(self) -> None:
-        told = [one for one in self._jitp.connections if one.provisioning is not None]
+        told = [one for one in self._place.attempts() if one.provisioning is not None]
         assert len(told) == self._account.runs
+        copied = [one for one in self._place.rule_runs() if one.matched]
+        assert len(copied) == self._account.rule_runs
+        assert all(action.succeeded for one in copied for action in one.actions)
+
+    def the_trail_has_what_the_runs_have_made(self) -> None:
+        events = self._place.client("cloudtrail").get_paginator("lookup_events")
+        wanted = [{"AttributeKey": "EventName", "AttributeValue": "CreateThing"}]
+        pages = events.paginate(LookupAttributes=wanted)
+        told = [json.loads(one["CloudTrailEvent"]) for page in pages for one in page["Events"]]
+        made = [event for event in told if "errorCode" not in event]
+        assert len(made) == self._account.things_made
 
     def _arn(self, at: int) -> str:
-        return f"arn:aws:iot:us-east-1:123456789012:cert/{DEVICES[at].certificate_id}"
+        return f"{ACCOUNT}:cert/{DEVICES[at].certificate_id}"
 
 
-def test_an_account_is_what_the_rules_say_whatever_happens_in_it(long: bool) -> None:
+EXAMPLES = {"in process": 6, "at a server": 2, "at an endpoint": 2}
+STEPS = {"in process": 30, "at a server": 20, "at an endpoint": 20}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_an_account_is_what_the_rules_say_whatever_happens_in_it(place: str, long: bool) -> None:
+    if place == "at an endpoint":
+        pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt]")
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        Fleet,
-        settings=settings(max_examples=500 if long else 15, stateful_step_count=30),
+        type("Fleet", (Fleet,), {"place": place}),
+        settings=settings(
+            max_examples=300 if long else EXAMPLES[place], stateful_step_count=STEPS[place]
+        ),
     )
