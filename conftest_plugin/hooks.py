@@ -100,10 +100,11 @@ def pytest_runtest_makereport(
     outcome = yield
     report: pytest.TestReport = outcome.get_result()
     connections = item.stash.get(_connections_key, None)
+    told_above: frozenset[int] = frozenset()
     if call.when == "call" and report.passed and connections is not None:
         from .unseen import judge
 
-        judge(item, report, connections, item.config.stash.get(server_key, None))
+        told_above = judge(item, report, connections, item.config.stash.get(server_key, None))
     if report.failed and connections is not None:
         from .report import add_section, shorten_summary
 
@@ -116,4 +117,5 @@ def pytest_runtest_makereport(
             server=item.config.stash.get(server_key, None),
             is_used=bool(_FIXTURES.intersection(getattr(item, "fixturenames", ()))),
             error=error,
+            told_above=told_above,
         )

@@ -26,6 +26,7 @@ def add_section(
     server: JitpServer | None,
     is_used: bool,
     error: BaseException | None = None,
+    told_above: frozenset[int] = frozenset(),
 ) -> None:
     """Add the section to the report of a failed test.
 
@@ -37,6 +38,7 @@ def add_section(
         is_used: whether the test uses a fixture of ours.
         error: what the test failed with; the attempts that a ConnectionRefused tells of are not
             told again.
+        told_above: the ids of further attempts that the report tells of already.
     """
     try:
         at_server = [*_at(server), *(_in_server_mode() if is_used else ())]
@@ -48,7 +50,7 @@ def add_section(
             return
         here.told = count
         runs = server.runs() if server is not None else ()
-        told = _told_by(error)
+        told = _told_by(error) | told_above
         if told and not here.rule_count:
             everything = {attempt.attempt_id for attempt in (*here.last, *at_server)}
             if here.total + len(at_server) == len(everything) and everything <= told:

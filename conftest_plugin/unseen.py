@@ -22,7 +22,7 @@ def judge(
     report: pytest.TestReport,
     connections: Connections,
     server: JitpServer | None,
-) -> None:
+) -> frozenset[int]:
     """Do what the ini option or the marker says with the refusals that a test did not look at.
 
     Args:
@@ -30,6 +30,9 @@ def judge(
         report: of its call, which has passed; it becomes that of a failed one.
         connections: those of the test.
         server: the server, if it runs.
+
+    Returns:
+        The ids of the attempts that the report now tells of.
     """
     chosen = item.config.getini("jitp_unseen_refusals")
     if chosen not in UNSEEN_REFUSALS:
@@ -38,21 +41,23 @@ def judge(
         )
     what = options_of(item).get("unseen_refusals", chosen)
     if what == "ignore":
-        return
+        return frozenset()
     unseen = connections.unseen(() if server is None else server.attempts())
     if not unseen:
-        return
+        return frozenset()
     from moto_jitp.history.explanation import explain
 
+    # The reason comes first, as pytest's summary has room for little more.
     text = "\n".join(
         [
+            *map(explain, unseen),
             "A connection was refused, and the test did not look at it: read the reason of "
             "ConnectionRefused, or jitp.connections.",
-            *map(explain, unseen),
         ]
     )
     if what == "warn":
         item.warn(UnseenRefusalWarning(text))
-    else:
-        report.outcome = "failed"
-        report.longrepr = text
+        return frozenset()
+    report.outcome = "failed"
+    report.longrepr = text
+    return frozenset(attempt.attempt_id for attempt in unseen)
