@@ -1,12 +1,14 @@
-"""What the device endpoint costs, beside bare TLS and, where they are installed, other brokers.
+r"""What the device endpoint costs, beside bare TLS and, where they are installed, other brokers.
 
     python benchmarks/endpoint.py                      # a few minutes
     python benchmarks/endpoint.py --quick              # seconds, for a look
-    python benchmarks/endpoint.py --peer amqtt=/path/to/venv/bin/python --peer mosquitto
+    python benchmarks/endpoint.py --peer amqtt=/path/to/venv/bin/python --peer mosquitto \
+        --peer ministack=/path/to/venv/bin/python
 
 Servers run in processes of their own, clients in another, and those that are compared take turns
-in the same minutes. The peers are not among the project's dependencies: amqtt is looked for in the
-environment whose Python is named, mosquitto on the PATH.
+in the same minutes: over mutual TLS all of them, with the same lean client. The peers are not among
+the project's dependencies: amqtt and MiniStack are looked for in the environment whose Python is
+named, mosquitto on the PATH.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import argparse
 import contextlib
 import json
 import multiprocessing
+import os
 import shutil
 import socket
 import ssl
@@ -24,6 +27,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,7 +47,9 @@ from moto_jitp.mqtt.packets import (
 V3 = Version.MQTT_3_1_1
 GOAL_CONNECTS = 0.7
 GOAL_AMQTT = 4.0
+GOAL_MINISTACK = 3.0
 GOAL_FLAT = 1.3
+LONGEST_SILENCE = 30.0
 _SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -71,7 +77,7 @@ class Link:
     """A client's connection."""
 
     def __init__(self, server: Server, client_id: str | None) -> None:
-        raw = socket.create_connection(("127.0.0.1", server.port))
+        raw = socket.create_connection(("127.0.0.1", server.port), timeout=LONGEST_SILENCE)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket: socket.socket = raw
         if server.root is not None:
@@ -237,58 +243,171 @@ TEMPLATE: dict[str, Any] = {
 }
 
 
-@contextlib.contextmanager
-def amqtt(python: str) -> Iterator[Server]:
-    """amqtt over plain TCP, which is faster than over TLS, with everything allowed."""
-    script = (
-        "import asyncio, sys\n"
-        "from amqtt.broker import Broker\n"
-        "async def main():\n"
-        "    address = '127.0.0.1:%s' % sys.argv[1]\n"
-        "    plugin = 'amqtt.plugins.authentication.AnonymousAuthPlugin'\n"
-        "    broker = Broker({\n"
-        "        'listeners': {'default': {'type': 'tcp', 'bind': address}},\n"
-        "        'plugins': {plugin: {'allow_anonymous': True}},\n"
-        "    })\n"
-        "    await broker.start()\n"
-        "    print('ready', flush=True)\n"
-        "    await asyncio.Event().wait()\n"
-        "asyncio.run(main())\n"
+class PeerFiles(NamedTuple):
+    """What a broker and its client need for mutual TLS, as files."""
+
+    root: str
+    server_certificate: str
+    server_key: str
+    device_ca: str
+    certificate: str
+    key: str
+
+
+def peer_files(folder: str) -> PeerFiles:
+    """Make certificates of the kinds that this project's endpoint has."""
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
     )
+
+    from moto_jitp import CertificateAuthority
+    from moto_jitp.endpoint.server_identity import ServerIdentity
+
+    identity, ca = ServerIdentity(), CertificateAuthority()
+    certificate, key = identity.server_certificates[0]
+    device = ca.issue(common_name="device").write(folder)
+    there = Path(folder)
+    (there / "root.pem").write_text(identity.root_pem)
+    (there / "ca.pem").write_text(ca.certificate_pem)
+    (there / "server.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    (there / "server.key").write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    names = (str(there / name) for name in ("root.pem", "server.pem", "server.key", "ca.pem"))
+    return PeerFiles(*names, str(device.certificate), str(device.private_key))
+
+
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@contextlib.contextmanager
+def _broker(
+    command: list[str], port: int, files: PeerFiles, environment: dict[str, str] | None = None
+) -> Iterator[Server]:
+    """Run a broker until its port is open."""
     process = subprocess.Popen(
-        [python, "-c", script, str(port)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
     )
     try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n", "amqtt did not start"
-        yield Server(port, None, "", "")
+        _await_port(port, process)
+        yield Server(port, files.root, files.certificate, files.key)
     finally:
         process.kill()
         process.wait()
 
 
+def _await_port(port: int, process: subprocess.Popen[bytes]) -> None:
+    ends_at = time.monotonic() + LONGEST_SILENCE
+    while time.monotonic() < ends_at:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args!r} has ended with {process.returncode}.")
+        time.sleep(0.05)
+    raise RuntimeError("nothing listens on the port that it was given for mutual TLS")
+
+
+@contextlib.contextmanager
+def amqtt(python: str) -> Iterator[Server]:
+    """amqtt over mutual TLS, with everything allowed."""
+    script = (
+        "import asyncio, json, sys\n"
+        "from amqtt.broker import Broker\n"
+        "async def main():\n"
+        "    plugin = 'amqtt.plugins.authentication.AnonymousAuthPlugin'\n"
+        "    broker = Broker({\n"
+        "        'listeners': {'default': json.loads(sys.argv[1])},\n"
+        "        'plugins': {plugin: {'allow_anonymous': True}},\n"
+        "    })\n"
+        "    await broker.start()\n"
+        "    await asyncio.Event().wait()\n"
+        "asyncio.run(main())\n"
+    )
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        files = peer_files(folder)
+        listener = {
+            "type": "tcp",
+            "ssl": True,
+            "bind": f"127.0.0.1:{port}",
+            "certfile": files.server_certificate,
+            "keyfile": files.server_key,
+            "cafile": files.device_ca,
+        }
+        with _broker([python, "-c", script, json.dumps(listener)], port, files) as server:
+            yield server
+
+
 @contextlib.contextmanager
 def mosquitto() -> Iterator[Server]:
-    """mosquitto over plain TCP, with everything allowed."""
+    """mosquitto over mutual TLS, with everything allowed."""
     program = shutil.which("mosquitto")
     assert program is not None, "mosquitto is not installed"
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
-        file.write(f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n")
-        file.flush()
-        process = subprocess.Popen([program, "-c", file.name], stderr=subprocess.DEVNULL)
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        files = peer_files(folder)
+        settings = Path(folder) / "mosquitto.conf"
+        settings.write_text(
+            f"user root\nlistener {port} 127.0.0.1\nallow_anonymous true\n"
+            f"max_queued_messages 0\nset_tcp_nodelay true\nrequire_certificate true\n"
+            f"cafile {files.device_ca}\ncertfile {files.server_certificate}\n"
+            f"keyfile {files.server_key}\n"
+        )
+        with _broker([program, "-c", str(settings)], port, files) as server:
+            yield server
+
+
+@contextlib.contextmanager
+def ministack(python: str) -> Iterator[Server]:
+    """MiniStack's listener for devices, with a certificate that it has issued.
+
+    It needs ``cryptography`` in its environment to have one.
+    """
+    import boto3
+
+    port, gateway = free_port(), free_port()
+    environment = {
+        **os.environ,
+        "IOT_MTLS_PORT": str(port),
+        "GATEWAY_PORT": str(gateway),
+        "LOG_LEVEL": "ERROR",
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        root, certificate, key = (Path(folder) / name for name in ("root", "certificate", "key"))
+        files = PeerFiles(str(root), "", "", "", str(certificate), str(key))
+        command = [python, "-m", "ministack"]
+        with _broker(command, port, files, environment) as server:
+            url = f"http://127.0.0.1:{gateway}"
+            iot = boto3.client(
+                "iot",
+                "us-east-1",
+                endpoint_url=url,
+                aws_access_key_id="x",
+                aws_secret_access_key="x",
+            )
+            issued = iot.create_keys_and_certificate(setAsActive=True)
+            with urllib.request.urlopen(f"{url}/_ministack/iot/ca.pem") as answer:
+                root.write_bytes(answer.read())
+            certificate.write_text(issued["certificatePem"])
+            key.write_text(issued["keyPair"]["PrivateKey"])
+            yield server
+
+
+def running_peers(undo: contextlib.ExitStack, peers: dict[str, str]) -> dict[str, Server]:
+    """Start the brokers that were named; one that does not run is told of and left out."""
+    found = {}
+    for name, python in peers.items():
+        start = {"amqtt": amqtt, "ministack": ministack}.get(name)
         try:
-            for _ in range(500):
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                    break
-                time.sleep(0.01)
-            yield Server(port, None, "", "")
-        finally:
-            process.kill()
-            process.wait()
+            found[name] = undo.enter_context(mosquitto() if start is None else start(python))
+        except Exception as error:
+            print(f"  {name} cannot be measured: {error}")
+    return found
 
 
 # -- measurements -----------------------------------------------------------------------------
@@ -321,11 +440,14 @@ def messages_per_second(server: Server, qos: int, number: int) -> float:
             acknowledged += 1
 
     began = time.perf_counter()
-    thread = threading.Thread(target=publish)
+    thread = threading.Thread(target=publish, daemon=True)
     thread.start()
     received = 0
     while received < number // 50 * 50:
-        packet = subscriber.packet()
+        try:
+            packet = subscriber.packet()
+        except TimeoutError:
+            raise RuntimeError(f"only {received} of {number} messages have arrived") from None
         if isinstance(packet, Publish):
             received += 1
             if packet.packet_id is not None:
@@ -353,12 +475,15 @@ def connects_per_second(connect: Callable[[int], None], number: int, threads: in
     return number / (time.perf_counter() - began)
 
 
-def measure_connects(number: int, rounds: int) -> None:
+def measure_connects(number: int, rounds: int, peers: dict[str, str]) -> None:
     with (
+        contextlib.ExitStack() as running,
         tempfile.TemporaryDirectory() as folder,
         ours() as (endpoint, _),
         _process(_serve_bare_tls, folder) as told,
     ):
+        wanted = {name: python for name, python in peers.items() if name == "ministack"}
+        others = running_peers(running, wanted)
         bare = Server(*told)
 
         def to_ours(n: int) -> None:
@@ -376,6 +501,16 @@ def measure_connects(number: int, rounds: int) -> None:
             ratios.append(mine / theirs)
             print(f"  {mine:7.0f} connects/s, bare pyOpenSSL {theirs:7.0f}/s")
         report("connects beside bare TLS", statistics.median(ratios), GOAL_CONNECTS)
+        for name, other in others.items():
+            ratios = []
+            for _ in range(rounds):
+                mine = connects_per_second(to_ours, number // 4)
+                theirs = connects_per_second(
+                    lambda n, other=other: other.connect(f"device-{n}").close(), number // 4
+                )
+                ratios.append(mine / theirs)
+                print(f"  {mine:7.0f} connects/s, {name} {theirs:7.0f}/s")
+            report(f"connects beside {name}", statistics.median(ratios), GOAL_MINISTACK)
 
 
 def measure_jitp(number: int) -> None:
@@ -391,23 +526,31 @@ def measure_jitp(number: int) -> None:
         print(f"  {rate:.0f} devices/s are provisioned just in time and connect again")
 
 
-def measure_messages(number: int, peers: dict[str, str]) -> None:
-    for qos in (0, 1):
-        with contextlib.ExitStack() as running:
-            server, _ = running.enter_context(ours())
-            others: dict[str, Server] = {}
-            if "amqtt" in peers:
-                others["amqtt"] = running.enter_context(amqtt(peers["amqtt"]))
-            if "mosquitto" in peers:
-                others["mosquitto"] = running.enter_context(mosquitto())
+def measure_messages(number: int, rounds: int, peers: dict[str, str]) -> None:
+    with contextlib.ExitStack() as running:
+        server, _ = running.enter_context(ours())
+        others = running_peers(running, peers)
+        for qos in (0, 1):
+            found: dict[str, list[float]] = {}
             messages_per_second(server, qos, number // 10)
-            mine = messages_per_second(server, qos, number)
-            print(f"  QoS {qos}: {mine:8.0f} messages/s over TLS with policies")
-            for name, other in others.items():
-                theirs = messages_per_second(other, qos, number)
-                print(f"         {theirs:8.0f} messages/s of {name} over plain TCP, all allowed")
+            for _ in range(rounds):
+                for name, one in {"ours": server, **others}.items():
+                    try:
+                        rate = messages_per_second(one, qos, number)
+                    except (AssertionError, OSError, RuntimeError) as error:
+                        print(f"  QoS {qos} of {name} cannot be measured: {error}")
+                        continue
+                    found.setdefault(name, []).append(rate)
+            mine = found.pop("ours")
+            middle = statistics.median(mine)
+            print(f"  QoS {qos}: {middle:8.0f} messages/s over TLS, with policies")
+            for name, theirs in found.items():
+                middle = statistics.median(theirs)
+                print(f"         {middle:8.0f} messages/s of {name} over TLS, without policies")
                 if name == "amqtt":
-                    report(f"messages of QoS {qos} beside amqtt", mine / theirs, GOAL_AMQTT)
+                    ratios = [a / b for a, b in zip(mine, theirs, strict=True)]
+                    what = f"messages of QoS {qos} beside amqtt"
+                    report(what, statistics.median(ratios), GOAL_AMQTT)
 
 
 def measure_subscriptions(number: int, rounds: int) -> None:
@@ -457,20 +600,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small numbers")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME[=PYTHON]")
+    parser.add_argument(
+        "--only", choices=["connects", "jitp", "messages", "subscriptions", "memory"]
+    )
     arguments = parser.parse_args()
     peers = dict((*peer.split("=", 1), "")[:2] for peer in arguments.peer)
     scale = 10 if arguments.quick else 1
-    print("Connects")
-    measure_connects(1000 // scale, 3)
-    print("Just-in-time provisioning")
-    measure_jitp(300 // scale)
-    print("Messages")
-    measure_messages(30_000 // scale, peers)
-    print("Subscriptions")
-    measure_subscriptions(10_000 // scale, 3)
+    parts: dict[str, Callable[[], None]] = {
+        "connects": lambda: measure_connects(1000 // scale, 3, peers),
+        "jitp": lambda: measure_jitp(300 // scale),
+        "messages": lambda: measure_messages(30_000 // scale, 3, peers),
+        "subscriptions": lambda: measure_subscriptions(10_000 // scale, 3),
+    }
     if sys.platform == "linux":
-        print("Memory")
-        measure_memory(500 // scale)
+        parts["memory"] = lambda: measure_memory(500 // scale)
+    for name, measure in parts.items():
+        if arguments.only in (None, name):
+            print(name.capitalize())
+            measure()
     return 1 if _missed else 0
 
 
