@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         DeviceIdentity,
     )
     from moto_jitp.history.journal import RunEntry
+    from moto_jitp.remote.faults import ServerDisturbance
 
     from .description import Device, DeviceDescription
 
@@ -146,6 +147,29 @@ class JitpServer:
 
         self._begin_use()
         return look_at(self.attempts())
+
+    def disturb(
+        self,
+        kind: str,
+        client_id: str | None = None,
+        times: int | None = 1,
+        *,
+        every: int = 1,
+        seconds: float | None = None,
+        packets: int | None = None,
+    ) -> ServerDisturbance:
+        """Have something go wrong on connections of devices, until the server is reset.
+
+        Arguments and errors are those of :meth:`moto_jitp.JitpHandle.disturb`.
+        """
+        from moto_jitp.disturbances import checked_disturbance
+        from moto_jitp.remote.faults import ServerDisturbance
+
+        asked = checked_disturbance(
+            kind, client_id, times, every=every, seconds=seconds, packets=packets
+        )
+        self._begin_use()
+        return ServerDisturbance(self._control, asked)
 
     def reset(self) -> None:
         """Clear the state of all services.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from cloud import client
 from endpoint_clients import RawClient
 from endpoint_stories import V3, V5, Place, running
 from fleet_helpers import make_template
+from freezegun import freeze_time
 from patience import HANG
 
 from moto_jitp import DeviceIdentity, connect_device
@@ -21,6 +23,8 @@ from moto_jitp.mqtt.packets import (
     Connack,
     Connect,
     Disconnect,
+    Pingreq,
+    Pingresp,
     Puback,
     Publish,
     Suback,
@@ -137,6 +141,32 @@ def test_a_provisioning_claim_gets_a_certificate_and_nothing_else() -> None:
         there.send(Publish("sensors/1", b"21.5", 1, 5))
 
         assert there.receive(Puback).reason_code == 0x87  # Not authorized
+
+
+@VERSIONS
+def test_the_connection_of_a_claim_is_over_after_five_minutes_though_it_pings(
+    version: Version,
+) -> None:
+    with freeze_time("2026-03-01 12:00:00") as clock, running() as place:
+        make_template("bulbs")
+        claim = place.iot.create_provisioning_claim(templateName="bulbs")
+        device = DeviceIdentity.from_pem(claim["certificatePem"], claim["keyPair"]["PrivateKey"])
+        there = place.connect(device, version)
+        clock.tick(timedelta(minutes=4))
+        there.send(Pingreq())
+        there.receive(Pingresp)
+
+        clock.tick(timedelta(minutes=2))
+        there.send(Pingreq())
+
+        packet = there.next_packet()
+        if isinstance(packet, Pingresp):
+            packet = there.next_packet()
+        if version is V5:
+            assert isinstance(packet, Disconnect)
+            assert packet.reason_code == 0x87
+            packet = there.next_packet()
+        assert packet is None
 
 
 @VERSIONS

@@ -20,12 +20,16 @@ from endpoint_clients import PATIENCE, RawClient, client_context
 from endpoint_doors import OpenDoor
 
 from moto_jitp import CertificateAuthority, DeviceIdentity
+from moto_jitp.endpoint.client_connection import ClientConnection
 from moto_jitp.endpoint.link import PlainLink
 from moto_jitp.endpoint.server import EndpointServer, Listener, listen
 from moto_jitp.endpoint.server_identity import ServerIdentity
 from moto_jitp.endpoint.tls import TlsContext
+from moto_jitp.mqtt.encoding import encode
 from moto_jitp.mqtt.limits import Limits
 from moto_jitp.mqtt.packets import (
+    Connack,
+    Connect,
     Disconnect,
     Packet,
     Pingreq,
@@ -344,6 +348,25 @@ def test_a_client_that_never_comes_to_its_connect_is_closed(
             assert client.is_closed()
 
 
+def test_who_sends_byte_by_byte_keeps_nobody_waiting(there: Running) -> None:
+    with there.plain(V3) as slow:
+        for byte in encode(Connect("slow", V3), V3):
+            slow.socket.sendall(bytes((byte,)))
+            _is_served(there)
+        assert slow.receive(Connack).reason_code == 0
+
+
+def test_small_answers_do_not_wait_for_the_client_to_acknowledge_earlier_ones(
+    there: Running, device: DeviceIdentity
+) -> None:
+    with there.plain() as one, there.secure(device) as other:
+        one.connect("one")
+        other.connect("other")
+        for connection in there.server.connections:
+            assert isinstance(connection, ClientConnection)
+            assert connection.is_without_delay
+
+
 def test_a_giant_packet_is_refused_at_its_header(there: Running) -> None:
     with there.plain(V3) as client:
         client.connect()
@@ -390,6 +413,7 @@ def test_a_subscribe_bomb_is_bounded(there: Running) -> None:
         client.send(Subscribe(1, tuple(Subscription(f"{n}/#") for n in range(9))))
         assert client.receive(Disconnect).reason_code == 0x97
         assert client.is_closed()
+    _is_served(there)
 
 
 def test_many_half_open_sockets_keep_nobody_out(there: Running) -> None:

@@ -73,6 +73,24 @@ def test_a_device_provisions_itself_at_the_server(run: Run) -> None:
     ).assert_outcomes(passed=3)
 
 
+def test_connections_at_the_server_can_be_disturbed(run: Run) -> None:
+    run(
+        f"""{PREPARED}
+    def test_it(jitp_server, ca):
+        bulb = ca.issue("bulb-1")
+        jitp_server.connect(bulb)
+        disturbance = jitp_server.disturb("throttle", "bulb-1")
+        with pytest.raises(ConnectionRefused) as refused:
+            jitp_server.connect(bulb)
+        assert refused.value.reason == "CONNECT_THROTTLED"
+        assert disturbance.calls == 1
+        jitp_server.connect(bulb)
+        with pytest.raises(ValueError, match="throttle"):
+            jitp_server.disturb("thunder")
+        """
+    ).assert_outcomes(passed=1)
+
+
 def test_it_is_clean_before_each_test_that_uses_it(run: Run) -> None:
     run(
         f"""{PREPARED}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from socket import IPPROTO_TCP, TCP_NODELAY
 from typing import TYPE_CHECKING, Any
 
 from moto_jitp import disturbances
@@ -376,6 +377,12 @@ class ClientConnection(asyncio.Protocol):
     def waiting_to_be_written(self) -> int:
         """How many bytes the client has not taken yet."""
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    @property
+    def is_without_delay(self) -> bool:
+        """Whether small writes are sent at once (Nagle's algorithm is off)."""
+        sock = None if self._transport is None else self._transport.get_extra_info("socket")
+        return sock is not None and bool(sock.getsockopt(IPPROTO_TCP, TCP_NODELAY))
 
     def flushed(self) -> bool:
         """Whether nothing waits to be written or to be done."""
