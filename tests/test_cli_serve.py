@@ -38,7 +38,7 @@ def test_it_says_where_it_listens_and_how_to_use_it() -> None:
 
 def test_it_says_at_once_where_other_machines_can_reach_it() -> None:
     with serving("--host", "0.0.0.0") as server:
-        assert "other machines can reach it" in server.first_line
+        assert "(on 0.0.0.0, where other machines can reach it" in server.first_line
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -312,8 +312,8 @@ def _reach(host: str) -> str:
     if host in ("127.0.0.1", "::1", "localhost"):
         return ""
     return (
-        " (other machines can reach it: whoever does can call AWS, connect devices, read and reset "
-        "the state)"
+        f" (on {host}, where other machines can reach it: whoever does can call AWS, connect "
+        "devices, read and reset the state)"
     )
 
 
