@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable
 from types import FrameType
@@ -38,7 +39,10 @@ def steps_of(call: Callable[[], object], packages: str | tuple[str, ...] = "moto
 
 
 def calls_of(call: Callable[[], object]) -> Counter[str]:
-    """How often a call comes to each function, those in C among them, by the function's name."""
+    """How often a call comes to each function, those in C among them, by the function's name.
+
+    What threads do that begin meanwhile counts, too.
+    """
     calls: Counter[str] = Counter()
 
     def profile(frame: FrameType, event: str, function: Any) -> None:
@@ -48,9 +52,11 @@ def calls_of(call: Callable[[], object]) -> Counter[str]:
             calls[function.__name__] += 1
 
     before = sys.getprofile()
+    threading.setprofile(profile)
     sys.setprofile(profile)
     try:
         call()
     finally:
         sys.setprofile(before)
+        threading.setprofile(None)  # type: ignore[arg-type]
     return calls

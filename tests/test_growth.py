@@ -11,10 +11,12 @@ from typing import Any
 
 import boto3
 import pytest
+from server_support import Api, client
 from steps import calls_of, steps_of
 
 from moto_jitp import CertificateAuthority, connect_device, mock_jitp
 from moto_jitp.ordered_tables import ListedTable
+from moto_jitp.server import ThreadedJitpServer
 
 SEVERAL = 300
 """More than any cache of ours once held."""
@@ -180,3 +182,36 @@ def test_emptying_a_table_page_by_page_costs_as_much_for_each_of_many(ascending:
         return steps_of(empty) / size
 
     assert cost_of_each(8_000) < 1.05 * cost_of_each(2_000)
+
+
+NEWEST = ("limit=2", "limit=2&order=asc")
+ROUTES = [
+    *(f"/events?{limit}" for limit in (*NEWEST, "limit=2&topicFilter=%24aws/%23")),
+    *(f"/runs?{limit}" for limit in NEWEST),
+    *(f"/connections?{limit}" for limit in NEWEST),
+    *(f"/state?limit=2{wanted}" for wanted in ("", "&search=bulb", "&refused=true")),
+]
+
+
+@pytest.mark.slow
+def test_a_control_route_renders_what_is_asked_for_alone() -> None:
+    def renderings(size: int) -> dict[str, int]:
+        with ThreadedJitpServer() as server:
+            iot = client(server.endpoint_url)
+            iot.create_policy(policyName="all", policyDocument=document(0))
+            ca = CertificateAuthority(common_name="Acme Root")
+            ca.register(iot, template_body=TEMPLATE)
+            api = Api(server.endpoint_url)
+            for number in range(size):
+                api.connect(ca.issue(common_name=f"bulb-{number}"))
+                api.connect(ca.issue(common_name=None))  # the template needs a name
+            found = {}
+            for route in ROUTES:
+                ask = Api(server.endpoint_url)  # its connection is a new thread, which is watched
+                calls = calls_of(lambda ask=ask, route=route: ask.get(route))
+                found[route] = calls["to_json"] + calls["as_event"]
+            return found
+
+    few, many = renderings(4), renderings(12)
+    assert few == many
+    assert all(few.values())

@@ -21,6 +21,13 @@ def all_connection_attempts() -> tuple[ConnectionAttempt, ...]:
     return tuple(sorted(attempts, key=lambda attempt: attempt.attempt_id))
 
 
+def find_run(run_id: int) -> RunEntry | None:
+    """Return the provisioning run of this number, of whichever account and Region."""
+    carry_out_due_work()
+    found = (state_of(backend).runs.find(run_id) for backend in live_backends())
+    return next((entry for entry in found if entry is not None), None)
+
+
 def all_runs() -> tuple[RunEntry, ...]:
     """Every provisioning run since the state was last reset, of all accounts and Regions."""
     carry_out_due_work()

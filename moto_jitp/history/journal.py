@@ -115,6 +115,10 @@ class RunJournal:
         """Return all entries, in the order in which the runs were set off."""
         return list(self._entries.values())
 
+    def find(self, run_id: int) -> RunEntry | None:
+        """Return the entry of this number; ``None`` where there is none."""
+        return self._entries.get(run_id)
+
     def of_attempt(self, attempt_id: int) -> list[RunEntry]:
         """Return the runs of an attempt and of the connection that it led to, the oldest first."""
         numbers = (attempt_id, *self._of_attempts.get(attempt_id, ()))

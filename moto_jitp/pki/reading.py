@@ -27,6 +27,11 @@ _PEM_BLOCK = re.compile(
     rb"-----BEGIN (?:X509 )?CERTIFICATE-----(.*?)-----END (?:X509 )?CERTIFICATE-----",
     re.DOTALL,
 )
+_AS_WRITTEN = re.compile(
+    rb"-----BEGIN CERTIFICATE-----\n"
+    rb"((?:[A-Za-z0-9+/]{64}\n)*[A-Za-z0-9+/]{1,64}={0,2}\n)"
+    rb"-----END CERTIFICATE-----\n"
+)
 _CLOSING_LINE = b"-----END CERTIFICATE-----"
 
 ResultT = TypeVar("ResultT")
@@ -53,6 +58,11 @@ class PresentedCertificate:
         certificate: the parsed ``cryptography`` certificate.
         certificate_id: the id that AWS IoT gives it, lower-case hex SHA-256 of the DER bytes.
 
+    Args:
+        certificate: the parsed certificate.
+        der: the bytes that it was parsed from, where they are at hand.
+        pem: the same as PEM text.
+
     Raises:
         Exception: its subject or issuer cannot be read; of which kind depends on the mistake.
             :func:`read_certificate` and :func:`read_chain` raise :class:`CertificateError`.
@@ -60,7 +70,9 @@ class PresentedCertificate:
 
     # No __slots__: cached_property keeps its values in __dict__.
 
-    def __init__(self, certificate: x509.Certificate) -> None:
+    def __init__(
+        self, certificate: x509.Certificate, der: bytes | None = None, pem: str | None = None
+    ) -> None:
         self.certificate = certificate
         # By CA id: verifying a signature is the dear part of a connection, and never changes.
         self.issuer_checks: dict[str, object] = {}
@@ -82,8 +94,10 @@ class PresentedCertificate:
         self.not_after: datetime = certificate.not_valid_after_utc
         """End of validity, in UTC."""
         self._serial_number: int | None = None
-        self._pem: str | None = None
-        self.certificate_id = hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
+        self._pem = pem
+        if der is None:
+            der = certificate.public_bytes(Encoding.DER)
+        self.certificate_id = hashlib.sha256(der).hexdigest()
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -212,10 +226,13 @@ def read_certificate(pem: str | bytes | PathLike[str]) -> PresentedCertificate:
         CertificateError: there is no certificate in it, or it cannot be parsed.
     """
     data = _as_bytes(pem)
-    # Most texts hold one certificate and nothing before it: let the library read it at once.
-    if data.startswith(b"-----BEGIN CERTIFICATE-----"):
+    # Most texts are as OpenSSL writes them, one certificate and nothing else.
+    written = _AS_WRITTEN.fullmatch(data)
+    if written is not None:
         try:
-            return PresentedCertificate(unwarned(lambda: x509.load_pem_x509_certificate(data)))
+            der = binascii.a2b_base64(written[1])
+            certificate = unwarned(lambda: x509.load_der_x509_certificate(der))
+            return PresentedCertificate(certificate, der, data.decode("ascii"))
         except Exception:
             pass  # read it block by block below, which explains what is wrong
     return _read_der(_pem_blocks(data)[0])
@@ -277,7 +294,7 @@ def _why_no_block(data: bytes) -> str:
 
 def _read_der(der: bytes) -> PresentedCertificate:
     try:
-        return PresentedCertificate(unwarned(lambda: x509.load_der_x509_certificate(der)))
+        return PresentedCertificate(unwarned(lambda: x509.load_der_x509_certificate(der)), der)
     # The library documents ValueError, and raises by the mistake and the release TypeError (a name
     # attribute of another string type), KeyError, InvalidVersion and more besides.
     except Exception as error:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from moto_jitp.aws.declared_resources import declaration_of
@@ -15,6 +16,9 @@ from . import run_advice as advice
 from .run_steps import TERMINATED, RunSteps
 from .step_recorder import ProvisioningFailure
 
+_NO_POLICY = "Policy default version not found"
+# Own wording: AWS shows no such run.
+_NO_VERSION = "The software package {} does not have a version {}."
 # What stacks call the kinds of resources, and the property that names one.
 _TYPES = {
     "thingtype": ("AWS::IoT::ThingType", "ThingTypeName"),
@@ -42,40 +46,39 @@ def require_named_resources(
         ProvisioningFailure: something is missing.
     """
     registry = steps.registry
-    wanted: list[tuple[str, str, object, str]] = []
+    missing: list[tuple[str, str]] = []
+
+    def look(action: str, resource: str, found: object, text: Callable[[], str]) -> None:
+        if found is not None:
+            steps.step(action, resource, _nothing)
+            return
+        missing.append((resource, text()))
+        steps.recorder.fail(action, resource, "ResourceNotFoundException", missing[-1][1])
+
     thing = plan.thing
     if thing is not None:
         if thing.thing_type is not None:
-            found: object = registry.find_thing_type(thing.thing_type)
-            text = registry.not_found("Thing Type", thing.thing_type)
-            wanted.append(("DescribeThingType", f"thingtype/{thing.thing_type}", found, text))
+            name = thing.thing_type
+            found: object = registry.find_thing_type(name)
+            text = partial(registry.not_found, "Thing Type", name)
+            look("DescribeThingType", f"thingtype/{name}", found, text)
         for name in thing.groups:
             found = registry.find_thing_group(name)
-            text = registry.not_found("ThingGroup", name)
-            wanted.append(("DescribeThingGroup", f"thinggroup/{name}", found, text))
+            text = partial(registry.not_found, "ThingGroup", name)
+            look("DescribeThingGroup", f"thinggroup/{name}", found, text)
         if thing.billing_group is not None:
             name = thing.billing_group
             found = registry.billing_groups.get(name)
-            text = registry.not_found("BillingGroup", name)
-            wanted.append(("DescribeBillingGroup", f"billinggroup/{name}", found, text))
+            text = partial(registry.not_found, "BillingGroup", name)
+            look("DescribeBillingGroup", f"billinggroup/{name}", found, text)
         for name, version in thing.package_versions.items():
             found = packages.find_version(name, version)
-            # Own wording: AWS shows no such run.
-            text = f"The software package {name} does not have a version {version}."
-            resource = f"package/{name}/version/{version}"
-            wanted.append(("GetPackageVersion", resource, found, text))
+            text = partial(_NO_VERSION.format, name, version)
+            look("GetPackageVersion", f"package/{name}/version/{version}", found, text)
     for policy in plan.policies:
         if policy.name is not None:
             found = registry.policies.get(policy.name)
-            text = "Policy default version not found"
-            wanted.append(("GetPolicy", f"policy/{policy.name}", found, text))
-    missing = []
-    for action, resource, found, text in wanted:
-        if found is None:
-            missing.append((resource, text))
-            steps.recorder.fail(action, resource, "ResourceNotFoundException", text)
-        else:
-            steps.step(action, resource, _nothing)
+            look("GetPolicy", f"policy/{policy.name}", found, lambda: _NO_POLICY)
     if missing:
         raise ProvisioningFailure(
             ResourceRegistrationFailure(TERMINATED + missing[0][1]),

@@ -60,27 +60,37 @@ class RunSteps:
         Args:
             action: the API action's name.
             resource: what it acts on, such as ``thing/bulb-1``.
-            call: what carries it out.
-            parameters: what it is called with: the parameters of the API action.
+            call: what carries it out. It is given the parameters and nothing else, so that the
+                trail tells what was really sent.
+            parameters: those of the API action, as boto3 would take them.
 
         Raises:
             ProvisioningFailure: it failed with an AWS error.
         """
+        permit = self.recorder.permit
         try:
-            return self.recorder.do(action, resource, call, parameters)
-        except NotAdmitted as error:
-            raise not_admitted(error) from None
+            if permit is not None:
+                permit(action, resource)
+            result = call(parameters)
         except AwsError as error:
             code, message = code_and_message(error)
+            self.recorder.fail(action, resource, code, message, parameters)
+            if isinstance(error, NotAdmitted):
+                raise not_admitted(error) from None
             raise ProvisioningFailure(
                 ResourceRegistrationFailure(
                     TERMINATED + message, bare=TERMINATED + bare_text(error)
                 ),
                 getattr(error, "advice", None) or advice.step_failed(action, resource, code),
             ) from error
+        self.recorder.end(action, resource, parameters)
+        return result
 
     def unchanged(self, action: str, resource: str, parameters: Mapping[str, Any]) -> None:
         """Write down a step that found everything as wanted.
+
+        It was a call all the same: it counts for quotas, needs its permission, and can be made to
+        fail.
 
         Args:
             action: the API action's name.
@@ -90,10 +100,14 @@ class RunSteps:
         Raises:
             ProvisioningFailure: the call may not happen.
         """
+        permit = self.recorder.permit
         try:
-            self.recorder.unchanged(action, resource, parameters)
+            if permit is not None:
+                permit(action, resource)
         except NotAdmitted as error:
+            self.recorder.fail(action, resource, *code_and_message(error), parameters)
             raise not_admitted(error) from None
+        self.recorder.end(action, resource, parameters, changed=False)
 
     def refused(
         self, action: str, resource: str, message: str, advice_text: str, place: str = ""

@@ -1,17 +1,16 @@
-"""How the steps of a provisioning run are carried out and written down, and what ends it."""
+"""How the steps of a provisioning run are written down, and what ends it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
 from moto_jitp import settings
 from moto_jitp.history.runs import ProvisioningStep, StepRecord, pack_calls
-from moto_jitp.iot.exceptions import AwsError, IoTError, code_and_message
+from moto_jitp.iot.exceptions import IoTError
 from moto_jitp.templates import TemplateError
 
-ResultT = TypeVar("ResultT")
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -40,7 +39,11 @@ class ProvisioningFailure(Exception):
 
 
 class StepRecorder:
-    """Carries out a run's steps one by one and writes them down."""
+    """Writes a run's steps down, one by one.
+
+    Args:
+        permit: what each call must pass, if there is anything; it raises ``NotAdmitted``.
+    """
 
     __slots__ = ("_calls", "_keeps_parameters", "permit")
 
@@ -53,35 +56,6 @@ class StepRecorder:
     def record(self) -> StepRecord:
         """What has been written down, as a run keeps it."""
         return pack_calls(self._calls)
-
-    def do(
-        self,
-        action: str,
-        resource: str,
-        call: Callable[[Mapping[str, Any]], ResultT],
-        parameters: Mapping[str, Any],
-    ) -> ResultT:
-        """Carry out a step.
-
-        Args:
-            action: the API action's name.
-            resource: what it acts on.
-            call: carries it out; an AWS error that it raises ends the step as failed.
-            parameters: what the action is called with, as boto3 would take it. ``call`` is given
-                this and nothing else, so that the trail tells what was really sent.
-
-        Raises:
-            The AWS error, once it is written down.
-        """
-        try:
-            if self.permit is not None:
-                self.permit(action, resource)
-            result = call(parameters)
-        except AwsError as error:
-            self.fail(action, resource, *code_and_message(error), parameters)
-            raise
-        self._write(action, resource, "SUCCEEDED", None, None, parameters)
-        return result
 
     def add(self, step: ProvisioningStep) -> None:
         """Write down a step that is not a call of its own, or was made elsewhere."""
@@ -100,22 +74,24 @@ class StepRecorder:
         kept = parameters if self._keeps_parameters else NOTHING
         self._calls.append((action, resource, result, error_code, message, kept))
 
-    def unchanged(self, action: str, resource: str, parameters: Mapping[str, Any]) -> None:
-        """Write down a step that found everything as wanted.
+    def end(
+        self,
+        action: str,
+        resource: str,
+        parameters: Mapping[str, Any],
+        *,
+        changed: bool = True,
+    ) -> None:
+        """Write down a step that was carried out, or found everything as wanted.
 
-        It was a call all the same: it counts for quotas, needs its permission, and can be made to
-        fail.
-
-        Raises:
-            NotAdmitted: the call may not happen, which is written down.
+        Args:
+            action: the API action's name.
+            resource: what it acts on.
+            parameters: what the action is called with, as boto3 would take it.
+            changed: whether it did anything.
         """
-        try:
-            if self.permit is not None:
-                self.permit(action, resource)
-        except AwsError as error:
-            self.fail(action, resource, *code_and_message(error), parameters)
-            raise
-        self._write(action, resource, "UNCHANGED", None, None, parameters)
+        result = "SUCCEEDED" if changed else "UNCHANGED"
+        self._write(action, resource, result, None, None, parameters)
 
     def fail(
         self,

@@ -168,7 +168,7 @@ class CaTable(ListedTable[str, FakeCaCertificate]):
     def by_key(
         self, subject_key: bytes, likely: Callable[[], bytes | None]
     ) -> Iterator[list[FakeCaCertificate]]:
-        """Yield the CAs with a subject, those of one key together and the oldest of them first.
+        """Walk the CAs with a subject, those of one key together and the oldest of them first.
 
         Args:
             subject_key: the subject, as DER.
@@ -180,10 +180,7 @@ class CaTable(ListedTable[str, FakeCaCertificate]):
         if len(order) > 1:
             first = tuple(self._by_key_id.get((subject_key, likely()), ()))
             order = tuple(dict.fromkeys((*first, *order)))
-        for key in order:
-            cas = self._all(keys.get(key, {}))
-            if cas:
-                yield cas
+        return filter(None, [self._all(keys.get(key, {})) for key in order])
 
     def _all(self, ids: dict[str, None]) -> list[FakeCaCertificate]:
         return [self[key] for key in tuple(ids) if key in self]

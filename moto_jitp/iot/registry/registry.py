@@ -66,6 +66,7 @@ class Registry:
         self.account_id: str = moto.account_id
         self.region_name: str = moto.region_name
         self.partition: str = moto.partition
+        self._arn_prefix = f"arn:{self.partition}:iot:{self.region_name}:{self.account_id}:"
         self.sequences = itertools.count(1)
         self.lock = lock_of(moto)
         self.events = Events(moto)
@@ -94,7 +95,7 @@ class Registry:
 
     def arn(self, resource: str) -> str:
         """Return the ARN of one of this account's and Region's IoT resources (``thing/x``)."""
-        return f"arn:{self.partition}:iot:{self.region_name}:{self.account_id}:{resource}"
+        return self._arn_prefix + resource
 
     # Things, types, groups: kept by ARN, which follows from the name.
 

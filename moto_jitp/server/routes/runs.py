@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moto_jitp.devices.attempts import all_runs
+from moto_jitp.devices.attempts import all_runs, find_run
 from moto_jitp.history.json_form import LISTED_RUN
 from moto_jitp.server.answers import Answer, RequestRefused
 from moto_jitp.server.routing import (
@@ -37,9 +37,9 @@ def list_runs(request: ControlRequest) -> Answer:
 
 @route("GET", "runs/{id}", "One provisioning run", "ListedRun", id_of="The run's id.")
 def get_run(request: ControlRequest) -> Answer:
-    for one in all_runs():
-        if one.id == request.id:
-            return Answer.of(LISTED_RUN.to_json(one))
+    found = find_run(request.id)
+    if found is not None:
+        return Answer.of(LISTED_RUN.to_json(found))
     raise RequestRefused(
         f"There is no provisioning run {request.id}; the connection attempt of that number, if "
         "there is one, set off none. GET /moto-api/jitp/runs lists those there are.",
