@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import urllib3
+from patience import HANG
 from server_support import Api, client, serving
 
 from moto_jitp.server import ThreadedJitpServer
@@ -120,3 +123,29 @@ def test_the_command_line_takes_allowed_hosts() -> None:
         url = server.endpoint_url
         for host, status in (("moto.lan", 200), ("192.168.7.7:5000", 200), ("other.lan", 403)):
             assert ask(url, "GET", "/moto-api/jitp/ready", Host=host).status == status
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/%6Doto-api/jitp/state",
+        "/moto-api%2Fjitp/state",
+        "//moto-api/jitp/state",
+        "/x/../moto-api/jitp/state",
+        "http://127.0.0.1/moto-api/jitp/state",
+    ],
+)
+def test_another_spelling_of_a_path_is_not_a_way_in(url: str, target: str) -> None:
+    """No browser sends each of these; a page that could would find it closed."""
+    client(url).create_thing(thingName="kept")
+    host, port = urlsplit(url).hostname, urlsplit(url).port
+    connection = http.client.HTTPConnection(host or "", port, timeout=HANG)
+    connection.putrequest("GET", target, skip_host=True)
+    connection.putheader("Host", f"{host}:{port}")
+    connection.putheader("Origin", EVIL)
+    connection.endheaders()
+    answer = connection.getresponse()
+    text = answer.read()
+    connection.close()
+    assert answer.status in (403, 404)
+    assert b"kept" not in text
