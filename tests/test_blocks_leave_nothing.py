@@ -88,7 +88,7 @@ def crash_in_a_thread() -> None:
 
 def what_stays(blocks: int) -> dict[str, int]:
     """Live through blocks, and count what they have left, but for what the first ones load."""
-    for number in range(10):
+    for number in range(6):
         live_through(number)
     crash_in_a_thread()
     before, objects = left_over(), len(gc.get_objects())
@@ -103,7 +103,7 @@ def what_stays(blocks: int) -> dict[str, int]:
 
 def test_blocks_leave_nothing(long: bool) -> None:
     """In a process of its own, as the plugin keeps for its report what a test's devices did."""
-    program = [sys.executable, __file__, "1000" if long else "25"]
+    program = [sys.executable, __file__, "1000" if long else "20"]
     done = subprocess.run(program, capture_output=True, text=True, timeout=HANG, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

@@ -22,7 +22,7 @@ from patience import HANG
 from moto_jitp import CertificateAuthority, ConnectionRefused, connect_device, mock_jitp
 
 THREADS = 48
-ROUNDS = 4
+ROUNDS = 2
 NAMES = 6
 MANY = 40
 ACCOUNT, REGION = "123456789012", "us-east-1"
