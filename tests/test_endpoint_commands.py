@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import re
 import socket
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +18,7 @@ import pytest
 pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt]")
 pytest.importorskip("flask", reason="the extra [server] is not installed")
 
-from endpoint_clients import client_context
+from endpoint_clients import RawClient, client_context
 from patience import HANG
 from server_support import Api, clean_environment, client, program, provisioning_ca, serving
 
@@ -145,6 +147,18 @@ def test_a_device_at_the_http_port_is_told_where_devices_connect(
 
     assert f"speaks {protocol} to this port, which is for HTTP" in line
     assert ("devices connect to host localhost" if with_endpoint else "--mqtt-port 8883") in line
+
+
+def test_serve_tells_of_a_device_that_shows_no_certificate() -> None:
+    with serving("--mqtt-port", "0", stderr=subprocess.PIPE) as server:
+        endpoint = Api(server.endpoint_url).get("/endpoint")
+        context = client_context(endpoint["rootCaPem"], None)
+        with contextlib.suppress(ssl.SSLError), RawClient(endpoint["port"], context) as device:
+            device.connect()
+        assert server.process.stderr is not None
+        lines = [server.process.stderr.readline() for _ in range(2)]
+
+    assert any("TLS handshake failed: peer did not return a certificate" in line for line in lines)
 
 
 def test_connect_over_mqtt_prints_the_story(

@@ -160,6 +160,8 @@ def write_log(log_format: LogFormat) -> None:
     """
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
-    log.handlers[:] = [handler]
-    log.propagate = False
-    log.setLevel(logging.INFO)
+    # That of the endpoint tells of devices which never came to a connection attempt.
+    for one in (log, logging.getLogger("moto_jitp.endpoint")):
+        one.handlers[:] = [handler]
+        one.propagate = False
+        one.setLevel(logging.INFO)
