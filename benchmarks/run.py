@@ -18,7 +18,16 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "explanation" / "speed.md"
 
-BENCHMARKS = ("suite", "calls", "connections", "growth", "endpoint", "rules", "plugin_startup")
+BENCHMARKS = (
+    "suite",
+    "calls",
+    "connections",
+    "growth",
+    "server",
+    "endpoint",
+    "rules",
+    "plugin_startup",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
