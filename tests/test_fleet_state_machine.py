@@ -308,6 +308,15 @@ class Fleet(RuleBasedStateMachine):
         change(thingName=NAMES[at], thingGroupName=GROUP)
         device.in_group = join
 
+    @rule(at=some_device)
+    def rely_on_the_group(self, at: int) -> None:
+        """What chance alone would seldom put together: only the group's policy lets it in."""
+        self.create_group()
+        self.change_group_policy(True)
+        self.change_membership(at, True)
+        self.change_policy(at, False)
+        self.connect(at)
+
     @rule(on=st.none() | st.booleans())
     def change_topic_rule(self, on: bool | None) -> None:
         if self._account.rule_is_on is not None:
