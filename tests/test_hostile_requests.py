@@ -315,7 +315,7 @@ def is_ours(data: bytes) -> bool:
         headers = http.client.parse_headers(io.BytesIO(rest))
     except http.client.HTTPException:
         return True
-    is_control = b"/moto-api/jitp" in line
+    is_control = b"".join(line.split()[1:2]).startswith(b"/moto-api")
     return is_control or headers["Authorization"] == signed_for("iot")["Authorization"]
 
 
