@@ -273,6 +273,8 @@ def _serve(dimension: str, count: int, end: Connection) -> None:
     with mock_jitp(config={"jitp": {"enforce_policies": True}}):
         fleet = Fleet()
         DIMENSIONS[dimension](fleet, count)
+        for connection in fleet.kept:
+            connection.publish("state/measured", b"on")  # what is read once is read now
         _batch(fleet, WARM_UP)
         end.send("ready")
         while True:
