@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY
-from cloud import client
-from device_doors import SIMULATED, Door, opened
 from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from hypothesis import HealthCheck, settings
+from support.bodies import PLAIN_BODY
+from support.cloud import client
+from support.device_doors import SIMULATED, Door, opened
 
 from moto_jitp import (
     CertificateAuthority,
@@ -68,7 +68,7 @@ def acme() -> CertificateAuthority:
 
 @pytest.fixture
 def door(request: pytest.FixtureRequest) -> Iterator[Door]:
-    """How devices connect; see :mod:`device_doors`. It is opened inside the test's mock."""
+    """How devices connect; see :mod:`support.device_doors`. It is opened inside the test's mock."""
     for name in ("jitp", "mocked"):
         if name in request.fixturenames:
             request.getfixturevalue(name)
@@ -87,6 +87,6 @@ def bulb(acme: CertificateAuthority, iot: Any, door: Door) -> DeviceConnection:
 @pytest.fixture(scope="session")
 def package_loaded() -> None:
     """All of the package is imported; of the session, so that it comes before any pytester."""
-    from plugin_runs import load_everything
+    from support.plugin_runs import load_everything
 
     load_everything()

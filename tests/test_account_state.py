@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from cloud import ACCOUNT
 from moto.iot.models import iot_backends
+from support.cloud import ACCOUNT
 from test_lifecycle_events import authority, template
 
 from moto_jitp import JitpHandle, connect_device

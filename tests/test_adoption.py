@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY, ROLE
 from botocore.exceptions import ClientError
-from cloud import client, refused
 from moto import mock_aws
+from support.bodies import PLAIN_BODY, ROLE
+from support.cloud import client, refused
 
 from moto_jitp import CertificateAuthority, DeviceIdentity, connect_device, mock_jitp
 

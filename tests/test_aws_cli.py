@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bodies import GUIDE_BODY
-from patience import HANG
-from server_support import Api, clean_environment
+from support.bodies import GUIDE_BODY
+from support.patience import HANG
+from support.servers import Api, clean_environment
 from test_guide_walkthrough import CONFIG_FILE
 
 from moto_jitp.server import ThreadedJitpServer

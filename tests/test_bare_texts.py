@@ -6,10 +6,10 @@ from typing import Any
 
 import boto3
 import pytest
-from bodies import PLAIN_BODY, ROLE
 from botocore.exceptions import ClientError
-from fleet_helpers import CREATE_KEYS, ClaimDevice, make_template
 from freezegun import freeze_time
+from support.bodies import PLAIN_BODY, ROLE
+from support.fleet import CREATE_KEYS, ClaimDevice, make_template
 
 from moto_jitp import CertificateAuthority, ConnectionRefused, connect_device, mock_jitp
 

@@ -13,11 +13,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from bodies import PLAIN_BODY
-from cloud import client
 from moto.core.base_backend import AccountSpecificBackend
 from moto.iot.models import iot_backends
-from patience import HANG
+from support.bodies import PLAIN_BODY
+from support.cloud import client
+from support.patience import HANG
 
 from moto_jitp import CertificateAuthority, connect_device, mock_jitp
 from moto_jitp.broker.message_broker import listeners

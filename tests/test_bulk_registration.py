@@ -11,13 +11,13 @@ from typing import Any
 import boto3
 import pytest
 import requests
-from bodies import ROLE
-from cloud import ACCOUNT, client, refused
 from freezegun.api import FrozenDateTimeFactory
 from moto.moto_api import state_manager
-from patience import HANG
-from roles import ENFORCED, allow, create_role, set_permissions
-from server_support import motos_server
+from support.bodies import ROLE
+from support.cloud import ACCOUNT, client, refused
+from support.patience import HANG
+from support.roles import ENFORCED, allow, create_role, set_permissions
+from support.servers import motos_server
 
 from moto_jitp import JitpHandle, mock_jitp
 from moto_jitp.history.journal import RunOrigin

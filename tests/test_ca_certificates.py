@@ -9,15 +9,15 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from bodies import GUIDE_BODY, PLAIN_BODY, ROLE, body
 from botocore.exceptions import ClientError
-from cloud import ACCOUNT, an_hour_later, client, client_of, refused
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from patience import HANG
+from support.bodies import GUIDE_BODY, PLAIN_BODY, ROLE, body
+from support.cloud import ACCOUNT, an_hour_later, client, client_of, refused
+from support.patience import HANG
 
 from moto_jitp import CertificateAuthority
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import boto3
 import pytest
-from documents import ROOT, run, run_by
-from patience import HANG
-from server_support import Api, clean_environment
+from support.documents import ROOT, run, run_by
+from support.patience import HANG
+from support.servers import Api, clean_environment
 
 from moto_jitp import CertificateAuthority
 from moto_jitp.server import ThreadedJitpServer

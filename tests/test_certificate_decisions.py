@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY, ROLE
-from cloud import client, refused
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -28,6 +26,8 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 from freezegun import freeze_time
 from moto.moto_api import state_manager
+from support.bodies import PLAIN_BODY, ROLE
+from support.cloud import client, refused
 
 from moto_jitp import (
     CertificateAuthority,

@@ -8,9 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from cloud import ACCOUNT, client_of, refused
 from freezegun.api import FrozenDateTimeFactory
-from patience import HANG
+from support.cloud import ACCOUNT, client_of, refused
+from support.patience import HANG
 
 from moto_jitp import CertificateAuthority, ConnectionRefused, DeviceIdentity, connect_device
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from server_support import Api, client, provisioning_ca
+from support.servers import Api, client, provisioning_ca
 
 from moto_jitp import CertificateAuthority
 from moto_jitp.cli import main
@@ -58,7 +58,7 @@ def server() -> Iterator[ThreadedJitpServer]:
 
 @pytest.fixture
 def template(tmp_path: Path) -> Path:
-    from server_support import TEMPLATE
+    from support.servers import TEMPLATE
 
     path = tmp_path / "template.json"
     path.write_text(json.dumps(TEMPLATE))
@@ -352,7 +352,7 @@ def test_a_fleet_of_a_registered_ca(run: Run, tmp_path: Path, server: ThreadedJi
     unknown = run("fleet", "--devices", "3", "--ca", tmp_path, *at, "--json")
     assert unknown.code == 1
     assert unknown.json["failures"][0]["reason"] == "DEVICE_CERTIFICATE_NOT_REGISTERED"
-    from server_support import TEMPLATE
+    from support.servers import TEMPLATE
 
     read_ca(str(tmp_path)).register(client(server.endpoint_url), template_body=TEMPLATE)
     assert run("fleet", "--devices", "3", "--ca", tmp_path, *at).code == 0

@@ -11,8 +11,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from patience import HANG
-from server_support import Api, clean_environment, client, program, provisioning_ca, serving
+from support.patience import HANG
+from support.servers import Api, clean_environment, client, program, provisioning_ca, serving
 
 from moto_jitp import CertificateAuthority
 from moto_jitp.server import ThreadedJitpServer

@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from cloud import client
 from freezegun.api import FrozenDateTimeFactory
-from monitoring_helpers import log_entries
+from support.cloud import client
+from support.monitoring import log_entries
 
 from moto_jitp import CertificateAuthority, DeviceConnection, connect_device, mock_jitp
 

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import boto3
 import pytest
-from bodies import PLAIN_BODY, ROLE
 from botocore.exceptions import ClientError
-from cloud import ACCOUNT, client
+from support.bodies import PLAIN_BODY, ROLE
+from support.cloud import ACCOUNT, client
 
 from moto_jitp import CertificateAuthority, ConnectionRefused, JitpHandle, connect_device, mock_jitp
 from moto_jitp.server import ThreadedJitpServer

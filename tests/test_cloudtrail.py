@@ -9,12 +9,16 @@ from typing import Any
 
 import boto3
 import pytest
-from bodies import GUIDE_BODY, PLAIN_BODY, ROLE, body
 from botocore.exceptions import ClientError
-from cloud import ACCOUNT, client
-from devices_helpers import make_guide_resources
 from freezegun.api import FrozenDateTimeFactory
-from monitoring_helpers import (
+from moto import mock_aws
+from moto.cloudtrail.responses import CloudTrailResponse
+from moto.core import set_initial_no_auth_action_count
+from moto.moto_api import state_manager
+from support.bodies import GUIDE_BODY, PLAIN_BODY, ROLE, body
+from support.cloud import ACCOUNT, client
+from support.devices import make_guide_resources
+from support.monitoring import (
     OTHER_ACCOUNT,
     events,
     names,
@@ -23,10 +27,6 @@ from monitoring_helpers import (
     session_of_other_account,
     try_to_connect,
 )
-from moto import mock_aws
-from moto.cloudtrail.responses import CloudTrailResponse
-from moto.core import set_initial_no_auth_action_count
-from moto.moto_api import state_manager
 
 from moto_jitp import (
     CertificateAuthority,

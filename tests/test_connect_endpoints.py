@@ -7,12 +7,12 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY, ROLE
-from cloud import ACCOUNT, client, client_of
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
-from devices_helpers import refused_for, status_of
+from support.bodies import PLAIN_BODY, ROLE
+from support.cloud import ACCOUNT, client, client_of
+from support.devices import refused_for, status_of
 
 from moto_jitp import (
     AmbiguousEndpoint,

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from bodies import GUIDE_BODY, PLAIN_BODY, ROLE, body
-from cloud import client
-from devices_helpers import described, nothing_made, refused_for, status_of
 from freezegun import freeze_time
+from support.bodies import GUIDE_BODY, PLAIN_BODY, ROLE, body
+from support.cloud import client
+from support.devices import described, nothing_made, refused_for, status_of
 
 from moto_jitp import (
     CertificateAuthority,

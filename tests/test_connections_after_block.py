@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY
-from cloud import client
 from moto import mock_aws
+from support.bodies import PLAIN_BODY
+from support.cloud import client
 
 from moto_jitp import (
     CertificateAuthority,

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY, ROLE
-from devices_helpers import failed_run, refusal_of, refused_for, status_of
 from freezegun import freeze_time
+from support.bodies import PLAIN_BODY, ROLE
+from support.devices import failed_run, refusal_of, refused_for, status_of
 
 from moto_jitp import CertificateAuthority, CertificateError, connect_device
 from moto_jitp.pki import (

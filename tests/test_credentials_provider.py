@@ -15,11 +15,11 @@ import pytest
 pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt]")
 pytest.importorskip("h11", reason="HTTPS needs the extra [mqtt]")
 
-from cloud import client, client_of
-from endpoint_requests import Answer, curl
-from endpoint_stories import Place, running
-from monitoring_helpers import metric_sum
-from patience import HANG
+from support.cloud import client, client_of
+from support.endpoint_requests import Answer, curl
+from support.endpoint_stories import Place, running
+from support.monitoring import metric_sum
+from support.patience import HANG
 
 from moto_jitp import CertificateAuthority, DeviceIdentity
 

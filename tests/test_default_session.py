@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ProfileNotFound
 from botocore.handlers import BUILTIN_HANDLERS
 from moto import mock_aws
-from plugin_runs import Run, run, run_apart
+from support.plugin_runs import Run, run, run_apart
 
 from moto_jitp import mock_jitp
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import botocore.session
 import pytest
-from bodies import PLAIN_BODY, ROLE
 from botocore.exceptions import ClientError
-from cloud import ACCOUNT
+from support.bodies import PLAIN_BODY, ROLE
+from support.cloud import ACCOUNT
 
 from moto_jitp.iot import models as models  # fills the table of operations, as urls does
 from moto_jitp.iot import urls as urls

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from cloud import ACCOUNT, an_hour_later, client, client_of, refused
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -23,7 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 from cryptography.x509.oid import NameOID
-from patience import HANG
+from support.cloud import ACCOUNT, an_hour_later, client, client_of, refused
+from support.patience import HANG
 
 from moto_jitp import (
     CertificateAuthority,

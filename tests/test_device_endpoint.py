@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt]")
 
-from cloud import client
-from endpoint_stories import identity, running
+from support.cloud import client
+from support.endpoint_stories import identity, running
 
 from moto_jitp import DeviceEndpoint
 from moto_jitp.broker.message_broker import listeners

@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY
-from cloud import client
 from freezegun.api import FrozenDateTimeFactory
-from monitoring_helpers import metric_sum
+from support.bodies import PLAIN_BODY
+from support.cloud import client
+from support.monitoring import metric_sum
 
 from moto_jitp import (
     CertificateAuthority,

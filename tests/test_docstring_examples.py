@@ -16,8 +16,8 @@ from typing import Any
 
 import boto3
 import pytest
-from cloud import client
-from documents import ROOT
+from support.cloud import client
+from support.documents import ROOT
 
 import moto_jitp
 from moto_jitp import CertificateAuthority, DeviceEndpoint, mock_jitp

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from documents import ROOT, documents
-from patience import HANG
+from support.documents import ROOT, documents
+from support.patience import HANG
 
 import moto_jitp
 from moto_jitp.cli import COMMANDS
@@ -185,7 +185,7 @@ def test_the_image_runs_as_a_user_without_rights_and_tells_whether_it_is_ready()
 
 
 def test_the_device_of_the_compose_file_provisions_itself() -> None:
-    from server_support import clean_environment
+    from support.servers import clean_environment
 
     from moto_jitp.server import ThreadedJitpServer
 

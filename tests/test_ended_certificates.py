@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY, ROLE, body
-from cloud import client
-from monitoring_helpers import log_entries
+from support.bodies import PLAIN_BODY, ROLE, body
+from support.cloud import client
+from support.monitoring import log_entries
 
 from moto_jitp import CertificateAuthority, DeviceIdentity, Event, JitpHandle, connect_device
 

@@ -17,14 +17,14 @@ import pytest
 
 pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt]")
 
-from cloud import client
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from endpoint_stories import Place, running
-from fleet_helpers import make_template
-from patience import HANG
+from support.cloud import client
+from support.endpoint_stories import Place, running
+from support.fleet import make_template
+from support.patience import HANG
 
 from moto_jitp import DeviceIdentity
 

@@ -18,9 +18,9 @@ import pytest
 pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt]")
 pytest.importorskip("flask", reason="the extra [server] is not installed")
 
-from endpoint_clients import RawClient, client_context
-from patience import HANG
-from server_support import Api, clean_environment, client, program, provisioning_ca, serving
+from support.endpoint_clients import RawClient, client_context
+from support.patience import HANG
+from support.servers import Api, clean_environment, client, program, provisioning_ca, serving
 
 from moto_jitp.cli import main
 from moto_jitp.endpoint.device_client import DeviceClient, EndpointAddress, connect_over_mqtt
@@ -211,7 +211,7 @@ def test_a_fleet_connects_over_mqtt(at_server: bool, capsys: pytest.CaptureFixtu
 
 
 def test_a_device_of_the_command_says_that_it_goes() -> None:
-    from endpoint_stories import running
+    from support.endpoint_stories import running
 
     with running() as place:
         bulb = place.device()

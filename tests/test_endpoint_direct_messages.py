@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt]")
 
-from cloud import client
-from endpoint_stories import V3, V5, running
+from support.cloud import client
+from support.endpoint_stories import V3, V5, running
 
 from moto_jitp.mqtt.packets import Disconnect, Puback, Publish, Version
 from moto_jitp.mqtt.properties import Properties

@@ -11,8 +11,8 @@ import pytest
 
 pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt]")
 
-from endpoint_stories import V3, V5, Place, running
-from patience import HANG, until
+from support.endpoint_stories import V3, V5, Place, running
+from support.patience import HANG, until
 
 from moto_jitp import DeviceIdentity
 from moto_jitp.mqtt.packets import Connack, Connect, Pingreq, Puback, Publish, Version

@@ -10,8 +10,8 @@ import pytest
 
 pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt]")
 
-from cloud import client, client_of
-from endpoint_stories import V3, V5, Place, running
+from support.cloud import client, client_of
+from support.endpoint_stories import V3, V5, Place, running
 
 from moto_jitp import CertificateAuthority, DeviceIdentity
 from moto_jitp.mqtt.encoding import encode
@@ -167,7 +167,7 @@ def test_an_endpoints_name_selects_account_and_region() -> None:
 
 
 def _body() -> str:
-    from bodies import PLAIN_BODY as BODY
+    from support.bodies import PLAIN_BODY as BODY
 
     return BODY
 
@@ -183,7 +183,7 @@ def test_a_name_that_is_nobodys_is_misused() -> None:
 
 def _refused_over(place: Place, device: DeviceIdentity, name: str) -> Any:
     """Connect with a server name that the endpoint's certificate does not have."""
-    from endpoint_clients import RawClient, client_context
+    from support.endpoint_clients import RawClient, client_context
 
     context = client_context(place.endpoint.root_ca_pem, device)
     context.check_hostname = False
@@ -372,7 +372,7 @@ def test_a_reset_ends_live_sessions(version: Version) -> None:
 
 @VERSIONS
 def test_the_end_of_the_mock_ends_live_sessions(version: Version) -> None:
-    from endpoint_stories import identity
+    from support.endpoint_stories import identity
 
     from moto_jitp import DeviceEndpoint, mock_jitp
 

@@ -15,12 +15,12 @@ import pytest
 pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt]")
 pytest.importorskip("h11", reason="HTTPS needs the extra [mqtt]")
 
-from cloud import client
-from endpoint_clients import client_context
-from endpoint_requests import curl, publish
-from endpoint_stories import Place, running
-from monitoring_helpers import log_entries, metric_sum
-from patience import HANG
+from support.cloud import client
+from support.endpoint_clients import client_context
+from support.endpoint_requests import curl, publish
+from support.endpoint_stories import Place, running
+from support.monitoring import log_entries, metric_sum
+from support.patience import HANG
 
 from moto_jitp import CertificateAuthority, connect_device
 from moto_jitp.mqtt.packets import Publish, Suback, Subscribe, Subscription

@@ -8,9 +8,9 @@ import pytest
 
 pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt]")
 
-from cloud import client
-from endpoint_stories import running
-from monitoring_helpers import log_entries
+from support.cloud import client
+from support.endpoint_stories import running
+from support.monitoring import log_entries
 
 from moto_jitp.mqtt.packets import Disconnect, Pingreq, Pingresp, Suback, Subscribe, Subscription
 from moto_jitp.mqtt.properties import Properties

@@ -11,12 +11,12 @@ import pytest
 
 pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt]")
 
-from cloud import client
-from endpoint_clients import RawClient
-from endpoint_stories import V3, V5, Place, running
-from fleet_helpers import make_template
 from freezegun import freeze_time
-from patience import HANG
+from support.cloud import client
+from support.endpoint_clients import RawClient
+from support.endpoint_stories import V3, V5, Place, running
+from support.fleet import make_template
+from support.patience import HANG
 
 from moto_jitp import DeviceIdentity, connect_device
 from moto_jitp.mqtt.packets import (

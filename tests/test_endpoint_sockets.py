@@ -16,8 +16,8 @@ from freezegun import freeze_time
 
 pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt]")
 
-from endpoint_clients import PATIENCE, RawClient, client_context
-from endpoint_doors import OpenDoor
+from support.endpoint_clients import PATIENCE, RawClient, client_context
+from support.endpoint_doors import OpenDoor
 
 from moto_jitp import CertificateAuthority, DeviceIdentity
 from moto_jitp.endpoint.client_connection import ClientConnection

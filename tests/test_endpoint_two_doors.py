@@ -19,12 +19,12 @@ import pytest
 
 pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt]")
 
-from bodies import PLAIN_BODY, ROLE
-from cloud import client
-from device_doors import MQTT, SIMULATED, Door, opened
-from fleet_helpers import ClaimDevice, make_template
-from fleet_helpers import identity as identity_of
 from freezegun import freeze_time
+from support.bodies import PLAIN_BODY, ROLE
+from support.cloud import client
+from support.device_doors import MQTT, SIMULATED, Door, opened
+from support.fleet import ClaimDevice, make_template
+from support.fleet import identity as identity_of
 
 from moto_jitp import (
     CertificateAuthority,

@@ -13,8 +13,8 @@ import pytest
 
 pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt]")
 
-from patience import HANG
-from server_support import client
+from support.patience import HANG
+from support.servers import client
 from test_aws_cli import Shell, pytestmark, server, shell
 
 from moto_jitp import DeviceEndpoint

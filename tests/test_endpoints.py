@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY
-from cloud import client, client_of, refused
+from support.bodies import PLAIN_BODY
+from support.cloud import client, client_of, refused
 
 from moto_jitp import (
     CertificateAuthority,

@@ -11,9 +11,9 @@ from typing import Any
 
 import boto3
 import pytest
-from bodies import PLAIN_BODY
-from device_doors import BOTH_DOORS, Door
 from freezegun import freeze_time
+from support.bodies import PLAIN_BODY
+from support.device_doors import BOTH_DOORS, Door
 
 from moto_jitp import (
     CertificateAuthority,

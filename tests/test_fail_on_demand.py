@@ -9,11 +9,11 @@ from typing import Any
 
 import boto3
 import botocore.session
-import every_step
 import pytest
-from bodies import PLAIN_BODY
 from botocore.exceptions import ClientError
-from cloud import client, refused
+from support import every_step
+from support.bodies import PLAIN_BODY
+from support.cloud import client, refused
 
 from moto_jitp import (
     CertificateAuthority,

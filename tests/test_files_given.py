@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY
+from support.bodies import PLAIN_BODY
 
 from moto_jitp import (
     CertificateAuthority,

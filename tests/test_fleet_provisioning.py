@@ -11,16 +11,19 @@ from typing import Any
 
 import cbor2
 import pytest
-from bodies import PLAIN_BODY, ROLE
-from cloud import ACCOUNT, client
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from device_doors import BOTH_DOORS, Door
-from devices_helpers import described, refused_for
-from fleet_helpers import (
+from freezegun.api import FrozenDateTimeFactory
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.bodies import PLAIN_BODY, ROLE
+from support.cloud import ACCOUNT, client
+from support.device_doors import BOTH_DOORS, Door
+from support.devices import described, refused_for
+from support.fleet import (
     CREATE_FROM_CSR,
     CREATE_KEYS,
     TEMPLATE,
@@ -29,11 +32,8 @@ from fleet_helpers import (
     identity,
     make_template,
 )
-from freezegun.api import FrozenDateTimeFactory
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from patience import HEALTH_CHECKS
-from roles import allow, create_role, set_permissions
+from support.patience import HEALTH_CHECKS
+from support.roles import allow, create_role, set_permissions
 
 from moto_jitp import (
     CertificateAuthority,

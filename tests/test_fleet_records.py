@@ -6,9 +6,9 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from bodies import ROLE
-from cloud import client
-from fleet_helpers import (
+from support.bodies import ROLE
+from support.cloud import client
+from support.fleet import (
     CREATE_FROM_CSR,
     CREATE_KEYS,
     TEMPLATE,
@@ -16,7 +16,7 @@ from fleet_helpers import (
     claim_certificate,
     make_template,
 )
-from monitoring_helpers import events, log_entries, metric_names, names, record
+from support.monitoring import events, log_entries, metric_names, names, record
 
 from moto_jitp import JitpHandle, mock_jitp
 

@@ -14,8 +14,6 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, ClassVar
 
 import pytest
-from bodies import PLAIN_BODY, ROLE
-from fleet_doors import PLACES
 from freezegun import freeze_time
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -27,6 +25,8 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from support.bodies import PLAIN_BODY, ROLE
+from support.fleet_doors import PLACES
 
 from moto_jitp import (
     CertificateAuthority,

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cloud import client
 from moto.core.base_backend import backend_lock
 from moto.core.models import MockAWS
 from moto.iot.models import iot_backends
-from patience import HANG
-from server_support import TEMPLATE
+from support.cloud import client
+from support.patience import HANG
+from support.servers import TEMPLATE
 
 import moto_jitp
 from moto_jitp import CertificateAuthority, connect_device, mock_jitp

@@ -11,8 +11,8 @@ from typing import Any
 
 import boto3
 import pytest
-from server_support import Api, client
-from steps import calls_of, steps_of
+from support.servers import Api, client
+from support.steps import calls_of, steps_of
 
 from moto_jitp import CertificateAuthority, connect_device, mock_jitp
 from moto_jitp.ordered_tables import ListedTable

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bodies import GUIDE_BODY
-from devices_helpers import described, failed_run, make_guide_resources, refusal_of, status_of
+from support.bodies import GUIDE_BODY
+from support.devices import described, failed_run, make_guide_resources, refusal_of, status_of
 
 from moto_jitp import CertificateAuthority, DeviceIdentity, connect_device
 

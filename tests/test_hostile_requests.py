@@ -15,8 +15,10 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from bodies import PLAIN_BODY, ROLE
-from hostile import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.bodies import PLAIN_BODY, ROLE
+from support.hostile import (
     BODIES,
     TEXTS,
     Request,
@@ -28,10 +30,8 @@ from hostile import (
     signed_for,
     to_bytes,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from patience import HANG, HEALTH_CHECKS
-from server_support import Api, client
+from support.patience import HANG, HEALTH_CHECKS
+from support.servers import Api, client
 
 from moto_jitp import CertificateAuthority
 from moto_jitp.server import ThreadedJitpServer

@@ -14,13 +14,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bodies import GUIDE_BODY, PLAIN_BODY
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from hostile import BODIES, DEEP, TEXTS, junk, mutated, mutated_json, mutated_text
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from patience import HEALTH_CHECKS
+from support.bodies import GUIDE_BODY, PLAIN_BODY
+from support.hostile import BODIES, DEEP, TEXTS, junk, mutated, mutated_json, mutated_text
+from support.patience import HEALTH_CHECKS
 
 from moto_jitp import (
     CertificateAuthority,

@@ -14,10 +14,10 @@ import botocore.session
 import pytest
 import requests
 from botocore.model import OperationModel, Shape
-from cloud import client
 from hypothesis import given, settings, strategies
-from patience import HANG
-from server_support import motos_server
+from support.cloud import client
+from support.patience import HANG
+from support.servers import motos_server
 
 from moto_jitp import mock_jitp
 

@@ -11,8 +11,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from patience import HANG
-from server_support import clean_environment
+from support.patience import HANG
+from support.servers import clean_environment
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from interleaving import Meanwhile, TellingLock, account_with
+from support.interleaving import Meanwhile, TellingLock, account_with
 from test_races import EXPECTED, POLICY, REGION, loose_ends
 
 from moto_jitp import CertificateAuthority, connect_device, mock_jitp

@@ -8,7 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
-from cloud import client, refused
+from support.cloud import client, refused
 
 from moto_jitp import CertificateAuthority, ConnectionRefused, connect_device
 from moto_jitp.mock import mock_jitp

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from patience import HANG
-from server_support import clean_environment
+from support.patience import HANG
+from support.servers import clean_environment
 from test_guide_walkthrough import CONFIG_FILE
 
 from moto_jitp import CertificateAuthority

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from bodies import GUIDE_BODY, PLAIN_BODY, ROLE, body
-from devices_helpers import (
+from support.bodies import GUIDE_BODY, PLAIN_BODY, ROLE, body
+from support.devices import (
     GUIDE_GROUP,
     GUIDE_TYPE,
     described,

@@ -9,9 +9,9 @@ import time
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY, ROLE
-from cloud import client
-from devices_helpers import described, refused_for, status_of
+from support.bodies import PLAIN_BODY, ROLE
+from support.cloud import client
+from support.devices import described, refused_for, status_of
 
 from moto_jitp import CertificateAuthority, Event, JitpHandle, connect_device, mock_jitp
 

@@ -7,12 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from bodies import ROLE
-from cloud import client, refused
-from device_doors import BOTH_DOORS
 from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
-from monitoring_helpers import log_entries
+from support.bodies import ROLE
+from support.cloud import client, refused
+from support.device_doors import BOTH_DOORS
+from support.monitoring import log_entries
 
 from moto_jitp.devices import DeviceConnection
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from patience import HANG
+from support.patience import HANG
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY, ROLE
 from botocore.exceptions import ClientError
-from cloud import client, refused
 from moto import mock_aws
+from support.bodies import PLAIN_BODY, ROLE
+from support.cloud import client, refused
 
 from moto_jitp import CertificateAuthority, connect_device, mock_jitp
 

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY, ROLE
 from botocore.exceptions import ClientError
-from fleet_doors import PLACES, InProcess
 from moto.iot.models import iot_backends
-from patience import HANG
+from support.bodies import PLAIN_BODY, ROLE
+from support.fleet_doors import PLACES, InProcess
+from support.patience import HANG
 from test_races import ACCOUNT, POLICY, REGION, loose_ends
 
 from moto_jitp import CertificateAuthority, ConnectionRefused, DeviceIdentity, NotAuthorized

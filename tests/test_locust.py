@@ -17,8 +17,8 @@ import pytest
 pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt]")
 pytest.importorskip("flask", reason="the extra [server] is not installed")
 
-from patience import HANG, until
-from server_support import Api, clean_environment, serving
+from support.patience import HANG, until
+from support.servers import Api, clean_environment, serving
 
 pytestmark = [
     pytest.mark.slow,

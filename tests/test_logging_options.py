@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bodies import ROLE
-from cloud import client, client_of, refused
+from support.bodies import ROLE
+from support.cloud import client, client_of, refused
 
 from moto_jitp import mock_jitp
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import boto3
 import pytest
-from bodies import GUIDE_BODY, PLAIN_BODY, ROLE
-from cloud import ACCOUNT, client
-from devices_helpers import refused_for
 from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
-from monitoring_helpers import (
+from moto.moto_api import state_manager
+from support.bodies import GUIDE_BODY, PLAIN_BODY, ROLE
+from support.cloud import ACCOUNT, client
+from support.devices import refused_for
+from support.monitoring import (
     event_types,
     log_entries,
     metric_sum,
@@ -21,7 +22,6 @@ from monitoring_helpers import (
     session_of_other_account,
     try_to_connect,
 )
-from moto.moto_api import state_manager
 
 from moto_jitp import CertificateAuthority, JitpHandle, connect_device, mock_jitp
 from moto_jitp.devices import NotAuthorized

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY
-from cloud import client
-from session_helpers import session_of
+from support.bodies import PLAIN_BODY
+from support.cloud import client
+from support.sessions import session_of
 
 from moto_jitp import CertificateAuthority, DeviceIdentity, JitpHandle, connect_device
 from moto_jitp.broker.message_broker import listeners

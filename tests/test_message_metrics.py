@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY
-from cloud import ACCOUNT, client
-from monitoring_helpers import metric_names, metric_sum
+from support.bodies import PLAIN_BODY
+from support.cloud import ACCOUNT, client
+from support.monitoring import metric_names, metric_sum
 
 from moto_jitp import CertificateAuthority, DeviceConnection, connect_device, mock_jitp
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import boto3
 import pytest
-from device_doors import BOTH_DOORS, Door
-from monitoring_helpers import metric_sum
 from moto.backend_index import backend_url_patterns
 from moto.iotdata.models import iotdata_backends
-from patience import HANG
+from support.device_doors import BOTH_DOORS, Door
+from support.monitoring import metric_sum
+from support.patience import HANG
 
 from moto_jitp import CertificateAuthority, connect_device
 from moto_jitp.devices import DeviceConnection

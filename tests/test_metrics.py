@@ -7,19 +7,19 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from bodies import GUIDE_BODY, PLAIN_BODY
-from cloud import client
 from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
-from monitoring_helpers import (
+from moto import mock_aws
+from moto.moto_api import state_manager
+from support.bodies import GUIDE_BODY, PLAIN_BODY
+from support.cloud import client
+from support.monitoring import (
     metric_names,
     metric_sum,
     served,
     session_of_other_account,
     try_to_connect,
 )
-from moto import mock_aws
-from moto.moto_api import state_manager
 
 from moto_jitp import (
     CertificateAuthority,

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from cloud import client, refused
-from monitoring_helpers import events, record
 from moto import mock_aws
+from support.cloud import client, refused
+from support.monitoring import events, record
 
 from moto_jitp import activate, deactivate
 

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 from moto.moto_api import state_manager
-from patience import HANG
+from support.patience import HANG
 
 from moto_jitp import CertificateAuthority, ConnectionRefused, connect_device, settings
 from moto_jitp.mock import current, mock_jitp

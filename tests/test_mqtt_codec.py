@@ -7,7 +7,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mqtt_strategies import packets
+from support.mqtt_strategies import packets
 
 from moto_jitp.mqtt.decoding import Decoder
 from moto_jitp.mqtt.encoding import encode

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from mqtt_in_memory import Link, connected
+from support.mqtt_in_memory import Link, connected
 
 from moto_jitp.mqtt.encoding import encode
 from moto_jitp.mqtt.events import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
-from mqtt_in_memory import Link, MemoryServer
-from mqtt_subscriptions import Receiver, Subscriptions
+from support.mqtt_in_memory import Link, MemoryServer
+from support.mqtt_subscriptions import Receiver, Subscriptions
 
 from moto_jitp.mqtt.limits import Limits
 from moto_jitp.mqtt.messages import Message

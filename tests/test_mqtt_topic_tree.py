@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from steps import steps_of
+from support.steps import steps_of
 
 from moto_jitp.mqtt.topic_filters import topic_matches
 from moto_jitp.mqtt.topic_tree import TopicTree

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import pytest
-from bodies import PLAIN_BODY
-from cloud import client
+from support.bodies import PLAIN_BODY
+from support.cloud import client
 
 from moto_jitp import (
     CertificateAuthority,

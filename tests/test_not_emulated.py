@@ -11,8 +11,8 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from patience import HANG
-from server_support import motos_server
+from support.patience import HANG
+from support.servers import motos_server
 
 CALLS: dict[str, dict[str, Any]] = {
     "DescribeAuthorizer": {"authorizerName": "bulbs"},

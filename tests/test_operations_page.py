@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from cloud import client
+from support.cloud import client
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = "python scripts/list_operations.py"

@@ -13,14 +13,14 @@ from typing import Any
 import boto3
 import botocore.session
 import pytest
-from bodies import PLAIN_BODY, ROLE
-from cloud import client_of
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from fleet_helpers import HOOK_FUNCTION, SIMPLE, make_hook_function
 from freezegun import freeze_time
+from support.bodies import PLAIN_BODY, ROLE
+from support.cloud import client_of
+from support.fleet import HOOK_FUNCTION, SIMPLE, make_hook_function
 
 from moto_jitp import CertificateAuthority, connect_device, mock_jitp
 from moto_jitp.iot import models as models  # fills the table of operations, as urls does

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
-from patience import HANG
-from server_support import (
+from support.patience import HANG
+from support.servers import (
     COMMON_NAME,
     COUNTRY,
     TEMPLATE,

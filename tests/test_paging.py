@@ -12,7 +12,7 @@ import botocore.session
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from server_support import serving
+from support.servers import serving
 
 from moto_jitp import CertificateAuthority, mock_jitp
 

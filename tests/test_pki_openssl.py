@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY, ROLE
+from support.bodies import PLAIN_BODY, ROLE
 
 from moto_jitp import CertificateAuthority, DeviceIdentity, connect_device
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plugin_runs import Run, needs, run, run_apart
+from support.plugin_runs import Run, needs, run, run_apart
 
 pytest_plugins = ["pytester"]
 __all__ = ["run", "run_apart"]

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from plugin_runs import Run, run, run_apart
+from support.plugin_runs import Run, run, run_apart
 
 pytestmark = pytest.mark.slow
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from plugin_runs import PLAIN, Run, needs, run, run_apart
+from support.plugin_runs import PLAIN, Run, needs, run, run_apart
 
 pytestmark = pytest.mark.slow
 

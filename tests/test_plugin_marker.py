@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from plugin_runs import Run, run
+from support.plugin_runs import Run, run
 
 pytest_plugins = ["pytester"]
 __all__ = ["run"]

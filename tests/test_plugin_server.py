@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from patience import HANG, until
-from plugin_runs import PLAIN, Run, needs, run, run_apart
+from support.patience import HANG, until
+from support.plugin_runs import PLAIN, Run, needs, run, run_apart
 
 pytestmark = pytest.mark.slow
 

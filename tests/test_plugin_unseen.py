@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from plugin_runs import Run, run
+from support.plugin_runs import Run, run
 
 pytest_plugins = ["pytester"]
 __all__ = ["run"]

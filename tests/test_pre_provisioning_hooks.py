@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 import requests
-from bodies import ROLE
-from cloud import ACCOUNT, client, refused
-from fleet_helpers import (
+from freezegun import freeze_time
+from moto.awslambda.models import LambdaFunction
+from support.bodies import ROLE
+from support.cloud import ACCOUNT, client, refused
+from support.fleet import (
     CREATE_KEYS,
     HOOK_FUNCTION,
     HOOK_PERMISSION,
@@ -20,10 +22,8 @@ from fleet_helpers import (
     make_hook_function,
     make_template,
 )
-from freezegun import freeze_time
-from moto.awslambda.models import LambdaFunction
-from patience import HANG
-from roles import allow, create_role, set_permissions
+from support.patience import HANG
+from support.roles import allow, create_role, set_permissions
 
 from moto_jitp import mock_jitp
 

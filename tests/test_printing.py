@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from cloud import client
 from hypothesis import given
 from hypothesis import strategies as st
-from patience import HANG
-from plugin_runs import Run, run
-from server_support import TEMPLATE, Api, provisioning_ca, serving
+from support.cloud import client
+from support.patience import HANG
+from support.plugin_runs import Run, run
+from support.servers import TEMPLATE, Api, provisioning_ca, serving
 
 from moto_jitp import CertificateAuthority, ConnectionRefused, connect_device
 from moto_jitp.cli import main

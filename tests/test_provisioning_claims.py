@@ -8,11 +8,11 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY, ROLE
-from cloud import client, refused
 from cryptography import x509
-from fleet_helpers import CREATE_KEYS, identity, make_template
 from freezegun.api import FrozenDateTimeFactory
+from support.bodies import PLAIN_BODY, ROLE
+from support.cloud import client, refused
+from support.fleet import CREATE_KEYS, identity, make_template
 
 from moto_jitp import (
     ConnectionRefused,

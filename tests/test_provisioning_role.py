@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import every_step
 import pytest
-from bodies import PLAIN_BODY, ROLE
-from cloud import ACCOUNT, client, client_of, refused
-from roles import (
+from support import every_step
+from support.bodies import PLAIN_BODY, ROLE
+from support.cloud import ACCOUNT, client, client_of, refused
+from support.roles import (
     ENFORCED,
     HERE,
     TRUST,
@@ -366,7 +366,7 @@ def test_a_statement_for_another_resource_does_not_help(
 def test_a_group_is_left_only_with_the_permission_for_thing_and_group(
     iot: Any, acme: CertificateAuthority
 ) -> None:
-    from bodies import body
+    from support.bodies import body
 
     create_role()
     iot.create_thing_group(thingGroupName="old")

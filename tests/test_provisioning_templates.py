@@ -7,8 +7,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from bodies import GUIDE_BODY, PLAIN_BODY, ROLE, body
-from cloud import ACCOUNT, an_hour_later, client, client_of, refused
+from support.bodies import GUIDE_BODY, PLAIN_BODY, ROLE, body
+from support.cloud import ACCOUNT, an_hour_later, client, client_of, refused
 
 from moto_jitp.mock import JitpHandle
 

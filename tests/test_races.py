@@ -14,10 +14,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric import rsa
-from fleet_helpers import CREATE_KEYS, ClaimDevice, claim_certificate, make_template
 from moto.core.responses import BaseResponse
 from moto.iot.models import iot_backends
-from patience import HANG
+from support.fleet import CREATE_KEYS, ClaimDevice, claim_certificate, make_template
+from support.patience import HANG
 
 from moto_jitp import CertificateAuthority, ConnectionRefused, connect_device, mock_jitp
 

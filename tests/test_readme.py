@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from documents import (
+from support.documents import (
     CI,
     DATA,
     FOREIGN,
@@ -32,7 +32,7 @@ from documents import (
     same_text,
     shell_commands,
 )
-from patience import HANG
+from support.patience import HANG
 
 pytestmark = pytest.mark.slow
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY
-from cloud import client
-from fleet_helpers import CREATE_KEYS, ClaimDevice, make_template
-from monitoring_helpers import events, metric_names, names, try_to_connect
 from moto.moto_api import state_manager
+from support.bodies import PLAIN_BODY
+from support.cloud import client
+from support.fleet import CREATE_KEYS, ClaimDevice, make_template
+from support.monitoring import events, metric_names, names, try_to_connect
 
 from moto_jitp import CertificateAuthority, connect_device, mock_jitp
 

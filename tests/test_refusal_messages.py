@@ -8,8 +8,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from bodies import GUIDE_BODY, PLAIN_BODY, ROLE, body
-from devices_helpers import make_guide_resources, refusal_of, refused_for
+from support.bodies import GUIDE_BODY, PLAIN_BODY, ROLE, body
+from support.devices import make_guide_resources, refusal_of, refused_for
 
 from moto_jitp import (
     CertificateAuthority,

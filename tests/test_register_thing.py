@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pytest
-from bodies import GUIDE_BODY, PLAIN_BODY
 from botocore.exceptions import ClientError
-from cloud import ACCOUNT, client_of, refused
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
+from support.bodies import GUIDE_BODY, PLAIN_BODY
+from support.cloud import ACCOUNT, client_of, refused
 
 from moto_jitp import CertificateAuthority, DeviceIdentity
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cloud import client, client_of, refused
+from support.cloud import client, client_of, refused
 
 from moto_jitp import CertificateAuthority
 

@@ -8,9 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY
-from cloud import ACCOUNT, client, refused
 from freezegun.api import FrozenDateTimeFactory
+from support.bodies import PLAIN_BODY
+from support.cloud import ACCOUNT, client, refused
 
 from moto_jitp import CertificateAuthority, DeviceConnection, JitpHandle, connect_device, mock_jitp
 

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from cloud import ACCOUNT, client, refused
 from freezegun import freeze_time
+from support.cloud import ACCOUNT, client, refused
 
 from moto_jitp import mock_jitp
 from moto_jitp.history.acting_moment import acting_at

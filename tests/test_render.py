@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from bodies import GUIDE_BODY, PLAIN_BODY, body
+from support.bodies import GUIDE_BODY, PLAIN_BODY, body
 
 from moto_jitp import CertificateAuthority, CertificateError, TemplateError, render
 

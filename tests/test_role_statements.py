@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import every_step
 import pytest
-from bodies import PLAIN_BODY, ROLE, body
-from cloud import ACCOUNT, client, refused
 from freezegun import freeze_time
-from roles import ENFORCED, HERE, TRUST, allow, create_role, document, iam, set_permissions
+from support import every_step
+from support.bodies import PLAIN_BODY, ROLE, body
+from support.cloud import ACCOUNT, client, refused
+from support.roles import ENFORCED, HERE, TRUST, allow, create_role, document, iam, set_permissions
 
 from moto_jitp import CertificateAuthority, connect_device, mock_jitp
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from cloud import client
+from support.cloud import client
 
 from moto_jitp import (
     CertificateAuthority,

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import urllib3
-from patience import HANG
-from plugin_runs import Run, run
-from server_support import Api, client, provisioning_ca
+from support.patience import HANG
+from support.plugin_runs import Run, run
+from support.servers import Api, client, provisioning_ca
 
 from moto_jitp.server import ThreadedJitpServer
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY
-from cloud import client, refused
 from freezegun.api import FrozenDateTimeFactory
+from support.bodies import PLAIN_BODY
+from support.cloud import client, refused
 
 from moto_jitp import CertificateAuthority, connect_device, mock_jitp
 

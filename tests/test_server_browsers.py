@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 import urllib3
-from patience import HANG
-from server_support import Api, client, serving
+from support.patience import HANG
+from support.servers import Api, client, serving
 
 from moto_jitp.server import ThreadedJitpServer
 

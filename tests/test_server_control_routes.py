@@ -13,8 +13,8 @@ import pytest
 import urllib3
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from patience import HANG, HEALTH_CHECKS
-from server_support import CERTIFICATE_ID, Api, client, provisioning_ca
+from support.patience import HANG, HEALTH_CHECKS
+from support.servers import CERTIFICATE_ID, Api, client, provisioning_ca
 
 from moto_jitp import CertificateAuthority
 from moto_jitp.server import ThreadedJitpServer

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
-from patience import HANG
+from support.patience import HANG
 
 from moto_jitp.server import ThreadedJitpServer
 

@@ -10,13 +10,13 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from cloud import refused
 from moto import mock_aws
 from moto import settings as moto_settings
 from moto.core.models import ServerModeMockAWS
 from moto.server import ThreadedMotoServer
-from patience import HANG
-from server_support import TEMPLATE, Api
+from support.cloud import refused
+from support.patience import HANG
+from support.servers import TEMPLATE, Api
 
 from moto_jitp import (
     AmbiguousEndpoint,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
-from server_support import Api, client, provisioning_ca
+from support.servers import Api, client, provisioning_ca
 
 from moto_jitp import CertificateAuthority
 from moto_jitp.iot.account.endpoints import LocalEndpoint, local_endpoints

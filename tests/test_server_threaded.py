@@ -14,8 +14,8 @@ import botocore.exceptions
 import pytest
 import urllib3
 from moto import mock_aws
-from patience import HANG
-from server_support import Api, client, provisioning_ca
+from support.patience import HANG
+from support.servers import Api, client, provisioning_ca
 from werkzeug.serving import generate_adhoc_ssl_context
 
 from moto_jitp import CertificateAuthority

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import urllib3
-from patience import HANG
-from server_support import Api, provisioning_ca
+from support.patience import HANG
+from support.servers import Api, provisioning_ca
 
 from moto_jitp.server import ThreadedJitpServer
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from patience import HANG, until
-from server_support import Api, client, serving
+from support.patience import HANG, until
+from support.servers import Api, client, serving
 from werkzeug.serving import generate_adhoc_ssl_context
 
 from moto_jitp.server import ThreadedJitpServer

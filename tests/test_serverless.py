@@ -8,9 +8,9 @@ import sys
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY
 from botocore.exceptions import ClientError
-from cloud import client
+from support.bodies import PLAIN_BODY
+from support.cloud import client
 
 from moto_jitp import CertificateAuthority, JitpHandle, connect_device, mock_jitp
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY, ROLE
-from cloud import client
-from monitoring_helpers import log_entries
-from session_helpers import outcome_of, session_of
+from support.bodies import PLAIN_BODY, ROLE
+from support.cloud import client
+from support.monitoring import log_entries
+from support.sessions import outcome_of, session_of
 
 from moto_jitp import (
     CertificateAuthority,

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY
 from botocore.exceptions import ClientError
-from cloud import client
 from freezegun import freeze_time
+from support.bodies import PLAIN_BODY
+from support.cloud import client
 
 from moto_jitp import CertificateAuthority, JitpHandle, connect_device, mock_jitp
 from moto_jitp.devices import DeviceConnection

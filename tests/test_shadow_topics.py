@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from cloud import client
-from device_doors import BOTH_DOORS
+from support.cloud import client
+from support.device_doors import BOTH_DOORS
 
 from moto_jitp.devices import DeviceConnection
 

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY
-from cloud import ACCOUNT, client, refused
+from support.bodies import PLAIN_BODY
+from support.cloud import ACCOUNT, client, refused
 
 from moto_jitp import CertificateAuthority, ConnectionRefused, connect_device
 

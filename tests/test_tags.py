@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY, ROLE
-from cloud import ACCOUNT, client, refused
+from support.bodies import PLAIN_BODY, ROLE
+from support.cloud import ACCOUNT, client, refused
 
 from moto_jitp import CertificateAuthority
 

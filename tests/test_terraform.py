@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from documents import ROOT, run, run_by
 from freezegun import freeze_time
-from patience import HANG
-from server_support import Api, clean_environment, client
+from support.documents import ROOT, run, run_by
+from support.patience import HANG
+from support.servers import Api, clean_environment, client
 
 from moto_jitp import CertificateAuthority
 from moto_jitp.server import ThreadedJitpServer

@@ -12,9 +12,9 @@ import re
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY, ROLE
 from botocore.exceptions import ClientError
-from cloud import ACCOUNT
+from support.bodies import PLAIN_BODY, ROLE
+from support.cloud import ACCOUNT
 
 from moto_jitp import CertificateAuthority
 

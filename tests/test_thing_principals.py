@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import pytest
-from cloud import client, refused
+from support.cloud import client, refused
 
 from moto_jitp import CertificateAuthority, DeviceIdentity, connect_device, mock_jitp
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import every_step
 import pytest
-from bodies import PLAIN_BODY
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from cloud import client, client_of, refused
 from freezegun.api import FrozenDateTimeFactory
+from support import every_step
+from support.bodies import PLAIN_BODY
+from support.cloud import client, client_of, refused
 
 import moto_jitp
 from moto_jitp import (

@@ -6,16 +6,16 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY, ROLE
 from botocore.exceptions import ClientError
-from cloud import client, client_of
 from cryptography import x509
 from cryptography.x509.oid import NameOID
-from every_step import BODY, DOCUMENT, prepare
 from freezegun.api import FrozenDateTimeFactory
 from moto.moto_api import state_manager
-from patience import HANG
-from roles import ENFORCED, allow, create_role, iam, set_permissions
+from support.bodies import PLAIN_BODY, ROLE
+from support.cloud import client, client_of
+from support.every_step import BODY, DOCUMENT, prepare
+from support.patience import HANG
+from support.roles import ENFORCED, allow, create_role, iam, set_permissions
 
 from moto_jitp import (
     CertificateAuthority,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from server_support import serving
+from support.servers import serving
 
 TESTS = Path(__file__).parent
 PLUGIN = TESTS.parent / "conftest_plugin"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bodies import PLAIN_BODY
-from cloud import client
 from moto.moto_api import state_manager
-from roles import ENFORCED, create_role
+from support.bodies import PLAIN_BODY
+from support.cloud import client
+from support.roles import ENFORCED, create_role
 
 from moto_jitp import (
     CertificateAuthority,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from server_support import Api, client, program, serving
+from support.servers import Api, client, program, serving
 
 from moto_jitp import CertificateAuthority, JitpHandle
 from moto_jitp.broker.rules import records

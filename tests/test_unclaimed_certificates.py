@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from devices_helpers import described, refused_for
-from fleet_helpers import CREATE_KEYS, ClaimDevice, identity, make_template
 from freezegun.api import FrozenDateTimeFactory
+from support.devices import described, refused_for
+from support.fleet import CREATE_KEYS, ClaimDevice, identity, make_template
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto.moto_api import state_manager
-from server_support import TEMPLATE, Api
+from support.servers import TEMPLATE, Api
 
 from moto_jitp import CertificateAuthority, ConnectionRefused, connect_device, mock_jitp
 from moto_jitp.history.messages import Message

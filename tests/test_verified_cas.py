@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt]")
 
 from aws_verified import Cloud, aws_verified
-from cloud import refused
+from support.cloud import refused
 
 from moto_jitp import CertificateAuthority
 

@@ -11,7 +11,7 @@ pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt
 
 from aws_verified import Cloud, aws_verified
 from botocore.exceptions import ClientError
-from cloud import refused
+from support.cloud import refused
 
 
 @aws_verified

@@ -16,11 +16,11 @@ import pytest
 
 pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt]")
 
-from bodies import ROLE
-from cloud import ACCOUNT, client, client_of
-from endpoint_clients import RawClient
-from endpoint_stories import Place, running
-from patience import HANG
+from support.bodies import ROLE
+from support.cloud import ACCOUNT, client, client_of
+from support.endpoint_clients import RawClient
+from support.endpoint_stories import Place, running
+from support.patience import HANG
 
 from moto_jitp import ConnectionRefused, DeviceConnection, DeviceIdentity, connect_device
 from moto_jitp.mqtt.packets import Disconnect, Publish, Suback, Subscribe, Subscription

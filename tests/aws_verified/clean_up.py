@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
-from patience import until
+from support.patience import until
 
 from moto_jitp.pki import read_certificate
 

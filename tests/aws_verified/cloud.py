@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import certifi
-from endpoint_stories import identity
-from patience import until
+from support.endpoint_stories import identity
+from support.patience import until
 
 from moto_jitp import CertificateAuthority, DeviceEndpoint, DeviceIdentity, mock_jitp
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from patience import HANG
+from support.patience import HANG
 
 from moto_jitp.pki.device import DeviceFiles
 

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from bodies import body
 
 from moto_jitp import ConnectionRefused, DeviceIdentity, ProvisioningRun, connect_device
+from support.bodies import body
 
 THING = "AWS::IoT::Certificate::CommonName"
 DOCUMENT = json.dumps(

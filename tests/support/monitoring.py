@@ -9,10 +9,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import boto3
-from cloud import client
 from moto.server import ThreadedMotoServer
 
 from moto_jitp import ConnectionRefused, connect_device
+from support.cloud import client
 
 OTHER_ACCOUNT = "210987654321"
 

@@ -19,9 +19,9 @@ from typing import Any, ClassVar
 
 import moto
 import pytest
-from patience import HANG
 
 import moto_jitp
+from support.patience import HANG
 
 _MOTO, _OURS = (str(Path(module.__path__[0])) for module in (moto, moto_jitp))
 _ON_TABLES = (

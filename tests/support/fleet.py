@@ -7,13 +7,12 @@ import json
 import zipfile
 from typing import Any
 
-from bodies import ROLE
-from cloud import ACCOUNT, client
-from device_doors import Door
-from roles import TRUST, create_role
-
 from moto_jitp import DeviceIdentity, connect_device
 from moto_jitp.devices import DeviceConnection
+from support.bodies import ROLE
+from support.cloud import ACCOUNT, client
+from support.device_doors import Door
+from support.roles import TRUST, create_role
 
 CREATE_KEYS = "$aws/certificates/create"
 CREATE_FROM_CSR = "$aws/certificates/create-from-csr"

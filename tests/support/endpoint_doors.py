@@ -7,14 +7,13 @@ import random
 import threading
 from collections.abc import Sequence
 
-from mqtt_subscriptions import Subscriptions
-
 from moto_jitp.endpoint.door import Client, Grants, Line, Mailbox, Refusal, Subscriber
 from moto_jitp.endpoint.peer import Peer
 from moto_jitp.mqtt.events import Closed, ConnectReceived, DisconnectReason
 from moto_jitp.mqtt.messages import Message
 from moto_jitp.mqtt.packets import Publish, Subscription, Version
 from moto_jitp.mqtt.reason_codes import ReasonCode
+from support.mqtt_subscriptions import Subscriptions
 
 
 class OpenDoor:

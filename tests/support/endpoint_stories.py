@@ -7,15 +7,14 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
-from bodies import PLAIN_BODY as BODY
-from cloud import client
-from endpoint_clients import RawClient, client_context
-from patience import until
-
 from moto_jitp import CertificateAuthority, DeviceEndpoint, DeviceIdentity, JitpHandle, mock_jitp
 from moto_jitp.endpoint.server_identity import ServerIdentity
 from moto_jitp.iot.account.endpoints import endpoint_domains
 from moto_jitp.mqtt.packets import Connack, Connect, Version
+from support.bodies import PLAIN_BODY as BODY
+from support.cloud import client
+from support.endpoint_clients import RawClient, client_context
+from support.patience import until
 
 V3, V5 = Version.MQTT_3_1_1, Version.MQTT_5
 

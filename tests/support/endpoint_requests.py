@@ -6,10 +6,9 @@ import json
 import subprocess
 from typing import Any, NamedTuple
 
-from endpoint_stories import Place
-from patience import HANG
-
 from moto_jitp import DeviceIdentity
+from support.endpoint_stories import Place
+from support.patience import HANG
 
 
 class Answer(NamedTuple):

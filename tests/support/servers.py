@@ -16,10 +16,10 @@ import boto3
 import urllib3
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
-from patience import HANG
 
 import moto_jitp
 from moto_jitp import CertificateAuthority, DeviceIdentity
+from support.patience import HANG
 
 COMMON_NAME, COUNTRY, CERTIFICATE_ID = (
     f"AWS::IoT::Certificate::{name}" for name in ("CommonName", "Country", "Id")

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import pytest
-from cloud import ACCOUNT
 
 from moto_jitp import (
     ConnectionRefused,
@@ -41,6 +40,7 @@ from moto_jitp.mqtt.packets import (
     Unsubscribe,
     Version,
 )
+from support.cloud import ACCOUNT
 
 SIMULATED, MQTT = "simulated", "mqtt"
 BOTH_DOORS = pytest.mark.parametrize("door", [SIMULATED, MQTT], indirect=True)
@@ -85,9 +85,8 @@ class MqttDoor(Door):
     """
 
     def __init__(self) -> None:
-        from endpoint_stories import identity
-
         from moto_jitp import DeviceEndpoint
+        from support.endpoint_stories import identity
 
         self.endpoint = DeviceEndpoint(identity=identity()).start()
         self._connections: list[MqttConnection] = []
@@ -100,7 +99,7 @@ class MqttDoor(Door):
     def attempt(
         self, device: DeviceIdentity, client_id: str | None = None
     ) -> DeviceConnection | None:
-        from endpoint_clients import RawClient, client_context
+        from support.endpoint_clients import RawClient, client_context
 
         client_id = client_id or device.presented.common_name or "device"
         link = RawClient(self.endpoint.port, client_context(self.endpoint.root_ca_pem, device))

@@ -13,10 +13,6 @@ from typing import Any
 
 import requests
 from botocore.config import Config
-from cloud import client
-from device_doors import MqttDoor
-from patience import HANG
-from server_support import client as client_at
 
 from moto_jitp import (
     ConnectionRefused,
@@ -40,6 +36,10 @@ from moto_jitp.mqtt.packets import (
 from moto_jitp.remote.client import ControlClient
 from moto_jitp.remote.connection import connect_at, connection_attempts_at, rule_runs_at
 from moto_jitp.server import ThreadedJitpServer
+from support.cloud import client
+from support.device_doors import MqttDoor
+from support.patience import HANG
+from support.servers import client as client_at
 
 _MANY = Config(max_pool_connections=64)
 CONFIG = {"jitp": {"enforce_policies": True}}
@@ -134,7 +134,7 @@ class AtEndpoint(InProcess):
         raise ConnectionRefused(tuple(made))
 
     def talk(self, device: DeviceIdentity, topic: str) -> None:
-        from endpoint_clients import RawClient, client_context
+        from support.endpoint_clients import RawClient, client_context
 
         endpoint = self._door.endpoint
         for _ in range(2):

@@ -31,10 +31,11 @@ from functools import cache
 from pathlib import Path
 
 import yaml
-from patience import HANG
-from server_support import clean_environment
 
-ROOT = Path(__file__).resolve().parents[1]
+from support.patience import HANG
+from support.servers import clean_environment
+
+ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 CI = ROOT / ".ci" / "run"
 

@@ -7,8 +7,6 @@ import random
 from collections.abc import Callable
 from typing import TypeVar
 
-from mqtt_subscriptions import Subscriptions
-
 from moto_jitp.mqtt.decoding import Decoder
 from moto_jitp.mqtt.encoding import encode
 from moto_jitp.mqtt.events import (
@@ -26,6 +24,7 @@ from moto_jitp.mqtt.packets import Connack, Connect, Packet, Publish, Version
 from moto_jitp.mqtt.reason_codes import ReasonCode
 from moto_jitp.mqtt.server_connection import ServerConnection
 from moto_jitp.mqtt.session import SessionState, SessionStore, beyond_the_limit
+from support.mqtt_subscriptions import Subscriptions
 
 PacketT = TypeVar("PacketT")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cloud import ACCOUNT, client
+from support.cloud import ACCOUNT, client
 
 ENFORCED = {"jitp": {"enforce_role": True}}
 TRUST = {

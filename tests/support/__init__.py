@@ -1,0 +1,1 @@
+"""What tests share: the cloud side, devices, servers, clients of the endpoint, inputs, patience."""
