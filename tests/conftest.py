@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from freezegun import freeze_time
@@ -19,6 +19,9 @@ from moto_jitp import (
     JitpHandle,
     mock_jitp,
 )
+
+if TYPE_CHECKING:
+    from moto_jitp.server import ThreadedJitpServer
 
 # A busy machine is not a mistake of what is tested.
 settings.register_profile("moto_jitp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -64,6 +67,22 @@ def clock() -> Iterator[FrozenDateTimeFactory]:
 def acme() -> CertificateAuthority:
     """A CA that is not registered."""
     return CertificateAuthority(common_name="Acme Root")
+
+
+@pytest.fixture
+def ca(iot: Any, acme: CertificateAuthority) -> CertificateAuthority:
+    """A registered CA that provisions its devices."""
+    acme.register(iot, template_body=PLAIN_BODY)
+    return acme
+
+
+@pytest.fixture
+def server() -> Iterator[ThreadedJitpServer]:
+    """A server in a thread of this process, on a port of its own."""
+    from moto_jitp.server import ThreadedJitpServer
+
+    with ThreadedJitpServer() as started:
+        yield started
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -118,12 +117,6 @@ class Shell:
         self.aws("iot create-thing-type --thing-type-name lightBulb-versionA")
         for group in ("v1-lightbulbs", "KR"):
             self.aws(f"iot create-thing-group --thing-group-name {group}")
-
-
-@pytest.fixture
-def server() -> Iterator[ThreadedJitpServer]:
-    with ThreadedJitpServer() as server:
-        yield server
 
 
 @pytest.fixture

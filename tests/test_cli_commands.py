@@ -6,7 +6,7 @@ import io
 import json
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +48,6 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         return Done(code, out, err)
 
     return run
-
-
-@pytest.fixture
-def server() -> Iterator[ThreadedJitpServer]:
-    with ThreadedJitpServer() as server:
-        yield server
 
 
 @pytest.fixture

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 
 from moto_jitp import CertificateAuthority
-from moto_jitp.mock import mock_jitp
 
 
 def document(action: str) -> str:
     statement = {"Effect": "Allow", "Action": action, "Resource": "*"}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-@pytest.fixture
-def iot() -> Iterator[Any]:
-    with mock_jitp():
-        yield boto3.client("iot", region_name="us-east-1")
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt
 
 from support.patience import HANG
 from support.servers import client
-from test_aws_cli import Shell, pytestmark, server, shell
+from test_aws_cli import Shell, pytestmark, shell
 
 from moto_jitp import DeviceEndpoint
 from moto_jitp.server import ThreadedJitpServer
 
-__all__ = ["pytestmark", "server", "shell"]  # fixtures and conditions of this module, too
+__all__ = ["pytestmark", "shell"]  # fixtures and conditions of this module, too
 
 
 @pytest.mark.skipif(shutil.which("mosquitto_pub") is None, reason="mosquitto_pub is not installed")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -40,12 +39,6 @@ MALFORMED = [
         "2048",
     ),
 ]
-
-
-@pytest.fixture
-def iot() -> Iterator[Any]:
-    with mock_jitp():
-        yield boto3.client("iot", region_name="us-east-1")
 
 
 @pytest.mark.parametrize(("document", "text"), MALFORMED)

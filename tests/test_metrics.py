@@ -37,13 +37,6 @@ AUTHN_ERROR = "Connection.AuthNError"
 
 
 @pytest.fixture
-def ca(iot: Any, acme: CertificateAuthority) -> CertificateAuthority:
-    """A registered CA that provisions its devices."""
-    acme.register(iot, template_body=PLAIN_BODY)
-    return acme
-
-
-@pytest.fixture
 def clock() -> Iterator[FrozenDateTimeFactory]:
     with freeze_time("2026-03-01 12:00:10") as frozen:
         assert isinstance(frozen, FrozenDateTimeFactory)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from moto.moto_api import state_manager
-from support.bodies import PLAIN_BODY
 from support.cloud import client
 from support.fleet import CREATE_KEYS, ClaimDevice, make_template
 from support.monitoring import events, metric_names, names, try_to_connect
@@ -62,12 +61,6 @@ HAPPENINGS: list[Callable[[Any, CertificateAuthority], None]] = [
     publish,
     call_the_api,
 ]
-
-
-@pytest.fixture
-def ca(iot: Any, acme: CertificateAuthority) -> CertificateAuthority:
-    acme.register(iot, template_body=PLAIN_BODY)
-    return acme
 
 
 @pytest.mark.parametrize("happens", HAPPENINGS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import ssl
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,12 +19,6 @@ from moto_jitp import CertificateAuthority
 from moto_jitp.server import ThreadedJitpServer
 
 STRANGER = CertificateAuthority().issue().certificate_pem
-
-
-@pytest.fixture
-def server() -> Iterator[ThreadedJitpServer]:
-    with ThreadedJitpServer() as server:
-        yield server
 
 
 @pytest.fixture

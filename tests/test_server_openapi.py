@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -46,12 +45,6 @@ class Checker:
     def _validate(self, value: Any, schema: Any) -> None:
         whole = {**schema, "components": self.document["components"]}
         Draft202012Validator(whole).validate(value)
-
-
-@pytest.fixture
-def server() -> Iterator[ThreadedJitpServer]:
-    with ThreadedJitpServer() as server:
-        yield server
 
 
 @pytest.fixture

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 import urllib3
 from support.patience import HANG
 from support.servers import Api, provisioning_ca
 
 from moto_jitp.server import ThreadedJitpServer
-
-
-@pytest.fixture
-def server() -> Iterator[ThreadedJitpServer]:
-    with ThreadedJitpServer() as server:
-        yield server
 
 
 def set_transition(server: ThreadedJitpServer, transition: dict[str, Any]) -> None:

@@ -31,13 +31,6 @@ MODEL = "iot::jitp"
 
 
 @pytest.fixture
-def ca(iot: Any, acme: CertificateAuthority) -> CertificateAuthority:
-    """A registered CA that provisions its devices."""
-    acme.register(iot, template_body=PLAIN_BODY)
-    return acme
-
-
-@pytest.fixture
 def bulb(ca: CertificateAuthority) -> DeviceIdentity:
     return ca.issue(common_name="bulb")
 
