@@ -12,7 +12,7 @@ from moto_jitp.files import content_of
 from moto_jitp.locks import cached_property
 from moto_jitp.printing import one_line
 
-from .reading import PresentedCertificate, read_certificate, read_chain
+from .reading import PresentedCertificate, read_certificate, read_chain, read_issuer
 from .verification import private_key_belongs_to, read_private_key
 
 
@@ -95,7 +95,7 @@ class DeviceIdentity:
     @cached_property
     def issuers(self) -> tuple[PresentedCertificate, ...]:
         """The certificates of the CAs above it, read, the issuing one first."""
-        return tuple(read_certificate(pem) for pem in self._issuers_pem)
+        return tuple(read_issuer(pem) for pem in self._issuers_pem)
 
     @cached_property
     def holds_its_key(self) -> bool:

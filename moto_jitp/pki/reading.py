@@ -9,11 +9,13 @@ import re
 import warnings
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from os import PathLike
 from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
@@ -121,6 +123,16 @@ class PresentedCertificate:
     def subject_key(self) -> bytes:
         """The subject as DER: what an issuer name is compared with."""
         return unwarned(lambda: self.certificate.subject.public_bytes())
+
+    @cached_property
+    def public_key(self) -> CertificatePublicKeyTypes:
+        """The public key, kept: for CAs, whose keys check the certificates of many devices.
+
+        Raises:
+            UnsupportedAlgorithm: it is of an unknown kind.
+            ValueError: it cannot be read.
+        """
+        return self.certificate.public_key()
 
     @cached_property
     def public_key_der(self) -> bytes:
@@ -247,7 +259,19 @@ def read_chain(pem: str | bytes | PathLike[str]) -> tuple[PresentedCertificate, 
     data = _as_bytes(pem)
     if data.count(b"-----BEGIN") == 1:
         return (read_certificate(data),)
-    return tuple(_read_der(der) for der in _pem_blocks(data))
+    leaf, *issuers = _pem_blocks(data)
+    return (_read_der(leaf), *map(_read_issuer, issuers))
+
+
+def read_issuer(pem: str) -> PresentedCertificate:
+    """Read the first certificate of a PEM text, which stands above that of a device.
+
+    A fleet has few of these, so that the last ones are kept and read once.
+
+    Raises:
+        CertificateError: there is no certificate in it, or it cannot be parsed.
+    """
+    return _read_issuer(_pem_blocks(pem.encode("utf-8", "replace"))[0])
 
 
 def _as_bytes(pem: str | bytes | PathLike[str]) -> bytes:
@@ -290,6 +314,11 @@ def _why_no_block(data: bytes) -> str:
         return f"{expected}, found binary data that looks like DER. Convert it to PEM first."
     advice = path_advice(data[:256].decode("utf-8", "replace"))
     return f"{expected}, found {data[:40]!r}.{f' {advice}' if advice else ''}"
+
+
+@lru_cache(maxsize=64)
+def _read_issuer(der: bytes) -> PresentedCertificate:
+    return _read_der(der)
 
 
 def _read_der(der: bytes) -> PresentedCertificate:

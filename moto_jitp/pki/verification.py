@@ -48,23 +48,23 @@ def _check_issuer(certificate: PresentedCertificate, ca: PresentedCertificate) -
     if certificate.issuer_key != ca.subject_key:
         return IssuerCheck.NAME_DIFFERS
     try:
-        unwarned(lambda: _verify(certificate.certificate, ca.certificate))
+        unwarned(lambda: _verify(certificate.certificate, ca))
     except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
         # All but the first: the signature's algorithm is not one for the CA's kind of key.
         return IssuerCheck.SIGNATURE_DIFFERS
     return IssuerCheck.ISSUED
 
 
-def _verify(leaf: x509.Certificate, issuer: x509.Certificate) -> None:
-    key = issuer.public_key()
+def _verify(leaf: x509.Certificate, issuer: PresentedCertificate) -> None:
+    key = issuer.public_key
     if isinstance(key, ec.EllipticCurvePublicKey):
         algorithm = leaf.signature_algorithm_parameters
         if not isinstance(algorithm, ec.ECDSA):
             raise TypeError("not a signature of an EC key")
-        # As verify_directly_issued_by does, which reads the CA's key anew for every device.
+        # As verify_directly_issued_by does, which reads the CA's key anew for each device.
         key.verify(leaf.signature, leaf.tbs_certificate_bytes, algorithm)
     else:
-        leaf.verify_directly_issued_by(issuer)
+        leaf.verify_directly_issued_by(issuer.certificate)
 
 
 def weak_digest(certificate: PresentedCertificate) -> str | None:
