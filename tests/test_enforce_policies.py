@@ -418,6 +418,38 @@ def test_what_was_allowed_before_is_judged_by_what_is_there_now(
     refused(connection.publish, "hall", b"")
 
 
+def test_what_a_group_allows_ends_once_another_policy_of_a_group_above_denies_it(
+    bulb: Bulb, connection: DeviceConnection
+) -> None:
+    iot = client("iot")
+    house = iot.create_thing_group(thingGroupName="house")["thingGroupArn"]
+    made = iot.create_thing_group(thingGroupName="kitchen", parentGroupName="house")
+    attach(made["thingGroupArn"], "lets", ("Allow", "iot:Publish", "*"))
+    iot.add_thing_to_thing_group(thingGroupName="kitchen", thingName="bulb-1")
+    connection.publish("hall", b"")
+    attach(house, "mutes", ("Deny", "iot:Publish", "*"))
+    refused(connection.publish, "hall", b"")
+    iot.detach_policy(policyName="mutes", target=house)
+    connection.publish("hall", b"")
+    iot.remove_thing_from_thing_group(thingGroupName="kitchen", thingName="bulb-1")
+    refused(connection.publish, "hall", b"")
+
+
+def test_what_one_thing_may_ends_once_the_certificate_is_another_ones_alone(
+    bulb: Bulb, connection: DeviceConnection
+) -> None:
+    iot = client("iot")
+    bulb.allow("p", ("Allow", "iot:Publish", "topic/${iot:Connection.Thing.ThingName}"))
+    connection.publish("bulb-1", b"")
+    iot.detach_thing_principal(thingName="bulb-1", principal=bulb.arn)
+    iot.create_thing(thingName="lamp")
+    iot.attach_thing_principal(
+        thingName="lamp", principal=bulb.arn, thingPrincipalType="EXCLUSIVE_THING"
+    )
+    refused(connection.publish, "bulb-1", b"")
+    connection.publish("lamp", b"")
+
+
 def test_a_condition_on_the_time_is_judged_each_time(
     bulb: Bulb, connection: DeviceConnection
 ) -> None:

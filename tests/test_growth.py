@@ -6,6 +6,7 @@ Counted are the lines of Python that are executed and the calls of functions, an
 from __future__ import annotations
 
 import json
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -103,6 +104,33 @@ def test_a_device_publishes_as_cheaply_however_many_others_do() -> None:
 
         assert calls["loads"] == calls["load_pem_x509_certificate"] == 0
         assert calls["publish"] >= SEVERAL
+
+
+def test_what_happens_to_others_makes_no_message_of_a_device_dearer() -> None:
+    """What its policies allow is remembered as long as nothing of its own has changed."""
+    with mock_jitp(config=ENFORCED):
+        iot, ca = cloud()
+        certificates, connections = [], []
+        for name in ("bulb", "other"):
+            connections.append(connect_device(ca.issue(common_name=name)))
+            certificates += iot.list_thing_principals(thingName=name)["principals"]
+        registry = {"thingIndexingMode": "REGISTRY"}
+        iot.update_indexing_configuration(thingIndexingConfiguration=registry)
+        iot.create_thing_group(thingGroupName="group")
+        iot.add_thing_to_thing_group(thingGroupName="group", thingName="bulb")
+        iot.create_policy(policyName="new", policyDocument=document(1))
+        publish = partial(connections[0].publish, "state", b"on")
+        publish()
+        quiet = steps_of(publish)
+
+        connect_device(ca.issue(common_name="new"))
+        iot.update_thing(thingName="other", attributePayload={"attributes": {"room": "hall"}})
+        iot.attach_policy(policyName="new", target=certificates[1])
+        iot.create_thing_group(thingGroupName="new")
+        iot.add_thing_to_thing_group(thingGroupName="group", thingName="other")
+        iot.search_index(queryString="thingName:bulb")
+
+        assert steps_of(publish) == quiet
 
 
 class Account:

@@ -174,19 +174,21 @@ class Permissions:
     """What the policies let one connected device do.
 
     A device does the same again and again: what was allowed once is not evaluated anew as long as
-    nothing has changed that policies, or variables in them, depend on.
+    nothing has changed that policies, or variables in them, depend on. What happens to other
+    devices does not count, or each would be evaluated anew whenever one of a fleet connects.
 
     Args:
         backend: the account and Region.
         principal: the device.
     """
 
-    __slots__ = ("_allowed", "_backend", "_inputs", "_is_claim", "_principal")
+    __slots__ = ("_allowed", "_backend", "_inputs", "_is_claim", "_own_thing", "_principal")
 
     def __init__(self, backend: JitpIoTBackend, principal: Principal) -> None:
         self._backend = backend
         self._principal = principal
         self._is_claim = isinstance(principal.certificate, ClaimCertificate)
+        self._own_thing = backend.registry.arn(f"thing/{principal.client_id}")
         self._inputs: tuple[object, ...] = ()
         self._allowed: dict[tuple[str, str], Sequence[tuple[FakePolicy, object]]] = {}
 
@@ -194,28 +196,33 @@ class Permissions:
         """Make sure that the device may do something; see :func:`require`."""
         if not self._is_claim and not settings.current().enforce_policies:
             return
-        inputs = self._inputs_now()
-        if inputs == self._inputs:
+        if self._inputs_now() == self._inputs:
             remembered = self._allowed.get((action, name))
             if remembered is not None and _are_as_they_were(remembered):
                 return
-        policies = _decide_in_force(self._backend, self._principal, action, name)
+        # What is remembered is to be of the moment of the decision.
+        with self._backend.lock:
+            inputs = self._inputs_now()
+            policies = _decide_in_force(self._backend, self._principal, action, name)
+            documents = [(policy, policy.document) for policy in policies]
         if any(has_conditions(policy) for policy in policies):
             return  # the time may count
         if inputs != self._inputs or len(self._allowed) >= _MOST_REMEMBERED:
             self._allowed, self._inputs = {}, inputs
-        self._allowed[action, name] = [(policy, policy.document) for policy in policies]
+        self._allowed[action, name] = documents
 
     def _inputs_now(self) -> tuple[object, ...]:
-        """What differs once the device's policies, its thing or its thing's groups may."""
+        """What differs once the device's policies, its thing or its thing's groups have changed."""
         backend = self._backend
         registry = backend.registry
+        certificate_arn = self._principal.certificate.arn
+        exclusive = backend.principals.exclusive_thing_of(certificate_arn)
+        thing_arn = registry.arn(f"thing/{exclusive}") if exclusive else self._own_thing
         return (
-            registry.principal_policies.changes,
-            registry.principal_things.changes,
-            registry.things.changes,
-            registry.thing_groups.changes,
-            backend.principals.exclusive_things.get(self._principal.certificate.arn),
+            exclusive,
+            registry.principal_things.last_change_of(certificate_arn),
+            registry.things.last_change_of(thing_arn),
+            backend.iot_policies.last_changes_in_effect(certificate_arn, thing_arn),
         )
 
 

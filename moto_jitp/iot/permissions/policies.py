@@ -267,14 +267,35 @@ class IotPolicies:
         """
         targets = [principal, *self._groups_above(principal)]
         for thing_name in thing_names:
-            thing_arn = self.registry.arn(f"thing/{thing_name}")
-            for group in self.registry.thing_groups.of_thing(thing_arn):
-                targets += [group.arn, *self._groups_above(group.arn)]
+            targets += self._groups_of(self.registry.arn(f"thing/{thing_name}"))
         return each_once(
             policy
             for target in dict.fromkeys(targets)
             for policy in self.registry.list_attached_policies(target)
         )
+
+    def last_changes_in_effect(self, principal: str, thing_arn: str) -> tuple[object, ...]:
+        """Return what differs once other policies are in effect for a principal and a thing.
+
+        A policy's default version is not part of it.
+
+        Args:
+            principal: the ARN of a certificate.
+            thing_arn: the thing whose groups count; it may not exist.
+        """
+        attached = self.registry.principal_policies
+        own = attached.last_change_of(principal)
+        if thing_arn not in self.registry.thing_groups.by_thing:
+            return (own,)
+        groups = self._groups_of(thing_arn)
+        return own, *groups, *map(attached.last_change_of, groups)
+
+    def _groups_of(self, thing_arn: str) -> list[str]:
+        """Return the ARNs of a thing's groups, each with those above it."""
+        targets = []
+        for group in self.registry.thing_groups.of_thing(thing_arn):
+            targets += [group.arn, *self._groups_above(group.arn)]
+        return targets
 
     def effective_policies(self, principal: str | None, thing_name: str | None) -> list[FakePolicy]:
         """Answer GetEffectivePolicies.

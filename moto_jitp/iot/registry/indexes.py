@@ -7,6 +7,7 @@ code goes on reading and writing them) and keep an index up to date with every c
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -27,17 +28,16 @@ ValueT = TypeVar("ValueT")
 _Trait = tuple[str, ...]
 """What things have in common: ``named``, ``of type`` or ``has``, and of what."""
 
+# Never used again, so that a number is that of one change alone.
+_changes = itertools.count(1)
+
 
 class PairTable(dict[tuple[str, str], ValueT]):
-    """A dictionary over pairs that also finds every pair by either half.
-
-    Attributes:
-        changes: a number that rises with every change.
-    """
+    """A dictionary over pairs that also finds every pair by either half."""
 
     def __init__(self, items: dict[tuple[str, str], ValueT] | None = None) -> None:
         super().__init__()
-        self.changes = 0
+        self._changed: dict[str, int] = {}
         self._by_first: dict[str, Order[str]] = {}
         self._by_second: dict[str, Order[str]] = {}
         for key, value in (items or {}).items():
@@ -52,6 +52,10 @@ class PairTable(dict[tuple[str, str], ValueT]):
     def firsts_of(self, second: str) -> tuple[str, ...]:
         """The first halves that stand with this second half, in the order they were added."""
         return tuple(self._by_second.get(second, ()))
+
+    def last_change_of(self, first: str) -> int:
+        """The number of the last change of what stands with this first half; 0 for nothing."""
+        return self._changed.get(first, 0)
 
     def seconds_after(
         self, first: str, number: int | None = None, *, ascending: bool = True
@@ -68,16 +72,19 @@ class PairTable(dict[tuple[str, str], ValueT]):
     def __setitem__(self, key: tuple[str, str], value: ValueT) -> None:
         first, second = key
         super().__setitem__(key, value)
-        self.changes += 1
         self._by_first.setdefault(first, Order()).add(second)
         self._by_second.setdefault(second, Order()).add(first)
+        self._changed[first] = next(_changes)
 
     def __delitem__(self, key: tuple[str, str]) -> None:
         super().__delitem__(key)
-        self.changes += 1
         first, second = key
         _discard(self._by_first, first, second)
         _discard(self._by_second, second, first)
+        if first in self._by_first:
+            self._changed[first] = next(_changes)
+        else:
+            self._changed.pop(first, None)
 
     def pop(self, key: tuple[str, str], *default: Any) -> Any:
         if key not in self:
@@ -88,9 +95,9 @@ class PairTable(dict[tuple[str, str], ValueT]):
 
     def clear(self) -> None:
         super().clear()
-        self.changes += 1
         self._by_first.clear()
         self._by_second.clear()
+        self._changed.clear()
 
 
 _NOTHING: Order[str] = Order()
@@ -239,7 +246,6 @@ class _Members(ListedTable[str, FakeThing]):
     def __setitem__(self, key: str, value: FakeThing) -> None:
         is_new = self._is_filled and key not in self
         super().__setitem__(key, value)
-        self._groups.changes += 1
         self._groups.by_thing.setdefault(key, Order()).add(self._group.arn)
         if is_new:
             self._groups.observe("ADDED", self._group, value)
@@ -247,7 +253,6 @@ class _Members(ListedTable[str, FakeThing]):
     def __delitem__(self, key: str) -> None:
         thing = self[key]
         super().__delitem__(key)
-        self._groups.changes += 1
         _discard(self._groups.by_thing, key, self._group.arn)
         self._groups.observe("REMOVED", self._group, thing)
 
@@ -256,13 +261,10 @@ class ThingTable(ListedTable[str, FakeThing]):
     """Things by ARN, by name in whichever case it is written, by type and by attribute.
 
     Whoever changes a thing's type or attributes says so with :meth:`note`.
-
-    Attributes:
-        changes: a number that rises with every change, of a thing as well.
     """
 
     def __init__(self, items: dict[str, FakeThing] | None = None) -> None:
-        self.changes = 0
+        self._changed: dict[str, int] = {}
         # Few tests search or filter, so that the first who does has the index made.
         self._by_trait: dict[_Trait, Order[str]] | None = None
         self._traits: dict[str, set[_Trait]] = {}
@@ -270,9 +272,13 @@ class ThingTable(ListedTable[str, FakeThing]):
 
     def note(self, thing: FakeThing) -> None:
         """Have a thing found by what it is now."""
-        self.changes += 1
+        self._changed[thing.arn] = next(_changes)
         if self._by_trait is not None:
             self._set_traits(thing.arn, set(_traits_of(thing)))
+
+    def last_change_of(self, arn: str) -> int:
+        """The number of the last change of a thing; 0 where there is none of this ARN."""
+        return self._changed.get(arn, 0)
 
     def named(self, lower_case_name: str) -> list[FakeThing]:
         """The things of a name, which is given in lower case, the oldest first."""
@@ -293,7 +299,7 @@ class ThingTable(ListedTable[str, FakeThing]):
         if self._by_trait is None:
             self._by_trait = {}
             for thing in tuple(self.values()):
-                self.note(thing)
+                self._set_traits(thing.arn, set(_traits_of(thing)))
         for at, key in self._by_trait.get(trait, Order[str]()).after(number):
             found = self.get(key)
             if found is not None:
@@ -315,7 +321,7 @@ class ThingTable(ListedTable[str, FakeThing]):
 
     def __delitem__(self, key: str) -> None:
         super().__delitem__(key)
-        self.changes += 1
+        self._changed.pop(key, None)
         if self._by_trait is not None:
             self._set_traits(key, set())
 
@@ -341,7 +347,6 @@ class ThingGroupTable(ListedTable[str, FakeThingGroup]):
 
     Attributes:
         by_thing: the ARNs of groups by the ARN of a thing that is in them.
-        changes: a number that rises with every change, also of who is in a group.
     """
 
     def __init__(
@@ -350,7 +355,6 @@ class ThingGroupTable(ListedTable[str, FakeThingGroup]):
         observe: MembershipObserver = lambda operation, group, thing: None,
     ) -> None:
         self.observe = observe
-        self.changes = 0
         self.by_thing: dict[str, Order[str]] = {}
         self._by_parent: dict[str, Order[str]] = {}
         super().__init__(items)
@@ -372,7 +376,6 @@ class ThingGroupTable(ListedTable[str, FakeThingGroup]):
             yield from self.descendants_of(child.thing_group_name)
 
     def __setitem__(self, key: str, value: FakeThingGroup) -> None:
-        self.changes += 1
         value.things = _Members(value, self, value.things)
         if value.parent_group_name:
             self._by_parent.setdefault(value.parent_group_name, Order()).add(key)
@@ -381,7 +384,6 @@ class ThingGroupTable(ListedTable[str, FakeThingGroup]):
     def __delitem__(self, key: str) -> None:
         group = self[key]
         super().__delitem__(key)
-        self.changes += 1
         group.things.clear()
         if group.parent_group_name:
             _discard(self._by_parent, group.parent_group_name, key)
