@@ -127,7 +127,7 @@ def test_a_device_keeps_its_own_key_with_a_signing_request(iot: Any, device: Cla
             "-----BEGIN CERTIFICATE REQUEST-----\nQUJD\n-----END CERTIFICATE REQUEST-----",
             "cannot be read",
         ),
-        (signing_request(rsa.generate_private_key(65537, 1024)), "2048 bit or more"),
+        (signing_request(rsa.generate_private_key(65537, 1024)), "2048 bits or more"),
         (signing_request(ec.generate_private_key(ec.SECP256K1())), "P-256, P-384 and P-521"),
     ],
 )

@@ -290,6 +290,7 @@ MOTO_NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "moto.iot.urls": ("url_bases",),
     "moto.iotdata.exceptions": (
+        "ConflictException",
         "InvalidRequestException",
         "ResourceNotFoundException",
     ),
