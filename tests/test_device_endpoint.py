@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+import stat
+import sys
 import threading
 
 import pytest
@@ -17,6 +19,9 @@ from moto_jitp.broker.message_broker import listeners
 from moto_jitp.devices.attempts import observers
 from moto_jitp.endpoint.server_identity import ServerIdentity
 from moto_jitp.iot.account.endpoints import local_endpoints
+
+IN_VAIN = 0.0
+"""Seconds to wait for what does not come, however long one waits."""
 
 
 def test_nothing_is_left_of_it() -> None:
@@ -36,6 +41,34 @@ def test_nothing_is_left_of_it() -> None:
     assert not files.exists()
     with pytest.raises(RuntimeError, match="not running"):
         print(endpoint.port)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_a_devices_files_are_readable_by_their_owner_only() -> None:
+    with running() as place:
+        folder = place.endpoint.files(place.ca.issue(common_name="bulb-1"))
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+
+        assert modes == {"cert.pem": 0o600, "key.pem": 0o600, "root.pem": 0o600}
+        for above in (folder, folder.parent):
+            assert stat.S_IMODE(above.stat().st_mode) == 0o700
+
+
+def test_a_wait_in_vain_tells_refusals_and_where_nothing_happened_at_all() -> None:
+    with running() as place:
+        with pytest.raises(TimeoutError) as in_vain:
+            place.endpoint.wait_for("connection", client_id="bulb-1", timeout=IN_VAIN)
+        assert str(in_vain.value).splitlines() == [
+            "No connection of client 'bulb-1' within 0 seconds.",
+            "Nothing has happened at all: did the client reach host and port?",
+        ]
+
+        place.is_refused(place.ca.issue(common_name="bulb-1"))
+        with pytest.raises(TimeoutError) as in_vain:
+            place.endpoint.wait_for("connection", timeout=IN_VAIN)
+        first, *told = str(in_vain.value).splitlines()
+        assert first == "No connection within 0 seconds."
+        assert any(line.endswith("was refused: RECONNECT_REQUIRED") for line in told)
 
 
 def test_it_can_be_started_again_but_not_twice_at_once() -> None:
