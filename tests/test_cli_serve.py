@@ -27,9 +27,7 @@ def test_it_says_where_it_listens_and_how_to_use_it() -> None:
     with serving() as server:
         assert server.first_line == f"moto_jitp listens on {server.endpoint_url}\n"
         assert server.endpoint_url.startswith("http://127.0.0.1:")
-        stdout = server.process.stdout
-        assert stdout is not None
-        lines = [stdout.readline() for _ in range(3)]
+        lines = server.lines(3)
         assert f"aws --endpoint-url {server.endpoint_url} iot" in lines[0]
         assert f"endpoint_url='{server.endpoint_url}'" in lines[1]
         assert f"{server.endpoint_url}/moto-api/jitp/" in lines[2]

@@ -11,7 +11,6 @@ import ssl
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -31,15 +30,9 @@ pytestmark = [
 ]
 
 
-def lines_of(server: Any, count: int) -> list[str]:
-    """The lines that a server writes next."""
-    assert server.process.stdout is not None
-    return [server.process.stdout.readline().rstrip("\n") for _ in range(count)]
-
-
 def test_serve_says_where_devices_connect_and_where_the_root_certificate_is() -> None:
     with serving("--mqtt-port", "0", "--alpn-port", "0") as server:
-        told = lines_of(server, 6)[3:]
+        told = [line.rstrip("\n") for line in server.lines(6)[3:]]
         ports = re.search(r"on host localhost, port (\d+), and with ALPN port (\d+)", told[0])
         assert ports is not None
         path = Path(told[1].partition("root certificate: ")[2])
@@ -65,9 +58,9 @@ def test_serve_says_where_devices_connect_and_where_the_root_certificate_is() ->
 
 def test_a_device_of_a_server_gets_credentials_over_https_that_boto3_uses() -> None:
     with serving("--mqtt-port", "0", "--https-port", "0") as server:
-        told = lines_of(server, 4)[3:]
+        told = server.lines(4)[3:]
         endpoint = Api(server.endpoint_url).get("/endpoint")
-        lines = lines_of(server, 1)
+        lines = server.lines(1)
         assert f"on host localhost, port {endpoint['port']}" in told[0]
         assert f"https://localhost:{endpoint['httpsPort']}/topics/" in lines[0]
         iot = client(server.endpoint_url, "iot")
@@ -142,8 +135,7 @@ def test_a_device_at_the_http_port_is_told_where_devices_connect(
         with socket.create_connection(("127.0.0.1", port)) as there:
             there.sendall(first)
             assert there.recv(100) == b""
-        assert server.process.stderr is not None
-        line = server.process.stderr.readline()
+        [line] = server.error_lines(1)
 
     assert f"speaks {protocol} to this port, which is for HTTP" in line
     assert ("devices connect to host localhost" if with_endpoint else "--mqtt-port 8883") in line
@@ -155,8 +147,7 @@ def test_serve_tells_of_a_device_that_shows_no_certificate() -> None:
         context = client_context(endpoint["rootCaPem"], None)
         with contextlib.suppress(ssl.SSLError), RawClient(endpoint["port"], context) as device:
             device.connect()
-        assert server.process.stderr is not None
-        lines = [server.process.stderr.readline() for _ in range(2)]
+        lines = server.error_lines(2)
 
     assert any("TLS handshake failed: peer did not return a certificate" in line for line in lines)
 

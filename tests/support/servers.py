@@ -7,10 +7,11 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 
 import boto3
 import urllib3
@@ -100,6 +101,14 @@ class ServerProcess:
         assert found is not None, first_line
         self.endpoint_url = found[0]
 
+    def lines(self, count: int) -> list[str]:
+        """The lines that it writes next, each with its end."""
+        return [_read_line(self.process, self.process.stdout) for _ in range(count)]
+
+    def error_lines(self, count: int) -> list[str]:
+        """The lines that it writes next to standard error, which has to be a pipe."""
+        return [_read_line(self.process, self.process.stderr) for _ in range(count)]
+
 
 def program(*arguments: str) -> list[str]:
     """The command line of ``moto-jitp``."""
@@ -112,14 +121,14 @@ def clean_environment(**more: str) -> dict[str, str]:
     return {**kept, **more}
 
 
-def _first_line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
+def _read_line(process: subprocess.Popen[str], stream: IO[str] | None) -> str:
+    assert stream is not None
     # A server that says nothing must not keep the tests waiting for ever; one that has spoken may
     # be used for as long as they take.
     guard = threading.Timer(HANG, process.kill)
     guard.start()
     try:
-        return process.stdout.readline()
+        return stream.readline()
     finally:
         guard.cancel()
         guard.join()
@@ -128,24 +137,28 @@ def _first_line(process: subprocess.Popen[str]) -> str:
 @contextmanager
 def serving(*arguments: str, **options: Any) -> Iterator[ServerProcess]:
     """Run ``moto-jitp serve`` on a free port until the block ends."""
-    process = subprocess.Popen(
-        program("serve", "--port", "0", *arguments),
-        **{
-            "stdout": subprocess.PIPE,
-            "stderr": subprocess.DEVNULL,
-            "stdin": subprocess.DEVNULL,
-            "text": True,
-            "env": clean_environment(),
-            **options,
-        },
-    )
-    try:
-        yield ServerProcess(process, _first_line(process))
-    finally:
-        process.kill()
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+    env = options.pop("env", None) or clean_environment()
+    # It is killed in the end, so that it cannot delete its temporary files.
+    with tempfile.TemporaryDirectory() as temporary:
+        process = subprocess.Popen(
+            program("serve", "--port", "0", *arguments),
+            **{
+                "stdout": subprocess.PIPE,
+                "stderr": subprocess.DEVNULL,
+                "stdin": subprocess.DEVNULL,
+                "text": True,
+                "env": {**env, "TMPDIR": temporary},
+                **options,
+            },
+        )
+        try:
+            yield ServerProcess(process, _read_line(process, process.stdout))
+        finally:
+            process.kill()
+            process.wait()
+            for stream in (process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
 
 
 @contextmanager
