@@ -16,6 +16,7 @@ from support.cloud import client
 from support.endpoint_clients import RawClient
 from support.endpoint_stories import V3, V5, Place, running
 from support.fleet import make_template
+from support.monitoring import metric_sum
 from support.patience import HANG
 
 from moto_jitp import DeviceIdentity, connect_device
@@ -274,6 +275,26 @@ def test_a_will_is_published_when_the_connection_breaks_and_not_after_a_disconne
         assert [event.topic for event in place.jitp.events].count("will") == 1
         retained = client(service="iot-data").get_retained_message(topic="will")
         assert retained["payload"] == b"gone"
+
+
+def test_a_will_comes_at_once_whatever_its_delay_and_the_log_says_so() -> None:
+    with running() as place:
+        bulb = place.device()
+        will = Will("will", b"gone", properties=Properties(will_delay_interval=3600))
+        place.connect(bulb, will=will).close()
+
+        assert place.endpoint.wait_for("message", topic="will").payload == b"gone"
+        place.until_logged("the will delay interval of 3600 s counts as 0")
+
+
+def test_a_will_that_the_quotas_do_not_allow_is_counted_as_a_client_error() -> None:
+    with running() as place:
+        bulb = place.device()
+        place.connect(bulb).close()
+        with place.open(bulb) as new:
+            assert new.connect("bulb-1", will=Will("/".join("abcdefghi"), b"")).reason_code == 0x90
+
+        assert metric_sum("Connect.ClientError", by_protocol="MQTT") == 1
 
 
 def test_a_will_is_published_when_the_certificate_is_deactivated() -> None:

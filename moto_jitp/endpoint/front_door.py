@@ -5,10 +5,12 @@ Each client's packets come here as values, in worker threads; see :mod:`.door`.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 from moto_jitp.devices.arguments import AmbiguousEndpoint
 from moto_jitp.devices.gateway import connect
+from moto_jitp.devices.recording import count
 from moto_jitp.devices.verdict import ConnectRequest
 from moto_jitp.history.attempts import RefusalReason
 from moto_jitp.mqtt.events import ConnectReceived, DisconnectReason
@@ -41,6 +43,12 @@ _DETAILS = {
     DisconnectReason.SERVER_INITIATED_DISCONNECT: "The state of the account was taken away",
 }
 
+# An own choice: AWS does not list the property among those that it takes.
+_NO_DELAY = (
+    "the will delay interval of {will.properties.will_delay_interval} s counts as 0: the will on "
+    "{will.topic!r} is published as soon as the connection breaks. AWS IoT does not list the "
+    "property."
+)
 _AUTHORIZER = "x-amz-customauthorizer-"
 _NO_AUTHORIZERS = (
     "The user name asks for a custom authorizer (x-amz-customauthorizer-name). Custom authorizers "
@@ -78,7 +86,10 @@ class FrontDoor:
                 check_publish(will.topic, b"", retain=will.retain, connected=True)
             except ValueError as error:
                 self._log.refused(peer, request.client_id, str(error))
+                self._count_client_error(peer, request)
                 return Refusal(ReasonCode.TOPIC_NAME_INVALID, str(error))
+            if will.properties.will_delay_interval:
+                self._log.noted(peer, request.client_id, _NO_DELAY.format(will=will))
         if _AUTHORIZER in (request.connect.user_name or ""):
             self._log.refused(peer, request.client_id, _NO_AUTHORIZERS)
             is_mqtt_5 = request.connect.version is Version.MQTT_5
@@ -106,6 +117,11 @@ class FrontDoor:
         session.on_closed(lambda reason: _hang_up(line, reason))
         is_persistent = request.session_expiry > 0
         return SessionClient(session, is_persistent=is_persistent, log=self._log)
+
+    def _count_client_error(self, peer: Peer, request: ConnectReceived) -> None:
+        """Count a CONNECT that the quotas do not allow, where it is known whose it is."""
+        with contextlib.suppress(CertificateError, AmbiguousEndpoint, RuntimeError, ValueError):
+            count(backend_reached(self._request(peer, request)), "Connect.ClientError")
 
     def _request(self, peer: Peer, request: ConnectReceived) -> ConnectRequest:
         transport = Transport(

@@ -31,6 +31,10 @@ class EndpointLog:
         """Tell of a client that was refused before the gateway was asked."""
         self._add(f"{_where(peer)}, client ID {client_id!r}: {details}")
 
+    def noted(self, peer: Peer, client_id: str, details: str) -> None:
+        """Tell of what is done in another way than a client has asked for."""
+        self._add(f"{_where(peer)}, client ID {client_id!r}: {details}")
+
     def failed(self, error: Exception) -> None:
         """Tell of an error of the endpoint itself, or of a handler of a test."""
         line = one_line(f"{type(error).__name__}: {error}")
