@@ -196,13 +196,13 @@ class Permissions:
         """Make sure that the device may do something; see :func:`require`."""
         if not self._is_claim and not settings.current().enforce_policies:
             return
-        if self._inputs_now() == self._inputs:
-            remembered = self._allowed.get((action, name))
-            if remembered is not None and _are_as_they_were(remembered):
-                return
-        # What is remembered is to be of the moment of the decision.
+        # What is remembered is to be of the moment of the decision, and compared with one moment.
         with self._backend.lock:
             inputs = self._inputs_now()
+            if inputs == self._inputs:
+                remembered = self._allowed.get((action, name))
+                if remembered is not None and _are_as_they_were(remembered):
+                    return
             policies = _decide_in_force(self._backend, self._principal, action, name)
             documents = [(policy, policy.document) for policy in policies]
         if any(has_conditions(policy) for policy in policies):
