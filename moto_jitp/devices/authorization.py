@@ -182,13 +182,12 @@ class Permissions:
         principal: the device.
     """
 
-    __slots__ = ("_allowed", "_backend", "_inputs", "_is_claim", "_own_thing", "_principal")
+    __slots__ = ("_allowed", "_backend", "_inputs", "_is_claim", "_principal")
 
     def __init__(self, backend: JitpIoTBackend, principal: Principal) -> None:
         self._backend = backend
         self._principal = principal
         self._is_claim = isinstance(principal.certificate, ClaimCertificate)
-        self._own_thing = backend.registry.arn(f"thing/{principal.client_id}")
         self._inputs: tuple[object, ...] = ()
         self._allowed: dict[tuple[str, str], Sequence[tuple[FakePolicy, object]]] = {}
 
@@ -217,7 +216,7 @@ class Permissions:
         registry = backend.registry
         certificate_arn = self._principal.certificate.arn
         exclusive = backend.principals.exclusive_thing_of(certificate_arn)
-        thing_arn = registry.arn(f"thing/{exclusive}") if exclusive else self._own_thing
+        thing_arn = registry.arn(f"thing/{exclusive or self._principal.client_id}")
         return (
             exclusive,
             registry.principal_things.last_change_of(certificate_arn),
