@@ -32,7 +32,7 @@ def judge(
         server: the server, if it runs.
 
     Returns:
-        The ids of the attempts that the report now tells of.
+        The ids of the attempts that the report now tells of, so that no section need do so.
     """
     chosen = item.config.getini("jitp_unseen_refusals")
     if chosen not in UNSEEN_REFUSALS:
@@ -47,10 +47,14 @@ def judge(
         return frozenset()
     from moto_jitp.history.explanation import explain
 
-    # The reason comes first, as pytest's summary has room for little more.
+    # With other values of this option no section is shown, so that the report has to tell it all.
+    is_told_below = what == "fail" and item.config.getoption("showcapture", "all") == "all"
+    stories = map(explain, unseen)
+    # The reason comes first, as pytest's summary has room for little more; where the variable CI
+    # is set it has all of the text.
     text = "\n".join(
         [
-            *map(explain, unseen),
+            *(story.partition("\n")[0] if is_told_below else story for story in stories),
             "A connection was refused, and the test did not look at it: read the reason of "
             "ConnectionRefused, or jitp.connections.",
         ]
@@ -60,4 +64,4 @@ def judge(
         return frozenset()
     report.outcome = "failed"
     report.longrepr = text
-    return frozenset(attempt.attempt_id for attempt in unseen)
+    return frozenset() if is_told_below else frozenset(one.attempt_id for one in unseen)

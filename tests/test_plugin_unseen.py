@@ -28,9 +28,11 @@ def test_nothing_is_asked_of_a_suite_that_has_not_asked(run: Run) -> None:
     run(SWALLOWED + "    def test_it(jitp): firmware(jitp)").assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("ci", ["", "true"], ids=["at a desk", "in CI"])
 def test_a_swallowed_refusal_fails_the_test_with_its_explanation(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+    run: Run, monkeypatch: pytest.MonkeyPatch, ci: str
 ) -> None:
+    monkeypatch.setenv("CI", ci)  # there pytest's summary shows messages whole
     monkeypatch.setenv("COLUMNS", "160")  # the name of the file takes 80
     result = run(SWALLOWED + "    def test_it(jitp): firmware(jitp)", "-o", f"{INI}=fail")
 
@@ -38,13 +40,22 @@ def test_a_swallowed_refusal_fails_the_test_with_its_explanation(
     result.stdout.fnmatch_lines(
         [
             "CA_CERTIFICATE_INACTIVE: *",
-            "*fix: *Call update_ca_certificate(*",
             "A connection was refused, and the test did not look at it: *",
+            "*fix: *Call update_ca_certificate(*",
             "FAILED *::test_it - CA_CERTIFICATE_INACTIVE: *",
         ]
     )
     # The story is told once.
     assert result.stdout.str().count("Call update_ca_certificate(") == 1
+
+
+def test_the_explanation_is_there_where_no_sections_are_shown(run: Run) -> None:
+    test = SWALLOWED + "    def test_it(jitp): firmware(jitp)"
+    result = run(test, "-o", f"{INI}=fail", "--show-capture=no")
+
+    result.stdout.fnmatch_lines(
+        ["*fix: *Call update_ca_certificate(*", "A connection was refused*"]
+    )
 
 
 def test_it_can_be_a_warning(run: Run) -> None:
