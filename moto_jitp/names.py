@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -76,14 +76,28 @@ def checked_keywords(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        for name in kwargs:
-            if name not in known:
-                unknown = f"{function.__name__}() has no argument {name!r}."
-                unknown = did_you_mean(name, known, after=unknown, shown=repr)
-                raise TypeError(f"{unknown} It takes {', '.join(known)}.")
+        refuse_unknown_keywords(function.__name__, kwargs, known)
         return function(*args, **kwargs)
 
     return checked
+
+
+def refuse_unknown_keywords(function: str, given: Iterable[str], known: Sequence[str]) -> None:
+    """Refuse a keyword argument that there is not, and say which one was meant.
+
+    Args:
+        function: what was called, as users call it.
+        given: the names of the keyword arguments.
+        known: the names of the arguments that it takes.
+
+    Raises:
+        TypeError: one is not known.
+    """
+    for name in given:
+        if name not in known:
+            unknown = f"{function}() has no argument {name!r}."
+            unknown = did_you_mean(name, known, after=unknown, shown=repr)
+            raise TypeError(f"{unknown} It takes {', '.join(known)}.")
 
 
 def question(meant: str, shown: Callable[[str], str] = str) -> str:

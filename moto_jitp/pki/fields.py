@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 from cryptography import x509
 
-from moto_jitp.names import did_you_mean
+from moto_jitp.names import refuse_unknown_keywords
 
 from .building import KeyKind
 
@@ -84,11 +84,7 @@ def check_fields(function: str, fields: Mapping[str, Any], others: Collection[st
         TypeError: one is not a field.
     """
     known = [*others, *CertificateFields.__annotations__]
-    for name in fields:
-        if name not in known:
-            unknown = f"{function}() has no argument {name!r}."
-            unknown = did_you_mean(name, known, after=unknown, shown=repr)
-            raise TypeError(f"{unknown} It takes {', '.join(known)}.")
+    refuse_unknown_keywords(function, fields, known)
 
 
 def subject_fields(fields: CertificateFields) -> dict[str, str | None]:
