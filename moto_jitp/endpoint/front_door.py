@@ -85,13 +85,13 @@ class FrontDoor:
             try:
                 check_publish(will.topic, b"", retain=will.retain, connected=True)
             except ValueError as error:
-                self._log.refused(peer, request.client_id, str(error))
+                self._log.client(peer, request.client_id, str(error))
                 self._count_client_error(peer, request)
                 return Refusal(ReasonCode.TOPIC_NAME_INVALID, str(error))
             if will.properties.will_delay_interval:
-                self._log.noted(peer, request.client_id, _NO_DELAY.format(will=will))
+                self._log.client(peer, request.client_id, _NO_DELAY.format(will=will))
         if _AUTHORIZER in (request.connect.user_name or ""):
-            self._log.refused(peer, request.client_id, _NO_AUTHORIZERS)
+            self._log.client(peer, request.client_id, _NO_AUTHORIZERS)
             is_mqtt_5 = request.connect.version is Version.MQTT_5
             codes = ReasonCode if is_mqtt_5 else ConnectReturnCode
             return Refusal(codes.BAD_USER_NAME_OR_PASSWORD, _NO_AUTHORIZERS)
@@ -102,7 +102,7 @@ class FrontDoor:
             reached = reached._replace(disturbed=line.disturbed)
         except (CertificateError, AmbiguousEndpoint, RuntimeError, ValueError) as error:
             # Nobody's attempt: there is no certificate, or no account whose it would be.
-            self._log.refused(peer, request.client_id, str(error))
+            self._log.client(peer, request.client_id, str(error))
             return self._refusal(request, str(error))
         outcome = connect(backend, reached)
         session, attempt = outcome.session, outcome.attempt
@@ -147,7 +147,7 @@ class FrontDoor:
         self._log.stranger(peer, details)
 
     def not_connected(self, peer: Peer, version: Version, client_id: str, details: str) -> None:
-        self._log.refused(peer, client_id, details)
+        self._log.client(peer, client_id, details)
 
 
 def _hang_up(line: Line, reason: DisconnectReason) -> None:

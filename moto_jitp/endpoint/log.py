@@ -27,12 +27,8 @@ class EndpointLog:
         """Tell of a transport that ended before an MQTT CONNECT."""
         self._add(f"{_where(peer)}: {details}")
 
-    def refused(self, peer: Peer, client_id: str, details: str) -> None:
-        """Tell of a client that was refused before the gateway was asked."""
-        self._add(f"{_where(peer)}, client ID {client_id!r}: {details}")
-
-    def noted(self, peer: Peer, client_id: str, details: str) -> None:
-        """Tell of what is done in another way than a client has asked for."""
+    def client(self, peer: Peer, client_id: str, details: str) -> None:
+        """Tell of a client: why it was refused before the gateway was asked, or is served so."""
         self._add(f"{_where(peer)}, client ID {client_id!r}: {details}")
 
     def failed(self, error: Exception) -> None:
