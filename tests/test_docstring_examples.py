@@ -16,6 +16,7 @@ from typing import Any
 
 import boto3
 import pytest
+from support.bodies import ROLE, plain_template
 from support.cloud import client
 from support.documents import ROOT
 
@@ -28,38 +29,15 @@ MODULES = [
     for path in sorted(PACKAGE.rglob("*.py"))
     if ">>>" in path.read_text(encoding="utf-8")
 ]
-ROLE_ARN = "arn:aws:iam::123456789012:role/JITPRole"
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 #: A template whose devices may connect, and nothing else.
-BODY = {
-    "Parameters": {
-        "AWS::IoT::Certificate::CommonName": {"Type": "String"},
-        "AWS::IoT::Certificate::Id": {"Type": "String"},
-    },
-    "Resources": {
-        "thing": {
-            "Type": "AWS::IoT::Thing",
-            "Properties": {"ThingName": {"Ref": "AWS::IoT::Certificate::CommonName"}},
-        },
-        "certificate": {
-            "Type": "AWS::IoT::Certificate",
-            "Properties": {
-                "CertificateId": {"Ref": "AWS::IoT::Certificate::Id"},
-                "Status": "ACTIVE",
-            },
-        },
-        "policy": {
-            "Type": "AWS::IoT::Policy",
-            "Properties": {
-                "PolicyDocument": {
-                    "Version": "2012-10-17",
-                    "Statement": [{"Effect": "Allow", "Action": "iot:Connect", "Resource": "*"}],
-                }
-            },
-        },
-    },
-}
+BODY = plain_template(
+    PolicyDocument={
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "iot:Connect", "Resource": "*"}],
+    }
+)
 
 
 @contextlib.contextmanager
@@ -68,10 +46,10 @@ def world(text: str, folder: Path) -> Iterator[dict[str, Any]]:
     with contextlib.ExitStack() as stack:
         jitp = stack.enter_context(mock_jitp())
         ca = CertificateAuthority("Acme Root")
-        ca.register(client(), template_body=BODY, role_arn=ROLE_ARN)
+        ca.register(client(), template_body=BODY, role_arn=ROLE)
         names: dict[str, Any] = {name: getattr(moto_jitp, name) for name in moto_jitp.__all__}
         names |= {"jitp": jitp, "iot": client(), "ca": ca, "bulb": ca.issue("bulb-1")}
-        names |= {"BODY": BODY, "ROLE": ROLE_ARN, "folder": folder, "boto3": boto3}
+        names |= {"BODY": BODY, "ROLE": ROLE, "folder": folder, "boto3": boto3}
         names |= {"contextlib": contextlib, "datetime": datetime, "subprocess": subprocess}
         if "endpoint." in text:
             pytest.importorskip("OpenSSL", reason="the extra [mqtt] is not installed")

@@ -12,6 +12,7 @@ from typing import Any
 
 import boto3
 import pytest
+from support.bodies import plain_template
 from support.servers import Api, client
 from support.steps import calls_of, steps_of
 
@@ -22,25 +23,7 @@ from moto_jitp.server import ThreadedJitpServer
 SEVERAL = 300
 """More than any cache of ours once held."""
 
-TEMPLATE = {
-    "Parameters": {
-        f"AWS::IoT::Certificate::{name}": {"Type": "String"} for name in ("CommonName", "Id")
-    },
-    "Resources": {
-        "thing": {
-            "Type": "AWS::IoT::Thing",
-            "Properties": {"ThingName": {"Ref": "AWS::IoT::Certificate::CommonName"}},
-        },
-        "certificate": {
-            "Type": "AWS::IoT::Certificate",
-            "Properties": {
-                "CertificateId": {"Ref": "AWS::IoT::Certificate::Id"},
-                "Status": "ACTIVE",
-            },
-        },
-        "policy": {"Type": "AWS::IoT::Policy", "Properties": {"PolicyName": "all"}},
-    },
-}
+TEMPLATE = plain_template(PolicyName="all")
 ENFORCED = {"jitp": {"enforce_policies": True}}
 
 

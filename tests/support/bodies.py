@@ -96,6 +96,13 @@ PLAIN_BODY = """
 """
 
 
+def plain_template(**policy: Any) -> dict[str, Any]:
+    """The plain body as an object, with a policy of these properties."""
+    template: dict[str, Any] = json.loads(PLAIN_BODY)
+    template["Resources"]["policy"] = {"Type": "AWS::IoT::Policy", "Properties": policy}
+    return template
+
+
 def body(**resources: Any) -> str:
     """A template body with these resources; ``certificate`` is the device's unless given."""
     certificate = {
