@@ -36,7 +36,7 @@ def render(
         What would be created: thing, certificate, policies, device configuration.
 
     Raises:
-        TemplateError: the template is wrong or a value is not one that AWS IoT takes; the
+        TemplateError: the template is wrong or a value is not one that AWS IoT accepts; the
             error names the place in the template.
         CertificateError: the text is not a certificate that can be read.
         TypeError: a parameter's value is not text, or the device is neither of these.

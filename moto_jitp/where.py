@@ -83,7 +83,7 @@ def connect_device(
         AmbiguousEndpoint: several accounts or Regions could be meant.
         ValueError: there is no certificate in the text, it cannot be read, the chain does not begin
             with the device's own certificate, the endpoint is not valid, or the client id has a
-            character that MQTT forbids or is longer than the 128 bytes that AWS IoT takes; or the
+            character that MQTT forbids or is longer than the 128 bytes that AWS IoT accepts; or the
             version of MQTT is another one.
         TypeError: an argument is of another type.
         RuntimeError: no mock with just-in-time provisioning is active.

@@ -98,7 +98,7 @@ def test_a_certificate_that_is_registered_and_active_connects_while_it_is_valid(
         iot.register_certificate_without_ca(certificatePem=path.read_text(), status="ACTIVE")
     except iot.exceptions.CertificateValidationException as error:
         # https://docs.aws.amazon.com/iot/latest/developerguide/x509-client-certs.html
-        weak = re.search(r"an (RSA|EC) key .*; AWS IoT (wants|takes)", str(error))
+        weak = re.search(r"an (RSA|EC) key .*; AWS IoT (requires|accepts)", str(error))
         assert weak, str(error)  # noqa: PT017
         return
     with freeze_time(presented.not_before):

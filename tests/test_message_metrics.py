@@ -68,7 +68,7 @@ def test_a_client_id_that_the_quotas_do_not_allow_is_a_client_error(
 ) -> None:
     acme.register(iot, template_body=PLAIN_BODY)
     device = acme.issue(common_name="bulb")
-    with pytest.raises(ValueError, match="129 bytes; AWS IoT takes 128"):
+    with pytest.raises(ValueError, match="129 bytes; AWS IoT accepts 128"):
         connect_device(device, client_id="x" * 129)
     with pytest.raises(ValueError, match=r"U\+0000"):
         connect_device(device, client_id="bulb\0")

@@ -141,7 +141,7 @@ def test_the_log_of_an_endpoint_has_no_line_of_the_devices(
     caplog.set_level("INFO", logger="moto_jitp.endpoint")
     log, peer = EndpointLog(), Peer("127.0.0.1", 4711, server_name=NAME)
     log.stranger(peer, f"no certificate of {NAME}")
-    log.refused(peer, NAME, f"there is no {NAME}")
+    log.client(peer, NAME, f"there is no {NAME}")
     log.failed(ValueError(NAME))
     messages = [record.getMessage() for record in caplog.records]
     assert messages == list(log.entries)

@@ -161,7 +161,7 @@ def _check_client_id(client_id: str) -> None:
     size = len(client_id.encode())
     if size > _MAX_CLIENT_ID_BYTES:
         raise ValueError(
-            f"The client ID {client_id[:40]!r}… has {size} bytes; AWS IoT takes "
+            f"The client ID {client_id[:40]!r}… has {size} bytes; AWS IoT accepts "
             f"{_MAX_CLIENT_ID_BYTES} at most."
         )
 

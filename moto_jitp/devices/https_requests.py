@@ -121,7 +121,7 @@ def publish_over_https(
             raise RequestRefused(
                 413,
                 "RequestEntityTooLargeException",
-                f"The payload has {len(asked.payload)} bytes; AWS IoT takes {MAX_PAYLOAD_BYTES} "
+                f"The payload has {len(asked.payload)} bytes; AWS IoT accepts {MAX_PAYLOAD_BYTES} "
                 "at most.",
             )
         qos = _choice(asked.members, "qos", {"0": 0, "1": 1}, 0)

@@ -18,7 +18,7 @@ from .peer import Peer
 if TYPE_CHECKING:
     from .server import EndpointServer
 
-# More than AWS IoT takes. What is longer is read and forgotten, so that the client hears why;
+# More than AWS IoT accepts. What is longer is read and forgotten, so that the client hears why;
 # beyond the second limit it is cut off.
 _LONGEST_BODY = 1 << 20
 _MOST_READ = 1 << 26

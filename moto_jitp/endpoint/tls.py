@@ -18,10 +18,10 @@ from .peer import Peer
 from .server_identity import ServerIdentity
 
 ALPN_PROTOCOLS = (b"x-amzn-mqtt-ca", b"mqtt")
-"""What AWS IoT takes on port 443 for MQTT: with a certificate, and with a custom authorizer."""
+"""What AWS IoT accepts on port 443 for MQTT: with a certificate, and with a custom authorizer."""
 
 HTTP_PROTOCOLS = (b"x-amzn-http-ca", b"http/1.1")
-"""What clients of the HTTPS port may name: what AWS IoT takes on port 443, and HTTP's own name."""
+"""What clients of the HTTPS port may name: what AWS IoT accepts on port 443, and HTTP's own name."""
 
 _READ_SIZE = 65536
 _NO_CERTIFICATE = "peer did not return a certificate"

@@ -8,6 +8,6 @@ Nothing here knows moto, boto3 or the rest of the package.
 - ``server_connection``: one connection as the server sees it; ``events`` are what it tells of.
 - ``session``: what outlives a connection; ``limits`` are AWS IoT's.
 - ``messages``, ``subscriptions``, ``shared_filters``: what is published, and who receives it.
-- ``topics`` and ``topic_filters``: which of them AWS IoT takes, and which match.
+- ``topics`` and ``topic_filters``: which of them AWS IoT accepts, and which match.
 - ``topic_tree``: which subscriptions a topic matches, by levels rather than by walking them all.
 """

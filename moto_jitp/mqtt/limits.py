@@ -1,4 +1,4 @@
-"""What AWS IoT takes at most, as far as one connection and its session notice.
+"""What AWS IoT accepts at most, as far as one connection and its session notice.
 
 https://docs.aws.amazon.com/general/latest/gr/iot-core.html#iot-protocol-limits
 """

@@ -134,7 +134,7 @@ class ServerConnection:
         """Whether more of what the client sends can be dealt with now.
 
         Until the CONNECT is answered, and while a client of MQTT 3.1.1 has as many messages
-        unacknowledged as AWS IoT takes, its bytes are to be left in the transport.
+        unacknowledged as AWS IoT accepts, its bytes are to be left in the transport.
         """
         return self.phase in (Phase.WAITING_FOR_CONNECT, Phase.CONNECTED) and not self._is_full
 
@@ -191,7 +191,7 @@ class ServerConnection:
         if kind is Connect:
             raise ProtocolError("A second CONNECT on a connection.")
         # PUBREC, PUBREL, PUBCOMP and AUTH are not supported; the rest only a server sends.
-        raise ProtocolError(f"AWS IoT takes no {kind.__name__.upper()} from a client.")
+        raise ProtocolError(f"AWS IoT accepts no {kind.__name__.upper()} from a client.")
 
     # -- CONNECT ------------------------------------------------------------------------------
 

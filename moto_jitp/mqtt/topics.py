@@ -121,7 +121,7 @@ def check_publish(topic: str, payload: bytes, *, retain: bool, connected: bool) 
         _check_plain_topic(topic)
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise ValueError(
-            f"The payload has {len(payload)} bytes; AWS IoT takes {MAX_PAYLOAD_BYTES} at most."
+            f"The payload has {len(payload)} bytes; AWS IoT accepts {MAX_PAYLOAD_BYTES} at most."
         )
 
 
@@ -212,6 +212,6 @@ def _check_length(text: str, what: str) -> None:
     size, slashes = len(text.encode()), text.count("/")
     if size > MAX_TOPIC_BYTES or slashes > MAX_SLASHES:
         raise ValueError(
-            f"The {what} {text[:80]!r} has {size} bytes and {slashes} slashes; AWS IoT takes "
+            f"The {what} {text[:80]!r} has {size} bytes and {slashes} slashes; AWS IoT accepts "
             f"{MAX_TOPIC_BYTES} bytes and {MAX_SLASHES} slashes at most."
         )

@@ -202,7 +202,7 @@ def unwarned(read: Callable[[], ResultT]) -> ResultT:
     """Call ``read``, which meets what is unusual but in real use, also where warnings are errors.
 
     ``cryptography`` warns of serial numbers that are not positive and of countries that are not
-    two letters; AWS IoT takes both.
+    two letters; AWS IoT accepts both.
     """
     try:
         return read()

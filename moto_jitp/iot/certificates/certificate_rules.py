@@ -85,11 +85,11 @@ def fault_of_key(key: Any) -> str | None:
     if isinstance(key, ec.EllipticCurvePublicKey):
         if not isinstance(key.curve, _CURVES):
             return (
-                f"an EC key on {key.curve.name}; AWS IoT takes the curves P-256, P-384 and P-521."
+                f"an EC key on {key.curve.name}; AWS IoT accepts the curves P-256, P-384 and P-521."
             )
         return None
     kind = type(key).__name__.lstrip("_").removesuffix("PublicKey")
-    return f"a key of the kind {kind}; AWS IoT takes RSA, and EC on P-256, P-384 or P-521."
+    return f"a key of the kind {kind}; AWS IoT accepts RSA, and EC on P-256, P-384 or P-521."
 
 
 def require_issuer(

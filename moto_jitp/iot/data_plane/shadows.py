@@ -82,7 +82,7 @@ def check_update(
         payload: the request.
 
     Raises:
-        ShadowRefused: the request is not one that AWS IoT takes.
+        ShadowRefused: the request is not one that AWS IoT accepts.
     """
     _check_name(shadow_name)
     document = _document(payload)

@@ -76,7 +76,7 @@ class IotPolicies:
         """Keep a policy.
 
         Raises:
-            MalformedPolicy: the document is not one that AWS IoT takes, where ``strict`` is on.
+            MalformedPolicy: the document is not one that AWS IoT accepts, where ``strict`` is on.
             ResourceAlreadyExistsException: there is a policy of that name.
         """
         policy = IoTBackend.create_policy(

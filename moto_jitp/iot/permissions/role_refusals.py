@@ -119,7 +119,7 @@ def of_another_account(role_arn: str, account: str, wanted: str) -> RoleNotAssum
     """
     return RoleNotAssumable(
         role_arn,
-        f"it is a role of the account {account}, and AWS IoT takes only one of the account "
+        f"it is a role of the account {account}, and AWS IoT accepts only one of the account "
         f"{wanted}, in which the CA certificate or the template is: create a role there.",
     )
 

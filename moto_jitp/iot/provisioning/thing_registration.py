@@ -66,7 +66,7 @@ class ThingRegistration:
             The certificate's PEM text, ``None`` where the template has no certificate; and the run.
 
         Raises:
-            InvalidRequest: the template is wrong, or a value is not one that AWS IoT takes.
+            InvalidRequest: the template is wrong, or a value is not one that AWS IoT accepts.
             ResourceRegistrationFailure: something that the template names is missing or in
                 conflict, or a step failed.
         """

@@ -106,7 +106,7 @@ class FleetProvisioning:
             signing_request: the CSR as PEM text.
 
         Raises:
-            FleetRefusal: the text is not a CSR that AWS IoT takes, a test asked for a failure, or
+            FleetRefusal: the text is not a CSR that AWS IoT accepts, a test asked for a failure, or
                 the operation's quota is used up.
         """
         self._admit("CreateCertificateFromCsr")
