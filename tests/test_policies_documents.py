@@ -214,50 +214,6 @@ def test_something_that_is_no_text_is_refused_in_words() -> None:
         parse_policy({"Version": "2012-10-17"})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("statements", "expected"),
-    [
-        ([{"Effect": "Allow", "Action": "iot:Connect", "Resource": CLIENT}], True),
-        ([{"Effect": "Allow", "Action": "IOT:con*", "Resource": CLIENT}], True),
-        ([{"Effect": "Allow", "NotAction": "iot:Publish", "Resource": CLIENT}], True),
-        ([{"Effect": "Allow", "NotAction": "iot:Connect", "Resource": CLIENT}], False),
-        ([{"Effect": "Allow", "Action": "iot:Publish", "Resource": "*"}], False),
-        ([{"Effect": "Deny", "Action": "iot:Connect", "Resource": CLIENT}], False),
-        (
-            [
-                {"Effect": "Allow", "Action": "*", "Resource": "*"},
-                {"Effect": "Deny", "Action": "iot:Connect", "Resource": "*"},
-            ],
-            False,
-        ),
-        (
-            [
-                {"Effect": "Allow", "Action": "*", "Resource": "*"},
-                {"Effect": "Deny", "Action": "iot:Connect", "Resource": CLIENT},
-            ],
-            True,
-        ),
-        (
-            [
-                {"Effect": "Allow", "Action": "*", "Resource": "*"},
-                {
-                    "Effect": "Deny",
-                    "Action": "iot:Connect",
-                    "Resource": "*",
-                    "Condition": {"Bool": {"iot:Connection.Thing.IsAttached": "false"}},
-                },
-            ],
-            True,
-        ),
-    ],
-)
-def test_a_linter_learns_whether_a_policy_can_let_a_device_connect(
-    statements: list[dict[str, Any]], expected: bool
-) -> None:
-    policy = parse_policy(json.dumps({"Version": "2012-10-17", "Statement": statements}))
-    assert policy.allows_action_anywhere("iot:Connect") is expected
-
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
     lambda inner: (

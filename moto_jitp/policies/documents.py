@@ -104,24 +104,6 @@ class PolicyDocument:
     version: str
     statements: tuple[Statement, ...]
 
-    def allows_action_anywhere(self, action: str) -> bool:
-        """Whether the document may allow an action at all, on some resource under some condition.
-
-        False also when one of its statements denies the action everywhere.
-
-        Args:
-            action: such as ``iot:Connect``.
-        """
-        lowered = action.lower()
-        covering = [s for s in self.statements if s.covers_action(lowered)]
-        return any(s.effect == "Allow" for s in covering) and not any(
-            s.effect == "Deny"
-            and not s.conditions
-            and not s.not_resource
-            and any(pattern.text == "*" for pattern in s.resources)
-            for s in covering
-        )
-
 
 def parse_policy(document: str) -> PolicyDocument:
     """Read a policy document and check it as AWS IoT does when it is stored.
