@@ -21,7 +21,7 @@ ALPN_PROTOCOLS = (b"x-amzn-mqtt-ca", b"mqtt")
 """What AWS IoT accepts on port 443 for MQTT: with a certificate, and with a custom authorizer."""
 
 HTTP_PROTOCOLS = (b"x-amzn-http-ca", b"http/1.1")
-"""What clients of the HTTPS port may name: what AWS IoT accepts on port 443, and HTTP's own name."""
+"""What clients of the HTTPS port may name: AWS IoT's name on port 443, and HTTP's own."""
 
 _READ_SIZE = 65536
 _NO_CERTIFICATE = "peer did not return a certificate"
