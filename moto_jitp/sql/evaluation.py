@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import tree
 from .errors import StatementFailed
-from .functions import FUNCTIONS
 from .messages import Environment, Message
 from .operators import apply
 from .values import (
@@ -39,6 +38,40 @@ CASTS = {
 """The types behind AS in ``cast()``, and what each makes of a value."""
 
 CASTS_OF_V2 = ("decimal", "bool", "boolean")
+
+
+Body = Callable[["Evaluation", Sequence[Value]], Value]
+LazyBody = Callable[["Evaluation", Sequence[tree.Expression], "Scope"], Value]
+
+
+class Function(NamedTuple):
+    """A function that statements can call.
+
+    Attributes:
+        name: as the reference writes it; case does not matter.
+        since: the version that it came with.
+        least: how many arguments it has at least; fewer make its result Undefined.
+        most: how many at most; ``None`` for any number.
+        body: takes the evaluation and the values of the arguments.
+        lazy: takes the expressions instead, for a function that does not want all their values.
+        asks_account: whether its answer comes from a resource of the account.
+        role_at: the place of the role's ARN among the arguments, from 0 or, negative, from the end.
+        mode_at: the place of the argument that chooses what the function does.
+    """
+
+    name: str
+    since: Version
+    least: int
+    most: int | None
+    body: Body | None = None
+    lazy: LazyBody | None = None
+    asks_account: bool = False
+    role_at: int | None = None
+    mode_at: int | None = None
+
+
+FUNCTIONS: dict[str, Function] = {}
+"""All functions that are carried out, by their name in lower case; :mod:`.functions` fills it."""
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from . import tree
+from .evaluation import Evaluation, Scope
 from .values import UNDEFINED, Value, is_number, to_boolean, to_decimal, type_name, write_json
-
-if TYPE_CHECKING:
-    from .evaluation import Evaluation, Scope
 
 _LONGEST = 80
 

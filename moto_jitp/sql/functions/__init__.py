@@ -1,15 +1,15 @@
-"""The functions of IoT SQL, in :data:`FUNCTIONS`; a module for each kind.
+"""The functions of IoT SQL, which enter themselves in ``FUNCTIONS``; a module for each kind.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-functions.html
 """
 
+from moto_jitp.sql.evaluation import FUNCTIONS
+
 from . import account, collections, hashes, message, numbers, texts, times
-from .table import FUNCTIONS, Function
 
 __all__ = [
     "FUNCTIONS",
     "NOT_CARRIED_OUT",
-    "Function",
     "account",
     "collections",
     "hashes",

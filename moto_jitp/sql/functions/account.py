@@ -10,15 +10,11 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto_jitp.sql.errors import FunctionFailed
+from moto_jitp.sql.evaluation import FUNCTIONS, Body, Evaluation, Function
 from moto_jitp.sql.values import UNDEFINED, V1, V2, Value, Version, read_json, to_string, write_json
-
-from .table import FUNCTIONS, Body, Function
-
-if TYPE_CHECKING:
-    from moto_jitp.sql.evaluation import Evaluation
 
 _REGISTRY_OPERATIONS = ("DescribeThing", "ListThingGroupsForThing")
 

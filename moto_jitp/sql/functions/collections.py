@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from moto_jitp.sql.errors import FunctionFailed
+from moto_jitp.sql.evaluation import FUNCTIONS, Evaluation, Function, Scope
 from moto_jitp.sql.tree import Expression, Star
 from moto_jitp.sql.values import (
     UNDEFINED,
@@ -19,10 +19,7 @@ from moto_jitp.sql.values import (
     to_string,
 )
 
-from .table import FUNCTIONS, Function, function
-
-if TYPE_CHECKING:
-    from moto_jitp.sql.evaluation import Evaluation, Scope
+from .table import function
 
 LONGEST_ARRAY = 128 * 1024
 """Bytes of what transform() returns."""

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from moto_jitp.sql.evaluation import Evaluation
 from moto_jitp.sql.messages import or_undefined
 from moto_jitp.sql.values import UNDEFINED, V2, Value, floor
 
 from .table import as_number, function
-
-if TYPE_CHECKING:
-    from moto_jitp.sql.evaluation import Evaluation
 
 _PROPERTIES = ("content_type", "format_indicator", "response_topic", "correlation_data")
 

@@ -9,15 +9,12 @@ import math
 import operator
 from collections.abc import Callable, Sequence
 from decimal import Context, Decimal
-from typing import TYPE_CHECKING
 
+from moto_jitp.sql.evaluation import Evaluation
 from moto_jitp.sql.operators import remainder
 from moto_jitp.sql.values import DIGITS, UNDEFINED, Value, floor, from_double, number
 
 from .table import as_number, function, of_number
-
-if TYPE_CHECKING:
-    from moto_jitp.sql.evaluation import Evaluation
 
 _WIDE = Context(prec=3 * DIGITS, traps=[])
 """For what only takes digits away."""

@@ -1,12 +1,11 @@
-"""The table of functions: which there are, since when, and with how many arguments."""
+"""Enters functions in the table: since when they are there, and with how many arguments."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
 
-from moto_jitp.sql.tree import Expression
+from moto_jitp.sql.evaluation import FUNCTIONS, Body, Evaluation, Function
 from moto_jitp.sql.values import (
     UNDEFINED,
     V1,
@@ -16,42 +15,6 @@ from moto_jitp.sql.values import (
     to_decimal,
     to_string,
 )
-
-if TYPE_CHECKING:
-    from moto_jitp.sql.evaluation import Evaluation, Scope
-
-Body = Callable[["Evaluation", Sequence[Value]], Value]
-LazyBody = Callable[["Evaluation", Sequence[Expression], "Scope"], Value]
-
-
-class Function(NamedTuple):
-    """A function that statements can call.
-
-    Attributes:
-        name: as the reference writes it; case does not matter.
-        since: the version that it came with.
-        least: how many arguments it has at least; fewer make its result Undefined.
-        most: how many at most; ``None`` for any number.
-        body: takes the evaluation and the values of the arguments.
-        lazy: takes the expressions instead, for a function that does not want all their values.
-        asks_account: whether its answer comes from a resource of the account.
-        role_at: the place of the role's ARN among the arguments, from 0 or, negative, from the end.
-        mode_at: the place of the argument that chooses what the function does.
-    """
-
-    name: str
-    since: Version
-    least: int
-    most: int | None
-    body: Body | None = None
-    lazy: LazyBody | None = None
-    asks_account: bool = False
-    role_at: int | None = None
-    mode_at: int | None = None
-
-
-FUNCTIONS: dict[str, Function] = {}
-"""All functions that are carried out, by their name in lower case."""
 
 
 def function(

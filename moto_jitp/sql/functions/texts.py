@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
+from moto_jitp.sql.evaluation import Evaluation
 from moto_jitp.sql.values import (
     UNDEFINED,
     V2,
@@ -22,9 +22,6 @@ from moto_jitp.sql.values import (
 )
 
 from .table import as_number, function, of_number, of_texts
-
-if TYPE_CHECKING:
-    from moto_jitp.sql.evaluation import Evaluation
 
 MOST_SPACES = 1000
 _WHITE = " \t"

@@ -11,15 +11,12 @@ import calendar
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone, tzinfo
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from moto_jitp.sql.evaluation import Evaluation
 from moto_jitp.sql.values import UNDEFINED, V2, Value, to_int, to_string
 
 from .table import function
-
-if TYPE_CHECKING:
-    from moto_jitp.sql.evaluation import Evaluation
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MONTHS = list(calendar.month_name)
