@@ -48,7 +48,7 @@ class Block:
         self, moto_config: Mapping[str, Mapping[str, Any]], keys: Mapping[str, Any], reset: bool
     ) -> None:
         activation.check_moto()
-        self._handle = JitpHandle()
+        self._handle = JitpHandle(reset_state)
         self.thread = threading.get_ident()
         self._mock = _moto_mock()
         with overlap.lock, ExitStack() as undo:

@@ -38,13 +38,17 @@ class JitpHandle:
 
     After the block it still tells what had happened until its end.
 
+    Args:
+        reset: what :meth:`reset` calls: the block's, as what all blocks were asked for stays.
+
     Examples:
         >>> connection = connect_device(bulb)
         >>> [attempt.accepted for attempt in jitp.connections]
         [False, True]
     """
 
-    def __init__(self) -> None:
+    def __init__(self, reset: Callable[[], None]) -> None:
+        self._reset = reset
         self._is_known = False
         self._subscriptions: list[Subscription] = []
         self._handlers: list[HandlerRegistration] = []
@@ -318,9 +322,7 @@ class JitpHandle:
 
         What the test has asked for stays: subscriptions, failures, disturbances and settings.
         """
-        from .block import reset_state
-
-        reset_state()
+        self._reset()
 
     def _close(self) -> None:
         nothing: tuple[
