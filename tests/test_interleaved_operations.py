@@ -6,6 +6,7 @@ Here that is no matter of chance: others are let go at each line of the operatio
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,10 +14,13 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from support.interleaving import Meanwhile, TellingLock, account_with
+from moto.iot.models import iot_backends
+from support.interleaving import Crossing, Meanwhile, TellingLock, account_with
+from support.patience import HANG
 from test_races import EXPECTED, POLICY, REGION, loose_ends
 
 from moto_jitp import CertificateAuthority, connect_device, mock_jitp
+from moto_jitp.history.state import locks_held
 
 
 @pytest.fixture(autouse=True)
@@ -30,14 +34,15 @@ def is_expected(error: BaseException) -> bool:
 
 
 class Account:
-    """An account with a lock of the test's, and a client of it."""
+    """An account and Region with a lock of the test's, and a client of it."""
 
-    def __init__(self, lock: TellingLock) -> None:
+    def __init__(self, lock: TellingLock, region: str = REGION, account: str | None = None) -> None:
         self.iot: Any = None
-        self.account = account_with(lock, self._first_call)
+        self.region = region
+        self.account = account_with(lock, self._first_call, account)
 
     def _first_call(self, account: str) -> None:
-        session = boto3.Session("testing", "testing", region_name=REGION)
+        session = boto3.Session("testing", "testing", region_name=self.region)
         self.iot = session.client("iot", config=Config(retries={"total_max_attempts": 1}))
         self.iot.meta.events.register(
             "before-sign.iot",
@@ -203,6 +208,15 @@ class NotingLock(TellingLock):
         super().release()
 
 
+def transfer(here: Account, there: Account) -> Callable[[], object]:
+    """A transfer of a new certificate, which is yet to begin."""
+    device = CertificateAuthority().issue()
+    here.iot.register_certificate_without_ca(certificatePem=device.certificate_pem)
+    return lambda: here.iot.transfer_certificate(
+        certificateId=device.certificate_id, targetAwsAccount=there.account
+    )
+
+
 def test_an_operation_on_two_accounts_takes_their_locks_in_one_order() -> None:
     """Whichever of them calls; else two that transfer to each other could wait for ever."""
     order: list[NotingLock] = []
@@ -221,3 +235,82 @@ def test_an_operation_on_two_accounts_takes_their_locks_in_one_order() -> None:
         here.iot.cancel_certificate_transfer(certificateId=made[2].certificate_id)
     assert accounts[0].account < accounts[1].account
     assert seen == {tuple(locks)}
+
+
+def test_locks_are_taken_in_the_order_of_account_and_region() -> None:
+    """In whichever they are named."""
+    order: list[NotingLock] = []
+    seen: set[tuple[NotingLock, ...]] = set()
+    locks = [NotingLock(order, seen) for _ in range(4)]
+    first = Account(locks[0], "eu-west-1")
+    accounts = [first, Account(locks[1], "us-west-2", first.account)]
+    second = Account(locks[2], "eu-west-1")
+    accounts += [second, Account(locks[3], "us-west-2", second.account)]
+    for named in itertools.permutations(backend_of(one) for one in accounts):
+        with locks_held(*named):
+            pass
+    assert seen == {tuple(locks[:most]) for most in (2, 3, 4)}
+
+
+def backend_of(account: Account) -> Any:
+    return iot_backends[account.account][account.region]
+
+
+def in_threads(*works: Callable[[], object]) -> list[BaseException]:
+    """Do each of these in a thread of its own, and return what they have raised."""
+    raised: list[BaseException] = []
+
+    def work(one: Callable[[], object]) -> None:
+        try:
+            one()
+        except BaseException as error:
+            raised.append(error)
+
+    threads = [threading.Thread(target=work, args=(one,)) for one in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(HANG)
+    return raised
+
+
+def test_two_accounts_that_transfer_to_each_other_at_once_do_not_wait_for_ever() -> None:
+    crossing = Crossing()
+    locks = [crossing.lock() for _ in range(2)]
+    here, there = (Account(lock) for lock in locks)
+    works = [transfer(here, there), transfer(there, here)]
+    for lock in locks:
+        lock.is_met_at = True
+    assert in_threads(*works) == []
+    for account in (here, there):
+        assert len(account.iot.list_outgoing_certificates()["outgoingCertificates"]) == 1
+
+
+def test_two_regions_whose_locks_are_wanted_at_once_do_not_wait_for_ever() -> None:
+    crossing = Crossing()
+    locks = [crossing.lock() for _ in range(2)]
+    east = Account(locks[0], "us-east-1")
+    regions = [backend_of(east), backend_of(Account(locks[1], "us-west-2", east.account))]
+    for lock in locks:
+        lock.is_met_at = True
+
+    def hold(backends: list[Any]) -> None:
+        with locks_held(*backends):
+            pass
+
+    assert in_threads(lambda: hold(regions), lambda: hold(regions[::-1])) == []
+
+
+def test_locks_that_are_taken_in_two_orders_are_found_to_be_a_deadlock() -> None:
+    """So the tests above fail where the order is lost."""
+    crossing = Crossing()
+    locks = [crossing.lock() for _ in range(2)]
+    for lock in locks:
+        lock.is_met_at = True
+
+    def hold(first: TellingLock, second: TellingLock) -> None:
+        with first, second:
+            pass
+
+    [found] = in_threads(lambda: hold(*locks), lambda: hold(*locks[::-1]))
+    assert isinstance(found, AssertionError)

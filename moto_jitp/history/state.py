@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 from moto.core.base_backend import BaseBackend
@@ -121,3 +123,20 @@ def lock_of(backend: BaseBackend) -> Any:
         with _locks_lock:
             lock = _locks.setdefault(key, new_rlock())
     return lock
+
+
+@contextmanager
+def locks_held(*backends: BaseBackend) -> Iterator[None]:
+    """Hold the locks of several accounts and Regions.
+
+    They are taken in the order of account id and Region, in whichever they are named, so that two
+    threads that each need the other's do not wait for each other for ever. Nothing takes a second
+    lock in another way while it holds one.
+
+    Args:
+        backends: the accounts and Regions.
+    """
+    with ExitStack() as held:
+        for backend in sorted(backends, key=lambda one: (one.account_id, one.region_name)):
+            held.enter_context(lock_of(backend))
+        yield

@@ -71,14 +71,90 @@ class TellingLock:
         self._lock = threading.RLock()
 
 
-def account_with(lock: TellingLock, touch: Callable[[str], object]) -> str:
-    """Return an account that nobody has used, whose lock in the default Region is this one.
+class Crossing:
+    """Where two threads meet that take several locks: each has one when they go for a second.
+
+    A thread that has taken its first lock goes on once the other has one, too, or waits for one. A
+    thread that would then wait for ever is told so: no limit of time is needed to find a deadlock.
+    """
+
+    def __init__(self) -> None:
+        self._both = threading.Barrier(2)
+        self._met: set[int] = set()
+        self.table = threading.Lock()
+        """Guards what follows."""
+        self.waiting: dict[int, CrossingLock] = {}
+        """The lock that a thread waits for."""
+
+    def meet(self, thread: int) -> None:
+        """Wait for the other thread; once they have met, nobody waits any more."""
+        if thread not in self._met and len(self._met) < self._both.parties:
+            self._met.add(thread)
+            self._both.wait(HANG)
+
+    def lock(self) -> CrossingLock:
+        """Make one of the locks."""
+        return CrossingLock(self)
+
+
+class CrossingLock(TellingLock):
+    """A lock that threads take at a :class:`Crossing`."""
+
+    def __init__(self, crossing: Crossing) -> None:
+        super().__init__()
+        self._crossing = crossing
+        self._holder = 0
+        self._depth = 0
+        self.is_met_at = False
+        """Whether threads meet here by now."""
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        me, there = threading.get_ident(), self._crossing
+        taken = super().acquire(blocking=False)
+        if taken:
+            self._holder = me
+            self._depth += 1
+        if self.is_met_at:
+            there.meet(me)
+        if taken or not blocking:
+            return taken
+        with there.table:
+            if self._is_waited_for_by(me):
+                raise AssertionError("Each of two threads waits for a lock that the other holds.")
+            there.waiting[me] = self
+        super().acquire()
+        with there.table:
+            del there.waiting[me]
+            self._holder = me
+        self._depth += 1
+        return True
+
+    def release(self) -> None:
+        self._depth -= 1
+        if not self._depth:
+            with self._crossing.table:
+                self._holder = 0
+        super().release()
+
+    def _is_waited_for_by(self, thread: int) -> bool:
+        """Whether who holds this waits, by whatever way, for what the thread holds."""
+        further = self._crossing.waiting.get(self._holder)
+        return further is not None and (
+            further._holder == thread or further._is_waited_for_by(thread)
+        )
+
+
+def account_with(
+    lock: TellingLock, touch: Callable[[str], object], account: str | None = None
+) -> str:
+    """Return an account whose lock in a Region that nobody has used is this one.
 
     Args:
         lock: the lock.
-        touch: makes a call in the account.
+        touch: makes a call in the account, in that Region.
+        account: the account; one that nobody has used, if not given.
     """
-    account = f"7777{next(_numbers):08}"
+    account = account or f"7777{next(_numbers):08}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("moto_jitp.history.state.new_rlock", lambda: lock)
         touch(account)

@@ -16,6 +16,7 @@ from moto.iot.models import iot_backends
 
 from moto_jitp.broker.message_broker import HandingOnLater
 from moto_jitp.history.acting_moment import acting_moment
+from moto_jitp.history.state import locks_held
 from moto_jitp.iot import exceptions as errors
 from moto_jitp.iot.api.operations import Input, Output, operation
 from moto_jitp.iot.api.paging import Page
@@ -209,19 +210,10 @@ class CertificateTransfers:
 
     @contextmanager
     def _with_locks_of(self, account_id: str) -> Iterator[CertificateTransfers]:
-        """Hold the locks of this account and another one, and yield the other's transfers.
-
-        They are taken in the order of the accounts, so that two that transfer to each other do not
-        wait for each other.
-        """
+        """Hold the locks of this account and another one, and yield the other's transfers."""
         backend: Any = iot_backends[account_id][self._registry.region_name]
-        other: CertificateTransfers = backend.part(CertificateTransfers)
-        first, second = sorted(
-            (self._registry, other._registry),
-            key=lambda registry: (registry.account_id, registry.region_name),
-        )
-        with HandingOnLater(), first.lock, second.lock:
-            yield other
+        with HandingOnLater(), locks_held(self._registry.moto, backend):
+            yield backend.part(CertificateTransfers)
 
 
 @operation("TransferCertificate", CertificateTransfers, locks_itself=True)
