@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from support.bodies import PLAIN_BODY
 from support.cloud import client
 from support.device_doors import SIMULATED, Door, opened
+from support.economy import share_models_and_keys
 
 from moto_jitp import (
     CertificateAuthority,
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 # A busy machine is not a mistake of what is tested.
 settings.register_profile("moto_jitp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("moto_jitp")
+
+share_models_and_keys()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

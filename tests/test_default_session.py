@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import botocore.loaders
+import botocore.session
 import pytest
 from botocore.exceptions import ProfileNotFound
 from botocore.handlers import BUILTIN_HANDLERS
@@ -41,6 +42,8 @@ def handler_of_another_library() -> Iterator[list[str]]:
 
 def models_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     read: list[str] = []
+    # Sessions of this suite share a loader, those of a user do not.
+    monkeypatch.setattr(botocore.session, "create_loader", botocore.loaders.create_loader)
     loader = botocore.loaders.JSONFileLoader.load_file
 
     def load(self: Any, path: str) -> Any:

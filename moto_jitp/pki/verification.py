@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from functools import lru_cache
 from os import PathLike
 
 from cryptography import x509
@@ -113,9 +114,16 @@ def read_private_key(private_key_pem: str | bytes | PathLike[str]) -> PrivateKey
     pem = content_of(private_key_pem)
     data = pem.encode() if isinstance(pem, str) else pem
     try:
-        return load_pem_private_key(data, password=None)
+        return _loaded(data)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise ValueError(
             "Expected an unencrypted private key in PEM (-----BEGIN PRIVATE KEY----- …); "
             f"it cannot be read: {error}"
         ) from None
+
+
+@lru_cache(maxsize=64)
+def _loaded(data: bytes) -> PrivateKeyTypes:
+    # OpenSSL tests the primes of an RSA key, which takes longer than all else of a connection; and
+    # the key of a device is read when it is taken over, and when it connects.
+    return load_pem_private_key(data, password=None)

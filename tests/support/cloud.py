@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import boto3
-import botocore.session
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -45,7 +44,7 @@ def an_hour_later() -> Any:
 
 @functools.cache
 def _declared(operation: str) -> frozenset[str]:
-    model = botocore.session.get_session().get_service_model("iot")
+    model = client().meta.service_model
     return frozenset(shape.name for shape in model.operation_model(operation).error_shapes)
 
 

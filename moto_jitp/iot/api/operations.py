@@ -7,6 +7,7 @@ the table, from which requests are dispatched and the documentation's list is ma
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -189,6 +190,7 @@ def emulation_of(name: str, service: str = "iot") -> Emulation:
     return Emulation.MOTO if _moto_has(service, name) else Emulation.REFUSED
 
 
+@functools.cache
 def method_name(name: str) -> str:
     """Return the name of the method that moto looks for in its response class."""
     return str(camelcase_to_underscores(name))

@@ -1,0 +1,35 @@
+"""What all tests of a process share, since making it anew takes most of a short test's time."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from typing import Any
+
+import botocore.loaders
+import botocore.session
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+#: So many keys are made; two that are as far apart are the same.
+KEYS = 16
+
+_generate = rsa.generate_private_key
+_keys: list[rsa.RSAPrivateKey] = []
+_turns = itertools.count()
+
+
+def share_models_and_keys() -> None:
+    """Have sessions of botocore share parsed models, and let RSA keys come round again."""
+    # Of a session that a test makes. Those of mock_jitp share them in any case.
+    setattr(botocore.session, "create_loader", functools.cache(botocore.loaders.create_loader))  # noqa: B010
+    rsa.generate_private_key = key_in_turn
+
+
+def key_in_turn(public_exponent: int, key_size: int, backend: Any = None) -> rsa.RSAPrivateKey:
+    """An RSA key of the last sixteen of 2048 bit, which take long to find; others are new."""
+    if (public_exponent, key_size) != (65537, 2048):
+        return _generate(public_exponent, key_size, backend)
+    if len(_keys) < KEYS:
+        _keys.append(_generate(public_exponent, key_size, backend))
+        return _keys[-1]
+    return _keys[next(_turns) % KEYS]
