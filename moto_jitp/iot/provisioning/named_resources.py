@@ -13,8 +13,7 @@ from moto_jitp.iot.software.software_packages import SoftwarePackages
 from moto_jitp.templates import ProvisioningPlan
 
 from . import run_advice as advice
-from .run_steps import TERMINATED, RunSteps
-from .step_recorder import ProvisioningFailure
+from .run_steps import TERMINATED, ProvisioningFailure, RunSteps
 
 _NO_POLICY = "Policy default version not found"
 # Own wording: AWS shows no such run.
@@ -29,7 +28,7 @@ _TYPES = {
 
 
 def require_named_resources(
-    steps: RunSteps, plan: ProvisioningPlan, packages: SoftwarePackages
+    steps: RunSteps, plan: ProvisioningPlan, registry: Registry, packages: SoftwarePackages
 ) -> None:
     """Find everything that the template only names, before anything is made.
 
@@ -40,20 +39,20 @@ def require_named_resources(
     Args:
         steps: the run's steps, where each look is written down.
         plan: what the template says for the run's device.
+        registry: the account's and Region's tables.
         packages: the account's and Region's software packages.
 
     Raises:
         ProvisioningFailure: something is missing.
     """
-    registry = steps.registry
     missing: list[tuple[str, str]] = []
 
     def look(action: str, resource: str, found: object, text: Callable[[], str]) -> None:
         if found is not None:
-            steps.step(action, resource, _nothing)
+            steps.do(action, resource, _nothing)
             return
         missing.append((resource, text()))
-        steps.recorder.fail(action, resource, "ResourceNotFoundException", missing[-1][1])
+        steps.fail(action, resource, "ResourceNotFoundException", missing[-1][1])
 
     thing = plan.thing
     if thing is not None:

@@ -1,4 +1,4 @@
-"""How a run carries out its steps, and which error ends it when one fails.
+"""How a run carries out its steps and writes them down, and which error ends it when one fails.
 
 https://docs.aws.amazon.com/iot/latest/apireference/API_RegisterThing.html
 """
@@ -6,8 +6,11 @@ https://docs.aws.amazon.com/iot/latest/apireference/API_RegisterThing.html
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
+from moto_jitp import settings
+from moto_jitp.history.runs import ProvisioningStep, StepRecord, pack_calls
 from moto_jitp.iot.exceptions import (
     AwsError,
     IoTError,
@@ -16,10 +19,9 @@ from moto_jitp.iot.exceptions import (
     bare_text,
     code_and_message,
 )
-from moto_jitp.iot.registry.registry import Registry
+from moto_jitp.templates import TemplateError
 
 from . import run_advice as advice
-from .step_recorder import NOTHING, ProvisioningFailure, StepRecorder
 
 TERMINATED = "Register thing workflow execution terminates due to: "
 _ERRORS_OF_REGISTER_THING = {
@@ -33,27 +35,65 @@ _ERRORS_OF_REGISTER_THING = {
     "UnauthorizedException",
 }
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
 ResultT = TypeVar("ResultT")
+
+
+class ProvisioningFailure(Exception):
+    """Ends a run: the error that RegisterThing answers with, and what to change.
+
+    Args:
+        error: AWS's error.
+        advice: one plain sentence for a person.
+        place: where in the template the trouble lies, if it lies there.
+        mistake: the template's mistake that the error tells of, if it is one.
+    """
+
+    def __init__(
+        self,
+        error: IoTError,
+        advice: str,
+        place: str = "",
+        mistake: TemplateError | None = None,
+    ) -> None:
+        super().__init__(str(error.message))
+        self.error = error
+        self.advice = advice
+        self.place = place
+        self.mistake = mistake
 
 
 class RunSteps:
     """The steps of one run, written down as they happen.
 
     Args:
-        registry: the tables of the account and Region that the run changes.
-        recorder: writes the steps down.
+        permit: what each call must pass, if there is anything; it raises ``NotAdmitted``.
     """
 
-    def __init__(self, registry: Registry, recorder: StepRecorder) -> None:
-        self.registry = registry
-        self.recorder = recorder
+    __slots__ = ("_calls", "_keeps_parameters", "permit")
 
-    def step(
+    def __init__(self, permit: Callable[[str, str], None] | None = None) -> None:
+        self._calls: list[tuple[Any, ...]] = []
+        self._keeps_parameters = settings.current().trail
+        self.permit = permit
+
+    @property
+    def record(self) -> StepRecord:
+        """What has been written down, as a run keeps it."""
+        return pack_calls(self._calls)
+
+    def add(self, step: ProvisioningStep) -> None:
+        """Write down a step that is not a call of its own, or was made elsewhere."""
+        action, resource, result, error_code, message = step
+        self._calls.append((action, resource, result.value, error_code, message, _NOTHING))
+
+    def do(
         self,
         action: str,
         resource: str,
         call: Callable[[Mapping[str, Any]], ResultT],
-        parameters: Mapping[str, Any] = NOTHING,
+        parameters: Mapping[str, Any] = _NOTHING,
     ) -> ResultT:
         """Carry out a step by calling something.
 
@@ -67,14 +107,13 @@ class RunSteps:
         Raises:
             ProvisioningFailure: it failed with an AWS error.
         """
-        permit = self.recorder.permit
         try:
-            if permit is not None:
-                permit(action, resource)
+            if self.permit is not None:
+                self.permit(action, resource)
             result = call(parameters)
         except AwsError as error:
             code, message = code_and_message(error)
-            self.recorder.fail(action, resource, code, message, parameters)
+            self.fail(action, resource, code, message, parameters)
             if isinstance(error, NotAdmitted):
                 raise not_admitted(error) from None
             raise ProvisioningFailure(
@@ -83,7 +122,8 @@ class RunSteps:
                 ),
                 getattr(error, "advice", None) or advice.step_failed(action, resource, code),
             ) from error
-        self.recorder.end(action, resource, parameters)
+        kept = parameters if self._keeps_parameters else _NOTHING
+        self._calls.append((action, resource, "SUCCEEDED", None, None, kept))
         return result
 
     def unchanged(self, action: str, resource: str, parameters: Mapping[str, Any]) -> None:
@@ -100,14 +140,14 @@ class RunSteps:
         Raises:
             ProvisioningFailure: the call may not happen.
         """
-        permit = self.recorder.permit
         try:
-            if permit is not None:
-                permit(action, resource)
+            if self.permit is not None:
+                self.permit(action, resource)
         except NotAdmitted as error:
-            self.recorder.fail(action, resource, *code_and_message(error), parameters)
+            self.fail(action, resource, *code_and_message(error), parameters)
             raise not_admitted(error) from None
-        self.recorder.end(action, resource, parameters, changed=False)
+        kept = parameters if self._keeps_parameters else _NOTHING
+        self._calls.append((action, resource, "UNCHANGED", None, None, kept))
 
     def refused(
         self, action: str, resource: str, message: str, advice_text: str, place: str = ""
@@ -122,12 +162,20 @@ class RunSteps:
             place: where in the template the trouble lies, if it lies there.
         """
         error = ResourceRegistrationFailure(TERMINATED + message)
-        self.recorder.fail(action, resource, error.code, message)
+        self.fail(action, resource, error.code, message)
         return ProvisioningFailure(error, advice_text, place)
 
-    def fail_step(self, action: str, resource: str, error: IoTError) -> None:
-        """Write down a step that failed with an error of ours."""
-        self.recorder.fail(action, resource, error.code, str(error.message))
+    def fail(
+        self,
+        action: str,
+        resource: str,
+        error_code: str,
+        message: str,
+        parameters: Mapping[str, Any] = _NOTHING,
+    ) -> None:
+        """Write down a step that failed."""
+        kept = parameters if self._keeps_parameters else _NOTHING
+        self._calls.append((action, resource, "FAILED", error_code, message, kept))
 
 
 def not_admitted(error: NotAdmitted) -> ProvisioningFailure:

@@ -46,8 +46,7 @@ from moto_jitp.templates import (
 from . import run_advice as advice
 from .named_resources import require_named_resources
 from .resolved_template import ResolvedTemplate
-from .run_steps import TERMINATED
-from .step_recorder import ProvisioningFailure, StepRecorder
+from .run_steps import TERMINATED, ProvisioningFailure, RunSteps
 from .thing_steps import ThingParts, ThingSteps
 
 _NOT_ENABLED = "the template is not enabled, which does not stop just-in-time provisioning"
@@ -73,7 +72,7 @@ class RunParts(NamedTuple):
     on_things: ThingParts
 
 
-class TemplateExecution(ThingSteps):
+class TemplateExecution:
     """One execution, from the template to the last step."""
 
     def __init__(
@@ -87,22 +86,24 @@ class TemplateExecution(ThingSteps):
         certificate_required: bool = True,
     ) -> None:
         permit = parts.roles.permit_for_run(source.role_arn, self._own_resources, admitted)
-        super().__init__(parts.registry, StepRecorder(permit), parts.on_things)
         self.parts = parts
+        self.steps = RunSteps(permit)
+        self._thing = ThingSteps(parts.registry, self.steps, parts.on_things)
         self.source = source
         self.template: Template | None = None
         self.parameters = parameters
         self.from_certificate = from_certificate
         self.certificate_required = certificate_required
         self.certificate: DeviceCertificate | None = None
+        self._resource_arns: dict[str, str] = {}
 
     def _own_resources(self) -> dict[str, str]:
         """The run's certificate and thing by kind, as far as they are known."""
         own = {}
         if self.certificate is not None:
             own["cert"] = f"cert/{self.certificate.certificate_id}"
-        if self.thing_name is not None:
-            own["thing"] = f"thing/{self.thing_name}"
+        if self._thing.thing_name is not None:
+            own["thing"] = f"thing/{self._thing.thing_name}"
         return own
 
     def outcome(self, failure: ProvisioningFailure | None = None) -> ProvisioningRun:
@@ -113,9 +114,9 @@ class TemplateExecution(ThingSteps):
             self.source.name,
             self.parameters,
             self.template.wanted if self.template else (),
-            self.recorder.record,
-            self.resource_arns,
-            self.thing_name,
+            self.steps.record,
+            self._resource_arns,
+            self._thing.thing_name,
             certificate.certificate_id if certificate else None,
             certificate.status if certificate and self._is_registered(certificate) else None,
             code,
@@ -124,7 +125,7 @@ class TemplateExecution(ThingSteps):
             failure.place if failure else "",
             self.source.role_arn,
             self.template,
-            self.thing_id,
+            self._thing.thing_id,
         )
 
     # Before the first call: the template and its values.
@@ -138,7 +139,7 @@ class TemplateExecution(ThingSteps):
         name, problem = self.source.name, self.source.problem
         if problem is not None:
             answer = InvalidRequest(str(problem.message))
-            self.fail_step("DescribeProvisioningTemplate", self.source.resource, answer)
+            self._fail("DescribeProvisioningTemplate", answer)
             raise ProvisioningFailure(answer, advice.template_deleted(name or ""))
         try:
             self.template = parse_template(
@@ -154,14 +155,13 @@ class TemplateExecution(ThingSteps):
             acting_for: what the role is assumed for, where it is neither the stored template nor
                 the certificate's CA.
         """
-        resource = self.source.resource
         try:
             ca_id = self.certificate.ca_certificate_id if self.certificate else None
             self.parts.roles.check(self.source.role_arn, self.source.name, ca_id, source=acting_for)
-            if self.recorder.permit is not None:
-                self.recorder.permit("RegisterThing", resource)
+            if self.steps.permit is not None:
+                self.steps.permit("RegisterThing", self.source.resource)
         except NotAdmitted as error:
-            self.fail_step("RegisterThing", resource, error)
+            self._fail("RegisterThing", error)
             # It is this very call that failed: nothing to put into words of its own.
             raise ProvisioningFailure(error, error.advice) from None
 
@@ -171,7 +171,7 @@ class TemplateExecution(ThingSteps):
         missing = self.template.missing(self.parameters)
         if missing:
             error = invalid_template(UnresolvedReferenceError(missing[0]))
-            self.fail_step("RegisterThing", self.source.resource, error)
+            self._fail("RegisterThing", error)
             raise ProvisioningFailure(
                 error, advice.missing_parameters(missing), f"Parameters.{missing[0]}"
             )
@@ -189,12 +189,16 @@ class TemplateExecution(ThingSteps):
             raise self._template_failure(error) from None
         note = None if self.source.enabled else _NOT_ENABLED
         step = ProvisioningStep("RegisterThing", self.source.resource, message=note)
-        self.recorder.add(step)
+        self.steps.add(step)
         return plan
+
+    def _fail(self, action: str, error: IoTError) -> None:
+        """Write down that a step on the template failed."""
+        self.steps.fail(action, self.source.resource, error.code, str(error.message))
 
     def _template_failure(self, error: TemplateError) -> ProvisioningFailure:
         answer = invalid_template(error)
-        self.fail_step("RegisterThing", self.source.resource, answer)
+        self._fail("RegisterThing", answer)
         return ProvisioningFailure(answer, advice.template_mistake(error), error.place, error)
 
     # The steps, in the order of the developer guide.
@@ -215,14 +219,17 @@ class TemplateExecution(ThingSteps):
         plan = self._resolve()
         if certificate is not None:
             self._require_usable(certificate)
-        require_named_resources(self, plan, self._on_things.packages)
+        require_named_resources(
+            self.steps, plan, self.parts.registry, self.parts.on_things.packages
+        )
         planned = plan.certificate_if_any
         if certificate is None and planned is not None:
             self.certificate = certificate = self._certificate(planned)
         if planned is not None and certificate is not None:
-            self.resource_arns[planned.logical_name] = certificate.arn
+            self._resource_arns[planned.logical_name] = certificate.arn
         if plan.thing is not None:
-            self.make_or_change_thing(plan.thing)
+            thing = self._thing.make_or_change_thing(plan.thing)
+            self._resource_arns[plan.thing.logical_name] = thing.arn
         if planned is None or certificate is None:
             return plan
         for policy in plan.policies:
@@ -237,7 +244,7 @@ class TemplateExecution(ThingSteps):
         if self._is_registered(certificate):
             if certificate.status == "REVOKED":
                 resource = f"cert/{certificate.certificate_id}"
-                raise self.refused(
+                raise self.steps.refused(
                     "UpdateCertificate",
                     resource,
                     f"The certificate {certificate.certificate_id} was revoked.",
@@ -246,28 +253,28 @@ class TemplateExecution(ThingSteps):
             return
         resource = f"cert/{certificate.certificate_id}"
         message = f"The certificate {certificate.certificate_id} was deleted."
-        self.recorder.fail("DescribeCertificate", resource, "ResourceNotFoundException", message)
+        self.steps.fail("DescribeCertificate", resource, "ResourceNotFoundException", message)
         raise ProvisioningFailure(
             ResourceRegistrationFailure(TERMINATED + message), advice.certificate_deleted()
         )
 
     def _is_registered(self, certificate: DeviceCertificate) -> bool:
-        return self.registry.certificates.get(certificate.certificate_id) is certificate
+        return self.parts.registry.certificates.get(certificate.certificate_id) is certificate
 
     def _certificate(self, planned: PlannedCertificate) -> DeviceCertificate:
         if planned.certificate_id is not None:
             parameters = {"certificateId": planned.certificate_id}
             resource = f"cert/{planned.certificate_id}"
-            return self.step("DescribeCertificate", resource, self._find, parameters)
+            return self.steps.do("DescribeCertificate", resource, self._find, parameters)
         if planned.certificate_pem is not None:
             parameters = {"certificatePem": planned.certificate_pem}
             if planned.ca_certificate_pem is not None:
                 parameters["caCertificatePem"] = planned.ca_certificate_pem
-            return self.step(
+            return self.steps.do(
                 "RegisterCertificate", "certificate", self._register_or_find, parameters
             )
         parameters = {"certificateSigningRequest": planned.certificate_signing_request or ""}
-        return self.step("CreateCertificateFromCsr", "certificate", self._issue, parameters)
+        return self.steps.do("CreateCertificateFromCsr", "certificate", self._issue, parameters)
 
     # The calls, by their parameters as boto3 takes them.
 
@@ -278,7 +285,7 @@ class TemplateExecution(ThingSteps):
     def _find(self, given: Mapping[str, Any]) -> DeviceCertificate:
         certificate_id = given["certificateId"]
         # DescribeCertificate's own words do not say what is missing; to its caller that is clear.
-        if certificate_id not in self.registry.certificates:
+        if certificate_id not in self.parts.registry.certificates:
             raise ResourceNotFound(f"There is no certificate {certificate_id}.")
         return self.parts.certificates.describe_certificate(certificate_id)
 
@@ -303,16 +310,16 @@ class TemplateExecution(ThingSteps):
         resource = f"policy/{name}"
         if planned.document is not None:
             parameters = {"policyName": name, "policyDocument": planned.document}
-            if name in self.registry.policies:
-                self.unchanged("CreatePolicy", resource, parameters)
+            if name in self.parts.registry.policies:
+                self.steps.unchanged("CreatePolicy", resource, parameters)
             else:
-                self.step("CreatePolicy", resource, self._create_policy, parameters)
-            self.resource_arns[planned.logical_name] = self.registry.policies[name].arn
+                self.steps.do("CreatePolicy", resource, self._create_policy, parameters)
+            self._resource_arns[planned.logical_name] = self.parts.registry.policies[name].arn
         parameters = {"policyName": name, "target": certificate.arn}
-        if (certificate.arn, name) in self.registry.principal_policies:
-            self.unchanged("AttachPolicy", resource, parameters)
+        if (certificate.arn, name) in self.parts.registry.principal_policies:
+            self.steps.unchanged("AttachPolicy", resource, parameters)
             return
-        self.step("AttachPolicy", resource, self._attach_policy, parameters)
+        self.steps.do("AttachPolicy", resource, self._attach_policy, parameters)
 
     def _attach_thing(
         self, thing: PlannedThing, planned: PlannedCertificate, certificate: DeviceCertificate
@@ -322,10 +329,10 @@ class TemplateExecution(ThingSteps):
         if kind is not None:
             parameters["thingPrincipalType"] = kind
         if self.parts.principals.is_attached_as(kind, thing.name, certificate.arn):
-            self.unchanged("AttachThingPrincipal", resource, parameters)
+            self.steps.unchanged("AttachThingPrincipal", resource, parameters)
             return
         attach = functools.partial(attach_thing_principal, self.parts.principals)
-        self.step("AttachThingPrincipal", resource, attach, parameters)
+        self.steps.do("AttachThingPrincipal", resource, attach, parameters)
 
     def _status(self, planned: PlannedCertificate, certificate: DeviceCertificate) -> None:
         resource = f"cert/{certificate.certificate_id}"
@@ -336,10 +343,10 @@ class TemplateExecution(ThingSteps):
         if certificate.status == planned.status or (
             planned.status_override is Override.DO_NOTHING and not pending
         ):
-            self.unchanged("UpdateCertificate", resource, parameters)
+            self.steps.unchanged("UpdateCertificate", resource, parameters)
             return
         if planned.status_override is Override.FAIL and not pending:
-            raise self.refused(
+            raise self.steps.refused(
                 "UpdateCertificate",
                 resource,
                 f"Existing Status: {certificate.status} conflicts with Status: {planned.status} in "
@@ -347,4 +354,4 @@ class TemplateExecution(ThingSteps):
                 "Use REPLACE for Status in the certificate's OverrideSettings.",
             )
         update = functools.partial(update_certificate, self.parts.certificates)
-        self.step("UpdateCertificate", resource, update, parameters)
+        self.steps.do("UpdateCertificate", resource, update, parameters)

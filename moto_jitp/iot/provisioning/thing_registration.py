@@ -33,7 +33,7 @@ from . import run_advice as advice
 from .deferred_runs import DeferredRun, DeferredRuns, is_immediate
 from .provisioning_templates import ProvisioningTemplates
 from .resolved_template import ResolvedTemplate
-from .step_recorder import ProvisioningFailure
+from .run_steps import ProvisioningFailure
 from .template_execution import RunParts, TemplateExecution
 
 
@@ -171,7 +171,7 @@ class ThingRegistration:
             template = self._templates.resolve(source)
             run = TemplateExecution(self._parts, template, parameters, from_certificate=True)
             run.certificate = certificate
-            run.recorder.add(first_step)
+            run.steps.add(first_step)
             try:
                 run.load()
                 run.enter()

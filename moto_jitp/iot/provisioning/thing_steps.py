@@ -22,8 +22,7 @@ from moto_jitp.templates import PlannedThing
 
 from . import run_advice as advice
 from .existing_things import ThingConflict, changes
-from .run_steps import RunSteps
-from .step_recorder import ProvisioningFailure, StepRecorder
+from .run_steps import ProvisioningFailure, RunSteps
 
 PACKAGE_SHADOW = "$package"
 """The reserved shadow that tells which package versions a thing has."""
@@ -44,39 +43,38 @@ class ThingParts(NamedTuple):
     packages: SoftwarePackages
 
 
-class ThingSteps(RunSteps):
+class ThingSteps:
     """The steps on the thing, its groups and its billing group.
 
     Args:
         registry: the account and Region that the run changes.
-        recorder: writes the steps down.
-        on_things: what carries them out.
+        steps: the steps of the run.
+        parts: what carries these out.
 
     Attributes:
         thing_name: the thing, once it is known.
         thing_id: its id, once it is there.
-        resource_arns: logical name to ARN of what is there, as RegisterThing answers it.
     """
 
-    def __init__(self, registry: Registry, recorder: StepRecorder, on_things: ThingParts) -> None:
-        super().__init__(registry, recorder)
-        self._on_things = on_things
+    def __init__(self, registry: Registry, steps: RunSteps, parts: ThingParts) -> None:
+        self._registry = registry
+        self._steps = steps
+        self._parts = parts
         self.thing_name: str | None = None
         self.thing_id: str | None = None
-        self.resource_arns: dict[str, str] = {}
 
-    def make_or_change_thing(self, planned: PlannedThing) -> None:
+    def make_or_change_thing(self, planned: PlannedThing) -> FakeThing:
         """Make the thing, or bring the one that exists to what the template says.
 
         Raises:
             ProvisioningFailure: a step failed, or the thing is in conflict with the template.
         """
         self.thing_name = planned.name
-        thing = self.registry.find_thing(planned.name)
+        thing = self._registry.find_thing(planned.name)
         if thing is None:
             self._check_groups(planned.groups, planned)
             resource, parameters = f"thing/{planned.name}", _creation(planned)
-            thing = self.step("CreateThing", resource, self._create, parameters)
+            thing = self._steps.do("CreateThing", resource, self._create, parameters)
             self.thing_id = thing.thing_id
             self._join_groups(thing, planned.groups)
         else:
@@ -84,12 +82,12 @@ class ThingSteps(RunSteps):
             self._update_thing(thing, planned)
         self._join_billing_group(thing, planned.billing_group)
         self._report_packages(planned)
-        self.resource_arns[planned.logical_name] = thing.arn
+        return thing
 
     def _update_thing(self, thing: FakeThing, planned: PlannedThing) -> None:
         """Bring an existing thing to what the template says, as far as OverrideSettings allow."""
         resource = f"thing/{planned.name}"
-        own_groups = self._on_things.memberships.groups_of(thing)
+        own_groups = self._parts.memberships.groups_of(thing)
         groups = {group.thing_group_name: group.arn for group in own_groups}
         try:
             wanted = changes(thing, groups, planned)
@@ -99,11 +97,11 @@ class ThingSteps(RunSteps):
         self._check_groups([*stays, *wanted.groups_to_join], planned)
         if wanted.update:
             parameters = {"thingName": planned.name, **wanted.update}
-            self.step("UpdateThing", resource, self._update, parameters)
+            self._steps.do("UpdateThing", resource, self._update, parameters)
         else:
-            self.unchanged("CreateThing", resource, _creation(planned))
+            self._steps.unchanged("CreateThing", resource, _creation(planned))
         for name in wanted.groups_to_leave:
-            self.step(
+            self._steps.do(
                 "RemoveThingFromThingGroup",
                 f"thinggroup/{name}",
                 self._leave_group,
@@ -114,32 +112,32 @@ class ThingSteps(RunSteps):
     # The calls, by their parameters as boto3 takes them.
 
     def _create(self, given: Mapping[str, Any]) -> FakeThing:
-        create = self._on_things.things.create_thing
+        create = self._parts.things.create_thing
         return create(given["thingName"], given.get("thingTypeName"), _payload(given))
 
     def _update(self, given: Mapping[str, Any]) -> None:
-        update = self._on_things.things.update_thing
+        update = self._parts.things.update_thing
         update(given["thingName"], given.get("thingTypeName"), _payload(given), False)
 
     def _join_group(self, given: Mapping[str, Any]) -> None:
-        memberships = self._on_things.memberships
+        memberships = self._parts.memberships
         memberships.add(*memberships.named(given))
 
     def _leave_group(self, given: Mapping[str, Any]) -> None:
-        memberships = self._on_things.memberships
+        memberships = self._parts.memberships
         memberships.remove(*memberships.named(given))
 
     def _be_billed(self, given: Mapping[str, Any]) -> None:
-        group = self.registry.describe_billing_group(given["billingGroupName"])
-        join_billing_group(group, self.registry.describe_thing(given["thingName"]))
+        group = self._registry.describe_billing_group(given["billingGroupName"])
+        join_billing_group(group, self._registry.describe_thing(given["thingName"]))
 
     def _check_groups(self, names: Sequence[str], planned: PlannedThing) -> None:
         """Find out before anything is made whether the thing can be in all its groups."""
         try:
-            self._on_things.memberships.check(planned.name, names)
+            self._parts.memberships.check(planned.name, names)
         except MembershipRefused as error:
             too_many = error.group is None
-            raise self.refused(
+            raise self._steps.refused(
                 "AddThingToThingGroup",
                 f"thing/{planned.name}" if too_many else f"thinggroup/{error.group}",
                 str(error.message),
@@ -149,7 +147,7 @@ class ThingSteps(RunSteps):
 
     def _join_groups(self, thing: FakeThing, names: Sequence[str]) -> None:
         for name in names:
-            self.step(
+            self._steps.do(
                 "AddThingToThingGroup",
                 f"thinggroup/{name}",
                 self._join_group,
@@ -163,10 +161,10 @@ class ThingSteps(RunSteps):
         parameters = {"billingGroupName": name, "thingName": thing.thing_name}
         existing = thing.billing_group_name
         if existing == name:
-            self.unchanged("AddThingToBillingGroup", resource, parameters)
+            self._steps.unchanged("AddThingToBillingGroup", resource, parameters)
             return
         if existing is not None:
-            raise self.refused(
+            raise self._steps.refused(
                 "AddThingToBillingGroup",
                 resource,
                 f"Existing BillingGroup: {existing} conflicts with BillingGroup: {name} in "
@@ -174,7 +172,7 @@ class ThingSteps(RunSteps):
                 f"Take the thing {thing.thing_name} out of the billing group {existing}; a thing "
                 "is in one at most, and no OverrideSettings apply to it.",
             )
-        self.step("AddThingToBillingGroup", resource, self._be_billed, parameters)
+        self._steps.do("AddThingToBillingGroup", resource, self._be_billed, parameters)
 
     def _report_packages(self, planned: PlannedThing) -> None:
         """Write the thing's package versions into its reserved shadow.
@@ -187,17 +185,19 @@ class ThingSteps(RunSteps):
             return
         reported: dict[str, Any] = {}
         for package_name, version_name in planned.package_versions.items():
-            found = self._on_things.packages.version(package_name, version_name)
+            found = self._parts.packages.version(package_name, version_name)
             reported[package_name] = {"version": version_name, "attributes": found.attributes}
         parameters = {
             "thingName": planned.name,
             "shadowName": PACKAGE_SHADOW,
             "payload": json.dumps({"state": {"reported": reported}}),
         }
-        self.step("UpdateThingShadow", f"thing/{planned.name}", self._update_shadow, parameters)
+        self._steps.do(
+            "UpdateThingShadow", f"thing/{planned.name}", self._update_shadow, parameters
+        )
 
     def _update_shadow(self, given: Mapping[str, Any]) -> None:
-        account = self.registry
+        account = self._registry
         call = InternalCaller(account.account_id, account.region_name, SERVICE, "iot-data")
         try:
             call("UpdateThingShadow", **given)
@@ -206,7 +206,7 @@ class ThingSteps(RunSteps):
 
     def _conflict(self, planned: PlannedThing, conflict: ThingConflict) -> ProvisioningFailure:
         error = ResourceRegistrationFailure(str(conflict))
-        self.recorder.fail("UpdateThing", f"thing/{planned.name}", error.code, str(conflict))
+        self._steps.fail("UpdateThing", f"thing/{planned.name}", error.code, str(conflict))
         return ProvisioningFailure(
             error,
             advice.conflict(planned.name, conflict.setting),

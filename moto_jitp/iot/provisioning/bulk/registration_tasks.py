@@ -36,8 +36,8 @@ from moto_jitp.iot.exceptions import (
 )
 from moto_jitp.iot.provisioning import run_advice as advice
 from moto_jitp.iot.provisioning.resolved_template import ResolvedTemplate
+from moto_jitp.iot.provisioning.run_steps import ProvisioningFailure
 from moto_jitp.iot.provisioning.state_transitions import UnusableTransition, transition_of
-from moto_jitp.iot.provisioning.step_recorder import ProvisioningFailure
 from moto_jitp.iot.provisioning.template_execution import RunParts, TemplateExecution
 from moto_jitp.locks import new_lock
 from moto_jitp.templates import TemplateError, UnresolvedReferenceError, parse_template

@@ -25,7 +25,7 @@ from moto_jitp.iot.provisioning.provisioning_templates import (
     ProvisioningTemplates,
 )
 from moto_jitp.iot.provisioning.resolved_template import ResolvedTemplate
-from moto_jitp.iot.provisioning.step_recorder import ProvisioningFailure
+from moto_jitp.iot.provisioning.run_steps import ProvisioningFailure
 from moto_jitp.iot.provisioning.template_execution import RunParts, TemplateExecution
 from moto_jitp.iot.provisioning.template_rules import FLEET_PROVISIONING
 from moto_jitp.templates import UnresolvedReferenceError
