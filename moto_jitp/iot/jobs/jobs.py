@@ -495,7 +495,10 @@ class Jobs:
                     self._of_groups.setdefault(arn, {})[job.job_id] = job
 
     def _membership_changed(self, happened: str, group: FakeThingGroup, thing: FakeThing) -> None:
-        jobs = [job for job in self._of_groups.get(group.arn, {}).values() if job.is_open]
+        of_group = self._of_groups.get(group.arn)
+        if not of_group:
+            return
+        jobs = [job for job in of_group.values() if job.is_open]
         if not jobs:
             return
         with HandingOnLater(), self._telling([thing.thing_name]):

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from moto.iot.models import FakeThing
+from moto.iot.models import FakeThing, FakeThingGroup
 
 from moto_jitp.iot.api.internal_calls import CallRefused, InternalCaller
 from moto_jitp.iot.exceptions import IoTError, ResourceRegistrationFailure
@@ -120,12 +120,14 @@ class ThingSteps:
         update(given["thingName"], given.get("thingTypeName"), _payload(given), False)
 
     def _join_group(self, given: Mapping[str, Any]) -> None:
-        memberships = self._parts.memberships
-        memberships.add(*memberships.named(given))
+        self._parts.memberships.add(*self._membership(given))
 
     def _leave_group(self, given: Mapping[str, Any]) -> None:
-        memberships = self._parts.memberships
-        memberships.remove(*memberships.named(given))
+        self._parts.memberships.remove(*self._membership(given))
+
+    def _membership(self, given: Mapping[str, Any]) -> tuple[FakeThingGroup, FakeThing]:
+        group = self._registry.describe_thing_group(given["thingGroupName"])
+        return group, self._registry.describe_thing(given["thingName"])
 
     def _be_billed(self, given: Mapping[str, Any]) -> None:
         group = self._registry.describe_billing_group(given["billingGroupName"])
@@ -133,8 +135,9 @@ class ThingSteps:
 
     def _check_groups(self, names: Sequence[str], planned: PlannedThing) -> None:
         """Find out before anything is made whether the thing can be in all its groups."""
+        groups = [self._registry.describe_thing_group(name) for name in names]
         try:
-            self._parts.memberships.check(planned.name, names)
+            self._parts.memberships.check(planned.name, groups)
         except MembershipRefused as error:
             too_many = error.group is None
             raise self._steps.refused(

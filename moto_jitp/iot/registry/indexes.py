@@ -8,7 +8,8 @@ code goes on reading and writing them) and keep an index up to date with every c
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from moto.iot.models import (
@@ -38,8 +39,8 @@ class PairTable(dict[tuple[str, str], ValueT]):
     def __init__(self, items: dict[tuple[str, str], ValueT] | None = None) -> None:
         super().__init__()
         self._changed: dict[str, int] = {}
-        self._by_first: dict[str, Order[str]] = {}
-        self._by_second: dict[str, Order[str]] = {}
+        self._by_first: defaultdict[str, Order[str]] = defaultdict(Order)
+        self._by_second: defaultdict[str, Order[str]] = defaultdict(Order)
         for key, value in (items or {}).items():
             self[key] = value
 
@@ -72,8 +73,8 @@ class PairTable(dict[tuple[str, str], ValueT]):
     def __setitem__(self, key: tuple[str, str], value: ValueT) -> None:
         first, second = key
         super().__setitem__(key, value)
-        self._by_first.setdefault(first, Order()).add(second)
-        self._by_second.setdefault(second, Order()).add(first)
+        self._by_first[first].add(second)
+        self._by_second[second].add(first)
         self._changed[first] = next(_changes)
 
     def __delitem__(self, key: tuple[str, str]) -> None:
@@ -119,7 +120,7 @@ class CertificateTable(ListedTable[str, FakeCertificate]):
     """
 
     def __init__(self, items: dict[str, FakeCertificate] | None = None) -> None:
-        self._by_ca: dict[str, Order[str]] = {}
+        self._by_ca: defaultdict[str, Order[str]] = defaultdict(Order)
         self._by_der: dict[str, str] = {}
         super().__init__(items)
 
@@ -142,7 +143,7 @@ class CertificateTable(ListedTable[str, FakeCertificate]):
     def __setitem__(self, key: str, value: FakeCertificate) -> None:
         super().__setitem__(key, value)
         if value.ca_certificate_id:
-            self._by_ca.setdefault(value.ca_certificate_id, Order()).add(key)
+            self._by_ca[value.ca_certificate_id].add(key)
         der_id = getattr(value, "der_id", None)
         if der_id is not None and der_id != key:
             self._by_der[der_id] = key
@@ -246,15 +247,19 @@ class _Members(ListedTable[str, FakeThing]):
     def __setitem__(self, key: str, value: FakeThing) -> None:
         is_new = self._is_filled and key not in self
         super().__setitem__(key, value)
-        self._groups.by_thing.setdefault(key, Order()).add(self._group.arn)
+        self._groups.by_thing[key].add(self._group.arn)
         if is_new:
-            self._groups.observe("ADDED", self._group, value)
+            self._tell("ADDED", value)
 
     def __delitem__(self, key: str) -> None:
         thing = self[key]
         super().__delitem__(key)
         _discard(self._groups.by_thing, key, self._group.arn)
-        self._groups.observe("REMOVED", self._group, thing)
+        self._tell("REMOVED", thing)
+
+    def _tell(self, happened: str, thing: FakeThing) -> None:
+        for observe in self._groups.observers:
+            observe(happened, self._group, thing)
 
 
 class ThingTable(ListedTable[str, FakeThing]):
@@ -266,7 +271,7 @@ class ThingTable(ListedTable[str, FakeThing]):
     def __init__(self, items: dict[str, FakeThing] | None = None) -> None:
         self._changed: dict[str, int] = {}
         # Few tests search or filter, so that the first who does has the index made.
-        self._by_trait: dict[_Trait, Order[str]] | None = None
+        self._by_trait: defaultdict[_Trait, Order[str]] | None = None
         self._traits: dict[str, set[_Trait]] = {}
         super().__init__(items)
 
@@ -297,7 +302,7 @@ class ThingTable(ListedTable[str, FakeThing]):
 
     def _with(self, trait: _Trait, number: int | None) -> Iterator[tuple[int, FakeThing]]:
         if self._by_trait is None:
-            self._by_trait = {}
+            self._by_trait = defaultdict(Order)
             for thing in tuple(self.values()):
                 self._set_traits(thing.arn, set(_traits_of(thing)))
         for at, key in self._by_trait.get(trait, Order[str]()).after(number):
@@ -311,7 +316,7 @@ class ThingTable(ListedTable[str, FakeThing]):
         for trait in before - traits:
             _discard(self._by_trait, trait, key)
         for trait in traits - before:
-            self._by_trait.setdefault(trait, Order()).add(key)
+            self._by_trait[trait].add(key)
         if traits:
             self._traits[key] = traits
 
@@ -342,8 +347,8 @@ class ThingGroupTable(ListedTable[str, FakeThingGroup]):
 
     Args:
         items: those that there are.
-        observe: called with ``ADDED`` or ``REMOVED``, a group and a thing, whoever put it into the
-            group or took it out.
+        observers: each is called with ``ADDED`` or ``REMOVED``, a group and a thing, whoever put it
+            into the group or took it out.
 
     Attributes:
         by_thing: the ARNs of groups by the ARN of a thing that is in them.
@@ -352,16 +357,18 @@ class ThingGroupTable(ListedTable[str, FakeThingGroup]):
     def __init__(
         self,
         items: dict[str, FakeThingGroup] | None = None,
-        observe: MembershipObserver = lambda operation, group, thing: None,
+        observers: Sequence[MembershipObserver] = (),
     ) -> None:
-        self.observe = observe
-        self.by_thing: dict[str, Order[str]] = {}
-        self._by_parent: dict[str, Order[str]] = {}
+        self.observers = observers
+        self.by_thing: defaultdict[str, Order[str]] = defaultdict(Order)
+        self._by_parent: defaultdict[str, Order[str]] = defaultdict(Order)
         super().__init__(items)
 
     def of_thing(self, thing_arn: str) -> list[FakeThingGroup]:
         """The groups that a thing is in itself, the oldest group first."""
         keys = tuple(self.by_thing.get(thing_arn, ()))
+        if not keys:
+            return []
         numbers = {key: self.order.get(key, 0) for key in keys}
         return [self[key] for key in sorted(numbers, key=numbers.__getitem__) if key in self]
 
@@ -378,7 +385,7 @@ class ThingGroupTable(ListedTable[str, FakeThingGroup]):
     def __setitem__(self, key: str, value: FakeThingGroup) -> None:
         value.things = _Members(value, self, value.things)
         if value.parent_group_name:
-            self._by_parent.setdefault(value.parent_group_name, Order()).add(key)
+            self._by_parent[value.parent_group_name].add(key)
         super().__setitem__(key, value)
 
     def __delitem__(self, key: str) -> None:

@@ -47,25 +47,23 @@ class Memberships:
         """Return the groups that a thing is in itself, the oldest first."""
         return self.registry.thing_groups.of_thing(thing.arn)
 
-    def check(self, thing_name: str, group_names: Sequence[str]) -> None:
+    def check(self, thing_name: str, groups: Sequence[FakeThingGroup]) -> None:
         """Refuse thing groups that a thing cannot be in together (own wording).
 
         With ``strict`` off all are taken.
 
         Args:
             thing_name: the thing, which need not exist yet.
-            group_names: the groups that it would be in.
+            groups: the groups that it would be in.
 
         Raises:
             MembershipRefused: two of them are of one hierarchy, or they are more than ten.
-            ResourceNotFoundException: one of them does not exist.
         """
+        if not settings.current().strict:
+            return
         roots: dict[str, str] = {}
-        strict = settings.current().strict
-        for name in group_names:
-            group = self.registry.describe_thing_group(name)
-            if not strict:
-                continue
+        for group in groups:
+            name = group.thing_group_name
             path = group.metadata.get("rootToParentThingGroups")
             root = path[0]["groupName"] if path else name
             if root in roots:
@@ -94,9 +92,9 @@ class Memberships:
         """
         if thing.arn in group.things:
             return
-        has = [one.thing_group_name for one in self.groups_of(thing)]
+        has = self.groups_of(thing)
         if has:
-            self.check(thing.thing_name, [*has, group.thing_group_name])
+            self.check(thing.thing_name, [*has, group])
         group.things[thing.arn] = thing
 
     def remove(self, group: FakeThingGroup, thing: FakeThing) -> None:
@@ -130,8 +128,8 @@ class Memberships:
         leaving = [registry.describe_thing_group(name) for name in to_remove]
         joining = [registry.describe_thing_group(name) for name in to_add]
         stays = [group for group in self.groups_of(thing) if group not in leaving]
-        wanted = dict.fromkeys(group.thing_group_name for group in [*stays, *joining])
-        self.check(thing.thing_name, list(wanted))
+        wanted = {group.arn: group for group in [*stays, *joining]}
+        self.check(thing.thing_name, list(wanted.values()))
         for group in leaving:
             self.remove(group, thing)
         for group in joining:

@@ -80,7 +80,7 @@ class Registry:
         moto.things = self.things = ThingTable(moto.things)
         moto.thing_types = self.thing_types = ListedTable(moto.thing_types)
         moto.thing_groups = self.thing_groups = ThingGroupTable(
-            moto.thing_groups, self._membership_changed
+            moto.thing_groups, self.on_membership
         )
         moto.billing_groups = self.billing_groups = BillingGroupTable(moto.billing_groups)
         moto.policies = self.policies = ListedTable(moto.policies)
@@ -101,21 +101,21 @@ class Registry:
 
     def find_thing(self, thing_name: str) -> FakeThing | None:
         """Return a thing, or ``None`` where there is none of that name."""
-        return self.things.get(self.arn(f"thing/{thing_name}"))
+        return self.things.get(f"{self._arn_prefix}thing/{thing_name}")
 
     def describe_thing(self, thing_name: str) -> FakeThing:
         return self.find_thing(thing_name) or self._missing("Thing", thing_name)
 
     def find_thing_type(self, thing_type_name: str) -> FakeThingType | None:
         """Return a thing type, or ``None`` where there is none of that name."""
-        return self.thing_types.get(self.arn(f"thingtype/{thing_type_name}"))
+        return self.thing_types.get(f"{self._arn_prefix}thingtype/{thing_type_name}")
 
     def describe_thing_type(self, thing_type_name: str) -> FakeThingType:
         return self.find_thing_type(thing_type_name) or self._missing("Thing Type", thing_type_name)
 
     def find_thing_group(self, thing_group_name: str) -> FakeThingGroup | None:
         """Return a thing group, or ``None`` where there is none of that name."""
-        return self.thing_groups.get(self.arn(f"thinggroup/{thing_group_name}"))
+        return self.thing_groups.get(f"{self._arn_prefix}thinggroup/{thing_group_name}")
 
     def describe_thing_group(self, thing_group_name: str) -> FakeThingGroup:
         found = self.find_thing_group(thing_group_name)
@@ -154,10 +154,6 @@ class Registry:
         del self.things[thing.arn]
         for observe in self.on_thing_deleted:
             observe(thing)
-
-    def _membership_changed(self, happened: str, group: FakeThingGroup, thing: FakeThing) -> None:
-        for observe in self.on_membership:
-            observe(happened, group, thing)
 
     # Policies and what they are attached to.
 
