@@ -28,7 +28,7 @@ def tell_of_job(registry: Registry, happened: str, job: Job, status: str | None 
         job: the job.
         status: the status that the event names; ``None`` for the job's own.
     """
-    if not registry.events.is_on("JOB"):
+    if "JOB" not in registry.events.on:
         return
     members = {
         "timestamp": int(unix_time()),
@@ -71,7 +71,7 @@ def tell_of_execution(
         execution: the execution.
         happened: ``deleted``; ``None`` for its status.
     """
-    if not registry.events.is_on("JOB_EXECUTION"):
+    if "JOB_EXECUTION" not in registry.events.on:
         return
     operation = happened or execution.status.lower()
     members = {

@@ -41,23 +41,16 @@ class Events:
         moto: the account's and Region's backend.
 
     Attributes:
+        on: the kinds that are published, of :data:`KINDS`.
         created: when the configuration was first changed, in UTC; ``None`` before that.
         modified: when it was last changed; ``None`` likewise.
     """
 
     def __init__(self, moto: IoTBackend) -> None:
         self._moto = moto
-        self._on: frozenset[str] = frozenset()
+        self.on: frozenset[str] = frozenset()
         self.created: datetime | None = None
         self.modified: datetime | None = None
-
-    def is_on(self, kind: str) -> bool:
-        """Whether events of a kind are published.
-
-        Args:
-            kind: one of :data:`KINDS`.
-        """
-        return kind in self._on
 
     def configure(self, changes: Mapping[str, Mapping[str, bool]]) -> None:
         """Switch kinds of events on and off; those that are not named stay as they are.
@@ -65,19 +58,19 @@ class Events:
         Args:
             changes: kinds, each to ``{"Enabled": …}``.
         """
-        on = set(self._on)
+        on = set(self.on)
         for kind, change in changes.items():
             if change.get("Enabled", kind in on):
                 on.add(kind)
             else:
                 on.discard(kind)
-        self._on = frozenset(on)
+        self.on = frozenset(on)
         self.modified = acting_moment()
         self.created = self.created or self.modified
 
     def configurations(self) -> dict[str, dict[str, bool]]:
         """Return of each kind whether it is on, as DescribeEventConfigurations does."""
-        return {kind: {"Enabled": kind in self._on} for kind in KINDS}
+        return {kind: {"Enabled": kind in self.on} for kind in KINDS}
 
     def publish(self, where: str, event_type: str, operation: str, members: Any) -> None:
         """Publish an event, whose kind the caller has found switched on.

@@ -25,7 +25,7 @@ def tell_of_thing(registry: Registry, operation: str, thing: FakeThing) -> None:
         operation: which of these.
         thing: the thing.
     """
-    if not registry.events.is_on("THING"):
+    if "THING" not in registry.events.on:
         return
     members = {
         "accountId": registry.account_id,
@@ -49,7 +49,7 @@ def tell_of_association(
         before: the type that it had.
         now: the type that it has.
     """
-    if before is now or not registry.events.is_on("THING_TYPE_ASSOCIATION"):
+    if before is now or "THING_TYPE_ASSOCIATION" not in registry.events.on:
         return
     for operation, kind in (("REMOVED", before), ("ADDED", now)):
         if kind is None:
@@ -74,7 +74,7 @@ def tell_of_thing_type(registry: Registry, operation: str, kind: FakeThingType) 
         operation: which of these.
         kind: the thing type.
     """
-    if not registry.events.is_on("THING_TYPE"):
+    if "THING_TYPE" not in registry.events.on:
         return
     properties = kind.thing_type_properties or {}
     deprecated: datetime | None = kind.metadata.get("deprecationDate")
@@ -105,7 +105,7 @@ def tell_of_group(registry: Registry, operation: str, group: FakeThingGroup) -> 
         operation: which of these.
         group: the thing group.
     """
-    if not registry.events.is_on("THING_GROUP"):
+    if "THING_GROUP" not in registry.events.on:
         return
     properties: Any = group.thing_group_properties or {}
     path = [
@@ -143,7 +143,7 @@ def tell_of_hierarchy(registry: Registry, operation: str, child: FakeThingGroup)
         child: the group; nothing is published of one without a parent.
     """
     parent = child.parent_group_name
-    if not parent or not registry.events.is_on("THING_GROUP_HIERARCHY"):
+    if not parent or "THING_GROUP_HIERARCHY" not in registry.events.on:
         return
     members = {
         "accountId": registry.account_id,
@@ -169,7 +169,7 @@ def tell_of_membership(
         group: the thing group.
         thing: the thing.
     """
-    if not registry.events.is_on("THING_GROUP_MEMBERSHIP"):
+    if "THING_GROUP_MEMBERSHIP" not in registry.events.on:
         return
     members = {
         "accountId": registry.account_id,
