@@ -179,13 +179,14 @@ def _judge(backend: JitpIoTBackend, request: ConnectRequest) -> Verdict:
         known = backend.claims.find(presented.certificate_id)
     assert known is None or isinstance(known, DeviceCertificate)
     thing_name = _thing_of(backend, known)
+    client_id = _client_id(request, thing_name)
     if verdict is None and known is not None:
-        verdict = _judge_known(backend, request, known, thing_name)
+        verdict = _judge_known(backend, request, known, client_id)
     elif verdict is None:
-        verdict, known = _judge_unknown(backend, request)
+        verdict, known = _judge_unknown(backend, request, client_id)
     if verdict.provisioning is not None:
         thing_name = _thing_of(backend, known)
-    client_id = _client_id(request, thing_name)
+        client_id = _client_id(request, thing_name)
     return Verdict(*verdict[:4], known, thing_name, client_id, disturbed)
 
 
@@ -225,7 +226,7 @@ def _judge_known(
     backend: JitpIoTBackend,
     request: ConnectRequest,
     known: DeviceCertificate,
-    thing_name: str | None,
+    client_id: str,
 ) -> Verdict:
     outdated = _judge_validity(request.certificate)
     if outdated is not None:
@@ -233,7 +234,6 @@ def _judge_known(
     if known.status == "ACTIVE":
         if not settings.current().enforce_policies:
             return texts.ACCEPTED
-        client_id = _client_id(request, thing_name)
         principal = Principal(known, client_id, request.server_name, request.transport)
         return judge_connect(backend, principal)
     if known.status == "REVOKED":
@@ -255,11 +255,11 @@ def _judge_known(
         return refused
     if backend.deferred.is_being_provisioned(known):
         return texts.in_progress(None)
-    return _pending(backend, request, known, ca, step)
+    return _pending(backend, request, client_id, known, ca, step)
 
 
 def _judge_unknown(
-    backend: JitpIoTBackend, request: ConnectRequest
+    backend: JitpIoTBackend, request: ConnectRequest, client_id: str
 ) -> tuple[Verdict, DeviceCertificate | None]:
     """Judge a certificate that is not registered; return it, too, where it is registered now."""
     presented = request.certificate
@@ -285,7 +285,7 @@ def _judge_unknown(
     )
     step = ProvisioningStep("RegisterCertificate", f"cert/{certificate.certificate_id}")
     publish(backend, CertificateRegistered(certificate, backend.account_id, is_first=True))
-    return _pending(backend, request, certificate, ca, step), certificate
+    return _pending(backend, request, client_id, certificate, ca, step), certificate
 
 
 def _registration_failed(
@@ -345,6 +345,7 @@ def _judge_ca(ca: CaCertificate, request: ConnectRequest) -> Verdict | None:
 def _pending(
     backend: JitpIoTBackend,
     request: ConnectRequest,
+    client_id: str,
     certificate: DeviceCertificate,
     ca: CaCertificate,
     first_step: ProvisioningStep,
@@ -358,7 +359,7 @@ def _pending(
         certificate_parameters(request.certificate),
         source=source,
         first_step=first_step,
-        seconds=disturbances.of_provisioning(_client_id(request, _thing_of(backend, certificate))),
+        seconds=disturbances.of_provisioning(client_id),
     )
     if run.status is RunStatus.IN_PROGRESS:
         return texts.in_progress(run)
@@ -388,8 +389,7 @@ def _record(
         request.transport,
     )
     state = state_of(backend)
-    attempts = state.attempts
-    attempts.append(attempt)
+    state.attempts.append(attempt)
     if attempt.provisioning is not None:
         state.runs.enter(
             RunOrigin.JITP,
