@@ -2,8 +2,10 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
+from typing import NamedTuple
 
 from moto_jitp.locks import cached_property
 
@@ -20,8 +22,7 @@ class Override(str, Enum):
     FAIL = "FAIL"
 
 
-@dataclass(frozen=True, slots=True)
-class OverrideSettings:
+class OverrideSettings(NamedTuple):
     """The ``OverrideSettings`` of a thing; None where the template says nothing."""
 
     attribute_payload: Override | None = None
@@ -29,8 +30,7 @@ class OverrideSettings:
     thing_groups: Override | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedThing:
+class PlannedThing(NamedTuple):
     """The thing to create or to update.
 
     Attributes:
@@ -49,8 +49,7 @@ class PlannedThing:
     overrides: OverrideSettings
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedCertificate:
+class PlannedCertificate(NamedTuple):
     """The certificate to use: exactly one of id, PEM and signing request is given.
 
     Attributes:
@@ -100,8 +99,7 @@ class PlannedPolicy:
         return hashlib.sha1(text, usedforsecurity=False).hexdigest().upper()
 
 
-@dataclass(frozen=True, slots=True)
-class ProvisioningPlan:
+class ProvisioningPlan(NamedTuple):
     """All that a template says for one device.
 
     Attributes:
@@ -113,7 +111,7 @@ class ProvisioningPlan:
     thing: PlannedThing | None
     certificate_if_any: PlannedCertificate | None
     policies: tuple[PlannedPolicy, ...] = ()
-    device_configuration: Mapping[str, str] = field(default_factory=dict)
+    device_configuration: Mapping[str, str] = MappingProxyType({})
 
     @property
     def certificate(self) -> PlannedCertificate:

@@ -275,16 +275,12 @@ class CertificateResource:
         self.has_status = "Status" in given
         self.form = _form(given, place)
         self.identification = given[self.form]
-        texts = {name: compile_text(node, f"{place}.{name}", scope) for name, node in given.items()}
-        self._id = texts.get("CertificateId")
-        self._pem = texts.get("CertificatePem")
-        self._ca_pem = texts.get("CACertificatePem")
-        self._csr = texts.get("CertificateSigningRequest")
-        self._status = texts.get("Status")
-        self._principal_type = texts.get("ThingPrincipalType")
+        self._texts = {
+            name: compile_text(node, f"{place}.{name}", scope) for name, node in given.items()
+        }
         for check, text in (
-            (self._check_status, self._status),
-            (self._check_principal_type, self._principal_type),
+            (self._check_status, self._texts.get("Status")),
+            (self._check_principal_type, self._texts.get("ThingPrincipalType")),
         ):
             if text is not None and text.constant:
                 check(text.evaluate({}))
@@ -295,14 +291,14 @@ class CertificateResource:
 
     def plan(self, values: Values) -> PlannedCertificate:
         """The certificate of one device; raises TemplateError."""
-        principal_type = _value(self._principal_type, values)
-        status = _value(self._status, values)
+        given = {name: text.evaluate(values) for name, text in self._texts.items()}
+        status, principal_type = given.get("Status"), given.get("ThingPrincipalType")
         return PlannedCertificate(
             self.logical_name,
-            _value(self._id, values),
-            _value(self._pem, values),
-            _value(self._ca_pem, values),
-            _value(self._csr, values),
+            given.get("CertificateId"),
+            given.get("CertificatePem"),
+            given.get("CACertificatePem"),
+            given.get("CertificateSigningRequest"),
             "ACTIVE" if status is None else self._check_status(status),
             self._status_override,
             None if principal_type is None else self._check_principal_type(principal_type),
@@ -344,10 +340,6 @@ class CertificateResource:
                 expected=listed(_PRINCIPAL_TYPES),
             )
         return text
-
-
-def _value(text: Text | None, values: Values) -> str | None:
-    return None if text is None else text.evaluate(values)
 
 
 def _form(given: Mapping[str, Node], place: str) -> str:

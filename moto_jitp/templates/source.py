@@ -8,11 +8,10 @@ https://docs.aws.amazon.com/iot/latest/apireference/API_RegistrationConfig.html
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class TemplateSource:
+class TemplateSource(NamedTuple):
     """A stored template's name, or a template body.
 
     Attributes:

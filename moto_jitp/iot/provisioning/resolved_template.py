@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from moto_jitp.iot.exceptions import IoTError
 
 
-@dataclass(frozen=True)
-class ResolvedTemplate:
+class ResolvedTemplate(NamedTuple):
     """What a template source stands for at one moment.
 
     Attributes:
