@@ -237,7 +237,10 @@ def read_certificate(pem: str | bytes | PathLike[str]) -> PresentedCertificate:
     Raises:
         CertificateError: there is no certificate in it, or it cannot be parsed.
     """
-    data = _as_bytes(pem)
+    return _read_first(_as_bytes(pem))
+
+
+def _read_first(data: bytes) -> PresentedCertificate:
     # Most texts are as OpenSSL writes them, one certificate and nothing else.
     written = _AS_WRITTEN.fullmatch(data)
     if written is not None:
@@ -258,7 +261,7 @@ def read_chain(pem: str | bytes | PathLike[str]) -> tuple[PresentedCertificate, 
     """
     data = _as_bytes(pem)
     if data.count(b"-----BEGIN") == 1:
-        return (read_certificate(data),)
+        return (_read_first(data),)
     leaf, *issuers = _pem_blocks(data)
     return (_read_der(leaf), *map(_read_issuer, issuers))
 
