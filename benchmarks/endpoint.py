@@ -32,6 +32,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
 from moto_jitp.mqtt.decoding import Decoder
 from moto_jitp.mqtt.encoding import encode
 from moto_jitp.mqtt.packets import (
@@ -61,12 +67,14 @@ class Server(NamedTuple):
         root: the file of the root certificate; ``None`` for plain TCP.
         certificate: the file of a device's certificate.
         key: the file of its key.
+        process: the id of the process that serves.
     """
 
     port: int
     root: str | None
     certificate: str
     key: str
+    process: int
 
     def connect(self, client_id: str) -> Link:
         """Connect an MQTT client."""
@@ -113,7 +121,7 @@ def ours(devices: int = 1, subscriptions: int = 0) -> Iterator[tuple[Server, lis
         tempfile.TemporaryDirectory() as folder,
         _process(_serve_ours, folder, devices, subscriptions) as told,
     ):
-        servers = [Server(*entry) for entry in told]
+        servers = [Server(*entry) for entry in told.recv()]
         yield servers[0], servers
 
 
@@ -138,6 +146,7 @@ def _serve_ours(pipe: Any, folder: str, devices: int, subscriptions: int) -> Non
                     str(endpoint.root_ca_path),
                     str(files.certificate),
                     str(files.private_key),
+                    os.getpid(),
                 )
             )
         if subscriptions:
@@ -187,7 +196,7 @@ def _serve_bare_tls(pipe: Any, folder: str) -> None:
     for _ in range(4):
         threading.Thread(target=serve, daemon=True).start()
     port = listening.getsockname()[1]
-    pipe.send((port, str(root), str(files.certificate), str(files.private_key)))
+    pipe.send((port, str(root), str(files.certificate), str(files.private_key), os.getpid()))
     pipe.recv()
 
 
@@ -197,10 +206,11 @@ def _process(target: Callable[..., None], *arguments: Any) -> Iterator[Any]:
     process = _SPAWN.Process(target=target, args=(there, *arguments), daemon=True)
     process.start()
     try:
-        yield here.recv()
-    finally:
+        yield here
         here.send("stop")
         process.join()
+    finally:
+        process.kill()
 
 
 TEMPLATE: dict[str, Any] = {
@@ -256,12 +266,6 @@ class PeerFiles(NamedTuple):
 
 def peer_files(folder: str) -> PeerFiles:
     """Make certificates of the kinds that this project's endpoint has."""
-    from cryptography.hazmat.primitives.serialization import (
-        Encoding,
-        NoEncryption,
-        PrivateFormat,
-    )
-
     from moto_jitp import CertificateAuthority
     from moto_jitp.endpoint.server_identity import ServerIdentity
 
@@ -295,7 +299,7 @@ def _broker(
     )
     try:
         _await_port(port, process)
-        yield Server(port, files.root, files.certificate, files.key)
+        yield Server(port, files.root, files.certificate, files.key, process.pid)
     finally:
         process.kill()
         process.wait()
@@ -390,11 +394,19 @@ def ministack(python: str) -> Iterator[Server]:
                 aws_access_key_id="x",
                 aws_secret_access_key="x",
             )
-            issued = iot.create_keys_and_certificate(setAsActive=True)
+            own_key = ec.generate_private_key(ec.SECP256R1())  # the kind that all clients have
+            subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "device")])
+            request = x509.CertificateSigningRequestBuilder().subject_name(subject)
+            csr = request.sign(own_key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+            issued = iot.create_certificate_from_csr(
+                certificateSigningRequest=csr, setAsActive=True
+            )
             with urllib.request.urlopen(f"{url}/_ministack/iot/ca.pem") as answer:
                 root.write_bytes(answer.read())
             certificate.write_text(issued["certificatePem"])
-            key.write_text(issued["keyPair"]["PrivateKey"])
+            key.write_bytes(
+                own_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+            )
             yield server
 
 
@@ -475,6 +487,102 @@ def connects_per_second(connect: Callable[[int], None], number: int, threads: in
     return number / (time.perf_counter() - began)
 
 
+class Connects(NamedTuple):
+    """How many clients a server let in within a second, and what one cost.
+
+    Attributes:
+        per_second: with clients that share the cores with the server.
+        server_ms: milliseconds of the server's processor time for each.
+        client_ms: the same of the client.
+    """
+
+    per_second: float
+    server_ms: float
+    client_ms: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.per_second:6.0f} connects/s, processor time for each {self.server_ms:.2f} ms "
+            f"(of the client {self.client_ms:.2f} ms)"
+        )
+
+
+_CLIENTS = 4
+
+
+def count_connects(server: Server, number: int, *, speaks_mqtt: bool = True) -> Connects:
+    """Connect so many times, from several processes that do as little as can be.
+
+    Args:
+        server: where to.
+        number: how often altogether.
+        speaks_mqtt: whether to send a CONNECT and wait for its CONNACK; otherwise for any byte.
+    """
+    with contextlib.ExitStack() as running:
+        clients = [
+            running.enter_context(
+                _process(_connect_again_and_again, server, n, number // _CLIENTS, speaks_mqtt)
+            )
+            for n in range(_CLIENTS)
+        ]
+        for client in clients:
+            client.recv()
+        server_seconds = _processor_time(server.process)
+        began = time.perf_counter()
+        for client in clients:
+            client.send("go")
+        client_seconds = sum(client.recv() for client in clients)
+        seconds = time.perf_counter() - began
+        server_seconds = _processor_time(server.process) - server_seconds
+    done = number // _CLIENTS * _CLIENTS
+    return Connects(done / seconds, server_seconds / done * 1000, client_seconds / done * 1000)
+
+
+def _connect_again_and_again(
+    pipe: Any, server: Server, who: int, number: int, speaks_mqtt: bool
+) -> None:
+    # The server is to be measured: it is not verified, and the context is made once.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.load_cert_chain(server.certificate, server.key)
+    packets = [
+        encode(Connect(f"device-0-{who}-{n}", V3, keep_alive=600), V3) for n in range(number)
+    ]
+    pipe.send("ready")
+    pipe.recv()
+    began = time.process_time()
+    for packet in packets:
+        raw = socket.create_connection(("127.0.0.1", server.port), timeout=LONGEST_SILENCE)
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with context.wrap_socket(raw, server_hostname="localhost") as connection:
+            if speaks_mqtt:
+                connection.sendall(packet)
+            assert connection.recv(64), "the server closed the connection"
+    pipe.send(time.process_time() - began)
+    pipe.recv()
+
+
+def _processor_time(process: int) -> float:
+    """The seconds that a process and those that it has started have used; 0 where unknown."""
+    if sys.platform != "linux":
+        return 0.0
+    parents, seconds = {}, {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                parents[int(entry.name)] = int(fields[1])
+                ticks = int(fields[11]) + int(fields[12])
+                seconds[int(entry.name)] = ticks / os.sysconf("SC_CLK_TCK")
+
+    def of(one: int) -> float:
+        return seconds.get(one, 0.0) + sum(of(child) for child in parents if parents[child] == one)
+
+    return of(process)
+
+
 def measure_connects(number: int, rounds: int, peers: dict[str, str]) -> None:
     with (
         contextlib.ExitStack() as running,
@@ -483,34 +591,24 @@ def measure_connects(number: int, rounds: int, peers: dict[str, str]) -> None:
         _process(_serve_bare_tls, folder) as told,
     ):
         wanted = {name: python for name, python in peers.items() if name == "ministack"}
-        others = running_peers(running, wanted)
-        bare = Server(*told)
-
-        def to_ours(n: int) -> None:
-            endpoint.connect(f"device-0-{n}").close()
-
-        def to_bare(_: int) -> None:
-            link = Link(bare, None)
-            link.socket.recv(1)
-            link.close()
-
-        ratios = []
+        others = {"bare pyOpenSSL": Server(*told.recv()), **running_peers(running, wanted)}
+        rates: dict[str, list[float]] = {name: [] for name in others}
+        costs: dict[str, list[float]] = {name: [] for name in others}
         for _ in range(rounds):
-            mine = connects_per_second(to_ours, number)
-            theirs = connects_per_second(to_bare, number)
-            ratios.append(mine / theirs)
-            print(f"  {mine:7.0f} connects/s, bare pyOpenSSL {theirs:7.0f}/s")
-        report("connects beside bare TLS", statistics.median(ratios), GOAL_CONNECTS)
-        for name, other in others.items():
-            ratios = []
-            for _ in range(rounds):
-                mine = connects_per_second(to_ours, number // 4)
-                theirs = connects_per_second(
-                    lambda n, other=other: other.connect(f"device-{n}").close(), number // 4
-                )
-                ratios.append(mine / theirs)
-                print(f"  {mine:7.0f} connects/s, {name} {theirs:7.0f}/s")
-            report(f"connects beside {name}", statistics.median(ratios), GOAL_MINISTACK)
+            mine = count_connects(endpoint, number)
+            print(f"  {'ours':>14} {mine}")
+            for name, other in others.items():
+                theirs = count_connects(other, number, speaks_mqtt=name == "ministack")
+                print(f"  {name:>14} {theirs}")
+                rates[name].append(mine.per_second / theirs.per_second)
+                if mine.server_ms:
+                    costs[name].append(theirs.server_ms / mine.server_ms)
+        for name in others:
+            if costs[name]:
+                cost = statistics.median(costs[name])
+                print(f"  processor time of {name} for a connect: {cost:.2f} times ours")
+            goal = GOAL_MINISTACK if name == "ministack" else GOAL_CONNECTS
+            report(f"connects beside {name}", statistics.median(rates[name]), goal)
 
 
 def measure_jitp(number: int) -> None:

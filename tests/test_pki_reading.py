@@ -23,6 +23,7 @@ from moto_jitp.pki import (
     check_issuer,
     read_certificate,
     read_chain,
+    read_presented,
 )
 
 CA = CertificateAuthority(common_name="Acme Root")
@@ -251,3 +252,17 @@ def test_an_issuer_is_told_by_name_and_by_signature() -> None:
     assert check(other) is IssuerCheck.NAME_DIFFERS
     rsa_impostor = CertificateAuthority(common_name="Acme Root", key="rsa")
     assert check(rsa_impostor) is IssuerCheck.SIGNATURE_DIFFERS
+
+
+def test_certificates_of_a_handshake_are_read_as_those_of_a_pem_text() -> None:
+    chain = read_chain(DEVICE.chain_pem)
+
+    shown = [one.certificate.public_bytes(Encoding.DER) for one in chain]
+
+    assert read_presented(shown) == chain
+    assert read_presented(shown)[0].pem == chain[0].pem
+
+
+def test_a_handshake_without_a_certificate_is_explained_as_an_empty_text_is() -> None:
+    with pytest.raises(CertificateError, match="found an empty text"):
+        read_presented([])

@@ -148,7 +148,8 @@ class ClientConnection(asyncio.Protocol):
         if transport is None or transport.is_closing():
             return
         wanted = (
-            self._mqtt.wants_data
+            # As long as none have come there is nothing to leave: most clients await the CONNACK.
+            (self._mqtt.wants_data or not self._mqtt.has_unread)
             and not self._writing_paused
             and len(self._events) < _MOST_WAITING
             and self._events_size < _MOST_WAITING_BYTES
@@ -346,6 +347,9 @@ class ClientConnection(asyncio.Protocol):
         self, reason: DisconnectReason, details: str, code: ReasonCode, *, sends_will: bool = True
     ) -> None:
         """End the connection; may be called in every thread."""
+
+        if self._over:
+            return  # it was the connection's end that has ended the session
 
         def end() -> None:
             self._handle(self._mqtt.close(reason, details, code, sends_will=sends_will))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable
 
 from moto_jitp.devices.connecting import backend_at, backend_knowing
 from moto_jitp.devices.verdict import ConnectRequest
 from moto_jitp.iot.models import JitpIoTBackend, is_plugged_in, live_backends
 from moto_jitp.mqtt.transport import Transport
-from moto_jitp.pki import read_chain
+from moto_jitp.pki import read_presented
 
 from .peer import Peer
 
@@ -41,7 +40,7 @@ class ServerNames:
         Raises:
             CertificateError: it has shown no certificate that can be read.
         """
-        leaf, *issuers = read_chain("".join(map(ssl.DER_cert_to_PEM_cert, peer.chain)))
+        leaf, *issuers = read_presented(peer.chain)
         return ConnectRequest(
             leaf,
             leaf.pem,

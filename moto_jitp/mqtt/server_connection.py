@@ -138,6 +138,11 @@ class ServerConnection:
         """
         return self.phase in (Phase.WAITING_FOR_CONNECT, Phase.CONNECTED) and not self._is_full
 
+    @property
+    def has_unread(self) -> bool:
+        """Whether bytes have been received that are not dealt with, or not yet."""
+        return self._decoder.buffered > 0
+
     def receive(self, data: bytes, now: float) -> list[Event]:
         """Take bytes that have arrived.
 

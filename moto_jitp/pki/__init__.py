@@ -12,6 +12,7 @@ from .reading import (
     is_declared_no_ca,
     read_certificate,
     read_chain,
+    read_presented,
 )
 from .real_clock import meet_real_clock
 from .subject import certificate_parameters
@@ -33,5 +34,6 @@ __all__ = [
     "private_key_belongs_to",
     "read_certificate",
     "read_chain",
+    "read_presented",
     "weak_digest",
 ]

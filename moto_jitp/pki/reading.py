@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from os import PathLike
@@ -266,6 +266,23 @@ def read_chain(pem: str | bytes | PathLike[str]) -> tuple[PresentedCertificate, 
     return (_read_der(leaf), *map(_read_issuer, issuers))
 
 
+def read_presented(chain: Sequence[bytes]) -> tuple[PresentedCertificate, ...]:
+    """Read the certificates that a client has shown in its handshake.
+
+    Devices come again, so that the last ones are kept and read once.
+
+    Args:
+        chain: the certificates as DER, the leaf first.
+
+    Raises:
+        CertificateError: there is none, or one cannot be parsed.
+    """
+    if not chain:
+        raise CertificateError(_why_no_block(b""))
+    leaf, *issuers = chain
+    return (_read_leaf(leaf), *map(_read_issuer, issuers))
+
+
 def read_issuer(pem: str) -> PresentedCertificate:
     """Read the first certificate of a PEM text, which stands above that of a device.
 
@@ -317,6 +334,11 @@ def _why_no_block(data: bytes) -> str:
         return f"{expected}, found binary data that looks like DER. Convert it to PEM first."
     advice = path_advice(data[:256].decode("utf-8", "replace"))
     return f"{expected}, found {data[:40]!r}.{f' {advice}' if advice else ''}"
+
+
+@lru_cache(maxsize=1024)
+def _read_leaf(der: bytes) -> PresentedCertificate:
+    return _read_der(der)
 
 
 @lru_cache(maxsize=64)
