@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
 
 from moto.iot.models import iot_backends
 from support.cloud import ACCOUNT
-from test_lifecycle_events import authority, template
+from support.races import in_threads
 
-from moto_jitp import JitpHandle, connect_device
+from moto_jitp import CertificateAuthority, JitpHandle, connect_device
 from moto_jitp.history.state import state_of
 
 
 def test_whatever_devices_do_is_kept_under_one_key_of_the_backend(
-    mocked: JitpHandle, iot: Any
+    mocked: JitpHandle, ca: CertificateAuthority
 ) -> None:
-    authority().register(iot, template_body=template())
-    device = authority().issue(common_name="bulb-1")
+    device = ca.issue(common_name="bulb-1")
     connection = connect_device(device)
     connection.subscribe("a/b")
     connection.publish("a/b", b"on")
@@ -28,9 +26,8 @@ def test_whatever_devices_do_is_kept_under_one_key_of_the_backend(
     assert len(backend.__dict__.keys() - fresh.__dict__.keys()) == 1
 
 
-def test_a_reset_forgets_all_of_it(mocked: JitpHandle, iot: Any) -> None:
-    authority().register(iot, template_body=template())
-    connect_device(authority().issue(common_name="bulb-1"))
+def test_a_reset_forgets_all_of_it(mocked: JitpHandle, ca: CertificateAuthority) -> None:
+    connect_device(ca.issue(common_name="bulb-1"))
     backend = iot_backends[ACCOUNT]["us-east-1"]
     before = set(backend.__dict__)
     backend.reset()
@@ -48,18 +45,15 @@ def test_those_that_ask_at_the_same_moment_are_given_the_same_state(mocked: Jitp
         start.wait()
         found.append(state_of(backend).part(dict))
 
-    threads = [threading.Thread(target=ask) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(*[ask] * 8)
     assert len(found) == 8
     assert all(one is found[0] for one in found)
 
 
-def test_an_attempt_still_tells_its_id_by_the_former_name(mocked: JitpHandle, iot: Any) -> None:
-    authority().register(iot, template_body=template())
-    connection = connect_device(authority().issue(common_name="bulb-1"))
+def test_an_attempt_still_tells_its_id_by_the_former_name(
+    mocked: JitpHandle, ca: CertificateAuthority
+) -> None:
+    connection = connect_device(ca.issue(common_name="bulb-1"))
     assert [one.attempt_id for one in connection.attempts] == [
         one.sequence for one in mocked.connections
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +25,7 @@ from aws_verified.account import (
 from aws_verified.clean_up import PROJECT, CleanUp
 from aws_verified.cloud import LeftBehindError
 from botocore.exceptions import ClientError
-from test_verified_jitp import template
+from support.bodies import plain_template
 
 from moto_jitp import mock_jitp
 
@@ -182,7 +183,7 @@ def one_of_each_kind(cloud: Cloud) -> None:
     )
     role = cloud.role()
     ca = cloud.ca()
-    ca.register(iot, template_body=template(policy), role_arn=role)
+    ca.register(iot, template_body=json.dumps(plain_template(PolicyName=policy)), role_arn=role)
     bulb = ca.issue(common_name=cloud.name("bulb"))
     iot.register_certificate(
         certificatePem=bulb.certificate_pem, caCertificatePem=ca.certificate_pem, status="ACTIVE"
@@ -207,7 +208,7 @@ def one_of_each_kind(cloud: Cloud) -> None:
     iot.create_role_alias(roleAlias=cloud.name("alias"), roleArn=role)
     iot.create_provisioning_template(
         templateName=cloud.name("template"),
-        templateBody=template(policy),
+        templateBody=json.dumps(plain_template(PolicyName=policy)),
         provisioningRoleArn=role,
         type="JITP",
     )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from freezegun.api import FrozenDateTimeFactory
 from support.cloud import ACCOUNT, client_of, refused
-from support.patience import HANG
+from support.races import in_threads
 
 from moto_jitp import CertificateAuthority, ConnectionRefused, DeviceIdentity, connect_device
 
@@ -204,14 +204,7 @@ def test_accounts_that_transfer_to_each_other_do_not_wait_for_each_other(
             mine.transfer_certificate(certificateId=made.certificate_id, targetAwsAccount=target)
             accounts[target].accept_certificate_transfer(certificateId=made.certificate_id)
 
-    threads = [
-        threading.Thread(target=swap, args=pair, daemon=True)
-        for pair in ((ACCOUNT, OTHER), (OTHER, ACCOUNT))
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(HANG)
+    in_threads(partial(swap, ACCOUNT, OTHER), partial(swap, OTHER, ACCOUNT))
     assert [len(one.list_certificates()["certificates"]) for one in accounts.values()] == [10, 10]
 
 

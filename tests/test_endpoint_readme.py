@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt]")
 
-from test_readme import BLOCKS, Block, run
+from support.documents import Block, all_blocks, run
 
 pytestmark = pytest.mark.slow
 
@@ -20,7 +20,7 @@ CLIENTS = {"mosquitto": "mosquitto_pub", "paho-mqtt": "paho", "awsiotsdk": "awsi
 def blocks_for(name: str) -> list[Block]:
     """The blocks that are left to this module for a client."""
     note = f"by tests/{Path(__file__).name}, where {name} is installed"
-    return [block for block in BLOCKS if block.note == ("not run", note)]
+    return [block for block in all_blocks() if block.note == ("not run", note)]
 
 
 @pytest.mark.parametrize("name", CLIENTS)

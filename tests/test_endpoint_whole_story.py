@@ -13,14 +13,15 @@ import pytest
 
 pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt]")
 
+from support.aws_cli import REQUIREMENTS, Shell, shell
 from support.patience import HANG
 from support.servers import client
-from test_aws_cli import Shell, pytestmark, shell
 
 from moto_jitp import DeviceEndpoint
 from moto_jitp.server import ThreadedJitpServer
 
-__all__ = ["pytestmark", "shell"]  # fixtures and conditions of this module, too
+pytestmark = REQUIREMENTS
+__all__ = ["shell"]
 
 
 @pytest.mark.skipif(shutil.which("mosquitto_pub") is None, reason="mosquitto_pub is not installed")

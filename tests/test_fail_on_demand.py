@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from botocore.exceptions import ClientError
 from support import every_step
 from support.bodies import PLAIN_BODY
 from support.cloud import client, refused
+from support.races import in_threads
 
 from moto_jitp import (
     CertificateAuthority,
@@ -436,9 +436,5 @@ def test_threads_share_the_number_of_failures(mocked: JitpHandle) -> None:
             except iot.exceptions.ThrottlingException as error:
                 failures.append(error.response["Error"]["Code"])
 
-    threads = [threading.Thread(target=call) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(*[call] * 4)
     assert len(failures) == 10

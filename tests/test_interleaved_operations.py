@@ -6,8 +6,8 @@ Here that is no matter of chance: others are let go at each line of the operatio
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import boto3
@@ -16,8 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto.iot.models import iot_backends
 from support.interleaving import Crossing, Meanwhile, TellingLock, account_with
-from support.patience import HANG
-from test_races import EXPECTED, POLICY, REGION, loose_ends
+from support.races import EXPECTED, POLICY, REGION, in_threads, loose_ends
 
 from moto_jitp import CertificateAuthority, connect_device, mock_jitp
 from moto_jitp.history.state import locks_held
@@ -148,6 +147,8 @@ RACES: dict[str, tuple[Works, Works]] = {
 }
 
 
+#: Those that every run tries; the others are slow.
+QUICK = ("delete_policy", "delete_thing_group")
 #: Where an intrusion does harm; elsewhere each table happens to be read in one go.
 HARMFUL = ("delete_thing and billing groups", "delete_thing_group", "delete_policy")
 
@@ -165,7 +166,9 @@ def interleaved(race: str, lock: TellingLock) -> tuple[Meanwhile, list[str]]:
     return meanwhile, loose_ends(scene.account)
 
 
-@pytest.mark.parametrize("race", RACES)
+@pytest.mark.parametrize(
+    "race", [pytest.param(race, marks=() if race in QUICK else pytest.mark.slow) for race in RACES]
+)
 def test_nothing_happens_in_the_middle_of_an_operation(race: str) -> None:
     meanwhile, ends = interleaved(race, TellingLock())
     assert meanwhile.raised == []
@@ -256,7 +259,7 @@ def backend_of(account: Account) -> Any:
     return iot_backends[account.account][account.region]
 
 
-def in_threads(*works: Callable[[], object]) -> list[BaseException]:
+def raised_in_threads(*works: Callable[[], object]) -> list[BaseException]:
     """Do each of these in a thread of its own, and return what they have raised."""
     raised: list[BaseException] = []
 
@@ -266,11 +269,7 @@ def in_threads(*works: Callable[[], object]) -> list[BaseException]:
         except BaseException as error:
             raised.append(error)
 
-    threads = [threading.Thread(target=work, args=(one,)) for one in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(HANG)
+    in_threads(*(partial(work, one) for one in works))
     return raised
 
 
@@ -281,7 +280,7 @@ def test_two_accounts_that_transfer_to_each_other_at_once_do_not_wait_for_ever()
     works = [transfer(here, there), transfer(there, here)]
     for lock in locks:
         lock.is_met_at = True
-    assert in_threads(*works) == []
+    assert raised_in_threads(*works) == []
     for account in (here, there):
         assert len(account.iot.list_outgoing_certificates()["outgoingCertificates"]) == 1
 
@@ -298,7 +297,7 @@ def test_two_regions_whose_locks_are_wanted_at_once_do_not_wait_for_ever() -> No
         with locks_held(*backends):
             pass
 
-    assert in_threads(lambda: hold(regions), lambda: hold(regions[::-1])) == []
+    assert raised_in_threads(lambda: hold(regions), lambda: hold(regions[::-1])) == []
 
 
 def test_locks_that_are_taken_in_two_orders_are_found_to_be_a_deadlock() -> None:
@@ -312,5 +311,5 @@ def test_locks_that_are_taken_in_two_orders_are_found_to_be_a_deadlock() -> None
         with first, second:
             pass
 
-    [found] = in_threads(lambda: hold(*locks), lambda: hold(*locks[::-1]))
+    [found] = raised_in_threads(lambda: hold(*locks), lambda: hold(*locks[::-1]))
     assert isinstance(found, AssertionError)

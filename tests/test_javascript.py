@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.bodies import GUIDE_CONFIG_FILE
 from support.patience import HANG
 from support.servers import clean_environment
-from test_guide_walkthrough import CONFIG_FILE
 
 from moto_jitp import CertificateAuthority
 from moto_jitp.cli import main
@@ -86,7 +86,7 @@ def test_the_example_runs(modules: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("mode", "way"), [("DEFAULT", "name"), ("SNI_ONLY", "body")])
 def test_the_guide_with_the_sdk(modules: Path, tmp_path: Path, mode: str, way: str) -> None:
-    (tmp_path / "your-template").write_bytes(CONFIG_FILE.encode())
+    (tmp_path / "your-template").write_bytes(GUIDE_CONFIG_FILE.encode())
     assert main(["ca", "new", str(tmp_path / "ca")]) == 0
     pems = [(tmp_path / "ca" / name).read_text() for name in ("certificate.pem", "private_key.pem")]
     bulb = CertificateAuthority.from_pem(*pems).issue("bulb-1", country="KR", serial_number="42")

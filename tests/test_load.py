@@ -8,9 +8,8 @@ from __future__ import annotations
 import contextlib
 import json
 import random
-import sys
-import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,8 +17,7 @@ from botocore.exceptions import ClientError
 from moto.iot.models import iot_backends
 from support.bodies import PLAIN_BODY, ROLE
 from support.fleet_doors import PLACES, InProcess
-from support.patience import HANG
-from test_races import ACCOUNT, POLICY, REGION, loose_ends
+from support.races import ACCOUNT, POLICY, REGION, in_threads, loose_ends, switching_every
 
 from moto_jitp import CertificateAuthority, ConnectionRefused, DeviceIdentity, NotAuthorized
 
@@ -34,10 +32,8 @@ BODY["Resources"]["policy"] = {"Type": "AWS::IoT::Policy", "Properties": {"Polic
 
 @pytest.fixture(autouse=True)
 def threads_that_change_often() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    yield
-    sys.setswitchinterval(before)
+    with switching_every(1e-5):
+        yield
 
 
 class Fleet:
@@ -197,6 +193,7 @@ def is_a_mistake(error: BaseException) -> bool:
     return not isinstance(error, (ConnectionRefused, NotAuthorized, ConnectionError))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_under_load_nothing_fails_and_nothing_is_left_half_done(place: str, long: bool) -> None:
     if place == "at an endpoint":
@@ -227,10 +224,5 @@ def run(fleet: Fleet, rounds: int) -> list[BaseException]:
                 if is_a_mistake(error):
                     mistakes.append(error)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(HANG)
-        assert not thread.is_alive()
+    in_threads(*(partial(work, number) for number in range(THREADS)))
     return mistakes

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import random
-import sys
-import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import boto3
@@ -17,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from moto.core.responses import BaseResponse
 from moto.iot.models import iot_backends
 from support.fleet import CREATE_KEYS, ClaimDevice, claim_certificate, make_template
-from support.patience import HANG
+from support.races import ACCOUNT, EXPECTED, POLICY, REGION, in_threads, loose_ends, switching_every
 
 from moto_jitp import CertificateAuthority, ConnectionRefused, connect_device, mock_jitp
 
@@ -25,29 +23,12 @@ THREADS = 48
 ROUNDS = 2
 NAMES = 6
 MANY = 40
-ACCOUNT, REGION = "123456789012", "us-east-1"
-POLICY = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}],
-    }
-)
-#: What AWS answers to somebody whom another has beaten to it.
-EXPECTED = {
-    "DeleteConflictException",
-    "InvalidRequestException",
-    "ResourceAlreadyExistsException",
-    "ResourceNotFoundException",
-    "VersionConflictException",
-}
 
 
 @pytest.fixture(autouse=True)
 def threads_that_change_often() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
+    with switching_every(1e-6):
+        yield
 
 
 @pytest.fixture
@@ -72,35 +53,12 @@ def all_at_once(*works: Callable[[random.Random], object]) -> list[BaseException
             except Exception as error:
                 raised.append(error)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(HANG)
-        assert not thread.is_alive()
+    in_threads(*(partial(work, number) for number in range(THREADS)))
     return raised
 
 
 def name(kind: str, chance: random.Random) -> str:
     return f"{kind}-{chance.randrange(NAMES)}"
-
-
-def loose_ends(account: str = ACCOUNT) -> list[str]:
-    """Every attachment and membership whose other end is gone."""
-    backend: Any = iot_backends[account][REGION]
-    things = {thing.thing_name for thing in backend.things.values()}
-    arns = set(backend.things)
-    found = [f"{who} has {thing}" for who, thing in backend.principal_things if thing not in things]
-    found += [
-        f"{target} has {policy}"
-        for target, policy in backend.principal_policies
-        if policy not in backend.policies
-        or (":cert/" in target and target.rpartition("/")[2] not in backend.certificates)
-    ]
-    for groups in (backend.thing_groups, backend.billing_groups):
-        for group in groups.values():
-            found += [f"{group.arn} has {arn}" for arn in group.things if arn not in arns]
-    return found
 
 
 def test_things_come_and_go_while_groups_do(iot: Any) -> None:
@@ -134,6 +92,7 @@ def test_things_come_and_go_while_groups_do(iot: Any) -> None:
     assert loose_ends() == []
 
 
+@pytest.mark.slow
 def test_what_lists_walk_stays_as_it_is_meanwhile(iot: Any) -> None:
     for number in range(MANY):
         iot.create_thing(thingName=f"kept-{number}")
@@ -161,6 +120,7 @@ def test_what_lists_walk_stays_as_it_is_meanwhile(iot: Any) -> None:
     assert len(iot.search_index(queryString="thingName:kept*", maxResults=250)["things"]) == MANY
 
 
+@pytest.mark.slow
 def test_policies_come_and_go_while_they_are_attached_and_listed(iot: Any) -> None:
     certificates = [iot.create_keys_and_certificate(setAsActive=False) for _ in range(2)]
     arns = [certificate["certificateArn"] for certificate in certificates]
@@ -241,9 +201,7 @@ def is_free(lock: Any) -> bool:
         if answers[0]:
             lock.release()
 
-    looking = threading.Thread(target=look)
-    looking.start()
-    looking.join(HANG)
+    in_threads(look)
     return answers == [True]
 
 
@@ -317,6 +275,7 @@ def test_what_listens_runs_without_the_lock(iot: Any) -> None:
     assert all(free)
 
 
+@pytest.mark.slow
 def test_two_accounts_do_not_wait_for_each_other_in_a_circle(iot: Any) -> None:
     """Registering one CA looks into the other accounts of the Region."""
     ca = CertificateAuthority()

@@ -15,6 +15,7 @@ import pytest
 import urllib3
 from moto import mock_aws
 from support.patience import HANG
+from support.races import in_threads
 from support.servers import Api, client, provisioning_ca
 from werkzeug.serving import generate_adhoc_ssl_context
 
@@ -162,11 +163,7 @@ def test_one_device_that_connects_a_hundred_times_at_once_is_provisioned_once() 
             together.wait()
             outcomes.append(api.connect(bulb))
 
-        threads = [threading.Thread(target=connect) for _ in range(100)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        in_threads(*[connect] * 100)
         assert [outcome["accepted"] for outcome in outcomes] == [True] * 100
         assert {outcome["thingName"] for outcome in outcomes} == {"bulb-1"}
         assert len(api.get("/runs")["runs"]) == 1
@@ -180,14 +177,7 @@ def test_many_devices_connect_at_once() -> None:
         ca: CertificateAuthority = provisioning_ca(server.endpoint_url)
         bulbs = [ca.issue(common_name=f"bulb-{n}", country="KR") for n in range(40)]
         outcomes: list[Any] = []
-        threads = [
-            threading.Thread(target=lambda bulb=bulb: outcomes.append(api.connect(bulb)))
-            for bulb in bulbs
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        in_threads(*(lambda bulb=bulb: outcomes.append(api.connect(bulb)) for bulb in bulbs))
         names = sorted(outcome["thingName"] for outcome in outcomes)
         assert names == sorted(f"bulb-{n}" for n in range(40))
         assert len(api.get("/runs")["runs"]) == 40
