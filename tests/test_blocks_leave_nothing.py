@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
 from moto.core.base_backend import AccountSpecificBackend
 from moto.iot.models import iot_backends
 from support.bodies import PLAIN_BODY
@@ -101,6 +102,7 @@ def what_stays(blocks: int) -> dict[str, int]:
     return {**found, "objects for each block": (len(gc.get_objects()) - objects) // blocks}
 
 
+@pytest.mark.slow
 def test_blocks_leave_nothing(long: bool) -> None:
     """In a process of its own, as the plugin keeps for its report what a test's devices did."""
     program = [sys.executable, __file__, "1000" if long else "20"]

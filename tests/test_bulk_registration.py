@@ -356,6 +356,7 @@ def test_tasks_are_kept_for_thirty_days(clock: FrozenDateTimeFactory) -> None:
         describe(done)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("files")
 def test_a_long_file_is_read_in_bounded_memory() -> None:
     put({"ThingName": "bulb-1"})

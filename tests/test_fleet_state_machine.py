@@ -484,6 +484,7 @@ EXAMPLES = {"in process": 6, "at a server": 2, "at an endpoint": 2}
 STEPS = {"in process": 30, "at a server": 20, "at an endpoint": 20}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_an_account_is_what_the_rules_say_whatever_happens_in_it(place: str, long: bool) -> None:
     if place == "at an endpoint":

@@ -66,6 +66,7 @@ def test_a_certificate_that_names_no_key_finds_its_ca_among_those_with_one_subje
         assert connect_device(pem).thing_name == "bulb"
 
 
+@pytest.mark.slow
 def test_a_device_publishes_as_cheaply_however_many_others_do() -> None:
     """Each has a certificate and a policy of its own, and they publish in turn."""
     with mock_jitp(config=ENFORCED):
@@ -166,6 +167,7 @@ LISTS = (
 OURS = ("moto_jitp", "moto.iot")
 
 
+@pytest.mark.slow
 def test_a_page_of_a_list_costs_what_it_holds() -> None:
     def costs(size: int) -> dict[str, int]:
         with mock_jitp():

@@ -163,6 +163,7 @@ OPERATIONS = [(service, name) for service in SERVICES for name in sorted(operati
 GATEWAY_TIMEOUT = (504, "SendDirectMessage")
 
 
+@pytest.mark.slow
 def test_no_request_for_an_operation_ends_in_an_error_of_the_server(
     target: Target, long: bool
 ) -> None:
@@ -178,6 +179,7 @@ def test_no_request_for_an_operation_ends_in_an_error_of_the_server(
     ask()
 
 
+@pytest.mark.slow
 def test_no_request_for_a_control_route_ends_in_an_error_of_the_server(
     target: Target, long: bool
 ) -> None:
@@ -284,6 +286,7 @@ def raw_samples() -> list[bytes]:
     ]
 
 
+@pytest.mark.slow
 def test_no_bytes_end_in_an_error_of_the_server_or_keep_it_from_answering(
     target: Target, long: bool
 ) -> None:

@@ -238,7 +238,10 @@ def all_breaks(service: str, operation: str) -> list[Break]:
     return [b for b in found if not (b.what in ("type", "missing") and b.where == payload)]
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize(
+    "service",
+    [pytest.param(name, marks=pytest.mark.slow if name == "iot" else ()) for name in SERVICES],
+)
 def test_each_constraint_of_each_emulated_operation_is_kept_to(service: str) -> None:
     tried, wrong = 0, []
     with mock_jitp():
@@ -371,7 +374,8 @@ def test_the_server_refuses_queries_and_regions_that_are_wrong(server: str) -> N
     assert found.text.startswith("'us-east1' is not a Region of AWS IoT.")
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=60, deadline=None)
 @given(data=strategies.data())
 def test_no_body_ends_in_a_python_error(data: Any) -> None:
     operation = data.draw(strategies.sampled_from(sorted(models("iot"))))

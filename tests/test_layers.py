@@ -13,6 +13,7 @@ from support.patience import HANG
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest.mark.slow
 def test_imports_point_down_the_layers() -> None:
     pytest.importorskip("importlinter", reason="import-linter is not installed")
 
@@ -40,6 +41,7 @@ def test_one_module_asks_whether_aws_is_a_server() -> None:
     assert asking == {"moto_jitp/where.py"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("statement", "unwanted"),
     [
@@ -59,6 +61,7 @@ def test_a_light_import_stays_light(statement: str, unwanted: set[str]) -> None:
     assert not loaded_by(statement) & unwanted
 
 
+@pytest.mark.slow
 def test_mock_jitp_needs_nothing_of_the_server_extra() -> None:
     statement = "from moto_jitp import *; mock_jitp(lambda: connect_device)()"
 

@@ -41,6 +41,7 @@ def listed_for(collecting: ModuleType, folder: Path, code: str, **others: str) -
     return listed
 
 
+@pytest.mark.slow
 def test_the_list_is_what_the_code_uses(collecting: ModuleType) -> None:
     written = collecting.TARGET.read_text(encoding="utf-8")
 

@@ -105,6 +105,7 @@ def test_render_prints_no_line_of_the_devices(
         assert forged(out + err) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_a_log_has_no_line_of_the_devices(tmp_path: Path, log_format: str) -> None:
     log = tmp_path / "log"

@@ -292,6 +292,7 @@ def test_an_attached_managed_policy_grants_in_its_default_version(
     assert every_step.failed_run(ca.issue()).failed_steps[0].action == "RegisterThing"
 
 
+@pytest.mark.slow
 def test_aws_own_managed_policy_has_all_that_a_run_needs(acme: CertificateAuthority) -> None:
     config = {**ENFORCED, "iam": {"load_aws_managed_policies": True}}
     with mock_jitp(config=config):

@@ -141,6 +141,7 @@ def test_boto3_reads_that_a_body_is_too_long() -> None:
         assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
 
 
+@pytest.mark.slow
 def test_how_long_a_body_may_be_is_said_on_the_command_line() -> None:
     with serving("--max-body-bytes", "1000") as server:
         data = client(server.endpoint_url, "iot-data")

@@ -455,6 +455,7 @@ def test_a_certificate_that_expires_while_in_progress_is_refused(
     assert status(iot, bulb) == "ACTIVE"
 
 
+@pytest.mark.slow
 def test_holding_the_clock_spoils_no_certificate_afterwards() -> None:
     """cryptography keeps the datetime class that it sees first; it must not be freezegun's."""
     import subprocess

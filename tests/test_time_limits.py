@@ -24,6 +24,7 @@ WAITS = frozenset({"wait", "join"})
 WALL_CLOCKS = frozenset({"perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns"})
 
 
+@pytest.mark.slow
 def test_a_server_that_has_spoken_lives_until_its_test_ends() -> None:
     with serving() as server:
         guards = [one for one in threading.enumerate() if isinstance(one, threading.Timer)]

@@ -111,6 +111,7 @@ def test_at_the_level_error_only_what_failed_is_logged() -> None:
     assert {entry["eventType"] for entry in entries("ERROR")} == {"RuleExecution", "RuleNotFound"}
 
 
+@pytest.mark.slow
 def test_the_report_of_a_failed_test_tells_what_rules_did(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
