@@ -150,7 +150,7 @@ RACES: dict[str, tuple[Works, Works]] = {
 #: Those that every run tries; the others are slow.
 QUICK = ("delete_policy", "delete_thing_group")
 #: Where an intrusion does harm; elsewhere each table happens to be read in one go.
-HARMFUL = ("delete_thing and billing groups", "delete_thing_group", "delete_policy")
+HARMFUL = ("delete_thing and billing groups", "delete_policy")
 
 
 def interleaved(race: str, lock: TellingLock) -> tuple[Meanwhile, list[str]]:

@@ -204,8 +204,8 @@ class Permissions:
                     return
             policies = _decide_in_force(self._backend, self._principal, action, name)
             documents = [(policy, policy.document) for policy in policies]
-        if any(has_conditions(policy) for policy in policies):
-            return  # the time may count
+            if any(has_conditions(policy) for policy in policies):
+                return  # the time may count
         if inputs != self._inputs or len(self._allowed) >= _MOST_REMEMBERED:
             self._allowed, self._inputs = {}, inputs
         self._allowed[action, name] = documents
