@@ -76,6 +76,21 @@ def connects(*attributes: str, will: str | None = None) -> AuthorizationContext:
     return replace(BULB, connect_attributes=attributes, last_will_topic=will)
 
 
+def connecting(*attributes: str, will: str | None = None) -> tuple[Any, ...]:
+    """The bulb connects with these attributes."""
+    return ("Connect", "client/bulb-7", connects(*attributes, will=will))
+
+
+def connect_where(operator: str, attributes: object) -> dict[str, Any]:
+    """Everybody may connect whose attributes are such."""
+    return allow("Connect", "*", **when(operator, iot_ConnectAttributes=attributes))
+
+
+def no_connect_where(operator: str, attributes: object) -> dict[str, Any]:
+    """Nobody may connect whose attributes are such."""
+    return {**connect_where(operator, attributes), "Effect": "Deny"}
+
+
 Case = tuple[str, list[dict[str, Any]], list[Any], list[Any]]
 
 # name, statements, what is allowed, what is not: (action, resource[, context])
@@ -91,176 +106,97 @@ EXAMPLES: list[Case] = [
         [deny("Connect", "client/bulb-1", "client/bulb-2"), CONNECT_AS_THING],
         [("Connect", "client/bulb-7")],
         [
-            (
-                "Connect",
-                "client/bulb-1",
-                AuthorizationContext("bulb-1", ThingContext("bulb-1")),
-            ),
+            ("Connect", "client/bulb-1", AuthorizationContext("bulb-1", ThingContext("bulb-1"))),
             ("Connect", "client/bulb-8", STRANGER),
         ],
     ),
     (
         "persistent sessions allowed",
-        [
-            allow(
-                "Connect",
-                "*",
-                **when("ForAllValues:StringEquals", iot_ConnectAttributes=[PERSISTENT]),
-            )
-        ],
-        [
-            ("Connect", "client/bulb-7", connects(PERSISTENT)),
-            ("Connect", "client/bulb-7", connects()),
-        ],
-        [
-            ("Connect", "client/bulb-7", connects(WILL)),
-            ("Connect", "client/bulb-7", connects(PERSISTENT, WILL)),
-        ],
+        [connect_where("ForAllValues:StringEquals", [PERSISTENT])],
+        [connecting(PERSISTENT), connecting()],
+        [connecting(WILL), connecting(PERSISTENT, WILL)],
     ),
     (
         "all but persistent sessions",
-        [
-            allow(
-                "Connect",
-                "*",
-                **when("ForAllValues:StringNotEquals", iot_ConnectAttributes=[PERSISTENT]),
-            )
-        ],
-        [("Connect", "client/bulb-7", connects(WILL)), ("Connect", "client/bulb-7", connects())],
-        [
-            ("Connect", "client/bulb-7", connects(PERSISTENT)),
-            ("Connect", "client/bulb-7", connects(PERSISTENT, WILL)),
-        ],
+        [connect_where("ForAllValues:StringNotEquals", [PERSISTENT])],
+        [connecting(WILL), connecting()],
+        [connecting(PERSISTENT), connecting(PERSISTENT, WILL)],
     ),
     (
         "the same with a Deny",
-        [
-            allow("Connect", "*"),
-            deny(
-                "Connect",
-                "*",
-                **when("ForAnyValue:StringEquals", iot_ConnectAttributes=[PERSISTENT]),
-            ),
-        ],
-        [("Connect", "client/bulb-7", connects(WILL)), ("Connect", "client/bulb-7", connects())],
-        [("Connect", "client/bulb-7", connects(PERSISTENT, WILL))],
+        [allow("Connect", "*"), no_connect_where("ForAnyValue:StringEquals", [PERSISTENT])],
+        [connecting(WILL), connecting()],
+        [connecting(PERSISTENT, WILL)],
     ),
     (
         "default features only",
-        [allow("Connect", "*", **when("ForAllValues:StringEquals", iot_ConnectAttributes=[]))],
-        [("Connect", "client/bulb-7", connects())],
-        [
-            ("Connect", "client/bulb-7", connects(WILL)),
-            ("Connect", "client/bulb-7", connects(PERSISTENT)),
-        ],
+        [connect_where("ForAllValues:StringEquals", [])],
+        [connecting()],
+        [connecting(WILL), connecting(PERSISTENT)],
     ),
     (
         "only with a persistent session",
-        [
-            allow(
-                "Connect",
-                "*",
-                **when("ForAnyValue:StringEquals", iot_ConnectAttributes=[PERSISTENT]),
-            )
-        ],
-        [
-            ("Connect", "client/bulb-7", connects(PERSISTENT)),
-            ("Connect", "client/bulb-7", connects(PERSISTENT, WILL)),
-        ],
-        [("Connect", "client/bulb-7", connects()), ("Connect", "client/bulb-7", connects(WILL))],
+        [connect_where("ForAnyValue:StringEquals", [PERSISTENT])],
+        [connecting(PERSISTENT), connecting(PERSISTENT, WILL)],
+        [connecting(), connecting(WILL)],
     ),
     (
         "persistent session and will together",
         [
-            allow(
-                "Connect",
-                "*",
-                **when("ForAllValues:StringEquals", iot_ConnectAttributes=[PERSISTENT, WILL]),
-            ),
-            deny(
-                "Connect",
-                "*",
-                **when("ForAllValues:StringEquals", iot_ConnectAttributes=[PERSISTENT]),
-            ),
-            deny("Connect", "*", **when("ForAllValues:StringEquals", iot_ConnectAttributes=[WILL])),
-            deny("Connect", "*", **when("ForAllValues:StringEquals", iot_ConnectAttributes=[])),
+            connect_where("ForAllValues:StringEquals", [PERSISTENT, WILL]),
+            no_connect_where("ForAllValues:StringEquals", [PERSISTENT]),
+            no_connect_where("ForAllValues:StringEquals", [WILL]),
+            no_connect_where("ForAllValues:StringEquals", []),
         ],
-        [("Connect", "client/bulb-7", connects(PERSISTENT, WILL))],
-        [
-            ("Connect", "client/bulb-7", connects(PERSISTENT)),
-            ("Connect", "client/bulb-7", connects(WILL)),
-            ("Connect", "client/bulb-7", connects()),
-        ],
+        [connecting(PERSISTENT, WILL)],
+        [connecting(PERSISTENT), connecting(WILL), connecting()],
     ),
     (
         "persistent session and will allowed, nothing newer",
+        [connect_where("ForAllValues:StringEquals", [PERSISTENT, WILL])],
         [
-            allow(
-                "Connect",
-                "*",
-                **when("ForAllValues:StringEquals", iot_ConnectAttributes=[PERSISTENT, WILL]),
-            )
-        ],
-        [
-            ("Connect", "client/bulb-7", connects(*attributes))
+            connecting(*attributes)
             for attributes in ((), (PERSISTENT,), (WILL,), (PERSISTENT, WILL))
         ],
-        [("Connect", "client/bulb-7", connects(WILL, "Newer"))],
+        [connecting(WILL, "Newer")],
     ),
     (
         "a clean session with or without a will",
-        [allow("Connect", "*", **when("StringEquals", iot_ConnectAttributes=WILL))],
-        [("Connect", "client/bulb-7", connects()), ("Connect", "client/bulb-7", connects(WILL))],
+        [connect_where("StringEquals", WILL)],
+        [connecting(), connecting(WILL)],
         [
-            ("Connect", "client/bulb-7", connects(PERSISTENT)),
-            ("Connect", "client/bulb-7", connects(PERSISTENT, WILL)),
+            connecting(PERSISTENT),
+            connecting(PERSISTENT, WILL),
             ("Connect", "client/bulb-7", replace(BULB, connect_attributes=None)),
         ],
     ),
     (
         "no persistent session, a will allowed, nothing newer",
         [
-            deny(
-                "Connect",
-                "*",
-                **when("ForAnyValue:StringEquals", iot_ConnectAttributes=[PERSISTENT]),
-            ),
-            allow(
-                "Connect", "*", **when("ForAllValues:StringEquals", iot_ConnectAttributes=[WILL])
-            ),
+            no_connect_where("ForAnyValue:StringEquals", [PERSISTENT]),
+            connect_where("ForAllValues:StringEquals", [WILL]),
         ],
-        [("Connect", "client/bulb-7", connects()), ("Connect", "client/bulb-7", connects(WILL))],
-        [
-            ("Connect", "client/bulb-7", connects(PERSISTENT)),
-            ("Connect", "client/bulb-7", connects(PERSISTENT, WILL)),
-            ("Connect", "client/bulb-7", connects(WILL, "Newer")),
-        ],
+        [connecting(), connecting(WILL)],
+        [connecting(PERSISTENT), connecting(PERSISTENT, WILL), connecting(WILL, "Newer")],
     ),
     (
         "one topic for the will in a clean session",
         [
             allow("Connect", "*", **when("ArnEquals", iot_LastWillTopic=WILL_TOPIC)),
-            deny(
-                "Connect",
-                "*",
-                **when("ForAnyValue:StringEquals", iot_ConnectAttributes=[PERSISTENT]),
-            ),
+            no_connect_where("ForAnyValue:StringEquals", [PERSISTENT]),
         ],
-        [("Connect", "client/bulb-7", connects(WILL, will=WILL_TOPIC))],
+        [connecting(WILL, will=WILL_TOPIC)],
         [
-            ("Connect", "client/bulb-7", connects(PERSISTENT, WILL, will=WILL_TOPIC)),
-            ("Connect", "client/bulb-7", connects(WILL, will=PREFIX + "topic/other")),
-            ("Connect", "client/bulb-7", connects()),
+            connecting(PERSISTENT, WILL, will=WILL_TOPIC),
+            connecting(WILL, will=PREFIX + "topic/other"),
+            connecting(),
         ],
     ),
     (
         "one topic for the will",
         [allow("Connect", "*", **when("ArnEquals", iot_LastWillTopic=WILL_TOPIC))],
-        [("Connect", "client/bulb-7", connects(WILL, will=WILL_TOPIC))],
-        [
-            ("Connect", "client/bulb-7", connects(WILL, will=PREFIX + "topic/other")),
-            ("Connect", "client/bulb-7", connects()),
-        ],
+        [connecting(WILL, will=WILL_TOPIC)],
+        [connecting(WILL, will=PREFIX + "topic/other"), connecting()],
     ),
     (
         "a registered device subscribes to one filter",
@@ -285,10 +221,7 @@ EXAMPLES: list[Case] = [
     (
         "publish below the client ID",
         [allow("Publish", "topic/${iot:ClientId}/*")],
-        [
-            ("Publish", "topic/bulb-7/state"),
-            ("Publish", "topic/bulb-8/state", STRANGER),
-        ],
+        [("Publish", "topic/bulb-7/state"), ("Publish", "topic/bulb-8/state", STRANGER)],
         [("Publish", "topic/bulb-7/state", STRANGER)],
     ),
     (
@@ -378,8 +311,7 @@ EXAMPLES: list[Case] = [
                 "Publish",
                 "topic/admin/x",
                 replace(
-                    BULB,
-                    certificate=CertificateContext(subject={"CommonName": ["Administrator"]}),
+                    BULB, certificate=CertificateContext(subject={"CommonName": ["Administrator"]})
                 ),
             )
         ],
