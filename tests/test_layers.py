@@ -41,24 +41,40 @@ def test_one_module_asks_whether_aws_is_a_server() -> None:
     assert asking == {"moto_jitp/where.py"}
 
 
+MOTO = {"moto", "boto3", "botocore", "responses", "flask"}
+NO_DEPENDENCY = MOTO | {"cryptography", "lark"}
+#: Makes a certificate.
+ISSUE = """
+from moto_jitp import CertificateAuthority, DeviceIdentity, pki
+device = CertificateAuthority(common_name="Acme").issue(common_name="bulb-1")
+assert isinstance(device, DeviceIdentity)
+assert pki.CertificateAuthority is CertificateAuthority"""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("statement", "unwanted"),
     [
-        ("import moto_jitp", {"moto", "boto3", "botocore", "cryptography"}),
-        ("from moto_jitp import CertificateAuthority", {"moto", "boto3", "botocore"}),
-        ("import moto_jitp.pki", {"moto", "boto3", "botocore"}),
-        ("import moto_jitp.templates", {"moto", "boto3", "botocore", "cryptography"}),
-        ("import moto_jitp.policies", {"moto", "boto3", "botocore", "cryptography"}),
-        ("import moto_jitp.sql", {"moto", "boto3", "botocore", "cryptography", "lark"}),
-        ("from moto_jitp import explain_rule", {"moto", "boto3", "botocore", "cryptography"}),
-        ("import conftest_plugin", {"moto", "boto3", "botocore", "cryptography"}),
-        ("import moto_jitp.pytest_plugin", {"moto", "boto3", "botocore", "cryptography"}),
+        ("import moto_jitp; moto_jitp.__version__; dir(moto_jitp)", NO_DEPENDENCY),
+        (ISSUE, MOTO),
+        ("import moto_jitp.pki", MOTO),
+        ("import moto_jitp.templates", NO_DEPENDENCY),
+        ("import moto_jitp.policies", NO_DEPENDENCY),
+        ("import moto_jitp.sql", NO_DEPENDENCY),
+        ("from moto_jitp import explain_rule", NO_DEPENDENCY - {"lark"}),
+        ("import conftest_plugin", NO_DEPENDENCY),
+        ("import moto_jitp.pytest_plugin", NO_DEPENDENCY),
         ("from moto_jitp import mock_jitp", {"lark"}),
     ],
+    ids=lambda value: value.strip().partition(";")[0] if isinstance(value, str) else "",
 )
 def test_a_light_import_stays_light(statement: str, unwanted: set[str]) -> None:
     assert not loaded_by(statement) & unwanted
+
+
+@pytest.mark.slow
+def test_making_certificates_needs_cryptography() -> None:
+    assert "cryptography" in loaded_by("from moto_jitp import CertificateAuthority as CA; CA()")
 
 
 @pytest.mark.slow
@@ -71,7 +87,7 @@ def test_mock_jitp_needs_nothing_of_the_server_extra() -> None:
 
 def loaded_by(statement: str) -> set[str]:
     """The modules that a new interpreter has loaded after a statement."""
-    code = f"import sys; {statement}; print(*sys.modules, sep='\\n')"
+    code = f"{statement}\nimport sys\nprint(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=HANG
     )
