@@ -20,10 +20,18 @@ from support.endpoint_clients import client_context
 from support.endpoint_requests import curl, publish
 from support.endpoint_stories import Place, running
 from support.monitoring import log_entries, metric_sum
-from support.patience import HANG
+from support.patience import HANG, until
 
-from moto_jitp import CertificateAuthority, connect_device
-from moto_jitp.mqtt.packets import Publish, Suback, Subscribe, Subscription
+from moto_jitp import CertificateAuthority, DeviceIdentity, connect_device
+from moto_jitp.mqtt.encoding import encode
+from moto_jitp.mqtt.packets import (
+    Connect,
+    Publish,
+    Suback,
+    Subscribe,
+    Subscription,
+    Version,
+)
 
 pytestmark = [
     pytest.mark.slow,
@@ -334,3 +342,53 @@ def test_a_client_of_a_custom_authorizer_finds_why_in_the_log(place: Place) -> N
         there.recv(1)
 
     place.until_logged("custom authorizers")
+
+
+# -- on the port for ALPN -----------------------------------------------------------------------
+
+
+def _named(place: Place, device: DeviceIdentity, protocol: str) -> ssl.SSLSocket:
+    context = client_context(place.endpoint.root_ca_pem, device, alpn=protocol)
+    address = ("127.0.0.1", place.endpoint.alpn_port)
+    return context.wrap_socket(
+        socket.create_connection(address, timeout=HANG), server_hostname="localhost"
+    )
+
+
+def test_the_port_for_alpn_speaks_https_to_devices_that_name_it() -> None:
+    with running(alpn_port=0) as place:
+        device = place.device("lamp-1")
+        request = b"POST /topics/lamps/1?qos=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\non"
+        with _named(place, device, "x-amzn-http-ca") as connection:
+            for _ in range(2):
+                connection.sendall(request)
+                assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+        assert place.endpoint.wait_for("message", topic="lamps/1").payload == b"on"
+        assert not place.endpoint.log
+
+
+def test_who_speaks_another_protocol_than_was_named_is_told_so() -> None:
+    with running(alpn_port=0) as place:
+        device = place.device("lamp-1")
+        with _named(place, device, "x-amzn-http-ca") as connection:
+            connection.sendall(encode(Connect("lamp-1", Version.MQTT_5), Version.MQTT_5))
+            assert connection.recv(4096).startswith(b"HTTP/1.1 400 ")
+        with _named(place, device, "x-amzn-mqtt-ca") as connection:
+            connection.sendall(b"POST /topics/a HTTP/1.1\r\n\r\n")
+            assert not connection.recv(4096)
+        with pytest.raises(ssl.SSLError, match=r"(?i)no.application.protocol"):
+            _named(place, device, "http/1.1")
+        until(lambda: len(place.endpoint.log) == 3)
+
+    told_http, told_mqtt, told_name = place.endpoint.log
+    assert "not HTTP/1.1" in told_http
+    assert "is not a CONNECT" in told_mqtt
+    assert "'http/1.1', and this port speaks x-amzn-mqtt-ca, mqtt, x-amzn-http-ca" in told_name
+
+
+def test_an_endpoint_that_stops_ends_connections_over_https_on_the_port_for_alpn() -> None:
+    with running(alpn_port=0) as place:
+        connection = _named(place, place.device("lamp-1"), "x-amzn-http-ca")
+        connection.sendall(b"GET ")
+    with connection:
+        assert not connection.recv(1)

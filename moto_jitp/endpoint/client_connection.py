@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from socket import IPPROTO_TCP, TCP_NODELAY
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from moto_jitp import disturbances
@@ -23,9 +24,9 @@ from moto_jitp.mqtt.events import (
 from moto_jitp.mqtt.reason_codes import ReasonCode
 from moto_jitp.mqtt.server_connection import Phase, ServerConnection
 
+from .client_socket import ClientSocket
 from .door import Client, Refusal
-from .link import HandshakeFailed, Link
-from .peer import Peer
+from .link import Link
 
 if TYPE_CHECKING:
     from .server import EndpointServer
@@ -40,33 +41,38 @@ _LINGERS = 2.0
 
 _COUNTED = (PublishReceived, SubscribeReceived, UnsubscribeReceived, Pinged)
 
+Speaks = Callable[["EndpointServer", Link], ClientSocket]
+
+_NO_OTHERS: Mapping[str, Speaks] = MappingProxyType({})
+
 Answer = Callable[[], "list[Event]"]
 
 
-class ClientConnection(asyncio.Protocol):
+class ClientConnection(ClientSocket):
     """A client's connection.
 
     Args:
         server: the endpoint.
         link: TLS, or nothing in its place.
+        others: what speaks to clients that have negotiated another application protocol (ALPN),
+            by its name.
     """
 
-    def __init__(self, server: EndpointServer, link: Link) -> None:
-        self._server = server
-        self._link = link
-        self._loop = server.loop
+    def __init__(
+        self,
+        server: EndpointServer,
+        link: Link,
+        others: Mapping[str, Speaks] = _NO_OTHERS,
+    ) -> None:
+        super().__init__(server, link)
+        self._others = others
         self._mqtt = ServerConnection(self._loop.time(), limits=server.limits)
-        self._transport: asyncio.Transport | None = None
-        self._peer = Peer("", 0)
-        self._knows_peer = False
-        self._timer: asyncio.TimerHandle | None = None
         self._client: Client | None = None
         self._events: deque[Event] = deque()
         self._events_size = 0
         self._working = False
         self._reading = True
         self._writing_paused = False
-        self._over = False
         self._packets = 0
         self._lost_pubacks = 0
         self._is_half_open = False
@@ -76,31 +82,23 @@ class ClientConnection(asyncio.Protocol):
     # -- the socket ---------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.set_write_buffer_limits(_HIGH_WATER, _LOW_WATER)
-        address = transport.get_extra_info("peername") or ("", 0)
-        self._peer = Peer(address[0], address[1])
-        self._server.connections.add(self)
-        self._set_timer()
+        super().connection_made(transport)
+        if self._transport is not None:
+            self._transport.set_write_buffer_limits(_HIGH_WATER, _LOW_WATER)
 
     def data_received(self, data: bytes) -> None:
-        if self._over or self._is_half_open:
-            return
-        try:
-            data = self._link.feed(data)
-        except HandshakeFailed as error:
-            self._write(self._link.outgoing())  # the alert
-            self._fail(f"The TLS handshake failed: {error}")
-            return
-        self._write(self._link.outgoing())
-        if not self._link.established:
-            return
-        if not self._knows_peer:
-            self._knows_peer = True
-            self._peer = self._link.peer(self._peer.address, self._peer.port)
-        if data:
-            self._handle(self._mqtt.receive(data, self._loop.time()))
+        if not self._is_half_open:
+            super().data_received(data)
+
+    def _handshake_failed(self, details: str) -> None:
+        self._handle(self._mqtt.peer_closed(details))
+
+    def _handshake_done(self) -> ClientSocket:
+        other = self._others.get(self._peer.alpn or "")
+        return self if other is None else other(self._server, self._link)
+
+    def _receive(self, data: bytes) -> None:
+        self._handle(self._mqtt.receive(data, self._loop.time()))
 
     def eof_received(self) -> bool:
         return self._is_half_open  # close, unless nothing gets through any more
@@ -132,10 +130,8 @@ class ClientConnection(asyncio.Protocol):
         self._choose_whether_to_read()
 
     def _write(self, data: bytes) -> None:
-        if self._is_half_open:
-            return
-        if data and self._transport is not None and not self._transport.is_closing():
-            self._transport.write(data)
+        if not self._is_half_open:
+            super()._write(data)
 
     def _flush(self) -> None:
         data = self._mqtt.data_to_send()
@@ -356,9 +352,6 @@ class ClientConnection(asyncio.Protocol):
 
         self._server.call(end)
 
-    def _fail(self, details: str) -> None:
-        self._handle(self._mqtt.peer_closed(details))
-
     def _end(self) -> None:
         """Close the socket once what is left has been written, or the client takes too long."""
         self._over = True
@@ -392,11 +385,6 @@ class ClientConnection(asyncio.Protocol):
         """Whether nothing waits to be written or to be done."""
         is_gone = self._transport is None or self._is_half_open
         return is_gone and not self._working and not self._events
-
-    def abort(self) -> None:
-        """Close the socket at once."""
-        if self._transport is not None:
-            self._transport.abort()
 
     # -- time ---------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from moto_jitp.iot.account.endpoints import LocalEndpoint, endpoint_domains, loc
 from moto_jitp.iot.data_plane.connections import Clients, ConnectionDeletion, all_clients
 from moto_jitp.pki import DeviceIdentity
 
+from .client_connection import ClientConnection
 from .client_helpers import (
     ClientFiles,
     awsiot_arguments,
@@ -69,7 +70,8 @@ class DeviceEndpoint:
             this machine for a LAN.
         port: the port; 0 for a free one, 8883 for clients that cannot be told.
         alpn_port: another port for clients that name the application protocol ``x-amzn-mqtt-ca``
-            or ``mqtt``, as on port 443 of AWS IoT; ``None`` for none, 0 for a free one.
+            or ``mqtt``, as on port 443 of AWS IoT, or ``x-amzn-http-ca`` for HTTPS; ``None`` for
+            none, 0 for a free one.
         https_port: a port for HTTPS, on which devices publish messages and ask the credentials
             provider for credentials, as on port 8443 and on the credentials endpoint of AWS IoT;
             ``None`` for none, 0 for a free one.
@@ -172,21 +174,35 @@ class DeviceEndpoint:
 
     def _listeners(self, running: _Running) -> list[Listener]:
         try:
-            from .tls import HTTP_PROTOCOLS, TlsContext
-
-            if running.https_sockets:
-                from .http_connection import HttpConnection
+            from .http_connection import HttpConnection
+            from .tls import ALPN_PROTOCOLS, HTTP_PROTOCOLS, HTTP_WITH_CERTIFICATE, TlsContext
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError(
                 f"The device endpoint needs {error.name}: {command_for('mqtt')}",
                 name=error.name,
             ) from None
+
+        def speaking_http(sockets: list[socket.socket]) -> partial[HttpConnection]:
+            port = _port_of(sockets)
+            door = HttpDoor(
+                self._log, self._names, target_port=lambda: port, mqtt_port=lambda: self.port
+            )
+            return partial(HttpConnection, door=door)
+
         judge = is_known_certificate if self._judges_in_tls else None
         plain = TlsContext(self._identity, judge_leaf=judge)
         listeners = [Listener(running.sockets, plain.link)]
         if running.alpn_sockets:
-            strict = TlsContext(self._identity, require_alpn=True, judge_leaf=judge)
-            listeners.append(Listener(running.alpn_sockets, strict.link))
+            # AWS IoT speaks both on port 443, and the name says which is meant.
+            strict = TlsContext(
+                self._identity,
+                protocols=(*ALPN_PROTOCOLS, HTTP_WITH_CERTIFICATE),
+                require_alpn=True,
+                judge_leaf=judge,
+            )
+            others = {HTTP_WITH_CERTIFICATE.decode(): speaking_http(running.alpn_sockets)}
+            speak = partial(ClientConnection, others=others)
+            listeners.append(Listener(running.alpn_sockets, strict.link, speak))
         if running.https_sockets:
             # Who shows no certificate may try what is not emulated, and is then told so.
             https = TlsContext(
@@ -195,12 +211,8 @@ class DeviceEndpoint:
                 require_certificate=False,
                 judge_leaf=judge,
             )
-            port = _port_of(running.https_sockets)
-            door = HttpDoor(
-                self._log, self._names, target_port=lambda: port, mqtt_port=lambda: self.port
-            )
-            speak = partial(HttpConnection, door=door)
-            listeners.append(Listener(running.https_sockets, https.link, speak))
+            http = speaking_http(running.https_sockets)
+            listeners.append(Listener(running.https_sockets, https.link, http))
         return listeners
 
     def stop(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -11,9 +10,9 @@ import h11
 from moto_jitp.mqtt.events import DisconnectReason
 from moto_jitp.mqtt.reason_codes import ReasonCode
 
+from .client_socket import ClientSocket
 from .http_door import HttpAnswer, HttpDoor, HttpRequest
-from .link import HandshakeFailed, Link
-from .peer import Peer
+from .link import Link
 
 if TYPE_CHECKING:
     from .server import EndpointServer
@@ -31,7 +30,7 @@ _TOO_LONG = HttpAnswer(
 )
 
 
-class HttpConnection(asyncio.Protocol):
+class HttpConnection(ClientSocket):
     """A client's connection, for one request after the other; all in the endpoint's thread.
 
     Args:
@@ -41,51 +40,20 @@ class HttpConnection(asyncio.Protocol):
     """
 
     def __init__(self, server: EndpointServer, link: Link, door: HttpDoor) -> None:
-        self._server = server
-        self._link = link
+        super().__init__(server, link)
         self._door = door
-        self._loop = server.loop
         self._http = h11.Connection(h11.SERVER)
-        self._transport: asyncio.Transport | None = None
-        self._peer = Peer("", 0)
-        self._knows_peer = False
         self._request: h11.Request | None = None
         self._body = bytearray()
         self._size = 0
         self._has_answered = False
         self._working = False
-        self._over = False
-        self._timer: asyncio.TimerHandle | None = None
 
     # -- the socket ---------------------------------------------------------------------------
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        address = transport.get_extra_info("peername") or ("", 0)
-        self._peer = Peer(address[0], address[1])
-        self._server.connections.add(self)
-        self._set_timer()
-
-    def data_received(self, data: bytes) -> None:
-        if self._over:
-            return
-        try:
-            data = self._link.feed(data)
-        except HandshakeFailed as error:
-            self._write(self._link.outgoing())  # the alert
-            self._tell(f"The TLS handshake failed: {error}")
-            self._end()
-            return
-        self._write(self._link.outgoing())
-        if not self._link.established:
-            return
-        if not self._knows_peer:
-            self._knows_peer = True
-            self._peer = self._link.peer(self._peer.address, self._peer.port)
-        if data:
-            self._set_timer()
-            self._receive(data)
+    def _handshake_failed(self, details: str) -> None:
+        self._tell(details)
+        self._end()
 
     def eof_received(self) -> bool:
         return self._working  # what has been asked for is answered first
@@ -99,10 +67,6 @@ class HttpConnection(asyncio.Protocol):
             self._tell("The client closed the connection without a request.")
         self._transport = None
 
-    def _write(self, data: bytes) -> None:
-        if data and self._transport is not None and not self._transport.is_closing():
-            self._transport.write(data)
-
     def _tell(self, details: str) -> None:
         peer = self._peer
         self._has_answered = True
@@ -113,6 +77,7 @@ class HttpConnection(asyncio.Protocol):
     def _receive(self, data: bytes) -> None:
         try:
             if data:
+                self._set_timer()
                 self._http.receive_data(data)
             self._go_on()
         except h11.RemoteProtocolError as error:
@@ -216,11 +181,6 @@ class HttpConnection(asyncio.Protocol):
     def flushed(self) -> bool:
         """Whether nothing waits to be written or to be done."""
         return self._transport is None and not self._working
-
-    def abort(self) -> None:
-        """Close the socket at once."""
-        if self._transport is not None:
-            self._transport.abort()
 
     def _set_timer(self) -> None:
         """Close a connection that nobody uses."""

@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 from moto_jitp.mqtt.events import ConnectReceived, DisconnectReason
 from moto_jitp.mqtt.limits import AWS_LIMITS, Limits
@@ -20,6 +19,7 @@ from moto_jitp.mqtt.reason_codes import ReasonCode
 from moto_jitp.mqtt.session import SessionState, SessionStore
 
 from .client_connection import ClientConnection
+from .client_socket import ClientSocket
 from .door import Client, Door, Subscriber
 from .link import Link
 from .real_time import real_monotonic
@@ -31,22 +31,6 @@ _STOPS_WITHIN = 5.0
 _LOOPBACK = ("127.0.0.1", "::1")
 _TRIES_FOR_A_PORT_OF_BOTH = 20
 _threads = itertools.count(1)
-
-
-class Connection(Protocol):
-    """A connection of a client, as the server ends it when it stops."""
-
-    def close(self, reason: DisconnectReason, details: str, code: ReasonCode) -> None:
-        """End the connection; may be called in every thread."""
-        ...
-
-    def flushed(self) -> bool:
-        """Whether nothing waits to be written or to be done."""
-        ...
-
-    def abort(self) -> None:
-        """Close the socket at once."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -61,7 +45,7 @@ class Listener:
 
     sockets: Sequence[socket.socket]
     new_link: Callable[[], Link]
-    new_connection: Callable[[EndpointServer, Link], Connection] = ClientConnection
+    new_connection: Callable[[EndpointServer, Link], ClientSocket] = ClientConnection
 
 
 class EndpointServer:
@@ -84,7 +68,7 @@ class EndpointServer:
         self.limits = limits
         self.report = report
         self.loop = _Loop()
-        self.connections: set[Connection] = set()
+        self.connections: set[ClientSocket] = set()
         name = f"moto_jitp endpoint {next(_threads)}"
         self.workers = Workers(f"{name} worker")
         self._stores: dict[tuple[str, str], SessionStore] = {}
@@ -115,8 +99,7 @@ class EndpointServer:
                 )
 
     def _new_connection(self, listener: Listener) -> asyncio.Protocol:
-        connection = listener.new_connection(self, listener.new_link())
-        assert isinstance(connection, asyncio.Protocol)
+        connection: asyncio.Protocol = listener.new_connection(self, listener.new_link())
         return connection
 
     def stop(self) -> None:

@@ -20,7 +20,10 @@ from .server_identity import ServerIdentity
 ALPN_PROTOCOLS = (b"x-amzn-mqtt-ca", b"mqtt")
 """What AWS IoT accepts on port 443 for MQTT: with a certificate, and with a custom authorizer."""
 
-HTTP_PROTOCOLS = (b"x-amzn-http-ca", b"http/1.1")
+HTTP_WITH_CERTIFICATE = b"x-amzn-http-ca"
+"""What it accepts there for HTTPS with a certificate."""
+
+HTTP_PROTOCOLS = (HTTP_WITH_CERTIFICATE, b"http/1.1")
 """What clients of the HTTPS port may name: AWS IoT's name on port 443, and HTTP's own."""
 
 _READ_SIZE = 65536
@@ -198,7 +201,10 @@ def _select_alpn(
                 return protocol
         if required:
             names = ", ".join(repr(one.decode("ascii", "replace")) for one in offered)
-            raise _NoCommonProtocol(f"it offers the application protocols {names}")
+            spoken = ", ".join(protocol.decode("ascii") for protocol in protocols)
+            raise _NoCommonProtocol(
+                f"it offers the application protocols {names}, and this port speaks {spoken}"
+            )
         return SSL.NO_OVERLAPPING_PROTOCOLS
 
     return select
