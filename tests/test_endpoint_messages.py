@@ -287,6 +287,60 @@ def test_a_will_comes_at_once_whatever_its_delay_and_the_log_says_so() -> None:
         place.until_logged("the will delay interval of 3600 s counts as 0")
 
 
+def _topics(place: Place) -> list[str]:
+    """What was published of wills and of connections, oldest first."""
+    topics = [event.topic.removeprefix("$aws/events/presence/") for event in place.jitp.events]
+    return [one for one in topics if one in ("will", "connected/bulb-1", "disconnected/bulb-1")]
+
+
+def _delayed(seconds: int) -> Will:
+    return Will("will", b"gone", properties=Properties(will_delay_interval=seconds))
+
+
+def _leaves(place: Place, there: RawClient) -> None:
+    there.close()
+    place.endpoint.wait_for("disconnection", client_id="bulb-1")
+
+
+def test_a_will_comes_after_its_delay_where_that_is_asked_for() -> None:
+    with running(delays_wills=True) as place:
+        _leaves(place, place.connect(place.device(), will=_delayed(1), properties=KEPT))
+
+        assert place.endpoint.wait_for("message", topic="will").payload == b"gone"
+        assert not place.endpoint.log
+
+
+def test_a_delayed_will_comes_when_its_session_ends_before_that() -> None:
+    with running(delays_wills=True) as place:
+        bulb = place.device()
+        _leaves(place, place.connect(bulb, will=_delayed(3600), properties=KEPT))
+        there = place.connect(bulb, clean_start=True)
+        assert place.endpoint.wait_for("message", topic="will").payload == b"gone"
+        there.close()
+
+        assert _topics(place)[:4].index("will") == 3
+
+    with running(delays_wills=True) as place:
+        _leaves(place, place.connect(place.device(), will=_delayed(3600)))
+        assert place.endpoint.wait_for("message", topic="will"), "a session that nothing keeps"
+
+
+def test_a_device_that_comes_back_in_time_leaves_no_will() -> None:
+    with running(delays_wills=True) as place:
+        bulb = place.device()
+        _leaves(place, place.connect(bulb, will=_delayed(3600), properties=KEPT))
+        back = place.connect(bulb, clean_start=False, will=_delayed(3600), properties=KEPT)
+        taken_over_by = place.connect(bulb, clean_start=False)
+        assert back.receive(Disconnect).reason_code == 0x8E
+        taken_over_by.send(Disconnect())
+        assert taken_over_by.is_closed()
+        for _ in range(2):
+            place.endpoint.wait_for("disconnection", client_id="bulb-1")
+        place.endpoint.stop()
+
+        assert "will" not in _topics(place)
+
+
 def test_a_will_that_the_quotas_do_not_allow_is_counted_as_a_client_error() -> None:
     with running() as place:
         bulb = place.device()

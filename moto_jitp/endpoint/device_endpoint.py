@@ -82,6 +82,9 @@ class DeviceEndpoint:
         reason_in_connack: tell a refused device why: in MQTT 5 by the reason string of a CONNACK,
             in 3.1.1 by return code 5. AWS IoT tells nothing.
         takes_unnamed: register also devices that send no server name (SNI).
+        delays_wills: publish a will of MQTT 5 after its Will Delay Interval, and not at all where
+            its session is resumed before, as the specification has it. AWS IoT does not list the
+            property among those that it takes, so that it counts as 0 by default.
 
     Examples:
         >>> with mock_jitp(), DeviceEndpoint() as endpoint:
@@ -105,6 +108,7 @@ class DeviceEndpoint:
         judge_in_tls: bool = False,
         reason_in_connack: bool = False,
         takes_unnamed: bool = False,
+        delays_wills: bool = False,
     ) -> None:
         self._listens_on = host
         self._wanted_port = port
@@ -125,6 +129,7 @@ class DeviceEndpoint:
             names=self._names,
             target_port=lambda: self.port,
             reason_in_connack=reason_in_connack,
+            delays_wills=delays_wills,
         )
         self._running: _Running | None = None
 

@@ -6,7 +6,7 @@ everything. All methods are called by worker threads, for one client one after t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,6 +29,15 @@ class Mailbox(Protocol):
             message: the message.
             qos: of the subscription.
             retained: whether it is delivered because it was retained.
+        """
+        ...
+
+    def call_later(self, seconds: float, job: Callable[[], object]) -> None:
+        """Have a worker do something later, unless the endpoint has stopped.
+
+        Args:
+            seconds: how much later.
+            job: what to do; it must not raise.
         """
         ...
 

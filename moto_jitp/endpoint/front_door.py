@@ -47,7 +47,7 @@ _DETAILS = {
 _NO_DELAY = (
     "the will delay interval of {will.properties.will_delay_interval} s counts as 0: the will on "
     "{will.topic!r} is published as soon as the connection breaks. AWS IoT does not list the "
-    "property."
+    "property; DeviceEndpoint(delays_wills=True) has it wait."
 )
 _AUTHORIZER = "x-amz-customauthorizer-"
 _NO_AUTHORIZERS = (
@@ -64,6 +64,7 @@ class FrontDoor:
         names: the names that the endpoint is reached by.
         target_port: the port that clients reach, for log entries.
         reason_in_connack: whether a refused client is told why, which AWS IoT does not do.
+        delays_wills: whether a will waits as long as it asks for, which AWS IoT does not list.
     """
 
     def __init__(
@@ -73,11 +74,13 @@ class FrontDoor:
         names: ServerNames,
         target_port: Callable[[], int],
         reason_in_connack: bool = False,
+        delays_wills: bool = False,
     ) -> None:
         self._log = log
         self._names = names
         self._target_port = target_port
         self._reason_in_connack = reason_in_connack
+        self._delays_wills = delays_wills
 
     def connect(self, peer: Peer, request: ConnectReceived, line: Line) -> Client | Refusal:
         will = request.connect.will
@@ -88,7 +91,7 @@ class FrontDoor:
                 self._log.client(peer, request.client_id, str(error))
                 self._count_client_error(peer, request)
                 return Refusal(ReasonCode.TOPIC_NAME_INVALID, str(error))
-            if will.properties.will_delay_interval:
+            if will.properties.will_delay_interval and not self._delays_wills:
                 self._log.client(peer, request.client_id, _NO_DELAY.format(will=will))
         if _AUTHORIZER in (request.connect.user_name or ""):
             self._log.client(peer, request.client_id, _NO_AUTHORIZERS)
@@ -116,7 +119,12 @@ class FrontDoor:
             return self._refusal(request, f"{attempt.reason}: {attempt.message}")
         session.on_closed(lambda reason: _hang_up(line, reason))
         is_persistent = request.session_expiry > 0
-        return SessionClient(session, is_persistent=is_persistent, log=self._log)
+        return SessionClient(
+            session,
+            is_persistent=is_persistent,
+            delays_will=self._delays_wills,
+            log=self._log,
+        )
 
     def _count_client_error(self, peer: Peer, request: ConnectReceived) -> None:
         """Count a CONNECT that the quotas do not allow, where it is known whose it is."""

@@ -299,6 +299,10 @@ class _Mailbox:
     def put(self, message: Message, qos: int, *, retained: bool = False) -> None:
         self._server.mail(self._session, message, qos, retained)
 
+    def call_later(self, seconds: float, job: Callable[[], object]) -> None:
+        server = self._server
+        server.call(lambda: server.loop.call_later(seconds, server.workers.submit, job))
+
 
 class _Loop(asyncio.SelectorEventLoop):
     """An event loop whose time goes on while a test holds the clock."""

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from moto_jitp.broker.message_broker import HandingOnLater, broker_of, publish
 from moto_jitp.devices.authorization import NotAuthorized
@@ -13,6 +14,7 @@ from moto_jitp.devices.recording import count, record_operation, record_ping
 from moto_jitp.devices.sessions import Session, SessionSubscription, block_has_ended
 from moto_jitp.history.messages import ClientMessage, as_bytes
 from moto_jitp.history.messages import Message as BrokerMessage
+from moto_jitp.locks import new_lock
 from moto_jitp.mqtt.events import Closed
 from moto_jitp.mqtt.limits import AWS_LIMITS
 from moto_jitp.mqtt.messages import Message, carried_through, expiry_of
@@ -36,12 +38,16 @@ class SessionClient:
     Args:
         session: its session at AWS IoT.
         is_persistent: whether its subscriptions outlive the connection.
+        delays_will: whether its will waits as long as it asks for.
         log: takes errors of handlers, which no client is to suffer from.
     """
 
-    def __init__(self, session: Session, *, is_persistent: bool, log: EndpointLog) -> None:
+    def __init__(
+        self, session: Session, *, is_persistent: bool, delays_will: bool, log: EndpointLog
+    ) -> None:
         self._session = session
         self._is_persistent = is_persistent
+        self._delays_will = delays_will
         self._log = log
         self._subscriber: SessionSubscriber | None = None
 
@@ -64,7 +70,7 @@ class SessionClient:
             self._subscriber = earlier
         else:
             self._subscriber = SessionSubscriber(mailbox)
-        self._subscriber.session = self._session
+        self._subscriber.begin(self._session)
         self._session.on_direct_message(self._subscriber.take_direct)
         return self._subscriber
 
@@ -161,15 +167,28 @@ class SessionClient:
     def ended(self, closed: Closed) -> None:
         try:
             self._session.close(closed.reason)
-            is_wanted = self._session.publishes_will and not block_has_ended(self._session.backend)
-            if closed.will is not None and is_wanted:
-                self._publish_will(closed.will)
+            if closed.will is None or not self._session.publishes_will:
+                return
+            publish_it = partial(self._publish_will, closed.will)
+            delay = closed.will.properties.will_delay_interval or 0
+            if delay and self._delays_will and self._subscriber is not None:
+                self._subscriber.publish_later(self._session, publish_it, delay)
+            else:
+                publish_it()
         except Exception as error:
             self._log.failed(error)
 
     def _publish_will(self, will: Will) -> None:
+        try:
+            self._publish_allowed_will(will)
+        except Exception as error:
+            self._log.failed(error)
+
+    def _publish_allowed_will(self, will: Will) -> None:
         """Publish the will; whether the client may was decided when it connected."""
         session = self._session
+        if block_has_ended(session.backend):
+            return
         properties = will.properties
         if properties is not NO_PROPERTIES:
             properties = replace(
@@ -203,6 +222,53 @@ class SessionSubscriber:
         self._subscriptions: dict[str, _KeptSubscription] = {}
         self._seen: deque[int] = deque(maxlen=_REMEMBERED)
         self._retained: list[Message] | None = None
+        self._lock = new_lock()
+        self._has_ended = False
+        self._publish_will: Callable[[], object] | None = None
+
+    def begin(self, session: Session) -> None:
+        """Take note of a connection; a will that an earlier one left is not published any more.
+
+        Args:
+            session: the session at AWS IoT.
+        """
+        with self._lock:
+            self.session = session
+            self._publish_will = None
+
+    def publish_later(
+        self, session: Session, publish_will: Callable[[], object], seconds: float
+    ) -> None:
+        """Publish a will after its delay, or when the MQTT session ends, whichever comes first.
+
+        Args:
+            session: whose will; nothing happens where it is resumed by a new connection.
+            publish_will: publishes it; must not raise.
+            seconds: the delay.
+        """
+        with self._lock:
+            if self.session is not session:
+                return
+            waits = not self._has_ended
+            if waits:
+                self._publish_will = publish_will
+        if waits:
+            self._mailbox.call_later(seconds, lambda: self._will_is_due(publish_will))
+        else:
+            publish_will()
+
+    def _will_is_due(self, publish_will: Callable[[], object] | None = None) -> None:
+        """Publish the will that waits.
+
+        Args:
+            publish_will: of which will it is; ``None`` for any.
+        """
+        with self._lock:
+            due = self._publish_will
+            if due is None or publish_will not in (None, due):
+                return
+            self._publish_will = None
+        due()
 
     def subscribe(self, one: Subscription, *, is_persistent: bool) -> list[Message]:
         """Subscribe, and return what is retained for the filter.
@@ -253,6 +319,9 @@ class SessionSubscriber:
         for kept in list(self._subscriptions.values()):
             kept.forget()
         self._subscriptions.clear()
+        with self._lock:
+            self._has_ended = True
+        self._will_is_due()
 
     def take(self, message: BrokerMessage, options: Subscription) -> None:
         """Hand on a message that one of the subscriptions has received.
