@@ -616,6 +616,28 @@ def test_of_those_who_share_a_subscription_one_receives_a_message(version: Versi
         assert sorted(received) == list(range(12))
 
 
+@pytest.mark.parametrize(("version", "code"), [(V3, 0x80), (V5, 0x97)], ids=["3.1.1", "5"])
+def test_more_shared_subscriptions_than_an_account_may_have_are_refused(
+    version: Version, code: int
+) -> None:
+    with running() as place:
+        for number in range(2):
+            worker = connect_device(place.device(f"worker-{number}"))
+            for group in range(50):
+                worker.subscribe(f"$share/workers-{number}/jobs/{group}")
+        there = place.connect(place.device("other"), version)
+
+        there.send(Subscribe(1, (Subscription("$share/more/jobs/1", 1),)))
+        assert there.receive(Suback).reason_codes == (code,)
+        subscribed(there, "jobs/1", "$share/workers-0/jobs/1")
+        with pytest.raises(ValueError, match="100 shared subscriptions, the most"):
+            connect_device(place.device("last")).subscribe("$share/last/jobs/1")
+        assert metric_sum("Subscribe.Throttle", by_protocol="MQTT") == 2
+
+        worker.disconnect()
+        subscribed(there, "$share/more/jobs/1")
+
+
 # -- handlers of tests ------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from support.sessions import session_of
 
 from moto_jitp import CertificateAuthority, DeviceIdentity, JitpHandle, connect_device
 from moto_jitp.broker.message_broker import listeners
+from moto_jitp.broker.subscriptions import Subscriptions
 from moto_jitp.history.messages import Message
 
 
@@ -141,3 +142,19 @@ def test_a_message_for_many_filters_finds_those_that_match(
     mocked.subscribe("sensors/#", lambda event: heard.append("#"))
     session_of(bulb).publish("sensors/42/temperature", b"21.5")
     assert heard == ["42", "#"]
+
+
+def test_a_hundred_share_a_subscription_and_no_more() -> None:
+    subscriptions: Subscriptions[object] = Subscriptions()
+    members = [object() for _ in range(100)]
+    for key, member in enumerate(members):
+        assert subscriptions.without_room("$share/group/a", key) is None
+        subscriptions.add("$share/group/a", key, member)
+
+    assert subscriptions.without_room("$share/group/a", 99) is None, "who is in it already"
+    assert "100 share it already" in str(subscriptions.without_room("$share/group/a", 100))
+    assert subscriptions.without_room("$share/group/b", 100) is None
+    assert subscriptions.without_room("a", 100) is None
+
+    subscriptions.remove("$share/group/a", 7, members[7])
+    assert subscriptions.without_room("$share/group/a", 100) is None

@@ -12,6 +12,9 @@ from moto_jitp.mqtt.topic_tree import TopicTree
 
 SubscriberT = TypeVar("SubscriberT")
 _SHARED = "$share"
+# https://docs.aws.amazon.com/general/latest/gr/iot-core.html#message-broker-limits
+_MOST_GROUPS = 100
+_MOST_MEMBERS = 100
 _MOST_REMEMBERED = 1000
 
 
@@ -40,7 +43,34 @@ class Subscriptions(Generic[SubscriberT]):
         self._tree: TopicTree[Hashable, SubscriberT | _Group[SubscriberT]] = TopicTree()
         self._lock = new_lock()
         self._found: dict[str, list[SubscriberT | _Group[SubscriberT]]] = {}
+        self._groups = 0
         self.is_empty = True
+
+    def without_room(self, topic_filter: str, key: Hashable) -> str | None:
+        """Say what AWS IoT's quotas of shared subscriptions have against a subscription.
+
+        Args:
+            topic_filter: the topic filter.
+            key: whose subscription it would be.
+
+        Returns:
+            A clause for people; ``None`` where there is room.
+        """
+        share_name, topic_filter = split_shared_filter(topic_filter)
+        if share_name is None:
+            return None
+        with self._lock:
+            group = self._tree.get(topic_filter, (_SHARED, share_name))
+            if not isinstance(group, _Group):
+                if self._groups < _MOST_GROUPS:
+                    return None
+                return (
+                    f"there are {_MOST_GROUPS} shared subscriptions, the most that AWS IoT allows "
+                    "an account in a Region"
+                )
+            if key in group.members or len(group.members) < _MOST_MEMBERS:
+                return None
+            return f"{_MOST_MEMBERS} share it already, the most that AWS IoT allows"
 
     def add(self, topic_filter: str, key: Hashable, subscriber: SubscriberT) -> None:
         """Subscribe somebody, who takes the place of an earlier subscriber of the same key.
@@ -61,6 +91,7 @@ class Subscriptions(Generic[SubscriberT]):
             group = self._tree.get(topic_filter, group_key)
             if not isinstance(group, _Group):
                 group = _Group()
+                self._groups += 1
                 self._tree.put(topic_filter, group_key, group)
             group.members[key] = subscriber
 
@@ -84,6 +115,7 @@ class Subscriptions(Generic[SubscriberT]):
             del group.members[key]
             if not group.members:
                 self._tree.remove(topic_filter, group_key)
+                self._groups -= 1
 
     def matching(self, topic: str) -> list[SubscriberT]:
         """Return those who are to receive a message, in the order in which they subscribed.

@@ -66,6 +66,11 @@ from .authorization import NotAuthorized, Permissions, Principal
 from .lifecycle_events import Connected, Disconnected, SubscriptionChanged, has_events
 from .recording import count, record_operation
 
+
+class QuotaExceeded(ValueError):  # noqa: N818 - says what happened
+    """A client subscribes to more than AWS IoT's quotas allow."""
+
+
 _FORGOTTEN_AFTER = timedelta(hours=1)
 """A client that was away for so long has the numbers of its connections begin anew."""
 
@@ -436,7 +441,8 @@ class Session:
         Raises:
             ConnectionError: the session has ended.
             NotAuthorized: policies are enforced and do not allow it.
-            ValueError: the filter is not valid, or it would be the session's 51st.
+            QuotaExceeded: it would be the session's 51st, or too many share a subscription.
+            ValueError: the filter is not valid.
             TypeError: the filter is not text.
         """
         self._begin()
@@ -617,17 +623,25 @@ class Session:
         return self._publisher
 
     def _require_room_for(self, topic_filter: str) -> None:
-        """Refuse more filters at a time than AWS IoT's quota for a connection allows."""
-        size = len(self.subscriptions)
-        if size < MAX_SUBSCRIPTIONS or topic_filter in self.subscriptions:
+        """Refuse more at a time than AWS IoT's quotas allow a connection and an account."""
+        if topic_filter in self.subscriptions:
             return
+        size = len(self.subscriptions)
+        if size >= MAX_SUBSCRIPTIONS:
+            why = (
+                f"{self.client_id!r} has {size} subscriptions, the most that AWS IoT allows a "
+                f"connection, so it cannot subscribe to {topic_filter!r}: cancel() another first, "
+                "or use a filter with a wildcard."
+            )
+        else:
+            subscriptions = broker_of(self.backend).subscriptions
+            without_room = subscriptions.without_room(topic_filter, self.attempt_id)
+            if without_room is None:
+                return
+            why = f"{self.client_id!r} cannot subscribe to {topic_filter!r}: {without_room}."
         # https://docs.aws.amazon.com/iot/latest/developerguide/metrics_dimensions.html
         count(self.backend, "Subscribe.Throttle")
-        raise ValueError(
-            f"{self.client_id!r} has {size} subscriptions, the most that AWS IoT allows a "
-            f"connection, so it cannot subscribe to {topic_filter!r}: cancel() another first, or "
-            "use a filter with a wildcard."
-        )
+        raise QuotaExceeded(why)
 
     def _tell_of_subscription(self, event_type: str, topic_filter: str) -> None:
         if has_events(self.client_id):

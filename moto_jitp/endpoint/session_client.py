@@ -11,7 +11,7 @@ from functools import partial
 from moto_jitp.broker.message_broker import HandingOnLater, broker_of, publish
 from moto_jitp.devices.authorization import NotAuthorized
 from moto_jitp.devices.recording import count, record_operation, record_ping
-from moto_jitp.devices.sessions import Session, SessionSubscription, block_has_ended
+from moto_jitp.devices.sessions import QuotaExceeded, Session, SessionSubscription, block_has_ended
 from moto_jitp.history.messages import ClientMessage, as_bytes
 from moto_jitp.history.messages import Message as BrokerMessage
 from moto_jitp.locks import new_lock
@@ -142,6 +142,8 @@ class SessionClient:
                 found = subscriber.subscribe(one, is_persistent=self._is_persistent)
         except NotAuthorized as error:
             return ReasonCode.NOT_AUTHORIZED, str(error)
+        except QuotaExceeded as error:
+            return ReasonCode.QUOTA_EXCEEDED, str(error)
         except ConnectionError:
             return _ENDED.code, _ENDED.details  # type: ignore[return-value]
         except ValueError as error:
