@@ -35,7 +35,10 @@ from .session_connection import SessionConnection
 from .verdict import ConnectRequest
 
 _MAX_CLIENT_ID_BYTES = 128
-_VERSIONS = {"5": Version.MQTT_5, "3.1.1": Version.MQTT_3_1_1}
+_TRANSPORTS = {
+    "5": SIMULATED._replace(version=Version.MQTT_5),
+    "3.1.1": SIMULATED._replace(version=Version.MQTT_3_1_1),
+}
 
 
 def connect_here(
@@ -59,7 +62,7 @@ def connect_here(
     _require_mock()
     request = request_of(device, client_id, mqtt_version)
     outcomes = make_attempts(request, endpoint, server_name, reconnect)
-    last, attempts = outcomes[-1], tuple(outcome.attempt for outcome in outcomes)
+    last, attempts = outcomes[-1], tuple([outcome.attempt for outcome in outcomes])
     if last.session is None:
         raise ConnectionRefused(attempts)
     return SessionConnection(last.session, attempts, last.verdict.thing_name)
@@ -121,11 +124,11 @@ def request_of(
     device: DeviceIdentity | str | bytes, client_id: str | None, mqtt_version: str = "5"
 ) -> ConnectRequest:
     """Return what a device brings; see :func:`connect_here`."""
-    if mqtt_version not in _VERSIONS:
+    if mqtt_version not in _TRANSPORTS:
         raise ValueError(
-            f"mqtt_version is one of {', '.join(map(repr, _VERSIONS))}; found {mqtt_version!r}."
+            f"mqtt_version is one of {', '.join(map(repr, _TRANSPORTS))}; found {mqtt_version!r}."
         )
-    transport = SIMULATED._replace(version=_VERSIONS[mqtt_version])
+    transport = _TRANSPORTS[mqtt_version]
     if not isinstance(client_id, (str, type(None))):
         raise TypeError(f"client_id is text, not {type(client_id).__name__}.")
     if isinstance(device, DeviceIdentity):
@@ -197,11 +200,10 @@ def backend_knowing(request: ConnectRequest) -> JitpIoTBackend:
     Raises:
         AmbiguousEndpoint: several know them.
     """
-    backends = live_backends()
-    knowing = [backend for backend in backends if _knows(backend, request)]
-    if not knowing:  # a CA of the right name but with another key: say so where it is
-        issuer = request.certificate.issuer_key
-        knowing = [b for b in backends if b.ca_certificates.with_subject(issuer)][:1]
+    knowing = [backend for backend in live_backends() if _may_know(backend, request)]
+    if len(knowing) > 1:
+        # A CA of the right name may have another key: where all have, the first says so.
+        knowing = [backend for backend in knowing if _knows(backend, request)] or knowing[:1]
     if len(knowing) > 1:
         places = ", ".join(
             f"account {backend.account_id} in {backend.region_name} ({backend.endpoints.address()})"
@@ -217,6 +219,14 @@ def backend_knowing(request: ConnectRequest) -> JitpIoTBackend:
         os.environ.get("MOTO_ACCOUNT_ID", DEFAULT_ACCOUNT_ID),
         os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION") or "us-east-1",
     )
+
+
+def _may_know(backend: JitpIoTBackend, request: ConnectRequest) -> bool:
+    """Whether a certificate is registered, or a CA that has the name of its issuer."""
+    presented = request.certificate
+    if _has_certificate(backend, presented.certificate_id):
+        return True
+    return bool(backend.ca_certificates.with_subject(presented.issuer_key))
 
 
 def _knows(backend: JitpIoTBackend, request: ConnectRequest) -> bool:

@@ -22,7 +22,7 @@ from moto_jitp.pki import (
 )
 
 _RSA_MINIMUM = 2048
-_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+_CURVES = ("secp256r1", "secp384r1", "secp521r1")
 
 
 def certificate_id(presented: PresentedCertificate | None, pem: str) -> str:
@@ -83,7 +83,7 @@ def fault_of_key(key: Any) -> str | None:
             )
         return None
     if isinstance(key, ec.EllipticCurvePublicKey):
-        if not isinstance(key.curve, _CURVES):
+        if key.curve.name not in _CURVES:
             return (
                 f"an EC key on {key.curve.name}; AWS IoT accepts the curves P-256, P-384 and P-521."
             )
