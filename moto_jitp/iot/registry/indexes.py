@@ -247,14 +247,17 @@ class _Members(ListedTable[str, FakeThing]):
     def __setitem__(self, key: str, value: FakeThing) -> None:
         is_new = self._is_filled and key not in self
         super().__setitem__(key, value)
-        self._groups.by_thing[key].add(self._group.arn)
+        self._groups.by_thing.setdefault(key, {})[self._group.arn] = self._group
         if is_new:
             self._tell("ADDED", value)
 
     def __delitem__(self, key: str) -> None:
         thing = self[key]
         super().__delitem__(key)
-        _discard(self._groups.by_thing, key, self._group.arn)
+        of_thing = self._groups.by_thing.get(key, {})
+        of_thing.pop(self._group.arn, None)
+        if not of_thing:
+            self._groups.by_thing.pop(key, None)
         self._tell("REMOVED", thing)
 
     def _tell(self, happened: str, thing: FakeThing) -> None:
@@ -351,7 +354,7 @@ class ThingGroupTable(ListedTable[str, FakeThingGroup]):
             into the group or took it out.
 
     Attributes:
-        by_thing: the ARNs of groups by the ARN of a thing that is in them.
+        by_thing: the groups that a thing is in, by their ARNs, by the ARN of the thing.
     """
 
     def __init__(
@@ -360,17 +363,16 @@ class ThingGroupTable(ListedTable[str, FakeThingGroup]):
         observers: Sequence[MembershipObserver] = (),
     ) -> None:
         self.observers = observers
-        self.by_thing: defaultdict[str, Order[str]] = defaultdict(Order)
+        self.by_thing: dict[str, dict[str, FakeThingGroup]] = {}
         self._by_parent: defaultdict[str, Order[str]] = defaultdict(Order)
         super().__init__(items)
 
     def of_thing(self, thing_arn: str) -> list[FakeThingGroup]:
         """The groups that a thing is in itself, the oldest group first."""
-        keys = tuple(self.by_thing.get(thing_arn, ()))
-        if not keys:
-            return []
-        numbers = {key: self.order.get(key, 0) for key in keys}
-        return [self[key] for key in sorted(numbers, key=numbers.__getitem__) if key in self]
+        groups = list(self.by_thing.get(thing_arn, {}).values())
+        if len(groups) > 1:
+            groups.sort(key=lambda group: self.order.get(group.arn, 0))
+        return groups
 
     def children_of(self, group_name: str) -> list[FakeThingGroup]:
         """The groups directly below a group, the oldest first."""
