@@ -18,7 +18,7 @@ from moto.iotdata.models import iotdata_backends
 from moto_jitp.history.acting_moment import acting_moment
 from moto_jitp.history.messages import ClientMessage, Message
 from moto_jitp.history.order import sequence
-from moto_jitp.history.state import lock_of, part_of
+from moto_jitp.history.state import lock_of, state_of
 from moto_jitp.mqtt.topics import is_basic_ingest
 
 from . import handlers
@@ -87,7 +87,7 @@ class MessageBroker:
 
 def broker_of(backend: IoTBackend) -> MessageBroker:
     """Return the message broker of an account and Region."""
-    return part_of(backend, MessageBroker)
+    return state_of(backend).part(MessageBroker)
 
 
 def publish(backend: IoTBackend, message: Message) -> None:
@@ -114,7 +114,7 @@ def publish(backend: IoTBackend, message: Message) -> None:
     if later is None:
         _hand_on(backend, broker, message)
     else:
-        later.append((backend, broker, message))
+        later.append(partial(_hand_on, backend, broker, message))
 
 
 class HandingOnLater:
@@ -140,10 +140,10 @@ class HandingOnLater:
         waiting = _later.get() or ()
         _later.reset(self._token)
         if waiting:
-            call_each([partial(_hand_on, *entry) for entry in waiting])
+            call_each(waiting)
 
 
-_later: ContextVar[list[tuple[IoTBackend, MessageBroker, Message]] | None] = ContextVar(
+_later: ContextVar[list[Callable[[], None]] | None] = ContextVar(
     "moto_jitp_messages_to_hand_on", default=None
 )
 
