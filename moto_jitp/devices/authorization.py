@@ -137,8 +137,6 @@ def judge_connect(backend: JitpIoTBackend, principal: Principal) -> Verdict:
 def require(backend: JitpIoTBackend, principal: Principal, action: str, name: str) -> None:
     """Make sure that a connected device may do something, where policies are enforced.
 
-    Those of a provisioning claim always are.
-
     Args:
         backend: the account and Region.
         principal: who asks.
@@ -148,10 +146,14 @@ def require(backend: JitpIoTBackend, principal: Principal, action: str, name: st
     Raises:
         NotAuthorized: the policies do not let it.
     """
-    is_claim = isinstance(principal.certificate, ClaimCertificate)
-    if not is_claim and not settings.current().enforce_policies:
-        return
-    _decide_in_force(backend, principal, action, name)
+    if _policies_count(principal):
+        _decide_in_force(backend, principal, action, name)
+
+
+def _policies_count(principal: Principal) -> bool:
+    """Whether policies are enforced: those of a provisioning claim always are."""
+    enforced = settings.current().enforce_policies
+    return enforced or isinstance(principal.certificate, ClaimCertificate)
 
 
 def _decide_in_force(
@@ -182,18 +184,17 @@ class Permissions:
         principal: the device.
     """
 
-    __slots__ = ("_allowed", "_backend", "_inputs", "_is_claim", "_principal")
+    __slots__ = ("_allowed", "_backend", "_inputs", "_principal")
 
     def __init__(self, backend: JitpIoTBackend, principal: Principal) -> None:
         self._backend = backend
         self._principal = principal
-        self._is_claim = isinstance(principal.certificate, ClaimCertificate)
         self._inputs: tuple[object, ...] = ()
         self._allowed: dict[tuple[str, str], Sequence[tuple[FakePolicy, object]]] = {}
 
     def require(self, action: str, name: str) -> None:
         """Make sure that the device may do something; see :func:`require`."""
-        if not self._is_claim and not settings.current().enforce_policies:
+        if not _policies_count(self._principal):
             return
         # What is remembered is to be of the moment of the decision, and compared with one moment.
         with self._backend.lock:
