@@ -113,11 +113,14 @@ class ThingSteps:
 
     def _create(self, given: Mapping[str, Any]) -> FakeThing:
         create = self._parts.things.create_thing
-        return create(given["thingName"], given.get("thingTypeName"), _payload(given))
+        return create(given["thingName"], given.get("thingTypeName"), given.get("attributePayload"))
 
     def _update(self, given: Mapping[str, Any]) -> None:
         update = self._parts.things.update_thing
-        update(given["thingName"], given.get("thingTypeName"), _payload(given), False)
+        payload = given.get("attributePayload")
+        if payload is not None:  # in a dict of its own, which is kept with the thing
+            payload = {**payload, "attributes": dict(payload["attributes"])}
+        update(given["thingName"], given.get("thingTypeName"), payload, False)
 
     def _join_group(self, given: Mapping[str, Any]) -> None:
         self._parts.memberships.add(*self._membership(given))
@@ -225,9 +228,3 @@ def _creation(planned: PlannedThing) -> dict[str, Any]:
     if planned.attributes:
         parameters["attributePayload"] = {"attributes": dict(planned.attributes)}
     return parameters
-
-
-def _payload(given: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return a call's attributes in a dict of its own, which is kept with the thing."""
-    payload = given.get("attributePayload")
-    return None if payload is None else {**payload, "attributes": dict(payload["attributes"])}
