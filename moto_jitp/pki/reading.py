@@ -295,11 +295,12 @@ def read_issuer(pem: str) -> PresentedCertificate:
 
 
 def _as_bytes(pem: str | bytes | PathLike[str]) -> bytes:
-    pem = content_of(pem)
     if isinstance(pem, str):
         return pem.encode("utf-8", "replace")
     if isinstance(pem, (bytes, bytearray)):
         return bytes(pem)
+    if isinstance(pem, PathLike):
+        return content_of(pem).encode("utf-8", "replace")
     raise TypeError(f"A certificate is PEM text or bytes, not {type(pem).__name__}.")
 
 

@@ -83,8 +83,18 @@ class RunSteps:
         """What has been written down, as a run keeps it."""
         return pack_calls(self._calls)
 
+    def note(self, action: str, resource: str, message: str | None) -> None:
+        """Write down a step that succeeded and is not a call of its own.
+
+        Args:
+            action: the API action's name.
+            resource: what it acts on.
+            message: what is to be known of it, if anything.
+        """
+        self._calls.append((action, resource, "SUCCEEDED", None, message, _NOTHING))
+
     def add(self, step: ProvisioningStep) -> None:
-        """Write down a step that is not a call of its own, or was made elsewhere."""
+        """Write down a step that was made elsewhere."""
         action, resource, result, error_code, message = step
         self._calls.append((action, resource, result.value, error_code, message, _NOTHING))
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from moto_jitp import settings
-from moto_jitp.history.runs import ProvisioningRun, ProvisioningStep, RunStatus
+from moto_jitp.history.runs import ProvisioningRun, RunStatus
 from moto_jitp.iot.certificates.device_certificates import (
     DeviceCertificate,
     DeviceCertificates,
@@ -188,8 +188,7 @@ class TemplateExecution:
         except TemplateError as error:
             raise self._template_failure(error) from None
         note = None if self.source.enabled else _NOT_ENABLED
-        step = ProvisioningStep("RegisterThing", self.source.resource, message=note)
-        self.steps.add(step)
+        self.steps.note("RegisterThing", self.source.resource, note)
         return plan
 
     def _fail(self, action: str, error: IoTError) -> None:
