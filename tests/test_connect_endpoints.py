@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -201,6 +203,45 @@ def test_the_domain_name_of_a_domain_configuration_is_an_endpoint(iot: Any) -> N
 
 
 # Several CAs, chains.
+
+
+def test_of_two_regions_whose_cas_have_one_subject_the_one_whose_ca_signed_counts(
+    mocked: JitpHandle,
+) -> None:
+    twin = CertificateAuthority(subject=CA.certificate.subject)
+    register(client("us-east-1"), twin)
+    register(client("eu-west-1"))
+    assert region_of(connect_device(CA.issue())) == (ACCOUNT, "eu-west-1")
+    assert region_of(connect_device(twin.issue())) == (ACCOUNT, "us-east-1")
+
+
+def test_where_no_ca_of_the_right_subject_has_signed_a_region_that_has_one_refuses(
+    mocked: JitpHandle,
+) -> None:
+    for region in ("eu-west-1", "eu-central-1"):
+        twin = CertificateAuthority(subject=CA.certificate.subject)
+        register(client(region), twin)
+    (attempt,) = refused_for("DEVICE_CERTIFICATE_NOT_REGISTERED", CA.issue()).attempts
+    assert (attempt.account_id, attempt.region_name) == (ACCOUNT, "eu-west-1")
+
+
+def test_the_signature_of_a_device_is_verified_once_and_never_for_a_known_device(iot: Any) -> None:
+    register(iot)
+    device = CA.issue().certificate_pem
+    verified = []
+
+    def look(frame: FrameType, event: str, called: Any) -> None:
+        if event == "c_call" and getattr(called, "__name__", "") == "verify":
+            verified.append(called)
+
+    for times in (1, 0):
+        verified.clear()
+        sys.setprofile(look)
+        try:
+            connect_device(device)
+        finally:
+            sys.setprofile(None)
+        assert len(verified) == times
 
 
 def test_of_two_cas_with_one_subject_the_one_that_signed_counts(iot: Any) -> None:
