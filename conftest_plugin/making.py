@@ -73,14 +73,16 @@ def endpoint_factory(identity: ServerIdentity) -> Iterator[Callable[..., DeviceE
     """Give a function that starts endpoints, all of which end with the block.
 
     Args:
-        identity: their certificates, unless a call brings others.
+        identity: their certificates, unless a call brings others or names for its own.
     """
     from moto_jitp import DeviceEndpoint
 
     with ExitStack() as running:
 
         def start(*arguments: Any, **options: Any) -> DeviceEndpoint:
-            endpoint = DeviceEndpoint(*arguments, **{"identity": identity, **options})
+            if not options.get("names"):
+                options = {"identity": identity, **options}
+            endpoint = DeviceEndpoint(*arguments, **options)
             return running.enter_context(endpoint)
 
         yield start

@@ -8,6 +8,7 @@ import sys
 import threading
 
 import pytest
+from cryptography import x509
 
 pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt]")
 
@@ -122,3 +123,18 @@ def test_its_certificate_has_the_names_that_it_is_given() -> None:
 def test_a_name_that_cannot_stand_in_a_certificate_is_refused() -> None:
     with pytest.raises(ValueError, match="cannot stand in the endpoint's certificate"):
         _ = ServerIdentity(["a" * 70 + ".lan"]).server_certificates
+
+
+def test_names_beside_an_identity_are_refused_and_not_forgotten() -> None:
+    with pytest.raises(ValueError, match="give ServerIdentity the names"):
+        DeviceEndpoint(names=["lamps.example"], identity=identity())
+
+
+def test_an_identity_has_the_names_of_all_account_endpoints() -> None:
+    (certificate, _), _ = ServerIdentity(["lamps.example"]).server_certificates
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+
+    served = names.get_values_for_type(x509.DNSName)
+    assert {"*.iot.eu-west-1.amazonaws.com", "*.credentials.iot.us-east-1.amazonaws.com"} <= set(
+        served
+    )

@@ -60,11 +60,15 @@ def test_each_layer_can_be_overridden(run: Run) -> None:
             assert second.alpn_port
             test_several_endpoints.first = first
 
+        def test_one_with_a_name_of_its_own(jitp_endpoint_factory, jitp_endpoint_identity):
+            named = jitp_endpoint_factory(names=["lamps.example"])
+            assert named.root_ca_pem != jitp_endpoint_identity.root_pem
+
         def test_they_end_with_the_test():
             with pytest.raises(RuntimeError, match="not running"):
                 test_several_endpoints.first.port
         """,
-    ).assert_outcomes(passed=3)
+    ).assert_outcomes(passed=4)
 
 
 def test_a_wait_in_vain_says_what_has_happened(run: Run) -> None:

@@ -86,6 +86,9 @@ class DeviceEndpoint:
             its session is resumed before, as the specification has it. AWS IoT does not list the
             property among those that it takes, so that it counts as 0 by default.
 
+    Raises:
+        ValueError: a name cannot stand in a certificate, or is given beside an identity.
+
     Examples:
         >>> with mock_jitp(), DeviceEndpoint() as endpoint:
         ...     firmware = ["mosquitto_pub", *endpoint.mosquitto_args(bulb), "-t", "a", "-n"]
@@ -110,6 +113,12 @@ class DeviceEndpoint:
         takes_unnamed: bool = False,
         delays_wills: bool = False,
     ) -> None:
+        names = tuple(names)
+        if names and identity is not None:
+            raise ValueError(
+                f"names ({', '.join(names)}) are for certificates that the endpoint makes, and "
+                "identity brings its own: give ServerIdentity the names, or leave identity out."
+            )
         self._listens_on = host
         self._wanted_port = port
         self._wanted_alpn_port = alpn_port

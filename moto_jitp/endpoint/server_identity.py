@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from moto_jitp.iot.account.endpoints import endpoint_domains
 from moto_jitp.locks import cached_property
 from moto_jitp.pki.building import KeyKind, PrivateKey, new_key, pem_of, start_certificate
 
@@ -27,7 +28,8 @@ class ServerIdentity:
     Args:
         names: host names and addresses beside ``localhost``, the loopback addresses and this
             machine's own name. A name may begin with ``*.``.
-        endpoint_domains: the domains of account endpoints, such as ``iot.eu-west-1.amazonaws.com``.
+        domains: the domains of account endpoints, such as ``iot.eu-west-1.amazonaws.com``; those of
+            all Regions, for data and for credentials, without it.
 
     Attributes:
         names: the host names and addresses of the server certificates, without those of account
@@ -41,11 +43,13 @@ class ServerIdentity:
         True
     """
 
-    def __init__(self, names: Iterable[str] = (), endpoint_domains: Sequence[str] = ()) -> None:
+    def __init__(self, names: Iterable[str] = (), domains: Sequence[str] | None = None) -> None:
         self.names = frozenset(
             name.lower() for name in (*_LOOPBACK, *_names_of_this_machine(), *names)
         )
-        self._endpoint_domains = tuple(endpoint_domains)
+        if domains is None:
+            domains = (*endpoint_domains(), *endpoint_domains("iot:CredentialProvider"))
+        self._domains = tuple(domains)
         self._root_key = new_key("rsa")
         subject = x509.Name(
             [
@@ -84,7 +88,7 @@ class ServerIdentity:
     def _issue(self, kind: KeyKind) -> tuple[x509.Certificate, PrivateKey]:
         key = new_key(kind)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-        endpoints = [x509.DNSName(f"*.{domain}") for domain in self._endpoint_domains]
+        endpoints = [x509.DNSName(f"*.{domain}") for domain in self._domains]
         names = [_general_name(name) for name in sorted(self.names)]
         root_public = self._root_key.public_key()
         certificate = (
