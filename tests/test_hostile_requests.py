@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.bodies import PLAIN_BODY, ROLE
 from support.hostile import (
@@ -30,7 +29,8 @@ from support.hostile import (
     signed_for,
     to_bytes,
 )
-from support.patience import HANG, HEALTH_CHECKS
+from support.long_runs import drawn
+from support.patience import HANG
 from support.servers import Api, client
 
 from moto_jitp import CertificateAuthority
@@ -159,6 +159,7 @@ def target(request: pytest.FixtureRequest) -> Iterator[Target]:
 
 
 OPERATIONS = [(service, name) for service in SERVICES for name in sorted(operations(service))]
+CHANCE = st.randoms(use_true_random=False)
 #: The Device Gateway's own answer to a device that does not acknowledge in time.
 GATEWAY_TIMEOUT = (504, "SendDirectMessage")
 
@@ -169,14 +170,12 @@ def test_no_request_for_an_operation_ends_in_an_error_of_the_server(
 ) -> None:
     """Wrong types, missing members, malformed bodies and texts, in every member."""
 
-    @settings(max_examples=20_000 if long else 150, suppress_health_check=HEALTH_CHECKS)
-    @given(st.randoms(use_true_random=False), st.sampled_from(OPERATIONS))
     def ask(source: random.Random, which: tuple[str, str]) -> None:
         request = hostile_request(source, *which, target.fleet())
         status, body = target.ask(request)
         assert status < 500 or (status, which[1]) == GATEWAY_TIMEOUT, (request, body)
 
-    ask()
+    drawn(ask, CHANCE, st.sampled_from(OPERATIONS), few=150, many=20_000, long=long)
 
 
 @pytest.mark.slow
@@ -186,8 +185,6 @@ def test_no_request_for_a_control_route_ends_in_an_error_of_the_server(
     api = Api(target.server.endpoint_url)
     routes = routes_of(api)
 
-    @settings(max_examples=20_000 if long else 100, suppress_health_check=HEALTH_CHECKS)
-    @given(st.randoms(use_true_random=False), st.sampled_from(routes))
     def ask(source: random.Random, route: tuple[str, str]) -> None:
         target.fleet()
         request = control_request(source, *route)
@@ -197,7 +194,7 @@ def test_no_request_for_a_control_route_ends_in_an_error_of_the_server(
             json.loads(body, parse_constant=not_json)
 
     try:
-        ask()
+        drawn(ask, CHANCE, st.sampled_from(routes), few=100, many=20_000, long=long)
     finally:
         api.request("DELETE", "/failures")
         api.request("DELETE", "/disturbances")
@@ -294,8 +291,6 @@ def test_no_bytes_end_in_an_error_of_the_server_or_keep_it_from_answering(
     api = Api(target.server.endpoint_url)
     samples = raw_samples()
 
-    @settings(max_examples=20_000 if long else 60, suppress_health_check=HEALTH_CHECKS)
-    @given(st.randoms(use_true_random=False), st.sampled_from(samples))
     def send(source: random.Random, sample: bytes) -> None:
         data = mutated(source, sample)
         answer = answered(target.server.port, data)
@@ -304,7 +299,7 @@ def test_no_bytes_end_in_an_error_of_the_server_or_keep_it_from_answering(
             :900
         ]
 
-    send()
+    drawn(send, CHANCE, st.sampled_from(samples), few=60, many=20_000, long=long)
     assert api.get("/ready")["status"] == "ready"
 
 

@@ -16,11 +16,10 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.bodies import GUIDE_BODY, PLAIN_BODY
 from support.hostile import BODIES, DEEP, TEXTS, junk, mutated, mutated_json, mutated_text
-from support.patience import HEALTH_CHECKS
+from support.long_runs import drawn
 
 from moto_jitp import (
     CertificateAuthority,
@@ -59,16 +58,7 @@ HERE = ("aws", "us-east-1", "123456789012")
 
 def each(few: int, long: bool, check: Callable[[random.Random], None]) -> None:
     """Have this checked with a few random choices, or with a hundred times as many."""
-
-    @settings(
-        max_examples=few * 100 if long else few,
-        suppress_health_check=HEALTH_CHECKS,
-    )
-    @given(st.randoms(use_true_random=False))
-    def run(source: random.Random) -> None:
-        check(source)
-
-    run()
+    drawn(check, st.randoms(use_true_random=False), few=few, many=few * 100, long=long)
 
 
 # Certificates

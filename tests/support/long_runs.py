@@ -1,0 +1,53 @@
+"""How many random inputs a test draws: a few in every run, far more with ``--long``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis.strategies import SearchStrategy
+
+from support.patience import HEALTH_CHECKS
+
+LONG_MINUTES = 3.0
+"""How long one test goes on drawing with ``--long``, if it does not come to its end before.
+
+A slow machine draws fewer inputs in it; that is no failure.
+"""
+
+
+def portions(few: int, many: int, long: bool, size: int = 50) -> Iterator[int]:
+    """Tell how many examples hypothesis is to draw, in portions, until it is enough.
+
+    Args:
+        few: how many in every run, in one portion.
+        many: how many with ``--long``, or as many as :data:`LONG_MINUTES` are enough for.
+        long: whether ``--long`` was given.
+        size: how many in a portion, which is drawn to its end.
+    """
+    if not long:
+        yield few
+        return
+    until = time.monotonic() + LONG_MINUTES * 60
+    while many > 0 and time.monotonic() < until:
+        yield min(many, size)
+        many -= size
+
+
+def drawn(
+    check: Callable[..., None], *strategies: SearchStrategy[Any], few: int, many: int, long: bool
+) -> None:
+    """Have a property checked with inputs that hypothesis draws.
+
+    Args:
+        check: takes the inputs.
+        strategies: where each of them comes from.
+        few: as for :func:`portions`.
+        many: as for :func:`portions`.
+        long: as for :func:`portions`.
+    """
+    for count in portions(few, many, long):
+        with_inputs = given(*strategies)(check)
+        settings(max_examples=count, suppress_health_check=HEALTH_CHECKS)(with_inputs)()
