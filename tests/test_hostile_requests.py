@@ -5,6 +5,7 @@ A small sample of random requests in every run; a hundred times as many with ``-
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import io
 import json
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from support.bodies import PLAIN_BODY, ROLE
 from support.hostile import (
     BODIES,
+    DEEP,
     TEXTS,
     Request,
     hostile_request,
@@ -337,3 +339,124 @@ def test_any_text_may_stand_in_a_path_and_a_query(target: Target, text: str) -> 
     for path in (f"/things/{quoted}", f"/things?attributeName={quoted}", f"/policies/{quoted}"):
         status, body = target.ask(Request("GET", path, signed_for("iot"), b""))
         assert status < 500, (path, body)
+
+
+IOT = signed_for("iot")["Authorization"]
+
+
+def head(line: str, *headers: str, signature: str = IOT) -> bytes:
+    lines = [line, "Host: localhost", f"Authorization: {signature}", "Connection: close", *headers]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+CHUNKED, CLOSED = "Transfer-Encoding: chunked", b"0\r\n\r\n"
+ODD: dict[str, bytes] = {
+    "HTTP/0.9": b"GET /moto-api/jitp/ready\r\n",
+    "the preface of HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),
+    "MQTT": b"\x10\x10\x00\x04MQTT\x04\x02\x00<\x00\x04test",
+    "nothing": b"\r\n\r\n",
+    "another version": head("GET /things HTTP/9.9"),
+    "another method": head("PROPFIND /moto-api/jitp/state HTTP/1.1"),
+    "a method in small letters": head("get /things HTTP/1.1"),
+    "CONNECT": head("CONNECT localhost:80 HTTP/1.1"),
+    "the server as a whole": head("OPTIONS * HTTP/1.1"),
+    "an absolute target": head("GET http://evil.example/things HTTP/1.1"),
+    "a header of 64 KiB": head("GET /things HTTP/1.1", "X: " + "x" * 65536),
+    "300 headers": head("GET /things HTTP/1.1", *[f"X-{number}: y" for number in range(300)]),
+    "a header without a colon": head("GET /things HTTP/1.1", "X"),
+    "a folded header": head("GET /things HTTP/1.1", "X: y", " z"),
+    "NUL in a header": head("GET /things HTTP/1.1", "X: a\0b"),
+    "a parameter 40 times": head(f"GET /things?{'&'.join(['maxResults=1'] * 40)} HTTP/1.1"),
+    "NUL, half a pair and lone %": head("GET /things/%00%ED%A0%80%?nextToken=%&x=%f HTTP/1.1"),
+    "other digits": head("GET /things?maxResults=%D9%A1 HTTP/1.1"),
+    "a wait for 100 Continue": head("POST /things/a HTTP/1.1", "Expect: 100-continue"),
+    "another expectation": head("POST /things/a HTTP/1.1", "Expect: miracles"),
+    "a websocket": head("GET /things HTTP/1.1", "Upgrade: websocket", "Sec-WebSocket-Key: eA=="),
+    "an upgrade to HTTP/2": head("GET /things HTTP/1.1", "Upgrade: h2c", "HTTP2-Settings: AAM"),
+    "two lengths": head("POST /things/a HTTP/1.1", "Content-Length: 2", "Content-Length: 3")
+    + b"{} ",
+    "a length and chunks": head("POST /things/a HTTP/1.1", CHUNKED, "Content-Length: 3") + CLOSED,
+    "another transfer coding": head("POST /things/a HTTP/1.1", "Transfer-Encoding: gzip") + CLOSED,
+    "a trailer": head("POST /things/a HTTP/1.1", CHUNKED) + b"0\r\nHost: evil.example\r\n\r\n",
+    "a huge chunk": head("POST /things/a HTTP/1.1", CHUNKED) + b"FFFFFFFFFFFFFFFFFF\r\n{}\r\n",
+    "several requests at once": head("GET /things HTTP/1.1").replace(b"close", b"keep-alive") * 3,
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_what_no_client_of_ours_sends_is_answered_or_refused(target: Target, what: str) -> None:
+    answer = answered(target.server.port, ODD[what])
+    assert b" 500 " not in answer.partition(b"\r\n")[0], answer[:900]
+    assert Api(target.server.endpoint_url).get("/ready")["status"] == "ready"
+
+
+SIGNATURES = {
+    "12": "UnknownService",
+    "gzip": "UnknownService",
+    IOT.replace("/iot/", "/nothing/"): "UnknownService",
+    "AWS4-HMAC-SHA256": "IncompleteSignature",
+    "AWS4-HMAC-SHA256 Credential=a/b": "IncompleteSignature",
+    "AWS4-HMAC-SHA256 Credential=testing/20260101//iot/aws4_request": "IncompleteSignature",
+    "x, " + IOT.replace("Credential=", ""): "IncompleteSignature",
+}
+
+
+@pytest.mark.parametrize("signature", SIGNATURES)
+def test_a_signature_that_names_no_service_is_refused(target: Target, signature: str) -> None:
+    request = head("GET /things HTTP/1.1", signature=signature)
+    answer = answered(target.server.port, request)
+    assert answer.split()[1] == b"400"
+    told = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert told["error"] == SIGNATURES[signature]
+    assert "Credential=KEY/DATE/REGION/SERVICE/aws4_request" in told["message"]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"null", b"[1]", b"\xff", b'"x"', DEEP[1].encode()], ids=ascii
+)
+@pytest.mark.parametrize(
+    "route", ["state-manager/set-transition", "state-manager/unset-transition", "seed", "config"]
+)
+def test_a_malformed_request_for_a_route_of_motos_is_refused(
+    target: Target, route: str, body: bytes
+) -> None:
+    status, answer = target.ask(Request("POST", f"/moto-api/{route}", {}, body))
+    if route == "config" and status == 201:  # moto takes any text and list for it
+        return
+    assert status == 400
+    assert json.loads(answer)["error"] == "InvalidRequest"
+
+
+def test_a_query_that_moto_cannot_read_is_refused(target: Target) -> None:
+    for query in ("", "?", "?a", "?model_name", "?a=b=c"):
+        path = f"/moto-api/state-manager/get-transition{query}"
+        assert target.ask(Request("GET", path, {}, b""))[0] == 400
+
+
+@pytest.mark.parametrize("service", ["iot", "iot-data"])
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b"{}", "not gzip"),
+        (gzip.compress(b"{}")[:-4], "one whole member"),
+        (gzip.compress(b"{}") + b"{}", "one whole member"),
+        (gzip.compress(b" " * (17 << 20)), "more than 16777216 bytes"),
+    ],
+    ids=["plain", "half", "more", "a bomb"],
+)
+def test_a_body_that_is_not_what_its_encoding_says_is_refused(
+    target: Target, service: str, body: bytes, text: str
+) -> None:
+    headers = {**signed_for(service), "Content-Encoding": "gzip"}
+    path = "/things/zipped" if service == "iot" else "/topics/a"
+    status, answer = target.ask(Request("POST", path, headers, body))
+    assert (status, json.loads(answer)["__type"]) == (400, "InvalidRequestException")
+    assert text in json.loads(answer)["message"]
+
+
+def test_a_compressed_body_is_read(target: Target) -> None:
+    headers = {**signed_for("iot"), "Content-Encoding": "gzip"}
+    body = gzip.compress(b'{"thingTypeName": "nobody"}')
+    status, answer = target.ask(Request("POST", "/things/zipped", headers, body))
+    assert status == 404 or json.loads(answer)["thingName"] == "zipped"

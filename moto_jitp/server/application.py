@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-
 from moto_jitp.locks import new_condition
 from moto_jitp.remote.client import PREFIX
 
@@ -16,6 +14,7 @@ from . import control
 from .answers import Answer, RequestRefused
 from .browsers import BrowserGuard, is_guarded, without_cors
 from .context import ENVIRON_KEY, ServerContext
+from .dispatching import Dispatcher
 from .uploads import MAX_CONTROL_BYTES, BodyLimits, take_into_memory
 
 _READS = ("GET", "HEAD", "OPTIONS")
@@ -48,7 +47,7 @@ class JitpApplication:
         self._guard = guard
         control.install()
         self._context = context
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._dispatcher = Dispatcher()
         self._idle = new_condition()
         self._in_flight = 0
 
@@ -60,15 +59,16 @@ class JitpApplication:
             if is_guarded(environ):
                 self._guard.check(environ)
                 start_response = without_cors(start_response)
+            if _is_browser(environ):
+                return _send(_WELCOME, start_response)
+            application = self._dispatcher.application_for(environ)
         except RequestRefused as refused:
             return _send(refused.answer(), start_response)
-        if _is_browser(environ):
-            return _send(_WELCOME, start_response)
         environ[ENVIRON_KEY] = self._context
         with self._idle:
             self._in_flight += 1
         try:
-            body = self._moto(environ, start_response)
+            body = application(environ, start_response)
         except BaseException:
             self._end()
             raise

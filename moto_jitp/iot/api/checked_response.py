@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -26,6 +28,10 @@ from .door import (
 from .operation_names import COMMON_ERRORS
 from .operations import Operation, method_name
 
+_MOST_DECOMPRESSED = 16 * 1024 * 1024
+"""No operation of AWS IoT takes nearly as much; a few KiB can decompress to far more than that."""
+_GZIP = 16 + zlib.MAX_WBITS
+
 
 class CheckedResponse(BaseResponse):
     """A moto response class whose operations get an input that follows botocore's model.
@@ -35,6 +41,26 @@ class CheckedResponse(BaseResponse):
 
     _operation: str | None = None
     _input: OperationInput | None = None
+    _unreadable = ""
+
+    def decompress_request_body(self, request: Any) -> None:
+        """Decompress a body as its Content-Encoding says, up to a length that a body may have."""
+        if getattr(request, "content_encoding", None) != "gzip":
+            return
+        decompressor = zlib.decompressobj(_GZIP)
+        body = b""
+        try:
+            body = decompressor.decompress(request.stream.read(), _MOST_DECOMPRESSED)
+            if decompressor.unconsumed_tail:
+                self._unreadable = (
+                    f"The request body decompresses to more than {_MOST_DECOMPRESSED} bytes."
+                )
+            elif not decompressor.eof or decompressor.unused_data:
+                self._unreadable = "The request body is not one whole member of gzip's."
+        except zlib.error:
+            self._unreadable = "The request body is not gzip, which its Content-Encoding says."
+        request.stream = io.BytesIO(b"" if self._unreadable else body)
+        request.get_data(parse_form_data=True)
 
     def setup_class(
         self,
@@ -88,7 +114,7 @@ class CheckedResponse(BaseResponse):
         return self.carry_out()
 
     def require_destination(self) -> None:
-        """Make sure that the request asks for an operation of the service, in a Region of AWS's.
+        """Make sure that a request can be read, and is for an operation and Region that there are.
 
         Raises:
             IoTError: it does not.
@@ -100,6 +126,8 @@ class CheckedResponse(BaseResponse):
                 operation,
                 f"{self.method} {self.path} is not an operation of AWS IoT.",
             )
+        if self._unreadable:
+            raise refusal(self.service, operation, self._unreadable)
         try:
             self.any_backend()
         except KeyError:

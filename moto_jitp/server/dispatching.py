@@ -1,0 +1,74 @@
+"""Finds the application of moto's that a request is for, and refuses what no service could take.
+
+moto tells the service by the request's signature. What it makes nothing of ends in an error of
+Python's, in its dispatcher or behind it; here it is an answer that says what was expected.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask import Flask
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from .answers import Answer, RequestRefused
+
+_SIGNED = "AWS4-HMAC-SHA256"
+_SCOPE = re.compile(r"Credential=[^\s,/]*(/[^\s,/]+){3}/aws4_request", re.ASCII)
+_EXPECTED = (
+    f"Expected is the header Authorization: {_SIGNED} Credential=KEY/DATE/REGION/SERVICE/"
+    "aws4_request, SignedHeaders=..., Signature=..., as every AWS SDK sends it."
+)
+# By these moto's own routes break down, which ask for no more than that a request is well-formed.
+_MALFORMED = (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
+
+
+class Dispatcher:
+    """moto's applications, one for each service, made when they are first needed."""
+
+    def __init__(self) -> None:
+        self._moto = DomainDispatcherApplication(_create_app)
+
+    def application_for(self, environ: dict[str, Any]) -> Any:
+        """Return the WSGI application that a request is for.
+
+        Args:
+            environ: the request's WSGI environment.
+
+        Raises:
+            RequestRefused: the signature is malformed, or for no service that moto emulates.
+        """
+        authorization = str(environ.get("HTTP_AUTHORIZATION", ""))
+        if _SIGNED in authorization and not _SCOPE.search(authorization):
+            raise RequestRefused(
+                f"The signature of the request is incomplete. {_EXPECTED}",
+                400,
+                "IncompleteSignature",
+            )
+        try:
+            return self._moto.get_application(environ)
+        except Exception as error:
+            raise RequestRefused(
+                f"moto finds no service that this request is for ({type(error).__name__}). "
+                f"{_EXPECTED}",
+                400,
+                "UnknownService",
+            ) from None
+
+
+def _create_app(service: Any) -> Flask:
+    app = create_backend_app(service)
+    if service == "moto_api":
+        for kind in _MALFORMED:
+            app.register_error_handler(kind, _refuse)
+    return app
+
+
+def _refuse(error: Exception) -> tuple[bytes, int, dict[str, str]]:
+    refused = RequestRefused(
+        f"moto cannot read this request ({type(error).__name__}: {str(error)[:200]!a}). Look into "
+        "moto's documentation for what the route takes."
+    )
+    answer: Answer = refused.answer()
+    return answer.body, answer.status, {"Content-Type": answer.content_type}
