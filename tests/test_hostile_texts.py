@@ -6,13 +6,16 @@ random mutations in every run; a hundred times as many with ``--long``.
 
 from __future__ import annotations
 
+import ast
 import base64
 import json
 import random
 import textwrap
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -21,6 +24,7 @@ from support.bodies import GUIDE_BODY, PLAIN_BODY
 from support.hostile import BODIES, DEEP, TEXTS, junk, mutated, mutated_json, mutated_text
 from support.long_runs import drawn
 
+import moto_jitp
 from moto_jitp import (
     CertificateAuthority,
     ConnectionRefused,
@@ -264,6 +268,37 @@ def test_a_mutated_policy_decides_or_is_refused(long: bool) -> None:
             assert evaluate([("policy", policy)], request).reason
 
     each(120, long, check)
+
+
+# Texts within texts
+
+
+def test_json_is_nowhere_so_deep_that_python_gives_up() -> None:
+    """Whoever expects that a text is not JSON expects that it is nested too deeply, too."""
+    found = []
+    for path in Path(moto_jitp.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Try):
+                continue
+            reads = any("json.loads(" in ast.unparse(part) for part in node.body)
+            caught = " ".join(ast.unparse(one.type) for one in node.handlers if one.type)
+            if reads and "ValueError" in caught and "RecursionError" not in caught:
+                found.append(f"{path.name}:{node.lineno}")
+    assert found == []
+
+
+@pytest.mark.parametrize("properties", [DEEP[1], "5", "null", '"x"', "[5]", "[{}]"])
+def test_user_properties_that_are_none_are_refused(iot: Any, properties: str) -> None:
+    data = boto3.client("iot-data", "us-east-1")
+    with pytest.raises(data.exceptions.InvalidRequestException, match="userProperties"):
+        data.publish(topic="a", payload=b"x", userProperties=properties)
+
+
+def test_a_token_of_the_trail_that_is_none_is_refused(iot: Any) -> None:
+    trail = boto3.client("cloudtrail", "us-east-1")
+    token = base64.b64encode(DEEP[1].encode()).decode()
+    with pytest.raises(trail.exceptions.InvalidNextTokenException):
+        trail.lookup_events(NextToken=token)
 
 
 # Rules and queries

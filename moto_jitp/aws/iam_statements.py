@@ -189,7 +189,7 @@ def read_statements(document: str | Mapping[str, Any]) -> tuple[IamStatement, ..
 def _read(text: str) -> tuple[IamStatement, ...]:
     try:
         policy = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MalformedStatementsError(f"it is not JSON ({error})") from None
     if not isinstance(policy, dict):
         raise MalformedStatementsError("it is not a JSON object")

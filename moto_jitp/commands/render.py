@@ -188,7 +188,7 @@ def _plan_lines(plan: ProvisioningPlan) -> Iterator[str]:
 def _pretty(document: str) -> list[str]:
     try:
         return json.dumps(json.loads(document), indent=2).splitlines()
-    except ValueError:
+    except (ValueError, RecursionError):
         return document.splitlines()
 
 

@@ -80,7 +80,7 @@ class ApiCall(NamedTuple):
         """The answer's members."""
         try:
             body = json.loads(self.answer or "{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return body if isinstance(body, dict) else {}
 

@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.h
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -181,7 +180,7 @@ def _position(token: Any, query: str) -> _Position | None:
         return None
     try:
         of_query, moment, sequence, step = json.loads(base64.b64decode(token, validate=True))
-    except (binascii.Error, ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         of_query = moment = sequence = step = None
     if of_query != query:
         raise LookupRefused(

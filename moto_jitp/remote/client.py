@@ -137,7 +137,7 @@ class ControlClient:
             raise no_answer(self._endpoint_url, error, self._ways) from None
         try:
             document = json.loads(answer.data)
-        except ValueError:
+        except (ValueError, RecursionError):
             document = None
         if answer.status == 200 and document is not None:
             return document

@@ -62,7 +62,7 @@ class Outcome:
             return None
         try:
             return json.loads(self.payload.decode("utf-8"))
-        except ValueError:
+        except (ValueError, RecursionError):
             return self.payload
 
     def __str__(self) -> str:

@@ -34,6 +34,7 @@ class CloudControlResponse(BaseResponse):
 
     def __init__(self) -> None:
         super().__init__(service_name="cloudcontrol")
+        self.allow_request_decompression = False
 
     def call_action(self) -> Any:
         operation = self.headers.get("X-Amz-Target", "").removeprefix(_TARGET)
@@ -51,7 +52,7 @@ class CloudControlResponse(BaseResponse):
 def _type_name(body: Any) -> str | None:
     try:
         document = json.loads(body or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     name = document.get("TypeName") if isinstance(document, dict) else None
     return name if isinstance(name, str) else None

@@ -96,7 +96,7 @@ def _parsed(text: str, place: str) -> Any:
     """CloudFormation takes an object as JSON text, too."""
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnusableValue(f"{place} must be an object; its text is not JSON: {error}.") from None
 
 

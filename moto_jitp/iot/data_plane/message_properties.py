@@ -57,7 +57,7 @@ def user_properties_in_header(text: str) -> Any:
     """
     try:
         return json.loads(_decoded(text, "userProperties"))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError(
             'userProperties is not the base64 of a JSON array such as [{"deviceName": "alpha"}].'
         ) from None
@@ -90,9 +90,12 @@ def _decoded(text: str, name: str) -> bytes:
 
 def _user_properties(given: Any) -> tuple[tuple[str, str], ...]:
     """The user properties: a JSON array of objects with one name each."""
-    pairs = json.loads(given) if isinstance(given, str) else given or []
-    is_array = isinstance(pairs, list)
-    found = [pair for one in pairs if isinstance(one, dict) for pair in one.items()]
-    if not is_array or len(found) != len(pairs):
+    try:
+        pairs = json.loads(given) if isinstance(given, str) else given or []
+    except (ValueError, RecursionError):
+        pairs = None
+    listed = pairs if isinstance(pairs, list) else []
+    found = [pair for one in listed if isinstance(one, dict) for pair in one.items()]
+    if listed is not pairs or len(found) != len(listed):
         raise ValueError('userProperties is not a JSON array such as [{"deviceName": "alpha"}].')
     return tuple((name, str(value)) for name, value in found)
