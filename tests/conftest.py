@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from support.bodies import PLAIN_BODY
 from support.cloud import client
 from support.device_doors import SIMULATED, Door, opened
-from support.economy import share_models_and_keys
+from support.economy import share_between_tests
 
 from moto_jitp import (
     CertificateAuthority,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 settings.register_profile("moto_jitp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("moto_jitp")
 
-share_models_and_keys()
+share_between_tests()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

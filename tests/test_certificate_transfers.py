@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from freezegun.api import FrozenDateTimeFactory
 from support.cloud import ACCOUNT, client_of, refused
+from support.devices import described
 from support.races import in_threads
 
 from moto_jitp import CertificateAuthority, ConnectionRefused, DeviceIdentity, connect_device
@@ -38,11 +39,6 @@ def pending(iot: Any, theirs: Any, device: DeviceIdentity) -> str:
         certificateId=device.certificate_id, targetAwsAccount=OTHER, transferMessage="for you"
     )
     return device.certificate_id
-
-
-def described(iot: Any, certificate_id: str) -> dict[str, Any]:
-    found: dict[str, Any] = iot.describe_certificate(certificateId=certificate_id)
-    return found["certificateDescription"]
 
 
 def test_both_accounts_see_a_certificate_that_is_on_its_way(

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 from support.cloud import ACCOUNT, an_hour_later, client, client_of, refused
+from support.devices import described
 from support.patience import HANG
 
 from moto_jitp import (
@@ -82,12 +83,6 @@ def register(iot: Any, device: DeviceIdentity, **arguments: Any) -> str:
     answer = iot.register_certificate(certificatePem=device.certificate_pem, **arguments)
     certificate_id: str = answer["certificateId"]
     return certificate_id
-
-
-def described(iot: Any, certificate_id: str) -> dict[str, Any]:
-    answer = iot.describe_certificate(certificateId=certificate_id)
-    description: dict[str, Any] = answer["certificateDescription"]
-    return description
 
 
 def status(iot: Any, certificate_id: str) -> str:

@@ -12,6 +12,7 @@ from freezegun.api import FrozenDateTimeFactory
 from support import every_step
 from support.bodies import PLAIN_BODY
 from support.cloud import client, client_of, refused
+from support.devices import status_of
 
 import moto_jitp
 from moto_jitp import (
@@ -55,12 +56,6 @@ def power_on(devices: list[DeviceIdentity]) -> list[DeviceIdentity]:
         except ConnectionRefused:
             left.append(device)
     return left
-
-
-def status(iot: Any, device: DeviceIdentity) -> str:
-    answer = iot.describe_certificate(certificateId=device.certificate_id)
-    found: str = answer["certificateDescription"]["status"]
-    return found
 
 
 # boto3's calls.
@@ -219,7 +214,7 @@ def test_a_batch_that_powers_on_leaves_pending_certificates_that_succeed_later(
     late = power_on(fleet)
 
     assert late == fleet[10:]
-    assert [status(iot, device) for device in late] == ["PENDING_ACTIVATION"] * 4
+    assert [status_of(iot, device) for device in late] == ["PENDING_ACTIVATION"] * 4
     clock.tick(1)
     assert power_on(late) == []
     assert len(iot.list_things()["things"]) == 14

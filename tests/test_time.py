@@ -6,13 +6,13 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 from freezegun.api import FrozenDateTimeFactory
 from moto.moto_api import state_manager
 from support.bodies import PLAIN_BODY, ROLE
 from support.cloud import client, client_of
+from support.devices import status_of
 from support.every_step import BODY, DOCUMENT, prepare
 from support.patience import HANG
 from support.roles import ENFORCED, allow, create_role, iam, set_permissions
@@ -52,12 +52,6 @@ def set_off(device: DeviceIdentity) -> ConnectionAttempt:
     return attempt
 
 
-def status(iot: Any, device: DeviceIdentity) -> str:
-    answer = iot.describe_certificate(certificateId=device.certificate_id)
-    found: str = answer["certificateDescription"]["status"]
-    return found
-
-
 def has_thing(iot: Any, name: str) -> bool:
     try:
         iot.describe_thing(thingName=name)
@@ -73,7 +67,7 @@ def test_by_default_a_run_ends_within_its_connection(iot: Any, bulb: DeviceIdent
     with pytest.raises(ConnectionRefused) as refusal:
         connect_device(bulb, reconnect=False)
     assert refusal.value.reason == "RECONNECT_REQUIRED"
-    assert status(iot, bulb) == "ACTIVE"
+    assert status_of(iot, bulb) == "ACTIVE"
 
 
 def test_a_poll_for_active_sees_pending_first(iot: Any, bulb: DeviceIdentity) -> None:
@@ -83,7 +77,7 @@ def test_a_poll_for_active_sees_pending_first(iot: Any, bulb: DeviceIdentity) ->
     assert attempt.provisioning.status == "IN_PROGRESS"
     assert attempt.provisioning.certificate_status == "PENDING_ACTIVATION"
     assert "iot::jitp" in attempt.message
-    assert [status(iot, bulb) for _ in range(4)] == [
+    assert [status_of(iot, bulb) for _ in range(4)] == [
         "PENDING_ACTIVATION",
         "PENDING_ACTIVATION",
         "ACTIVE",
@@ -163,9 +157,9 @@ def test_two_devices_are_provisioned_each_in_its_time(
     after_looks(2)
     set_off(one)
     set_off(two)
-    assert [status(iot, one), status(iot, one)] == ["PENDING_ACTIVATION", "ACTIVE"]
+    assert [status_of(iot, one), status_of(iot, one)] == ["PENDING_ACTIVATION", "ACTIVE"]
     assert has_thing(iot, "one")
-    assert [status(iot, two), status(iot, two)] == ["PENDING_ACTIVATION", "ACTIVE"]
+    assert [status_of(iot, two), status_of(iot, two)] == ["PENDING_ACTIVATION", "ACTIVE"]
     runs = [attempt.provisioning for attempt in mocked.connections]
     assert [run.thing_name for run in runs if run] == ["one", "two"]
 
@@ -179,11 +173,11 @@ def test_a_run_ends_when_its_time_has_come(
     after_seconds(3)
     set_off(bulb)
     clock.tick(2)
-    assert [status(iot, bulb) for _ in range(5)] == ["PENDING_ACTIVATION"] * 5
+    assert [status_of(iot, bulb) for _ in range(5)] == ["PENDING_ACTIVATION"] * 5
     set_off(bulb)
     clock.tick(1.5)
     assert connect_device(bulb).thing_name == "bulb"
-    assert status(iot, bulb) == "ACTIVE"
+    assert status_of(iot, bulb) == "ACTIVE"
 
 
 def test_a_run_has_ended_at_the_very_moment_that_the_setting_says(
@@ -192,9 +186,9 @@ def test_a_run_has_ended_at_the_very_moment_that_the_setting_says(
     after_seconds(2)
     set_off(bulb)
     clock.tick(timedelta(seconds=2, microseconds=-1))
-    assert status(iot, bulb) == "PENDING_ACTIVATION"
+    assert status_of(iot, bulb) == "PENDING_ACTIVATION"
     clock.tick(timedelta(microseconds=1))
-    assert status(iot, bulb) == "ACTIVE"
+    assert status_of(iot, bulb) == "ACTIVE"
 
 
 @pytest.mark.parametrize("call", ["list_things", "list_policies", "describe_endpoint"])
@@ -221,9 +215,9 @@ def test_accounts_and_regions_keep_their_own_runs(
     clock.tick(2)
     set_off(lamp)
     clock.tick(2)
-    assert (status(iot, bulb), status(other, lamp)) == ("ACTIVE", "PENDING_ACTIVATION")
+    assert (status_of(iot, bulb), status_of(other, lamp)) == ("ACTIVE", "PENDING_ACTIVATION")
     clock.tick(2)
-    assert status(other, lamp) == "ACTIVE"
+    assert status_of(other, lamp) == "ACTIVE"
 
 
 def test_a_call_of_any_service_reaches_every_account_and_region(
@@ -242,7 +236,7 @@ def test_a_call_of_any_service_reaches_every_account_and_region(
         after_seconds(10)
         client("ap-northeast-2", "sqs").list_queues()
         after_looks(100)  # so that the next calls find no more than that one did
-        assert [status(*pair) for pair in zip(places, devices, strict=True)] == [expected] * 3
+        assert [status_of(*pair) for pair in zip(places, devices, strict=True)] == [expected] * 3
 
 
 @pytest.mark.parametrize("turned_back", [0, 30])
@@ -290,12 +284,12 @@ def test_a_run_that_fails_later_shows_in_the_connections(
     after_looks(2)
     set_off(bulb)
     mocked.fail("CreateThing", "InternalFailureException")
-    assert [status(iot, bulb) for _ in range(4)] == ["PENDING_ACTIVATION"] * 4
+    assert [status_of(iot, bulb) for _ in range(4)] == ["PENDING_ACTIVATION"] * 4
     run = mocked.connections[0].provisioning
     assert run is not None
     assert (run.status, run.error_code) == ("FAILED", "InternalFailureException")
     set_off(bulb)  # and the next connection runs the template again
-    assert [status(iot, bulb) for _ in range(2)] == ["PENDING_ACTIVATION", "ACTIVE"]
+    assert [status_of(iot, bulb) for _ in range(2)] == ["PENDING_ACTIVATION", "ACTIVE"]
 
 
 def test_the_connections_are_up_to_date_without_any_call(
@@ -337,9 +331,9 @@ def test_a_device_registers_anew_where_its_certificate_was_deleted_meanwhile(
     clock.tick(2)
     set_off(bulb)
     clock.tick(2)
-    assert status(iot, bulb) == "PENDING_ACTIVATION"
+    assert status_of(iot, bulb) == "PENDING_ACTIVATION"
     clock.tick(2)
-    assert status(iot, bulb) == "ACTIVE"
+    assert status_of(iot, bulb) == "ACTIVE"
     runs = [attempt.provisioning for attempt in mocked.connections]
     assert [run.status for run in runs if run] == ["FAILED", "SUCCEEDED"]
 
@@ -355,7 +349,7 @@ def test_a_run_uses_what_is_there_when_it_is_carried_out(
     after_looks(1)
     set_off(bulb)
     iot.delete_provisioning_template(templateName="bulbs")
-    assert status(iot, bulb) == "PENDING_ACTIVATION"
+    assert status_of(iot, bulb) == "PENDING_ACTIVATION"
     run = mocked.connections[0].provisioning
     assert run is not None
     assert run.error_code == "InvalidRequestException"
@@ -369,7 +363,7 @@ def test_a_device_without_a_resolvable_thing_name_is_deferred_too(
     after_looks(1)
     set_off(nameless)
     assert not has_thing(iot, "bulb")
-    assert status(iot, nameless) == "PENDING_ACTIVATION"
+    assert status_of(iot, nameless) == "PENDING_ACTIVATION"
     run = mocked.connections[0].provisioning
     assert run is not None
     assert "CommonName" in str(run.message)
@@ -381,7 +375,7 @@ def test_runs_in_progress_end_when_the_setting_is_taken_back(
     after_looks(100)
     set_off(bulb)
     state_manager.unset_transition(MODEL)
-    assert status(iot, bulb) == "ACTIVE"
+    assert status_of(iot, bulb) == "ACTIVE"
 
 
 def test_the_setting_and_the_runs_are_gone_with_the_block(acme: CertificateAuthority) -> None:
@@ -405,8 +399,7 @@ def test_a_reset_forgets_the_runs(
     set_off(bulb)
     mocked.reset()
     assert iot.list_things()["things"] == []
-    with pytest.raises(ClientError, match="ResourceNotFound"):
-        status(iot, bulb)
+    assert status_of(iot, bulb) is None
 
 
 # The clock of certificates.
@@ -452,7 +445,7 @@ def test_a_certificate_that_expires_while_in_progress_is_refused(
     with pytest.raises(ConnectionRefused) as refusal:
         connect_device(bulb)
     assert refusal.value.reason == "DEVICE_CERTIFICATE_EXPIRED"
-    assert status(iot, bulb) == "ACTIVE"
+    assert status_of(iot, bulb) == "ACTIVE"
 
 
 @pytest.mark.slow
@@ -559,11 +552,11 @@ def test_a_device_that_subscribes_comes_after_what_time_has_finished(
     set_off(bulb)
     clock.tick(9)
     lamp.subscribe("early")
-    assert status(iot, bulb) == "PENDING_ACTIVATION"
+    assert status_of(iot, bulb) == "PENDING_ACTIVATION"
     clock.tick(1)
     lamp.subscribe("late")
     after_looks(100)  # so that the next call finds no more than the device did
-    assert status(iot, bulb) == "ACTIVE"
+    assert status_of(iot, bulb) == "ACTIVE"
 
 
 def test_a_run_that_is_found_late_carries_the_time_at_which_it_was_due(
@@ -635,8 +628,8 @@ def test_a_call_that_changes_the_cloud_comes_after_what_was_due_before_it(
         iam().delete_role_policy(RoleName="JITPRole", PolicyName="inline")
 
         clock.tick(11)
-        assert status(client(), first) == "ACTIVE"
-        assert status(client(), second) == "PENDING_ACTIVATION"
+        assert status_of(client(), first) == "ACTIVE"
+        assert status_of(client(), second) == "PENDING_ACTIVATION"
 
 
 def test_a_role_that_cannot_be_assumed_fails_the_run_as_it_begins(
@@ -668,7 +661,7 @@ def test_a_roles_conditions_on_the_time_are_about_the_moment_when_a_run_was_due(
         after_seconds(10)
         set_off(bulb)
         clock.tick(3600)
-        assert status(client(), bulb) == expected
+        assert status_of(client(), bulb) == expected
 
 
 def test_quotas_count_each_run_when_it_was_due(

@@ -8,6 +8,7 @@ from typing import Any
 
 import botocore.loaders
 import botocore.session
+import moto.core.models
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 #: So many keys are made; two that are as far apart are the same.
@@ -18,10 +19,13 @@ _keys: list[rsa.RSAPrivateKey] = []
 _turns = itertools.count()
 
 
-def share_models_and_keys() -> None:
-    """Have sessions of botocore share parsed models, and let RSA keys come round again."""
+def share_between_tests() -> None:
+    """Share botocore's parsed models and moto's 1,300 routes, and let RSA keys come round again."""
     # Of a session that a test makes. Those of mock_jitp share them in any case.
     setattr(botocore.session, "create_loader", functools.cache(botocore.loaders.create_loader))  # noqa: B010
+    # Each block of moto's makes them anew, which takes half of its start.
+    routes = functools.cache(moto.core.models.CallbackResponse)
+    setattr(moto.core.models, "CallbackResponse", routes)  # noqa: B010
     rsa.generate_private_key = key_in_turn
 
 
