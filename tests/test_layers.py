@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,16 @@ def test_one_module_asks_whether_aws_is_a_server() -> None:
         if isinstance(node, ast.Attribute) and node.attr == "TEST_SERVER_MODE"
     }
     assert asking == {"moto_jitp/where.py"}
+
+
+def test_what_test_modules_share_is_in_a_package_of_its_own() -> None:
+    """One that is imported from another would bring its fixtures and conditions along."""
+    importing = [
+        path.name
+        for path in (ROOT / "tests").rglob("*.py")
+        if re.search(r"^\s*(from|import) test_", path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert importing == []
 
 
 MOTO = {"moto", "boto3", "botocore", "responses", "flask"}
