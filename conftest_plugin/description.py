@@ -105,8 +105,8 @@ def _certificate_id(device: Device) -> str:
         return device
     if not isinstance(device, (str, bytes)):
         raise TypeError(
-            "device is a DeviceIdentity, a DeviceConnection, a certificate as PEM text or bytes, "
-            f"or a certificate's id, not {type(device).__name__}."
+            "device must be a DeviceIdentity, a DeviceConnection, a certificate as PEM text or "
+            "bytes, or a certificate's id, not {type(device).__name__}."
         )
     from moto_jitp import CertificateError
     from moto_jitp.pki import read_certificate
@@ -117,7 +117,7 @@ def _certificate_id(device: Device) -> str:
         if len(device) > _LONGEST_NAME:  # meant as a certificate, and the error says what is wrong
             raise
         raise ValueError(
-            f"describe takes a device, its connection, its certificate, or the certificate's id "
+            "describe accepts a device, its connection, its certificate, or the certificate's id "
             f"of 64 hexadecimal digits, and {device[:80]!r} is not one of them. What AWS IoT has "
             "under a thing's name tells describe_thing(thingName=…) of a client for iot."
         ) from None

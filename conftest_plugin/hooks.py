@@ -20,10 +20,11 @@ _MARKER = (
     "auto_registration=, unseen_refusals=): settings of the moto_jitp fixtures. template: the "
     "provisioning template's body as a dict, JSON text or path, or None for a CA without one; "
     "template_name: store it under this name and have the CA name it; role_arn: the provisioning "
-    'role; config: as mock_jitp takes it, such as {"jitp": {"enforce_policies": True}}; '
-    'region: the Region; certificate_mode: "DEFAULT" or "SNI_ONLY"; active, auto_registration: '
-    'whether the CA is (default True); unseen_refusals: "ignore", "warn" or "fail". On a function, '
-    "class or module; the nearest wins per key."
+    'role; config: as for mock_jitp, such as {"jitp": {"enforce_policies": True}}; region: the '
+    'Region; certificate_mode: "DEFAULT" or "SNI_ONLY"; active, auto_registration: whether the CA '
+    'is active and registers devices (default True); unseen_refusals: "ignore", "warn" or "fail". '
+    "On a function, "
+    "class or module; the nearest marker wins for each key."
 )
 _FIXTURES = frozenset(
     {"jitp_mock", "jitp_ca", "jitp", "jitp_device", "jitp_endpoint", "jitp_server"}
@@ -44,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(
         "jitp_unseen_refusals",
-        'What becomes of a test that has passed without looking at a refused connection: "ignore" '
+        'What happens to a test that passes without looking at a refused connection: "ignore" '
         '(the default), "warn" or "fail". Of one test: @pytest.mark.jitp(unseen_refusals="fail").',
         default="ignore",
     )

@@ -102,8 +102,8 @@ def body_text(template: Any) -> str | None:
             return template
         if not os.path.isfile(template):  # Path.is_file raises on long text
             raise ValueError(
-                f"The template {_short(template)} is neither JSON text, which begins with {{, nor "
-                f"a file that is there (looked for from {Path.cwd()})."
+                f"The template {_short(template)} is neither JSON text, which begins with "
+                f"{{, nor an existing file (looked for in {Path.cwd()})."
             )
     if isinstance(template, (str, os.PathLike)):
         return Path(template).read_text(encoding="utf-8")
@@ -117,7 +117,7 @@ def _short(text: str) -> str:
 def _check(marker: pytest.Mark) -> None:
     if marker.args:
         raise MarkerError(
-            f"The marker jitp takes keywords only, not {marker.args[0]!r} alone. For example: "
+            f"The marker jitp accepts keywords only, not {marker.args[0]!r} alone. For example: "
             "@pytest.mark.jitp(template={...}, region='eu-central-1')."
         )
     for key, value in marker.kwargs.items():

@@ -57,7 +57,7 @@ def add_section(
                 return
         text = story(here, at_server, runs, told)
     except Exception as error:  # out of a hook, it would end the whole session
-        text = f"The connections of this test cannot be told: {error!r}"
+        text = f"The connections of this test cannot be listed: {error!r}"
     report.sections.append((TITLE, text))
     # The option that chooses what captured output is shown hides every section.
     shown = config.getoption("showcapture", "all")
@@ -167,7 +167,7 @@ def _chapter(
         number = total - len(attempts) + 1 + at
         lines = report_of_attempt(number, attempt, has_come_back=came_back)
         if attempt.attempt_id in told:
-            yield f"{next(lines)}, as told above"
+            yield f"{next(lines)}, as shown above"
             continue
         yield from lines
         for entry in noted.runs.get(attempt.attempt_id, ()):

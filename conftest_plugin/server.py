@@ -42,7 +42,9 @@ def running_server() -> Iterator[JitpServer]:
     from moto_jitp.extras import command_for, is_installed
 
     if not is_installed("server"):
-        raise RuntimeError(f"jitp_server needs what moto's server needs: {command_for('server')}")
+        raise RuntimeError(
+            f"jitp_server needs the dependencies of moto's server: {command_for('server')}"
+        )
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             [sys.executable, "-m", f"{__package__}.server_process"],

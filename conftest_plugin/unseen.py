@@ -37,7 +37,7 @@ def judge(
     chosen = item.config.getini("jitp_unseen_refusals")
     if chosen not in UNSEEN_REFUSALS:
         raise pytest.UsageError(
-            f"jitp_unseen_refusals is one of {', '.join(UNSEEN_REFUSALS)}, not {chosen!r}."
+            f"jitp_unseen_refusals must be one of {', '.join(UNSEEN_REFUSALS)}, not {chosen!r}."
         )
     what = options_of(item).get("unseen_refusals", chosen)
     if what == "ignore":
@@ -55,7 +55,7 @@ def judge(
     text = "\n".join(
         [
             *(story.partition("\n")[0] if is_told_below else story for story in stories),
-            "A connection was refused, and the test did not look at it: read the reason of "
+            "A connection was refused and the test did not look at it: read the reason of "
             "ConnectionRefused, or jitp.connections.",
         ]
     )

@@ -20,17 +20,17 @@ class DisturbanceKind(str, enum.Enum):
     """What goes wrong."""
 
     DELAY = "delay"
-    """The CONNECT is dealt with some seconds later."""
+    """The CONNECT is processed some seconds later."""
     DROP = "drop"
     """The connection breaks after some packets; the last is carried out, and not answered."""
     HALF_OPEN = "half-open"
-    """After some packets nothing gets through any more, and neither side is told."""
+    """After some packets nothing gets through, and neither side notices."""
     LOSE_PUBACK = "lose-puback"
     """Messages arrive, and their PUBACKs do not."""
     THROTTLE = "throttle"
     """The CONNECT is refused, as with a rate over the account's quota."""
     SLOW_PROVISIONING = "slow-provisioning"
-    """The provisioning run that the connection sets off takes some seconds."""
+    """The provisioning run that the connection starts takes some seconds."""
 
     def __str__(self) -> str:
         return self.value
@@ -48,13 +48,13 @@ class DisturbanceKind(str, enum.Enum):
 
 _THIRTY_SECONDS = 30.0
 _SECONDS = {DisturbanceKind.DELAY: None, DisturbanceKind.SLOW_PROVISIONING: _THIRTY_SECONDS}
-"""The kinds that take seconds, and how many without being told; ``None`` where they must be."""
+"""The kinds with seconds, and their default; ``None`` where there is none."""
 _PACKETS = {
     DisturbanceKind.DROP: 1,
     DisturbanceKind.HALF_OPEN: 0,
     DisturbanceKind.LOSE_PUBACK: 1,
 }
-"""The kinds that take a number of packets, and how many without being told."""
+"""The kinds with a number of packets, and their default."""
 
 
 class DisturbanceRequest(NamedTuple):
@@ -112,15 +112,15 @@ def checked_disturbance(
     if seconds is None:
         seconds = _SECONDS.get(known, 0.0)
         if seconds is None:
-            raise ValueError(f"{known} needs seconds=…: how long the CONNECT waits.")
+            raise ValueError(f"{known} needs seconds=…: how long the CONNECT is delayed.")
     elif known not in _SECONDS:
-        raise ValueError(f"{known} takes no seconds; {_names(_SECONDS)} do.")
+        raise ValueError(f"{known} has no seconds; only {_names(_SECONDS)} do.")
     elif isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
-        raise ValueError(f"seconds is a number greater than 0; not {seconds!r}.")
+        raise ValueError(f"seconds must be a number greater than 0, not {seconds!r}.")
     if packets is None:
         packets = _PACKETS.get(known, 0)
     elif known not in _PACKETS:
-        raise ValueError(f"{known} takes no packets; {_names(_PACKETS)} do.")
+        raise ValueError(f"{known} has no packets; only {_names(_PACKETS)} do.")
     else:
         least = 1 if known is DisturbanceKind.LOSE_PUBACK else 0
         _check_number("packets", packets, least=least, what="a number of packets")
@@ -134,7 +134,7 @@ def _names(kinds: dict[DisturbanceKind, float | None] | dict[DisturbanceKind, in
 def _check_number(name: str, value: int, *, least: int, what: str, or_all: bool = False) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         more = ", or None (null in JSON) for every one" if or_all else ""
-        raise ValueError(f"{name} is {what} from {least} on{more}; not {value!r}.")
+        raise ValueError(f"{name} must be {what}, {least} or more{more}; not {value!r}.")
 
 
 class Disturbance(PlannedRequest):
@@ -197,11 +197,11 @@ class Disturbed(NamedTuple):
 
 
 UNDISTURBED = Disturbed()
-"""A connection on which nothing goes wrong."""
+"""A connection that is not disturbed."""
 
 _plan: Plan[Disturbance] = Plan()
 _held: dict[str, tuple[datetime, Disturbance]] = {}
-"""Until when the CONNECT of a simulated client is not answered, and for which request."""
+"""Until when the CONNECT of a simulated client is delayed, and for which request."""
 
 
 def add(asked: DisturbanceRequest, holds: Callable[[], bool] | None = None) -> Disturbance:

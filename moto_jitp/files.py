@@ -46,4 +46,4 @@ def path_advice(text: str) -> str:
         is_file = Path(name).is_file()
     except (OSError, ValueError):
         return ""
-    return f"{name!r} is the name of a file: give pathlib.Path({name!r})." if is_file else ""
+    return f"{name!r} is the name of a file: pass pathlib.Path({name!r})." if is_file else ""

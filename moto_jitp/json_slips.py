@@ -25,7 +25,7 @@ def slip(text: str, error: json.JSONDecodeError) -> str:
         ...     json.loads(text)
         ... except json.JSONDecodeError as error:
         ...     print(slip(text, error))
-        Line 1 ends with a comma that nothing follows: leave the comma out.
+        Line 1 ends with a comma that nothing follows: remove the comma.
     """
     return _mistake(text, error)[1]
 
@@ -63,7 +63,7 @@ def pointed_at(text: str, error: json.JSONDecodeError, *, width: int = 78) -> li
 def _mistake(text: str, error: json.JSONDecodeError) -> tuple[int, str]:
     """Return where the mistake is, and the sentence about it."""
     if _YAML.match(text):
-        said = "The text is YAML, and JSON is wanted: convert it, for instance with yq -o json."
+        said = "The text is YAML, but JSON is required: convert it, for example with yq -o json."
         return error.pos, said
     place = len(text) - len(text[error.pos :].lstrip())
     if error.msg.startswith("Illegal trailing comma"):  # newer versions of Python point at it
@@ -71,12 +71,14 @@ def _mistake(text: str, error: json.JSONDecodeError) -> tuple[int, str]:
     here, before = text[place : place + 2], text[:place].rstrip()
     line, line_before = text.count("\n", 0, place) + 1, before.count("\n") + 1
     if before.endswith(",") and text[place:].lstrip()[:1] in ("}", "]"):
-        said = f"Line {line_before} ends with a comma that nothing follows: leave the comma out."
+        said = f"Line {line_before} ends with a comma that nothing follows: remove the comma."
         return len(before) - 1, said
     if here in ("//", "/*") or here[:1] == "#":
-        return place, f"Line {line} has a comment, which JSON does not know: leave it out."
+        return place, f"Line {line} has a comment, which JSON does not allow: remove it."
     if here[:1] == "'":
-        said = f"Line {line} has single quotes: JSON puts names and texts in double quotes."
+        said = (
+            f"Line {line} has single quotes: JSON requires double quotes around names and strings."
+        )
         return place, said
     if not here:
         return _unclosed(text)

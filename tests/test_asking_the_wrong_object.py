@@ -22,14 +22,14 @@ from moto_jitp.pytest_plugin import Jitp
 def test_the_handle_says_what_is_the_fixtures(name: str, instead: str) -> None:
     with mock_jitp() as jitp, pytest.raises(AttributeError) as error:
         getattr(jitp, name)
-    assert f"{name} is the pytest fixture jitp's" in str(error.value)
-    assert str(error.value).endswith(f"Here use {instead}.")
+    assert f"{name} belongs to the pytest fixture jitp" in str(error.value)
+    assert str(error.value).endswith(f"Use {instead}.")
 
 
 def test_all_that_the_fixture_alone_has_is_told_by_the_handle(jitp: Jitp) -> None:
     alone = {name for name in dir(jitp) if not name.startswith("_")} - set(dir(jitp.mock))
     for name in alone:
-        with pytest.raises(AttributeError, match="is the pytest fixture jitp's"):
+        with pytest.raises(AttributeError, match="belongs to the pytest fixture jitp"):
             getattr(jitp.mock, name)
 
 

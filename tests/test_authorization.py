@@ -318,7 +318,7 @@ def test_a_policy_that_cannot_be_read_allows_nothing() -> None:
     [
         ({"resources": [f"{ARN}topic/a"]}, "actionType"),
         ({"actionType": "PUBLISH", "resources": []}, "at least one resource"),
-        ({"actionType": "PUBLISH", "resources": ["topic/a"]}, "must hold ARNs"),
+        ({"actionType": "PUBLISH", "resources": ["topic/a"]}, "must contain ARNs"),
         ({"actionType": "DANCE", "resources": [f"{ARN}topic/a"]}, "enum value set"),
     ],
 )

@@ -168,7 +168,7 @@ def test_a_message_arrives_and_its_puback_does_not(
     mocked.disturb("lose-puback", "bulb-1")
     connection = connect_device(bulb)
 
-    with pytest.raises(TimeoutError, match="no PUBACK came"):
+    with pytest.raises(TimeoutError, match="received no PUBACK"):
         connection.publish("bulbs/1", "on")
     connection.publish("bulbs/1", "on")
 
@@ -215,8 +215,8 @@ def test_disturbances_of_several_kinds_meet_on_one_connection(
         ("delay", {}, "needs seconds"),
         ("delay", {"seconds": 0}, "greater than 0"),
         ("drop", {"seconds": 3}, "delay and slow-provisioning do"),
-        ("throttle", {"packets": 1}, "takes no packets"),
-        ("lose-puback", {"packets": 0}, "from 1 on"),
+        ("throttle", {"packets": 1}, "has no packets"),
+        ("lose-puback", {"packets": 0}, "1 or more"),
         ("drop", {"packets": -1}, "from 0 on"),
         ("drop", {"times": 0}, "or None"),
         ("drop", {"every": True}, "every is a number of connections"),

@@ -110,7 +110,9 @@ def test_the_default_version_is_the_one_in_effect(iot: Any, certificate_arn: str
 
 
 def test_neither_principal_nor_thing_is_a_request_that_says_nothing(iot: Any) -> None:
-    with pytest.raises(iot.exceptions.InvalidRequestException, match="Neither principal"):
+    with pytest.raises(
+        iot.exceptions.InvalidRequestException, match="Both principal and thingName are missing"
+    ):
         iot.get_effective_policies()
 
 
@@ -130,8 +132,8 @@ def test_a_principal_that_does_not_exist_is_named_with_what_to_give(
         f"{account}thinggroup/attic": f"The thing group {account}thinggroup/attic {here}",
         certificate_arn.rpartition("/")[2]: f"is a certificate's id. Give its ARN, {account}cert/",
         f"{account}thing/bulb-1": f"is a thing, .* Attached to it is {certificate_arn}",
-        f"{account}policy/of-house": "Nothing with policies has the ARN",
-        "us-east-1:nobody": "No Cognito identity has the id us-east-1:nobody",
+        f"{account}policy/of-house": "No resource that can have policies has the ARN",
+        "us-east-1:nobody": "There is no Cognito identity with the id us-east-1:nobody",
     }.items():
         with pytest.raises(iot.exceptions.ResourceNotFoundException, match=text):
             getattr(iot, operation)(principal=principal, **more)

@@ -119,7 +119,7 @@ def test_a_taken_port_is_an_error_at_once() -> None:
 
     assert done.returncode == 1
     assert f"cannot listen on localhost:{port}" in done.stderr
-    assert "--mqtt-port 0 finds a free one" in done.stderr
+    assert "--mqtt-port 0 picks a free one" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -210,7 +210,7 @@ def test_policies_of_the_things_groups_and_the_groups_above_count(bulb: Bulb) ->
     iot.add_thing_to_thing_group(thingGroupName="kitchen", thingName="bulb-1")
     assert bulb.connect().connected
     refusal = bulb.refusal(client_id="another-name")
-    assert "of-house of the thing groups of 'bulb-1' did not count" in str(refusal)
+    assert "of-house of the thing groups of 'bulb-1' were not applied" in str(refusal)
 
 
 def test_a_version_counts_once_it_is_the_default(bulb: Bulb) -> None:

@@ -110,7 +110,7 @@ def test_render_does_not_echo_a_long_body(
         "  line 92:",
         '  "Resources": {},',
         "                 ^",
-        "  fix: Line 92 ends with a comma that nothing follows: leave the comma out.",
+        "  fix: Line 92 ends with a comma that nothing follows: remove the comma.",
     ]
 
 

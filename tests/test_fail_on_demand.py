@@ -131,7 +131,7 @@ def test_the_text_says_where_the_error_comes_from_unless_the_test_gives_one(
     mocked.fail("ListThings", "ThrottlingException", message="Rate exceeded")
     with refused("ThrottlingException", 400, "") as error:
         iot.list_things()
-    assert "the test asked ListThings to fail" in error.response["Error"]["Message"]
+    assert "The test requested this failure of ListThings" in error.response["Error"]["Message"]
     with refused("ThrottlingException", 400, "Rate exceeded"):
         iot.list_things()
 
@@ -216,8 +216,11 @@ def test_a_failed_call_does_not_use_up_a_quota(iot: Any) -> None:
             ("Publish", "ThrottlingException"),
             "not an operation of AWS IoT, but one of its data plane",
         ),
-        (("get_thing_shadow", "ThrottlingException"), "neither failed on demand nor throttled"),
-        (("Connect", "ThrottlingException"), "something that a device does"),
+        (
+            ("get_thing_shadow", "ThrottlingException"),
+            "can neither be made to fail nor be throttled",
+        ),
+        (("Connect", "ThrottlingException"), "an action of a device"),
         (("AssumeRole", "AccessDeniedException"), "not an operation of AWS IoT. Name an operation"),
         ((None, "ThrottlingException"), "not an operation of AWS IoT"),
         (("CreateThing", "ThrotlingException"), "Did you mean ThrottlingException?"),
@@ -227,10 +230,10 @@ def test_a_failed_call_does_not_use_up_a_quota(iot: Any) -> None:
         (("CreateThing", ClientError), "Give an error code such as 'ThrottlingException'"),
         (("CreateThing", Exception("boom")), "Give an error code such as 'ThrottlingException'"),
         (("CreateThing", 404), "Give an error code such as 'ThrottlingException'"),
-        (("CreateThing", "ThrottlingException", 0), "from 1 on"),
-        (("CreateThing", "ThrottlingException", -1), "from 1 on"),
-        (("CreateThing", "ThrottlingException", True), "from 1 on"),
-        (("CreateThing", "ThrottlingException", 1.5), "from 1 on"),
+        (("CreateThing", "ThrottlingException", 0), "1 or more"),
+        (("CreateThing", "ThrottlingException", -1), "1 or more"),
+        (("CreateThing", "ThrottlingException", True), "1 or more"),
+        (("CreateThing", "ThrottlingException", 1.5), "1 or more"),
     ],
 )
 def test_a_wrong_request_is_refused_at_once(
@@ -372,7 +375,7 @@ def test_just_in_time_registration_can_fail_too(
         connect_device(acme.issue())
     assert refusal.value.reason == "DEVICE_CERTIFICATE_NOT_REGISTERED"
     assert refusal.value.provisioning is None
-    assert "The test asked for this failure" in str(refusal.value)
+    assert "The test requested this failure" in str(refusal.value)
 
 
 # How long it lasts.

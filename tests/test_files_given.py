@@ -41,7 +41,7 @@ def test_paths_are_read_wherever_text_is_wanted(
 def test_a_text_that_names_a_file_is_told_so(iot: Any, tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
     file.write_text("x")
-    told = "is the name of a file: give pathlib.Path"
+    told = "is the name of a file: pass pathlib.Path"
     with pytest.raises(CertificateError, match=told):
         connect_device(str(file))
     with pytest.raises(TemplateError) as caught:

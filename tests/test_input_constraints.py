@@ -371,7 +371,7 @@ def test_the_server_refuses_queries_and_regions_that_are_wrong(server: str) -> N
     assert found.text == "The member maxResults must be of type integer; found 'many'."
     found = send("iot", "ListThings", {}, url=server, region="us-east1")
     assert found[:2] == ("InvalidRequestException", 400)
-    assert found.text.startswith("'us-east1' is not a Region of AWS IoT.")
+    assert found.text.startswith("'us-east1' is not a Region where AWS IoT is available.")
 
 
 @pytest.mark.slow
@@ -405,7 +405,7 @@ def test_an_unknown_region_is_refused(iot: Any) -> None:
     for service, operation in (("iot", "ListThings"), ("iot-data", "ListRetainedMessages")):
         found = send(service, operation, {}, region="us-east1")
         assert found[:2] == ("InvalidRequestException", 400)
-        assert found.text.startswith("'us-east1' is not a Region of AWS IoT.")
+        assert found.text.startswith("'us-east1' is not a Region where AWS IoT is available.")
 
 
 def test_without_strict_a_missing_member_is_named_and_the_rest_is_accepted() -> None:

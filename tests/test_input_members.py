@@ -146,5 +146,5 @@ def test_an_invented_token_for_tags_is_refused(iot: Any) -> None:
         "thingGroupArn"
     ]
     assert json.dumps(iot.list_tags_for_resource(resourceArn=arn)["tags"])
-    with pytest.raises(iot.exceptions.InvalidRequestException, match="was not given out"):
+    with pytest.raises(iot.exceptions.InvalidRequestException, match="was not returned"):
         iot.list_tags_for_resource(resourceArn=arn, nextToken="MQ==")

@@ -205,7 +205,7 @@ def test_a_log_level_that_would_break_each_later_entry_is_refused(
 def test_a_token_that_moto_cannot_read_is_refused() -> None:
     with (
         mock_jitp(config={"jitp": {"strict": False}}),
-        refused("InvalidRequestException", 400, "The token 'x' was not given out by this"),
+        refused("InvalidRequestException", 400, "The token 'x' was not returned by this"),
     ):
         client().list_thing_types(nextToken="x")
 

@@ -180,7 +180,7 @@ def test_levels_come_in_pages(logging: Any) -> None:
     assert len(first["logTargetConfigurations"]) == 3
     assert len(second["logTargetConfigurations"]) == 2
     assert "nextToken" not in second
-    with refused("InvalidRequestException", 400, "The token 'x' was not given out"):
+    with refused("InvalidRequestException", 400, "The token 'x' was not returned"):
         logging.list_v2_logging_levels(nextToken="x")
 
 

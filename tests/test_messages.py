@@ -158,7 +158,7 @@ def test_a_handler_takes_the_event_or_topic_and_payload(bulb: DeviceConnection) 
     bulb.publish("a", b"1")
     assert [event.payload for event in events] == [b"1"]
     assert pairs == [("a", b"1")]
-    with pytest.raises(TimeoutError, match="no subscription that keeps messages"):
+    with pytest.raises(TimeoutError, match="no subscription that queues messages"):
         bulb.receive()
 
 

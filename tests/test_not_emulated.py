@@ -135,4 +135,4 @@ def test_a_path_that_is_no_operation_is_refused_in_json(server: str) -> None:
         assert answer.code == 400
         assert answer.headers["x-amzn-ErrorType"] == "InvalidRequestException"
         message = json.loads(answer.read())["message"]
-    assert message == "GET /no-such-thing is not an operation of AWS IoT."
+    assert message == "GET /no-such-thing is not an AWS IoT operation."

@@ -178,7 +178,7 @@ def test_an_opened_device_goes_on_while_it_is_looked_at(
     api.connect(bulb, reconnect=False)
     page = opened()
     row(page, "bulb-1").filter(has_text="To reconnect").click()
-    page.locator(".opened").get_by_text("dropped; the device is to connect again").wait_for()
+    page.locator(".opened").get_by_text("dropped; the device must reconnect").wait_for()
     api.connect(bulb)
     page.locator(".opened h2").filter(has_text="Accepted").wait_for()
     page.locator(".opened").get_by_text("The device has connected again.").wait_for()
@@ -755,7 +755,7 @@ def test_the_server_words_how_a_connection_ended_and_what_is_wrong_with_a_ca(
     CertificateAuthority(common_name="Off").register(client(url), active=False)
     state = api.get("/state")
     assert {one["ending"] for one in state["connections"]} == {
-        "The connection is dropped; the device is to connect again",
+        "The connection is dropped; the device must reconnect",
         "The connection is accepted",
         "The connection is refused",
     }

@@ -170,7 +170,7 @@ def test_a_template_may_be_the_path_of_a_file_given_as_text(
     ("arguments", "said"),
     [
         ("colour=1", "*no keyword 'colour'. It takes template, *"),
-        ("template='bulbs.json'", "*'bulbs.json' is neither JSON text*nor a file that is there*"),
+        ("template='bulbs.json'", "*'bulbs.json' is neither JSON text*nor an existing file*"),
         ("tmplate={}", "*no keyword 'tmplate'. Did you mean 'template'?*"),
         ("certificatemode='DEFAULT'", "*Did you mean 'certificate_mode'?*"),
         ("template=42", "*wants template= to be a dict, JSON text, a path*not 42*"),
@@ -178,7 +178,7 @@ def test_a_template_may_be_the_path_of_a_file_given_as_text(
         ("config='strict'", "*wants config= to be a mapping*"),
         ("certificate_mode='SNI'", "*DEFAULT*SNI_ONLY*not 'SNI'*"),
         ("active='yes'", "*wants active= to be True or False*"),
-        ("{'a': 1}", "*takes keywords only*"),
+        ("{'a': 1}", "*accepts keywords only*"),
         ("config={'jitp': {'enforce_policy': True}}", "*Did you mean 'enforce_policies'?*"),
         ("config={'jipt': {}}", "*Did you mean 'jitp'?*"),
         ("region='us-esat-1'", "*is not a Region where AWS IoT is available*"),

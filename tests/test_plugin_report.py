@@ -403,7 +403,7 @@ def test_connections_that_the_error_does_not_tell_of_are_told_beside_it(run: Run
             TITLE,
             "1. CN=good: provisioned, AWS drops this connection",
             "2. CN=good: accepted as client 'good'",
-            "3. CN=bad: refused, CA_CERTIFICATE_INACTIVE, as told above",
+            "3. CN=bad: refused, CA_CERTIFICATE_INACTIVE, as shown above",
         ]
     )
 

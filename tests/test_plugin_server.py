@@ -230,7 +230,7 @@ def test_a_failure_tells_the_connections_at_the_server(run: Run) -> None:
             "*- JITP connections -*",
             "At the server:",
             "1. CN=bulb-1: refused, SERVER_NAME_MISSING",
-            "*fix: Have the TLS client send*",
+            "*fix: Configure the TLS client to send*",
             "*- JITP connections -*",
             "No device connected in this test.",
         ]

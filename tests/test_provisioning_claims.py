@@ -102,7 +102,7 @@ def test_a_connection_has_five_minutes_to_get_a_certificate(
     clock.tick(timedelta(minutes=4))  # the claim itself has ended meanwhile
     assert provision(connection)[1]["thingName"] == "bulb-1"
     clock.tick(timedelta(minutes=2))
-    with pytest.raises(ConnectionError, match="five minutes from connecting"):
+    with pytest.raises(ConnectionError, match="five minutes after connecting"):
         connection.publish(PROVISION, b"{}")
 
 

@@ -182,7 +182,7 @@ def test_the_advice_names_the_call_that_mends_it(iot: Any) -> None:
         "CA_CERTIFICATE_INACTIVE": f"update_ca_certificate(certificateId='{ca_id}', newStatus='A",
         "AUTO_REGISTRATION_DISABLED": "newAutoRegistrationStatus='ENABLE'",
         "SNI_MISUSED": "describe_endpoint(endpointType='iot:Data-ATS')",
-        "SERVER_NAME_MISSING": "the endpoint's host name as server name",
+        "SERVER_NAME_MISSING": "the endpoint's host name as the server name",
         "DEVICE_CERTIFICATE_PENDING_ACTIVATION": "registered/+",
         "DEVICE_CERTIFICATE_INACTIVE": "newStatus='ACTIVE'",
         "RECONNECT_REQUIRED": "connect again",
@@ -210,7 +210,7 @@ def test_a_self_signed_device_is_told_so(iot: Any) -> None:
     alone = CertificateAuthority(common_name="bulb-1")
     text = str(refusal_of(alone.certificate_pem))
     assert "is self-signed" in text
-    assert "issue it from a registered CA" in text
+    assert "issued by a registered CA" in text
 
 
 def test_a_refusal_survives_the_way_between_test_processes(iot: Any) -> None:

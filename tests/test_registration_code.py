@@ -47,7 +47,7 @@ def test_a_verification_certificate_is_worth_nothing_once_its_code_is_deleted(
     proof = acme.verification_certificate(code)
     iot.delete_registration_code()
     for wanted in (None, code_of):
-        needed = f"is '{wanted(iot)}'" if wanted else "GetRegistrationCode makes one"
+        needed = f"is '{wanted(iot)}'" if wanted else "GetRegistrationCode creates one"
         with refused(
             "RegistrationCodeValidationException",
             400,

@@ -156,7 +156,7 @@ def a_type_is_given_and_removed(iot: Any) -> None:
     iot.create_thing(thingName="t")
     iot.update_thing(thingName="t", thingTypeName="lamp")
     assert iot.describe_thing(thingName="t")["thingTypeName"] == "lamp"
-    with refused("InvalidRequestException", 400, "The thing type lamp cannot be given to t"):
+    with refused("InvalidRequestException", 400, "The thing type lamp cannot be set on t"):
         iot.update_thing(thingName="t", thingTypeName="lamp", removeThingType=True)
     iot.update_thing(thingName="t", removeThingType=True)
     assert "thingTypeName" not in iot.describe_thing(thingName="t")
@@ -357,7 +357,7 @@ def a_hierarchy_has_seven_levels(iot: Any) -> None:
     iot.create_thing_group(thingGroupName="g1")
     for level in range(2, 8):
         iot.create_thing_group(thingGroupName=f"g{level}", parentGroupName=f"g{level - 1}")
-    with refused("InvalidRequestException", 400, "The thing group g8 would stand on level 8"):
+    with refused("InvalidRequestException", 400, "The thing group g8 would be on level 8"):
         iot.create_thing_group(thingGroupName="g8", parentGroupName="g7")
 
 
@@ -611,7 +611,7 @@ def a_principal_of_a_thing_is_a_certificate_or_an_identity(iot: Any) -> None:
     group = iot.create_thing_group(thingGroupName="g")["thingGroupArn"]
     for call in (iot.attach_thing_principal, iot.detach_thing_principal):
         for wrong in (thing, group, "arn:aws:iam::123456789012:role/r"):
-            with refused("InvalidRequestException", 400, f"{wrong} is not a principal."):
+            with refused("InvalidRequestException", 400, f"{wrong} is not a valid principal."):
                 call(thingName="t", principal=wrong)
         with refused("ResourceNotFoundException", 404, "The certificate given in the principal"):
             call(thingName="t", principal=NOBODY)
@@ -649,7 +649,7 @@ def the_older_operations_take_principals_only_and_name_what_is_missing(iot: Any)
     group = iot.create_thing_group(thingGroupName="g")["thingGroupArn"]
     iot.create_policy(policyName="p", policyDocument=ALLOW)
     for call in (iot.attach_principal_policy, iot.detach_principal_policy):
-        with refused("InvalidRequestException", 400, f"{group} is not a principal."):
+        with refused("InvalidRequestException", 400, f"{group} is not a valid principal."):
             call(policyName="p", principal=group)
         with refused("ResourceNotFoundException", 404, "The policy x does not exist."):
             call(policyName="x", principal=principal)

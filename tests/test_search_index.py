@@ -112,7 +112,7 @@ def test_a_query_finds_the_things_that_match(fleet: Any, query: str, names: list
         ("attributes:a", "attributes needs a name"),
         ("registry.version:1", "registry.version does not exist"),
         ("shadow.version:1", "cannot be searched"),
-        ("shadow.name.other.reported.a:1", "Indexed are: gps"),
+        ("shadow.name.other.reported.a:1", "Indexed shadows: gps"),
         ("shadow.reportd.a:1", "Did you mean reported?"),
         ("connectivity.conected:true", "Did you mean connected?"),
         ("deviceDefender.violationCount:1", "Device Defender is not emulated"),

@@ -507,7 +507,7 @@ def test_connections_are_disturbed_on_demand(api: Api) -> None:
     assert api.get("/disturbances")["disturbances"] == []
     wrong = api.request("POST", "/disturbances", body=b'{"kind": "drop", "seconds": 3}')
     assert wrong.status == 400
-    assert "takes no seconds" in wrong.json()["message"]
+    assert "has no seconds" in wrong.json()["message"]
     assert api.request("GET", "/disturbances/999999999").status == 404
 
 

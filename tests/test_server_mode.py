@@ -69,7 +69,7 @@ def test_connections_through_the_server_are_disturbed_as_those_in_process_are() 
         with pytest.raises(ConnectionRefused) as refused:
             connect_device(bulb)
         connection = connect_device(bulb)
-        with pytest.raises(TimeoutError, match="no PUBACK came"):
+        with pytest.raises(TimeoutError, match="received no PUBACK"):
             connection.publish("bulbs/1", "on")
 
         assert refused.value.reason == "CONNECT_THROTTLED"

@@ -79,7 +79,9 @@ def test_the_default_version_is_a_published_one_and_is_not_deleted(iot: Any) -> 
     with refused("ConflictException", 409, "The version 1.0 of the software package firmware is"):
         iot.update_package(packageName="firmware", defaultVersionName="1.0")
     publish(iot)
-    with refused("ValidationException", 400, "Give defaultVersionName or unsetDefaultVersion"):
+    with refused(
+        "ValidationException", 400, "Give either defaultVersionName or unsetDefaultVersion"
+    ):
         iot.update_package(
             packageName="firmware", defaultVersionName="1.0", unsetDefaultVersion=True
         )

@@ -182,7 +182,7 @@ def test_activate_throttles_as_well(clock: FrozenDateTimeFactory) -> None:
     [
         ({"RegisterThings": 1}, "Did you mean RegisterThing?"),
         ({"register": 1}, "is not an operation of AWS IoT"),
-        ({"Publish": 1}, "neither failed on demand nor throttled"),
+        ({"Publish": 1}, "can neither be made to fail nor be throttled"),
         ({"RegisterThing": 0}, "above 0"),
         ({"RegisterThing": -1}, "above 0"),
         ({"RegisterThing": float("nan")}, "above 0"),

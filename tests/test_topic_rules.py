@@ -425,7 +425,7 @@ def test_topics_that_rules_cannot_publish_on(mock: JitpHandle, topic: str) -> No
 
     publish()
 
-    assert "is not one to republish on" in error_of(mock)
+    assert "cannot be republished on" in error_of(mock)
 
 
 # -- Lambda ---------------------------------------------------------------------------------------

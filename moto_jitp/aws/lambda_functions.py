@@ -160,7 +160,8 @@ def register_handler(function: str, handler: Handler) -> HandlerRegistration:
         )
     if not callable(handler):
         raise TypeError(
-            f"The handler of {function} is to be called with each event, and {handler!r} cannot be "
+            f"The handler of {function} must be callable, since it is called with each event, but "
+            f"{handler!r} cannot be "
             "called."
         )
     registration = HandlerRegistration(function, handler)
@@ -222,8 +223,8 @@ def invoke(
     functions, function = _find(name) if ask_moto else (None, None)
     if function is None and registration is None:
         raise NotInvoked(
-            f"There is no Lambda function {arn}, and no handler that stands for it.",
-            f"Name one with jitp.lambda_handler({name.name!r}, handler), or with "
+            f"There is no Lambda function {arn}, and no handler registered in its place.",
+            f"Register one with jitp.lambda_handler({name.name!r}, handler), or with "
             f"moto-jitp serve --lambda {name.name}=package.module:function; or create the function "
             "in moto's Lambda.",
             404,
@@ -245,7 +246,8 @@ def _called(registration: HandlerRegistration, arn: str, name: FunctionName, eve
         return json.dumps(answer)
     except (TypeError, ValueError) as error:
         raise FunctionError(
-            f"Runtime.MarshalError: the handler of {name.name} returned what is not JSON: {error}"
+            f"Runtime.MarshalError: the handler of {name.name} returned something that is not "
+            f"JSON: {error}"
         ) from error
 
 

@@ -36,8 +36,8 @@ class UnsupportedMotoError(RuntimeError):
     def __init__(self, missing: tuple[str, ...], moto_version: str) -> None:
         super().__init__(
             f"moto {moto_version} has no {', '.join(missing)}, which moto_jitp hooks. "
-            f"It is known to work with moto {KNOWN_TO_WORK}: install one of these versions, or a "
-            "moto_jitp that supports yours. Nothing was changed."
+            f"It is tested with moto {KNOWN_TO_WORK}: install one of these versions, or a version "
+            "of moto_jitp that supports yours. Nothing was changed."
         )
         self.missing = missing
         self.moto_version = moto_version

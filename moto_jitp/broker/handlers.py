@@ -83,7 +83,8 @@ def taking_events(handler: Handler) -> Callable[[Event], object]:
     """
     if not callable(handler):
         raise TypeError(
-            f"The handler is to be called with each message, and {handler!r} cannot be called."
+            f"The handler must be callable, since it is called with each message, but {handler!r} "
+            "cannot be called."
         )
     if not _takes_two(handler):
         return handler

@@ -18,8 +18,8 @@ from .output import EXIT_CODES, OK, CommandFailed, add_json_option, print_help, 
 
 HELP = "make a test CA, or prove to AWS IoT that its key is yours"
 DESCRIPTION = f"""\
-Makes certificate authorities for tests. A CA's directory has {CERTIFICATE} and {PRIVATE_KEY}; the
-first is what register-ca-certificate takes as --ca-certificate file://..."""
+Makes certificate authorities for tests. A CA's directory has {CERTIFICATE} and {PRIVATE_KEY}; pass
+the first to register-ca-certificate as --ca-certificate file://..."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -27,7 +27,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     print_help(parser)
     new = actions.add_parser("new", help="make a CA", epilog=EXIT_CODES)
     new.add_argument("directory", metavar="DIRECTORY", help="where to write it")
-    new.add_argument("--parent", metavar="DIRECTORY", help="the CA above it; else self-signed")
+    new.add_argument(
+        "--parent", metavar="DIRECTORY", help="the parent CA; without it the CA is self-signed"
+    )
     add_subject_options(new)
     add_json_option(new)
     new.set_defaults(run=_new)
@@ -37,11 +39,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         epilog=EXIT_CODES,
     )
     proof.add_argument("directory", metavar="DIRECTORY", help="the CA's")
-    proof.add_argument("code", metavar="CODE", help="what get-registration-code answered")
+    proof.add_argument("code", metavar="CODE", help="the code that get-registration-code returned")
     proof.add_argument(
-        "--output", metavar="FILE", help="where to write it; standard output without it"
+        "--output", metavar="FILE", help="where to write it (default: standard output)"
     )
-    proof.add_argument("--force", action="store_true", help="replace a file that exists")
+    proof.add_argument("--force", action="store_true", help="overwrite an existing file")
     proof.set_defaults(run=_verification_certificate)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from .files import read_device
 from .output import FAILED, OK, USAGE, CommandFailed, add_json_option, say, say_json
 
-HELP = "connect a device to a running server and print the story"
+HELP = "connect a device to a running server and print what happened"
 DESCRIPTION = """\
 Connects a device, as its firmware would over MQTT, to a server that 'moto-jitp serve' runs, and
 prints what AWS IoT did with it, step by step."""
@@ -24,23 +24,23 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="CERTIFICATE",
         help="PEM file, the leaf first; - for standard input; or the directory of a device",
     )
-    parser.add_argument("--key", metavar="FILE", help="its private key: proves that it has it")
+    parser.add_argument("--key", metavar="FILE", help="its private key, to prove possession")
     add_server_options(parser)
     parser.add_argument(
         "--endpoint",
         metavar="HOST",
-        help="what describe-endpoint answered: says which account and Region",
+        help="the address that describe-endpoint returned; selects the account and Region",
     )
     names = parser.add_mutually_exclusive_group()
     names.add_argument(
-        "--server-name", metavar="HOST", help="the server name (SNI); the endpoint's without it"
+        "--server-name", metavar="HOST", help="the server name (SNI; default: the endpoint's)"
     )
     names.add_argument("--no-server-name", action="store_true", help="send no server name")
     parser.add_argument("--client-id", metavar="TEXT", help="the MQTT client id")
     parser.add_argument(
         "--no-reconnect",
         action="store_true",
-        help="make one attempt, also where it provisions the device",
+        help="make one attempt only, even if it provisions the device",
     )
     parser.add_argument(
         "--mqtt",
@@ -65,7 +65,7 @@ def add_server_options(parser: ArgumentParser, default: str | None = DEFAULT_URL
         metavar="URL",
         default=default,
         help=f"where the server listens{f' ({default})' if default else ''}; AWS_ENDPOINT_URL_IOT, "
-        "AWS_ENDPOINT_URL and MOTO_PORT count where it is left out",
+        "AWS_ENDPOINT_URL and MOTO_PORT are used if it is left out",
     )
     parser.add_argument(
         "--no-verify-ssl",
@@ -144,7 +144,7 @@ def _over_mqtt(device: Any, arguments: Namespace) -> int:
         raise CommandFailed("--mqtt needs the device's private key: give --key FILE.", USAGE)
     if arguments.server_name or arguments.no_server_name or arguments.endpoint:
         raise CommandFailed(
-            "--mqtt connects to the server's own device endpoint, by its own name: leave out "
+            "--mqtt connects to the server's own device endpoint, by its own name: omit "
             "--endpoint, --server-name and --no-server-name.",
             USAGE,
         )
@@ -159,8 +159,8 @@ def _over_mqtt(device: Any, arguments: Namespace) -> int:
         raise CommandFailed(str(error)) from None
     if not attempts:
         raise CommandFailed(
-            f"The server at {arguments.endpoint_url} has written down no attempt of the device; "
-            "its log says what became of the connection."
+            f"The server at {arguments.endpoint_url} has recorded no attempt by the device; its "
+            "log says what happened to the connection."
         )
     if arguments.json:
         say_json(

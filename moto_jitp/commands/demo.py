@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from moto_jitp.devices import ConnectionAttempt
     from moto_jitp.pki import CertificateAuthority, DeviceIdentity
 
-HELP = "tell the story of a device that provisions itself, and of one that cannot"
+HELP = "show a device that provisions itself, and one that cannot"
 DESCRIPTION = """\
 Runs AWS's example of just-in-time provisioning inside this process: a CA is registered with a
 provisioning template, a device connects twice and is provisioned, and a device whose certificate
@@ -71,7 +71,7 @@ class _Story:
             ca = CertificateAuthority(common_name="Acme Root")
             self._register(ca)
             good = ca.issue(common_name="bulb-1", country="KR", serial_number="42")
-            self._title("3. The device bulb-1 connects; its certificate has all that is wanted")
+            self._title("3. The device bulb-1 connects; its certificate has every required field")
             self.outcome["succeeds"] = self._connect(good)
             self._show(good)
             self._title("4. The device bulb-2 connects; its certificate has no Country (C)")

@@ -18,8 +18,8 @@ from .output import OK, CommandFailed, add_json_option
 
 HELP = "make a device's certificate and key"
 DESCRIPTION = f"""\
-Issues a device certificate and writes {CERTIFICATE}, {PRIVATE_KEY} and {CHAIN}, as MQTT clients
-and 'moto-jitp connect' take them."""
+Issue a device certificate and write {CERTIFICATE}, {PRIVATE_KEY} and {CHAIN}, in the form that MQTT
+clients and 'moto-jitp connect' read."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:

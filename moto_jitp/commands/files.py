@@ -54,7 +54,7 @@ def write_files(directory: str, contents: dict[str, str], *, force: bool) -> dic
     paths = {name: folder / name for name in contents}
     there = [str(path) for path in paths.values() if path.exists()]
     if there and not force:
-        raise CommandFailed(f"{there[0]} exists already; --force replaces it.")
+        raise CommandFailed(f"{there[0]} already exists; use --force to overwrite it.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, path in paths.items():
@@ -82,7 +82,7 @@ def read_ca(directory: str) -> CertificateAuthority:
     try:
         return CertificateAuthority.from_pem(certificate, key)
     except ValueError as error:
-        raise CommandFailed(f"{directory} has no CA that can be used: {error}") from None
+        raise CommandFailed(f"{directory} has no usable CA: {error}") from None
 
 
 def read_device(path: str, key_path: str | None) -> DeviceIdentity | str:
@@ -116,19 +116,19 @@ SUBJECT_OPTIONS = {
     "organization": "O",
     "organizational_unit": "OU",
     "dn_qualifier": "dnQualifier",
-    "serial_number": "the attribute serialNumber, not the certificate's own number",
+    "serial_number": "the subject attribute serialNumber, not the certificate's serial number",
 }
 
 
 def add_subject_options(parser: ArgumentParser) -> None:
     """Give a command an option for each field of a subject, and for key and validity."""
-    parser.add_argument("--common-name", metavar="TEXT", help="CN; a name is made up without it")
+    parser.add_argument("--common-name", metavar="TEXT", help="CN (default: a generated name)")
     for name, meaning in SUBJECT_OPTIONS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", metavar="TEXT", help=meaning)
     parser.add_argument(
         "--key", choices=("ec", "rsa"), default="ec", help="kind of key: P-256 or 2048 bit"
     )
-    parser.add_argument("--force", action="store_true", help="replace files that exist")
+    parser.add_argument("--force", action="store_true", help="overwrite existing files")
 
 
 def subject_of(arguments: Namespace) -> dict[str, Any]:

@@ -50,18 +50,18 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=_positive,
         default=2,
         metavar="N",
-        help="how many connect at once to a server (%(default)s); more make it no faster, as they "
-        "wait for one another; in this process it is one",
+        help="how many connect at once to a server (%(default)s); more do not make it faster, "
+        "since they wait for one another; always 1 in this process",
     )
     parser.add_argument(
         "--without-country",
         type=_percentage,
         default=0,
         metavar="PERCENT",
-        help="how many certificates lack the Country, with which the example template fails",
+        help="how many certificates lack Country, so that the example template fails",
     )
-    parser.add_argument("--template", metavar="FILE", help="a template of yours")
-    parser.add_argument("--ca", metavar="DIRECTORY", help="a CA that the server knows")
+    parser.add_argument("--template", metavar="FILE", help="your own template")
+    parser.add_argument("--ca", metavar="DIRECTORY", help="a CA that is registered at the server")
     parser.add_argument("--region", default=REGION, help="the Region (%(default)s)")
     add_json_option(parser)
 
@@ -97,7 +97,7 @@ Connect = Callable[["DeviceIdentity"], Result]
 
 def run(arguments: Namespace) -> int:
     if arguments.ca and not arguments.endpoint_url:
-        raise CommandFailed("--ca needs --endpoint-url: in this process no CA is registered yet.")
+        raise CommandFailed("--ca needs --endpoint-url: no CA is registered in this process.")
     with neutral_environment():
         surroundings = _server(arguments) if arguments.endpoint_url else _this_process(arguments)
         with surroundings as (authority, connect):

@@ -35,18 +35,18 @@ def add_arguments(parser: ArgumentParser) -> None:
     device.add_argument(
         "--certificate",
         metavar="FILE",
-        help="a device's certificate, or its directory: its subject gives the parameters",
+        help="a device's certificate, or its directory: its subject supplies the parameters",
     )
     device.add_argument(
         "--parameters",
         metavar="NAME=VALUE",
         nargs="+",
         type=_assignment,
-        help="the parameters themselves; Country stands for AWS::IoT::Certificate::Country, and "
+        help="parameter values; Country is short for AWS::IoT::Certificate::Country, and "
         "AWS::IoT::Certificate::Id has a value unless it is given",
     )
     parser.add_argument(
-        "--fail-on-warning", action="store_true", help="exit with 1 also for a warning"
+        "--fail-on-warning", action="store_true", help="exit with 1 on a warning, too"
     )
     add_json_option(parser)
 

@@ -33,7 +33,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     message = parser.add_mutually_exclusive_group(required=True)
     message.add_argument("--payload", metavar="TEXT", help="the message itself, JSON as a rule")
     message.add_argument(
-        "--payload-file", metavar="FILE", help="a file with it, byte for byte; - for standard input"
+        "--payload-file",
+        metavar="FILE",
+        help="a file with the message, byte for byte; - for standard input",
     )
     parser.add_argument(
         "--sql-version",

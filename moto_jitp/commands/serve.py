@@ -67,8 +67,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=_handler,
         default=[],
         metavar="NAME=PACKAGE.MODULE:FUNCTION",
-        help="have a Python callable stand for a Lambda function that AWS IoT invokes, by a topic "
-        "rule or as a pre-provisioning hook; may be given several times",
+        help="use a Python callable in place of a Lambda function that AWS IoT invokes, from a "
+        "topic rule or as a pre-provisioning hook; can be repeated",
     )
     parser.add_argument(
         "--config",
@@ -86,7 +86,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--max-body-bytes",
         type=_byte_count,
         metavar="N",
-        help="refuse a request with a longer body; 128 MiB without it",
+        help="refuse a request with a longer body (default: 128 MiB)",
     )
     parser.add_argument(
         "--allowed-host",
@@ -94,15 +94,15 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="a further name or address by which browsers may reach the control routes; may be "
-        "given several times",
+        help="another name or address by which browsers can reach the control routes; can be "
+        "repeated",
     )
     parser.add_argument(
         "--mqtt-port",
         type=port_number,
         metavar="PORT",
-        help="have devices connect to this port with MQTT over mutual TLS; 8883 is the usual one, "
-        "0 finds a free one",
+        help="accept devices on this port with MQTT over mutual TLS; 8883 is the usual port, 0 "
+        "picks a free one",
     )
     parser.add_argument(
         "--alpn-port",
@@ -122,12 +122,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="a further name or address that devices reach the endpoint by, for its certificate",
+        help="another name or address by which devices reach the endpoint, for its certificate",
     )
     parser.add_argument(
         "--exit-with-stdin",
         action="store_true",
-        help="stop when standard input ends: with the process that started the server",
+        help="stop when standard input ends, that is, with the process that started the server",
     )
 
 
@@ -205,7 +205,7 @@ def run(arguments: Namespace) -> int:
     more = {"--alpn-port": arguments.alpn_port, "--https-port": arguments.https_port}
     for option, port in more.items():
         if port is not None and arguments.mqtt_port is None:
-            raise CommandFailed(f"{option} needs --mqtt-port: 0 finds a free one.", USAGE)
+            raise CommandFailed(f"{option} needs --mqtt-port: 0 picks a free one.", USAGE)
     config = {"jitp": arguments.config}
     try:
         server = ThreadedJitpServer(
@@ -295,7 +295,10 @@ def _listening(host: str, port: int | str, option: str) -> Iterator[None]:
         reason = (error.strerror or str(error)).lower()
         advice = ""
         if error.errno == errno.EADDRINUSE:
-            advice = f". Stop what listens there, or take another port: {option} 0 finds a free one"
+            advice = (
+                f". Stop the process that listens there, or choose another port: {option} 0 "
+                "finds a free one"
+            )
         raise CommandFailed(f"cannot listen on {host}:{port}: {reason}{advice}.") from None
 
 
@@ -312,8 +315,8 @@ def _reach(host: str) -> str:
     if host in ("127.0.0.1", "::1", "localhost"):
         return ""
     return (
-        f" (on {host}, where other machines can reach it: whoever does can call AWS, connect "
-        "devices, read and reset the state)"
+        f" (on {host}, where other machines can reach it: anyone who does can call AWS, connect "
+        "devices, and read and reset the state)"
     )
 
 
@@ -376,7 +379,7 @@ def _ssl_context(arguments: Namespace) -> ssl.SSLContext | None:
 
     certificate, key = arguments.ssl_cert, arguments.ssl_key
     if bool(certificate) != bool(key):
-        raise CommandFailed("--ssl-cert and --ssl-key belong together: give both.", USAGE)
+        raise CommandFailed("--ssl-cert and --ssl-key must be given together.", USAGE)
     if certificate:
         try:
             return load_ssl_context(certificate, key)

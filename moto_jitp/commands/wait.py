@@ -10,7 +10,7 @@ from .output import OK, CommandFailed, say
 
 HELP = "wait until a server is ready"
 DESCRIPTION = """\
-Returns as soon as the server answers, and fails where it does not in time: for scripts, health
+Returns as soon as the server answers, and fails if it does not answer in time: for scripts, health
 checks and images without curl."""
 
 _PAUSE = 0.1
@@ -24,7 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=_seconds,
         default=60.0,
         metavar="SECONDS",
-        help="how long to wait at most (%(default)g)",
+        help="the longest time to wait in seconds (%(default)g)",
     )
 
 

@@ -291,8 +291,8 @@ def _notes(
         names = [policy.name for policy in by_group if policy.name not in looked_at]
         if names:
             notes.append(
-                f"{', '.join(names)} of the thing groups of {thing_name!r} did not count: the "
-                f"client ID is {context.client_id!r}, and a group's policies count where the "
+                f"{', '.join(names)} of the thing groups of {thing_name!r} were not applied: the "
+                f"client ID is {context.client_id!r}, and a group's policies apply only if the "
                 "client ID is the thing's name."
             )
     return tuple(notes)

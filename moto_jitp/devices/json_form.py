@@ -21,7 +21,7 @@ from moto_jitp.json_shapes import (
 
 
 class Outcome(NamedTuple):
-    """What became of a device that connected.
+    """What happened to a device that connected.
 
     Attributes:
         attempts: every attempt that it made, oldest first.
@@ -52,12 +52,12 @@ class Outcome(NamedTuple):
 
 OUTCOME = Shape(
     "Outcome",
-    "What became of a device that connected.",
+    "What happened to a device that connected.",
     (
         boolean("accepted", "Whether the device is connected now.", lambda o: o.last.accepted),
         reason_field(lambda o: o.last.reason),
-        string("message", "One sentence on what was decided in the end.", lambda o: o.last.message),
-        optional_string("advice", "One sentence on what to change.", lambda o: o.last.advice),
+        string("message", "The final decision, in one sentence.", lambda o: o.last.message),
+        optional_string("advice", "What to change, in one sentence.", lambda o: o.last.advice),
         integer(
             "connectionId",
             "The last attempt's id, for the routes connections/{id}.",

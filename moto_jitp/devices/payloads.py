@@ -14,6 +14,6 @@ def to_bytes(payload: bytes | str) -> bytes:
     if isinstance(payload, (bytes, bytearray, memoryview)):
         return bytes(payload)
     raise TypeError(
-        f"A payload is bytes or text, not {type(payload).__name__}; give JSON as "
+        f"A payload must be bytes or text, not {type(payload).__name__}; give JSON as "
         "json.dumps(payload)."
     )

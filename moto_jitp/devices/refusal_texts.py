@@ -30,7 +30,7 @@ def ending(attempt: ConnectionAttempt) -> str:
     if attempt.accepted:
         return "The connection is accepted"
     if attempt.reason is RefusalReason.RECONNECT_REQUIRED:
-        return "The connection is dropped; the device is to connect again"
+        return "The connection is dropped; the device must reconnect"
     return "The connection is refused"
 
 
@@ -59,7 +59,7 @@ def ca_trouble(ca: CaCertificate, template_name: str | None, body: str | None) -
     if body is not None:
         return None
     if template_name:
-        return f"The template {template_name} does not exist any more: provisioning fails."
+        return f"The template {template_name} no longer exists: provisioning fails."
     return "It has no template: its devices are registered, and stay PENDING_ACTIVATION."
 
 
@@ -104,18 +104,18 @@ def _domain_not_served(
 def throttled(client_id: str) -> Verdict:
     return Verdict(
         RefusalReason.CONNECT_THROTTLED,
-        f"The CONNECT of {client_id!r} was throttled: the test has asked for it by "
+        f"The CONNECT of {client_id!r} was throttled: the test requested this with "
         "disturb('throttle').",
-        "Have the device connect again after a pause, longer each time.",
+        "The device must reconnect after a pause that grows each time.",
     )
 
 
 def delayed(client_id: str, until: datetime) -> Verdict:
     return Verdict(
         RefusalReason.CONNECT_DELAYED,
-        f"The CONNECT of {client_id!r} is not answered before {_time(until)}: the test has asked "
-        "for it by disturb('delay').",
-        "Move the test's clock, and have the device connect again.",
+        f"The CONNECT of {client_id!r} is not answered before {_time(until)}: the test requested "
+        "this with disturb('delay').",
+        "Move the test's clock, and connect the device again.",
     )
 
 
@@ -124,8 +124,8 @@ def wrong_private_key(presented: PresentedCertificate) -> Verdict:
         RefusalReason.NOT_AUTHENTICATED,
         "The device's private key does not belong to the certificate that it presents "
         f"({presented.subject_text or 'no subject'}).",
-        "Load the key that the certificate was issued for; a mix-up of two devices' files is the "
-        "usual cause.",
+        "Load the key that the certificate was issued for; the usual cause is a mix-up of two "
+        "devices' files.",
     )
 
 
@@ -143,7 +143,7 @@ def ca_as_device(presented: PresentedCertificate) -> Verdict:
         RefusalReason.NOT_AUTHENTICATED,
         f"The device presents the certificate of the registered CA {presented.subject_text!r} as "
         "its own.",
-        "Have the device present a certificate of its own, which that CA issued.",
+        "Give the device its own certificate, issued by that CA.",
     )
 
 
@@ -152,7 +152,7 @@ def ca_expired(ca: CaCertificate, ended: datetime, now: datetime) -> Verdict:
         RefusalReason.DEVICE_CERTIFICATE_NOT_REGISTERED,
         f"The CA certificate {ca.certificate_id} expired at {_time(ended)}, so it registers no new "
         f"devices; it is {_time(now)}.",
-        "Register a new CA certificate and issue the device from it, or set the clock of the test "
+        "Register a new CA certificate and issue the device from it, or move the test's clock "
         "back.",
     )
 
@@ -161,7 +161,7 @@ def expired(presented: PresentedCertificate, now: datetime) -> Verdict:
     return Verdict(
         RefusalReason.DEVICE_CERTIFICATE_EXPIRED,
         f"The certificate expired at {_time(presented.not_after)}; it is {_time(now)}.",
-        "Issue the device a new certificate, or set the clock of the test back.",
+        "Issue the device a new certificate, or move the test's clock back.",
     )
 
 
@@ -169,7 +169,7 @@ def not_yet_valid(presented: PresentedCertificate, now: datetime) -> Verdict:
     return Verdict(
         RefusalReason.DEVICE_CERTIFICATE_NOT_YET_VALID,
         f"The certificate is valid from {_time(presented.not_before)} on; it is {_time(now)}.",
-        "Wait, issue a certificate that is valid already, or set the clock of the test forward.",
+        "Wait, issue a certificate that is already valid, or move the test's clock forward.",
     )
 
 
@@ -177,7 +177,7 @@ def revoked(certificate: DeviceCertificate) -> Verdict:
     return Verdict(
         RefusalReason.DEVICE_CERTIFICATE_REVOKED,
         f"The certificate {certificate.certificate_id} is REVOKED.",
-        "Issue the device a new certificate; one that is revoked is not provisioned again.",
+        "Issue the device a new certificate; a revoked certificate is not provisioned again.",
     )
 
 
@@ -187,7 +187,7 @@ def inactive(certificate: DeviceCertificate) -> Verdict:
         advice = _end_transfer(certificate)
     else:
         advice = (
-            f"{_activate(certificate)}, or have the provisioning template set Status ACTIVE; it "
+            f"{_activate(certificate)}, or set Status ACTIVE in the provisioning template; it "
             "runs for new and pending certificates only."
         )
     return Verdict(
@@ -205,7 +205,7 @@ def _end_transfer(certificate: DeviceCertificate) -> str:
             f"in the account {certificate.owner}."
         )
     return (
-        "Have the other account accept the transfer, or call cancel_certificate_transfer("
+        "Accept the transfer in the other account, or call cancel_certificate_transfer("
         f"certificateId='{certificate_id}')."
     )
 
@@ -240,9 +240,9 @@ def unclaimed(certificate: DeviceCertificate) -> Verdict:
         RefusalReason.DEVICE_CERTIFICATE_PENDING_ACTIVATION,
         f"The certificate {certificate.certificate_id} is PENDING_ACTIVATION: fleet provisioning "
         "has issued it, and no RegisterThing has activated it yet.",
-        "Have the device publish its certificateOwnershipToken on $aws/provisioning-templates/"
-        "<template>/provision/json over the connection of its claim certificate, and connect with "
-        "the new certificate once that is accepted.",
+        "The device must publish its certificateOwnershipToken on $aws/provisioning-templates/"
+        "<template>/provision/json over the connection with its claim certificate, and connect "
+        "with the new certificate once that is accepted.",
     )
 
 
@@ -252,23 +252,23 @@ def not_authorized(
     if action != "iot:Connect":
         advice = (
             f"Allow {action} on {resource} in a policy of the certificate {certificate_arn}, or "
-            "have the device connect without this will."
+            "connect the device without this will."
         )
     elif decision.explicit_deny:
         advice = (
-            f"Change the statement that denies iot:Connect on {resource}, or detach its policy; or "
-            "have the device use a client ID that it does not deny."
+            f"Change the statement that denies iot:Connect on {resource}, or detach its policy; "
+            "or use a client ID that it does not deny."
         )
     elif decision.thing_to_attach is not None:
         advice = (
             "Attach the certificate to the thing of its client ID: attach_thing_principal("
-            f"thingName={decision.thing_to_attach!r}, principal='{certificate_arn}'); or have the "
-            "device use the name of a thing that the certificate is attached to as its client ID."
+            f"thingName={decision.thing_to_attach!r}, principal='{certificate_arn}'); or use the "
+            "name of a thing that the certificate is attached to as the client ID."
         )
     elif decision.policy_names:
         advice = (
-            f"Allow iot:Connect on {resource} in one of these policies, or have the device use a "
-            "client ID that they allow (client_id=…); the thing's name is the usual one."
+            f"Allow iot:Connect on {resource} in one of these policies, or use a client ID that "
+            "they allow (client_id=…); the thing's name is the usual one."
         )
     else:
         advice = (
@@ -277,7 +277,9 @@ def not_authorized(
         )
     return Verdict(
         RefusalReason.NOT_AUTHORIZED,
-        " ".join(("The certificate is ACTIVE, but may not connect:", decision.reason, *notes)),
+        " ".join(
+            ("The certificate is ACTIVE, but not allowed to connect:", decision.reason, *notes)
+        ),
         advice,
     )
 
@@ -309,7 +311,7 @@ def server_name_missing(*, at_local_endpoint: bool) -> Verdict:
     Args:
         at_local_endpoint: whether the device came over a socket of this machine.
     """
-    advice = "Have the TLS client send the endpoint's host name as server name."
+    advice = "Configure the TLS client to send the endpoint's host name as the server name."
     if at_local_endpoint:
         advice = (
             "Connect to the host name localhost, not to an address: most TLS clients send a server "
@@ -317,8 +319,8 @@ def server_name_missing(*, at_local_endpoint: bool) -> Verdict:
         )
     return Verdict(
         RefusalReason.SERVER_NAME_MISSING,
-        "The device sent no server name (SNI), without which AWS IoT registers and provisions no "
-        "device.",
+        "The device sent no server name (SNI), without which AWS IoT does not register or "
+        "provision a device.",
         advice,
     )
 
@@ -335,11 +337,11 @@ def not_registered(
             f"The device's certificate {issuer!r} is self-signed, and is not a CA certificate that "
             f"is registered in {where}."
         )
-        advice = "Have the device present a certificate of its own: issue it from a registered CA."
+        advice = "Give the device its own certificate, issued by a registered CA."
     elif named and (digest := weak_digest(presented)):
         message = (
             f"A CA certificate with the subject {issuer!r} is registered in {where}, but the "
-            f"signature of the device's certificate is made with {digest}, which is refused."
+            f"signature of the device's certificate uses {digest}, which is refused."
         )
         advice = "Sign the device's certificate with SHA-256, SHA-384 or SHA-512."
     elif named:
@@ -349,7 +351,7 @@ def not_registered(
         )
         advice = (
             "Register the CA that signed this device, or issue the device from the registered "
-            "one: two CAs of one name but with different keys are the usual cause."
+            "one: the usual cause is two CAs with the same name and different keys."
         )
     elif higher := _registered_above(request, backend):
         message = (
@@ -400,15 +402,16 @@ def _registered_above(request: ConnectRequest, backend: JitpIoTBackend) -> str |
 def provisioned(run: ProvisioningRun) -> Verdict:
     made = f" as the thing {run.thing_name!r}" if run.thing_name else ""
     if run.certificate_status == "ACTIVE":
-        advice = "Have the device connect again after a short pause."
+        advice = "Connect the device again after a short pause."
     else:
         advice = (
-            f"Have the provisioning template set Status ACTIVE: it left the certificate "
+            f"Set Status ACTIVE in the provisioning template: it left the certificate "
             f"{run.certificate_status}, so that the next connection is refused, too."
         )
     return Verdict(
         RefusalReason.RECONNECT_REQUIRED,
-        f"The device was provisioned{made}. AWS IoT drops the connection on which it does so.",
+        f"The device was provisioned{made}. AWS IoT drops the connection on which it provisions a "
+        "device.",
         advice,
         run,
     )

@@ -23,9 +23,9 @@ def not_registered(presented: PresentedCertificate, backend: JitpIoTBackend) -> 
         RefusalReason.DEVICE_CERTIFICATE_NOT_REGISTERED,
         f"The device's certificate {presented.subject_text or 'without a subject'!r} is not "
         f"registered in account {backend.account_id}, Region {backend.region_name}, and a request "
-        "over HTTPS registers nobody.",
-        "Have the device connect with MQTT first, which registers and provisions it; or register "
-        "its certificate with the API.",
+        "over HTTPS does not register a device.",
+        "Connect the device with MQTT first, which registers and provisions it, or register its "
+        "certificate with the API.",
     )
 
 
@@ -33,8 +33,8 @@ def pending(certificate: DeviceCertificate) -> Verdict:
     return Verdict(
         RefusalReason.DEVICE_CERTIFICATE_PENDING_ACTIVATION,
         f"The certificate {certificate.certificate_id} is PENDING_ACTIVATION, and a request over "
-        "HTTPS sets no provisioning off.",
-        "Have the device connect with MQTT, which provisions it, or activate the certificate.",
+        "HTTPS does not start provisioning.",
+        "Connect the device with MQTT, which provisions it, or activate the certificate.",
     )
 
 
@@ -45,17 +45,17 @@ def not_for_credentials(server_name: str, backend: JitpIoTBackend) -> Verdict:
         f"The device asked for credentials at the server name {server_name!r}, which is not the "
         f"credentials endpoint of account {backend.account_id} in {backend.region_name}.",
         "Use the endpointAddress of describe_endpoint(endpointType='iot:CredentialProvider') "
-        f"there, {address}, or the name that the device endpoint is reached by.",
+        f"there, {address}, or the name by which the device endpoint is reached.",
     )
 
 
 def credentials_without_name(*, at: str) -> Verdict:
     return Verdict(
         RefusalReason.SERVER_NAME_MISSING,
-        "The device sent no server name (SNI), without which the credentials provider answers "
-        "nobody.",
-        f"Have the device ask for the host name ({at}) rather than for an address, for which most "
-        "clients send none.",
+        "The device sent no server name (SNI), without which the credentials provider does not "
+        "answer.",
+        f"The device must use the host name ({at}) rather than an address, for which most clients "
+        "send no server name.",
     )
 
 
@@ -64,10 +64,11 @@ def publish_not_authorized(
 ) -> Verdict:
     return Verdict(
         RefusalReason.NOT_AUTHORIZED,
-        f"The certificate is ACTIVE, but may not publish on {topic!r} over HTTPS: {error}",
+        f"The certificate is ACTIVE, but is not allowed to publish on {topic!r} over HTTPS: "
+        f"{error}",
         f"Allow {error.action} on {error.resource} in a policy of the certificate "
-        f"{certificate.arn}. A request over HTTPS has no client ID, so that iot:ClientId and the "
-        "thing's variables have no value in it.",
+        f"{certificate.arn}. A request over HTTPS has no client ID, so iot:ClientId and the thing "
+        "variables have no value.",
     )
 
 
@@ -75,7 +76,8 @@ def credentials_not_authorized(certificate: DeviceCertificate, outcome: Outcome)
     said = " ".join((outcome.decision.reason, *outcome.notes))
     return Verdict(
         RefusalReason.NOT_AUTHORIZED,
-        f"The certificate is ACTIVE, but may not assume the role by its alias: {said}",
+        "The certificate is ACTIVE, but is not allowed to assume the role through its alias: "
+        f"{said}",
         f"Allow {outcome.action} on {outcome.resource} in a policy of the certificate "
         f"{certificate.arn}.",
     )
@@ -121,8 +123,8 @@ def duration_too_long(alias: Any, longest: int) -> Verdict:
     return Verdict(
         RefusalReason.CREDENTIALS_REFUSED,
         f"The alias {alias.role_alias!r} gives credentials for "
-        f"{alias.credential_duration_seconds} seconds, and its role {alias.role_arn} sessions of "
-        f"{longest} at most.",
+        f"{alias.credential_duration_seconds} seconds, and its role {alias.role_arn} allows "
+        f"sessions of at most {longest}.",
         f"Call iam.update_role(RoleName=…, MaxSessionDuration="
         f"{alias.credential_duration_seconds}), or give the alias a shorter "
         "credentialDurationSeconds.",

@@ -108,7 +108,7 @@ class SessionConnection(DeviceConnection):
         filters = [one.topic_filter for one in self._subscriptions if one.handler is None]
         if not filters:
             return (
-                f"{self.client_id!r} has no subscription that keeps messages for receive(): call "
+                f"{self.client_id!r} has no subscription that queues messages for receive(): call "
                 "subscribe(topic_filter) without a handler before the message is published."
             )
         return (

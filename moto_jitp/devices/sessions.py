@@ -259,8 +259,8 @@ class Session:
             left = self.disturbed.lost_pubacks - 1
             self.disturbed = self.disturbed._replace(lost_pubacks=left)
             raise TimeoutError(
-                f"{self.client_id!r} has published, and no PUBACK came: the test has asked by "
-                "disturb('lose-puback') that it is lost. A device publishes again, so that "
+                f"{self.client_id!r} has published and received no PUBACK: the test requested "
+                "with disturb('lose-puback') that it is lost. A real device publishes again, so "
                 "receivers get the message twice."
             )
 
@@ -455,8 +455,8 @@ class Session:
         self._require_room_for(topic_filter)
         if not self._count_packet():
             raise TimeoutError(
-                f"{self.client_id!r} has subscribed to {topic_filter!r}, and no SUBACK came: the "
-                "test has asked by disturb('half-open') that nothing gets through any more."
+                f"{self.client_id!r} has subscribed to {topic_filter!r}, and received no SUBACK: "
+                "the test requested with disturb('half-open') that nothing gets through."
             )
         logged = {"topicName": topic_filter}
         try:
@@ -526,45 +526,46 @@ class Session:
         if block_has_ended(self.backend):
             raise ConnectionError(
                 f"The connection of {self.client_id!r} has ended with its mock_jitp block, or with "
-                "the activation: there is no AWS IoT to be connected to. Call connect_device() "
+                "the activation: there is no AWS IoT to connect to. Call connect_device() "
                 "again inside a block."
             )
         if self.closed_by is DisconnectReason.DUPLICATE_CLIENTID:
             raise ConnectionError(
                 f"The connection of {self.client_id!r} has ended: a newer connection uses the same "
-                "client ID, and AWS IoT lets only one be connected. Give each its own client_id."
+                "client ID, and AWS IoT allows only one connection per client ID. Give each its "
+                "own client_id."
             )
         if connection_has_ended(self.certificate, self.attempt.timestamp):
             raise ConnectionError(
-                f"The connection of {self.client_id!r} has ended: it was made with a provisioning "
-                "claim, and its device has five minutes from connecting to get a certificate of "
-                "its own. Create another claim with iot.create_provisioning_claim()."
+                f"The connection of {self.client_id!r} has ended: it used a provisioning claim, "
+                "and a device has five minutes after connecting to get its own certificate. "
+                "Create another claim with iot.create_provisioning_claim()."
             )
         if (
             self.closed_by is DisconnectReason.CONNECTION_LOST
             and self.disturbed.drop_after is not None
         ):
             raise ConnectionError(
-                f"The connection of {self.client_id!r} has broken: the test has asked for that by "
-                "disturb('drop'). Its last packet was carried out, and not answered."
+                f"The connection of {self.client_id!r} was broken off: the test requested this "
+                "with disturb('drop'). Its last packet was processed but not answered."
             )
         if self.closed_by is DisconnectReason.MQTT_KEEP_ALIVE_TIMEOUT and self._is_half_open:
             raise ConnectionError(
-                f"The connection of {self.client_id!r} has ended: nothing got through any more, as "
-                "the test has asked by disturb('half-open'), and its keep alive has run out."
+                f"The connection of {self.client_id!r} has ended: nothing got through, as the "
+                "test requested with disturb('half-open'), and its keep alive has run out."
             )
         certificate_id, status = self.certificate.certificate_id, self._certificate_status
         if self.closed_by is DisconnectReason.AUTH_ERROR and status != "ACTIVE":
             raise ConnectionError(
                 f"The connection of {self.client_id!r} has ended: its certificate "
-                f"{certificate_id} is {status}, and AWS IoT disconnects the clients of one that "
-                "is not ACTIVE."
+                f"{certificate_id} is {status}, and AWS IoT disconnects the clients of a "
+                "certificate that is not ACTIVE."
             )
         is_old = self.transport.version is Version.MQTT_3_1_1
         if self.closed_by is DisconnectReason.AUTH_ERROR and is_old:
             raise ConnectionError(
                 f"The connection of {self.client_id!r} has ended: no policy allowed what it did, "
-                "and with MQTT 3.1.1 AWS IoT then ends the connection. Call connect_device() again."
+                "and AWS IoT then ends an MQTT 3.1.1 connection. Call connect_device() again."
             )
         raise ConnectionError(
             f"The connection of {self.client_id!r} is closed; call connect_device() again."
@@ -629,7 +630,7 @@ class Session:
         size = len(self.subscriptions)
         if size >= MAX_SUBSCRIPTIONS:
             why = (
-                f"{self.client_id!r} has {size} subscriptions, the most that AWS IoT allows a "
+                f"{self.client_id!r} has {size} subscriptions, the most that AWS IoT allows per "
                 f"connection, so it cannot subscribe to {topic_filter!r}: cancel() another first, "
                 "or use a filter with a wildcard."
             )

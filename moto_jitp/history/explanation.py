@@ -102,7 +102,7 @@ def report_of_attempt(
 
 
 _GIVERS = {RunOrigin.REGISTER_THING: "call", RunOrigin.BULK_REGISTRATION: "task"}
-"""Who has given a template's body that is not stored."""
+"""Where a template body that is not stored comes from."""
 
 
 def report_of_run(entry: RunEntry) -> Iterator[str]:

@@ -59,7 +59,7 @@ RUN = Shape(
     (
         one_of("status", None, RunStatus),
         optional_string("templateName", "null for a template body on the CA."),
-        string_map("parameters", "What was offered to the template."),
+        string_map("parameters", "The parameters that the template was given."),
         strings("wanted"),
         Field(
             "steps",
@@ -70,13 +70,13 @@ RUN = Shape(
             attribute="record",
         ),
         string_map("resourceArns", "Logical name to ARN."),
-        optional_string("thingName", "The thing that was made or found."),
+        optional_string("thingName", "The thing that was created or found."),
         optional_string("certificateId", "The certificate that was provisioned."),
         optional_string("certificateStatus", "Its status after the run."),
         optional_string("errorCode", "The AWS error code of a failed run."),
         optional_string("message", "The AWS error text of a failed run."),
-        optional_string("advice", "One sentence on what to change."),
-        string("place", "Where in the template the trouble lies; empty where elsewhere."),
+        optional_string("advice", "What to change, in one sentence."),
+        string("place", "The place of the failure in the template; empty if it lies elsewhere."),
         optional_string("roleArn", "The provisioning role, where one is configured."),
     ),
 )
@@ -93,20 +93,21 @@ _ENTRY = (
         "connectionId",
         or_null(
             "integer",
-            "The attempt over whose connection it was set off; null for REGISTER_THING and "
+            "The attempt whose connection started it; null for REGISTER_THING and "
             "BULK_REGISTRATION.",
         ),
         attribute="attempt_id",
     ),
     one_of(
         "type",
-        "What set it off: a device's connection by its CA's template (JITP), RegisterThing of the "
+        "What started it: a device's connection, with its CA's template (JITP), RegisterThing of "
+        "the "
         "API (REGISTER_THING), RegisterThing over a device's connection (FLEET_PROVISIONING), or a "
         "line of a bulk registration (BULK_REGISTRATION).",
         RunOrigin,
     )._replace(attribute="origin"),
     moment(
-        "timestamp", "When it ended, in UTC; when it was set off, while it is in progress."
+        "timestamp", "When it ended, in UTC; while it is in progress, when it started."
     )._replace(attribute="moment"),
 )
 
@@ -141,14 +142,14 @@ ATTEMPT = Shape(
             "The reason in AWS's Connection.AuthNError log entry.",
             get=lambda attempt: attempt.reason and attempt.reason.aws_reason,
         )._replace(read=None),
-        string("message", "One sentence on what was decided."),
-        optional_string("advice", "One sentence on what to change."),
+        string("message", "The decision, in one sentence."),
+        optional_string("advice", "What to change, in one sentence."),
         string("certificateId", "SHA-256 of the certificate's DER bytes, in hex."),
         string("subject", "The certificate's subject, such as C=KR,CN=bulb-1."),
         string("clientId", "The MQTT client ID."),
         optional_string("serverName", "The server name (SNI) that the device asked for."),
-        string("accountId", "The account at whose endpoint it arrived."),
-        string("regionName", "That endpoint's Region."),
+        string("accountId", "The account of the endpoint."),
+        string("regionName", "The endpoint's Region."),
         moment("timestamp", "When, in UTC."),
         optional_object("provisioning", RUN, run_from_json),
     ),
@@ -162,7 +163,7 @@ def attempt_from_json(document: Mapping[str, Any]) -> ConnectionAttempt:
 
 _EVENT = Shape(
     "Event",
-    "A published message, with one of the three payloads.",
+    "A published message, with its payload in one of three forms.",
     (
         string("topic", "Where it was published."),
         string("accountId", "Whose topic it is."),

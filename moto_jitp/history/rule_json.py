@@ -24,14 +24,14 @@ from .rule_runs import ActionRun, RuleRun
 
 ACTION_RUN = Shape(
     "ActionRun",
-    "What became of one action of a topic rule for one message.",
+    "What happened to one action of a topic rule for one message.",
     (
         string("action", "Its kind, as the API names it."),
         string("target", "What it acts on, such as a queue's URL."),
         optional_string("error", "Why it failed; null if it did not."),
-        optional_string("advice", "One sentence on what to change."),
+        optional_string("advice", "What to change, in one sentence."),
         optional_string(
-            "functionError", "What the Lambda function raised that it invoked; null if nothing."
+            "functionError", "The error that the invoked Lambda function raised; null if none."
         ),
     ),
 )
@@ -47,7 +47,7 @@ def _to_base64(payload: bytes) -> str:
 
 OUTCOME = Shape(
     "RuleOutcome",
-    "What a rule's statement made of a message.",
+    "What a rule's statement turned a message into.",
     (
         boolean("matched", "Whether the message matched, so that the actions ran."),
         Field(
@@ -67,7 +67,7 @@ OUTCOME = Shape(
         ),
         string("reason", "Why it dropped the message; empty if it matched."),
         boolean("failed", "Whether the statement failed, rather than a condition."),
-        strings("notes", "What is worth knowing about what came out."),
+        strings("notes", "Notes about the result."),
     ),
 )
 

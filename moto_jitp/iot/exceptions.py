@@ -128,8 +128,8 @@ class RegistrationCodeValidation(IoTError):
     def __init__(self, found: str | None, wanted: str | None) -> None:
         wrong = "It has no CN" if found is None else f"Its CN is {found!r}"
         needed = (
-            "there is no registration code in this account and Region: GetRegistrationCode makes "
-            "one."
+            "there is no registration code in this account and Region: GetRegistrationCode "
+            "creates one."
             if wanted is None
             else f"the registration code of this account and Region is {wanted!r}."
         )
@@ -187,8 +187,8 @@ class ResourceRegistrationFailure(IoTError):
 
 
 UNKNOWN_REGION = (
-    "{!r} is not a Region of AWS IoT. Check the client's region_name; with the environment "
-    "variable MOTO_ALLOW_NONEXISTENT_REGION moto takes any."
+    "{!r} is not a Region where AWS IoT is available. Check the client's region_name; with the "
+    "environment variable MOTO_ALLOW_NONEXISTENT_REGION moto accepts any name."
 )
 
 # The sentences below are used by more than one rule, or are easier to compare side by side.
@@ -206,9 +206,7 @@ ISSUER_DIFFERS = (
 SIGNATURE_DIFFERS = (
     "The signature of the certificate failed verification against the provided CA certificate."
 )
-WEAK_DIGEST = (
-    "It is made with {}, which is refused; sign the certificate with SHA-256, SHA-384 or SHA-512."
-)
+WEAK_DIGEST = "It uses {}, which is refused; sign the certificate with SHA-256, SHA-384 or SHA-512."
 NO_CA_CERTIFICATE = "No CA certificate exists for the given certificate"
 CA_NOT_ACTIVE = "The CA certificate is not active"
 RESERVED_TOPIC = "Topic can't start with $"
@@ -241,7 +239,7 @@ class FailureOnDemand(NotAdmitted):
     """A failure that a test asked for."""
 
     def __init__(self, operation: str, code: str, message: str) -> None:
-        super().__init__(code, message, f"The test asked for this failure of {operation}.")
+        super().__init__(code, message, f"The test requested this failure of {operation}.")
 
 
 class Throttled(NotAdmitted):
@@ -269,7 +267,7 @@ class RoleNotAssumable(NotAdmitted):
         super().__init__(
             "InvalidRequestException",
             f"{bare} The role cannot be assumed: {why}",
-            f"Mend the provisioning role {role_arn}: {why}",
+            f"Fix the provisioning role {role_arn}: {why}",
             bare=bare,
         )
 

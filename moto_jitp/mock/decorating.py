@@ -45,13 +45,13 @@ def decorate_callable(func: Any, block: Block) -> Any:
         return type(func)(decorate_callable(func.__func__, block))
     if type(func).__name__ == "FixtureFunctionDefinition":
         raise TypeError(
-            "This is a pytest fixture already, whose body can no longer be wrapped. "
+            "This is already a pytest fixture, so its body can no longer be wrapped. "
             "Put @mock_jitp below @pytest.fixture."
         )
     if not callable(func):
         raise TypeError(
             f"mock_jitp decorates functions and classes, not {type(func).__name__}. "
-            "A configuration is given by name: mock_jitp(config={...})."
+            "Pass a configuration by keyword: mock_jitp(config={...})."
         )
     if inspect.iscoroutinefunction(func):
         return _around_coroutine(func, block)

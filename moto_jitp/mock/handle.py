@@ -24,13 +24,13 @@ _OF_THE_FIXTURE = {
     "ca": "CertificateAuthority(common_name=…), and its register(iot, template_body=…)",
     "client": "boto3.client(service)",
     "connect": "moto_jitp.connect_device(device)",
-    "describe": "describe_certificate, describe_thing and their like of boto3.client('iot')",
+    "describe": "describe_certificate, describe_thing and similar methods of boto3.client('iot')",
     "iot": "boto3.client('iot')",
     "issue": "issue(common_name=…) of your CertificateAuthority",
     "mock": "this handle itself",
     "region": "the Region of your boto3 clients",
 }
-"""What only the pytest fixture of the same name has, and what serves in its place."""
+"""What only the pytest fixture has, and what to use instead."""
 
 
 class JitpHandle:
@@ -68,8 +68,8 @@ class JitpHandle:
         def __getattr__(self, name: str) -> Any:
             if name in _OF_THE_FIXTURE:
                 raise AttributeError(
-                    f"{name} is the pytest fixture jitp's; the handle that mock_jitp gives, and "
-                    f"that is often called jitp, too, does not have it. Here use "
+                    f"{name} belongs to the pytest fixture jitp; the handle that mock_jitp "
+                    "returns, often also called jitp, does not have it. Use "
                     f"{_OF_THE_FIXTURE[name]}."
                 )
             known = [one for one in dir(self) if not one.startswith("_")]
@@ -145,8 +145,8 @@ class JitpHandle:
         """
         if self._at_the_end is not None:
             raise RuntimeError(
-                "This mock_jitp block has ended, so nothing will be invoked in it any more. "
-                "Name handlers inside the block."
+                "This mock_jitp block has ended, so it invokes nothing. Register handlers inside "
+                "the block."
             )
         from moto_jitp.where import register_lambda_handler
 
@@ -180,8 +180,8 @@ class JitpHandle:
         """
         if self._at_the_end is not None:
             raise RuntimeError(
-                "This mock_jitp block has ended, so nothing will be published in it any more. "
-                "Subscribe inside the block."
+                "This mock_jitp block has ended, so nothing is published in it. Subscribe inside "
+                "the block."
             )
         from moto_jitp import where
 
@@ -235,8 +235,8 @@ class JitpHandle:
         """
         if self._at_the_end is not None:
             raise RuntimeError(
-                "This mock_jitp block has ended, so nothing will be called in it any more. "
-                "Call fail() inside the block."
+                "This mock_jitp block has ended, so no operation is called in it. Call fail() "
+                "inside the block."
             )
         from moto_jitp.where import request_failure
 
@@ -302,8 +302,8 @@ class JitpHandle:
         """
         if self._at_the_end is not None:
             raise RuntimeError(
-                "This mock_jitp block has ended, so nobody will connect in it any more. Call "
-                "disturb() inside the block."
+                "This mock_jitp block has ended, so no device connects in it. Call disturb() "
+                "inside the block."
             )
         from moto_jitp.disturbances import checked_disturbance
         from moto_jitp.where import request_disturbance

@@ -24,7 +24,7 @@ from .metrics import is_authentication_error
 LOG_GROUP = "AWSIotLogsV2"
 LOG_GROUP_V1 = "AWSIotLogs"
 LEVELS = ("DISABLED", "ERROR", "WARN", "INFO", "DEBUG")
-"""From nothing to everything."""
+"""From least to most detailed."""
 
 EVENT_TYPES = (
     "Connect",
@@ -58,7 +58,7 @@ EVENT_TYPES = (
     "UpdateJobExecution",
     "UpdateThingShadow",
 )
-"""The event types that are written here."""
+"""The event types that are written."""
 
 OTHER_EVENT_TYPES = (
     "AddThingToDynamicThingGroupsFailed",
@@ -70,7 +70,7 @@ OTHER_EVENT_TYPES = (
 """AWS's other event types, which can be configured and are never written here."""
 
 OPT_IN = ("Connection.AuthNError", "Ping")
-"""Those that the account's default level does not turn on."""
+"""The event types that the account's default level does not enable."""
 
 _RETENTION_DAYS = 30
 _AUTHENTICATION_ERRORS = {

@@ -28,7 +28,9 @@ from .records import ApiCall, Records, is_read_only
 from .trail_resources import Resource, parameter_of, resources_in
 
 _OF_REGISTER_THING = "ResourceRegistrationFailureException"
-"""What RegisterThing alone answers with; a step that has it was forbidden and never called."""
+"""The error codes that only RegisterThing returns; a step with one of them was forbidden and never
+called."""
+
 _FIRST_VERSION = "1"
 _ANSWERS_WITH_SECRETS = ("keyPair", "privateKey", "certificateOwnershipToken")
 

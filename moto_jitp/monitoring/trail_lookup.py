@@ -98,7 +98,7 @@ def _matcher(attributes: Any, place: Place) -> _Matcher:
     if not isinstance(attributes, list) or len(attributes) > 1:
         raise LookupRefused(
             "InvalidLookupAttributesException",
-            "LookupAttributes holds one attribute at most.",
+            "LookupAttributes can have at most one attribute.",
         )
     if not attributes:
         return lambda event: True
@@ -117,12 +117,12 @@ def _matcher(attributes: Any, place: Place) -> _Matcher:
     if key not in tests:
         raise LookupRefused(
             "InvalidLookupAttributesException",
-            f"{key!r} is not a lookup attribute. There are: {', '.join(tests)}.",
+            f"{key!r} is not a lookup attribute. The lookup attributes are: {', '.join(tests)}.",
         )
     if not isinstance(value, str) or not 1 <= len(value) <= 2000:
         raise LookupRefused(
             "InvalidLookupAttributesException",
-            f"The value of the lookup attribute {key} must be a text of 1 to 2000 characters.",
+            f"The value of the lookup attribute {key} must be a string of 1 to 2000 characters.",
         )
     return tests[key]
 
@@ -139,12 +139,12 @@ def _time_range(response: CloudTrailResponse) -> tuple[datetime | None, datetime
         start, end = (None if seconds is None else utc(float(seconds)) for seconds in given)
     except (ValueError, TypeError, OverflowError, OSError):
         raise LookupRefused(
-            "InvalidTimeRangeException", "StartTime and EndTime are seconds since 1970."
+            "InvalidTimeRangeException", "StartTime and EndTime must be seconds since 1970."
         ) from None
     if start is not None and end is not None and start > end:
         raise LookupRefused(
             "InvalidTimeRangeException",
-            f"StartTime ({start.isoformat()}) lies after EndTime ({end.isoformat()}).",
+            f"StartTime ({start.isoformat()}) is after EndTime ({end.isoformat()}).",
         )
     return start, end
 
@@ -185,7 +185,7 @@ def _position(token: Any, query: str) -> _Position | None:
     if of_query != query:
         raise LookupRefused(
             "InvalidNextTokenException",
-            "The NextToken was not given out for this question: ask for the next page with the "
+            "The NextToken was not returned for this query: request the next page with the "
             "arguments of the first.",
         )
     return moment, sequence, step

@@ -288,7 +288,7 @@ CAUSE = Shape(
     (
         string("causeId", "What the parameter cause of the route state takes."),
         string("reason", "The refusal's reason, or the error code of a rejected provisioning."),
-        string("place", "Where in the template the trouble lies; empty elsewhere."),
+        string("place", "The place of the failure in the template; empty if it lies elsewhere."),
         string("message", "What happened to the newest of them."),
         integer("devices", "How many of those that are searched for."),
     ),

@@ -243,9 +243,9 @@ class _RuleExecution:
     ) -> ActionRun:
         kind = action.kind
         if kind is None:
-            because = NOT_CARRIED_OUT.get(action.name, "there is no such action")
+            because = NOT_CARRIED_OUT.get(action.name, "this action does not exist")
             return ActionRun(
-                action.name, "", f"The action {action.name} is not carried out here: {because}."
+                action.name, "", f"The action {action.name} is not emulated: {because}."
             )
         try:
             fields = action.filled(evaluation, scope)

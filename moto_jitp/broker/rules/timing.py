@@ -69,7 +69,7 @@ def delay() -> timedelta | None:
     if progression == "time" and is_number and 0 <= seconds <= _MOST:
         return timedelta(seconds=seconds)
     raise UnusableRuleTransition(
-        f"The state transition of {MODEL!r} is {setting!r}, by which no rule would ever run. "
+        f"The state transition of {MODEL!r} is {setting!r}, with which no rule would ever run. "
         'Set it to {"progression": "immediate"} or {"progression": "time", "seconds": 2}.'
     )
 

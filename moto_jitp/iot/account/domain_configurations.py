@@ -185,15 +185,15 @@ def _check_deletion(found: FakeDomainConfiguration) -> None:
     if found.domain_configuration_status != "DISABLED":
         raise InvalidRequest(
             f"The domain configuration {name} is {found.domain_configuration_status}. Disable it "
-            "with UpdateDomainConfiguration before it is deleted."
+            "with UpdateDomainConfiguration before you delete it."
         )
     if found.domain_type != AWS_MANAGED:
         return
     earliest = found.last_status_change_date + DISABLED_BEFORE_DELETION
     if acting_moment() < earliest:
         raise InvalidRequest(
-            f"The domain configuration {name} has a domain name that AWS manages, so it must have "
-            f"been DISABLED for seven days before it is deleted: until {earliest:%Y-%m-%d %H:%M} "
+            f"The domain configuration {name} has a domain name that AWS manages, so it must be "
+            f"DISABLED for seven days before it can be deleted: until {earliest:%Y-%m-%d %H:%M} "
             "UTC."
         )
 
@@ -208,8 +208,8 @@ def _check(given: Mapping[str, Any]) -> None:
             )
     if given.get("clientCertificateConfig"):
         raise InvalidRequest(
-            "clientCertificateConfig is not emulated: no Lambda function is asked about a device "
-            "before it connects. Leave it out."
+            "clientCertificateConfig is not emulated: no Lambda function is invoked before a "
+            "device connects. Leave it out."
         )
 
 

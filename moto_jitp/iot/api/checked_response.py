@@ -124,7 +124,7 @@ class CheckedResponse(BaseResponse):
             raise refusal(
                 self.service,
                 operation,
-                f"{self.method} {self.path} is not an operation of AWS IoT.",
+                f"{self.method} {self.path} is not an AWS IoT operation.",
             )
         if self._unreadable:
             raise refusal(self.service, operation, self._unreadable)

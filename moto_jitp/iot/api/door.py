@@ -101,8 +101,8 @@ def _refuse_unsupported(operation: str, values: Mapping[str, Any]) -> None:
             raise refusal(
                 "iot",
                 operation,
-                f"The member {name} of {operation} is not emulated, neither by moto nor by "
-                "moto_jitp. Nothing was done. Leave the member out of the test.",
+                f"The member {name} of {operation} is not emulated by moto or moto_jitp. Nothing "
+                "was done. Leave the member out of the test.",
             )
 
 
@@ -171,8 +171,8 @@ def not_emulated(service: str, operation: str) -> IoTError:
     return refusal(
         service,
         operation,
-        f"The operation {operation} of AWS IoT is not emulated, neither by moto nor by moto_jitp. "
-        "Nothing was done. Leave the call out of the test, or stub it.",
+        f"The operation {operation} of AWS IoT is not emulated by moto or moto_jitp. Nothing was "
+        "done. Leave the call out of the test, or stub it.",
     )
 
 

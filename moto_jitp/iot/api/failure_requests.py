@@ -51,8 +51,8 @@ def checked_failure(
     code = error_code(error)
     if times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < 1):
         raise ValueError(
-            "times is a number of calls from 1 on, or None (null in JSON) for every call; not "
-            f"{times!r}."
+            "times must be a number of calls, 1 or more, or None (null in JSON) for every call; "
+            f"not {times!r}."
         )
-    text = message or f"{code} on demand: the test asked {name} to fail."
+    text = message or f"The test requested this failure of {name}: {code}."
     return FailureRequest(name, code, text, times)

@@ -54,13 +54,13 @@ def error_code(given: str | type[Exception]) -> str:
     if code is None:
         near = "" if isinstance(given, type) else did_you_mean(str(name), codes)
         hint = near or _WHAT_MAY_BE_GIVEN
-        raise ValueError(f"{name!r} is not an error of AWS IoT's service model. {hint}")
+        raise ValueError(f"{name!r} is not an error in AWS IoT's service model. {hint}")
     return code
 
 
 _WHAT_MAY_BE_GIVEN = (
-    "Give an error code such as 'ThrottlingException', a ClientError of botocore's that has such a "
-    "code in its response, or a class of the client's exceptions such as "
+    "Give an error code such as 'ThrottlingException', a botocore ClientError with such a code in "
+    "its response, or a class of the client's exceptions such as "
     "iot.exceptions.ThrottlingException."
 )
 
@@ -73,11 +73,12 @@ def _instead_of(given: object, operations: Iterable[str]) -> str:
     if _find(given, get_service_model("iot-data").operation_names):
         what = 'one of its data plane (the client "iot-data")'
     elif _find(given, _ACTS_OF_DEVICES):
-        what = "something that a device does"
+        what = "an action of a device"
     if what is not None:
         return (
-            f", but {what}, which is neither failed on demand nor throttled. The operations of the "
-            'client "iot" are, also those that a provisioning run calls, such as RegisterThing.'
+            f", but {what}, which can neither be made to fail nor be throttled. The operations of "
+            'the client "iot" can, including those that a provisioning run calls, such as '
+            "RegisterThing."
         )
     hint = did_you_mean(str(given), operations)
     return f". {hint or _EXAMPLE}"

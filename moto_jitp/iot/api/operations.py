@@ -159,7 +159,7 @@ def _entered(
     locks_itself: bool = False,
 ) -> Callable[[_FunctionT], _FunctionT]:
     if name not in get_service_model(service).operation_names:
-        raise ValueError(f"{name!r} is not an operation of AWS IoT.")
+        raise ValueError(f"{name!r} is not an AWS IoT operation.")
     if (service, name) in OPERATIONS:
         raise ValueError(f"The operation {name} has a function already.")
 

@@ -169,8 +169,8 @@ def _page_of_moto(name: str, given: Input, moto: CallMoto) -> Output:
 def _refused(service: str, operation: str, token: str, what: str = "token") -> IoTError:
     return IoTError(
         refusal_code(service, operation),
-        f"The {what} {token!r} was not given out by this operation. Leave it out to start from "
-        "the first page.",
+        f"The {what} {token!r} was not returned by this operation. Leave it out to start from the "
+        "first page.",
     )
 
 

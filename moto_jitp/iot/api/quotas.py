@@ -71,7 +71,8 @@ MQTT_QUOTAS: Mapping[str, float] = {
     "CreateKeysAndCertificate": 10,
     "RegisterThing": 10,
 }
-"""Those of the same operations in the MQTT API of fleet provisioning, which count by themselves.
+"""The quotas of the same operations in the MQTT API of fleet provisioning, which are counted
+separately.
 
 https://docs.aws.amazon.com/general/latest/gr/iot-core.html#fleet-provisioning-limits
 """

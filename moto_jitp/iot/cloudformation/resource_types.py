@@ -76,7 +76,7 @@ class ResourceType:
         self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
     ) -> Made:
         """Change the resource in place."""
-        raise UnusableValue(f"AWS::IoT::{self.name} cannot be changed once it is made.")
+        raise UnusableValue(f"AWS::IoT::{self.name} cannot be changed after it is created.")
 
     def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
         """Delete the resource; one that is gone already is fine."""

@@ -81,7 +81,7 @@ def _rules(template: Mapping[str, Any]) -> list[str]:
 def _refuse(rules: list[str]) -> None:
     text = (
         f"Transform {_MACRO} failed with: the library aws-sam-translator is not installed, so the "
-        f"topic rules of {', '.join(rules)} would not be made."
+        f"topic rules of {', '.join(rules)} would not be created."
     )
     current = settings.current()
     if current.strict and current.stacks == "refuse":

@@ -239,7 +239,7 @@ def _check_types(documents: Mapping[str, Any]) -> None:
             continue
         text = (
             f"Template format error: the type {type_name} of {logical_id} is not emulated, so the "
-            "stack would report success without making it."
+            "stack would report success without creating it."
         )
         text = did_you_mean(type_name, _CLASSES, after=text)
         if current.strict and current.stacks == "refuse":

@@ -38,7 +38,7 @@ def as_json(value: Any, place: str = "Properties") -> Any:
             if len(value) == 1 and (name in _FUNCTIONS or str(name).startswith("Fn::")):
                 raise UnusableValue(
                     f"{place} has {json.dumps(value, default=str)}, which could not be resolved: "
-                    "name a parameter or a resource of this template."
+                    "refer to a parameter or a resource of this template."
                 )
         return {str(name): as_json(one, f"{place}.{name}") for name, one in value.items()}
     if isinstance(value, list | tuple):
@@ -47,7 +47,7 @@ def as_json(value: Any, place: str = "Properties") -> Any:
         return value.isoformat()
     if value is None or isinstance(value, str | int | float):
         return value
-    raise UnusableValue(f"{place} is {value!r}, which is not a value of JSON.")
+    raise UnusableValue(f"{place} is {value!r}, which is not a valid JSON value.")
 
 
 def as_input(operation: str, properties: Mapping[str, Any]) -> dict[str, Any]:

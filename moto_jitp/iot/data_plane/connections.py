@@ -16,7 +16,7 @@ from moto_jitp.history.messages import ClientMessage
 from moto_jitp.mqtt.transport import Transport
 
 REMEMBERED_FOR = timedelta(minutes=30)
-"""How long GetConnection tells of a client that has disconnected."""
+"""How long GetConnection returns a client after it has disconnected."""
 
 
 class Connection(NamedTuple):

@@ -90,7 +90,7 @@ def _send(request: DataRequest, given: Input, timeout: int | None) -> None:
     except ValueError as error:
         raise _DirectMessageRefused("INVALID_TOPIC", str(error)) from None
     if timeout is not None and not 1 <= timeout <= _LONGEST_TIMEOUT:
-        text = f"timeout is {timeout}; it is a number of seconds from 1 to {_LONGEST_TIMEOUT}."
+        text = f"timeout is {timeout}; it must be a number of seconds from 1 to {_LONGEST_TIMEOUT}."
         raise _DirectMessageRefused("INVALID_TIMEOUT_PARAMETER", text)
     message = ClientMessage(
         topic,

@@ -59,7 +59,7 @@ def user_properties_in_header(text: str) -> Any:
         return json.loads(_decoded(text, "userProperties"))
     except (ValueError, RecursionError):
         raise ValueError(
-            'userProperties is not the base64 of a JSON array such as [{"deviceName": "alpha"}].'
+            'userProperties must be a base64-encoded JSON array such as [{"deviceName": "alpha"}].'
         ) from None
 
 
@@ -68,7 +68,7 @@ def _payload_format(given: Any) -> int | None:
         return None
     if given not in _FORMATS:
         names = " or ".join(_FORMATS)
-        raise ValueError(f"payloadFormatIndicator is {names}, not {given!r}.")
+        raise ValueError(f"payloadFormatIndicator must be {names}, not {given!r}.")
     return _FORMATS[given]
 
 
@@ -77,7 +77,7 @@ def _expiry(given: Any) -> int | None:
     if given is None:
         return None
     if not str(given).isdigit():
-        raise ValueError(f"messageExpiry is a number of seconds, not {given!r}.")
+        raise ValueError(f"messageExpiry must be a number of seconds, not {given!r}.")
     return int(given) or None
 
 

@@ -50,13 +50,13 @@ def fault_of_details(details: Mapping[str, str]) -> str | None:
     for name, value in details.items():
         if not _DETAIL_NAME.fullmatch(name):
             return (
-                f"The name {name!r} in statusDetails is not valid: it has 1 to 128 letters, "
+                f"The name {name!r} in statusDetails is not valid: it must have 1 to 128 letters, "
                 "digits and : _ -."
             )
         if not 1 <= len(value) <= _LONGEST_DETAIL:
             return (
-                f"The value of {name} in statusDetails has {len(value)} characters; it has 1 to "
-                f"{_LONGEST_DETAIL}."
+                f"The value of {name} in statusDetails has {len(value)} characters; it must have "
+                f"1 to {_LONGEST_DETAIL}."
             )
         if any(unicodedata.category(sign).startswith("C") for sign in value):
             return f"The value of {name} in statusDetails has a control character."

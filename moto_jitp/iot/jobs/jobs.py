@@ -152,11 +152,11 @@ class Jobs:
             job = self._require_job(job_id)
             if not isinstance(job, Job) or job.target_selection != "CONTINUOUS":
                 raise InvalidRequest(
-                    f"Job {job_id} takes no more targets: its targetSelection is "
-                    f"{job.target_selection}, and not CONTINUOUS."
+                    f"Job {job_id} accepts no more targets: its targetSelection is "
+                    f"{job.target_selection}, not CONTINUOUS."
                 )
             if job.status != "IN_PROGRESS":
-                raise InvalidRequest(f"Job {job_id} takes no more targets: it is {job.status}.")
+                raise InvalidRequest(f"Job {job_id} accepts no more targets: it is {job.status}.")
             wanted = list(dict.fromkeys([*job.targets, *targets]))
             if len(wanted) > _MOST_TARGETS:
                 raise LimitExceeded(
@@ -403,7 +403,8 @@ class Jobs:
         if status not in DEVICE_STATUSES:
             raise JobRefused(
                 "InvalidRequest",
-                f"{status!r} is not a status that a device sets: use {', '.join(DEVICE_STATUSES)}.",
+                f"{status!r} is not a status that a device can set: use "
+                f"{', '.join(DEVICE_STATUSES)}.",
             )
         with HandingOnLater(), self._registry.lock:
             execution = self.execution_of(thing_name, job_id, number)
@@ -612,7 +613,7 @@ class Jobs:
     def _fetched(self, source: str) -> str:
         match = _SOURCE.fullmatch(source)
         if match is None:
-            raise InvalidRequest(f"The documentSource {source} is not the address of an S3 object.")
+            raise InvalidRequest(f"The documentSource {source} is not the URL of an S3 object.")
         s3 = client_of("s3", self._registry.account_id, self._registry.region_name)
         try:
             answer = s3.get_object(Bucket=match["first"] or match["host"], Key=match["key"])

@@ -91,7 +91,7 @@ def carry_out(
     if step is not None and step != -1 and not 1 <= step <= _LONGEST_STEP:
         raise JobRefused(
             "InvalidRequest",
-            f"stepTimeoutInMinutes is {step}; it is -1, or from 1 to {_LONGEST_STEP}.",
+            f"stepTimeoutInMinutes is {step}; it must be -1, or from 1 to {_LONGEST_STEP}.",
         )
     fault = fault_of_details(details or {})
     if fault is not None:
@@ -193,7 +193,7 @@ def _members(payload: bytes) -> dict[str, Any]:
         if value is None:
             given.pop(name, None)
         elif not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise JobRefused("InvalidRequest", f"{name} is not of the type {kind.__name__}.")
+            raise JobRefused("InvalidRequest", f"{name} must be of the type {kind.__name__}.")
     if not all(isinstance(value, str) for value in given.get("statusDetails", {}).values()):
-        raise JobRefused("InvalidRequest", "The values of statusDetails are strings.")
+        raise JobRefused("InvalidRequest", "The values of statusDetails must be strings.")
     return given

@@ -114,7 +114,7 @@ class Simulation:
             requests = [Request(action, arn, self._context) for arn in info["resources"]]
         except ValueError:
             raise InvalidRequest(
-                f"{place}.resources must hold ARNs, such as "
+                f"{place}.resources must contain ARNs, such as "
                 "arn:aws:iot:us-east-1:123456789012:client/bulb-1 for CONNECT, …:topic/a for "
                 f"PUBLISH and RECEIVE, …:topicfilter/a for SUBSCRIBE; found {info['resources']}."
             ) from None
@@ -147,7 +147,7 @@ class AuthorizationTests:
 def test_authorization(tests: AuthorizationTests, given: Input) -> Output:
     refuse_identity_pool(given)
     if not given.get("principal"):
-        raise InvalidRequest("principal is not given; name the certificate to be tested.")
+        raise InvalidRequest("principal is missing; name the certificate to test.")
     simulation = Simulation(
         tests.policies,
         tests.principals,

@@ -235,7 +235,8 @@ class IotPolicies:
         if ":thinggroup/" not in target and len(attached) >= POLICIES_PER_CERTIFICATE:
             what = "certificate" if ":cert/" in target else "Cognito identity"
             raise LimitExceeded(
-                f"The {what} has {len(attached)} policies already, the most that AWS IoT allows: "
+                f"The {what} has {len(attached)} policies already, the maximum that AWS IoT "
+                "allows: "
                 f"{', '.join(attached)}. Detach one, or put the statements of {policy_name} into "
                 "one of them.",
                 "Detach policies from the certificate, or merge their statements.",
@@ -314,8 +315,8 @@ class IotPolicies:
         if principal is None:
             if thing_name is None:
                 raise InvalidRequest(
-                    "Neither principal nor thingName is given; name the certificate or thing whose "
-                    "policies you want to see."
+                    "Both principal and thingName are missing; name the certificate or thing "
+                    "whose policies you want to see."
                 )
             return self.policies_in_effect("", [thing_name])
         self.require_principal(principal)
@@ -405,8 +406,8 @@ def refuse_identity_pool(given: Input) -> None:
     """
     if given.get("cognitoIdentityPoolId"):
         raise InvalidRequest(
-            "cognitoIdentityPoolId is not emulated: the policies of an identity pool's roles are "
-            "IAM's. Give a certificate, thing group or Cognito identity as principal."
+            "cognitoIdentityPoolId is not emulated: the roles of an identity pool have IAM "
+            "policies. Give a certificate, thing group or Cognito identity as principal."
         )
 
 

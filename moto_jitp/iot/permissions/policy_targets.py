@@ -46,15 +46,17 @@ def missing_principal(registry: Registry, principal: str) -> ResourceNotFound:
         attached = registry.principal_things.firsts_of(match["name"])
         found = f" Attached to it is {', '.join(attached)}." if attached else ""
         return ResourceNotFound(
-            f"{principal} is a thing, and no policies are attached to things. {_WANTED}{found}"
+            f"{principal} is a thing, and policies cannot be attached to things. {_WANTED}{found}"
         )
     if principal.startswith("arn:"):
-        return ResourceNotFound(f"Nothing with policies has the ARN {principal}. {_WANTED}")
+        return ResourceNotFound(
+            f"No resource that can have policies has the ARN {principal}. {_WANTED}"
+        )
     if _CERTIFICATE_ID.fullmatch(principal):
         arn = registry.arn(f"cert/{principal}")
         return ResourceNotFound(f"{principal} is a certificate's id. Give its ARN, {arn}.")
     return ResourceNotFound(
-        f"No Cognito identity has the id {principal} {_here(registry)}. {_WANTED}"
+        f"There is no Cognito identity with the id {principal} {_here(registry)}. {_WANTED}"
     )
 
 

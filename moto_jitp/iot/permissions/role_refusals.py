@@ -48,7 +48,8 @@ def by_policies(call: RoleCall, decision: IamDecision) -> AccessDenied:
     return call.refused(
         because,
         f"Allow {call} in a policy of the provisioning role {call.role_arn}; AWS's managed policy "
-        f"AWSIoTThingsRegistration has all that a run needs (moto has it with {_MANAGED}).",
+        "AWSIoTThingsRegistration allows everything that a run needs (moto has it with "
+        f"{_MANAGED}).",
     )
 
 
@@ -81,7 +82,7 @@ def policy_malformed(call: RoleCall, error: MalformedStatementsError) -> AccessD
     """A policy of the role is not one that IAM would have stored."""
     return call.refused(
         f"because no identity-based policy allows the iot:{call.action} action",
-        f"Mend the policy of the provisioning role {call.role_arn} of which this is true: {error}.",
+        f"Fix this policy of the provisioning role {call.role_arn}: {error}.",
     )
 
 
@@ -119,8 +120,8 @@ def of_another_account(role_arn: str, account: str, wanted: str) -> RoleNotAssum
     """
     return RoleNotAssumable(
         role_arn,
-        f"it is a role of the account {account}, and AWS IoT accepts only one of the account "
-        f"{wanted}, in which the CA certificate or the template is: create a role there.",
+        f"it is a role of the account {account}, and AWS IoT accepts only roles of the account "
+        f"{wanted}, which has the CA certificate or the template: create a role there.",
     )
 
 
@@ -151,5 +152,5 @@ def trust_malformed(role_arn: str, error: MalformedStatementsError) -> RoleNotAs
     """The role's trust policy is not one that IAM would have stored."""
     return RoleNotAssumable(
         role_arn,
-        f"its trust policy cannot be read, for {error}: set it with iam.update_assume_role_policy.",
+        f"its trust policy cannot be read ({error}): set it with iam.update_assume_role_policy.",
     )

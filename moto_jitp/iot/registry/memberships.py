@@ -70,8 +70,8 @@ class Memberships:
                 raise MembershipRefused(
                     f"Thing {thing_name} cannot be in the groups {roots[root]} and {name}, which "
                     f"belong to one hierarchy, that of {root}.",
-                    f"Name one of {roots[root]} and {name} in ThingGroups; a member of a child "
-                    "group belongs to its parents without being named there.",
+                    f"Name only one of {roots[root]} and {name} in ThingGroups; a member of a "
+                    "child group also belongs to its parents.",
                     name,
                 )
             roots[root] = name
@@ -123,7 +123,7 @@ class Memberships:
         both = sorted(set(to_add) & set(to_remove))
         if both:
             raise InvalidRequest(
-                f"The thing group {both[0]} stands in thingGroupsToAdd and in thingGroupsToRemove."
+                f"The thing group {both[0]} is in both thingGroupsToAdd and thingGroupsToRemove."
             )
         leaving = [registry.describe_thing_group(name) for name in to_remove]
         joining = [registry.describe_thing_group(name) for name in to_add]

@@ -27,7 +27,7 @@ def list_things(registry: Registry, given: Input, page: Page) -> Output:
     kind, name = given.get("thingTypeName"), given.get("attributeName")
     value, is_prefix = given.get("attributeValue"), given.get("usePrefixAttributeValue", False)
     if value is not None and name is None:
-        raise InvalidRequest("An attributeValue needs the attributeName that it is a value of.")
+        raise InvalidRequest("An attributeValue requires an attributeName.")
 
     def wanted(thing: FakeThing) -> bool:
         if kind is not None and type_name(thing) != kind:

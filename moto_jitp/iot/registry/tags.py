@@ -142,8 +142,8 @@ def check_tags(tags: list[dict[str, str]] | None) -> None:
         for text in (tag["Key"], tag.get("Value", "")):
             if text.lower().startswith("aws:"):
                 raise InvalidRequest(
-                    f"A tag's key and value cannot begin with 'aws:', which AWS keeps for itself; "
-                    f"found {text!r}."
+                    "A tag's key and value cannot begin with 'aws:', which AWS reserves; found "
+                    f"{text!r}."
                 )
 
 

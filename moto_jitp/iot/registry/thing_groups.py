@@ -107,14 +107,13 @@ class ThingGroups:
         depth = len(above.get("rootToParentThingGroups", ())) + 2
         if depth > HIERARCHY_DEPTH:
             raise InvalidRequest(
-                f"The thing group {name} would stand on level {depth} of its hierarchy; there can "
-                f"be {HIERARCHY_DEPTH}."
+                f"The thing group {name} would be on level {depth} of its hierarchy; at most "
+                f"{HIERARCHY_DEPTH} are allowed."
             )
         children = len(self.registry.thing_groups.children_of(parent))
         if children >= DIRECT_CHILDREN:
             raise InvalidRequest(
-                f"The thing group {parent} has {children} direct child groups, the most that it "
-                "can have."
+                f"The thing group {parent} has {children} direct child groups, the maximum."
             )
 
     def update_thing_group(

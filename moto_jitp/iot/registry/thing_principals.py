@@ -33,7 +33,7 @@ def check_principal(principal: str) -> None:
     fields = principal.split(":", 5)
     if len(fields) < 6 or fields[2] != "iot" or not fields[5].startswith("cert/"):
         raise InvalidRequest(
-            f"{principal} is not a principal. Give the ARN of a certificate "
+            f"{principal} is not a valid principal. Give the ARN of a certificate "
             "(…:cert/<certificate id>), or the id of a Cognito identity."
         )
 
@@ -92,13 +92,13 @@ class ThingPrincipals:
         if only is not None and only in others:
             raise InvalidRequest(
                 f"The principal {principal_arn} is attached to the thing {only} exclusively; "
-                f"detach it there before it is attached to {thing_name}.",
+                f"detach it there before you attach it to {thing_name}.",
                 f"Detach the certificate from {only} first.",
             )
         if kind == EXCLUSIVE and others:
             raise InvalidRequest(
                 f"The principal {principal_arn} is attached to the thing {others[0]}; detach it "
-                f"there before it is attached to {thing_name} exclusively.",
+                f"there before you attach it to {thing_name} exclusively.",
                 f"Detach the certificate from {others[0]}, or leave ThingPrincipalType out.",
             )
 

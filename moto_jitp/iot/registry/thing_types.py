@@ -93,8 +93,8 @@ class ThingTypes:
             for member, value in properties.items():
                 if member != _MQTT5 and value != has.get(member):
                     raise InvalidRequest(
-                        f"The {member} of a thing type cannot be changed, only its {_MQTT5}. Make "
-                        "another thing type."
+                        f"The {member} of a thing type cannot be changed, only its {_MQTT5}. "
+                        "Create another thing type."
                     )
             _check(properties)
             if _MQTT5 in properties:

@@ -147,8 +147,8 @@ class Things:
     ) -> None:
         if remove_thing_type and thing_type_name:
             raise InvalidRequest(
-                f"The thing type {thing_type_name} cannot be given to {thing.thing_name} while "
-                "removeThingType is true. Leave one of the two out."
+                f"The thing type {thing_type_name} cannot be set on {thing.thing_name} while "
+                "removeThingType is true. Leave one of them out."
             )
         kind = None if remove_thing_type else thing.thing_type
         if thing_type_name:

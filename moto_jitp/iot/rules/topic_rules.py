@@ -113,8 +113,8 @@ class TopicRules:
             bare = f"Access to topic rule '{name}' was denied"
             raise IoTError(
                 "UnauthorizedException",
-                f"{bare}. There is no such rule in this account and Region; AWS IoT answers so, "
-                "too.",
+                f"{bare}. There is no such rule in this account and Region; AWS IoT gives this "
+                "answer, too.",
                 bare=bare,
             )
         return rule
@@ -211,10 +211,10 @@ class TopicRules:
         actions = [*compiled.actions, *filter(None, [compiled.error_action])]
         for action in actions:
             if action.kind is None:
-                because = NOT_CARRIED_OUT.get(action.name, "AWS IoT has no such action")
+                because = NOT_CARRIED_OUT.get(action.name, "AWS IoT does not have this action")
                 raise InvalidRequest(
-                    f"The action {action.name} is not carried out here: {because}. Leave it out of "
-                    "the test; with strict off the rule is stored, and its other actions run."
+                    f"The action {action.name} is not emulated: {because}. Leave it out of the "
+                    "test; with strict off the rule is stored, and its other actions run."
                 )
         roles = [role for action in actions for role in action.role_arns]
         self._check_roles([*roles, *roles_in_sql(compiled.sql.statement)], rule.arn)

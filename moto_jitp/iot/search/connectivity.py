@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from moto_jitp.mqtt.transport import Transport
 
 _FORGOTTEN_AFTER = timedelta(hours=1)
-"""A device that was gone for longer when indexing began is not known to it."""
+"""A device that disconnected earlier than this before indexing was switched on is not indexed."""
 
 
 class LastConnection(NamedTuple):

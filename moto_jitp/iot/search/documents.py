@@ -17,7 +17,8 @@ from moto_jitp.queries import Value, number_in
 from .indexing import Indexing
 
 _ONLY_BY_FIELD = ("connectivity", "registry", "thingType")
-"""What a term without a field does not search; the last two are there under other names, too."""
+"""The fields that a term without a field name does not search; the last two exist under other
+names, too."""
 
 
 class IndexedDocument:

@@ -186,8 +186,8 @@ class Indexing:
         ):
             if mode == "OFF" and given.get(member, off) != off:
                 raise InvalidRequest(
-                    f"{member} is {given[member]}, which needs a thingIndexingMode of REGISTRY or "
-                    "REGISTRY_AND_SHADOW; found OFF."
+                    f"{member} is {given[member]}, which requires a thingIndexingMode of REGISTRY "
+                    "or REGISTRY_AND_SHADOW; found OFF."
                 )
         if given.get("deviceDefenderIndexingMode", "OFF") != "OFF":
             raise InvalidRequest(

@@ -65,11 +65,11 @@ def search_index(indexing: Indexing, given: Input) -> Output:
     indexing.require(index)
     if given.get("queryVersion", _VERSION) != _VERSION:
         raise InvalidRequest(
-            f"The queryVersion is {given['queryVersion']}; there is {_VERSION} alone."
+            f"The queryVersion is {given['queryVersion']}; only {_VERSION} exists."
         )
     if given.get("maxResults", 1) > _LARGEST_PAGE:
         raise InvalidRequest(
-            f"maxResults is {given['maxResults']}; it can be {_LARGEST_PAGE} at most."
+            f"maxResults is {given['maxResults']}; the maximum is {_LARGEST_PAGE}."
         )
     try:
         query = parse_query(given["queryString"])
@@ -162,7 +162,7 @@ def _check_shadow_field(indexing: Indexing, field: str, rest: str) -> None:
         if name is None:
             indexed = ", ".join(indexing.named_shadows) or "none"
             raise InvalidQuery(
-                f"The field {field} is not of a named shadow that is indexed. Indexed are: "
+                f"The field {field} does not belong to an indexed named shadow. Indexed shadows: "
                 f"{indexed}."
             )
         first = below[len(name) + 1 :].partition(".")[0]
@@ -170,7 +170,7 @@ def _check_shadow_field(indexing: Indexing, field: str, rest: str) -> None:
         mode = indexing.things["thingIndexingMode"]
         raise InvalidQuery(f"The field {field} is not indexed: thingIndexingMode is {mode}.")
     if first == "version":
-        raise InvalidQuery(f"The field {field} cannot be searched; it stands in the answer alone.")
+        raise InvalidQuery(f"The field {field} cannot be searched; it only appears in answers.")
     if first not in _SHADOW:
         raise InvalidQuery(_unknown(first, _SHADOW, "A shadow has"))
 

@@ -26,9 +26,9 @@ from moto_jitp.iot.registry.tags import Tags
 
 DRAFT, PUBLISHED, DEPRECATED = "DRAFT", "PUBLISHED", "DEPRECATED"
 MAX_PACKAGES = 100
-"""How many packages an account has in a Region at most."""
+"""The maximum number of packages of an account in a Region."""
 MAX_VERSIONS = 10_000
-"""How many versions a package has at most."""
+"""The maximum number of versions of a package."""
 MAX_ATTRIBUTES_BYTES = 3 * 1024
 
 _PAGE = 100
@@ -194,8 +194,8 @@ class SoftwarePackages:
                 return _made_by_same_call(existing, token, text)
             if len(self.packages) >= MAX_PACKAGES:
                 raise PackageQuotaExceeded(
-                    f"This account has {MAX_PACKAGES} software packages in this Region, which is "
-                    "the most that it can have."
+                    f"This account has {MAX_PACKAGES} software packages in this Region, the "
+                    "maximum."
                 )
             arn = self.registry.arn(f"package/{name}")
             made = SoftwarePackage(name, arn, given.get("description"), token)
@@ -229,8 +229,7 @@ class SoftwarePackages:
                 return _made_by_same_call(existing, token, text)
             if len(package.versions) >= MAX_VERSIONS:
                 raise PackageQuotaExceeded(
-                    f"The software package {package_name} has {MAX_VERSIONS} versions, which is "
-                    "the most that it can have."
+                    f"The software package {package_name} has {MAX_VERSIONS} versions, the maximum."
                 )
             _check_attributes(given)
             arn = self.registry.arn(f"package/{package_name}/version/{name}")
@@ -264,7 +263,7 @@ class SoftwarePackages:
         default, unset = given.get("defaultVersionName"), given.get("unsetDefaultVersion")
         if default is not None and unset:
             raise PackageValidation(
-                "Give defaultVersionName or unsetDefaultVersion, and not both of them."
+                "Give either defaultVersionName or unsetDefaultVersion, not both."
             )
         with self.registry.lock:
             package = self.package(given["packageName"])
@@ -273,7 +272,7 @@ class SoftwarePackages:
                 if version.status == DRAFT:
                     raise PackageConflict(
                         f"The version {default} of the software package {package.name} is a "
-                        "DRAFT; publish it before it becomes the default version.",
+                        "DRAFT; publish it before you make it the default version.",
                         version.arn,
                     )
                 package.default_version = default
@@ -333,7 +332,7 @@ class SoftwarePackages:
             if package.versions:
                 raise PackageValidation(
                     f"The software package {name} has {len(package.versions)} version(s); delete "
-                    "them before it."
+                    "them first."
                 )
             del self.packages[name]
             self._tags.untag_all(package.arn)
@@ -353,7 +352,7 @@ class SoftwarePackages:
             if version.package.default_version == version_name:
                 raise PackageValidation(
                     f"{version_name} is the default version of the software package "
-                    f"{package_name}; unset it with UpdatePackage before it is deleted."
+                    f"{package_name}; unset it with UpdatePackage before you delete it."
                 )
             del version.package.versions[version_name]
             self._tags.untag_all(version.arn)
@@ -383,7 +382,7 @@ def _check_attributes(given: Input) -> None:
     size = sum(len(f"{key}{value}".encode()) for key, value in attributes.items())
     if size > MAX_ATTRIBUTES_BYTES:
         raise PackageValidation(
-            f"The attributes of a package version can have {MAX_ATTRIBUTES_BYTES} bytes in all; "
+            f"The attributes of a package version can have {MAX_ATTRIBUTES_BYTES} bytes in total; "
             f"these have {size}."
         )
 

@@ -29,8 +29,8 @@ def sqs(call: ActionCall) -> None:
     queue = _QUEUE.fullmatch(url)
     if queue is None:
         raise ActionFailed(
-            f"{url!r} is not the URL of a queue.",
-            "Give what create_queue() or get_queue_url() returns as QueueUrl.",
+            f"{url!r} is not a valid queue URL.",
+            "Pass the QueueUrl that create_queue() or get_queue_url() returns.",
         )
     region = queue["region"] or call.region_name
     call.require(
@@ -103,7 +103,7 @@ def elements_of(call: ActionCall) -> list[bytes]:
     if not isinstance(document, list):
         raise ActionFailed(
             "batchMode is true, and the payload is not a JSON array.",
-            "Have the rule's SQL give an array, as with SELECT VALUE (SELECT … FROM …).",
+            "Make the rule's SQL return an array, for example with SELECT VALUE (SELECT … FROM …).",
         )
     return [serialize(element) for element in document]
 

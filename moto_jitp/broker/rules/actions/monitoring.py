@@ -84,7 +84,7 @@ def logs(call: ActionCall) -> None:
     if "rejectedLogEventsInfo" in answer:
         raise ActionFailed(
             f"CloudWatch Logs rejected events: {answer['rejectedLogEventsInfo']}.",
-            "Send timestamps of the last 14 days, two hours ahead at most.",
+            "Send timestamps from the last 14 days that are at most two hours ahead.",
         )
 
 
@@ -112,5 +112,5 @@ def _number(text: str, field: str) -> float:
     except ValueError:
         raise ActionFailed(
             f"{field} gives {text!r}, which is not a number.",
-            "Have its substitution template give a number.",
+            "Make its substitution template return a number.",
         ) from None

@@ -56,11 +56,14 @@ def _check_topic(topic: str) -> None:
     elif _NOT_FOR_RULES.fullmatch(topic):
         wrong = "it is reserved, and rules cannot publish on it"
     elif topic.startswith("$") and shadow_request(topic) is None and not is_basic_ingest(topic):
-        wrong = "it is reserved; of such topics rules can publish on those of shadows"
+        wrong = (
+            "it is reserved; the only reserved topics that rules can publish on are those of "
+            "shadows"
+        )
     if wrong is not None:
         raise ActionFailed(
-            f"The topic {topic!r} is not one to republish on: {wrong}.",
-            "Change the action's topic; a reserved one is written with $$.",
+            f"The topic {topic!r} cannot be republished on: {wrong}.",
+            "Change the action's topic; write a reserved one with $$.",
         )
 
 
@@ -70,8 +73,8 @@ def _deeper(call: ActionCall) -> Iterator[None]:
     if depth > DEEPEST:
         raise ActionFailed(
             f"The message has been republished {DEEPEST} times, from rule to rule.",
-            f"Have the FROM of the rule {call.rule_name} not match the topic that it republishes "
-            "on; on AWS this loop would go on and be billed.",
+            f"Change the FROM of the rule {call.rule_name} so that it does not match the topic "
+            "that it republishes on; on AWS this loop would continue and be billed.",
         )
     token = _depth.set(depth)
     try:
@@ -101,6 +104,7 @@ def _properties(headers: Mapping[str, Any]) -> Properties:
     except (KeyError, ValueError, binascii.Error):
         raise ActionFailed(
             "The headers are not those of an MQTT 5 message.",
-            "payloadFormatIndicator is UNSPECIFIED_BYTES or UTF8_DATA, correlationData base64 and "
+            "payloadFormatIndicator must be UNSPECIFIED_BYTES or UTF8_DATA, correlationData "
+            "base64 and "
             "messageExpiry a number of seconds.",
         ) from None

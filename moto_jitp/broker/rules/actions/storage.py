@@ -66,8 +66,8 @@ def dynamodb(call: ActionCall) -> None:
         )
     else:
         raise ActionFailed(
-            f"The operation {operation!r} is not one of DynamoDB's.",
-            "Have the field operation give INSERT, UPDATE or DELETE.",
+            f"The operation {operation!r} is not a valid DynamoDB operation.",
+            "The field operation must be INSERT, UPDATE or DELETE.",
         )
 
 
@@ -85,7 +85,7 @@ def dynamodb_v2(call: ActionCall) -> None:
     if not isinstance(document, dict):
         raise ActionFailed(
             "The payload is not a JSON object, whose attributes would be the columns.",
-            "Have the rule's SQL select attributes.",
+            "Make the rule's SQL select attributes.",
         )
     item = attribute(read_json(call.payload, V2))["M"]
     call.client("dynamodb").put_item(TableName=table, Item=item)
@@ -134,7 +134,7 @@ def timestream(call: ActionCall) -> None:
     if not isinstance(document, dict):
         raise ActionFailed(
             "The payload is not a JSON object, whose attributes would be the measures.",
-            "Have the rule's SQL select attributes.",
+            "Make the rule's SQL select attributes.",
         )
     names = {dimension["name"] for dimension in call.fields["dimensions"]}
     records = [

@@ -67,15 +67,15 @@ KINDS: dict[str, ActionKind] = {}
 """The kinds of actions that are carried out, by the name that the API gives them."""
 
 NOT_CARRIED_OUT = {
-    "elasticsearch": "moto has no OpenSearch that takes documents",
+    "elasticsearch": "moto's OpenSearch does not accept documents",
     "http": "it sends to a server that is not in this process",
     "iotAnalytics": "moto has no AWS IoT Analytics",
     "iotEvents": "moto has no AWS IoT Events",
     "iotSiteWise": "moto has no AWS IoT SiteWise",
-    "influxDB": "moto has no InfluxDB that takes points",
-    "kafka": "moto has no Kafka that takes records",
+    "influxDB": "moto's InfluxDB does not accept points",
+    "kafka": "moto's Kafka does not accept records",
     "location": "moto has no Amazon Location Service",
-    "openSearch": "moto has no OpenSearch that takes documents",
+    "openSearch": "moto's OpenSearch does not accept documents",
     "salesforce": "it sends to a server that is not in this process",
 }
 """The kinds of actions of the API that are refused, and why."""
@@ -168,9 +168,7 @@ def compile_action(
     """
     if len(definition) != 1:
         kinds = ", ".join(definition) or "none"
-        raise ValueError(
-            f"An action has exactly one kind; here there are {len(definition)}: {kinds}."
-        )
+        raise ValueError(f"An action must have exactly one kind; found {len(definition)}: {kinds}.")
     ((name, fields),) = definition.items()
     kind = KINDS.get(name)
     plain = _NEVER_TEMPLATES if kind is None else kind.plain
@@ -271,7 +269,7 @@ class ActionCall:
         """
         if not self.is_json:
             raise ActionFailed(
-                "The payload is not JSON, and this action takes JSON only.",
+                "The payload is not JSON, and this action accepts JSON only.",
                 "Select encode(*, 'base64') AS data in the rule's SQL.",
             )
         return json.loads(self.payload.decode("utf-8"))
