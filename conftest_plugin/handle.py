@@ -47,9 +47,8 @@ class Jitp:
             text = f"{type(self).__name__!r} object has no attribute {name!r}."
             if not name.startswith("_") and hasattr(type(self.__dict__.get("mock")), name):
                 text = (
-                    f"{name} belongs to the handle that mock_jitp returns; the fixture jitp has "
-                    "it as "
-                    f"jitp.mock: use jitp.mock.{name}."
+                    f"{name} belongs to the handle that mock_jitp returns; the fixture jitp has it "
+                    f"as jitp.mock: use jitp.mock.{name}."
                 )
                 raise AttributeError(text)
             raise AttributeError(did_you_mean(name, known, after=text))

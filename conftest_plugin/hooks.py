@@ -23,8 +23,7 @@ _MARKER = (
     'role; config: as for mock_jitp, such as {"jitp": {"enforce_policies": True}}; region: the '
     'Region; certificate_mode: "DEFAULT" or "SNI_ONLY"; active, auto_registration: whether the CA '
     'is active and registers devices (default True); unseen_refusals: "ignore", "warn" or "fail". '
-    "On a function, "
-    "class or module; the nearest marker wins for each key."
+    "On a function, class or module; the nearest marker wins for each key."
 )
 _FIXTURES = frozenset(
     {"jitp_mock", "jitp_ca", "jitp", "jitp_device", "jitp_endpoint", "jitp_server"}

@@ -61,13 +61,13 @@ def take(request: pytest.FixtureRequest, key: str, default: Any) -> Any:
     return options_of(request.node).get(key, default)
 
 
-def settle(request: pytest.FixtureRequest, key: str, found: Any) -> Any:
+def settle(request: pytest.FixtureRequest, key: str, value: Any) -> Any:
     """Decide between a fixture's value and the marker's.
 
     Args:
         request: of a function-scoped fixture.
         key: the marker's keyword.
-        found: the fixture's value.
+        value: the fixture's value.
 
     Returns:
         The marker's value where a fixture that a suite has overridden does not know the marker. An
@@ -75,8 +75,8 @@ def settle(request: pytest.FixtureRequest, key: str, found: Any) -> Any:
     """
     options = options_of(request.node)
     if key not in options or key in request.node.stash.get(_taken, set()):
-        return found
-    return merged(found, options[key]) if key == "config" else options[key]
+        return value
+    return merged(value, options[key]) if key == "config" else options[key]
 
 
 def merged(under: Mapping[str, Any] | None, over: Mapping[str, Any]) -> dict[str, Any]:

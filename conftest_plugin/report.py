@@ -20,7 +20,7 @@ TITLE = "JITP connections"
 
 
 def add_section(
-    here: Connections,
+    connections: Connections,
     report: pytest.TestReport,
     config: pytest.Config,
     server: JitpServer | None,
@@ -31,7 +31,7 @@ def add_section(
     """Add the section to the report of a failed test.
 
     Args:
-        here: the connections of the test.
+        connections: the connections of the test.
         report: of the phase that failed.
         config: pytest's.
         server: the server, if it runs.
@@ -42,20 +42,20 @@ def add_section(
     """
     try:
         at_server = [*_at(server), *(_in_server_mode() if is_used else ())]
-        count = here.total + here.rule_count + len(at_server)
+        count = connections.total + connections.rule_count + len(at_server)
         # That there were none is news too, for a test that ran. And a test that failed in its
         # body can fail again when it is torn down.
         tell_none = is_used and report.when == "call"
-        if count == here.told or not (count or tell_none):
+        if count == connections.told or not (count or tell_none):
             return
-        here.told = count
+        connections.told = count
         runs = server.runs() if server is not None else ()
-        told = _told_by(error) | told_above
-        if told and not here.rule_count:
-            everything = {attempt.attempt_id for attempt in (*here.last, *at_server)}
-            if here.total + len(at_server) == len(everything) and everything <= told:
+        told_ids = _told_by(error) | told_above
+        if told_ids and not connections.rule_count:
+            everything = {attempt.attempt_id for attempt in (*connections.last, *at_server)}
+            if connections.total + len(at_server) == len(everything) and everything <= told_ids:
                 return
-        text = story(here, at_server, runs, told)
+        text = story(connections, at_server, runs, told_ids)
     except Exception as error:  # out of a hook, it would end the whole session
         text = f"The connections of this test cannot be listed: {error!r}"
     report.sections.append((TITLE, text))
@@ -109,34 +109,34 @@ def _in_server_mode() -> Sequence[ConnectionAttempt]:
 
 
 def story(
-    here: Connections,
+    connections: Connections,
     at_server: Sequence[ConnectionAttempt] = (),
     runs_at_server: Sequence[RunEntry] = (),
-    told: Collection[int] = (),
+    told_ids: Collection[int] = (),
 ) -> str:
     """Tell the connections of a test, the last ones each with its story.
 
     Args:
-        here: those made in this process.
+        connections: those made in this process.
         at_server: those made at a server, the oldest first.
         runs_at_server: the provisioning runs there.
-        told: the ids of attempts whose story stands above.
+        told_ids: the ids of attempts whose story stands above.
 
     Returns:
         A text of a few lines for each.
     """
     from moto_jitp.printing import one_line
 
-    lines = [] if here.total or at_server else ["No device connected in this test."]
-    lines += _chapter(_up_to_date(here.last), here, told)
+    lines = [] if connections.total or at_server else ["No device connected in this test."]
+    lines += _chapter(_up_to_date(connections.last), connections, told_ids)
     if at_server or runs_at_server:
         theirs = Connections()
         for attempt in at_server:
             theirs.note(attempt)
         for entry in runs_at_server:
             theirs.note_run(entry)
-        lines += ["At the server:", *_chapter(list(theirs.last), theirs, told)]
-    lines += _rules(here)
+        lines += ["At the server:", *_chapter(list(theirs.last), theirs, told_ids)]
+    lines += _rules(connections)
     return "\n".join(map(one_line, lines))
 
 
@@ -154,7 +154,7 @@ def _rules(noted: Connections) -> Iterator[str]:
 
 
 def _chapter(
-    attempts: Sequence[ConnectionAttempt], noted: Connections, told: Collection[int]
+    attempts: Sequence[ConnectionAttempt], noted: Connections, told_ids: Collection[int]
 ) -> Iterator[str]:
     from moto_jitp.history.explanation import report_of_attempt, report_of_run
 
@@ -166,7 +166,7 @@ def _chapter(
         came_back = any(a.certificate_id == attempt.certificate_id for a in attempts[at + 1 :])
         number = total - len(attempts) + 1 + at
         lines = report_of_attempt(number, attempt, has_come_back=came_back)
-        if attempt.attempt_id in told:
+        if attempt.attempt_id in told_ids:
             yield f"{next(lines)}, as shown above"
             continue
         yield from lines

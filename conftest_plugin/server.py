@@ -133,8 +133,10 @@ class JitpServer:
         from moto_jitp.remote.connection import connect_at
 
         self._begin_use()
-        named = None if server_name is _THE_ENDPOINT else ServerName(server_name)
-        return connect_at(self._control, content_of(device), endpoint, named, client_id, reconnect)
+        chosen_server_name = None if server_name is _THE_ENDPOINT else ServerName(server_name)
+        return connect_at(
+            self._control, content_of(device), endpoint, chosen_server_name, client_id, reconnect
+        )
 
     def describe(self, device: Device) -> DeviceDescription:
         """Tell what the server holds about a device; as ``jitp.describe``."""
@@ -167,11 +169,11 @@ class JitpServer:
         from moto_jitp.disturbances import checked_disturbance
         from moto_jitp.remote.faults import ServerDisturbance
 
-        asked = checked_disturbance(
+        request = checked_disturbance(
             kind, client_id, times, every=every, seconds=seconds, packets=packets
         )
         self._begin_use()
-        return ServerDisturbance(self._control, asked)
+        return ServerDisturbance(self._control, request)
 
     def reset(self) -> None:
         """Clear the state of all services.
@@ -243,8 +245,8 @@ class JitpServer:
 
 def _environment() -> dict[str, str]:
     unsafe = {*unsafe_names(os.environ), "TEST_SERVER_MODE"}
-    kept = {name: value for name, value in os.environ.items() if name not in unsafe}
-    return {**kept, **safe_values(_REGION)}
+    kept_variables = {name: value for name, value in os.environ.items() if name not in unsafe}
+    return {**kept_variables, **safe_values(_REGION)}
 
 
 def _listening_at(process: subprocess.Popen[bytes], log: IO[bytes]) -> str:
@@ -254,10 +256,10 @@ def _listening_at(process: subprocess.Popen[bytes], log: IO[bytes]) -> str:
         process.kill()
         code = process.wait()
         log.seek(0)
-        said = log.read().decode(errors="replace")[-_LAST_WORDS:].strip() or "nothing"
+        last_output = log.read().decode(errors="replace")[-_LAST_WORDS:].strip() or "nothing"
         raise RuntimeError(
             f"The server of jitp_server ended with exit code {code} before it listened. It said: "
-            f"{said}"
+            f"{last_output}"
         )
     return line.strip()
 

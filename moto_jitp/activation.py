@@ -248,7 +248,7 @@ _PLUGS: tuple[Callable[[ExitStack], None], ...] = (
 
 
 def _use_backend(
-    backends: Any, wanted: type, convert: Callable[[Any], object] | None = None
+    backends: Any, backend_class: type, convert: Callable[[Any], object] | None = None
 ) -> None:
     """Make this the class of a service's backends: of those to come and of those alive.
 
@@ -257,7 +257,7 @@ def _use_backend(
 
     Args:
         backends: moto's registry of the service, such as ``iot_backends``.
-        wanted: the class of backends that are made from now on.
+        backend_class: the class of backends that are made from now on.
         convert: turns a live backend into one of that class, with its state; ``None`` where the
             class has no state of its own.
     """
@@ -266,11 +266,11 @@ def _use_backend(
     renew_after_fork(backend_lock)
     # moto creates accounts and Regions under this lock, so none slips in unconverted.
     with backend_lock:
-        backends.backend = wanted
+        backends.backend = backend_class
         for account in backends.values():
-            account.backend = wanted
+            account.backend = backend_class
             for backend in account.values():
                 if convert is None:
-                    backend.__class__ = wanted
+                    backend.__class__ = backend_class
                 else:
                     convert(backend)

@@ -104,8 +104,8 @@ def checked_disturbance(
         known = DisturbanceKind(kind)
     except ValueError:
         kinds = [one.value for one in DisturbanceKind]
-        found = f"{kind!r} is not a kind of disturbance. The kinds are: {', '.join(kinds)}."
-        raise ValueError(did_you_mean(str(kind), kinds, after=found, shown=repr)) from None
+        problem = f"{kind!r} is not a kind of disturbance. The kinds are: {', '.join(kinds)}."
+        raise ValueError(did_you_mean(str(kind), kinds, after=problem, shown=repr)) from None
     if times is not None:
         _check_number("times", times, least=1, what="a number of connections", or_all=True)
     _check_number("every", every, least=1, what="a number of connections")
@@ -148,9 +148,11 @@ class Disturbance(PlannedRequest):
         is_cancelled: whether it was cancelled.
     """
 
-    def __init__(self, asked: DisturbanceRequest, holds: Callable[[], bool] | None = None) -> None:
-        super().__init__(_plan, asked.times, holds)
-        self.asked = asked
+    def __init__(
+        self, request: DisturbanceRequest, holds: Callable[[], bool] | None = None
+    ) -> None:
+        super().__init__(_plan, request.times, holds)
+        self.asked = request
         self._seen = 0
 
     @property
@@ -171,11 +173,11 @@ class Disturbance(PlannedRequest):
         return f"<Disturbance {described(self.asked, self.remaining)}>"
 
 
-def described(asked: DisturbanceRequest, remaining: int | None) -> str:
+def described(request: DisturbanceRequest, remaining: int | None) -> str:
     """Return what a request is about, for its ``repr``."""
-    whose = "every client" if asked.client_id is None else repr(asked.client_id)
+    whose = "every client" if request.client_id is None else repr(request.client_id)
     left = "always" if remaining is None else f"{remaining} more"
-    return f"{asked.kind} of {whose} ({left})"
+    return f"{request.kind} of {whose} ({left})"
 
 
 class Disturbed(NamedTuple):
@@ -204,14 +206,14 @@ _held: dict[str, tuple[datetime, Disturbance]] = {}
 """Until when the CONNECT of a simulated client is delayed, and for which request."""
 
 
-def add(asked: DisturbanceRequest, holds: Callable[[], bool] | None = None) -> Disturbance:
+def add(request: DisturbanceRequest, holds: Callable[[], bool] | None = None) -> Disturbance:
     """Have connections disturbed.
 
     Args:
-        asked: what was asked for.
+        request: what was asked for.
         holds: says whether the request still counts, for one that ends with something else.
     """
-    return _plan.add(Disturbance(asked, holds))
+    return _plan.add(Disturbance(request, holds))
 
 
 def any_planned() -> bool:
@@ -238,14 +240,14 @@ def of_connection(client_id: str, *, held_from: datetime | None = None) -> Distu
         if delay is not None and held_from is not None:
             until = held_from + timedelta(seconds=delay.asked.seconds)
             _held[client_id] = (until, delay)
-    asked = {kind: one.asked for kind, one in due.items()}
+    requests_by_kind = {kind: one.asked for kind, one in due.items()}
     kinds = DisturbanceKind
     return Disturbed(
-        asked[kinds.DELAY].seconds if kinds.DELAY in asked else 0.0,
-        asked[kinds.DROP].packets if kinds.DROP in asked else None,
-        asked[kinds.HALF_OPEN].packets if kinds.HALF_OPEN in asked else None,
-        asked[kinds.LOSE_PUBACK].packets if kinds.LOSE_PUBACK in asked else 0,
-        kinds.THROTTLE in asked,
+        requests_by_kind[kinds.DELAY].seconds if kinds.DELAY in requests_by_kind else 0.0,
+        requests_by_kind[kinds.DROP].packets if kinds.DROP in requests_by_kind else None,
+        requests_by_kind[kinds.HALF_OPEN].packets if kinds.HALF_OPEN in requests_by_kind else None,
+        requests_by_kind[kinds.LOSE_PUBACK].packets if kinds.LOSE_PUBACK in requests_by_kind else 0,
+        kinds.THROTTLE in requests_by_kind,
     )
 
 
@@ -267,12 +269,12 @@ def of_provisioning(client_id: str) -> float | None:
 
 def _due(client_id: str, *, provisioning: bool) -> dict[DisturbanceKind, Disturbance]:
     """Use up what holds for a connection, or a run: of each kind one, as with failures."""
-    asked: dict[DisturbanceKind, list[Disturbance]] = {}
+    disturbances_by_kind: dict[DisturbanceKind, list[Disturbance]] = {}
     for one in _plan.still_planned():
         is_of_run = one.kind is DisturbanceKind.SLOW_PROVISIONING
         if is_of_run is provisioning and one.is_about(client_id) and one.counts_in():
-            asked.setdefault(one.kind, []).append(one)
-    return {kind: _plan.use_one(requests) for kind, requests in asked.items()}
+            disturbances_by_kind.setdefault(one.kind, []).append(one)
+    return {kind: _plan.use_one(requests) for kind, requests in disturbances_by_kind.items()}
 
 
 def held_until(client_id: str, now: datetime) -> datetime | None:

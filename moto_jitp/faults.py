@@ -81,5 +81,5 @@ def planned() -> tuple[Fault, ...]:
 def take(operation: str) -> Fault | None:
     """Return the fault that this call of an operation is to fail with, and count it."""
     with _plan.lock:
-        asked = [fault for fault in _plan.still_planned() if fault.operation == operation]
-        return _plan.use_one(asked) if asked else None
+        planned_faults = [fault for fault in _plan.still_planned() if fault.operation == operation]
+        return _plan.use_one(planned_faults) if planned_faults else None

@@ -10,27 +10,27 @@ T = TypeVar("T")
 
 
 @overload
-def content_of(given: str | os.PathLike[str]) -> str: ...
+def content_of(source: str | os.PathLike[str]) -> str: ...
 @overload
-def content_of(given: str | bytes | os.PathLike[str]) -> str | bytes: ...
+def content_of(source: str | bytes | os.PathLike[str]) -> str | bytes: ...
 @overload
-def content_of(given: T | os.PathLike[str]) -> T | str: ...
-def content_of(given: Any) -> Any:
+def content_of(source: T | os.PathLike[str]) -> T | str: ...
+def content_of(source: Any) -> Any:
     """Return the text of a file where a path is given; anything else as it is.
 
     Args:
-        given: a path (:class:`pathlib.Path`), or what needs no reading.
+        source: a path (:class:`pathlib.Path`), or what needs no reading.
 
     Raises:
         OSError: the file cannot be read.
         ValueError: it is not UTF-8 text.
     """
-    if not isinstance(given, os.PathLike):
-        return given
+    if not isinstance(source, os.PathLike):
+        return source
     try:
-        return Path(given).read_text(encoding="utf-8")
+        return Path(source).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{os.fspath(given)} is not UTF-8 text: {error}.") from None
+        raise ValueError(f"{os.fspath(source)} is not UTF-8 text: {error}.") from None
 
 
 def path_advice(text: str) -> str:

@@ -75,12 +75,12 @@ class Shape:
             document: an object that :meth:`to_json` returned; members that it lacks are left out,
                 as an older server may not know them.
         """
-        found = {}
+        arguments = {}
         for field in self.fields:
             if field.read is not None and field.name in document:
                 value = document[field.name]
-                found[field.target] = value if value is None else field.read(value)
-        return found
+                arguments[field.target] = value if value is None else field.read(value)
+        return arguments
 
     def of_part(self, attribute: str) -> tuple[Field, ...]:
         """Return the fields for a larger value that has one of this shape as an attribute.

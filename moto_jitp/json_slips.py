@@ -63,24 +63,24 @@ def pointed_at(text: str, error: json.JSONDecodeError, *, width: int = 78) -> li
 def _mistake(text: str, error: json.JSONDecodeError) -> tuple[int, str]:
     """Return where the mistake is, and the sentence about it."""
     if _YAML.match(text):
-        said = "The text is YAML, but JSON is required: convert it, for example with yq -o json."
-        return error.pos, said
+        advice = "The text is YAML, but JSON is required: convert it, for example with yq -o json."
+        return error.pos, advice
     place = len(text) - len(text[error.pos :].lstrip())
     if error.msg.startswith("Illegal trailing comma"):  # newer versions of Python point at it
         place = error.pos + 1
-    here, before = text[place : place + 2], text[:place].rstrip()
+    position_text, before = text[place : place + 2], text[:place].rstrip()
     line, line_before = text.count("\n", 0, place) + 1, before.count("\n") + 1
     if before.endswith(",") and text[place:].lstrip()[:1] in ("}", "]"):
-        said = f"Line {line_before} ends with a comma that nothing follows: remove the comma."
-        return len(before) - 1, said
-    if here in ("//", "/*") or here[:1] == "#":
+        advice = f"Line {line_before} ends with a comma that nothing follows: remove the comma."
+        return len(before) - 1, advice
+    if position_text in ("//", "/*") or position_text[:1] == "#":
         return place, f"Line {line} has a comment, which JSON does not allow: remove it."
-    if here[:1] == "'":
-        said = (
+    if position_text[:1] == "'":
+        advice = (
             f"Line {line} has single quotes: JSON requires double quotes around names and strings."
         )
-        return place, said
-    if not here:
+        return place, advice
+    if not position_text:
         return _unclosed(text)
     if error.msg.startswith("Expecting ',' delimiter"):
         return len(before), f"A comma is missing at the end of line {line_before}."

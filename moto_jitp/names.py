@@ -82,18 +82,18 @@ def checked_keywords(function: Callable[P, R]) -> Callable[P, R]:
     return checked
 
 
-def refuse_unknown_keywords(function: str, given: Iterable[str], known: Sequence[str]) -> None:
+def refuse_unknown_keywords(function: str, keywords: Iterable[str], known: Sequence[str]) -> None:
     """Refuse a keyword argument that there is not, and say which one was meant.
 
     Args:
         function: what was called, as users call it.
-        given: the names of the keyword arguments.
+        keywords: the names of the keyword arguments.
         known: the names of the arguments that it takes.
 
     Raises:
         TypeError: one is not known.
     """
-    for name in given:
+    for name in keywords:
         if name not in known:
             unknown = f"{function}() has no argument {name!r}."
             unknown = did_you_mean(name, known, after=unknown, shown=repr)

@@ -81,13 +81,13 @@ class Plan(Generic[RequestT]):
         self.drop(lambda request: not request.holds())
         return list(self._requests)
 
-    def use_one(self, asked: Sequence[RequestT]) -> RequestT:
+    def use_one(self, requests: Sequence[RequestT]) -> RequestT:
         """Use up one of several requests, at least one, that fit; the caller holds the lock.
 
         Those that end by themselves are used up first, the oldest first, for they would never come
         after one that does not end. Of those that do not end, the newest counts.
         """
-        request = next((one for one in asked if one.remaining is not None), asked[-1])
+        request = next((one for one in requests if one.remaining is not None), requests[-1])
         request.calls += 1
         if request.remaining is not None:
             request.remaining -= 1

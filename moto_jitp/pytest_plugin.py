@@ -19,13 +19,13 @@ _FILES = Path(__file__).resolve().parents[1] / "conftest_plugin"
 def _refuse_another_plugin() -> None:
     """Say so where something else is found by the folder's name, before any of it is run."""
     spec = find_spec("conftest_plugin")
-    found = None if spec is None or spec.origin is None else Path(spec.origin).resolve()
-    if found is None or found.parent != _FILES:
+    found_path = None if spec is None or spec.origin is None else Path(spec.origin).resolve()
+    if found_path is None or found_path.parent != _FILES:
         raise pytest.UsageError(
             f"moto_jitp's pytest plugin cannot be loaded: it is installed from the checkout "
             f"{_FILES.parent}, whose folder conftest_plugin is hidden by "
-            f"{found or 'something else of that name'}. Rename that, or install moto_jitp without "
-            "-e, or turn the plugin off with -p no:moto_jitp."
+            f"{found_path or 'something else of that name'}. Rename that, or install moto_jitp "
+            "without -e, or turn the plugin off with -p no:moto_jitp."
         )
 
 

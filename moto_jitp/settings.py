@@ -169,13 +169,13 @@ def current() -> JitpSettings:
 
 
 @contextmanager
-def held(those: JitpSettings) -> Iterator[None]:
+def held(settings_held: JitpSettings) -> Iterator[None]:
     """Let settings be in force for what is done here, whatever block has begun or ended since.
 
     Args:
-        those: what :func:`current` returned when it was set off.
+        settings_held: what :func:`current` returned when it was set off.
     """
-    token = _held.set(those)
+    token = _held.set(settings_held)
     try:
         yield
     finally:

@@ -94,11 +94,13 @@ def connect_device(
 
     See https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
     """
-    named = None if server_name is _THE_ENDPOINT else ServerName(server_name)
+    chosen_server_name = None if server_name is _THE_ENDPOINT else ServerName(server_name)
     if endpoint is not None:
         endpoint = _address_in(endpoint)
     connect = at_server.connect_through_server if is_at_server() else connect_here
-    return connect(content_of(device), endpoint, named, client_id, reconnect, mqtt_version)
+    return connect(
+        content_of(device), endpoint, chosen_server_name, client_id, reconnect, mqtt_version
+    )
 
 
 def _address_in(endpoint: str | Mapping[str, Any]) -> str:
@@ -194,11 +196,11 @@ def request_failure(
     return faults.add(*checked)
 
 
-def request_disturbance(asked: DisturbanceRequest) -> Disturbance | ServerDisturbance:
+def request_disturbance(request: DisturbanceRequest) -> Disturbance | ServerDisturbance:
     """Have connections of devices disturbed, as was asked and checked."""
     if is_at_server():
-        return ServerDisturbance(at_server.server_client(), asked)
-    return disturbances.add(asked)
+        return ServerDisturbance(at_server.server_client(), request)
+    return disturbances.add(request)
 
 
 def kept_over_reset(

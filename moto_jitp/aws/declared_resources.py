@@ -54,8 +54,8 @@ def declaration_of(
         for logical_id, document in (stack.template_dict.get("Resources") or {}).items():
             if document.get("Type") != type_name:
                 continue
-            given = (document.get("Properties") or {}).get(name_property)
-            if _value(given, stack) == name:
+            declared_name = (document.get("Properties") or {}).get(name_property)
+            if _value(declared_name, stack) == name:
                 return Declaration(stack.name, stack.status, logical_id, _failure(stack))
     return None
 
@@ -84,12 +84,12 @@ class _Parameters(dict[str, Any]):
         self.lazy_condition_map = known.lazy_condition_map
 
 
-def _value(given: Any, stack: Any) -> Any:
-    if not isinstance(given, Mapping):
-        return given
+def _value(value: Any, stack: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
     clean_json: Any = sys.modules[_PARSING].clean_json
     try:
-        return clean_json(given, _Parameters(stack))
+        return clean_json(value, _Parameters(stack))
     except Exception:
         # A name that cannot be worked out is not the one that was looked for.
         return None

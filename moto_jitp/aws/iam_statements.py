@@ -167,10 +167,12 @@ def _in_words(conditions: Iterable[Condition], context: AuthorizationContext) ->
 
 
 def _condition_in_words(condition: Condition, context: AuthorizationContext) -> str:
-    found = context.values(condition.key)
-    wanted = " or ".join(map(repr, condition.values))
-    known = "it is " + " and ".join(map(repr, found)) if found else "no value is known"
-    return f"{condition.operator} {condition.key} {wanted} ({known})"
+    found_values = context.values(condition.key)
+    required_values = " or ".join(map(repr, condition.values))
+    known = (
+        "it is " + " and ".join(map(repr, found_values)) if found_values else "no value is known"
+    )
+    return f"{condition.operator} {condition.key} {required_values} ({known})"
 
 
 def read_statements(document: str | Mapping[str, Any]) -> tuple[IamStatement, ...]:
@@ -194,8 +196,8 @@ def _read(text: str) -> tuple[IamStatement, ...]:
     if not isinstance(policy, dict):
         raise MalformedStatementsError("it is not a JSON object")
     variables = policy.get("Version") == _VERSION_WITH_VARIABLES
-    found = policy.get("Statement", [])
-    return tuple(_statement(item, variables) for item in _listed(found))
+    statements = policy.get("Statement", [])
+    return tuple(_statement(item, variables) for item in _listed(statements))
 
 
 def _statement(item: Any, variables: bool) -> IamStatement:
@@ -230,14 +232,14 @@ def _services(principal: Any) -> tuple[str, ...]:
     """
     if principal == "*":
         return ("*",)
-    named = principal.get("Service", []) if isinstance(principal, dict) else []
-    return tuple(name for name in _listed(named) if name != "*")
+    service_names = principal.get("Service", []) if isinstance(principal, dict) else []
+    return tuple(name for name in _listed(service_names) if name != "*")
 
 
-def _conditions(found: Any, variables: bool) -> Iterator[Condition]:
-    if not isinstance(found, dict):
+def _conditions(block: Any, variables: bool) -> Iterator[Condition]:
+    if not isinstance(block, dict):
         raise MalformedStatementsError("a Condition is not an object")
-    for operator, keys in found.items():
+    for operator, keys in block.items():
         if not isinstance(keys, dict):
             raise MalformedStatementsError(f"the condition {operator} is not an object of keys")
         if keys and not is_operator(operator):

@@ -161,8 +161,7 @@ def register_handler(function: str, handler: Handler) -> HandlerRegistration:
     if not callable(handler):
         raise TypeError(
             f"The handler of {function} must be callable, since it is called with each event, but "
-            f"{handler!r} cannot be "
-            "called."
+            f"{handler!r} cannot be called."
         )
     registration = HandlerRegistration(function, handler)
     with _lock:

@@ -100,8 +100,8 @@ def _of_instances(owner: Any, path: str) -> Any:
         value = owner()
     except TypeError:
         # It takes arguments. What its constructors name is as good as an instance's attributes.
-        named = _names_in(tuple(vars(one).get("__init__") for one in owner.__mro__))
-        return None if path in named else ABSENT
+        attribute_names = _names_in(tuple(vars(one).get("__init__") for one in owner.__mro__))
+        return None if path in attribute_names else ABSENT
     for name in path.split("."):
         value = getattr(value, name, ABSENT)
         if value is ABSENT:
@@ -117,13 +117,13 @@ def _names_in(functions: tuple[Any, ...]) -> frozenset[str]:
 
 def _missing(module: str, paths: Iterable[str]) -> Iterator[str]:
     try:
-        found = importlib.import_module(module)
+        owner_module = importlib.import_module(module)
     except ImportError:
         yield module
         return
     for path in paths:
-        if _found(found, path) is ABSENT:
-            yield f"{module}.{_first_missing(found, path)}"
+        if _found(owner_module, path) is ABSENT:
+            yield f"{module}.{_first_missing(owner_module, path)}"
 
 
 def _first_missing(module: Any, path: str) -> str:

@@ -91,10 +91,10 @@ def check_assumable(role_arn: str, call: IamCall) -> None:
     message = (
         f"AWS IoT ({service}) is unable to assume role (sts:AssumeRole) on resource: {role_arn}."
     )
-    account, wanted = account_of(role_arn), call.context.extra["aws:SourceAccount"]
-    if account not in (None, wanted):
+    account, expected_account = account_of(role_arn), call.context.extra["aws:SourceAccount"]
+    if account not in (None, expected_account):
         raise RoleRefused(
-            message, f"It is a role of the account {account}; create one in {wanted}."
+            message, f"It is a role of the account {account}; create one in {expected_account}."
         )
     role = find_role(role_arn)
     if role is None:

@@ -127,13 +127,16 @@ class Subscriptions(Generic[SubscriberT]):
             A subscriber for each filter that matches.
         """
         with self._lock:
-            found = self._found.get(topic)
-            if found is None:
+            matching_subscriptions = self._found.get(topic)
+            if matching_subscriptions is None:
                 # Devices publish on the same topics again and again.
                 if len(self._found) >= _MOST_REMEMBERED:
                     self._found = {}
-                found = self._found[topic] = self._tree.match(topic)
-            return [one if not isinstance(one, _Group) else _choose(one) for one in found]
+                matching_subscriptions = self._found[topic] = self._tree.match(topic)
+            return [
+                one if not isinstance(one, _Group) else _choose(one)
+                for one in matching_subscriptions
+            ]
 
 
 def _choose(group: _Group[SubscriberT]) -> SubscriberT:

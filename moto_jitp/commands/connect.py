@@ -112,11 +112,11 @@ def run(arguments: Namespace) -> int:
     if arguments.mqtt:
         return _over_mqtt(device, arguments)
     name = arguments.server_name
-    given = name is not None or arguments.no_server_name
+    names_server = name is not None or arguments.no_server_name
     body = connect_body(
         device,
         arguments.endpoint,
-        ServerName(name) if given else None,
+        ServerName(name) if names_server else None,
         arguments.client_id,
         not arguments.no_reconnect,
     )

@@ -96,12 +96,15 @@ class _Story:
     def _register(self, ca: CertificateAuthority) -> None:
         self._title("2. A CA is registered, with the template")
         ca_id = ca.register(self._iot, template_body=example_template(), role_arn=ROLE)
-        found = self._iot.describe_ca_certificate(certificateId=ca_id)["certificateDescription"]
+        description = self._iot.describe_ca_certificate(certificateId=ca_id)[
+            "certificateDescription"
+        ]
         template = json.loads(example_template())
         self._say(
             "   boto3: get_registration_code, register_ca_certificate",
-            f"   CA certificate {ca_id} (CN=Acme Root): {found['status']}, "
-            f"auto-registration {found['autoRegistrationStatus']}, mode {found['certificateMode']}",
+            f"   CA certificate {ca_id} (CN=Acme Root): {description['status']}, "
+            f"auto-registration {description['autoRegistrationStatus']}, mode "
+            f"{description['certificateMode']}",
             f"   the template wants {', '.join(_short(name) for name in template['Parameters'])}",
             f"   and makes {', '.join(template['Resources'])}",
         )

@@ -134,8 +134,8 @@ def add_subject_options(parser: ArgumentParser) -> None:
 def subject_of(arguments: Namespace) -> dict[str, Any]:
     """Return the subject's fields that were given, and the kind of key, for ``pki``."""
     names = ("common_name", *SUBJECT_OPTIONS)
-    given = {name: getattr(arguments, name) for name in names}
-    return {"key": arguments.key, **{k: v for k, v in given.items() if v is not None}}
+    subject_fields = {name: getattr(arguments, name) for name in names}
+    return {"key": arguments.key, **{k: v for k, v in subject_fields.items() if v is not None}}
 
 
 def tell_files(

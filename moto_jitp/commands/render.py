@@ -100,11 +100,11 @@ def _slip(body: str) -> list[str]:
     try:
         json.loads(body)
     except json.JSONDecodeError as error:
-        said = json_slips.slip(body, error)
+        slip_text = json_slips.slip(body, error)
         return [
             f"FAILED: The template is not well-formed JSON: {error.msg}.",
             *(f"  {line}" for line in json_slips.pointed_at(body, error)),
-            *([f"  fix: {said}"] if said else []),
+            *([f"  fix: {slip_text}"] if slip_text else []),
         ]
     except RecursionError:
         pass
@@ -126,14 +126,15 @@ def _plan(body: str, arguments: Namespace) -> ProvisioningPlan | None:
     return None
 
 
-def _full_names(body: str, given: Sequence[tuple[str, str]]) -> dict[str, str]:
+def _full_names(body: str, parameters: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Spell out ``Country`` and its like, unless the template has a parameter of that name."""
     from moto_jitp.templates import CERTIFICATE_PARAMETERS, parse_template
 
     declared = parse_template(body).parameters
     long_names = {name.rpartition("::")[2]: name for name in CERTIFICATE_PARAMETERS}
     values = {
-        name if name in declared else long_names.get(name, name): value for name, value in given
+        name if name in declared else long_names.get(name, name): value
+        for name, value in parameters
     }
     # Every certificate has an id, which nobody wants to make up.
     return {long_names["Id"]: _SOME_ID, **values}

@@ -150,14 +150,14 @@ def _handler(text: str) -> tuple[str, Callable[..., Any]]:
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
-        found: Any = importlib.import_module(module)
+        target: Any = importlib.import_module(module)
         for name in attribute.split("."):
-            found = getattr(found, name)
+            target = getattr(target, name)
     except Exception as error:  # of the module, whatever it does when it is imported
         raise ArgumentTypeError(
             f"cannot import {place} for {function}: {type(error).__name__}: {error}"
         ) from None
-    return function, found
+    return function, target
 
 
 def _register(function: str, handler: Callable[..., Any]) -> None:
@@ -277,8 +277,8 @@ def _start_endpoint(arguments: Namespace) -> DeviceEndpoint:
         )
     except ValueError as error:
         raise CommandFailed(str(error), USAGE) from None
-    wanted = (arguments.mqtt_port, arguments.alpn_port, arguments.https_port)
-    ports = [port for port in wanted if port is not None]
+    requested_ports = (arguments.mqtt_port, arguments.alpn_port, arguments.https_port)
+    ports = [port for port in requested_ports if port is not None]
     try:
         with _listening(host, " or ".join(map(str, ports)), "--mqtt-port"):
             return endpoint.start()
@@ -296,8 +296,8 @@ def _listening(host: str, port: int | str, option: str) -> Iterator[None]:
         advice = ""
         if error.errno == errno.EADDRINUSE:
             advice = (
-                f". Stop the process that listens there, or choose another port: {option} 0 "
-                "finds a free one"
+                f". Stop the process that listens there, or choose another port: {option} 0 finds "
+                "a free one"
             )
         raise CommandFailed(f"cannot listen on {host}:{port}: {reason}{advice}.") from None
 
@@ -322,16 +322,20 @@ def _reach(host: str) -> str:
 
 def _announce(host: str, url: str, endpoint: DeviceEndpoint | None, log_format: str) -> None:
     if log_format == "json":
-        told: dict[str, Any] = {"event": "listening", "endpointUrl": url, "pid": os.getpid()}
+        announcement: dict[str, Any] = {
+            "event": "listening",
+            "endpointUrl": url,
+            "pid": os.getpid(),
+        }
         if endpoint is not None:
-            told |= {
+            announcement |= {
                 "mqttHost": endpoint.host,
                 "mqttPort": endpoint.port,
                 "alpnPort": endpoint.alpn_port,
                 "httpsPort": endpoint.https_port,
                 "rootCaPath": str(endpoint.root_ca_path),
             }
-        say(json.dumps(told))
+        say(json.dumps(announcement))
     else:
         say(
             f"moto_jitp listens on {url}{_reach(host)}",

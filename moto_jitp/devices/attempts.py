@@ -24,8 +24,8 @@ def all_connection_attempts() -> tuple[ConnectionAttempt, ...]:
 def find_run(run_id: int) -> RunEntry | None:
     """Return the provisioning run of this number, of whichever account and Region."""
     carry_out_due_work()
-    found = (state_of(backend).runs.find(run_id) for backend in live_backends())
-    return next((entry for entry in found if entry is not None), None)
+    runs_found = (state_of(backend).runs.find(run_id) for backend in live_backends())
+    return next((entry for entry in runs_found if entry is not None), None)
 
 
 def all_runs() -> tuple[RunEntry, ...]:

@@ -101,33 +101,35 @@ class Credentials(NamedTuple):
 
 
 def publish_over_https(
-    backend: JitpIoTBackend, request: ConnectRequest, asked: PublishRequest
+    backend: JitpIoTBackend, request: ConnectRequest, publish_request: PublishRequest
 ) -> None:
     """Publish a message that came over HTTPS. It needs ``iot:Publish``.
 
     Args:
         backend: the account and Region whose endpoint the device has reached.
         request: what the device brings.
-        asked: what it asks for.
+        publish_request: what it asks for.
 
     Raises:
         RequestRefused: the certificate is not in order, a policy does not allow it, or the request
             is not valid.
     """
     certificate = _certificate(backend, request, (403, "ForbiddenException", _FORBIDDEN))
-    transport, topic = request.transport, asked.topic
+    transport, topic = request.transport, publish_request.topic
     try:
-        if len(asked.payload) > MAX_PAYLOAD_BYTES:
+        if len(publish_request.payload) > MAX_PAYLOAD_BYTES:
             raise RequestRefused(
                 413,
                 "RequestEntityTooLargeException",
-                f"The payload has {len(asked.payload)} bytes; AWS IoT accepts {MAX_PAYLOAD_BYTES} "
-                "at most.",
+                f"The payload has {len(publish_request.payload)} bytes; AWS IoT accepts "
+                f"{MAX_PAYLOAD_BYTES} at most.",
             )
-        qos = _choice(asked.members, "qos", {"0": 0, "1": 1}, 0)
-        retain = bool(_choice(asked.members, "retain", {"true": True, "false": False}, False))
-        check_publish(topic, asked.payload, retain=retain, connected=False)
-        properties = message_properties(asked.members)
+        qos = _choice(publish_request.members, "qos", {"0": 0, "1": 1}, 0)
+        retain = bool(
+            _choice(publish_request.members, "retain", {"true": True, "false": False}, False)
+        )
+        check_publish(topic, publish_request.payload, retain=retain, connected=False)
+        properties = message_properties(publish_request.members)
     except (RequestRefused, ValueError) as error:
         count_operation(backend, "PublishIn.ClientError", transport.protocol)
         if isinstance(error, RequestRefused):
@@ -148,19 +150,19 @@ def publish_over_https(
         raise RequestRefused(403, "ForbiddenException", _FORBIDDEN, attempt) from None
     record_request(backend, publisher, transport.port, logged)
     message = ClientMessage(
-        topic, asked.payload, publisher, qos=qos, retain=retain, properties=properties
+        topic, publish_request.payload, publisher, qos=qos, retain=retain, properties=properties
     )
     with HandingOnLater():
         publish(backend, message)
 
 
 def _choice(members: Mapping[str, Any], name: str, values: Mapping[str, int], default: int) -> int:
-    given = members.get(name)
-    if given is None:
+    value = members.get(name)
+    if value is None:
         return default
-    if given not in values:
-        raise ValueError(f"{name} is {' or '.join(values)}, not {given!r}.")
-    return values[given]
+    if value not in values:
+        raise ValueError(f"{name} is {' or '.join(values)}, not {value!r}.")
+    return values[value]
 
 
 def credentials_for(

@@ -85,17 +85,17 @@ def _domain_not_served(
     server_name: str, configuration: FakeDomainConfiguration, address: str
 ) -> Verdict:
     name = configuration.domain_configuration_name
-    asked = f"The device asked for the server name {server_name!r} of the domain configuration "
+    opening = f"The device asked for the server name {server_name!r} of the domain configuration "
     if configuration.domain_configuration_status == "DISABLED":
         return Verdict(
             RefusalReason.SNI_MISUSED,
-            f"{asked}{name}, which is DISABLED.",
+            f"{opening}{name}, which is DISABLED.",
             f"Call update_domain_configuration(domainConfigurationName={name!r}, "
             f"domainConfigurationStatus='ENABLED'), or use the endpoint {address}.",
         )
     return Verdict(
         RefusalReason.SNI_MISUSED,
-        f"{asked}{name}, whose service type is {configuration.service_type}.",
+        f"{opening}{name}, whose service type is {configuration.service_type}.",
         "Use the domain name of a domain configuration of the service type DATA, or the endpoint "
         f"{address}.",
     )
@@ -256,8 +256,8 @@ def not_authorized(
         )
     elif decision.explicit_deny:
         advice = (
-            f"Change the statement that denies iot:Connect on {resource}, or detach its policy; "
-            "or use a client ID that it does not deny."
+            f"Change the statement that denies iot:Connect on {resource}, or detach its policy; or "
+            "use a client ID that it does not deny."
         )
     elif decision.thing_to_attach is not None:
         advice = (
@@ -326,25 +326,25 @@ def server_name_missing(*, at_local_endpoint: bool) -> Verdict:
 
 
 def not_registered(
-    request: ConnectRequest, backend: JitpIoTBackend, named: Sequence[FakeCaCertificate]
+    request: ConnectRequest, backend: JitpIoTBackend, same_subject: Sequence[FakeCaCertificate]
 ) -> Verdict:
     """No registered CA issued the certificate; say what comes nearest."""
     presented = request.certificate
     where = f"account {backend.account_id}, Region {backend.region_name}"
     issuer = presented.issuer_text or "no name"
-    if not named and presented.issuer_key == presented.subject_key:
+    if not same_subject and presented.issuer_key == presented.subject_key:
         message = (
             f"The device's certificate {issuer!r} is self-signed, and is not a CA certificate that "
             f"is registered in {where}."
         )
         advice = "Give the device its own certificate, issued by a registered CA."
-    elif named and (digest := weak_digest(presented)):
+    elif same_subject and (digest := weak_digest(presented)):
         message = (
             f"A CA certificate with the subject {issuer!r} is registered in {where}, but the "
             f"signature of the device's certificate uses {digest}, which is refused."
         )
         advice = "Sign the device's certificate with SHA-256, SHA-384 or SHA-512."
-    elif named:
+    elif same_subject:
         message = (
             f"A CA certificate with the subject {issuer!r} is registered in {where}, but its key "
             "did not sign the device's certificate."
@@ -400,7 +400,7 @@ def _registered_above(request: ConnectRequest, backend: JitpIoTBackend) -> str |
 
 
 def provisioned(run: ProvisioningRun) -> Verdict:
-    made = f" as the thing {run.thing_name!r}" if run.thing_name else ""
+    thing_note = f" as the thing {run.thing_name!r}" if run.thing_name else ""
     if run.certificate_status == "ACTIVE":
         advice = "Connect the device again after a short pause."
     else:
@@ -410,8 +410,8 @@ def provisioned(run: ProvisioningRun) -> Verdict:
         )
     return Verdict(
         RefusalReason.RECONNECT_REQUIRED,
-        f"The device was provisioned{made}. AWS IoT drops the connection on which it provisions a "
-        "device.",
+        f"The device was provisioned{thing_note}. AWS IoT drops the connection on which it "
+        "provisions a device.",
         advice,
         run,
     )

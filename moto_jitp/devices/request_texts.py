@@ -73,11 +73,11 @@ def publish_not_authorized(
 
 
 def credentials_not_authorized(certificate: DeviceCertificate, outcome: Outcome) -> Verdict:
-    said = " ".join((outcome.decision.reason, *outcome.notes))
+    reasons = " ".join((outcome.decision.reason, *outcome.notes))
     return Verdict(
         RefusalReason.NOT_AUTHORIZED,
         "The certificate is ACTIVE, but is not allowed to assume the role through its alias: "
-        f"{said}",
+        f"{reasons}",
         f"Allow {outcome.action} on {outcome.resource} in a policy of the certificate "
         f"{certificate.arn}.",
     )

@@ -74,8 +74,10 @@ class SessionConnection(DeviceConnection):
         with _ending_where_mqtt_must(session):
             subscribed = session.subscribe(topic_filter, take)
         subscription = _SessionConnectionSubscription(self, subscribed, handler)
-        others = [one for one in self._subscriptions if one.topic_filter != topic_filter]
-        self._subscriptions = (*others, subscription)
+        other_subscriptions = [
+            one for one in self._subscriptions if one.topic_filter != topic_filter
+        ]
+        self._subscriptions = (*other_subscriptions, subscription)
         return subscription
 
     def receive(self, timeout: float | None = None) -> Event:

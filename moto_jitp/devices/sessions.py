@@ -259,8 +259,8 @@ class Session:
             left = self.disturbed.lost_pubacks - 1
             self.disturbed = self.disturbed._replace(lost_pubacks=left)
             raise TimeoutError(
-                f"{self.client_id!r} has published and received no PUBACK: the test requested "
-                "with disturb('lose-puback') that it is lost. A real device publishes again, so "
+                f"{self.client_id!r} has published and received no PUBACK: the test requested with "
+                "disturb('lose-puback') that it is lost. A real device publishes again, so "
                 "receivers get the message twice."
             )
 
@@ -467,8 +467,10 @@ class Session:
         record_operation(backend, attempt, "Subscribe", logged)
         subscription = SessionSubscription(self, topic_filter, handler, qos)
         with lock_of(backend):
-            others = {key: one for key, one in self.subscriptions.items() if key != topic_filter}
-            self.subscriptions = {**others, topic_filter: subscription}
+            other_subscriptions = {
+                key: one for key, one in self.subscriptions.items() if key != topic_filter
+            }
+            self.subscriptions = {**other_subscriptions, topic_filter: subscription}
             if self.closed_by is None:
                 broker_of(backend).subscriptions.add(topic_filter, self.attempt_id, subscription)
         self._tell_of_subscription("subscribed", topic_filter)
@@ -538,8 +540,8 @@ class Session:
         if connection_has_ended(self.certificate, self.attempt.timestamp):
             raise ConnectionError(
                 f"The connection of {self.client_id!r} has ended: it used a provisioning claim, "
-                "and a device has five minutes after connecting to get its own certificate. "
-                "Create another claim with iot.create_provisioning_claim()."
+                "and a device has five minutes after connecting to get its own certificate. Create "
+                "another claim with iot.create_provisioning_claim()."
             )
         if (
             self.closed_by is DisconnectReason.CONNECTION_LOST
@@ -551,8 +553,8 @@ class Session:
             )
         if self.closed_by is DisconnectReason.MQTT_KEEP_ALIVE_TIMEOUT and self._is_half_open:
             raise ConnectionError(
-                f"The connection of {self.client_id!r} has ended: nothing got through, as the "
-                "test requested with disturb('half-open'), and its keep alive has run out."
+                f"The connection of {self.client_id!r} has ended: nothing got through, as the test "
+                "requested with disturb('half-open'), and its keep alive has run out."
             )
         certificate_id, status = self.certificate.certificate_id, self._certificate_status
         if self.closed_by is DisconnectReason.AUTH_ERROR and status != "ACTIVE":

@@ -31,10 +31,10 @@ def explain_all(attempts: Sequence[ConnectionAttempt]) -> str:
     *before, last = attempts
     runs = [attempt for attempt in before if attempt.provisioning is not None]
     if last.reason is not None:
-        told = [explain(last), *(f"Before that, {explain(attempt)}" for attempt in runs)]
+        stories = [explain(last), *(f"Before that, {explain(attempt)}" for attempt in runs)]
     else:
-        told = [*(_explained_in_passing(attempt) for attempt in runs), explain(last)]
-    return "\n".join(told)
+        stories = [*(_explained_in_passing(attempt) for attempt in runs), explain(last)]
+    return "\n".join(stories)
 
 
 def explain(attempt: ConnectionAttempt) -> str:
@@ -139,16 +139,18 @@ def _run_lines(run: ProvisioningRun, origin: RunOrigin = RunOrigin.JITP) -> Iter
     name = run.template_name
     source = f"template {name}" if name else f"the {giver}'s template body"
     yield f"  template: {source}; provisioning {run.status.value}"
-    wanted = frozenset(run.wanted)
+    required_names = frozenset(run.wanted)
     for name in run.wanted:
         value = run.parameters.get(name)
         yield f"    requires {name}: {'missing' if value is None else repr(value)}"
-    besides = [f"{name} {value!r}" for name, value in run.parameters.items() if name not in wanted]
+    besides = [
+        f"{name} {value!r}" for name, value in run.parameters.items() if name not in required_names
+    ]
     if besides:
         yield f"    also provided: {', '.join(besides)}"
     for number, step in enumerate(run.steps, 1):
-        said = ": ".join(filter(None, (step.error_code, step.message)))
-        note = f" ({said})" if said else ""
+        error_text = ": ".join(filter(None, (step.error_code, step.message)))
+        note = f" ({error_text})" if error_text else ""
         yield f"    {number}. {step.action} {step.resource}: {_MARKS[step.result]}{note}"
     if run.place:
         yield f"    place in the template: {run.place}"

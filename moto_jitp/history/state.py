@@ -47,10 +47,10 @@ class AccountState:
         Returns:
             The one instance of this account and Region.
         """
-        found = self._parts.get(kind)
-        if found is None:
-            found = self._parts.setdefault(kind, kind())
-        return found  # type: ignore[no-any-return]
+        existing_part = self._parts.get(kind)
+        if existing_part is None:
+            existing_part = self._parts.setdefault(kind, kind())
+        return existing_part  # type: ignore[no-any-return]
 
 
 def state_of(backend: BaseBackend) -> AccountState:

@@ -125,13 +125,13 @@ class CertificateConflict(IoTError):
 class RegistrationCodeValidation(IoTError):
     """A verification certificate whose CN is not the registration code; AWS says it less fully."""
 
-    def __init__(self, found: str | None, wanted: str | None) -> None:
-        wrong = "It has no CN" if found is None else f"Its CN is {found!r}"
+    def __init__(self, found_code: str | None, expected_code: str | None) -> None:
+        wrong = "It has no CN" if found_code is None else f"Its CN is {found_code!r}"
         needed = (
-            "there is no registration code in this account and Region: GetRegistrationCode "
-            "creates one."
-            if wanted is None
-            else f"the registration code of this account and Region is {wanted!r}."
+            "there is no registration code in this account and Region: GetRegistrationCode creates "
+            "one."
+            if expected_code is None
+            else f"the registration code of this account and Region is {expected_code!r}."
         )
         bare = "Registration code provided in the CN field of verification certificate is invalid."
         super().__init__(

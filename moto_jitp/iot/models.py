@@ -343,10 +343,10 @@ class JitpIoTBackend(IoTBackend):
     def describe_job_execution(
         self, job_id: str, thing_name: str, execution_number: int
     ) -> FakeJobExecution:
-        found: FakeJobExecution = self.jobs_part.describe_job_execution(
+        execution: FakeJobExecution = self.jobs_part.describe_job_execution(
             job_id, thing_name, execution_number
         )
-        return found
+        return execution
 
     def cancel_job(self, job_id: str, reason_code: str, comment: str, force: bool) -> FakeJob:
         return self.jobs_part.cancel_job(job_id, reason_code, comment, force)

@@ -90,8 +90,8 @@ def _answering(operation: Operation) -> Callable[[JitpIoTResponse], ActionResult
             assert plain is not None, f"moto does not know {operation.name}"
             return dict(plain(request).result or {})  # an empty result is None
 
-        given = request.untyped_input() if operation.calls_moto else request.input()
-        output = operation.carry_out(request.backend, given, moto)
+        arguments = request.untyped_input() if operation.calls_moto else request.input()
+        output = operation.carry_out(request.backend, arguments, moto)
         return EmptyResult() if output is None else ActionResult(dict(output))
 
     return answer

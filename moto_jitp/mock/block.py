@@ -97,13 +97,13 @@ class Block:
 def reset_state() -> None:
     """Clear the state of all services; what tests have asked for stays."""
     # Of all blocks: the state is one, and so is what a server drops with it.
-    asked = [fault for block in list(_blocks) for fault in block.faults]
-    if not asked:
+    block_faults = [fault for block in list(_blocks) for fault in block.faults]
+    if not block_faults:
         _moto_mock().reset()
         return
     from moto_jitp.where import kept_over_reset
 
-    with kept_over_reset(asked):
+    with kept_over_reset(block_faults):
         _moto_mock().reset()
 
 

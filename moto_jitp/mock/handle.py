@@ -308,10 +308,10 @@ class JitpHandle:
         from moto_jitp.disturbances import checked_disturbance
         from moto_jitp.where import request_disturbance
 
-        asked = checked_disturbance(
+        request = checked_disturbance(
             kind, client_id, times, every=every, seconds=seconds, packets=packets
         )
-        disturbance = request_disturbance(asked)
+        disturbance = request_disturbance(request)
         self._faults.append(disturbance)
         if self._at_the_end is not None:  # another thread ended the block meanwhile
             disturbance.cancel()

@@ -84,8 +84,8 @@ class MockJitp:
             if not self._started:
                 raise RuntimeError("Called stop() before start().")
             thread = threading.get_ident()
-            own = [block for block in self._started if block.thread == thread]
-            block = (own or self._started)[-1]
+            own_blocks = [block for block in self._started if block.thread == thread]
+            block = (own_blocks or self._started)[-1]
             self._started.remove(block)
         block.end(remove_data)
 

@@ -211,13 +211,13 @@ def _take_out(layer: _Layer) -> None:
         _hand_back(layer.found, above)
 
 
-def _hand_back(found: Credentials, above: Iterable[_Layer]) -> None:
+def _hand_back(credentials: Credentials, above: Iterable[_Layer]) -> None:
     """Restore credentials, or leave that to the next mock above that faked them too."""
     for layer in above:
         if layer.found is not None:
-            layer.found = found
+            layer.found = credentials
             return
-    for name, value in found.items():
+    for name, value in credentials.items():
         if value is None:
             os.environ.pop(name, None)
         else:
@@ -255,11 +255,11 @@ def _withdraw_config(mock: Any) -> dict[str, Any] | None:
     if in_force.pop(marker, None) is not None:
         # Its patch was not active.
         return None
-    found = dict(in_force)
+    config_before = dict(in_force)
     for section, value in mock._user_config_mock.values.items():
         if _ground_config.get(section) is value:
-            _ground_config[section] = found.get(section)
-    return found
+            _ground_config[section] = config_before.get(section)
+    return config_before
 
 
 def _withdraw_credentials(mock: Any) -> Credentials:
@@ -300,8 +300,8 @@ def _apply_config(sections: Iterable[str]) -> None:
         value = _ground_config.get(name)
         for layer in _layers:
             if name in layer.sections:
-                own = layer.sections[name]
-                value = _Merged({**(value or {}), **own}) if layer.merges else own
+                own_section = layer.sections[name]
+                value = _Merged({**(value or {}), **own_section}) if layer.merges else own_section
         if value is not None:
             in_force[name] = value
         else:

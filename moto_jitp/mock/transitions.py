@@ -68,11 +68,11 @@ def _take_note() -> None:
     from moto.moto_api import state_manager
 
     for model in _models:
-        found = state_manager.get_transition(model.name)
+        transition = state_manager.get_transition(model.name)
         if not _layers:
-            model.ground = found
-        elif found is not model.in_force:
-            _layers[-1].own[model.name] = found
+            model.ground = transition
+        elif transition is not model.in_force:
+            _layers[-1].own[model.name] = transition
 
 
 def _put_into_force() -> None:

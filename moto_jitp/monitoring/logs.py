@@ -220,9 +220,9 @@ def provisioning_entry(run: ProvisioningRun) -> LogEntry:
     documents for fleet provisioning.
     """
     failed = run.status.value == "FAILED"
-    named = {"provisioningTemplateName": run.template_name} if run.template_name else {}
+    template_field = {"provisioningTemplateName": run.template_name} if run.template_name else {}
     details = f"{run.error_code}: {run.message}" if failed else "The device was provisioned."
-    fields = {**named, "deviceCertificateId": run.certificate_id, "details": details}
+    fields = {**template_field, "deviceCertificateId": run.certificate_id, "details": details}
     return LogEntry("ProvisionDevice", failed, fields)
 
 
@@ -283,12 +283,12 @@ def shadow_entry(request: ShadowRequest, error: str | None = None) -> LogEntry:
         request: the request.
         error: why it was refused; ``None`` for one that was carried out.
     """
-    named = f"~{request.shadow_name}" if request.shadow_name is not None else ""
+    shadow_suffix = f"~{request.shadow_name}" if request.shadow_name is not None else ""
     path = f"/name/{request.shadow_name}" if request.shadow_name is not None else ""
     fields = {
         "protocol": request.protocol,
         # How a named one is written is not documented; AWS's error texts have this form.
-        "deviceShadowName": f"{request.thing_name}{named}",
+        "deviceShadowName": f"{request.thing_name}{shadow_suffix}",
         "topicName": f"$aws/things/{request.thing_name}/shadow{path}/{request.operation}",
         **({} if error is None else {"details": error}),
     }
@@ -303,9 +303,9 @@ def job_entry(request: JobRequest, error: str | None = None) -> LogEntry:
         request: the request.
         error: why it was refused; ``None`` for one that was carried out.
     """
-    wanted = "" if request.status is None else f"The destination status is {request.status}. "
+    destination = "" if request.status is None else f"The destination status is {request.status}. "
     outcome = "SUCCESS." if error is None else f"FAILURE. {error}"
-    named = {
+    job_fields = {
         "jobId": request.job_id,
         "clientToken": request.client_token,
         "versionNumber": None if request.version is None else str(request.version),
@@ -314,8 +314,8 @@ def job_entry(request: JobRequest, error: str | None = None) -> LogEntry:
         "protocol": request.protocol,
         "clientId": request.client_id,
         "topicName": request.topic,
-        **{name: value for name, value in named.items() if value is not None},
-        "details": f"{wanted}The request status is {outcome}",
+        **{name: value for name, value in job_fields.items() if value is not None},
+        "details": f"{destination}The request status is {outcome}",
     }
     return LogEntry(request.event_type, error is not None, fields, for_debugging=True)
 
@@ -330,8 +330,10 @@ def final_count_entry(job_id: str, counts: Mapping[str, int]) -> LogEntry:
         job_id: the job.
         counts: how many executions have each status.
     """
-    told = " ".join(f"{status} job execution count: {counts.get(status, 0)}" for status in _COUNTED)
-    fields = {"jobId": job_id, "details": f"Job {job_id} completed. {told}"}
+    count_texts = " ".join(
+        f"{status} job execution count: {counts.get(status, 0)}" for status in _COUNTED
+    )
+    fields = {"jobId": job_id, "details": f"Job {job_id} completed. {count_texts}"}
     return LogEntry("ReportFinalJobExecutionCount", False, fields)
 
 

@@ -21,14 +21,14 @@ from .metrics import NAMESPACE, has_dimension
 _NOT_FOUND = " without dimension"
 
 
-def as_cloudwatch_finds_statistics(found: Callable[..., Any]) -> Callable[..., Any]:
+def as_cloudwatch_finds_statistics(original: Callable[..., Any]) -> Callable[..., Any]:
     """Return moto's ``get_metric_statistics``, which for our namespace asks as CloudWatch does.
 
     Args:
-        found: the method of moto's CloudWatch backend.
+        original: the method of moto's CloudWatch backend.
     """
 
-    @functools.wraps(found)
+    @functools.wraps(original)
     def get_metric_statistics(
         self: Any,
         namespace: str,
@@ -39,12 +39,12 @@ def as_cloudwatch_finds_statistics(found: Callable[..., Any]) -> Callable[..., A
         stats: Any,
         dimensions: Any,
         *more: Any,
-        **named: Any,
+        **keywords: Any,
     ) -> Any:
         if namespace == NAMESPACE:
             start_time = _minute(start_time)
             metric_name = _name_looked_for(metric_name, dimensions)
-        return found(
+        return original(
             self,
             namespace,
             metric_name,
@@ -54,35 +54,35 @@ def as_cloudwatch_finds_statistics(found: Callable[..., Any]) -> Callable[..., A
             stats,
             dimensions,
             *more,
-            **named,
+            **keywords,
         )
 
     return get_metric_statistics
 
 
-def as_cloudwatch_finds_data(found: Callable[..., Any]) -> Callable[..., Any]:
+def as_cloudwatch_finds_data(original: Callable[..., Any]) -> Callable[..., Any]:
     """Return moto's ``get_metric_data``, which for our namespace asks as CloudWatch does.
 
     Args:
-        found: the method of moto's CloudWatch backend.
+        original: the method of moto's CloudWatch backend.
     """
 
-    @functools.wraps(found)
+    @functools.wraps(original)
     def get_metric_data(
         self: Any,
         queries: Sequence[Mapping[str, Any]],
         start_time: datetime,
         *more: Any,
-        **named: Any,
+        **keywords: Any,
     ) -> Any:
         queries = [_looked_for(query) for query in queries]
         ours = _results_of_ours(queries)
         if not ours:
-            return found(self, queries, start_time, *more, **named)
-        rounded = found(self, queries, _minute(start_time), *more, **named)
+            return original(self, queries, start_time, *more, **keywords)
+        rounded = original(self, queries, _minute(start_time), *more, **keywords)
         if len(ours) == len(queries):
             return rounded
-        exact = found(self, queries, start_time, *more, **named)
+        exact = original(self, queries, start_time, *more, **keywords)
         # The same queries have the same results, in the same order.
         return [
             begun if begun["id"] in ours else as_asked
@@ -94,8 +94,8 @@ def as_cloudwatch_finds_data(found: Callable[..., Any]) -> Callable[..., Any]:
 
 def _looked_for(query: Mapping[str, Any]) -> Mapping[str, Any]:
     """The query, or one that finds nothing under the same label."""
-    asked = query.get("MetricStat", {})
-    metric = asked.get("Metric", {})
+    metric_stat = query.get("MetricStat", {})
+    metric = metric_stat.get("Metric", {})
     if metric.get("Namespace") != NAMESPACE:
         return query
     name = metric["MetricName"]
@@ -104,8 +104,8 @@ def _looked_for(query: Mapping[str, Any]) -> Mapping[str, Any]:
         return query
     return {
         **query,
-        "Label": query.get("Label") or f"{name} {asked['Stat']}",
-        "MetricStat": {**asked, "Metric": {**metric, "MetricName": looked_for}},
+        "Label": query.get("Label") or f"{name} {metric_stat['Stat']}",
+        "MetricStat": {**metric_stat, "Metric": {**metric, "MetricName": looked_for}},
     }
 
 

@@ -67,16 +67,16 @@ class IoTMetrics(CloudWatchMetricProvider):
         if not cls.switched_on:
             return []
         state = existing_state(account_id, region)
-        found: list[_MinuteValue] = [
+        minute_values: list[_MinuteValue] = [
             _MinuteValue(metric, count, float(count), 1.0, 1.0)
             for metric, count in Counter(_occurrences(state)).items()
         ]
         values: defaultdict[_Metric, list[float]] = defaultdict(list)
         for metric, value in _fleet_values(list(state.fleet_calls), state.part(Records)):
             values[metric].append(value)
-        found += (_MinuteValue.of(metric, series) for metric, series in values.items())
-        found.sort(key=lambda value: value.metric.order())
-        return list(found)
+        minute_values += (_MinuteValue.of(metric, series) for metric, series in values.items())
+        minute_values.sort(key=lambda value: value.metric.order())
+        return list(minute_values)
 
 
 def has_dimension(name: str) -> bool:
@@ -163,13 +163,13 @@ def _fleet_values(calls: Sequence[FleetCall], records: Records) -> Iterator[tupl
     """
     registered: defaultdict[str, set[str]] = defaultdict(set)
     for call in calls:
-        named, claim = call.template_name, call.claim_certificate_id
+        template_name, claim = call.template_name, call.claim_certificate_id
         if call.thing_name is not None:
             registered[claim].add(call.thing_name)
         if not records.is_in_metrics(call.sequence):
             continue
         minute = _minute(call.moment)
-        by_template = (("TemplateName", named),) if named is not None else ()
+        by_template = (("TemplateName", template_name),) if template_name is not None else ()
         yield _Metric(minute, f"{call.operation}Failed", by_template), float(call.failed)
         if call.thing_name is not None:
             by_claim = (("ClaimCertificateId", claim),)

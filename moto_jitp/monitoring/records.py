@@ -73,8 +73,8 @@ class ApiCall(NamedTuple):
 
     def _error_in_xml(self) -> tuple[str, str | None]:
         """The error of moto's IAM, which answers in XML whatever the service."""
-        found = {name: html.unescape(text) for name, text in _IN_XML.findall(self.answer)}
-        return found.get("Code") or str(self.status), found.get("Message")
+        error_fields = {name: html.unescape(text) for name, text in _IN_XML.findall(self.answer)}
+        return error_fields.get("Code") or str(self.status), error_fields.get("Message")
 
     def answered(self) -> dict[str, Any]:
         """The answer's members."""

@@ -102,8 +102,8 @@ class TrailEvent(NamedTuple):
     def event_id(self, place: Place) -> str:
         """A UUID that is the same each time the event is read."""
         digits = hashlib.sha256(f"{place.account_id}/{place.region_name}".encode()).hexdigest()
-        own = f"{self.sequence & 0xFFFFFFFF:08x}-{self.step & 0xFFFF:04x}"
-        return f"{own}-4{digits[:3]}-8{digits[3:6]}-{digits[6:18]}"
+        own_part = f"{self.sequence & 0xFFFFFFFF:08x}-{self.step & 0xFFFF:04x}"
+        return f"{own_part}-4{digits[:3]}-8{digits[3:6]}-{digits[6:18]}"
 
     def resources(self, place: Place) -> list[Resource]:
         """What the call is about."""
@@ -146,7 +146,7 @@ def events_newest_first(
     place: Place,
     start: datetime,
     end: datetime,
-    wanted: Callable[[ApiCall | ProvisioningRun], bool],
+    is_selected: Callable[[ApiCall | ProvisioningRun], bool],
 ) -> Iterator[TrailEvent]:
     """Yield the events of an account and Region.
 
@@ -154,7 +154,7 @@ def events_newest_first(
         place: the account and Region.
         start: the first second of interest, in UTC.
         end: the last one.
-        wanted: whether a call or a run can have an event of interest; see :func:`may_have`.
+        is_selected: whether a call or a run can have an event of interest; see :func:`may_have`.
     """
     state = existing_state(*place)
     records = state.part(Records)
@@ -168,7 +168,7 @@ def events_newest_first(
     )
     sources.sort(key=itemgetter(0, 1), reverse=True)
     for moment, sequence, source in sources:
-        if not (start <= moment.replace(microsecond=0) <= end and wanted(source)):
+        if not (start <= moment.replace(microsecond=0) <= end and is_selected(source)):
             continue
         if isinstance(source, ApiCall):
             yield _event_of_call(source)
@@ -253,8 +253,8 @@ class _StepDetails(Details):
         run, (step, parameters) = self._run, self._call
         if step.action == "RegisterThing":
             # The template's name is not a parameter of the API; it tells whose values these are.
-            named = {"templateName": run.template_name} if run.template_name else {}
-            return {**named, "parameters": dict(run.parameters)}
+            template_field = {"templateName": run.template_name} if run.template_name else {}
+            return {**template_field, "parameters": dict(run.parameters)}
         return parameters or parameter_of(step.resource)
 
     def answer(self, place: Place) -> Mapping[str, Any] | None:

@@ -57,9 +57,9 @@ def lookup_events(response: CloudTrailResponse) -> str:
     page: list[TrailEvent] = []
     more = False
     if category is None:  # there are no Insights events here
-        wanted = may_have(*_attribute(attributes))
+        is_selected = may_have(*_attribute(attributes))
         first = max(start or now - _KEPT_FOR, (now - _KEPT_FOR).replace(microsecond=0))
-        for event in events_newest_first(place, first, end or _LATEST, wanted):
+        for event in events_newest_first(place, first, end or _LATEST, is_selected):
             if (after is None or _place_of(event) < after) and matches(event):
                 more = len(page) == size
                 if more:
@@ -102,8 +102,8 @@ def _matcher(attributes: Any, place: Place) -> _Matcher:
         )
     if not attributes:
         return lambda event: True
-    given: Mapping[str, Any] = attributes[0] if isinstance(attributes[0], dict) else {}
-    key, value = given.get("AttributeKey"), given.get("AttributeValue")
+    attribute: Mapping[str, Any] = attributes[0] if isinstance(attributes[0], dict) else {}
+    key, value = attribute.get("AttributeKey"), attribute.get("AttributeValue")
     tests: dict[Any, _Matcher] = {
         "EventId": lambda event: event.event_id(place) == value,
         "EventName": lambda event: event.name == value,
@@ -134,9 +134,9 @@ def _attribute(attributes: list[dict[str, str]]) -> tuple[str | None, str]:
 
 
 def _time_range(response: CloudTrailResponse) -> tuple[datetime | None, datetime | None]:
-    given = [response._get_param(name) for name in ("StartTime", "EndTime")]
+    bounds = [response._get_param(name) for name in ("StartTime", "EndTime")]
     try:
-        start, end = (None if seconds is None else utc(float(seconds)) for seconds in given)
+        start, end = (None if seconds is None else utc(float(seconds)) for seconds in bounds)
     except (ValueError, TypeError, OverflowError, OSError):
         raise LookupRefused(
             "InvalidTimeRangeException", "StartTime and EndTime must be seconds since 1970."

@@ -81,8 +81,10 @@ def resources_in(operation: str, *members: Mapping[str, Any] | None) -> list[Res
         *members: the input and the output.
     """
     of_ca = "CACertificate" in operation
-    found = (resource for given in members for resource in _named_in(given or {}, of_ca))
-    return list(dict.fromkeys(found))
+    resources = (
+        resource for arguments in members for resource in _named_in(arguments or {}, of_ca)
+    )
+    return list(dict.fromkeys(resources))
 
 
 def _named_in(members: Mapping[str, Any], of_ca: bool) -> Iterator[Resource]:

@@ -97,8 +97,10 @@ class CertificateAuthority:
         )
         if parent is None:
             if extensions:
-                named = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
-                builder = builder.add_extension(named, critical=False)
+                key_identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(
+                    self._key.public_key()
+                )
+                builder = builder.add_extension(key_identifier, critical=False)
             certificate = builder.issuer_name(name).sign(self._key, hashes.SHA256())
         else:
             certificate = parent._sign(builder, extensions=extensions)
@@ -277,8 +279,10 @@ class CertificateAuthority:
         """
         if not hasattr(client, "register_ca_certificate"):
             model = getattr(getattr(client, "meta", None), "service_model", None)
-            found = f"one for {model.service_name}" if model else f"{type(client).__name__}"
-            raise TypeError(f"client is a boto3 client for iot, boto3.client('iot'), not {found}.")
+            found_client = f"one for {model.service_name}" if model else f"{type(client).__name__}"
+            raise TypeError(
+                f"client is a boto3 client for iot, boto3.client('iot'), not {found_client}."
+            )
         request: dict[str, Any] = {
             "caCertificate": self.certificate_pem,
             "setAsActive": active,
@@ -342,10 +346,12 @@ class CertificateAuthority:
     def _sign(
         self, builder: x509.CertificateBuilder, *, extensions: bool = True
     ) -> x509.Certificate:
-        own, key = self._presented.certificate, self._signing_key()
+        ca_certificate, key = self._presented.certificate, self._signing_key()
         if extensions:
-            builder = builder.add_extension(authority_key_identifier(own), critical=False)
-        return builder.issuer_name(own.subject).sign(key, hashes.SHA256())
+            builder = builder.add_extension(
+                authority_key_identifier(ca_certificate), critical=False
+            )
+        return builder.issuer_name(ca_certificate.subject).sign(key, hashes.SHA256())
 
     def _signing_key(self) -> PrivateKey:
         if self._key is None:

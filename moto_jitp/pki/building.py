@@ -42,11 +42,12 @@ def subject_name(subject: x509.Name | None, **fields: str | None) -> x509.Name:
         ValueError: both are given, or a field has a value that X.509 does not allow.
         TypeError: the subject is no ``x509.Name``.
     """
-    given = {field: value for field, value in fields.items() if value is not None}
+    given_fields = {field: value for field, value in fields.items() if value is not None}
     if subject is not None:
-        if given:
+        if given_fields:
             raise ValueError(
-                f"subject= is the whole subject; it cannot be combined with {', '.join(given)}."
+                "subject= is the whole subject; it cannot be combined with "
+                f"{', '.join(given_fields)}."
             )
         if not isinstance(subject, x509.Name):
             raise TypeError(
@@ -56,8 +57,8 @@ def subject_name(subject: x509.Name | None, **fields: str | None) -> x509.Name:
         return subject
     attributes = []
     for field, oid in _FIELDS.items():
-        if field in given:
-            value = given[field]
+        if field in given_fields:
+            value = given_fields[field]
             try:
                 attributes.append(x509.NameAttribute(oid, value))
             except (ValueError, TypeError) as error:
@@ -167,10 +168,10 @@ def authority_key_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdent
     """
     try:
         extensions = unwarned(lambda: issuer.extensions)
-        own = extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+        subject_key_identifier = extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     except (x509.ExtensionNotFound, ValueError):
         return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key())  # type: ignore[arg-type]
-    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(subject_key_identifier)
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:

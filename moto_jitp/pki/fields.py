@@ -89,5 +89,5 @@ def check_fields(function: str, fields: Mapping[str, Any], others: Collection[st
 
 def subject_fields(fields: CertificateFields) -> dict[str, str | None]:
     """Return the single fields of the subject among the fields."""
-    given: Mapping[str, Any] = fields
-    return {name: given[name] for name in _OF_THE_SUBJECT if name in given}
+    subject_values: Mapping[str, Any] = fields
+    return {name: subject_values[name] for name in _OF_THE_SUBJECT if name in subject_values}

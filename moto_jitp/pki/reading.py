@@ -213,11 +213,11 @@ def unwarned(read: Callable[[], ResultT]) -> ResultT:
 
 
 def _attributes(name: x509.Name) -> tuple[tuple[x509.ObjectIdentifier, str], ...]:
-    found = []
+    attributes = []
     for attribute in name:
         value: str | bytes = attribute.value  # a bit string comes as bytes
-        found.append((attribute.oid, value if isinstance(value, str) else value.hex()))
-    return tuple(found)
+        attributes.append((attribute.oid, value if isinstance(value, str) else value.hex()))
+    return tuple(attributes)
 
 
 def _name_text(attributes: tuple[tuple[x509.ObjectIdentifier, str], ...]) -> str:

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 def meet_real_clock() -> None:
     """Make and read one certificate with the real class in its place; takes half a millisecond."""
-    found: Any = datetime.datetime
+    datetime_class: Any = datetime.datetime
     # freezegun's class derives from the real one, and is the only one with a metaclass.
-    real: Any = next(kind for kind in found.__mro__ if type(kind) is type)
+    real: Any = next(kind for kind in datetime_class.__mro__ if type(kind) is type)
     datetime.datetime = real  # type: ignore[misc]
     try:
         key, nobody = Ed25519PrivateKey.generate(), x509.Name([])
@@ -28,4 +28,4 @@ def meet_real_clock() -> None:
         ).sign(key, None)
         assert certificate.not_valid_after_utc
     finally:
-        datetime.datetime = found  # type: ignore[misc]
+        datetime.datetime = datetime_class  # type: ignore[misc]

@@ -66,8 +66,8 @@ class Condition:
         """
         values = context.values(self.key)
         if self.operator == "Null":
-            wanted = {value.lower() for value in self.values}
-            return ("false" if values else "true") in wanted
+            lowered_values = {value.lower() for value in self.values}
+            return ("false" if values else "true") in lowered_values
         if values is None and not self._if_exists:
             missing.add(self.key)
         if self._set_operator == "ForAllValues" or (
@@ -95,10 +95,10 @@ def value_problem(operator: str, value: str) -> str | None:
 
     A value with a variable can only be judged when it is known, and passes.
     """
-    found = _find(operator)
-    if found is None or "${" in value or found[0].is_valid(value):
+    operator_found = _find(operator)
+    if operator_found is None or "${" in value or operator_found[0].is_valid(value):
         return None
-    return found[0].expected
+    return operator_found[0].expected
 
 
 def compile_condition(
@@ -112,10 +112,10 @@ def compile_condition(
         values: the policy's values as text; none is allowed.
         variables: whether ``${…}`` in the values are variables.
     """
-    found = _find(operator)
-    if found is None:
+    operator_found = _find(operator)
+    if operator_found is None:
         raise ValueError(f"no condition operator {operator}")
-    base, set_operator, if_exists = found
+    base, set_operator, if_exists = operator_found
     return Condition(
         operator=operator,
         key=key,

@@ -67,24 +67,24 @@ class Statement:
 
     def covers_action(self, action: str) -> bool:
         """Whether the statement speaks of an action, given in lower case; case does not count."""
-        named = action in self._exact_actions or any(
+        is_named = action in self._exact_actions or any(
             pattern.matches(action, _no_variables) for pattern in self._action_patterns
         )
-        return named != self.not_action
+        return is_named != self.not_action
 
     def covers_resource(
         self, resource: str, context: AuthorizationContext, missing: set[str]
     ) -> bool:
         """Whether the statement speaks of a resource; ``missing`` takes variables without value."""
-        named = False
+        is_named = False
         for pattern in self.resources:
             if pattern.matches(resource, context.variable):
-                named = True
+                is_named = True
                 break
             for name in pattern.variable_names:
                 if context.variable(name) is None:
                     missing.add(name)
-        return named != self.not_resource
+        return is_named != self.not_resource
 
     def conditions_hold(self, context: AuthorizationContext, missing: set[str]) -> bool:
         """Whether every condition holds; ``missing`` takes keys that the request lacks."""
@@ -135,10 +135,10 @@ def _parse(document: str) -> PolicyDocument:
         raise errors.wrong_value("Version", version, f"'{_VERSIONS[0]}'")
     if not isinstance(body.get("Id", ""), str):
         raise errors.wrong_value("Id", body["Id"], "a text")
-    given = body.get("Statement")
-    statements = [given] if isinstance(given, dict) else given
+    statement_list = body.get("Statement")
+    statements = [statement_list] if isinstance(statement_list, dict) else statement_list
     if not isinstance(statements, list) or not statements:
-        raise errors.wrong_value("Statement", given, "a statement or a list of statements")
+        raise errors.wrong_value("Statement", statement_list, "a statement or a list of statements")
     variables = version == _VERSIONS[0]
     return PolicyDocument(
         version,
@@ -174,28 +174,28 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON value")
 
 
-def _check_keys(place: str, found: dict[str, Any], allowed: tuple[str, ...]) -> None:
-    for key in found:
+def _check_keys(place: str, members: dict[str, Any], allowed: tuple[str, ...]) -> None:
+    for key in members:
         if key in ("Principal", "NotPrincipal"):
             raise errors.principal_given(place)
         if key not in allowed:
             raise errors.unknown_element(place, key, allowed)
 
 
-def _statement(index: int, found: object, variables: bool) -> Statement:
+def _statement(index: int, node: object, variables: bool) -> Statement:
     place = f"Statement[{index}]"
-    if not isinstance(found, dict):
-        raise errors.wrong_value(place, found, "an object with Effect, Action and Resource")
-    _check_keys(place, found, _STATEMENT_KEYS)
-    sid = found.get("Sid")
+    if not isinstance(node, dict):
+        raise errors.wrong_value(place, node, "an object with Effect, Action and Resource")
+    _check_keys(place, node, _STATEMENT_KEYS)
+    sid = node.get("Sid")
     if sid is not None and not isinstance(sid, str):
         raise errors.wrong_value(f"{place}.Sid", sid, "a text")
-    effect = found.get("Effect")
+    effect = node.get("Effect")
     if effect not in ("Allow", "Deny"):
         raise errors.wrong_value(f"{place}.Effect", effect, "'Allow' or 'Deny'")
-    actions, not_action = _either(place, found, "Action", "NotAction", _check_action)
+    actions, not_action = _either(place, node, "Action", "NotAction", _check_action)
     resources, not_resource = _either(
-        place, found, "Resource", "NotResource", _check_resource if variables else _check_plain
+        place, node, "Resource", "NotResource", _check_resource if variables else _check_plain
     )
     lowered = {action.lower() for action in actions}
     with_wildcard = {action for action in lowered if "*" in action or "?" in action}
@@ -205,7 +205,7 @@ def _statement(index: int, found: object, variables: bool) -> Statement:
         effect=effect,
         actions=actions,
         resources=tuple(Pattern(text, variables=variables) for text in resources),
-        conditions=tuple(_conditions(f"{place}.Condition", found.get("Condition", {}), variables)),
+        conditions=tuple(_conditions(f"{place}.Condition", node.get("Condition", {}), variables)),
         not_action=not_action,
         not_resource=not_resource,
         _exact_actions=frozenset(lowered - with_wildcard),
@@ -214,15 +214,15 @@ def _statement(index: int, found: object, variables: bool) -> Statement:
 
 
 def _either(
-    place: str, found: dict[str, Any], plain: str, negated: str, check: Callable[[str, str], None]
+    place: str, members: dict[str, Any], plain: str, negated: str, check: Callable[[str, str], None]
 ) -> tuple[tuple[str, ...], bool]:
-    present = [name for name in (plain, negated) if name in found]
+    present = [name for name in (plain, negated) if name in members]
     if len(present) != 1:
         raise errors.one_of(place, plain, negated, len(present))
     name = present[0]
-    values = _one_or_more(f"{place}.{name}", found[name], str, "a text or a list of texts")
+    values = _one_or_more(f"{place}.{name}", members[name], str, "a text or a list of texts")
     if not values:
-        raise errors.wrong_value(f"{place}.{name}", found[name], "a text or a list of texts")
+        raise errors.wrong_value(f"{place}.{name}", members[name], "a text or a list of texts")
     for value in values:
         check(f"{place}.{name}", value)
     return values, name == negated
@@ -233,11 +233,11 @@ _Scalar = TypeVar("_Scalar")
 
 def _one_or_more(
     place: str,
-    found: object,
+    node: object,
     kind: type[_Scalar] | tuple[type[_Scalar], ...],
     expected: str,
 ) -> tuple[_Scalar, ...]:
-    values = found if isinstance(found, list) else [found]
+    values = node if isinstance(node, list) else [node]
     for value in values:
         if not isinstance(value, kind):
             raise errors.wrong_value(place, value, expected)
@@ -275,24 +275,24 @@ def _plain(piece: object) -> str:
     return piece if isinstance(piece, str) else "*"
 
 
-def _conditions(place: str, found: object, variables: bool) -> Iterator[Condition]:
-    if not isinstance(found, dict):
-        raise errors.wrong_value(place, found, "an object of operators such as StringEquals")
-    for operator, keys in found.items():
+def _conditions(place: str, node: object, variables: bool) -> Iterator[Condition]:
+    if not isinstance(node, dict):
+        raise errors.wrong_value(place, node, "an object of operators such as StringEquals")
+    for operator, keys in node.items():
         if not is_operator(operator):
             raise errors.unknown_operator(place, operator, OPERATOR_NAMES)
         if not isinstance(keys, dict) or not keys:
             raise errors.wrong_value(
                 f"{place}.{operator}", keys, "an object of condition keys such as iot:ClientId"
             )
-        for key, given in keys.items():
+        for key, key_values in keys.items():
             where = f"{place}.{operator}.{key}"
             if ":" not in key:
                 raise errors.wrong_value(
                     f"A key of {place}.{operator}", key, "a condition key such as 'aws:SourceIp'"
                 )
             values = _one_or_more(
-                where, given, (str, bool, int, float), "a text, a number, a boolean or a list"
+                where, key_values, (str, bool, int, float), "a text, a number, a boolean or a list"
             )
             texts = tuple(_as_text(value) for value in values)
             for text in texts:

@@ -38,10 +38,11 @@ class MalformedPolicyError(ValueError):
         return self.message
 
 
-def not_text(found: object) -> MalformedPolicyError:
+def not_text(found_value: object) -> MalformedPolicyError:
     return MalformedPolicyError(
         f"{_MALFORMED}:",
-        f"the document must be JSON text, not {_kind(found)}; pass what json.dumps() returns.",
+        f"the document must be JSON text, not {_kind(found_value)}; pass what json.dumps() "
+        "returns.",
     )
 
 
@@ -57,8 +58,8 @@ def too_long(length: int, limit: int) -> MalformedPolicyError:
     )
 
 
-def wrong_value(place: str, found: object, expected: str) -> MalformedPolicyError:
-    return _syntax(f"{place} must be {expected}, not {quoted(found)}.")
+def wrong_value(place: str, found_value: object, expected: str) -> MalformedPolicyError:
+    return _syntax(f"{place} must be {expected}, not {quoted(found_value)}.")
 
 
 def duplicate_key(key: str) -> MalformedPolicyError:
@@ -78,8 +79,8 @@ def principal_given(place: str) -> MalformedPolicyError:
     )
 
 
-def one_of(place: str, first: str, second: str, found: int) -> MalformedPolicyError:
-    count = "neither" if found == 0 else "both"
+def one_of(place: str, first: str, second: str, number: int) -> MalformedPolicyError:
+    count = "neither" if number == 0 else "both"
     return _syntax(f"{place} must have either {first} or {second}; it has {count}.")
 
 
@@ -103,13 +104,13 @@ def not_an_arn(place: str, resource: str) -> MalformedPolicyError:
     )
 
 
-def quoted(found: object) -> str:
+def quoted(found_value: object) -> str:
     """A found value as people recognise it in their JSON, shortened."""
-    if isinstance(found, str):
-        return f"'{shortened(found)}'"
-    if isinstance(found, (bool, int, float)) or found is None:
-        return shortened(json.dumps(found))
-    return _kind(found)
+    if isinstance(found_value, str):
+        return f"'{shortened(found_value)}'"
+    if isinstance(found_value, (bool, int, float)) or found_value is None:
+        return shortened(json.dumps(found_value))
+    return _kind(found_value)
 
 
 def shortened(text: str) -> str:
@@ -122,9 +123,9 @@ def _syntax(detail: str) -> MalformedPolicyError:
     return MalformedPolicyError(f"{_MALFORMED}: Invalid policy syntax.", detail)
 
 
-def _kind(found: object) -> str:
-    if isinstance(found, dict):
+def _kind(found_value: object) -> str:
+    if isinstance(found_value, dict):
         return "an object"
-    if isinstance(found, list):
-        return "an empty list" if not found else "a list"
-    return f"a {type(found).__name__}"
+    if isinstance(found_value, list):
+        return "an empty list" if not found_value else "a list"
+    return f"a {type(found_value).__name__}"

@@ -89,10 +89,10 @@ class Decision:
         context = self._request.context
         if context.client_id is None or context.connected_thing is not None:
             return None
-        asked = any(
+        uses_thing = any(
             name.lower().startswith(explanation.THING_VARIABLES) for name in self.missing_context
         )
-        return context.client_id if asked else None
+        return context.client_id if uses_thing else None
 
     @property
     def allowed(self) -> bool:
@@ -130,21 +130,21 @@ def evaluate(policies: Iterable[tuple[str, PolicyDocument]], request: Request) -
             of its thing groups and their parents, each in its default version.
         request: what is to be decided.
     """
-    given = tuple(policies)
+    policies_given = tuple(policies)
     context, resource = request.context, request.resource
     action = request.action.lower()
     missing: set[str] = set()
     allowing: list[StatementReference] = []
     denying: list[StatementReference] = []
-    for name, document in given:
+    for name, document in policies_given:
         for statement in document.statements:
             if (
                 statement.covers_action(action)
                 and statement.covers_resource(resource, context, missing)
                 and statement.conditions_hold(context, missing)
             ):
-                found = allowing if statement.effect == "Allow" else denying
-                found.append(StatementReference(name, statement.index, statement.sid))
+                matching_statements = allowing if statement.effect == "Allow" else denying
+                matching_statements.append(StatementReference(name, statement.index, statement.sid))
     kind: DecisionKind = "IMPLICIT_DENY"
     if denying:
         kind = "EXPLICIT_DENY"
@@ -155,7 +155,7 @@ def evaluate(policies: Iterable[tuple[str, PolicyDocument]], request: Request) -
         allowing=tuple(allowing),
         denying=tuple(denying),
         missing_context=tuple(sorted(missing)),
-        policy_names=tuple(name for name, _ in given),
+        policy_names=tuple(name for name, _ in policies_given),
         _request=request,
-        _policies=given,
+        _policies=policies_given,
     )

@@ -173,8 +173,8 @@ def _granted(policies: Sequence[tuple[str, PolicyDocument]]) -> str:
         for name, one in allowing
         if one.not_action
     ]
-    others = f" (only {', '.join((*actions, *rests))})" if allowing else ""
-    return f"no statement of {names} allows this action{others}"
+    other_actions = f" (only {', '.join((*actions, *rests))})" if allowing else ""
+    return f"no statement of {names} allows this action{other_actions}"
 
 
 def _references(references: Sequence[Reference]) -> str:
@@ -183,8 +183,8 @@ def _references(references: Sequence[Reference]) -> str:
 
 def _reference(reference: Reference) -> str:
     policy_name, index, sid = reference
-    named = f" ({sid})" if sid else ""
-    return f"policy {policy_name!r}, Statement[{index}]{named}"
+    sid_note = f" ({sid})" if sid else ""
+    return f"policy {policy_name!r}, Statement[{index}]{sid_note}"
 
 
 def _quoted(values: Sequence[str] | None) -> str:

@@ -162,10 +162,10 @@ class Glob:
         if not (head.stands_at(text, 0) and tail.stands_at(text, end)):
             return False
         for segment in segments[1:-1]:
-            found = segment.find(text, position, end)
-            if found < 0:
+            end_of_match = segment.find(text, position, end)
+            if end_of_match < 0:
                 return False
-            position = found + segment.length
+            position = end_of_match + segment.length
         return True
 
 
@@ -203,15 +203,15 @@ class _Segment:
         if self.literal is not None:
             return text.find(self.literal, start, end)
         any_character = (1 << self.length) - 1
-        named: dict[str, int] = {}
+        variable_ends: dict[str, int] = {}
         for offset, part in self.parts:
             for bit, character in enumerate(part, offset):
                 any_character &= ~(1 << bit)
-                named[character] = named.get(character, 0) | 1 << bit
+                variable_ends[character] = variable_ends.get(character, 0) | 1 << bit
         last = 1 << (self.length - 1)
         begun = 0
         for position in range(start, end):
-            begun = (begun << 1 | 1) & (named.get(text[position], 0) | any_character)
+            begun = (begun << 1 | 1) & (variable_ends.get(text[position], 0) | any_character)
             if begun & last:
                 return position + 1 - self.length
         return -1

@@ -35,8 +35,8 @@ def wrong_kind(action: str, patterns: tuple[Pattern, ...]) -> Iterator[str]:
     name, needed = _NEEDED[action]
     kinds = dict.fromkeys(_kind(pattern.text) for pattern in patterns)
     if needed not in kinds and None not in kinds:
-        found = ", ".join(f"…:{kind}/…" for kind in kinds)
-        yield f"{name} needs a resource …:{needed}/…, not {found}"
+        found_kinds = ", ".join(f"…:{kind}/…" for kind in kinds)
+        yield f"{name} needs a resource …:{needed}/…, not {found_kinds}"
 
 
 def other_place(resource: str, patterns: tuple[Pattern, ...], lookup: Lookup) -> Iterator[str]:
@@ -47,16 +47,17 @@ def other_place(resource: str, patterns: tuple[Pattern, ...], lookup: Lookup) ->
         patterns: a statement's ``Resource``.
         lookup: gives the values of variables.
     """
-    asked = resource.split(":", 5)
+    requested_parts = resource.split(":", 5)
     for pattern in patterns:
-        given = pattern.text.split(":", 5)
-        if len(given) != len(asked) or not pattern.matches(
-            ":".join([*given[:5], *asked[5:]]), lookup
+        pattern_parts = pattern.text.split(":", 5)
+        if len(pattern_parts) != len(requested_parts) or not pattern.matches(
+            ":".join([*pattern_parts[:5], *requested_parts[5:]]), lookup
         ):
             continue
         for at, what in _PLACES:
-            if not Pattern(given[at], variables=False).matches(asked[at], lookup):
-                yield f"it is for {what} {given[at]}, and the request goes to {asked[at]}"
+            if not Pattern(pattern_parts[at], variables=False).matches(requested_parts[at], lookup):
+                place = requested_parts[at]
+                yield f"it is for {what} {pattern_parts[at]}, and the request goes to {place}"
 
 
 def _kind(text: str) -> str | None:

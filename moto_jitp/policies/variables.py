@@ -217,9 +217,9 @@ class AuthorizationContext:
 
 
 def _group(
-    prefix: str, names: Sequence[str], given: Mapping[str, Sequence[str]]
+    prefix: str, names: Sequence[str], grouped_values: Mapping[str, Sequence[str]]
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
-    by_name = {name.lower(): values for name, values in given.items()}
+    by_name = {name.lower(): values for name, values in grouped_values.items()}
     for name in names:
         values = tuple(by_name.get(name.lower(), ()))[:_MOST_VALUES]
         if not values:

@@ -58,8 +58,8 @@ class Query:
     @property
     def fields(self) -> tuple[str, ...]:
         """The fields that it names, in the order in which it names them, each once."""
-        named = (leaf.field for leaf in leaves_of(self.root))
-        return tuple(dict.fromkeys(field for field in named if field is not None))
+        named_fields = (leaf.field for leaf in leaves_of(self.root))
+        return tuple(dict.fromkeys(field for field in named_fields if field is not None))
 
     def required_words(self, *fields: str) -> frozenset[str]:
         """Return the words, in lower case, that one of some fields must hold for any match.
@@ -174,20 +174,20 @@ def _tokens(text: str) -> list[_Token]:
 
 
 def _phrase(text: str, at: int) -> tuple[_Token, int]:
-    found: list[str] = []
+    characters: list[str] = []
     place = at + 1
     while place < len(text):
         if text[place] == '"':
-            return _Token("phrase", "".join(found), at), place + 1
+            return _Token("phrase", "".join(characters), at), place + 1
         if text[place] == "\\" and place + 1 < len(text):
             place += 1
-        found.append(text[place])
+        characters.append(text[place])
         place += 1
     raise _error("The quotation mark is not closed", at)
 
 
 def _word(text: str, at: int) -> tuple[_Token, int]:
-    found: list[str] = []
+    characters: list[str] = []
     literal: list[bool] = []
     place = at
     while place < len(text):
@@ -201,7 +201,7 @@ def _word(text: str, at: int) -> tuple[_Token, int]:
                 raise _error("A backslash needs the character that it escapes after it", place - 1)
             sign = text[place]
         elif sign in _UNSUPPORTED:
-            if "".join(found) == "geo_distance":
+            if "".join(characters) == "geo_distance":
                 raise _error("Geoqueries (geo_distance) are not emulated", at)
             raise _error(
                 f"The character {sign!r} is not supported; put the value in quotes, or a backslash "
@@ -210,10 +210,10 @@ def _word(text: str, at: int) -> tuple[_Token, int]:
             )
         elif sign in _OF_LUCENE:
             raise _error(f"The character {sign!r} is not supported", place, _OF_LUCENE[sign])
-        found.append(sign)
+        characters.append(sign)
         literal.append(is_escaped)
         place += 1
-    return _Token("word", "".join(found), at, tuple(literal)), place
+    return _Token("word", "".join(characters), at, tuple(literal)), place
 
 
 def _error(what: str, at: int, advice: str = "") -> QueryError:
@@ -231,10 +231,10 @@ class _Parser:
     def parse(self) -> Node:
         if not self._tokens:
             raise QueryError("The query is empty. Write * to find everything.")
-        found = self._any_of(None)
+        root = self._any_of(None)
         if self._next is not None:
             raise _error(f"{self._next.text!r} does not belong here", self._next.at)
-        return found
+        return root
 
     @property
     def _next(self) -> _Token | None:
@@ -292,11 +292,11 @@ class _Parser:
         assert opening is not None
         if self._ahead(")"):
             raise _error("The brackets are empty", opening.at)
-        found = self._any_of(field)
+        group = self._any_of(field)
         if not self._ahead(")"):
             raise _error("The bracket '(' is not closed", opening.at)
         self._take()
-        return found
+        return group
 
     def _word(self, field: str | None) -> Node:
         word = self._tokens[self._place]

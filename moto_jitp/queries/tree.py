@@ -113,11 +113,11 @@ class Phrase:
 
     def matches(self, document: Document) -> bool:
         """Whether the field has these words, one after the other."""
-        wanted = _words(self.text)
+        phrase_words = _words(self.text)
         return any(
-            found[at : at + len(wanted)] == wanted
-            for found in map(_words, document.values(self.field))
-            for at in range(len(found) - len(wanted) + 1)
+            value_words[at : at + len(phrase_words)] == phrase_words
+            for value_words in map(_words, document.values(self.field))
+            for at in range(len(value_words) - len(phrase_words) + 1)
         )
 
 
@@ -165,29 +165,29 @@ class Range:
         if numeric:
             if not _is_number(value):
                 return False
-            found: Value = value
+            comparable: Value = value
             ends: list[Value | None] = [
                 None if end is None else end.number for end in (self.low, self.high)
             ]
         else:
             if not isinstance(value, str):
                 return False
-            found = _text(value)
+            comparable = _text(value)
             ends = [None if end is None else end.text.casefold() for end in (self.low, self.high)]
-        return _is_beyond(found, ends[0], self.low) and _is_beyond(
-            found, ends[1], self.high, downwards=True
+        return _is_beyond(comparable, ends[0], self.low) and _is_beyond(
+            comparable, ends[1], self.high, downwards=True
         )
 
 
 def _is_beyond(
-    found: Value, end: Value | None, bound: Bound | None, downwards: bool = False
+    value: Value, end: Value | None, bound: Bound | None, downwards: bool = False
 ) -> bool:
     if end is None or bound is None:
         return True
-    if found == end:
+    if value == end:
         return bound.is_inclusive
     # Both are numbers, or both are texts.
-    return bool(found < end) if downwards else bool(found > end)  # type: ignore[operator]
+    return bool(value < end) if downwards else bool(value > end)  # type: ignore[operator]
 
 
 @dataclass(frozen=True)

@@ -89,10 +89,10 @@ def connect_at(
         if error.code in ("", "NotActive"):
             raise RuntimeError(str(error)) from None
         raise _ERRORS.get(error.code, ValueError)(str(error)) from None
-    made = tuple(attempt_from_json(attempt) for attempt in outcome["attempts"])
+    attempts = tuple(attempt_from_json(attempt) for attempt in outcome["attempts"])
     if not outcome["accepted"]:
-        raise ConnectionRefused(made)
-    return ServerModeConnection(client, made, outcome["certificateArn"], outcome["thingName"])
+        raise ConnectionRefused(attempts)
+    return ServerModeConnection(client, attempts, outcome["certificateArn"], outcome["thingName"])
 
 
 def connect_body(
@@ -189,18 +189,18 @@ class ServerModeConnection(DeviceConnection):
     def __init__(
         self,
         client: ControlClient,
-        made: tuple[ConnectionAttempt, ...],
+        attempts: tuple[ConnectionAttempt, ...],
         certificate_arn: str,
         thing_name: str | None,
     ) -> None:
         self._client = client
-        self._attempt_id = made[-1].attempt_id
+        self._attempt_id = attempts[-1].attempt_id
         self._subscriptions: list[_ServerModeSubscription] = []
         self._undelivered: list[NotAuthorized] = []
-        self.attempts = made
-        self.certificate_id = made[-1].certificate_id
+        self.attempts = attempts
+        self.certificate_id = attempts[-1].certificate_id
         self.certificate_arn = certificate_arn
-        self.client_id = made[-1].client_id
+        self.client_id = attempts[-1].client_id
         self.thing_name = thing_name
 
     @property
@@ -215,11 +215,11 @@ class ServerModeConnection(DeviceConnection):
     def provisioning(self) -> ProvisioningRun | None:
         query = {"connectionId": self._attempt_id, "order": "desc", "limit": 1}
         try:
-            found = self._client.get("runs", **query)["runs"]
+            runs = self._client.get("runs", **query)["runs"]
         except (ControlError, ConnectionError):  # the server's state was reset, or it has ended
-            found = []
-        if found:
-            return run_from_json(found[0])
+            runs = []
+        if runs:
+            return run_from_json(runs[0])
         return next((one.provisioning for one in self.attempts if one.provisioning), None)
 
     @property

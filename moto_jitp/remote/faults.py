@@ -40,8 +40,8 @@ class ServerRequest:
         self._last = self._ask(self._last["remaining"])
 
     def _ask(self, times: int | None) -> dict[str, Any]:
-        asked: dict[str, Any] = self._client.post(self._route, {**self._body, "times": times})
-        return asked
+        answer: dict[str, Any] = self._client.post(self._route, {**self._body, "times": times})
+        return answer
 
     @property
     def number(self) -> int:
@@ -84,8 +84,8 @@ class ServerRequest:
 class ServerFault(ServerRequest):
     """A request to fail an operation at a server; see :class:`moto_jitp.faults.Fault`."""
 
-    def __init__(self, client: ControlClient, asked: FailureRequest) -> None:
-        self.operation, self.code, self.message, times = asked
+    def __init__(self, client: ControlClient, request: FailureRequest) -> None:
+        self.operation, self.code, self.message, times = request
         body = {"operation": self.operation, "error": self.code, "message": self.message}
         super().__init__(client, "failures", body, times)
 
@@ -96,18 +96,18 @@ class ServerFault(ServerRequest):
 class ServerDisturbance(ServerRequest):
     """A request to disturb connections to a server; see :class:`moto_jitp.disturbances`."""
 
-    def __init__(self, client: ControlClient, asked: DisturbanceRequest) -> None:
-        self.asked = asked
+    def __init__(self, client: ControlClient, request: DisturbanceRequest) -> None:
+        self.asked = request
         body: dict[str, Any] = {
-            "kind": asked.kind.value,
-            "clientId": asked.client_id,
-            "every": asked.every,
+            "kind": request.kind.value,
+            "clientId": request.client_id,
+            "every": request.every,
         }
-        if asked.kind.takes_seconds:
-            body["seconds"] = asked.seconds
-        if asked.kind.takes_packets:
-            body["packets"] = asked.packets
-        super().__init__(client, "disturbances", body, asked.times)
+        if request.kind.takes_seconds:
+            body["seconds"] = request.seconds
+        if request.kind.takes_packets:
+            body["packets"] = request.packets
+        super().__init__(client, "disturbances", body, request.times)
 
     def __repr__(self) -> str:
         return f"<ServerDisturbance {disturbances.described(self.asked, self._left)}>"

@@ -36,8 +36,8 @@ def parse_object(body: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise RequestRefused(f"The body is not JSON: {error}.") from None
     if not isinstance(document, dict):
-        found = "empty" if document is None else f"{_name_of(document)}"
-        raise RequestRefused(f"The body must be a JSON object; it is {found}.")
+        found_kind = "empty" if document is None else f"{_name_of(document)}"
+        raise RequestRefused(f"The body must be a JSON object; it is {found_kind}.")
     return document
 
 
@@ -61,21 +61,21 @@ def check_object(value: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     for name in schema.get("required", ()):
         if name not in value:
             raise RequestRefused(f"The field {name!r} is missing; it is required.")
-    for name, found in value.items():
-        _check_type(name, found, properties[name])
+    for name, member in value.items():
+        _check_type(name, member, properties[name])
 
 
-def _check_type(name: str, found: Any, schema: Mapping[str, Any]) -> None:
+def _check_type(name: str, member: Any, schema: Mapping[str, Any]) -> None:
     allowed = schema.get("type")
     if allowed is None:
         return
     names = [allowed] if isinstance(allowed, str) else list(allowed)
-    if not any(_is_of(found, kind) for kind in names):
+    if not any(_is_of(member, kind) for kind in names):
         expected = " or ".join(_TYPES[kind][1] for kind in names)
-        raise RequestRefused(f"The field {name!r} must be {expected}; it is {_name_of(found)}.")
-    if isinstance(found, str):
+        raise RequestRefused(f"The field {name!r} must be {expected}; it is {_name_of(member)}.")
+    if isinstance(member, str):
         try:
-            found.encode("utf-8")
+            member.encode("utf-8")
         except UnicodeEncodeError:
             raise RequestRefused(f"The field {name!r} has half a surrogate pair in it.") from None
 

@@ -67,8 +67,8 @@ class BrowserGuard:
         Raises:
             RequestRefused: it names a host or an origin that is not the server's own.
         """
-        asked = _split(f"//{environ.get('HTTP_HOST', '')}")
-        if self._is_local and environ.get("HTTP_HOST") and not self._is_own_host(asked):
+        requested_host = _split(f"//{environ.get('HTTP_HOST', '')}")
+        if self._is_local and environ.get("HTTP_HOST") and not self._is_own_host(requested_host):
             raise RequestRefused(
                 "This server listens on this machine only, and takes control requests only by a "
                 f"loopback name or address; the request's Host is {environ['HTTP_HOST'][:80]!a}. "
@@ -78,7 +78,7 @@ class BrowserGuard:
                 "ForeignHost",
             )
         origin = environ.get("HTTP_ORIGIN")
-        if origin is not None and not self._is_own_origin(origin, asked, environ):
+        if origin is not None and not self._is_own_origin(origin, requested_host, environ):
             raise RequestRefused(
                 f"A web page of {origin[:80]!a} has sent this request; control routes take those "
                 "of the server's own page and of programs, which send no Origin.",
@@ -91,23 +91,23 @@ class BrowserGuard:
         return name is not None and (is_loopback(name) or name.rstrip(".") in self._allowed)
 
     def _is_own_origin(
-        self, origin: str, asked: SplitResult | None, environ: Mapping[str, Any]
+        self, origin: str, requested_host: SplitResult | None, environ: Mapping[str, Any]
     ) -> bool:
         page = _split(origin)
-        if page is None or asked is None or not page.hostname:
+        if page is None or requested_host is None or not page.hostname:
             return False
         if page.hostname.rstrip(".") in self._allowed:
             return True  # also behind a proxy, whose scheme and port are others
         scheme = environ.get("wsgi.url_scheme", "http")
-        return _place(page, page.scheme) == _place(asked, scheme)
+        return _place(page, page.scheme) == _place(requested_host, scheme)
 
 
 def without_cors(start_response: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap a WSGI ``start_response`` so that no page of another origin may read the answer."""
 
     def start(status: str, headers: Iterable[tuple[str, str]], *more: Any) -> Any:
-        kept = [one for one in headers if not one[0].lower().startswith("access-control-")]
-        return start_response(status, kept, *more)
+        kept_headers = [one for one in headers if not one[0].lower().startswith("access-control-")]
+        return start_response(status, kept_headers, *more)
 
     return start
 

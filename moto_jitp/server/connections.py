@@ -19,47 +19,47 @@ class _ServedConnections(dict[int, DeviceConnection]):
     """
 
 
-def attempt_of(wanted: int) -> tuple[JitpIoTBackend, ConnectionAttempt]:
+def attempt_of(attempt_id: int) -> tuple[JitpIoTBackend, ConnectionAttempt]:
     """Return a connection attempt with its account and Region.
 
     Args:
-        wanted: its id.
+        attempt_id: its id.
 
     Raises:
         RequestRefused: there is none.
     """
     for backend in live_backends():
         for attempt in list(state_of(backend).attempts):
-            if attempt.attempt_id == wanted:
+            if attempt.attempt_id == attempt_id:
                 return backend, attempt
     raise RequestRefused(
-        f"There is no connection attempt {wanted}; it may have gone with a reset. GET "
+        f"There is no connection attempt {attempt_id}; it may have gone with a reset. GET "
         "/moto-api/jitp/connections lists those there are.",
         404,
         "NotFound",
     )
 
 
-def connection_of(wanted: int) -> DeviceConnection:
+def connection_of(attempt_id: int) -> DeviceConnection:
     """Return the connection of an accepted attempt.
 
     Args:
-        wanted: the attempt's id.
+        attempt_id: the attempt's id.
 
     Raises:
         RequestRefused: there is no such attempt, or it was refused.
     """
-    backend, attempt = attempt_of(wanted)
-    session = find_session(backend, wanted)
+    backend, attempt = attempt_of(attempt_id)
+    session = find_session(backend, attempt_id)
     if session is None:
         raise RequestRefused(
-            f"The connection attempt {wanted} was refused ({attempt.reason}), so the device is not "
-            "connected.",
+            f"The connection attempt {attempt_id} was refused ({attempt.reason}), so the device is "
+            "not connected.",
             409,
             "NotConnected",
         )
     served = part_of(backend, _ServedConnections)
-    connection = served.get(wanted)
+    connection = served.get(attempt_id)
     if connection is None:
-        connection = served.setdefault(wanted, SessionConnection(session, (attempt,), None))
+        connection = served.setdefault(attempt_id, SessionConnection(session, (attempt,), None))
     return connection

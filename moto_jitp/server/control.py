@@ -117,8 +117,8 @@ def _respond(
 
 def _check_method(method: str, allowed: Iterable[str]) -> str:
     """Return the method that answers; HEAD is answered as GET."""
-    wanted = "GET" if method == "HEAD" else method
-    if wanted not in allowed:
+    allowed_method = "GET" if method == "HEAD" else method
+    if allowed_method not in allowed:
         listed = ", ".join(allowed)
         raise RequestRefused(
             f"This route takes {listed}, not {method}.",
@@ -126,7 +126,7 @@ def _check_method(method: str, allowed: Iterable[str]) -> str:
             "MethodNotAllowed",
             (("Allow", listed),),
         )
-    return wanted
+    return allowed_method
 
 
 def _query(text: str) -> dict[str, str]:

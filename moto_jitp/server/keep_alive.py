@@ -165,7 +165,7 @@ class _Answer:
         handler = self._handler
         code_text, _, reason = self._status.partition(" ")
         code = int(code_text)
-        given = {name.lower(): value for name, value in self._headers}
+        given_headers = {name.lower(): value for name, value in self._headers}
         is_head = self._environ["REQUEST_METHOD"] == "HEAD"
         self._has_body = not (is_head or code < 200 or code in _WITHOUT_BODY)
         if not handler.stays_open(self._environ):
@@ -174,8 +174,8 @@ class _Answer:
         for name, value in self._headers:
             handler.send_header(name, value)
         if self._has_body:
-            if "content-length" in given:
-                self._left = int(given["content-length"])
+            if "content-length" in given_headers:
+                self._left = int(given_headers["content-length"])
             elif handler.request_version >= "HTTP/1.1":
                 self._is_chunked = True
                 handler.send_header("Transfer-Encoding", "chunked")

@@ -87,8 +87,8 @@ class RequestHandler(KeepAliveHandler):
             "milliseconds": round((time.perf_counter() - self._began) * 1000, 1),
             "client": self.address_string(),
         }
-        asked = one_line(f"{fields['method']} {fields['path']}")
-        log.info("%s %s", asked, code, extra=_extra("request", fields))
+        request_line = one_line(f"{fields['method']} {fields['path']}")
+        log.info("%s %s", request_line, code, extra=_extra("request", fields))
 
     def log_error(self, format: str, *args: Any) -> None:
         message = one_line(format % args if args else format)

@@ -145,8 +145,8 @@ class Route(NamedTuple):
     @property
     def operation_id(self) -> str:
         """The name of the operation in the document, such as ``listRuns``."""
-        first, *others = self.handler.__name__.split("_")
-        return first + "".join(word.capitalize() for word in others)
+        first, *other_words = self.handler.__name__.split("_")
+        return first + "".join(word.capitalize() for word in other_words)
 
     def check(
         self,

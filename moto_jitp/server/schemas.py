@@ -220,7 +220,7 @@ _ANSWERS: tuple[Shape, ...] = (
 
 def schemas() -> dict[str, Schema]:
     """Return every schema by its name in the document."""
-    named = {
+    named_schemas = {
         **_REQUESTS,
         **{shape.name: shape.schema for shape in _ANSWERS},
         "Config": CONFIG,
@@ -240,7 +240,7 @@ def schemas() -> dict[str, Schema]:
         "RuleRuns": _page_of("rules", "RuleRun"),
         "Runs": _page_of("runs", "ListedRun"),
     }
-    return dict(sorted(named.items()))
+    return dict(sorted(named_schemas.items()))
 
 
 def request_schema(name: str) -> Schema:

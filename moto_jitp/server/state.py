@@ -53,12 +53,12 @@ class Wanted(NamedTuple):
     cause: str = ""
 
 
-def state(version: str, wanted: Wanted) -> State:
+def state(version: str, selection: Wanted) -> State:
     """Return what the page shows.
 
     Args:
         version: the version of the state.
-        wanted: which part of it.
+        selection: which part of it.
     """
     attempts = all_connection_attempts()
     newest = {_key(attempt): attempt for attempt in attempts}
@@ -69,22 +69,24 @@ def state(version: str, wanted: Wanted) -> State:
         for key, attempt in newest.items()
         if _is_refused(attempt) or attempt.attempt_id in rejected
     }
-    found = _found(attempts, newest, wanted.search)
-    causes = _causes(refused, found, rejected, wanted.cause)
-    if wanted.cause:
-        wanted = wanted._replace(refused=True)
-        found = found & {
-            key for key, attempt in refused.items() if _cause(attempt, rejected)[0] == wanted.cause
+    found_keys = _found(attempts, newest, selection.search)
+    causes = _causes(refused, found_keys, rejected, selection.cause)
+    if selection.cause:
+        selection = selection._replace(refused=True)
+        found_keys = found_keys & {
+            key
+            for key, attempt in refused.items()
+            if _cause(attempt, rejected)[0] == selection.cause
         }
-    elif wanted.refused:
-        found = found & refused.keys()
-    matching = (attempt for attempt in reversed(attempts) if _key(attempt) in found)
-    shown = list(islice(matching, wanted.limit))
+    elif selection.refused:
+        found_keys = found_keys & refused.keys()
+    matching = (attempt for attempt in reversed(attempts) if _key(attempt) in found_keys)
+    shown = list(islice(matching, selection.limit))
     # A device comes with its connections; those that have none make up the rest.
     keys = dict.fromkeys(_key(attempt) for attempt in shown)
     cas: list[Registered] = []
     connected: list[Registered] = []
-    others: list[Registered] = []
+    other_certificates: list[Registered] = []
     runs: dict[int, list[RunEntry]] = {attempt.attempt_id: [] for attempt in shown}
     ca_count = device_count = 0
     for backend in live_backends():
@@ -97,28 +99,28 @@ def state(version: str, wanted: Wanted) -> State:
             certificates = backend.certificates
             ca_count += len(backend.ca_certificates)
             device_count += len(certificates)
-            cas += [_ca(backend, ca) for ca in _newest(backend.ca_certificates, wanted.limit)]
+            cas += [_ca(backend, ca) for ca in _newest(backend.ca_certificates, selection.limit)]
             connected += [
                 _device(backend, certificates[key[2]])
                 for key in reversed(keys)
                 if key[:2] == where and key[2] in certificates
             ]
-            if not wanted.refused:
+            if not selection.refused:
                 never = (
                     certificate
                     for id_, certificate in reversed(certificates.items())
-                    if (*where, id_) not in newest and _has(backend, certificate, wanted.search)
+                    if (*where, id_) not in newest and _has(backend, certificate, selection.search)
                 )
-                rest = [_device(backend, one) for one in islice(never, wanted.limit)]
-                others += reversed(rest)
+                rest = [_device(backend, one) for one in islice(never, selection.limit)]
+                other_certificates += reversed(rest)
     return State(
         version,
-        cas[-wanted.limit :],
-        [*others, *connected][-wanted.limit :],
+        cas[-selection.limit :],
+        [*other_certificates, *connected][-selection.limit :],
         [ShownConnection(attempt, runs[attempt.attempt_id]) for attempt in reversed(shown)],
-        [entry for entry in runs_so_far if _is_shown(entry, wanted)][-wanted.limit :],
-        [run for run in heard_rule_runs() if not wanted.refused or run.failed][-MOST_RULE_RUNS:],
-        newest_published(min(wanted.limit, MOST_MESSAGES)),
+        [entry for entry in runs_so_far if _is_shown(entry, selection)][-selection.limit :],
+        [run for run in heard_rule_runs() if not selection.refused or run.failed][-MOST_RULE_RUNS:],
+        newest_published(min(selection.limit, MOST_MESSAGES)),
         causes,
         Totals(
             ca_count,
@@ -130,14 +132,14 @@ def state(version: str, wanted: Wanted) -> State:
     )
 
 
-def _is_shown(entry: RunEntry, wanted: Wanted) -> bool:
+def _is_shown(entry: RunEntry, selection: Wanted) -> bool:
     """Whether a run that no connection set off is one that somebody wants to see."""
     run = entry.run
     by_api = (RunOrigin.REGISTER_THING, RunOrigin.BULK_REGISTRATION)
-    if entry.origin not in by_api or (wanted.refused and run.succeeded):
+    if entry.origin not in by_api or (selection.refused and run.succeeded):
         return False
     texts = (run.thing_name, run.certificate_id, run.error_code)
-    return wanted.search.casefold() in "\n".join(text or "" for text in texts).casefold()
+    return selection.search.casefold() in "\n".join(text or "" for text in texts).casefold()
 
 
 def _key(attempt: ConnectionAttempt) -> _Key:
@@ -161,7 +163,7 @@ def _rejected_runs(entries: Sequence[RunEntry]) -> Mapping[int, ProvisioningRun]
 
 def _causes(
     refused: Mapping[_Key, ConnectionAttempt],
-    found: Set[_Key],
+    found_keys: Set[_Key],
     rejected: Mapping[int, ProvisioningRun],
     chosen: str,
 ) -> Sequence[Cause]:
@@ -169,16 +171,16 @@ def _causes(
 
     Args:
         refused: the refused devices with their newest attempts.
-        found: the devices that are searched for, which alone count.
+        found_keys: the devices that are searched for, which alone count.
         rejected: the last runs of fleet provisioning by their attempts, where they were rejected.
         chosen: the id of the cause that is told also where no such device is searched for.
     """
     causes: dict[str, Cause] = {}
     for key, attempt in refused.items():
         cause_id, reason, place, message = _cause(attempt, rejected)
-        if key in found or cause_id == chosen:
+        if key in found_keys or cause_id == chosen:
             before = causes.get(cause_id)
-            count = (before.devices if before else 0) + (key in found)
+            count = (before.devices if before else 0) + (key in found_keys)
             causes[cause_id] = Cause(cause_id, reason, place, message, count)
     return sorted(causes.values(), key=lambda cause: -cause.devices)[:MOST_CAUSES]
 
@@ -253,12 +255,12 @@ def _device(backend: JitpIoTBackend, certificate: Any) -> Registered:
     groups = registry.thing_groups.of_thing(thing.arn) if thing is not None else ()
     sessions = part_of(backend, Sessions)
     clients = sessions.clients_of_certificates.get(certificate.certificate_id, ())
-    found = (sessions.by_client.get(client) for client in clients)
+    sessions_found = (sessions.by_client.get(client) for client in clients)
     return _registered(backend, certificate)._replace(
         thing_name=thing_name,
         groups=[group.thing_group_name for group in groups],
         policies=list(registry.principal_policies.seconds_of(certificate.arn)),
-        sessions=[session for session in found if session is not None and session.is_open],
+        sessions=[session for session in sessions_found if session is not None and session.is_open],
     )
 
 

@@ -196,7 +196,9 @@ class Evaluation:
         if function.lazy is not None:
             return function.lazy(self, call.arguments, scope)
         assert function.body is not None
-        return function.body(self, [self.value_of(given, scope) for given in call.arguments])
+        return function.body(
+            self, [self.value_of(arguments, scope) for arguments in call.arguments]
+        )
 
     def _logical(self, node: tree.Logical, scope: Scope) -> Value:
         values = [to_boolean(self.value_of(operand, scope)) for operand in node.operands]
@@ -231,8 +233,8 @@ class Evaluation:
         return cast(self.value_of(node.value, scope), CASTS[node.type.lower()], self.version)
 
     def _exists(self, node: tree.Exists, scope: Scope) -> Value:
-        found = self._query(node.query, scope)
-        return bool(found) if isinstance(found, list) else found is not UNDEFINED
+        rows = self._query(node.query, scope)
+        return bool(rows) if isinstance(rows, list) else rows is not UNDEFINED
 
     def _object(self, node: tree.ObjectLiteral, scope: Scope) -> Value:
         return {key: self.value_of(value, scope) for key, value in node.pairs}

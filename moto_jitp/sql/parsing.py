@@ -268,17 +268,19 @@ def _syntax_error(error: Any, text: str) -> SqlError:
 
     if isinstance(error, UnexpectedToken):
         expected = set(error.accepts or error.expected)
-        found = "the end" if error.token.type == "$END" else _shorten(str(error.token))
+        token_text = "the end" if error.token.type == "$END" else _shorten(str(error.token))
     else:
         expected = set(error.allowed)
-        found = _shorten(text[error.pos_in_stream :])
+        token_text = _shorten(text[error.pos_in_stream :])
     line, column = error.line, error.column
-    if found == "the end":
+    if token_text == "the end":
         before = text.rstrip()
         line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
-    advice = _advice(found, expected, text[: max(getattr(error, "pos_in_stream", 0) or 0, 0)])
+    advice = _advice(token_text, expected, text[: max(getattr(error, "pos_in_stream", 0) or 0, 0)])
     return SqlError(
-        f"{found} cannot stand here; {_expectation(expected)} was expected.{advice}", line, column
+        f"{token_text} cannot stand here; {_expectation(expected)} was expected.{advice}",
+        line,
+        column,
     )
 
 
@@ -296,23 +298,23 @@ def _expectation(expected: set[str]) -> str:
     return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names) or "nothing"
 
 
-def _advice(found: str, expected: set[str], before: str) -> str:
+def _advice(token_text: str, expected: set[str], before: str) -> str:
     if re.search(r"\bcase\s+when\s*\Z", before, re.IGNORECASE):
         return " CASE needs a value behind it, which is compared with those behind WHEN."
-    foreign = _FOREIGN.get(found[:1])
+    foreign = _FOREIGN.get(token_text[:1])
     if foreign is not None:
         return f" {foreign}"
-    if found[:1] in ("'", '"') and found.count(found[0]) % 2:
+    if token_text[:1] in ("'", '"') and token_text.count(token_text[0]) % 2:
         return " The string has no end; a quotation mark inside a string is written twice."
-    if before.endswith(".") or re.match(r"[0-9.]", found):
+    if before.endswith(".") or re.match(r"[0-9.]", token_text):
         return (
             " Names that begin with a digit or have a hyphen or a space need get(), as in "
             "get(data, 'my-key')."
         )
-    if found.startswith("[") and "DOT" in expected:
+    if token_text.startswith("[") and "DOT" in expected:
         return " IoT SQL has no [0] behind an array; write get(array, 0)."
     keywords = [name.lstrip("_") for name in expected if name.startswith("_")]
-    question = did_you_mean(found, keywords)
+    question = did_you_mean(token_text, keywords)
     return f" {question}" if question else ""
 
 

@@ -192,11 +192,11 @@ def certificate_parameter_like(name: str) -> str | None:
     return CERTIFICATE_PREFIX + alias if alias is not None else _BY_LAST_WORD.get(last)
 
 
-def missing_advice(name: str, given: Iterable[str], *, from_certificate: bool) -> str:
+def missing_advice(name: str, given_names: Iterable[str], *, from_certificate: bool) -> str:
     """What to do about a parameter that is referred to and has no value.
 
     Args:
-        given: the names of the parameters that have one.
+        given_names: the names of the parameters that have one.
         from_certificate: whether the values were read from a device's certificate.
     """
     if from_certificate:
@@ -204,7 +204,7 @@ def missing_advice(name: str, given: Iterable[str], *, from_certificate: bool) -
             field = name.removeprefix(CERTIFICATE_PREFIX)
             return f"The certificate gives no {field}: issue it with one, or give a Default."
         return f"A certificate gives only {listed(CERTIFICATE_PARAMETERS)}: give {name} a Default."
-    names = list(given)
+    names = list(given_names)
     known = f"Given: {listed(names[:_NAMES_LISTED]) or 'none'}{_more(names)}."
     short = [one for one in names if "::" not in one and certificate_parameter_like(one) == name]
     if short:
@@ -236,8 +236,12 @@ def reference_advice(name: str, declared: Iterable[str], resources: Iterable[str
             "so use the parameter from which the resource takes its name."
         )
     like = certificate_parameter_like(name)
-    own = [one for one in declared if one not in CERTIFICATE_PARAMETERS and "::" not in name]
-    near = next((one for one in own if like and certificate_parameter_like(one) == like), None)
+    own_parameters = [
+        one for one in declared if one not in CERTIFICATE_PARAMETERS and "::" not in name
+    ]
+    near = next(
+        (one for one in own_parameters if like and certificate_parameter_like(one) == like), None
+    )
     if near is not None:
         return question(near)
     if like is None and name.startswith(CERTIFICATE_PREFIX):

@@ -122,8 +122,8 @@ class WithVariables(Text):
         self.references = tuple(dict.fromkeys(_references(variables.values()) + parameters))
 
     def evaluate(self, values: Values) -> str:
-        own = {name: item.evaluate(values) for name, item in self.variables.items()}
-        return self.text.evaluate({**values, **own})
+        own_values = {name: item.evaluate(values) for name, item in self.variables.items()}
+        return self.text.evaluate({**values, **own_values})
 
 
 class Split(TextList):

@@ -244,12 +244,17 @@ _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 def _compile_sub(node: Node, place: str, scope: Scope) -> Text:
     text: Node = node
-    given: Node = {}
+    variables_node: Node = {}
     if isinstance(node, list):
-        text, given = _pair("Fn::Sub", node, place, '"text ${name}", or ["text ${a}", {"a": …}]')
-    if type(text) is not str or not isinstance(given, dict):
+        text, variables_node = _pair(
+            "Fn::Sub", node, place, '"text ${name}", or ["text ${a}", {"a": …}]'
+        )
+    if type(text) is not str or not isinstance(variables_node, dict):
         raise _malformed("Fn::Sub", place, node, '"text ${name}", or ["text ${a}", {"a": …}]')
-    own = {name: compile_text(value, f"{place}[1].{name}", scope) for name, value in given.items()}
+    own_variables = {
+        name: compile_text(value, f"{place}[1].{name}", scope)
+        for name, value in variables_node.items()
+    }
     used: dict[str, Text] = {}
     pieces: list[Text] = []
     end = 0
@@ -259,8 +264,8 @@ def _compile_sub(node: Node, place: str, scope: Scope) -> Text:
         name = match.group(1).strip()
         if name.startswith("!"):
             pieces.append(Literal("${" + name[1:] + "}"))
-        elif name in own:
-            used[name] = own[name]
+        elif name in own_variables:
+            used[name] = own_variables[name]
             pieces.append(Ref(name, None, place))
         elif name:
             pieces.append(_reference(name, place, scope))

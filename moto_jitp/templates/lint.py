@@ -204,9 +204,11 @@ def _used(document: Mapping[str, Node]) -> Iterator[tuple[str, str]]:
                 yield place, value
             elif key == "Fn::Sub":
                 text = value[0] if isinstance(value, list) and value else value
-                own = value[1] if isinstance(value, list) and len(value) > 1 else {}
+                own_variables = value[1] if isinstance(value, list) and len(value) > 1 else {}
                 for name in _VARIABLE.findall(text) if isinstance(text, str) else ():
-                    if name.strip() not in (own if isinstance(own, dict) else {}):
+                    if name.strip() not in (
+                        own_variables if isinstance(own_variables, dict) else {}
+                    ):
                         yield place, name.strip()
 
 

@@ -46,10 +46,10 @@ class Rule:
         Args:
             sources: the parameters from which the text was made.
         """
-        found = f"{len(text)} characters" if len(text) > self.maximum else shown(text)
+        found_text = f"{len(text)} characters" if len(text) > self.maximum else shown(text)
         wrong = [c for c in dict.fromkeys(text) if not re.fullmatch(self.characters, c, re.ASCII)]
         if wrong and len(text) <= self.maximum:
-            found += ", with " + ", ".join(_named(character) for character in wrong[:5])
+            found_text += ", with " + ", ".join(_named(character) for character in wrong[:5])
         advice = ""
         if sources:
             advice = f"The value comes from {' and '.join(sources)}."
@@ -60,7 +60,7 @@ class Rule:
         return TemplateError(
             f"{shown(text)} cannot be {self.what}.",
             place=place,
-            found=found,
+            found=found_text,
             expected=f"{self.minimum} to {self.maximum} characters of {self.characters}",
             advice=advice,
         )

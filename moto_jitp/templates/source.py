@@ -36,9 +36,9 @@ class TemplateSource(NamedTuple):
             registration_config: ``templateName``, or ``templateBody``, and perhaps ``roleArn``;
                 ``None`` or empty for none of them.
         """
-        given = registration_config or {}
-        name = given.get("templateName") or None
-        return cls(name, given.get("templateBody"), given.get("roleArn"))
+        config = registration_config or {}
+        name = config.get("templateName") or None
+        return cls(name, config.get("templateBody"), config.get("roleArn"))
 
     @property
     def is_given(self) -> bool:

@@ -169,17 +169,19 @@ def _as_rules_see_it(published: PublishedMessage) -> Message:
     )
 
 
-def _properties(given: Properties) -> dict[str, str]:
-    found: dict[str, str] = {}
-    if given.content_type is not None:
-        found["content_type"] = given.content_type
-    if given.payload_format_indicator is not None:
-        found["format_indicator"] = _FORMATS[given.payload_format_indicator]
-    if given.response_topic is not None:
-        found["response_topic"] = given.response_topic
-    if given.correlation_data is not None:
-        found["correlation_data"] = base64.b64encode(given.correlation_data).decode("ascii")
-    return found
+def _properties(properties: Properties) -> dict[str, str]:
+    substituted_properties: dict[str, str] = {}
+    if properties.content_type is not None:
+        substituted_properties["content_type"] = properties.content_type
+    if properties.payload_format_indicator is not None:
+        substituted_properties["format_indicator"] = _FORMATS[properties.payload_format_indicator]
+    if properties.response_topic is not None:
+        substituted_properties["response_topic"] = properties.response_topic
+    if properties.correlation_data is not None:
+        substituted_properties["correlation_data"] = base64.b64encode(
+            properties.correlation_data
+        ).decode("ascii")
+    return substituted_properties
 
 
 class _RuleExecution:

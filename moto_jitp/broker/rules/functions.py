@@ -69,9 +69,9 @@ class AccountFunctions:
         self._require(
             "get_thing_shadow", role_arn, "iot:GetThingShadow", self._iot(f"thing/{thing}")
         )
-        named = {} if shadow is None else {"shadowName": shadow}
+        name_argument = {} if shadow is None else {"shadowName": shadow}
         answer = self._called(
-            "get_thing_shadow", "iot-data", "get_thing_shadow", thingName=thing, **named
+            "get_thing_shadow", "iot-data", "get_thing_shadow", thingName=thing, **name_argument
         )
         return json.loads(answer["payload"].read())
 
@@ -151,8 +151,10 @@ class AccountFunctions:
         try:
             return getattr(client, method)(**arguments)
         except ClientError as error:
-            said = error.response["Error"]
-            raise FunctionFailed(function, f"{said['Code']}: {said['Message']}.") from error
+            error_fields = error.response["Error"]
+            raise FunctionFailed(
+                function, f"{error_fields['Code']}: {error_fields['Message']}."
+            ) from error
         except BotoCoreError as error:  # a name that the service could not have
             raise FunctionFailed(function, str(error)) from error
 

@@ -30,8 +30,8 @@ def rule_runs_until_now() -> Callable[[], tuple[RuleRun, ...]]:
         A function that puts the runs together, also when the state is gone by then.
     """
     carry_out_due_work()
-    kept = [rule_runs_of(backend).copy() for backend in existing_backends()]
-    return functools.cache(lambda: _in_order(kept))
+    run_lists = [rule_runs_of(backend).copy() for backend in existing_backends()]
+    return functools.cache(lambda: _in_order(run_lists))
 
 
 def _in_order(journals: Iterable[RuleRuns]) -> tuple[RuleRun, ...]:

@@ -10,14 +10,14 @@ from moto_jitp.iot.registry.registry import Registry
 
 
 @listing("ListRoleAliases", Registry, ascending=False)
-def list_role_aliases(registry: Registry, given: Input, page: Page) -> Output:
+def list_role_aliases(registry: Registry, arguments: Input, page: Page) -> Output:
     aliases = page.cut(registry.role_aliases.after(page.number, ascending=page.ascending))
     return page.output("roleAliases", [alias.role_alias for alias in aliases])
 
 
 @listing("ListDomainConfigurations", Registry)
-def list_domain_configurations(registry: Registry, given: Input, page: Page) -> Output:
-    kind = given.get("serviceType")
+def list_domain_configurations(registry: Registry, arguments: Input, page: Page) -> Output:
+    kind = arguments.get("serviceType")
     configurations: list[FakeDomainConfiguration] = [
         one
         for one in registry.moto.domain_configurations.values()

@@ -71,9 +71,11 @@ class DomainConfigurations:
 
     def _by_path(self, path: str) -> FakeDomainConfiguration | None:
         """Find one by the end of its ARN: its name, and five characters."""
-        found = self._all.get(path.partition("/")[0])
-        is_it = found is not None and found.domain_configuration_arn.endswith(f"/{path}")
-        return found if is_it else None
+        configuration = self._all.get(path.partition("/")[0])
+        is_it = configuration is not None and configuration.domain_configuration_arn.endswith(
+            f"/{path}"
+        )
+        return configuration if is_it else None
 
     @property
     def _all(self) -> dict[str, FakeDomainConfiguration]:
@@ -85,26 +87,26 @@ class DomainConfigurations:
         Raises:
             ResourceNotFound: there is none of that name (own wording).
         """
-        found = self._all.get(name)
-        if found is None:
+        configuration = self._all.get(name)
+        if configuration is None:
             raise ResourceNotFound(f"The domain configuration {name} does not exist.")
-        return found
+        return configuration
 
-    def create(self, given: Mapping[str, Any]) -> FakeDomainConfiguration:
+    def create(self, arguments: Mapping[str, Any]) -> FakeDomainConfiguration:
         """Create a domain configuration.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_CreateDomainConfiguration.html
 
         Args:
-            given: the input of CreateDomainConfiguration.
+            arguments: the input of CreateDomainConfiguration.
 
         Raises:
             InvalidRequest: it asks for what is not carried out here.
             LimitExceeded: it would have too many tags.
             ResourceAlreadyExists: there is one of that name.
         """
-        registry, name = self._registry, given["domainConfigurationName"]
-        _check(given)
+        registry, name = self._registry, arguments["domainConfigurationName"]
+        _check(arguments)
         with registry.lock:
             existing = self._all.get(name)
             if existing is not None:
@@ -113,55 +115,55 @@ class DomainConfigurations:
                     name,
                     existing.domain_configuration_arn,
                 )
-            domain_name = given.get("domainName")
-            made = DomainConfiguration(
+            domain_name = arguments.get("domainName")
+            configuration = DomainConfiguration(
                 registry.account_id,
                 registry.region_name,
                 name,
                 domain_name or self._managed_name(),
-                given.get("serverCertificateArns", []),
+                arguments.get("serverCertificateArns", []),
                 "ENABLED",
-                given.get("serviceType", "DATA"),
-                given.get("authorizerConfig"),
+                arguments.get("serviceType", "DATA"),
+                arguments.get("authorizerConfig"),
                 CUSTOMER_MANAGED if domain_name else AWS_MANAGED,
             )
-            made.last_status_change_date = acting_moment()
-            made.details = {"tlsConfig": _TLS_DEFAULT, **_details(given)}
-            self.tags.tag(made.domain_configuration_arn, given.get("tags"))
-            self._all[name] = made
-            return made
+            configuration.last_status_change_date = acting_moment()
+            configuration.details = {"tlsConfig": _TLS_DEFAULT, **_details(arguments)}
+            self.tags.tag(configuration.domain_configuration_arn, arguments.get("tags"))
+            self._all[name] = configuration
+            return configuration
 
     def _managed_name(self) -> str:
         # Not one of the account's own endpoints, which all begin with an a.
         label = mock_random.get_random_string(length=13, lower_case=True)
         return f"d{label}-ats.iot.{self._registry.region_name}.amazonaws.com"
 
-    def update(self, given: Mapping[str, Any]) -> FakeDomainConfiguration:
+    def update(self, arguments: Mapping[str, Any]) -> FakeDomainConfiguration:
         """Change a domain configuration.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_UpdateDomainConfiguration.html
 
         Args:
-            given: the input of UpdateDomainConfiguration.
+            arguments: the input of UpdateDomainConfiguration.
 
         Raises:
             InvalidRequest: it asks for what is not carried out here.
             ResourceNotFound: there is none of that name.
         """
-        _check(given)
+        _check(arguments)
         with self._registry.lock:
-            found = self.named(given["domainConfigurationName"])
-            status = given.get("domainConfigurationStatus")
-            if status is not None and status != found.domain_configuration_status:
-                found.domain_configuration_status = status
-                found.last_status_change_date = acting_moment()
-            if "authorizerConfig" in given:
-                found.authorizer_config = given["authorizerConfig"]
-            if given.get("removeAuthorizerConfig"):
-                found.authorizer_config = None
-            if isinstance(found, DomainConfiguration):
-                found.details = {**found.details, **_details(given)}
-            return found
+            configuration = self.named(arguments["domainConfigurationName"])
+            status = arguments.get("domainConfigurationStatus")
+            if status is not None and status != configuration.domain_configuration_status:
+                configuration.domain_configuration_status = status
+                configuration.last_status_change_date = acting_moment()
+            if "authorizerConfig" in arguments:
+                configuration.authorizer_config = arguments["authorizerConfig"]
+            if arguments.get("removeAuthorizerConfig"):
+                configuration.authorizer_config = None
+            if isinstance(configuration, DomainConfiguration):
+                configuration.details = {**configuration.details, **_details(arguments)}
+            return configuration
 
     def delete(self, name: str) -> None:
         """Delete a domain configuration that is DISABLED, with a name of AWS's own for seven days.
@@ -173,23 +175,23 @@ class DomainConfigurations:
             ResourceNotFound: there is none of that name.
         """
         with self._registry.lock:
-            found = self.named(name)
+            configuration = self.named(name)
             if settings.current().strict:
-                _check_deletion(found)
+                _check_deletion(configuration)
             del self._all[name]
-            self.tags.untag_all(found.domain_configuration_arn)
+            self.tags.untag_all(configuration.domain_configuration_arn)
 
 
-def _check_deletion(found: FakeDomainConfiguration) -> None:
-    name = found.domain_configuration_name
-    if found.domain_configuration_status != "DISABLED":
+def _check_deletion(configuration: FakeDomainConfiguration) -> None:
+    name = configuration.domain_configuration_name
+    if configuration.domain_configuration_status != "DISABLED":
         raise InvalidRequest(
-            f"The domain configuration {name} is {found.domain_configuration_status}. Disable it "
-            "with UpdateDomainConfiguration before you delete it."
+            f"The domain configuration {name} is {configuration.domain_configuration_status}. "
+            "Disable it with UpdateDomainConfiguration before you delete it."
         )
-    if found.domain_type != AWS_MANAGED:
+    if configuration.domain_type != AWS_MANAGED:
         return
-    earliest = found.last_status_change_date + DISABLED_BEFORE_DELETION
+    earliest = configuration.last_status_change_date + DISABLED_BEFORE_DELETION
     if acting_moment() < earliest:
         raise InvalidRequest(
             f"The domain configuration {name} has a domain name that AWS manages, so it must be "
@@ -198,47 +200,47 @@ def _check_deletion(found: FakeDomainConfiguration) -> None:
         )
 
 
-def _check(given: Mapping[str, Any]) -> None:
+def _check(arguments: Mapping[str, Any]) -> None:
     for member, values in _CARRIED_OUT.items():
-        value = given.get(member)
+        value = arguments.get(member)
         if value is not None and value not in values:
             raise InvalidRequest(
                 f"The {member} {value} is not emulated: devices connect with MQTT over mutual TLS. "
                 f"Give one of {', '.join(values)}, or leave it out."
             )
-    if given.get("clientCertificateConfig"):
+    if arguments.get("clientCertificateConfig"):
         raise InvalidRequest(
             "clientCertificateConfig is not emulated: no Lambda function is invoked before a "
             "device connects. Leave it out."
         )
 
 
-def _details(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {member: given[member] for member in _DESCRIBED if member in given}
+def _details(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {member: arguments[member] for member in _DESCRIBED if member in arguments}
 
 
 @operation_over_moto("CreateDomainConfiguration", DomainConfigurations)
 def create_domain_configuration(
-    configurations: DomainConfigurations, given: Input, moto: CallMoto
+    configurations: DomainConfigurations, arguments: Input, moto: CallMoto
 ) -> Output:
     if settings.current().strict:
-        return dict(configurations.create(given).to_dict())
+        return dict(configurations.create(arguments).to_dict())
     output = moto()
-    configurations.tags.tag(output["domainConfigurationArn"], given.get("tags"))
+    configurations.tags.tag(output["domainConfigurationArn"], arguments.get("tags"))
     return output
 
 
 @operation_if_strict("UpdateDomainConfiguration", DomainConfigurations)
-def update_domain_configuration(configurations: DomainConfigurations, given: Input) -> Output:
-    return dict(configurations.update(given).to_dict())
+def update_domain_configuration(configurations: DomainConfigurations, arguments: Input) -> Output:
+    return dict(configurations.update(arguments).to_dict())
 
 
 @operation_if_strict("DescribeDomainConfiguration", DomainConfigurations)
-def describe_domain_configuration(configurations: DomainConfigurations, given: Input) -> Output:
-    found = configurations.named(given["domainConfigurationName"])
-    return dict(found.to_description_dict())
+def describe_domain_configuration(configurations: DomainConfigurations, arguments: Input) -> Output:
+    configuration = configurations.named(arguments["domainConfigurationName"])
+    return dict(configuration.to_description_dict())
 
 
 @operation_if_strict("DeleteDomainConfiguration", DomainConfigurations)
-def delete_domain_configuration(configurations: DomainConfigurations, given: Input) -> None:
-    configurations.delete(given["domainConfigurationName"])
+def delete_domain_configuration(configurations: DomainConfigurations, arguments: Input) -> None:
+    configurations.delete(arguments["domainConfigurationName"])

@@ -194,10 +194,10 @@ class Endpoints:
         """
         address = parse_endpoint(server_name)
         if address is not None:
-            here = (self._registry.account_id, self._registry.region_name)
+            account_and_region = (self._registry.account_id, self._registry.region_name)
             kinds = (_FOR_CREDENTIALS,) if credentials else _FOR_DEVICES
             is_meant = address.endpoint_type in kinds
-            return is_meant and here == (address.account_id, address.region_name)
+            return is_meant and account_and_region == (address.account_id, address.region_name)
         services = ("CREDENTIAL_PROVIDER",) if credentials else (None, "DATA")
         configuration = self.domain_configuration_of(server_name)
         return (
@@ -208,10 +208,12 @@ class Endpoints:
 
     def domain_configuration_of(self, server_name: str) -> FakeDomainConfiguration | None:
         """Return the domain configuration whose domain name this is, ``None`` where none has it."""
-        named = (
+        same_named = (
             c
             for c in self._registry.moto.domain_configurations.values()
             if c.domain_name == server_name
         )
         # Of several the one that is in use counts.
-        return min(named, key=lambda c: c.domain_configuration_status == "DISABLED", default=None)
+        return min(
+            same_named, key=lambda c: c.domain_configuration_status == "DISABLED", default=None
+        )

@@ -188,9 +188,9 @@ class LoggingOptions:
         )
         options, first_generation = self.logging_v2, self.logging_v1
         if options is not None:
-            own = self._level_of_client(options, client)
+            client_level = self._level_of_client(options, client)
             for entry in entries:
-                if _reaches(own or options.level_of(entry.event_type), entry):
+                if _reaches(client_level or options.level_of(entry.event_type), entry):
                     group = options.destination_of(entry.event_type)
                     writer.write(group, moment, entry, trace_id)
         elif first_generation is not None:
@@ -202,13 +202,13 @@ class LoggingOptions:
         """The level that a client has by what it is; the most talkative where it has several."""
         if not options.levels:
             return None
-        own = [
+        client_levels = [
             options.levels.get(("CLIENT_ID", client.client_id or "")),
             options.levels.get(("SOURCE_IP", client.address)),
             options.levels.get(("PRINCIPAL_ID", client.principal_id)),
             *self._levels_of_groups(options, client),
         ]
-        return max((level for level in own if level), key=LEVELS.index, default=None)
+        return max((level for level in client_levels if level), key=LEVELS.index, default=None)
 
     def _levels_of_groups(self, options: LoggingV2, client: Client) -> Iterator[str]:
         """Yield, of each group that the client's thing is in, its level or the nearest above."""
@@ -250,13 +250,13 @@ def _reaches(level: str, entry: LogEntry) -> bool:
 
 
 @operation("SetLoggingOptions", LoggingOptions)
-def set_logging_options(logging: LoggingOptions, given: Input) -> None:
-    payload = given["loggingOptionsPayload"]
+def set_logging_options(logging: LoggingOptions, arguments: Input) -> None:
+    payload = arguments["loggingOptionsPayload"]
     logging.set_logging_options(payload["roleArn"], payload.get("logLevel"))
 
 
 @operation("GetLoggingOptions", LoggingOptions)
-def get_logging_options(logging: LoggingOptions, given: Input) -> Output:
+def get_logging_options(logging: LoggingOptions, arguments: Input) -> Output:
     options = logging.logging_v1
     if options is None:
         return {"logLevel": "DISABLED"}
@@ -264,20 +264,20 @@ def get_logging_options(logging: LoggingOptions, given: Input) -> Output:
 
 
 @operation("SetV2LoggingOptions", LoggingOptions)
-def set_v2_logging_options(logging: LoggingOptions, given: Input) -> None:
+def set_v2_logging_options(logging: LoggingOptions, arguments: Input) -> None:
     logging.set_v2_logging_options(
-        given.get("roleArn"),
-        given.get("defaultLogLevel"),
-        given.get("disableAllLogs"),
-        given.get("eventConfigurations"),
+        arguments.get("roleArn"),
+        arguments.get("defaultLogLevel"),
+        arguments.get("disableAllLogs"),
+        arguments.get("eventConfigurations"),
     )
 
 
 @operation("GetV2LoggingOptions", LoggingOptions)
-def get_v2_logging_options(logging: LoggingOptions, given: Input) -> Output:
+def get_v2_logging_options(logging: LoggingOptions, arguments: Input) -> Output:
     options = logging.require_v2_logging()
     events = list(options.events.values())
-    if given.get("verbose"):
+    if arguments.get("verbose"):
         events = [
             {
                 "eventType": name,
@@ -295,24 +295,26 @@ def get_v2_logging_options(logging: LoggingOptions, given: Input) -> Output:
 
 
 @operation("SetV2LoggingLevel", LoggingOptions)
-def set_v2_logging_level(logging: LoggingOptions, given: Input) -> None:
-    target = given["logTarget"]
-    logging.set_v2_logging_level(target["targetType"], target.get("targetName"), given["logLevel"])
+def set_v2_logging_level(logging: LoggingOptions, arguments: Input) -> None:
+    target = arguments["logTarget"]
+    logging.set_v2_logging_level(
+        target["targetType"], target.get("targetName"), arguments["logLevel"]
+    )
 
 
 @operation("DeleteV2LoggingLevel", LoggingOptions)
-def delete_v2_logging_level(logging: LoggingOptions, given: Input) -> None:
-    logging.delete_v2_logging_level(given["targetType"], given["targetName"])
+def delete_v2_logging_level(logging: LoggingOptions, arguments: Input) -> None:
+    logging.delete_v2_logging_level(arguments["targetType"], arguments["targetName"])
 
 
 @operation("ListV2LoggingLevels", LoggingOptions)
-def list_v2_logging_levels(logging: LoggingOptions, given: Input) -> Output:
+def list_v2_logging_levels(logging: LoggingOptions, arguments: Input) -> Output:
     options = logging.require_v2_logging()
-    wanted = given.get("targetType")
-    page = Page("ListV2LoggingLevels", given)
+    target_type = arguments.get("targetType")
+    page = Page("ListV2LoggingLevels", arguments)
     chosen = page.cut(
         _numbered_levels(options, page.number),
-        lambda level: wanted in (None, level["logTarget"]["targetType"]),
+        lambda level: target_type in (None, level["logTarget"]["targetType"]),
     )
     return page.output("logTargetConfigurations", chosen)
 

@@ -19,8 +19,8 @@ def signing_key(request: BaseResponse) -> str | None:
     moto itself takes notice of keys in AWS's form only.
     """
     signed = _CREDENTIAL.search(request.headers.get("Authorization", ""))
-    given = signed or _CREDENTIAL.search(unquote(request.parsed_url.query))
-    return given[1] if given else None
+    credential = signed or _CREDENTIAL.search(unquote(request.parsed_url.query))
+    return credential[1] if credential else None
 
 
 def identity_of(request: BaseResponse, backend: IoTBackend) -> Identity:

@@ -95,10 +95,10 @@ class CheckedResponse(BaseResponse):
     def _get_action(self) -> str:
         # Asked several times for each request, and moto walks its routes each time.
         if self._operation is None:
-            found = super()._get_action()
-            if not found:
-                found = operation_at(self.service, self.method, self.parsed_url.path) or ""
-            self._operation = found
+            operation_name = super()._get_action()
+            if not operation_name:
+                operation_name = operation_at(self.service, self.method, self.parsed_url.path) or ""
+            self._operation = operation_name
         return self._operation
 
     def any_backend(self) -> Any:

@@ -130,15 +130,15 @@ class _Structure:
                 member.serialization.get("name", name): (name, compile_shape(member))
                 for name, member in self._shape.members.items()
             }
-        found: dict[str, Any] = {}
+        members_read: dict[str, Any] = {}
         for wire_name, (name, check) in self._members.items():
             item = value.get(wire_name)
             if item is not None:
-                found[name] = check(item, f"{where}.{name}", violations)
+                members_read[name] = check(item, f"{where}.{name}", violations)
         for name in self._shape.required_members:
-            if name not in found:
+            if name not in members_read:
                 violations.append(missing(f"{where}.{name}"))
-        return found
+        return members_read
 
 
 class _List:
@@ -150,15 +150,15 @@ class _List:
         _require(value, list, "list", where)
         item = self._item
         if isinstance(item, _Scalar):
-            found = [item.read(one, f"{where}.{at}.member") for at, one in enumerate(value, 1)]
-            if not all(map(item.accepts, found)):
-                violations.append(Violation(where, found, item.listed("Member")))
+            items_read = [item.read(one, f"{where}.{at}.member") for at, one in enumerate(value, 1)]
+            if not all(map(item.accepts, items_read)):
+                violations.append(Violation(where, items_read, item.listed("Member")))
         else:
-            found = [
+            items_read = [
                 item(one, f"{where}.{at}.member", violations) for at, one in enumerate(value, 1)
             ]
-        _check_size(self._sizes, found, where, violations)
-        return found
+        _check_size(self._sizes, items_read, where, violations)
+        return items_read
 
 
 class _Map:
@@ -174,16 +174,16 @@ class _Map:
         if not all(map(key.accepts, value)):
             broken.append(key.listed("Map keys"))
         if isinstance(item, _Scalar):
-            found = {name: item.read(one, f"{where}.{name}") for name, one in value.items()}
-            if not all(map(item.accepts, found.values())):
+            values_read = {name: item.read(one, f"{where}.{name}") for name, one in value.items()}
+            if not all(map(item.accepts, values_read.values())):
                 broken.append(item.listed("Map value"))
         else:
-            found = {
+            values_read = {
                 name: item(one, f"{where}.{name}.member", violations) for name, one in value.items()
             }
-        violations.extend(Violation(where, found, constraint) for constraint in broken)
-        _check_size(self._sizes, found, where, violations)
-        return found
+        violations.extend(Violation(where, values_read, constraint) for constraint in broken)
+        _check_size(self._sizes, values_read, where, violations)
+        return values_read
 
 
 def missing(where: str) -> Violation:
@@ -198,24 +198,26 @@ def _constraints(shape: Shape) -> tuple[_Constraint, ...]:
     """Return a shape's constraints in the order in which AWS lists them."""
     metadata = shape.metadata
     kind = shape.type_name
-    found: list[_Constraint] = []
+    constraints: list[_Constraint] = []
     is_number = kind in _NUMBERS
     size: Callable[[Any], Any] = _itself if is_number else len
     what = "value" if is_number else "length"
     if "max" in metadata:
-        found.append(_at_most(size, metadata["max"], what))
+        constraints.append(_at_most(size, metadata["max"], what))
     if "min" in metadata or (kind == "string" and "max" in metadata):
-        found.append(_at_least(size, metadata.get("min", 0), what))  # AWS lists a minimum of 0, too
+        constraints.append(
+            _at_least(size, metadata.get("min", 0), what)
+        )  # AWS lists a minimum of 0, too
     if kind == "string":
         if "enum" in metadata:
             allowed = metadata["enum"]
             text = f"Member must satisfy enum value set: [{', '.join(allowed)}]"
-            found.append((frozenset(allowed).__contains__, text))
+            constraints.append((frozenset(allowed).__contains__, text))
         matches = matcher(metadata["pattern"]) if "pattern" in metadata else None
         if matches is not None:
             text = f"Member must satisfy regular expression pattern: {metadata['pattern']}"
-            found.append((matches, text))
-    return tuple(found)
+            constraints.append((matches, text))
+    return tuple(constraints)
 
 
 def _itself(value: Any) -> Any:
@@ -256,8 +258,10 @@ _NUMBERS = {
 
 
 def _wrong(where: str, kind: str, value: Any) -> WrongTypeError:
-    found = repr(value[:_SHOWN]) if isinstance(value, str) else _JSON_TYPES.get(type(value), "null")
-    return WrongTypeError(f"The member {where} must be of type {kind}; found {found}.")
+    found_value = (
+        repr(value[:_SHOWN]) if isinstance(value, str) else _JSON_TYPES.get(type(value), "null")
+    )
+    return WrongTypeError(f"The member {where} must be of type {kind}; found {found_value}.")
 
 
 _JSON_TYPES = {

@@ -82,17 +82,17 @@ def checked_input(
         ...
         moto_jitp.iot.exceptions.IoTError: InvalidRequestException: 1 validation error detected: ...
     """
-    found = read_input(service, operation, request)
-    if strict and found.wrong_types:
-        raise refusal(service, operation, found.wrong_types[0])
-    violations = found.violations
+    read_members = read_input(service, operation, request)
+    if strict and read_members.wrong_types:
+        raise refusal(service, operation, read_members.wrong_types[0])
+    violations = read_members.violations
     if not strict:
         violations = [violation for violation in violations if violation.is_missing]
     if violations:
         raise refusal(service, operation, sentence(violations))
     if strict and service == "iot":
-        _refuse_unsupported(operation, found.values)
-    return found
+        _refuse_unsupported(operation, read_members.values)
+    return read_members
 
 
 def _refuse_unsupported(operation: str, values: Mapping[str, Any]) -> None:
@@ -145,9 +145,11 @@ def operation_at(service: str, method: str, path: str) -> str | None:
 @functools.cache
 def _routes(service: str) -> list[tuple[str, str, re.Pattern[str]]]:
     model = get_service_model(service)
-    found = [(name, model.operation_model(name).http) for name in model.operation_names]
-    found.sort(key=lambda route: -len(re.sub(r"\{.*?\}", "", route[1]["requestUri"])))
-    return [(name, http["method"], _path_pattern(http["requestUri"])) for name, http in found]
+    named_routes = [(name, model.operation_model(name).http) for name in model.operation_names]
+    named_routes.sort(key=lambda route: -len(re.sub(r"\{.*?\}", "", route[1]["requestUri"])))
+    return [
+        (name, http["method"], _path_pattern(http["requestUri"])) for name, http in named_routes
+    ]
 
 
 def refusal(service: str, operation: str, message: str) -> IoTError:

@@ -62,9 +62,9 @@ class InternalCaller:
         Raises:
             CallRefused: AWS IoT refused the call.
         """
-        given = {name: value for name, value in members.items() if value is not None}
+        arguments = {name: value for name, value in members.items() if value is not None}
         model = get_service_model(self._api).operation_model(operation)
-        parts = _serializer().serialize_to_request(given, model)
+        parts = _serializer().serialize_to_request(arguments, model)
         host = f"{_HOSTS[self._api]}.{self.region_name}.amazonaws.com"
         request = AWSRequest(
             method=parts["method"],

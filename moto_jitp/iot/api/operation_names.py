@@ -20,39 +20,39 @@ COMMON_ERRORS = {"AccessDeniedException": 403, "ExpiredTokenException": 403}
 _ACTS_OF_DEVICES = ("Connect", "Disconnect", "Receive", "RetainPublish", "Subscribe", "Unsubscribe")
 
 
-def operation_name(given: str) -> str:
+def operation_name(operation: str) -> str:
     """Return an operation's name in the model's spelling.
 
     Args:
-        given: the name, such as ``RegisterThing`` or ``register_thing``.
+        operation: the name, such as ``RegisterThing`` or ``register_thing``.
 
     Raises:
         ValueError: AWS IoT has no such operation; the text names the nearest.
     """
     operations = get_service_model("iot").operation_names
-    name = _find(given, operations)
+    name = _find(operation, operations)
     if name is None:
         raise ValueError(
-            f"{given!r} is not an operation of AWS IoT{_instead_of(given, operations)}"
+            f"{operation!r} is not an operation of AWS IoT{_instead_of(operation, operations)}"
         )
     return name
 
 
-def error_code(given: str | type[Exception]) -> str:
+def error_code(error: str | type[Exception]) -> str:
     """Return an error code in the model's spelling.
 
     Args:
-        given: the code, such as ``ThrottlingException``, or a class of that name.
+        error: the code, such as ``ThrottlingException``, or a class of that name.
 
     Raises:
         ValueError: AWS IoT has no such error; the text names the nearest, or what may be given.
     """
     modelled = (shape.error_code for shape in get_service_model("iot").error_shapes)
     codes = {*COMMON_ERRORS, *modelled}
-    name = given.__name__ if isinstance(given, type) else given
+    name = error.__name__ if isinstance(error, type) else error
     code = _find(name, codes)
     if code is None:
-        near = "" if isinstance(given, type) else did_you_mean(str(name), codes)
+        near = "" if isinstance(error, type) else did_you_mean(str(name), codes)
         hint = near or _WHAT_MAY_BE_GIVEN
         raise ValueError(f"{name!r} is not an error in AWS IoT's service model. {hint}")
     return code
@@ -67,12 +67,12 @@ _WHAT_MAY_BE_GIVEN = (
 _EXAMPLE = 'Name an operation of the client "iot", such as CreateThing.'
 
 
-def _instead_of(given: object, operations: Iterable[str]) -> str:
+def _instead_of(name: object, operations: Iterable[str]) -> str:
     """What to say after "no operation of AWS IoT"."""
     what = None
-    if _find(given, get_service_model("iot-data").operation_names):
+    if _find(name, get_service_model("iot-data").operation_names):
         what = 'one of its data plane (the client "iot-data")'
-    elif _find(given, _ACTS_OF_DEVICES):
+    elif _find(name, _ACTS_OF_DEVICES):
         what = "an action of a device"
     if what is not None:
         return (
@@ -80,14 +80,14 @@ def _instead_of(given: object, operations: Iterable[str]) -> str:
             'the client "iot" can, including those that a provisioning run calls, such as '
             "RegisterThing."
         )
-    hint = did_you_mean(str(given), operations)
+    hint = did_you_mean(str(name), operations)
     return f". {hint or _EXAMPLE}"
 
 
-def _find(given: object, known: Iterable[str]) -> str | None:
-    if not isinstance(given, str):
+def _find(candidate: object, known: Iterable[str]) -> str | None:
+    if not isinstance(candidate, str):
         return None
-    return next((name for name in known if _key(name) == _key(given)), None)
+    return next((name for name in known if _key(name) == _key(candidate)), None)
 
 
 def _key(name: str) -> str:

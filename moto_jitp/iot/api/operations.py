@@ -77,12 +77,12 @@ class Operation(NamedTuple):
     calls_moto: bool
     locks_itself: bool = False
 
-    def carry_out(self, backend: HasParts, given: Input, moto: CallMoto) -> Output | None:
+    def carry_out(self, backend: HasParts, arguments: Input, moto: CallMoto) -> Output | None:
         """Carry the operation out.
 
         Args:
             backend: the account and Region.
-            given: the checked input.
+            arguments: the checked input.
             moto: what has moto carry the same operation out.
 
         Returns:
@@ -92,7 +92,11 @@ class Operation(NamedTuple):
             IoTError: as the operation itself does.
         """
         part = backend.part(self.part)
-        return self.function(part, given, moto) if self.calls_moto else self.function(part, given)
+        return (
+            self.function(part, arguments, moto)
+            if self.calls_moto
+            else self.function(part, arguments)
+        )
 
 
 OPERATIONS: dict[tuple[str, str], Operation] = {}
@@ -141,8 +145,8 @@ def operation_if_strict(
     def enter(
         function: Callable[[PartT, Input], Output | None],
     ) -> Callable[[PartT, Input], Output | None]:
-        def carry_out(its_part: PartT, given: Input, moto: CallMoto) -> Output | None:
-            return function(its_part, given) if settings.current().strict else moto()
+        def carry_out(its_part: PartT, arguments: Input, moto: CallMoto) -> Output | None:
+            return function(its_part, arguments) if settings.current().strict else moto()
 
         _entered(name, part, calls_moto=True)(carry_out)
         return function

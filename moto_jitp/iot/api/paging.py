@@ -63,7 +63,7 @@ class Page:
     def __init__(
         self,
         operation: str,
-        given: Input,
+        arguments: Input,
         *,
         default_size: int | None = MOST,
         ascending: bool = True,
@@ -73,12 +73,12 @@ class Page:
         self._token_member = next(
             name for name in _TOKENS if name in members_of_input(service, operation)
         )
-        self._size = next((given[name] for name in _SIZES if name in given), default_size)
-        self.ascending: bool = given.get("ascendingOrder", ascending)
+        self._size = next((arguments[name] for name in _SIZES if name in arguments), default_size)
+        self.ascending: bool = arguments.get("ascendingOrder", ascending)
         of_page = (*_SIZES, *_TOKENS)
-        subject = sorted((name, value) for name, value in given.items() if name not in of_page)
+        subject = sorted((name, value) for name, value in arguments.items() if name not in of_page)
         self._bound_to = repr((*self._listing, subject))
-        token = given.get(self._token_member)
+        token = arguments.get(self._token_member)
         self._after = None if token is None else self._decode(token)
         self._next: str | None = None
 
@@ -90,19 +90,19 @@ class Page:
     def cut(
         self,
         entries: Iterable[tuple[object, ItemT]],
-        wanted: Callable[[ItemT], object] | None = None,
+        is_included: Callable[[ItemT], object] | None = None,
     ) -> list[ItemT]:
         """Take the page's items.
 
         Args:
             entries: the items that come after the page before, each with its place: its number, or
                 the text by which they are sorted. No more of them are read than the page needs.
-            wanted: whether an item belongs to the listing; all do if it is left out.
+            is_included: whether an item belongs to the listing; all do if it is left out.
         """
         chosen: list[ItemT] = []
         last: object = None
         for place, item in entries:
-            if wanted is not None and not wanted(item):
+            if is_included is not None and not is_included(item):
                 continue
             if self._size is not None and len(chosen) == self._size:
                 self._next = self._encode(str(last))
@@ -156,11 +156,11 @@ class Page:
         return _refused(*self._listing, token, self._token_member.removeprefix("next").lower())
 
 
-def _page_of_moto(name: str, given: Input, moto: CallMoto) -> Output:
+def _page_of_moto(name: str, arguments: Input, moto: CallMoto) -> Output:
     try:
         return moto()
     except ValueError:  # moto's tokens are numbers, and it looks at none before it reads it as one
-        token = next((given[member] for member in _TOKENS if member in given), None)
+        token = next((arguments[member] for member in _TOKENS if member in arguments), None)
         if token is None:
             raise
         raise _refused("iot", name, str(token)) from None
@@ -196,11 +196,11 @@ def listing(
     """
 
     def enter(function: Callable[[PartT, Input, Page], Output]) -> Callable[..., Any]:
-        def listed(part: PartT, given: Input, moto: CallMoto) -> Output:
+        def listed(part: PartT, arguments: Input, moto: CallMoto) -> Output:
             if not settings.current().strict:
-                return _page_of_moto(name, given, moto)
-            page = Page(name, given, default_size=default_size, ascending=ascending)
-            return function(part, given, page)
+                return _page_of_moto(name, arguments, moto)
+            page = Page(name, arguments, default_size=default_size, ascending=ascending)
+            return function(part, arguments, page)
 
         operation_over_moto(name, part)(listed)
         return function

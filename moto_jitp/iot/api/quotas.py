@@ -126,5 +126,5 @@ def _quota(
         return None
     if throttling is True:
         return defaults.get(operation)
-    others = defaults if ALL_OTHERS in throttling else {}
-    return throttling.get(operation, others.get(operation))
+    default_quotas = defaults if ALL_OTHERS in throttling else {}
+    return throttling.get(operation, default_quotas.get(operation))

@@ -36,8 +36,8 @@ def check_references(template: Mapping[str, Any]) -> None:
         if not str(document.get("Type", "")).startswith(_PREFIX):
             continue
         depends_on = document.get("DependsOn") or []
-        named = [depends_on] if isinstance(depends_on, str) else depends_on
-        for name in (*named, *_references(document.get("Properties"))):
+        dependencies = [depends_on] if isinstance(depends_on, str) else depends_on
+        for name in (*dependencies, *_references(document.get("Properties"))):
             if name not in declared and not name.startswith(_PSEUDO_PARAMETER):
                 unknown[name] = None
     if unknown:
@@ -56,20 +56,22 @@ def _references(value: Any) -> Iterator[str]:
     if not isinstance(value, Mapping):
         return
     if len(value) == 1:
-        ((function, given),) = value.items()
-        if function == "Ref" and isinstance(given, str):
-            yield given
+        ((function, argument),) = value.items()
+        if function == "Ref" and isinstance(argument, str):
+            yield argument
             return
         if function == "Fn::Sub":
-            yield from _substituted(given)
+            yield from _substituted(argument)
             return
     for one in value.values():
         yield from _references(one)
 
 
-def _substituted(given: Any) -> Iterator[str]:
-    text, own = (given, {}) if isinstance(given, str) else (given[0], given[1])
+def _substituted(argument: Any) -> Iterator[str]:
+    text, local_variables = (
+        (argument, {}) if isinstance(argument, str) else (argument[0], argument[1])
+    )
     for name in _PLACEHOLDER.findall(text):
-        if name.strip() not in own:
+        if name.strip() not in local_variables:
             yield name.strip()
-    yield from _references(list(own.values()))
+    yield from _references(list(local_variables.values()))

@@ -73,12 +73,12 @@ class ResourceType:
         raise NotImplementedError
 
     def update(
-        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
     ) -> Made:
         """Change the resource in place."""
         raise UnusableValue(f"AWS::IoT::{self.name} cannot be changed after it is created.")
 
-    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
+    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
         """Delete the resource; one that is gone already is fine."""
         raise NotImplementedError
 
@@ -126,9 +126,9 @@ def _logging_of(iot: InternalCaller, operation: str) -> dict[str, Any]:
 
 def _retag(iot: InternalCaller, arn: str, properties: Properties, old: Properties) -> None:
     new_tags, old_tags = _tags(properties), _tags(old)
-    gone = [key for key in old_tags if key not in new_tags]
-    if gone:
-        iot("UntagResource", resourceArn=arn, tagKeys=gone)
+    removed_keys = [key for key in old_tags if key not in new_tags]
+    if removed_keys:
+        iot("UntagResource", resourceArn=arn, tagKeys=removed_keys)
     changed = {key: value for key, value in new_tags.items() if old_tags.get(key) != value}
     if changed:
         tags = [{"Key": key, "Value": value} for key, value in changed.items()]
@@ -155,15 +155,15 @@ class Thing(ResourceType):
         return Made(name, {"Arn": thing["thingArn"], "Id": thing["thingId"], "Name": name})
 
     def update(
-        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
     ) -> Made:
         payload = properties.get("AttributePayload") or {"Attributes": {}}
-        change = {"ThingName": made.id, "AttributePayload": {**payload, "Merge": False}}
+        change = {"ThingName": resource.id, "AttributePayload": {**payload, "Merge": False}}
         _call(iot, "UpdateThing", change)
-        return made
+        return resource
 
-    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
-        _unless_gone(iot, "DeleteThing", thingName=made.id)
+    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+        _unless_gone(iot, "DeleteThing", thingName=resource.id)
 
 
 class ThingType(ResourceType):
@@ -175,33 +175,33 @@ class ThingType(ResourceType):
 
     def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
         _require_new(iot, "DescribeThingType", thingTypeName=name)
-        given = {**_without(properties, "DeprecateThingType"), "ThingTypeName": name}
-        _call(iot, "CreateThingType", given)
-        made = iot("DescribeThingType", thingTypeName=name)
+        arguments = {**_without(properties, "DeprecateThingType"), "ThingTypeName": name}
+        _call(iot, "CreateThingType", arguments)
+        thing_type = iot("DescribeThingType", thingTypeName=name)
         if self._deprecated(properties):
             iot("DeprecateThingType", thingTypeName=name)
-        return Made(name, {"Arn": made["thingTypeArn"], "Id": made["thingTypeId"]})
+        return Made(name, {"Arn": thing_type["thingTypeArn"], "Id": thing_type["thingTypeId"]})
 
     def update(
-        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
     ) -> Made:
         new_details = properties.get("ThingTypeProperties")
         if new_details != old.get("ThingTypeProperties"):
-            change = {"ThingTypeName": made.id, "ThingTypeProperties": new_details}
+            change = {"ThingTypeName": resource.id, "ThingTypeProperties": new_details}
             _call(iot, "UpdateThingType", change)
         if self._deprecated(properties) != self._deprecated(old):
             iot(
                 "DeprecateThingType",
-                thingTypeName=made.id,
+                thingTypeName=resource.id,
                 undoDeprecate=not self._deprecated(properties),
             )
-        _retag(iot, made.attributes["Arn"], properties, old)
-        return made
+        _retag(iot, resource.attributes["Arn"], properties, old)
+        return resource
 
-    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
-        _unless_gone(iot, "DeprecateThingType", thingTypeName=made.id)
+    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+        _unless_gone(iot, "DeprecateThingType", thingTypeName=resource.id)
         with acting_at(acting_moment() + _DEPRECATION):
-            _unless_gone(iot, "DeleteThingType", thingTypeName=made.id)
+            _unless_gone(iot, "DeleteThingType", thingTypeName=resource.id)
 
     @staticmethod
     def _deprecated(properties: Properties) -> bool:
@@ -222,16 +222,16 @@ class ThingGroup(ResourceType):
         return Made(name, {"Arn": group["thingGroupArn"], "Id": group["thingGroupId"]})
 
     def update(
-        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
     ) -> Made:
         self._refuse_query(properties)
         details = {"ThingGroupProperties": {}, **_only(properties, "ThingGroupProperties")}
-        _call(iot, "UpdateThingGroup", {"ThingGroupName": made.id, **details})
-        _retag(iot, made.attributes["Arn"], properties, old)
-        return made
+        _call(iot, "UpdateThingGroup", {"ThingGroupName": resource.id, **details})
+        _retag(iot, resource.attributes["Arn"], properties, old)
+        return resource
 
-    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
-        _unless_gone(iot, "DeleteThingGroup", thingGroupName=made.id)
+    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+        _unless_gone(iot, "DeleteThingGroup", thingGroupName=resource.id)
 
     @staticmethod
     def _refuse_query(properties: Properties) -> None:
@@ -255,15 +255,15 @@ class BillingGroup(ResourceType):
         return Made(name, {"Arn": group["billingGroupArn"], "Id": group["billingGroupId"]})
 
     def update(
-        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
     ) -> Made:
         details = {"BillingGroupProperties": {}, **_only(properties, "BillingGroupProperties")}
-        _call(iot, "UpdateBillingGroup", {"BillingGroupName": made.id, **details})
-        _retag(iot, made.attributes["Arn"], properties, old)
-        return made
+        _call(iot, "UpdateBillingGroup", {"BillingGroupName": resource.id, **details})
+        _retag(iot, resource.attributes["Arn"], properties, old)
+        return resource
 
-    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
-        _unless_gone(iot, "DeleteBillingGroup", billingGroupName=made.id)
+    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+        _unless_gone(iot, "DeleteBillingGroup", billingGroupName=resource.id)
 
 
 class Policy(ResourceType):
@@ -276,31 +276,35 @@ class Policy(ResourceType):
 
     def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
         document = _document(properties["PolicyDocument"])
-        given = {**properties, "PolicyName": name, "PolicyDocument": document}
-        policy = _call(iot, "CreatePolicy", given)
+        arguments = {**properties, "PolicyName": name, "PolicyDocument": document}
+        policy = _call(iot, "CreatePolicy", arguments)
         return Made(name, {"Arn": policy["policyArn"], "Id": name})
 
     def update(
-        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
     ) -> Made:
         document = _document(properties["PolicyDocument"])
         if document != _document(old["PolicyDocument"]):
-            versions = self._versions(iot, made.id)
-            others = [one["versionId"] for one in versions if not one["isDefaultVersion"]]
+            versions = self._versions(iot, resource.id)
+            other_versions = [one["versionId"] for one in versions if not one["isDefaultVersion"]]
             if len(versions) >= _MOST_VERSIONS:
-                iot("DeletePolicyVersion", policyName=made.id, policyVersionId=others[-1])
+                iot(
+                    "DeletePolicyVersion",
+                    policyName=resource.id,
+                    policyVersionId=other_versions[-1],
+                )
             iot(
                 "CreatePolicyVersion",
-                policyName=made.id,
+                policyName=resource.id,
                 policyDocument=document,
                 setAsDefault=True,
             )
-        _retag(iot, made.attributes["Arn"], properties, old)
-        return made
+        _retag(iot, resource.attributes["Arn"], properties, old)
+        return resource
 
-    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
+    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
         try:
-            versions = self._versions(iot, made.id)
+            versions = self._versions(iot, resource.id)
         except CallRefused as refused:
             if refused.code == _NOT_FOUND:
                 return
@@ -310,10 +314,10 @@ class Policy(ResourceType):
                 _unless_gone(
                     iot,
                     "DeletePolicyVersion",
-                    policyName=made.id,
+                    policyName=resource.id,
                     policyVersionId=version["versionId"],
                 )
-        _unless_gone(iot, "DeletePolicy", policyName=made.id)
+        _unless_gone(iot, "DeletePolicy", policyName=resource.id)
 
     @staticmethod
     def _versions(iot: InternalCaller, name: str) -> list[dict[str, Any]]:
@@ -333,8 +337,8 @@ class PolicyPrincipalAttachment(ResourceType):
         attachment_id = f"{policy_name}|{principal}"
         return Made(attachment_id, {"Id": attachment_id})
 
-    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
-        policy_name, principal = made.id.split("|", 1)
+    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+        policy_name, principal = resource.id.split("|", 1)
         _unless_gone(iot, "DetachPolicy", policyName=policy_name, target=principal)
 
 
@@ -347,8 +351,8 @@ class ThingPrincipalAttachment(ResourceType):
         _call(iot, "AttachThingPrincipal", properties)
         return Made(f"{properties['ThingName']}|{properties['Principal']}")
 
-    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
-        thing_name, principal = made.id.split("|", 1)
+    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+        thing_name, principal = resource.id.split("|", 1)
         _unless_gone(iot, "DetachThingPrincipal", thingName=thing_name, principal=principal)
 
 
@@ -361,35 +365,35 @@ class ProvisioningTemplate(ResourceType):
     longest_name = 36
 
     def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
-        given = self._given(properties)
+        arguments = self._given(properties)
         if "TemplateType" in properties:
-            given["Type"] = properties["TemplateType"]
+            arguments["Type"] = properties["TemplateType"]
         body = _document(properties["TemplateBody"])
         more = {"TemplateName": name, "TemplateBody": body, **_only(properties, "Tags")}
-        template = _call(iot, "CreateProvisioningTemplate", {**given, **more})
+        template = _call(iot, "CreateProvisioningTemplate", {**arguments, **more})
         return Made(name, {"TemplateArn": template["templateArn"]})
 
     def update(
-        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
     ) -> Made:
         body = _document(properties["TemplateBody"])
         if body != _document(old["TemplateBody"]):
-            self._make_room(iot, made.id)
+            self._make_room(iot, resource.id)
             iot(
                 "CreateProvisioningTemplateVersion",
-                templateName=made.id,
+                templateName=resource.id,
                 templateBody=body,
                 setAsDefault=True,
             )
-        given = self._given(properties)
+        arguments = self._given(properties)
         if "PreProvisioningHook" in old and "PreProvisioningHook" not in properties:
-            given["RemovePreProvisioningHook"] = True
-        _call(iot, "UpdateProvisioningTemplate", {**given, "TemplateName": made.id})
-        _retag(iot, made.attributes["TemplateArn"], properties, old)
-        return made
+            arguments["RemovePreProvisioningHook"] = True
+        _call(iot, "UpdateProvisioningTemplate", {**arguments, "TemplateName": resource.id})
+        _retag(iot, resource.attributes["TemplateArn"], properties, old)
+        return resource
 
-    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
-        _unless_gone(iot, "DeleteProvisioningTemplate", templateName=made.id)
+    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+        _unless_gone(iot, "DeleteProvisioningTemplate", templateName=resource.id)
 
     @staticmethod
     def _given(properties: Properties) -> dict[str, Any]:
@@ -400,9 +404,9 @@ class ProvisioningTemplate(ResourceType):
     @staticmethod
     def _make_room(iot: InternalCaller, name: str) -> None:
         versions = iot("ListProvisioningTemplateVersions", templateName=name)["versions"]
-        others = sorted(one["versionId"] for one in versions if not one["isDefaultVersion"])
+        other_versions = sorted(one["versionId"] for one in versions if not one["isDefaultVersion"])
         if len(versions) >= _MOST_VERSIONS:
-            iot("DeleteProvisioningTemplateVersion", templateName=name, versionId=others[0])
+            iot("DeleteProvisioningTemplateVersion", templateName=name, versionId=other_versions[0])
 
 
 class CACertificate(ResourceType):
@@ -430,22 +434,22 @@ class CACertificate(ResourceType):
         return Made(ca["certificateId"], {"Arn": ca["certificateArn"], "Id": ca["certificateId"]})
 
     def update(
-        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
     ) -> Made:
         change: dict[str, Any] = {
-            "CertificateId": made.id,
+            "CertificateId": resource.id,
             "NewStatus": properties["Status"],
             **_only(properties, "RegistrationConfig", "RemoveAutoRegistration"),
         }
         if "AutoRegistrationStatus" in properties:
             change["NewAutoRegistrationStatus"] = properties["AutoRegistrationStatus"]
         _call(iot, "UpdateCACertificate", change)
-        _retag(iot, made.attributes["Arn"], properties, old)
-        return made
+        _retag(iot, resource.attributes["Arn"], properties, old)
+        return resource
 
-    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
-        _unless_gone(iot, "UpdateCACertificate", certificateId=made.id, newStatus="INACTIVE")
-        _unless_gone(iot, "DeleteCACertificate", certificateId=made.id)
+    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+        _unless_gone(iot, "UpdateCACertificate", certificateId=resource.id, newStatus="INACTIVE")
+        _unless_gone(iot, "DeleteCACertificate", certificateId=resource.id)
 
 
 class Certificate(ResourceType):
@@ -466,32 +470,40 @@ class Certificate(ResourceType):
         csr = properties.get("CertificateSigningRequest")
         sni_only = properties.get("CertificateMode") == "SNI_ONLY"
         if csr is not None and pem is None:
-            made = iot("CreateCertificateFromCsr", certificateSigningRequest=csr)
-            iot("UpdateCertificate", certificateId=made["certificateId"], newStatus=status)
+            created_certificate = iot("CreateCertificateFromCsr", certificateSigningRequest=csr)
+            iot(
+                "UpdateCertificate",
+                certificateId=created_certificate["certificateId"],
+                newStatus=status,
+            )
         elif pem is not None and ca_pem is not None and csr is None and not sni_only:
-            made = iot(
+            created_certificate = iot(
                 "RegisterCertificate", certificatePem=pem, caCertificatePem=ca_pem, status=status
             )
         elif pem is not None and ca_pem is None and csr is None and sni_only:
-            made = iot("RegisterCertificateWithoutCA", certificatePem=pem, status=status)
+            created_certificate = iot(
+                "RegisterCertificateWithoutCA", certificatePem=pem, status=status
+            )
         else:
             raise UnusableValue(
                 "Invalid certificate resource configuration: give a CertificateSigningRequest; or "
                 "a CertificatePem with the CACertificatePem that signed it; or a CertificatePem "
                 "with the CertificateMode SNI_ONLY."
             )
-        certificate_id = made["certificateId"]
-        return Made(certificate_id, {"Arn": made["certificateArn"], "Id": certificate_id})
+        certificate_id = created_certificate["certificateId"]
+        return Made(
+            certificate_id, {"Arn": created_certificate["certificateArn"], "Id": certificate_id}
+        )
 
     def update(
-        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
     ) -> Made:
-        iot("UpdateCertificate", certificateId=made.id, newStatus=properties["Status"])
-        return made
+        iot("UpdateCertificate", certificateId=resource.id, newStatus=properties["Status"])
+        return resource
 
-    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
-        _unless_gone(iot, "UpdateCertificate", certificateId=made.id, newStatus="INACTIVE")
-        _unless_gone(iot, "DeleteCertificate", certificateId=made.id)
+    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+        _unless_gone(iot, "UpdateCertificate", certificateId=resource.id, newStatus="INACTIVE")
+        _unless_gone(iot, "DeleteCertificate", certificateId=resource.id)
 
 
 class RoleAlias(ResourceType):
@@ -507,14 +519,14 @@ class RoleAlias(ResourceType):
         return Made(name, {"RoleAliasArn": alias["roleAliasArn"]})
 
     def update(
-        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
     ) -> Made:
-        _call(iot, "UpdateRoleAlias", {**_without(properties, "Tags"), "RoleAlias": made.id})
-        _retag(iot, made.attributes["RoleAliasArn"], properties, old)
-        return made
+        _call(iot, "UpdateRoleAlias", {**_without(properties, "Tags"), "RoleAlias": resource.id})
+        _retag(iot, resource.attributes["RoleAliasArn"], properties, old)
+        return resource
 
-    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
-        _unless_gone(iot, "DeleteRoleAlias", roleAlias=made.id)
+    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+        _unless_gone(iot, "DeleteRoleAlias", roleAlias=resource.id)
 
 
 class TopicRule(ResourceType):
@@ -527,20 +539,20 @@ class TopicRule(ResourceType):
 
     def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
         tags = "&".join(f"{key}={value}" for key, value in _tags(properties).items())
-        given = {"RuleName": name, "TopicRulePayload": properties["TopicRulePayload"]}
-        _call(iot, "CreateTopicRule", {**given, **({"Tags": tags} if tags else {})})
+        arguments = {"RuleName": name, "TopicRulePayload": properties["TopicRulePayload"]}
+        _call(iot, "CreateTopicRule", {**arguments, **({"Tags": tags} if tags else {})})
         return Made(name, {"Arn": iot("GetTopicRule", ruleName=name)["ruleArn"]})
 
     def update(
-        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
     ) -> Made:
-        change = {"RuleName": made.id, "TopicRulePayload": properties["TopicRulePayload"]}
+        change = {"RuleName": resource.id, "TopicRulePayload": properties["TopicRulePayload"]}
         _call(iot, "ReplaceTopicRule", change)
-        _retag(iot, made.attributes["Arn"], properties, old)
-        return made
+        _retag(iot, resource.attributes["Arn"], properties, old)
+        return resource
 
-    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
-        _unless_gone(iot, "DeleteTopicRule", ruleName=made.id)
+    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+        _unless_gone(iot, "DeleteTopicRule", ruleName=resource.id)
 
 
 class Logging(ResourceType):
@@ -555,25 +567,25 @@ class Logging(ResourceType):
                 f"Properties.AccountId is {account_id}; it must be the account of the stack, "
                 f"{iot.account_id}."
             )
-        found = _logging_of(iot, "GetV2LoggingOptions")
-        if found.get("roleArn") and not found.get("disableAllLogs"):
+        current_options = _logging_of(iot, "GetV2LoggingOptions")
+        if current_options.get("roleArn") and not current_options.get("disableAllLogs"):
             raise CallRefused("AlreadyExists", "The V2LoggingOptions already exists.")
         self._set(iot, properties)
         return Made(account_id)
 
     def update(
-        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
     ) -> Made:
         self._set(iot, properties)
-        return made
+        return resource
 
-    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
+    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
         iot("SetV2LoggingOptions", disableAllLogs=True)
 
     @staticmethod
     def _set(iot: InternalCaller, properties: Properties) -> None:
-        given = {**_without(properties, "AccountId"), "DisableAllLogs": False}
-        _call(iot, "SetV2LoggingOptions", given)
+        arguments = {**_without(properties, "AccountId"), "DisableAllLogs": False}
+        _call(iot, "SetV2LoggingOptions", arguments)
 
 
 class ResourceSpecificLogging(ResourceType):
@@ -586,30 +598,30 @@ class ResourceSpecificLogging(ResourceType):
         target = _only(properties, "TargetType", "TargetName")
         listed = _logging_of(iot, "ListV2LoggingLevels")
         levels = listed.get("logTargetConfigurations", [])
-        wanted = (properties["TargetType"], properties["TargetName"])
-        found = [
+        log_target = (properties["TargetType"], properties["TargetName"])
+        same_targets = [
             (one["logTarget"]["targetType"], one["logTarget"].get("targetName")) for one in levels
         ]
-        if wanted in found:
-            raise CallRefused("AlreadyExists", f"The log level of {':'.join(wanted)} exists.")
+        if log_target in same_targets:
+            raise CallRefused("AlreadyExists", f"The log level of {':'.join(log_target)} exists.")
         self._set(iot, target, properties)
-        target_id = ":".join(wanted)
+        target_id = ":".join(log_target)
         return Made(target_id, {"TargetId": target_id})
 
     def update(
-        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
     ) -> Made:
         self._set(iot, _only(properties, "TargetType", "TargetName"), properties)
-        return made
+        return resource
 
-    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
-        target_type, target_name = made.id.split(":", 1)
+    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+        target_type, target_name = resource.id.split(":", 1)
         _unless_gone(iot, "DeleteV2LoggingLevel", targetType=target_type, targetName=target_name)
 
     @staticmethod
     def _set(iot: InternalCaller, target: Properties, properties: Properties) -> None:
-        given = {"LogTarget": target, "LogLevel": properties["LogLevel"]}
-        _call(iot, "SetV2LoggingLevel", given)
+        arguments = {"LogTarget": target, "LogLevel": properties["LogLevel"]}
+        _call(iot, "SetV2LoggingLevel", arguments)
 
 
 class DomainConfiguration(ResourceType):
@@ -625,39 +637,39 @@ class DomainConfiguration(ResourceType):
     attributes = ("Arn", "DomainType", "ServerCertificates")
 
     def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
-        given = {
+        arguments = {
             **_without(properties, "DomainConfigurationStatus"),
             "DomainConfigurationName": name,
         }
-        _call(iot, "CreateDomainConfiguration", given)
+        _call(iot, "CreateDomainConfiguration", arguments)
         if properties.get("DomainConfigurationStatus") == "DISABLED":
             self._set_status(iot, name, "DISABLED")
-        found = iot("DescribeDomainConfiguration", domainConfigurationName=name)
+        description = iot("DescribeDomainConfiguration", domainConfigurationName=name)
         attributes = {
-            "Arn": found["domainConfigurationArn"],
-            "DomainType": found.get("domainType"),
-            "ServerCertificates": found.get("serverCertificates", []),
+            "Arn": description["domainConfigurationArn"],
+            "DomainType": description.get("domainType"),
+            "ServerCertificates": description.get("serverCertificates", []),
         }
         return Made(name, attributes)
 
     def update(
-        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
     ) -> Made:
         change = _without(properties, "Tags", *self.replaced)
         if "AuthorizerConfig" in old and "AuthorizerConfig" not in properties:
             change["RemoveAuthorizerConfig"] = True
-        change["DomainConfigurationName"] = made.id
+        change["DomainConfigurationName"] = resource.id
         _call(iot, "UpdateDomainConfiguration", change)
-        _retag(iot, made.attributes["Arn"], properties, old)
-        return made
+        _retag(iot, resource.attributes["Arn"], properties, old)
+        return resource
 
-    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
+    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
         try:
-            self._set_status(iot, made.id, "DISABLED")
+            self._set_status(iot, resource.id, "DISABLED")
         except CallRefused as refused:
             if refused.code != _NOT_FOUND:
                 raise
-        _unless_gone(iot, "DeleteDomainConfiguration", domainConfigurationName=made.id)
+        _unless_gone(iot, "DeleteDomainConfiguration", domainConfigurationName=resource.id)
 
     @staticmethod
     def _set_status(iot: InternalCaller, name: str, status: str) -> None:
@@ -685,15 +697,15 @@ class Job(ResourceType):
         return Made(name, {"Arn": job["jobArn"]})
 
     def update(
-        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
     ) -> Made:
         change = _without(properties, "Tags", *self.replaced)
-        _call(iot, "UpdateJob", {**change, "JobId": made.id})
-        _retag(iot, made.attributes["Arn"], properties, old)
-        return made
+        _call(iot, "UpdateJob", {**change, "JobId": resource.id})
+        _retag(iot, resource.attributes["Arn"], properties, old)
+        return resource
 
-    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
-        _unless_gone(iot, "DeleteJob", jobId=made.id, force=True)
+    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+        _unless_gone(iot, "DeleteJob", jobId=resource.id, force=True)
 
 
 class JobTemplate(ResourceType):
@@ -721,8 +733,8 @@ class JobTemplate(ResourceType):
         template = _call(iot, "CreateJobTemplate", {**properties, "JobTemplateId": name})
         return Made(name, {"Arn": template["jobTemplateArn"]})
 
-    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
-        _unless_gone(iot, "DeleteJobTemplate", jobTemplateId=made.id)
+    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+        _unless_gone(iot, "DeleteJobTemplate", jobTemplateId=resource.id)
 
 
 class SoftwarePackage(ResourceType):
@@ -733,33 +745,33 @@ class SoftwarePackage(ResourceType):
 
     def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
         _require_new(iot, "GetPackage", packageName=name)
-        given = {**_without(properties, "Tags"), "PackageName": name}
-        package = _call(iot, "CreatePackage", _with_tag_map(given, properties))
+        arguments = {**_without(properties, "Tags"), "PackageName": name}
+        package = _call(iot, "CreatePackage", _with_tag_map(arguments, properties))
         return Made(name, {"PackageArn": package["packageArn"]})
 
     def update(
-        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
     ) -> Made:
-        change = {"PackageName": made.id, "Description": properties.get("Description", "")}
+        change = {"PackageName": resource.id, "Description": properties.get("Description", "")}
         _call(iot, "UpdatePackage", change)
-        _retag(iot, made.attributes["PackageArn"], properties, old)
-        return made
+        _retag(iot, resource.attributes["PackageArn"], properties, old)
+        return resource
 
-    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
+    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
         try:
-            iot("UpdatePackage", packageName=made.id, unsetDefaultVersion=True)
+            iot("UpdatePackage", packageName=resource.id, unsetDefaultVersion=True)
         except CallRefused as refused:
             if refused.code == _NOT_FOUND:
                 return
             raise
         # Each look shows a page of them at most.
-        while versions := iot("ListPackageVersions", packageName=made.id)[
+        while versions := iot("ListPackageVersions", packageName=resource.id)[
             "packageVersionSummaries"
         ]:
             for version in versions:
                 name = version["versionName"]
-                iot("DeletePackageVersion", packageName=made.id, versionName=name)
-        _unless_gone(iot, "DeletePackage", packageName=made.id)
+                iot("DeletePackageVersion", packageName=resource.id, versionName=name)
+        _unless_gone(iot, "DeletePackage", packageName=resource.id)
 
 
 class SoftwarePackageVersion(ResourceType):
@@ -770,8 +782,8 @@ class SoftwarePackageVersion(ResourceType):
     attributes = ("ErrorReason", "PackageVersionArn", "SbomValidationStatus", "Status")
 
     def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
-        given = {**_without(properties, "Tags"), "VersionName": name}
-        version = _call(iot, "CreatePackageVersion", _with_tag_map(given, properties))
+        arguments = {**_without(properties, "Tags"), "VersionName": name}
+        version = _call(iot, "CreatePackageVersion", _with_tag_map(arguments, properties))
         return Made(
             f"{properties['PackageName']}|{name}",
             {
@@ -783,25 +795,25 @@ class SoftwarePackageVersion(ResourceType):
         )
 
     def update(
-        self, iot: InternalCaller, made: Made, properties: Properties, old: Properties
+        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
     ) -> Made:
-        package_name, version_name = made.id.split("|", 1)
+        package_name, version_name = resource.id.split("|", 1)
         names = {"PackageName": package_name, "VersionName": version_name}
         change = _only(properties, "Description", "Attributes", "Artifact", "Recipe")
         _call(iot, "UpdatePackageVersion", {**change, **names})
-        _retag(iot, made.attributes["PackageVersionArn"], properties, old)
-        return made
+        _retag(iot, resource.attributes["PackageVersionArn"], properties, old)
+        return resource
 
-    def delete(self, iot: InternalCaller, made: Made, properties: Properties) -> None:
-        package_name, version_name = made.id.split("|", 1)
+    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+        package_name, version_name = resource.id.split("|", 1)
         _unless_gone(
             iot, "DeletePackageVersion", packageName=package_name, versionName=version_name
         )
 
 
-def _with_tag_map(given: dict[str, Any], properties: Properties) -> dict[str, Any]:
+def _with_tag_map(arguments: dict[str, Any], properties: Properties) -> dict[str, Any]:
     tags = _tags(properties)
-    return {**given, "Tags": tags} if tags else given
+    return {**arguments, "Tags": tags} if tags else arguments
 
 
 RESOURCE_TYPES: Mapping[str, ResourceType] = {

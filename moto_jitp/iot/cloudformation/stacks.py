@@ -59,8 +59,8 @@ class Resource:
 
     kind: ResourceType
 
-    def __init__(self, made: Made, properties: Mapping[str, Any]) -> None:
-        self.made = made
+    def __init__(self, resource: Made, properties: Mapping[str, Any]) -> None:
+        self.made = resource
         self.properties = properties
         self.logical_resource_id = ""
         self.cf_resource_type = f"{_PREFIX}{self.kind.name}"
@@ -130,7 +130,7 @@ class Resource:
         """Change the resource, or replace it: the new one is made, then the old one deleted."""
         kind, iot = cls.kind, _caller(account_id, region_name)
         with _failing(kind, original_resource.logical_resource_id):
-            old, made = original_resource.properties, original_resource.made
+            old, resource = original_resource.properties, original_resource.made
             properties = _checked_properties(kind, cloudformation_json)
             changed = [
                 name for name in {**old, **properties} if old.get(name) != properties.get(name)
@@ -139,10 +139,10 @@ class Resource:
                 return original_resource
             if any(name in kind.replaced for name in changed):
                 new = cls._made(new_resource_name, cloudformation_json, iot)
-                if new.made.id != made.id:
-                    kind.delete(iot, made, old)
+                if new.made.id != resource.id:
+                    kind.delete(iot, resource, old)
                 return new
-            return cls(kind.update(iot, made, properties, old), properties)
+            return cls(kind.update(iot, resource, properties, old), properties)
 
     def delete(self, account_id: str, region_name: str) -> None:
         """Delete the resource."""
@@ -309,9 +309,9 @@ def _rolling_back_change_set(plain: Callable[..., None]) -> Callable[..., None]:
 
 
 def _change_set(backend: Any, name: str) -> Any:
-    found = backend.change_sets.get(name)
-    named = (one for one in backend.change_sets.values() if one.change_set_name == name)
-    return found or next(named, None)
+    change_set = backend.change_sets.get(name)
+    same_named = (one for one in backend.change_sets.values() if one.change_set_name == name)
+    return change_set or next(same_named, None)
 
 
 class _Before:

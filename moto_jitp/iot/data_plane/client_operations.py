@@ -21,24 +21,24 @@ _MOST = 20
 
 
 @operation("GetConnection", DataRequest, service=SERVICE)
-def get_connection(request: DataRequest, given: Input) -> Output:
-    found = find_connection(request.iot, given["clientId"])
-    if found is None:
-        raise _no_client(request, "GetConnection", given["clientId"])
-    request.log("GetConnection", {"clientId": found.client_id})
-    carrier = found.transport
+def get_connection(request: DataRequest, arguments: Input) -> Output:
+    connection = find_connection(request.iot, arguments["clientId"])
+    if connection is None:
+        raise _no_client(request, "GetConnection", arguments["clientId"])
+    request.log("GetConnection", {"clientId": connection.client_id})
+    carrier = connection.transport
     output = {
-        "clientId": found.client_id,
-        "connected": found.ended is None,
-        "thingName": found.thing_name,
+        "clientId": connection.client_id,
+        "connected": connection.ended is None,
+        "thingName": connection.thing_name,
         "cleanSession": carrier.clean,
         "keepAliveDuration": carrier.keep_alive,
         "sessionExpiry": carrier.session_expiry,
-        "connectedSince": _milliseconds(found.since) if found.ended is None else None,
-        "disconnectedSince": None if found.ended is None else _milliseconds(found.ended),
-        "disconnectReason": found.reason,
+        "connectedSince": _milliseconds(connection.since) if connection.ended is None else None,
+        "disconnectedSince": None if connection.ended is None else _milliseconds(connection.ended),
+        "disconnectReason": connection.reason,
     }
-    if given.get("includeSocketInformation"):
+    if arguments.get("includeSocketInformation"):
         output["sourceIp"], output["sourcePort"] = carrier.address, carrier.port
         # Clients reach an endpoint of this machine from an address of this machine.
         output["targetIp"], output["targetPort"] = carrier.address, carrier.target_port
@@ -46,24 +46,24 @@ def get_connection(request: DataRequest, given: Input) -> Output:
 
 
 @operation("ListSubscriptions", DataRequest, service=SERVICE)
-def list_subscriptions(request: DataRequest, given: Input) -> Output:
-    client_id = given["clientId"]
-    found = subscriptions_of(request.iot, client_id)
-    if found is None:
+def list_subscriptions(request: DataRequest, arguments: Input) -> Output:
+    client_id = arguments["clientId"]
+    client_subscriptions = subscriptions_of(request.iot, client_id)
+    if client_subscriptions is None:
         raise _no_client(request, "ListSubscriptions", client_id)
-    more = {"maxResults": given["maxResults"]} if "maxResults" in given else {}
+    more = {"maxResults": arguments["maxResults"]} if "maxResults" in arguments else {}
     request.log("ListSubscriptions", {"clientId": client_id, **more})
-    page = Page("ListSubscriptions", given, default_size=_MOST, service=SERVICE)
-    listed = page.cut_sorted(found, lambda one: one[0])
+    page = Page("ListSubscriptions", arguments, default_size=_MOST, service=SERVICE)
+    listed = page.cut_sorted(client_subscriptions, lambda one: one[0])
     subscriptions = [{"topicFilter": name, "qos": qos} for name, qos in listed]
     return without_null(page.output("subscriptions", subscriptions))
 
 
 @operation("DeleteConnection", DataRequest, service=SERVICE)
-def delete_client_connection(request: DataRequest, given: Input) -> None:
-    client_id = given["clientId"]
+def delete_client_connection(request: DataRequest, arguments: Input) -> None:
+    client_id = arguments["clientId"]
     deletion = ConnectionDeletion(
-        client_id, bool(given.get("cleanSession")), bool(given.get("preventWillMessage"))
+        client_id, bool(arguments.get("cleanSession")), bool(arguments.get("preventWillMessage"))
     )
     if not delete_connection(request.iot, deletion):
         raise _no_client(request, "DeleteConnection", client_id)

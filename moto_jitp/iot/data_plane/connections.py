@@ -121,11 +121,11 @@ def find_connection(backend: Any, client_id: str) -> Connection | None:
         client_id: the client's id.
     """
     for clients in list(all_clients):
-        found = clients.find(backend, client_id)
-        if found is None:
+        session = clients.find(backend, client_id)
+        if session is None:
             continue
-        if found.ended is None or datetime.now(timezone.utc) - found.ended <= REMEMBERED_FOR:
-            return found
+        if session.ended is None or datetime.now(timezone.utc) - session.ended <= REMEMBERED_FOR:
+            return session
     return None
 
 
@@ -152,9 +152,9 @@ def subscriptions_of(backend: Any, client_id: str) -> tuple[tuple[str, int], ...
         Topic filter and quality of service of each; ``None`` where there is no such client.
     """
     for clients in list(all_clients):
-        found = clients.find(backend, client_id)
-        if found is not None and (found.ended is None or keeps_session(backend, client_id)):
-            return found.subscriptions
+        session = clients.find(backend, client_id)
+        if session is not None and (session.ended is None or keeps_session(backend, client_id)):
+            return session.subscriptions
     return None
 
 

@@ -48,38 +48,42 @@ class _DirectMessageRefused(Exception):  # noqa: N818 - becomes an error of the 
 
 
 @operation("SendDirectMessage", DataRequest, service=SERVICE)
-def send_direct_message(request: DataRequest, given: Input) -> Output:
-    timeout = given.get("timeout", _TIMEOUT) if given.get("confirmation") else None
+def send_direct_message(request: DataRequest, arguments: Input) -> Output:
+    timeout = arguments.get("timeout", _TIMEOUT) if arguments.get("confirmation") else None
     logged = {
-        "clientId": given["clientId"],
-        "topicName": given["topic"],
+        "clientId": arguments["clientId"],
+        "topicName": arguments["topic"],
         "confirmation": timeout is not None,
         **({} if timeout is None else {"timeout": timeout}),
     }
     try:
-        _send(request, given, timeout)
+        _send(request, arguments, timeout)
     except _DirectMessageRefused as refused:
         text = str(refused)
         request.log("SendDirectMessage", {**logged, "reason": refused.reason}, error=text)
         code, status = _ERRORS[refused.reason]
-        told = text_for_caller(text, refused.bare_message)
-        raise error_with_status(code, told, status) from None
+        caller_text = text_for_caller(text, refused.bare_message)
+        raise error_with_status(code, caller_text, status) from None
     request.log("SendDirectMessage", logged)
     return {"message": "OK", "traceId": str(uuid.uuid4())}
 
 
-def _send(request: DataRequest, given: Input, timeout: int | None) -> None:
+def _send(request: DataRequest, arguments: Input, timeout: int | None) -> None:
     """Send a message to one client.
 
     Args:
         request: the request.
-        given: its members.
+        arguments: its members.
         timeout: how many seconds to wait for its acknowledgement; ``None`` for none.
 
     Raises:
         _DirectMessageRefused: it was not sent, or not acknowledged.
     """
-    client_id, topic, payload = given["clientId"], given["topic"], given.get("payload", b"")
+    client_id, topic, payload = (
+        arguments["clientId"],
+        arguments["topic"],
+        arguments.get("payload", b""),
+    )
     if len(payload) > MAX_PAYLOAD_BYTES:
         text = f"The payload has {len(payload)} bytes; at most {MAX_PAYLOAD_BYTES} are allowed."
         raise _DirectMessageRefused("PAYLOAD_TOO_LARGE", text)
@@ -97,7 +101,7 @@ def _send(request: DataRequest, given: Input, timeout: int | None) -> None:
         payload,
         request.publisher,
         qos=0 if timeout is None else 1,
-        properties=properties_given(given),
+        properties=properties_given(arguments),
     )
     try:
         acknowledged = send_directly(request.iot, client_id, message)

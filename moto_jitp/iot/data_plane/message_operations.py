@@ -27,9 +27,9 @@ _MOST = 200
 
 
 @operation("Publish", DataRequest, service=SERVICE)
-def publish(request: DataRequest, given: Input) -> Output:
-    topic, payload = given["topic"], given.get("payload", b"")
-    retain = bool(given.get("retain"))
+def publish(request: DataRequest, arguments: Input) -> Output:
+    topic, payload = arguments["topic"], arguments.get("payload", b"")
+    retain = bool(arguments.get("retain"))
     strict = settings.current().strict
     if strict:
         try:
@@ -37,7 +37,7 @@ def publish(request: DataRequest, given: Input) -> Output:
         except ValueError as error:
             request.count("PublishIn.ClientError")
             raise not_published(error) from None
-    properties = properties_given(given) if strict else NO_PROPERTIES
+    properties = properties_given(arguments) if strict else NO_PROPERTIES
     request.count("PublishIn.Success")
     if retain:
         request.count("PublishRetained.Success")
@@ -46,7 +46,7 @@ def publish(request: DataRequest, given: Input) -> Output:
         topic,
         payload,
         retain=retain,
-        qos=given.get("qos", 0),
+        qos=arguments.get("qos", 0),
         publisher=request.publisher,
         properties=properties,
     )
@@ -54,9 +54,9 @@ def publish(request: DataRequest, given: Input) -> Output:
 
 
 @operation("GetRetainedMessage", DataRequest, service=SERVICE)
-def get_retained_message(request: DataRequest, given: Input) -> Output:
-    logged = {"topicName": given["topic"]}
-    retained = request.broker.retained.get(given["topic"])
+def get_retained_message(request: DataRequest, arguments: Input) -> Output:
+    logged = {"topicName": arguments["topic"]}
+    retained = request.broker.retained.get(arguments["topic"])
     if retained is None:
         request.log("GetRetainedMessage", logged, error="There is no retained message")
         raise ResourceNotFoundException
@@ -66,8 +66,8 @@ def get_retained_message(request: DataRequest, given: Input) -> Output:
 
 
 @operation("ListRetainedMessages", DataRequest, service=SERVICE)
-def list_retained_messages(request: DataRequest, given: Input) -> Output:
-    page = Page("ListRetainedMessages", given, default_size=_MOST, service=SERVICE)
+def list_retained_messages(request: DataRequest, arguments: Input) -> Output:
+    page = Page("ListRetainedMessages", arguments, default_size=_MOST, service=SERVICE)
     retained = page.cut_sorted(request.broker.retained.values(), lambda one: one.message.topic)
     request.log("ListRetainedMessage", {})
     topics = [{**_summary(one), "payloadSize": len(one.message.payload)} for one in retained]

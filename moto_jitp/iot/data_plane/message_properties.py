@@ -14,37 +14,37 @@ from moto_jitp.mqtt.properties import NO_PROPERTIES, Properties
 _FORMATS = {"UNSPECIFIED_BYTES": 0, "UTF8_DATA": 1}
 
 
-def message_properties(given: Mapping[str, Any]) -> Properties:
+def message_properties(arguments: Mapping[str, Any]) -> Properties:
     """Return the properties that a request asks for.
 
     Args:
-        given: the members of Publish or SendDirectMessage, as botocore names them.
+        arguments: the members of Publish or SendDirectMessage, as botocore names them.
 
     Raises:
         ValueError: one is not valid; the text says which, and what was expected.
 
     https://docs.aws.amazon.com/iot/latest/apireference/API_iotdata_Publish.html
     """
-    data = given.get("correlationData")
+    data = arguments.get("correlationData")
     properties = Properties(
-        payload_format_indicator=_payload_format(given.get("payloadFormatIndicator")),
-        message_expiry_interval=_expiry(given.get("messageExpiry")),
-        content_type=given.get("contentType"),
-        response_topic=given.get("responseTopic"),
+        payload_format_indicator=_payload_format(arguments.get("payloadFormatIndicator")),
+        message_expiry_interval=_expiry(arguments.get("messageExpiry")),
+        content_type=arguments.get("contentType"),
+        response_topic=arguments.get("responseTopic"),
         correlation_data=None if data is None else _decoded(data, "correlationData"),
-        user_properties=_user_properties(given.get("userProperties")),
+        user_properties=_user_properties(arguments.get("userProperties")),
     )
     return NO_PROPERTIES if properties == Properties() else properties
 
 
-def properties_given(given: Mapping[str, Any]) -> Properties:
+def properties_given(arguments: Mapping[str, Any]) -> Properties:
     """Return the properties that a call of boto3 asks for, as :func:`message_properties` does.
 
     Raises:
         InvalidRequestException: one is not valid.
     """
     try:
-        return message_properties(given)
+        return message_properties(arguments)
     except ValueError as error:
         raise InvalidRequestException(str(error)) from None
 
@@ -63,22 +63,22 @@ def user_properties_in_header(text: str) -> Any:
         ) from None
 
 
-def _payload_format(given: Any) -> int | None:
-    if given is None:
+def _payload_format(value: Any) -> int | None:
+    if value is None:
         return None
-    if given not in _FORMATS:
+    if value not in _FORMATS:
         names = " or ".join(_FORMATS)
-        raise ValueError(f"payloadFormatIndicator must be {names}, not {given!r}.")
-    return _FORMATS[given]
+        raise ValueError(f"payloadFormatIndicator must be {names}, not {value!r}.")
+    return _FORMATS[value]
 
 
-def _expiry(given: Any) -> int | None:
+def _expiry(value: Any) -> int | None:
     """The seconds of a message expiry; zero is what the SDKs send for none."""
-    if given is None:
+    if value is None:
         return None
-    if not str(given).isdigit():
-        raise ValueError(f"messageExpiry must be a number of seconds, not {given!r}.")
-    return int(given) or None
+    if not str(value).isdigit():
+        raise ValueError(f"messageExpiry must be a number of seconds, not {value!r}.")
+    return int(value) or None
 
 
 def _decoded(text: str, name: str) -> bytes:
@@ -88,7 +88,7 @@ def _decoded(text: str, name: str) -> bytes:
         raise ValueError(f"{name} is not valid base64.") from None
 
 
-def _user_properties(given: Any) -> tuple[tuple[str, str], ...]:
+def _user_properties(encoded: Any) -> tuple[tuple[str, str], ...]:
     """The user properties: a JSON array of objects with one name each."""
     try:
         pairs = json.loads(given) if isinstance(given, str) else given or []

@@ -68,9 +68,9 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
         if settings.current().strict:
             return self._update(thing_name, shadow_name, payload)
         with self._iot.lock:
-            kept = self._find_shadow(thing_name, shadow_name)
-            _check_what_moto_does_not(payload, kept)
-            previous = shadows.state_document(kept)
+            stored_shadow = self._find_shadow(thing_name, shadow_name)
+            _check_what_moto_does_not(payload, stored_shadow)
+            previous = shadows.state_document(stored_shadow)
             now = super().update_thing_shadow(thing_name, payload, shadow_name)  # type: ignore[arg-type]
         self._tell_of_update(thing_name, shadow_name, previous, now, shadows.client_token(payload))
         return now
@@ -79,9 +79,9 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
         if not settings.current().strict:
             return super().get_thing_shadow(thing_name, shadow_name)
         with self._iot.lock:
-            kept = self._shadows_of(thing_name)
-            shadows.check_present(thing_name, kept, shadow_name)
-            return kept[shadow_name]
+            stored_shadows = self._shadows_of(thing_name)
+            shadows.check_present(thing_name, stored_shadows, shadow_name)
+            return stored_shadows[shadow_name]
 
     def delete_thing_shadow(self, thing_name: str, shadow_name: str | None) -> FakeShadow:
         if settings.current().strict:
@@ -92,8 +92,12 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
         if not settings.current().strict:
             return super().list_named_shadows_for_thing(thing_name)
         # A deleted shadow is kept for its version.
-        kept = self._shadows_of(thing_name)
-        return [name for name, shadow in kept.items() if name is not None and not shadow.deleted]
+        stored_shadows = self._shadows_of(thing_name)
+        return [
+            name
+            for name, shadow in stored_shadows.items()
+            if name is not None and not shadow.deleted
+        ]
 
     def answer_shadow_request(
         self, thing_name: str, shadow_name: str | None, request: str, payload: bytes
@@ -108,7 +112,7 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
         """
         token = shadows.client_token(payload)
         prefix = shadows.prefix(thing_name, shadow_name)
-        asked = ShadowRequest(request, thing_name, shadow_name, "MQTT")
+        shadow_request = ShadowRequest(request, thing_name, shadow_name, "MQTT")
         try:
             self._require_thing_where_moto_does(thing_name)
             if request == "update":
@@ -120,9 +124,9 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
             elif request == "get":
                 shadow = self.get_thing_shadow(thing_name, shadow_name)
                 self._publish(f"{prefix}/get/accepted", {**shadow.to_dict(), **token})
-            self.log_shadow_request(asked)
+            self.log_shadow_request(shadow_request)
         except shadows.ShadowRefused as refused:
-            self.log_shadow_request(asked, str(refused))
+            self.log_shadow_request(shadow_request, str(refused))
             self._publish(f"{prefix}/{request}/rejected", {**refused.body(), **token})
 
     def log_shadow_request(self, request: ShadowRequest, error: str | None = None) -> None:
@@ -142,10 +146,10 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
 
     def _update(self, thing_name: str, shadow_name: str | None, payload: str | bytes) -> FakeShadow:
         with self._iot.lock:
-            kept = self._shadows_of(thing_name)
-            now = shadows.check_update(kept.get(shadow_name), shadow_name, payload)
-            previous = shadows.state_document(kept.get(shadow_name))
-            kept[shadow_name] = now
+            stored_shadows = self._shadows_of(thing_name)
+            now = shadows.check_update(stored_shadows.get(shadow_name), shadow_name, payload)
+            previous = shadows.state_document(stored_shadows.get(shadow_name))
+            stored_shadows[shadow_name] = now
         self._tell_of_update(thing_name, shadow_name, previous, now, shadows.client_token(payload))
         return now
 
@@ -154,9 +158,9 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
     ) -> FakeShadow:
         with self._iot.lock:
             if settings.current().strict:
-                kept = self._shadows_of(thing_name)
-                shadow = FakeShadow.create_from_previous_version(kept[shadow_name], None)
-                kept[shadow_name] = shadow
+                stored_shadows = self._shadows_of(thing_name)
+                shadow = FakeShadow.create_from_previous_version(stored_shadows[shadow_name], None)
+                stored_shadows[shadow_name] = shadow
             else:
                 shadow = super().delete_thing_shadow(thing_name, shadow_name)
         topic = f"{shadows.prefix(thing_name, shadow_name)}/delete/accepted"
@@ -232,12 +236,12 @@ def answer_shadow_requests(backend: IoTBackend, message: Message) -> None:
 message_broker.client_listeners.append(answer_shadow_requests)
 
 
-def _check_what_moto_does_not(payload: str | bytes, kept: FakeShadow | None) -> None:
+def _check_what_moto_does_not(payload: str | bytes, stored_shadow: FakeShadow | None) -> None:
     """Refuse, in moto's words, an update that would make moto's own code fail, then or later.
 
     Args:
         payload: the update.
-        kept: the shadow as it is; ``None`` where there is none.
+        stored_shadow: the shadow as it is; ``None`` where there is none.
     """
     try:
         update = json.loads(payload)
@@ -251,5 +255,5 @@ def _check_what_moto_does_not(payload: str | bytes, kept: FakeShadow | None) -> 
         for value in map(state.get, shadow_documents.SECTIONS)
     ):
         raise InvalidRequestException("State contains an invalid node")
-    if kept is None and "version" in update:
+    if stored_shadow is None and "version" in update:
         raise ConflictException("Version conflict")

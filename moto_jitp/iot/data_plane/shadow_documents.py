@@ -49,8 +49,8 @@ class Shadow(FakeShadow):
     def size(self) -> int:
         """How many bytes its state has as compact JSON, without metadata."""
         state = {section: getattr(self, section) for section in SECTIONS}
-        kept = {section: values for section, values in state.items() if values}
-        text = json.dumps(kept, separators=(",", ":"), ensure_ascii=False)
+        nonempty_sections = {section: values for section, values in state.items() if values}
+        text = json.dumps(nonempty_sections, separators=(",", ":"), ensure_ascii=False)
         return len(text.encode("utf-8", "backslashreplace"))
 
 

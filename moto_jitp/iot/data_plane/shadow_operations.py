@@ -31,49 +31,51 @@ _ERRORS = {
 
 
 @operation("UpdateThingShadow", DataRequest, service=SERVICE)
-def update_thing_shadow(request: DataRequest, given: Input) -> Output:
-    with _logged(request, "update", given) as (thing_name, shadow_name):
-        payload = given.get("payload", b"")
+def update_thing_shadow(request: DataRequest, arguments: Input) -> Output:
+    with _logged(request, "update", arguments) as (thing_name, shadow_name):
+        payload = arguments.get("payload", b"")
         shadow = request.backend.update_thing_shadow(thing_name, payload, shadow_name)
         answer: dict[str, Any] = shadow.to_response_dict()
     return answer
 
 
 @operation("GetThingShadow", DataRequest, service=SERVICE)
-def get_thing_shadow(request: DataRequest, given: Input) -> Output:
-    with _logged(request, "get", given) as (thing_name, shadow_name):
+def get_thing_shadow(request: DataRequest, arguments: Input) -> Output:
+    with _logged(request, "get", arguments) as (thing_name, shadow_name):
         answer: dict[str, Any] = request.backend.get_thing_shadow(thing_name, shadow_name).to_dict()
     return answer
 
 
 @operation("DeleteThingShadow", DataRequest, service=SERVICE)
-def delete_thing_shadow(request: DataRequest, given: Input) -> Output:
-    with _logged(request, "delete", given) as (thing_name, shadow_name):
+def delete_thing_shadow(request: DataRequest, arguments: Input) -> Output:
+    with _logged(request, "delete", arguments) as (thing_name, shadow_name):
         shadow = request.backend.delete_thing_shadow(thing_name, shadow_name)
         answer: dict[str, Any] = shadow.to_dict()
     return answer
 
 
 @operation("ListNamedShadowsForThing", DataRequest, service=SERVICE)
-def list_named_shadows_for_thing(request: DataRequest, given: Input) -> Output:
-    names = request.backend.list_named_shadows_for_thing(given["thingName"])
-    page = Page("ListNamedShadowsForThing", given, default_size=_MOST, service=SERVICE)
-    found = page.output("results", page.cut_sorted(names, str))
-    return {**without_null(found), "timestamp": int(time.time())}
+def list_named_shadows_for_thing(request: DataRequest, arguments: Input) -> Output:
+    names = request.backend.list_named_shadows_for_thing(arguments["thingName"])
+    page = Page("ListNamedShadowsForThing", arguments, default_size=_MOST, service=SERVICE)
+    output = page.output("results", page.cut_sorted(names, str))
+    return {**without_null(output), "timestamp": int(time.time())}
 
 
 @contextmanager
 def _logged(
-    request: DataRequest, operation_name: str, given: Input
+    request: DataRequest, operation_name: str, arguments: Input
 ) -> Iterator[tuple[str, str | None]]:
     """Log a request to a shadow with what comes of it; a refusal becomes the model's error."""
-    asked = ShadowRequest(operation_name, given["thingName"], given.get("shadowName"), "HTTP")
+    shadow_request = ShadowRequest(
+        operation_name, arguments["thingName"], arguments.get("shadowName"), "HTTP"
+    )
     try:
         try:
-            yield asked.thing_name, asked.shadow_name
+            yield shadow_request.thing_name, shadow_request.shadow_name
         except ShadowRefused as refused:
             raise error_with_status(_ERRORS[refused.code], refused.text, refused.code) from None
     except AwsError as error:
-        request.backend.log_shadow_request(asked, code_and_message(error)[1])
+        request.backend.log_shadow_request(shadow_request, code_and_message(error)[1])
         raise
-    request.backend.log_shadow_request(asked)
+    request.backend.log_shadow_request(shadow_request)

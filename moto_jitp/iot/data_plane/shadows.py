@@ -57,8 +57,8 @@ class ShadowRefused(Exception):  # noqa: N818 - becomes a message on …/rejecte
 
 def prefix(thing_name: str, shadow_name: str | None) -> str:
     """Return what all topics of a shadow begin with."""
-    named = f"/name/{shadow_name}" if shadow_name is not None else ""
-    return f"$aws/things/{thing_name}/shadow{named}"
+    name_part = f"/name/{shadow_name}" if shadow_name is not None else ""
+    return f"$aws/things/{thing_name}/shadow{name_part}"
 
 
 def client_token(payload: str | bytes) -> dict[str, str]:
@@ -111,20 +111,20 @@ def _remembered(shadow: FakeShadow | None) -> FakeShadow | None:
 
 
 def check_present(
-    thing_name: str, kept: Mapping[str | None, FakeShadow], shadow_name: str | None
+    thing_name: str, stored_shadows: Mapping[str | None, FakeShadow], shadow_name: str | None
 ) -> None:
     """Make sure that there is a shadow to get or to delete.
 
     Args:
         thing_name: the thing, which need not be registered.
-        kept: its shadows by name.
+        stored_shadows: its shadows by name.
         shadow_name: the named shadow; ``None`` for the unnamed one.
 
     Raises:
         ShadowRefused: there is none, or the name is none that a shadow may have.
     """
     _check_name(shadow_name)
-    shadow = kept.get(shadow_name)
+    shadow = stored_shadows.get(shadow_name)
     if shadow is None or shadow.deleted:
         name = thing_name if shadow_name is None else f"{thing_name}~{shadow_name}"
         raise ShadowRefused(404, f"No shadow exists with name: '{name}'")
@@ -215,8 +215,8 @@ def _array_with_null(value: Any, place: str) -> str | None:
     """The place of the first array with null in it; ``None`` where there is none."""
     if isinstance(value, list) and None in value:
         return place
-    found = (_array_with_null(part, f"{place}.{key}") for key, part in _parts(value))
-    return next((place for place in found if place is not None), None)
+    nested_places = (_array_with_null(part, f"{place}.{key}") for key, part in _parts(value))
+    return next((place for place in nested_places if place is not None), None)
 
 
 def _parts(value: Any) -> list[tuple[Any, Any]]:

@@ -15,9 +15,9 @@ from moto_jitp.iot.registry.registry import Registry
 
 
 @listing("ListJobs", Registry, default_size=50)
-def list_jobs(registry: Registry, given: Input, page: Page) -> Output:
-    status, selection = given.get("status"), given.get("targetSelection")
-    group = given.get("thingGroupName")
+def list_jobs(registry: Registry, arguments: Input, page: Page) -> Output:
+    status, selection = arguments.get("status"), arguments.get("targetSelection")
+    group = arguments.get("thingGroupName")
     target = None if group is None else registry.describe_thing_group(group).arn
 
     def wanted(job: FakeJob) -> bool:
@@ -41,31 +41,33 @@ def _summary(registry: Registry, job: FakeJob) -> Output:
 
 
 @listing("ListJobTemplates", Registry, default_size=50)
-def list_job_templates(registry: Registry, given: Input, page: Page) -> Output:
+def list_job_templates(registry: Registry, arguments: Input, page: Page) -> Output:
     templates = page.cut(registry.job_templates.after(page.number))
     return page.output("jobTemplates", [template.to_dict() for template in templates])
 
 
 @listing("ListJobExecutionsForJob", Registry, default_size=50)
-def list_job_executions_for_job(registry: Registry, given: Input, page: Page) -> Output:
-    job, executions = given["jobId"], registry.job_executions
+def list_job_executions_for_job(registry: Registry, arguments: Input, page: Page) -> Output:
+    job, executions = arguments["jobId"], registry.job_executions
     things = executions.seconds_after(job, page.number)
-    return _executions(((at, executions[job, thing]) for at, thing in things), given, page)
+    return _executions(((at, executions[job, thing]) for at, thing in things), arguments, page)
 
 
 @listing("ListJobExecutionsForThing", Registry, default_size=50)
-def list_job_executions_for_thing(registry: Registry, given: Input, page: Page) -> Output:
-    thing, executions = given["thingName"], registry.job_executions
+def list_job_executions_for_thing(registry: Registry, arguments: Input, page: Page) -> Output:
+    thing, executions = arguments["thingName"], registry.job_executions
     jobs = executions.firsts_after(thing, page.number)
-    found = ((at, executions[job, thing]) for at, job in jobs)
-    return _executions(found, given, page)
+    numbered_executions = ((at, executions[job, thing]) for at, job in jobs)
+    return _executions(numbered_executions, arguments, page)
 
 
-def _executions(found: Iterable[tuple[int, FakeJobExecution]], given: Input, page: Page) -> Output:
-    job, status = given.get("jobId"), given.get("status")
+def _executions(
+    numbered_executions: Iterable[tuple[int, FakeJobExecution]], arguments: Input, page: Page
+) -> Output:
+    job, status = arguments.get("jobId"), arguments.get("status")
 
     def wanted(execution: FakeJobExecution) -> bool:
         return job in (None, execution.job_id) and status in (None, execution.status)
 
-    executions = page.cut(found, wanted)
+    executions = page.cut(numbered_executions, wanted)
     return page.output("executionSummaries", [one.to_dict() for one in executions])

@@ -110,10 +110,10 @@ class Jobs:
             IoTError: the id is taken, a target is missing, or there is not one document.
         """
         if not settings.current().strict:
-            made: tuple[str, str, str] = IoTBackend.create_job(
+            created_job: tuple[str, str, str] = IoTBackend.create_job(
                 self._moto, job_id, targets, **members
             )
-            return made
+            return created_job
         with HandingOnLater(), self._registry.lock:
             if job_id in self._moto.jobs:
                 arn = self._registry.arn(f"job/{job_id}")
@@ -157,16 +157,16 @@ class Jobs:
                 )
             if job.status != "IN_PROGRESS":
                 raise InvalidRequest(f"Job {job_id} accepts no more targets: it is {job.status}.")
-            wanted = list(dict.fromkeys([*job.targets, *targets]))
-            if len(wanted) > _MOST_TARGETS:
+            all_targets = list(dict.fromkeys([*job.targets, *targets]))
+            if len(all_targets) > _MOST_TARGETS:
                 raise LimitExceeded(
-                    f"Job {job_id} would have {len(wanted)} targets; at most {_MOST_TARGETS} are "
-                    "allowed."
+                    f"Job {job_id} would have {len(all_targets)} targets; at most {_MOST_TARGETS} "
+                    "are allowed."
                 )
             things = list(dict.fromkeys(self._things_of(targets)))
             new = [arn for arn in things if _name_in(arn) not in job.executions]
             with self._telling(map(_name_in, new)):
-                job.targets = wanted
+                job.targets = all_targets
                 if comment is not None:
                     job.comment = comment
                 for arn in new:
@@ -376,12 +376,15 @@ class Jobs:
             JobRefused: there is none.
         """
         self.expire()
-        found = self._moto.job_executions.get((job_id, thing_name))
-        if not isinstance(found, JobExecution) or number not in (None, found.execution_number):
+        execution = self._moto.job_executions.get((job_id, thing_name))
+        if not isinstance(execution, JobExecution) or number not in (
+            None,
+            execution.execution_number,
+        ):
             raise JobRefused(
                 "ResourceNotFound", f"The thing {thing_name} has no execution of job {job_id}."
             )
-        return found
+        return execution
 
     def update_execution(
         self,
@@ -556,8 +559,8 @@ class Jobs:
         self._dequeue(execution)
 
     def _pending(self, thing_name: str) -> list[JobExecution]:
-        found = self._queues.get(thing_name, {}).values()
-        return sorted(found, key=lambda one: one.status == "QUEUED")
+        queued_executions = self._queues.get(thing_name, {}).values()
+        return sorted(queued_executions, key=lambda one: one.status == "QUEUED")
 
     @contextmanager
     def _telling(self, thing_names: Iterable[str]) -> Iterator[None]:
@@ -600,10 +603,10 @@ class Jobs:
             raise InvalidRequest("Give exactly one of document and documentSource.")
         text = document if document is not None else self._fetched(str(document_source))
         try:
-            found = json.loads(text)
+            parsed_document = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise InvalidRequest(f"The job document is not valid JSON: {error}") from None
-        if not isinstance(found, dict):
+        if not isinstance(parsed_document, dict):
             raise InvalidRequest("The job document is not a JSON object.")
         placeholder = _PLACEHOLDER.search(text)
         if placeholder is not None:
@@ -627,10 +630,10 @@ class Jobs:
         return self._moto.jobs[job_id]  # type: ignore[no-any-return]
 
     def _require_execution(self, job_id: str, thing_name: str, number: int | None = None) -> Any:
-        found = self._moto.job_executions.get((job_id, thing_name))
-        if found is None or number not in (None, found.execution_number):
+        execution = self._moto.job_executions.get((job_id, thing_name))
+        if execution is None or number not in (None, execution.execution_number):
             raise ResourceNotFound(f"The job {job_id} has no execution for the thing {thing_name}.")
-        return found
+        return execution
 
 
 def _name_in(thing_arn: str) -> str:
@@ -642,24 +645,26 @@ def _invalid_transition(message: str) -> IoTError:
 
 
 @operation("UpdateJob", Jobs)
-def update_job(jobs: Jobs, given: Input) -> None:
-    jobs.update_job(given["jobId"], given.get("description"), given.get("timeoutConfig"))
+def update_job(jobs: Jobs, arguments: Input) -> None:
+    jobs.update_job(
+        arguments["jobId"], arguments.get("description"), arguments.get("timeoutConfig")
+    )
 
 
 @operation("CancelJobExecution", Jobs)
-def cancel_job_execution(jobs: Jobs, given: Input) -> None:
+def cancel_job_execution(jobs: Jobs, arguments: Input) -> None:
     jobs.cancel_job_execution(
-        given["jobId"],
-        given["thingName"],
-        given.get("force", False),
-        given.get("expectedVersion"),
-        given.get("statusDetails"),
+        arguments["jobId"],
+        arguments["thingName"],
+        arguments.get("force", False),
+        arguments.get("expectedVersion"),
+        arguments.get("statusDetails"),
     )
 
 
 @operation("AssociateTargetsWithJob", Jobs)
-def associate_targets_with_job(jobs: Jobs, given: Input) -> Output:
-    job = jobs.associate_targets(given["jobId"], given["targets"], given.get("comment"))
+def associate_targets_with_job(jobs: Jobs, arguments: Input) -> Output:
+    job = jobs.associate_targets(arguments["jobId"], arguments["targets"], arguments.get("comment"))
     return {"jobArn": job.job_arn, "jobId": job.job_id, "description": job.description}
 
 

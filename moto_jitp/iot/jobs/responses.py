@@ -49,32 +49,32 @@ class JitpIoTJobsDataResponse(CheckedResponse, BaseResponse):
 
 
 @operation("GetPendingJobExecutions", Jobs, service="iot-jobs-data")
-def get_pending_job_executions(jobs: Jobs, given: Input) -> Output:
-    return _carried_out(jobs, "get", None, given)
+def get_pending_job_executions(jobs: Jobs, arguments: Input) -> Output:
+    return _carried_out(jobs, "get", None, arguments)
 
 
 @operation("StartNextPendingJobExecution", Jobs, service="iot-jobs-data")
-def start_next_pending_job_execution(jobs: Jobs, given: Input) -> Output:
-    return _carried_out(jobs, "start-next", None, given)
+def start_next_pending_job_execution(jobs: Jobs, arguments: Input) -> Output:
+    return _carried_out(jobs, "start-next", None, arguments)
 
 
 @operation("DescribeJobExecution", Jobs, service="iot-jobs-data")
-def describe_job_execution(jobs: Jobs, given: Input) -> Output:
-    return _carried_out(jobs, "get", given["jobId"], given)
+def describe_job_execution(jobs: Jobs, arguments: Input) -> Output:
+    return _carried_out(jobs, "get", arguments["jobId"], arguments)
 
 
 @operation("UpdateJobExecution", Jobs, service="iot-jobs-data")
-def update_job_execution(jobs: Jobs, given: Input) -> Output:
-    return _carried_out(jobs, "update", given["jobId"], given)
+def update_job_execution(jobs: Jobs, arguments: Input) -> Output:
+    return _carried_out(jobs, "update", arguments["jobId"], arguments)
 
 
-def _carried_out(jobs: Jobs, request: str, job_id: str | None, given: Input) -> Output:
-    place = given["thingName"], job_id, request
+def _carried_out(jobs: Jobs, request: str, job_id: str | None, arguments: Input) -> Output:
+    place = arguments["thingName"], job_id, request
     try:
-        answer = carry_out(jobs, *place, given)
-        log_request(jobs, *place, given)
+        answer = carry_out(jobs, *place, arguments)
+        log_request(jobs, *place, arguments)
     except JobRefused as refused:
-        log_request(jobs, *place, given, error=str(refused))
+        log_request(jobs, *place, arguments, error=str(refused))
         code, status = _ERRORS[refused.code]
         raise error_with_status(code, str(refused), status) from None
     # Over HTTP a document is a text.

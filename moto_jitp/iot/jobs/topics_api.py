@@ -53,24 +53,24 @@ def answer_request(
         ``accepted`` or ``rejected``, and the answer.
     """
     token: dict[str, Any] = {}
-    given: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     place = thing_name, job_id, request
     now = int(unix_time())
     try:
-        given.update(_members(payload))
-        token = {name: given[name] for name in ("clientToken",) if name in given}
-        answer = carry_out(jobs, thing_name, job_id, request, given)
-        log_request(jobs, *place, given, client_id=client_id)
+        arguments.update(_members(payload))
+        token = {name: arguments[name] for name in ("clientToken",) if name in arguments}
+        answer = carry_out(jobs, thing_name, job_id, request, arguments)
+        log_request(jobs, *place, arguments, client_id=client_id)
         return "accepted", {**answer, "timestamp": now, **token}
     except JobRefused as refused:
-        log_request(jobs, *place, given, client_id=client_id, error=str(refused))
+        log_request(jobs, *place, arguments, client_id=client_id, error=str(refused))
         state = {} if refused.state is None else {"executionState": refused.state}
         body = {"code": refused.code, "message": str(refused), "timestamp": now}
         return "rejected", {**body, **state, **token}
 
 
 def carry_out(
-    jobs: Jobs, thing_name: str, job_id: str | None, request: str, given: Mapping[str, Any]
+    jobs: Jobs, thing_name: str, job_id: str | None, request: str, arguments: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Carry out a request of a device, whichever way it came.
 
@@ -79,7 +79,7 @@ def carry_out(
         thing_name: the thing.
         job_id: as for :func:`answer_request`.
         request: as for :func:`answer_request`.
-        given: its members.
+        arguments: its members.
 
     Returns:
         The answer's members, job documents parsed.
@@ -87,7 +87,7 @@ def carry_out(
     Raises:
         JobRefused: it is refused.
     """
-    details, step = given.get("statusDetails"), given.get("stepTimeoutInMinutes")
+    details, step = arguments.get("statusDetails"), arguments.get("stepTimeoutInMinutes")
     if step is not None and step != -1 and not 1 <= step <= _LONGEST_STEP:
         raise JobRefused(
             "InvalidRequest",
@@ -100,16 +100,16 @@ def carry_out(
         updated = jobs.update_execution(
             thing_name,
             str(job_id),
-            given.get("status", ""),
+            arguments.get("status", ""),
             details=details,
-            expected_version=given.get("expectedVersion"),
-            number=given.get("executionNumber"),
+            expected_version=arguments.get("expectedVersion"),
+            number=arguments.get("executionNumber"),
             step_minutes=step,
         )
         answer: dict[str, Any] = {}
-        if given.get("includeJobExecutionState"):
+        if arguments.get("includeJobExecutionState"):
             answer["executionState"] = updated.state()
-        if given.get("includeJobDocument"):
+        if arguments.get("includeJobDocument"):
             answer["jobDocument"] = jobs.job_of(updated).parsed_document()
         return answer
     if request == "start-next":
@@ -122,11 +122,11 @@ def carry_out(
             for name, status in (("inProgressJobs", "IN_PROGRESS"), ("queuedJobs", "QUEUED"))
         }
     else:
-        with_document = given.get("includeJobDocument", True)
+        with_document = arguments.get("includeJobDocument", True)
         if job_id == "$next":
             execution = next(iter(jobs.pending(thing_name)), None)
         else:
-            execution = jobs.execution_of(thing_name, job_id, given.get("executionNumber"))
+            execution = jobs.execution_of(thing_name, job_id, arguments.get("executionNumber"))
             if not execution.is_pending:
                 message = f"The execution has ended: it is {execution.status}."
                 raise JobRefused("TerminalStateReached", message, execution)
@@ -140,7 +140,7 @@ def log_request(
     thing_name: str,
     job_id: str | None,
     request: str,
-    given: Mapping[str, Any],
+    arguments: Mapping[str, Any],
     *,
     client_id: str | None = None,
     error: str | None = None,
@@ -152,25 +152,25 @@ def log_request(
         thing_name: the thing.
         job_id: as for :func:`answer_request`.
         request: as for :func:`answer_request`.
-        given: its members.
+        arguments: its members.
         client_id: the client that has sent it; ``None`` for one over HTTPS.
         error: why it was refused; ``None`` for one that was carried out.
     """
     if not jobs.logging.is_logging:
         return
     path = request if job_id is None else f"{job_id}/{request}"
-    asked = JobRequest(
+    job_request = JobRequest(
         _EVENT_TYPES[job_id is not None, request],
         f"$aws/things/{thing_name}/jobs/{path}",
         thing_name if client_id is None else client_id,
         "HTTP" if client_id is None else "MQTT",
         job_id,
-        given.get("clientToken"),
-        given.get("status"),
-        given.get("expectedVersion"),
+        arguments.get("clientToken"),
+        arguments.get("status"),
+        arguments.get("expectedVersion"),
     )
-    client = Client(asked.client_id, "", "", protocol=asked.protocol)
-    jobs.logging.log(client, datetime.now(timezone.utc), [job_entry(asked, error)])
+    client = Client(job_request.client_id, "", "", protocol=job_request.protocol)
+    jobs.logging.log(client, datetime.now(timezone.utc), [job_entry(job_request, error)])
 
 
 _EVENT_TYPES = {
@@ -183,17 +183,17 @@ _EVENT_TYPES = {
 
 def _members(payload: bytes) -> dict[str, Any]:
     try:
-        given = json.loads(payload or b"{}")
+        members = json.loads(payload or b"{}")
     except (ValueError, RecursionError):
         raise JobRefused("InvalidJson", "The message is not valid JSON.") from None
-    if not isinstance(given, dict):
+    if not isinstance(members, dict):
         raise JobRefused("InvalidJson", "The message is not a JSON object.")
     for name, kind in _KINDS.items():
-        value = given.get(name)
+        value = members.get(name)
         if value is None:
-            given.pop(name, None)
+            members.pop(name, None)
         elif not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise JobRefused("InvalidRequest", f"{name} must be of the type {kind.__name__}.")
-    if not all(isinstance(value, str) for value in given.get("statusDetails", {}).values()):
+    if not all(isinstance(value, str) for value in members.get("statusDetails", {}).values()):
         raise JobRefused("InvalidRequest", "The values of statusDetails must be strings.")
-    return given
+    return members

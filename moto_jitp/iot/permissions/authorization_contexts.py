@@ -67,11 +67,11 @@ def certificate_context(certificate: FakeCertificate) -> CertificateContext:
 
     It never changes, and is kept with the certificate.
     """
-    kept: CertificateContext | None = vars(certificate).get(_CONTEXT)
-    if kept is None:
-        kept = _read(certificate.certificate_pem, certificate.certificate_id)
-        vars(certificate)[_CONTEXT] = kept
-    return kept
+    cached_context: CertificateContext | None = vars(certificate).get(_CONTEXT)
+    if cached_context is None:
+        cached_context = _read(certificate.certificate_pem, certificate.certificate_id)
+        vars(certificate)[_CONTEXT] = cached_context
+    return cached_context
 
 
 def _read(pem: str, certificate_id: str) -> CertificateContext:

@@ -144,21 +144,21 @@ class AuthorizationTests:
 
 
 @operation("TestAuthorization", AuthorizationTests)
-def test_authorization(tests: AuthorizationTests, given: Input) -> Output:
-    refuse_identity_pool(given)
-    if not given.get("principal"):
+def test_authorization(tests: AuthorizationTests, arguments: Input) -> Output:
+    refuse_identity_pool(arguments)
+    if not arguments.get("principal"):
         raise InvalidRequest("principal is missing; name the certificate to test.")
     simulation = Simulation(
         tests.policies,
         tests.principals,
-        given["principal"],
-        client_id=given.get("clientId"),
-        add=given.get("policyNamesToAdd", ()),
-        skip=given.get("policyNamesToSkip", ()),
+        arguments["principal"],
+        client_id=arguments.get("clientId"),
+        add=arguments.get("policyNamesToAdd", ()),
+        skip=arguments.get("policyNamesToSkip", ()),
     )
     return {
         "authResults": [
             simulation.result(info, f"authInfos.{number}.member")
-            for number, info in enumerate(given["authInfos"], 1)
+            for number, info in enumerate(arguments["authInfos"], 1)
         ]
     }

@@ -285,11 +285,11 @@ class IotPolicies:
             thing_arn: the thing whose groups count; it may not exist.
         """
         attached = self.registry.principal_policies
-        own = attached.last_change_of(principal)
+        last_own_change = attached.last_change_of(principal)
         if thing_arn not in self.registry.thing_groups.by_thing:
-            return (own,)
+            return (last_own_change,)
         groups = self._groups_of(thing_arn)
-        return own, *groups, *map(attached.last_change_of, groups)
+        return last_own_change, *groups, *map(attached.last_change_of, groups)
 
     def _groups_of(self, thing_arn: str) -> list[str]:
         """Return the ARNs of a thing's groups, each with those above it."""
@@ -315,8 +315,8 @@ class IotPolicies:
         if principal is None:
             if thing_name is None:
                 raise InvalidRequest(
-                    "Both principal and thingName are missing; name the certificate or thing "
-                    "whose policies you want to see."
+                    "Both principal and thingName are missing; name the certificate or thing whose "
+                    "policies you want to see."
                 )
             return self.policies_in_effect("", [thing_name])
         self.require_principal(principal)
@@ -370,9 +370,9 @@ def _parsed(policy: FakePolicy) -> PolicyDocument:
     has another document.
     """
     document: Any = policy.document
-    kept: tuple[Any, PolicyDocument] | None = vars(policy).get(_PARSED)
-    if kept is not None and kept[0] is document:
-        return kept[1]
+    cached_document: tuple[Any, PolicyDocument] | None = vars(policy).get(_PARSED)
+    if cached_document is not None and cached_document[0] is document:
+        return cached_document[1]
     try:
         parsed = parse_policy(document)
     except MalformedPolicyError:
@@ -398,13 +398,13 @@ def each_once(policies: Iterable[FakePolicy]) -> list[FakePolicy]:
     return list({policy.name: policy for policy in policies}.values())
 
 
-def refuse_identity_pool(given: Input) -> None:
+def refuse_identity_pool(arguments: Input) -> None:
     """Refuse an input with ``cognitoIdentityPoolId``.
 
     Raises:
         InvalidRequest: it has one.
     """
-    if given.get("cognitoIdentityPoolId"):
+    if arguments.get("cognitoIdentityPoolId"):
         raise InvalidRequest(
             "cognitoIdentityPoolId is not emulated: the roles of an identity pool have IAM "
             "policies. Give a certificate, thing group or Cognito identity as principal."
@@ -412,45 +412,47 @@ def refuse_identity_pool(given: Input) -> None:
 
 
 @operation_over_moto("CreatePolicy", IotPolicies)
-def create_policy(policies: IotPolicies, given: Input, moto: CallMoto) -> Output:
+def create_policy(policies: IotPolicies, arguments: Input, moto: CallMoto) -> Output:
     def create() -> Output:
         if not settings.current().strict:
             return moto()  # which takes documents that are not text
-        policy = policies.create_policy(given["policyName"], given.get("policyDocument"))
+        policy = policies.create_policy(arguments["policyName"], arguments.get("policyDocument"))
         return policy.to_dict_at_creation()
 
-    arn = policies.registry.arn(f"policy/{given['policyName']}")
-    return policies.tags.create_with(arn, given.get("tags"), create)
+    arn = policies.registry.arn(f"policy/{arguments['policyName']}")
+    return policies.tags.create_with(arn, arguments.get("tags"), create)
 
 
 @operation_over_moto("CreatePolicyVersion", IotPolicies)
-def create_policy_version(policies: IotPolicies, given: Input, moto: CallMoto) -> Output:
+def create_policy_version(policies: IotPolicies, arguments: Input, moto: CallMoto) -> Output:
     if not settings.current().strict:
         return moto()
     version = policies.create_policy_version(
-        given["policyName"], given.get("policyDocument"), given.get("setAsDefault", False)
+        arguments["policyName"],
+        arguments.get("policyDocument"),
+        arguments.get("setAsDefault", False),
     )
     return version.to_dict_at_creation()
 
 
 @operation_over_moto("GetPolicy", IotPolicies)
-def get_policy(policies: IotPolicies, given: Input, moto: CallMoto) -> Output:
-    name = given["policyName"]
+def get_policy(policies: IotPolicies, arguments: Input, moto: CallMoto) -> Output:
+    name = arguments["policyName"]
     newest = policies.registry.get_policy(name).versions[-1].version_id
     return {**moto(), **policies.dates_of(name), "generationId": newest}
 
 
 @operation("DeletePolicy", IotPolicies)
-def delete_policy(policies: IotPolicies, given: Input) -> None:
-    policy = policies.registry.get_policy(given["policyName"])
+def delete_policy(policies: IotPolicies, arguments: Input) -> None:
+    policy = policies.registry.get_policy(arguments["policyName"])
     policies.registry.delete_policy(policy.name)
     policies.tags.untag_all(policy.arn)
 
 
 @operation("GetEffectivePolicies", IotPolicies)
-def get_effective_policies(policies: IotPolicies, given: Input) -> Output:
-    refuse_identity_pool(given)
-    effective = policies.effective_policies(given.get("principal"), given.get("thingName"))
+def get_effective_policies(policies: IotPolicies, arguments: Input) -> Output:
+    refuse_identity_pool(arguments)
+    effective = policies.effective_policies(arguments.get("principal"), arguments.get("thingName"))
     return {
         "effectivePolicies": [
             {**policy.to_dict(), "policyDocument": policy.document} for policy in effective

@@ -19,22 +19,22 @@ from .policy_targets import not_a_target
 
 
 @listing("ListPolicies", Registry, ascending=False)
-def list_policies(registry: Registry, given: Input, page: Page) -> Output:
+def list_policies(registry: Registry, arguments: Input, page: Page) -> Output:
     policies = page.cut(registry.policies.after(page.number, ascending=page.ascending))
     return page.output("policies", [_summary(policy) for policy in policies])
 
 
 @listing("ListAttachedPolicies", Registry)
-def list_attached_policies(registry: Registry, given: Input, page: Page) -> Output:
-    targets = [given["target"]]
+def list_attached_policies(registry: Registry, arguments: Input, page: Page) -> Output:
+    targets = [arguments["target"]]
     if settings.current().strict:
         # Seen on AWS for a certificate that is gone.
-        if (refusal := not_a_target(given["target"])) is not None:
+        if (refusal := not_a_target(arguments["target"])) is not None:
             raise refusal
-        if given["target"].startswith("arn:"):
-            registry.principal(given["target"])
-    if given.get("recursive", False):
-        targets += _groups_above(registry, given["target"])
+        if arguments["target"].startswith("arn:"):
+            registry.principal(arguments["target"])
+    if arguments.get("recursive", False):
+        targets += _groups_above(registry, arguments["target"])
     attached = registry.principal_policies
     numbered: dict[str, int] = {}
     for target in targets:
@@ -54,8 +54,8 @@ def _groups_above(registry: Registry, target: str) -> list[str]:
 
 
 @listing("ListPrincipalPolicies", Registry, ascending=False)
-def list_principal_policies(registry: Registry, given: Input, page: Page) -> Output:
-    principal = given["principal"]
+def list_principal_policies(registry: Registry, arguments: Input, page: Page) -> Output:
+    principal = arguments["principal"]
     check_principal(principal)
     if principal.startswith("arn:"):
         registry.principal(principal)
@@ -67,16 +67,16 @@ def list_principal_policies(registry: Registry, given: Input, page: Page) -> Out
 
 
 @listing("ListPolicyPrincipals", Registry, ascending=False)
-def list_policy_principals(registry: Registry, given: Input, page: Page) -> Output:
+def list_policy_principals(registry: Registry, arguments: Input, page: Page) -> Output:
     targets = registry.principal_policies.firsts_after(
-        given["policyName"], page.number, ascending=page.ascending
+        arguments["policyName"], page.number, ascending=page.ascending
     )
     return page.output("principals", page.cut(targets))
 
 
 @listing("ListTargetsForPolicy", Registry)
-def list_targets_for_policy(registry: Registry, given: Input, page: Page) -> Output:
-    name = given["policyName"]
+def list_targets_for_policy(registry: Registry, arguments: Input, page: Page) -> Output:
+    name = arguments["policyName"]
     if name not in registry.policies:
         raise ResourceNotFound("Policy not found")
     targets = registry.principal_policies.firsts_after(name, page.number)

@@ -44,9 +44,10 @@ def missing_principal(registry: Registry, principal: str) -> ResourceNotFound:
         )
     if match is not None and match["kind"] == "thing":
         attached = registry.principal_things.firsts_of(match["name"])
-        found = f" Attached to it is {', '.join(attached)}." if attached else ""
+        attached_note = f" Attached to it is {', '.join(attached)}." if attached else ""
         return ResourceNotFound(
-            f"{principal} is a thing, and policies cannot be attached to things. {_WANTED}{found}"
+            f"{principal} is a thing, and policies cannot be attached to things. "
+            f"{_WANTED}{attached_note}"
         )
     if principal.startswith("arn:"):
         return ResourceNotFound(

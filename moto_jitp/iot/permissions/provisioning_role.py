@@ -145,7 +145,7 @@ class ProvisioningRoles:
         return permit
 
     def require_permission(
-        self, role_arn: str, action: str, resource: str, others: Mapping[str, str]
+        self, role_arn: str, action: str, resource: str, other_resources: Mapping[str, str]
     ) -> None:
         """Check that a role may make a call.
 
@@ -153,8 +153,8 @@ class ProvisioningRoles:
             role_arn: the provisioning role.
             action: the API action's name, such as ``CreateThing``.
             resource: the resource that the call is made for, such as ``thing/bulb-1``.
-            others: the run's certificate and thing by kind (``cert``, ``thing``), which IAM
-                authorises some calls on.
+            other_resources: the run's certificate and thing by kind (``cert``, ``thing``), which
+                IAM authorises some calls on.
 
         Raises:
             AccessDenied: no policy of the role allows it, or its boundary does not, or one denies
@@ -162,18 +162,20 @@ class ProvisioningRoles:
             RoleNotAssumable: the role is gone.
         """
         role = _role(role_arn)
-        named = {**others, resource.partition("/")[0]: resource}
+        named_resources = {**other_resources, resource.partition("/")[0]: resource}
         kinds = _AUTHORISED_ON.get(action, (resource.partition("/")[0],))
-        arns = [self._registry.arn(named[kind]) for kind in kinds if kind in named]
+        arns = [
+            self._registry.arn(named_resources[kind]) for kind in kinds if kind in named_resources
+        ]
         for authorised in arns or ["*"]:
             context = _context(self._keys_of_run(role, authorised))
-            said = refusals.RoleCall(role_arn, action, authorised)
+            role_call = refusals.RoleCall(role_arn, action, authorised)
             names = (action, *_OLDER_NAMES.get(action, ()))
             calls = [IamCall(f"iot:{name}", authorised, context) for name in names]
             try:
-                _check_policies(role, calls, said)
+                _check_policies(role, calls, role_call)
             except MalformedStatementsError as error:
-                raise refusals.policy_malformed(said, error) from None
+                raise refusals.policy_malformed(role_call, error) from None
 
     def call_of_service(self, action: str, resource: str | None, source_arn: str) -> IamCall:
         """Return a call that AWS IoT makes as itself, for the statements of a resource's policy.
@@ -220,19 +222,19 @@ class ProvisioningRoles:
         }
 
 
-def _check_policies(role: Any, calls: Sequence[IamCall], said: refusals.RoleCall) -> None:
+def _check_policies(role: Any, calls: Sequence[IamCall], role_call: refusals.RoleCall) -> None:
     by_policies = _decide_either(policy_statements(role), calls)
     if by_policies.denied:
-        raise refusals.by_policies(said, by_policies)
+        raise refusals.by_policies(role_call, by_policies)
     boundary_arn = role.permissions_boundary_arn
-    by_boundary = _by_boundary(role, calls, said) if boundary_arn else None
+    by_boundary = _by_boundary(role, calls, role_call) if boundary_arn else None
     # IAM names one kind of policy only; a Deny comes first, wherever it stands.
     if by_boundary is not None and by_boundary.denied:
-        raise refusals.by_boundary(said, by_boundary, boundary_arn)
+        raise refusals.by_boundary(role_call, by_boundary, boundary_arn)
     if not by_policies.allowed:
-        raise refusals.by_policies(said, by_policies)
+        raise refusals.by_policies(role_call, by_policies)
     if by_boundary is not None and not by_boundary.allowed:
-        raise refusals.by_boundary(said, by_boundary, boundary_arn)
+        raise refusals.by_boundary(role_call, by_boundary, boundary_arn)
 
 
 def _decide_either(statements: Iterable[IamStatement], calls: Sequence[IamCall]) -> IamDecision:
@@ -242,12 +244,12 @@ def _decide_either(statements: Iterable[IamStatement], calls: Sequence[IamCall])
     return min(decisions, key=lambda decision: (not decision.denied, not decision.allowed))
 
 
-def _by_boundary(role: Any, calls: Sequence[IamCall], said: refusals.RoleCall) -> IamDecision:
+def _by_boundary(role: Any, calls: Sequence[IamCall], role_call: refusals.RoleCall) -> IamDecision:
     iam = iam_of(role.arn)
     assert iam is not None  # it has the role
     boundary = iam.managed_policies.get(role.permissions_boundary_arn)
     if boundary is None:
-        raise refusals.boundary_missing(said, role.permissions_boundary_arn)
+        raise refusals.boundary_missing(role_call, role.permissions_boundary_arn)
     return _decide_either(read_statements(default_version(boundary)), calls)
 
 

@@ -113,7 +113,7 @@ def no_role(role_arn: str) -> RoleNotAssumable:
     )
 
 
-def of_another_account(role_arn: str, account: str, wanted: str) -> RoleNotAssumable:
+def of_another_account(role_arn: str, account: str, expected_account: str) -> RoleNotAssumable:
     """The role belongs to another account than the CA or the template.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
@@ -121,7 +121,7 @@ def of_another_account(role_arn: str, account: str, wanted: str) -> RoleNotAssum
     return RoleNotAssumable(
         role_arn,
         f"it is a role of the account {account}, and AWS IoT accepts only roles of the account "
-        f"{wanted}, which has the CA certificate or the template: create a role there.",
+        f"{expected_account}, which has the CA certificate or the template: create a role there.",
     )
 
 

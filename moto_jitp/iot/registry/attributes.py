@@ -36,11 +36,13 @@ def updated(attributes: Mapping[str, str], payload: Mapping[str, Any] | None) ->
         >>> updated({"a": "1", "b": "2"}, {"attributes": {"a": "", "c": "3"}, "merge": True})
         {'b': '2', 'c': '3'}
     """
-    given = (payload or {}).get("attributes")
-    if payload is None or given is None:
+    payload_attributes = (payload or {}).get("attributes")
+    if payload is None or payload_attributes is None:
         return dict(attributes)
-    wanted = {**attributes, **given} if payload.get("merge") else given
-    return {name: value for name, value in wanted.items() if value}
+    new_attributes = (
+        {**attributes, **payload_attributes} if payload.get("merge") else payload_attributes
+    )
+    return {name: value for name, value in new_attributes.items() if value}
 
 
 def check_thing_attributes(attributes: Mapping[str, str], *, has_type: bool) -> None:

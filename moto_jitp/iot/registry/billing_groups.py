@@ -111,7 +111,7 @@ class BillingGroups:
             if group is not None:
                 self.tags.untag_all(group.arn)
 
-    def named(self, given: Input) -> tuple[FakeBillingGroup, FakeThing]:
+    def named(self, arguments: Input) -> tuple[FakeBillingGroup, FakeThing]:
         """Return the billing group and the thing that an input names.
 
         Raises:
@@ -119,42 +119,44 @@ class BillingGroups:
             ResourceNotFoundException: one of them does not exist.
         """
         registry = self.registry
-        group = registry.describe_billing_group(name_given(registry, BILLING_GROUP, given))
-        return group, registry.describe_thing(name_given(registry, THING, given))
+        group = registry.describe_billing_group(name_given(registry, BILLING_GROUP, arguments))
+        return group, registry.describe_thing(name_given(registry, THING, arguments))
 
 
 @operation_over_moto("CreateBillingGroup", BillingGroups)
-def create_billing_group(groups: BillingGroups, given: Input, moto: CallMoto) -> Output:
-    arn = groups.registry.arn(f"billinggroup/{given['billingGroupName']}")
-    return groups.tags.create_with(arn, given.get("tags"), moto)
+def create_billing_group(groups: BillingGroups, arguments: Input, moto: CallMoto) -> Output:
+    arn = groups.registry.arn(f"billinggroup/{arguments['billingGroupName']}")
+    return groups.tags.create_with(arn, arguments.get("tags"), moto)
 
 
 @operation_over_moto("DescribeBillingGroup", BillingGroups)
-def describe_billing_group(groups: BillingGroups, given: Input, moto: CallMoto) -> Output:
-    group = groups.registry.describe_billing_group(given["billingGroupName"])
+def describe_billing_group(groups: BillingGroups, arguments: Input, moto: CallMoto) -> Output:
+    group = groups.registry.describe_billing_group(arguments["billingGroupName"])
     return {**moto(), "version": group.version}
 
 
 @operation_if_strict("UpdateBillingGroup", BillingGroups)
-def update_billing_group(groups: BillingGroups, given: Input) -> Output:
+def update_billing_group(groups: BillingGroups, arguments: Input) -> Output:
     version = groups.update_billing_group(
-        given["billingGroupName"], given["billingGroupProperties"], given.get("expectedVersion")
+        arguments["billingGroupName"],
+        arguments["billingGroupProperties"],
+        arguments.get("expectedVersion"),
     )
     return {"version": version}
 
 
 @operation_if_strict("DeleteBillingGroup", BillingGroups)
-def delete_billing_group(groups: BillingGroups, given: Input) -> None:
-    groups.delete_billing_group(given["billingGroupName"], given.get("expectedVersion"))
+def delete_billing_group(groups: BillingGroups, arguments: Input) -> None:
+    groups.delete_billing_group(arguments["billingGroupName"], arguments.get("expectedVersion"))
 
 
 @operation_if_strict("AddThingToBillingGroup", BillingGroups)
-def add_thing_to_billing_group(groups: BillingGroups, given: Input) -> None:
+def add_thing_to_billing_group(groups: BillingGroups, arguments: Input) -> None:
     with groups.registry.lock:
-        join_billing_group(*groups.named(given))
+        join_billing_group(*groups.named(arguments))
 
 
 @operation_if_strict("RemoveThingFromBillingGroup", BillingGroups)
-def remove_thing_from_billing_group(groups: BillingGroups, given: Input) -> None:
+def remove_thing_from_billing_group(groups: BillingGroups, arguments: Input) -> None:
     with groups.registry.lock:
-        leave_billing_group(*groups.named(given))
+        leave_billing_group(*groups.named(arguments))

@@ -22,12 +22,12 @@ def join_billing_group(group: FakeBillingGroup, thing: FakeThing) -> None:
     """
     if thing.arn in group.things:
         return
-    other = thing.billing_group_name
-    if settings.current().strict and other:
+    current_group = thing.billing_group_name
+    if settings.current().strict and current_group:
         raise InvalidRequest(
-            f"Thing {thing.thing_name} is in the billing group {other}; it cannot be in "
+            f"Thing {thing.thing_name} is in the billing group {current_group}; it cannot be in "
             f"{group.billing_group_name} as well.",
-            f"Take the thing {thing.thing_name} out of the billing group {other} first.",
+            f"Take the thing {thing.thing_name} out of the billing group {current_group} first.",
         )
     group.things.append(thing.arn)
     thing.billing_group_name = group.billing_group_name

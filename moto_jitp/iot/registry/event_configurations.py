@@ -11,7 +11,7 @@ from .registry import Registry
 
 
 @operation("DescribeEventConfigurations", Registry)
-def describe_event_configurations(registry: Registry, given: Input) -> Output:
+def describe_event_configurations(registry: Registry, arguments: Input) -> Output:
     events = registry.events
     return {
         "eventConfigurations": events.configurations(),
@@ -21,7 +21,7 @@ def describe_event_configurations(registry: Registry, given: Input) -> Output:
 
 
 @operation("UpdateEventConfigurations", Registry)
-def update_event_configurations(registry: Registry, given: Input) -> Output:
+def update_event_configurations(registry: Registry, arguments: Input) -> Output:
     with registry.lock:
-        registry.events.configure(given.get("eventConfigurations", {}))
+        registry.events.configure(arguments.get("eventConfigurations", {}))
     return {}

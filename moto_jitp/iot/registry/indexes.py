@@ -205,8 +205,8 @@ class CaTable(ListedTable[str, FakeCaCertificate]):
         subject, public_key = presented.subject_key, presented.public_key_der
         self._by_subject.setdefault(subject, {})[key] = None
         self._by_key.setdefault(subject, {}).setdefault(public_key, {})[key] = None
-        named = subject, presented.subject_key_identifier
-        self._by_key_id.setdefault(named, {})[public_key] = None
+        issuer_keys = subject, presented.subject_key_identifier
+        self._by_key_id.setdefault(issuer_keys, {})[public_key] = None
         if presented.certificate_id != key:
             self._by_der[presented.certificate_id] = key
 
@@ -309,9 +309,9 @@ class ThingTable(ListedTable[str, FakeThing]):
             for thing in tuple(self.values()):
                 self._set_traits(thing.arn, set(_traits_of(thing)))
         for at, key in self._by_trait.get(trait, Order[str]()).after(number):
-            found = self.get(key)
-            if found is not None:
-                yield at, found
+            indexed_things = self.get(key)
+            if indexed_things is not None:
+                yield at, indexed_things
 
     def _set_traits(self, key: str, traits: set[_Trait]) -> None:
         assert self._by_trait is not None

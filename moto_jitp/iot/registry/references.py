@@ -29,20 +29,20 @@ THING_GROUP = Kind("thingGroup", "thinggroup", "thing group")
 BILLING_GROUP = Kind("billingGroup", "billinggroup", "billing group")
 
 
-def name_given(registry: Registry, kind: Kind, given: Input) -> str:
+def name_given(registry: Registry, kind: Kind, arguments: Input) -> str:
     """Return the name of the resource that an input means.
 
     Args:
         registry: the account and Region that is asked.
         kind: what kind of resource it is.
-        given: the input.
+        arguments: the input.
 
     Raises:
         InvalidRequest: neither a name nor an ARN is given, the two differ, or the ARN is that of
             something else.
         ResourceNotFound: the ARN belongs to another account or Region.
     """
-    name, arn = given.get(f"{kind.member}Name"), given.get(f"{kind.member}Arn")
+    name, arn = arguments.get(f"{kind.member}Name"), arguments.get(f"{kind.member}Arn")
     if arn is None:
         if name is None:
             raise InvalidRequest(
@@ -50,22 +50,22 @@ def name_given(registry: Registry, kind: Kind, given: Input) -> str:
                 "one of them"
             )
         return str(name)
-    named = _name_in(registry, kind, str(arn))
-    if name not in (None, named):
+    arn_name = _name_in(registry, kind, str(arn))
+    if name not in (None, arn_name):
         raise InvalidRequest(
             f"The {kind.member}Arn {arn} does not match the {kind.member}Name {name} in the request"
         )
-    return named
+    return arn_name
 
 
 def _name_in(registry: Registry, kind: Kind, arn: str) -> str:
-    wanted = registry.arn(f"{kind.path}/")
-    if arn.startswith(wanted):
-        return arn.removeprefix(wanted)
+    arn_prefix = registry.arn(f"{kind.path}/")
+    if arn.startswith(arn_prefix):
+        return arn.removeprefix(arn_prefix)
     fields = arn.split(":", 5)
     if len(fields) == 6 and fields[2] == "iot" and fields[5].startswith(f"{kind.path}/"):
         raise ResourceNotFound(
             f"The {kind.what} {arn} does not exist in account {registry.account_id}, Region "
             f"{registry.region_name}."
         )
-    raise InvalidRequest(f"{arn} is not the ARN of a {kind.what}, which begins with {wanted}.")
+    raise InvalidRequest(f"{arn} is not the ARN of a {kind.what}, which begins with {arn_prefix}.")

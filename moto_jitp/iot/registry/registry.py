@@ -118,12 +118,12 @@ class Registry:
         return self.thing_groups.get(f"{self._arn_prefix}thinggroup/{thing_group_name}")
 
     def describe_thing_group(self, thing_group_name: str) -> FakeThingGroup:
-        found = self.find_thing_group(thing_group_name)
-        return found or self._missing("ThingGroup", thing_group_name)
+        group = self.find_thing_group(thing_group_name)
+        return group or self._missing("ThingGroup", thing_group_name)
 
     def describe_billing_group(self, billing_group_name: str) -> FakeBillingGroup:
-        found = self.billing_groups.get(billing_group_name)
-        return found or self._missing("BillingGroup", billing_group_name)
+        group = self.billing_groups.get(billing_group_name)
+        return group or self._missing("BillingGroup", billing_group_name)
 
     def not_found(self, what: str, name: str) -> str:
         """Return AWS's text for a resource that does not exist.

@@ -23,9 +23,12 @@ from .thing_principals import check_principal
 
 
 @listing("ListThings", Registry, default_size=50)
-def list_things(registry: Registry, given: Input, page: Page) -> Output:
-    kind, name = given.get("thingTypeName"), given.get("attributeName")
-    value, is_prefix = given.get("attributeValue"), given.get("usePrefixAttributeValue", False)
+def list_things(registry: Registry, arguments: Input, page: Page) -> Output:
+    kind, name = arguments.get("thingTypeName"), arguments.get("attributeName")
+    value, is_prefix = (
+        arguments.get("attributeValue"),
+        arguments.get("usePrefixAttributeValue", False),
+    )
     if value is not None and name is None:
         raise InvalidRequest("An attributeValue requires an attributeName.")
 
@@ -51,8 +54,8 @@ def list_things(registry: Registry, given: Input, page: Page) -> Output:
 
 
 @listing("ListThingTypes", Registry, default_size=50)
-def list_thing_types(registry: Registry, given: Input, page: Page) -> Output:
-    beginning = given.get("thingTypeName", "")
+def list_thing_types(registry: Registry, arguments: Input, page: Page) -> Output:
+    beginning = arguments.get("thingTypeName", "")
 
     def wanted(kind: FakeThingType) -> bool:
         # AWS takes the name for the beginning of one.
@@ -63,9 +66,9 @@ def list_thing_types(registry: Registry, given: Input, page: Page) -> Output:
 
 
 @listing("ListThingGroups", Registry)
-def list_thing_groups(registry: Registry, given: Input, page: Page) -> Output:
-    parent, beginning = given.get("parentGroup"), given.get("namePrefixFilter", "")
-    recursive = given.get("recursive", True)
+def list_thing_groups(registry: Registry, arguments: Input, page: Page) -> Output:
+    parent, beginning = arguments.get("parentGroup"), arguments.get("namePrefixFilter", "")
+    recursive = arguments.get("recursive", True)
 
     def wanted(group: FakeThingGroup) -> bool:
         is_listed = recursive or parent is not None or not group.parent_group_name
@@ -99,8 +102,8 @@ def ancestors(registry: Registry, group: FakeThingGroup) -> Iterator[str]:
 
 
 @listing("ListThingGroupsForThing", Registry)
-def list_thing_groups_for_thing(registry: Registry, given: Input, page: Page) -> Output:
-    arn = registry.describe_thing(given["thingName"]).arn
+def list_thing_groups_for_thing(registry: Registry, arguments: Input, page: Page) -> Output:
+    arn = registry.describe_thing(arguments["thingName"]).arn
     table = registry.thing_groups
     groups = page.cut(_in_order(table, table.of_thing(arn), page.number))
     return page.output("thingGroups", [_name_and_arn(group) for group in groups])
@@ -111,10 +114,10 @@ def _name_and_arn(group: FakeThingGroup) -> dict[str, str]:
 
 
 @listing("ListThingsInThingGroup", Registry)
-def list_things_in_thing_group(registry: Registry, given: Input, page: Page) -> Output:
-    group = registry.describe_thing_group(given["thingGroupName"])
+def list_things_in_thing_group(registry: Registry, arguments: Input, page: Page) -> Output:
+    group = registry.describe_thing_group(arguments["thingGroupName"])
     groups = [group]
-    if given.get("recursive", False):
+    if arguments.get("recursive", False):
         groups += registry.thing_groups.descendants_of(group.thing_group_name)
     things = page.cut(_members(groups, page.number))
     return page.output("things", [thing.thing_name for thing in things])
@@ -135,8 +138,8 @@ def _listed_things(group: FakeThingGroup) -> ListedTable[str, Any]:
 
 
 @listing("ListBillingGroups", Registry, default_size=100)
-def list_billing_groups(registry: Registry, given: Input, page: Page) -> Output:
-    beginning = given.get("namePrefixFilter", "")
+def list_billing_groups(registry: Registry, arguments: Input, page: Page) -> Output:
+    beginning = arguments.get("namePrefixFilter", "")
 
     def wanted(group: FakeBillingGroup) -> bool:
         return bool(group.billing_group_name.startswith(beginning))
@@ -146,8 +149,8 @@ def list_billing_groups(registry: Registry, given: Input, page: Page) -> Output:
 
 
 @listing("ListThingsInBillingGroup", Registry, default_size=100)
-def list_things_in_billing_group(registry: Registry, given: Input, page: Page) -> Output:
-    group = registry.describe_billing_group(given["billingGroupName"])
+def list_things_in_billing_group(registry: Registry, arguments: Input, page: Page) -> Output:
+    group = registry.describe_billing_group(arguments["billingGroupName"])
     arns: list[str] = page.cut(_listed_arns(group, page.number))
     return page.output("things", [arn.partition(":thing/")[2] for arn in arns])
 
@@ -158,15 +161,15 @@ def _listed_arns(group: Any, number: int | None) -> Iterator[tuple[int, str]]:
 
 
 @listing("ListThingPrincipals", Registry)
-def list_thing_principals(registry: Registry, given: Input, page: Page) -> Output:
-    name = given["thingName"]
+def list_thing_principals(registry: Registry, arguments: Input, page: Page) -> Output:
+    name = arguments["thingName"]
     registry.require_listed(name)
     principals = page.cut(registry.principal_things.firsts_after(name, page.number))
     return page.output("principals", principals)
 
 
 @listing("ListPrincipalThings", Registry)
-def list_principal_things(registry: Registry, given: Input, page: Page) -> Output:
-    check_principal(given["principal"])
-    things = page.cut(registry.principal_things.seconds_after(given["principal"], page.number))
+def list_principal_things(registry: Registry, arguments: Input, page: Page) -> Output:
+    check_principal(arguments["principal"])
+    things = page.cut(registry.principal_things.seconds_after(arguments["principal"], page.number))
     return page.output("things", things)

@@ -14,43 +14,43 @@ from .tags import Tags
 
 
 @operation_over_moto("CreateRoleAlias", Tags)
-def create_role_alias(tags: Tags, given: Input, moto: CallMoto) -> Output:
-    name = given["roleAlias"]
+def create_role_alias(tags: Tags, arguments: Input, moto: CallMoto) -> Output:
+    name = arguments["roleAlias"]
     existing = tags.registry.moto.role_aliases.get(name)
     if settings.current().strict and existing is not None:
         raise ResourceAlreadyExists(
             f"Role alias {name} already exists for this account", name, existing.arn
         )
-    return _create(tags, f"rolealias/{name}", given, moto)
+    return _create(tags, f"rolealias/{name}", arguments, moto)
 
 
 @operation_over_moto("DeleteRoleAlias", Tags)
-def delete_role_alias(tags: Tags, given: Input, moto: CallMoto) -> None:
-    _delete(tags, f"rolealias/{given['roleAlias']}", moto)
+def delete_role_alias(tags: Tags, arguments: Input, moto: CallMoto) -> None:
+    _delete(tags, f"rolealias/{arguments['roleAlias']}", moto)
 
 
 @operation_over_moto("CreateJob", Tags)
-def create_job(tags: Tags, given: Input, moto: CallMoto) -> Output:
-    return _create(tags, f"job/{given['jobId']}", given, moto)
+def create_job(tags: Tags, arguments: Input, moto: CallMoto) -> Output:
+    return _create(tags, f"job/{arguments['jobId']}", arguments, moto)
 
 
 @operation_over_moto("DeleteJob", Tags)
-def delete_job(tags: Tags, given: Input, moto: CallMoto) -> None:
-    _delete(tags, f"job/{given['jobId']}", moto)
+def delete_job(tags: Tags, arguments: Input, moto: CallMoto) -> None:
+    _delete(tags, f"job/{arguments['jobId']}", moto)
 
 
 @operation_over_moto("CreateJobTemplate", Tags)
-def create_job_template(tags: Tags, given: Input, moto: CallMoto) -> Output:
-    return _create(tags, f"jobtemplate/{given['jobTemplateId']}", given, moto)
+def create_job_template(tags: Tags, arguments: Input, moto: CallMoto) -> Output:
+    return _create(tags, f"jobtemplate/{arguments['jobTemplateId']}", arguments, moto)
 
 
 @operation_over_moto("DeleteJobTemplate", Tags)
-def delete_job_template(tags: Tags, given: Input, moto: CallMoto) -> None:
-    _delete(tags, f"jobtemplate/{given['jobTemplateId']}", moto)
+def delete_job_template(tags: Tags, arguments: Input, moto: CallMoto) -> None:
+    _delete(tags, f"jobtemplate/{arguments['jobTemplateId']}", moto)
 
 
-def _create(tags: Tags, resource: str, given: Input, moto: CallMoto) -> Output:
-    return tags.create_with(tags.registry.arn(resource), given.get("tags"), moto)
+def _create(tags: Tags, resource: str, arguments: Input, moto: CallMoto) -> Output:
+    return tags.create_with(tags.registry.arn(resource), arguments.get("tags"), moto)
 
 
 def _delete(tags: Tags, resource: str, moto: CallMoto) -> None:

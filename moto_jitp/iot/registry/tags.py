@@ -159,22 +159,22 @@ def _check_number(arn: str, keys: Collection[str]) -> None:
 
 
 @operation("TagResource", Tags)
-def tag_resource(tags: Tags, given: Input) -> None:
+def tag_resource(tags: Tags, arguments: Input) -> None:
     with tags.registry.lock:
-        tags.check_taggable(given["resourceArn"])
-        tags.tag(given["resourceArn"], given["tags"])
+        tags.check_taggable(arguments["resourceArn"])
+        tags.tag(arguments["resourceArn"], arguments["tags"])
 
 
 @operation("UntagResource", Tags)
-def untag_resource(tags: Tags, given: Input) -> None:
+def untag_resource(tags: Tags, arguments: Input) -> None:
     with tags.registry.lock:
-        tags.check_taggable(given["resourceArn"])
-        tags.untag(given["resourceArn"], given["tagKeys"])
+        tags.check_taggable(arguments["resourceArn"])
+        tags.untag(arguments["resourceArn"], arguments["tagKeys"])
 
 
 @operation("ListTagsForResource", Tags)
-def list_tags_for_resource(tags: Tags, given: Input) -> Output:
-    page = Page("ListTagsForResource", given, default_size=None)
+def list_tags_for_resource(tags: Tags, arguments: Input) -> Output:
+    page = Page("ListTagsForResource", arguments, default_size=None)
     with tags.registry.lock:
-        tags.check_taggable(given["resourceArn"])
-        return page.output("tags", tags.tags_of(given["resourceArn"]))
+        tags.check_taggable(arguments["resourceArn"])
+        return page.output("tags", tags.tags_of(arguments["resourceArn"]))

@@ -81,14 +81,14 @@ class ThingGroups:
                 if parent_group_name:
                     self._check_place(thing_group_name, parent_group_name)
             is_new = registry.find_thing_group(thing_group_name) is None
-            made = IoTBackend.create_thing_group(
+            created_group = IoTBackend.create_thing_group(
                 registry.moto, thing_group_name, parent_group_name, thing_group_properties
             )
             if is_new:
                 group = registry.describe_thing_group(thing_group_name)
                 tell_of_group(registry, "CREATED", group)
                 tell_of_hierarchy(registry, "ADDED", group)
-            return made
+            return created_group
 
     def _same(
         self, group: FakeThingGroup, parent: str | None, properties: dict[str, Any]
@@ -199,19 +199,21 @@ class ThingGroups:
 
 
 @operation_over_moto("CreateThingGroup", ThingGroups)
-def create_thing_group(groups: ThingGroups, given: Input, moto: CallMoto) -> Output:
-    arn = groups.registry.arn(f"thinggroup/{given['thingGroupName']}")
-    return groups.tags.create_with(arn, given.get("tags"), moto)
+def create_thing_group(groups: ThingGroups, arguments: Input, moto: CallMoto) -> Output:
+    arn = groups.registry.arn(f"thinggroup/{arguments['thingGroupName']}")
+    return groups.tags.create_with(arn, arguments.get("tags"), moto)
 
 
 @operation_if_strict("UpdateThingGroup", ThingGroups)
-def update_thing_group(groups: ThingGroups, given: Input) -> Output:
+def update_thing_group(groups: ThingGroups, arguments: Input) -> Output:
     version = groups.update_thing_group(
-        given["thingGroupName"], given["thingGroupProperties"], given.get("expectedVersion")
+        arguments["thingGroupName"],
+        arguments["thingGroupProperties"],
+        arguments.get("expectedVersion"),
     )
     return {"version": version}
 
 
 @operation_if_strict("DeleteThingGroup", ThingGroups)
-def delete_thing_group(groups: ThingGroups, given: Input) -> None:
-    groups.delete_thing_group(given["thingGroupName"], given.get("expectedVersion"))
+def delete_thing_group(groups: ThingGroups, arguments: Input) -> None:
+    groups.delete_thing_group(arguments["thingGroupName"], arguments.get("expectedVersion"))

@@ -87,19 +87,21 @@ class ThingPrincipals:
             self.registry.principal_things[attachment] = (principal, thing)
 
     def _require_unshared(self, thing_name: str, principal_arn: str, kind: str | None) -> None:
-        others = [n for n in self.registry.list_principal_things(principal_arn) if n != thing_name]
+        other_things = [
+            n for n in self.registry.list_principal_things(principal_arn) if n != thing_name
+        ]
         only = self.exclusive_thing_of(principal_arn)
-        if only is not None and only in others:
+        if only is not None and only in other_things:
             raise InvalidRequest(
                 f"The principal {principal_arn} is attached to the thing {only} exclusively; "
                 f"detach it there before you attach it to {thing_name}.",
                 f"Detach the certificate from {only} first.",
             )
-        if kind == EXCLUSIVE and others:
+        if kind == EXCLUSIVE and other_things:
             raise InvalidRequest(
-                f"The principal {principal_arn} is attached to the thing {others[0]}; detach it "
-                f"there before you attach it to {thing_name} exclusively.",
-                f"Detach the certificate from {others[0]}, or leave ThingPrincipalType out.",
+                f"The principal {principal_arn} is attached to the thing {other_things[0]}; detach "
+                f"it there before you attach it to {thing_name} exclusively.",
+                f"Detach the certificate from {other_things[0]}, or leave ThingPrincipalType out.",
             )
 
     def detach_thing_principal(self, thing_name: str, principal_arn: str) -> None:
@@ -148,16 +150,16 @@ class ThingPrincipals:
 
 
 @operation("AttachThingPrincipal", ThingPrincipals)
-def attach_thing_principal(principals: ThingPrincipals, given: Input) -> None:
+def attach_thing_principal(principals: ThingPrincipals, arguments: Input) -> None:
     principals.attach_thing_principal(
-        given["thingName"], given["principal"], given.get("thingPrincipalType")
+        arguments["thingName"], arguments["principal"], arguments.get("thingPrincipalType")
     )
 
 
 @operation("ListThingPrincipalsV2", ThingPrincipals)
-def list_thing_principals_v2(principals: ThingPrincipals, given: Input) -> Output:
-    thing_name, kind = given["thingName"], given.get("thingPrincipalType")
-    page = Page("ListThingPrincipalsV2", given)
+def list_thing_principals_v2(principals: ThingPrincipals, arguments: Input) -> Output:
+    thing_name, kind = arguments["thingName"], arguments.get("thingPrincipalType")
+    page = Page("ListThingPrincipalsV2", arguments)
     principals.registry.require_listed(thing_name)
 
     def kind_of(principal: str) -> str:
@@ -172,10 +174,10 @@ def list_thing_principals_v2(principals: ThingPrincipals, given: Input) -> Outpu
 
 
 @operation("ListPrincipalThingsV2", ThingPrincipals)
-def list_principal_things_v2(principals: ThingPrincipals, given: Input) -> Output:
-    principal, kind = given["principal"], given.get("thingPrincipalType")
+def list_principal_things_v2(principals: ThingPrincipals, arguments: Input) -> Output:
+    principal, kind = arguments["principal"], arguments.get("thingPrincipalType")
     check_principal(principal)
-    page = Page("ListPrincipalThingsV2", given)
+    page = Page("ListPrincipalThingsV2", arguments)
 
     def kind_of(thing_name: str) -> str:
         return principals.kind_of_attachment(thing_name, principal)

@@ -190,22 +190,22 @@ def _compared(properties: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 @operation_over_moto("CreateThingType", ThingTypes)
-def create_thing_type(types: ThingTypes, given: Input, moto: CallMoto) -> Output:
-    name, registry = given["thingTypeName"], types.registry
-    output = types.tags.create_with(registry.arn(f"thingtype/{name}"), given.get("tags"), moto)
+def create_thing_type(types: ThingTypes, arguments: Input, moto: CallMoto) -> Output:
+    name, registry = arguments["thingTypeName"], types.registry
+    output = types.tags.create_with(registry.arn(f"thingtype/{name}"), arguments.get("tags"), moto)
     return {**output, "thingTypeId": registry.describe_thing_type(name).thing_type_id}
 
 
 @operation("UpdateThingType", ThingTypes)
-def update_thing_type(types: ThingTypes, given: Input) -> None:
-    types.update_thing_type(given["thingTypeName"], given.get("thingTypeProperties", {}))
+def update_thing_type(types: ThingTypes, arguments: Input) -> None:
+    types.update_thing_type(arguments["thingTypeName"], arguments.get("thingTypeProperties", {}))
 
 
 @operation_if_strict("DeprecateThingType", ThingTypes)
-def deprecate_thing_type(types: ThingTypes, given: Input) -> None:
-    types.deprecate_thing_type(given["thingTypeName"], given.get("undoDeprecate", False))
+def deprecate_thing_type(types: ThingTypes, arguments: Input) -> None:
+    types.deprecate_thing_type(arguments["thingTypeName"], arguments.get("undoDeprecate", False))
 
 
 @operation_if_strict("DeleteThingType", ThingTypes)
-def delete_thing_type(types: ThingTypes, given: Input) -> None:
-    types.delete_thing_type(given["thingTypeName"])
+def delete_thing_type(types: ThingTypes, arguments: Input) -> None:
+    types.delete_thing_type(arguments["thingTypeName"])

@@ -55,14 +55,14 @@ class Things:
         """
         registry = self.registry
         if not settings.current().strict:
-            made = IoTBackend.create_thing(
+            created_thing = IoTBackend.create_thing(
                 registry.moto,
                 thing_name,
                 thing_type_name or "",
                 attribute_payload,
                 billing_group_name,
             )
-            return self._created(made)
+            return self._created(created_thing)
         with registry.lock:
             kind = registry.describe_thing_type(thing_type_name) if thing_type_name else None
             group = (
@@ -71,10 +71,10 @@ class Things:
             attributes = attributes_of(attribute_payload)
             existing = registry.find_thing(thing_name)
             if existing is not None:
-                given = (thing_type_name or None, attributes, billing_group_name or None)
+                configuration = (thing_type_name or None, attributes, billing_group_name or None)
                 has = (type_name(existing), existing.attributes, existing.billing_group_name)
-                if given != has:
-                    raise _exists(existing, given, has)
+                if configuration != has:
+                    raise _exists(existing, configuration, has)
                 return existing
             if kind is not None and kind.metadata["deprecated"]:
                 # The spelling is AWS's.
@@ -201,9 +201,13 @@ class Things:
 _Configuration = tuple["str | None", "dict[str, str]", "str | None"]
 
 
-def _exists(thing: FakeThing, given: _Configuration, has: _Configuration) -> ResourceAlreadyExists:
+def _exists(
+    thing: FakeThing, configuration: _Configuration, has: _Configuration
+) -> ResourceAlreadyExists:
     names = ("thing type", "attributes", "billing group")
-    differs = [name for name, one, other in zip(names, given, has, strict=True) if one != other]
+    differs = [
+        name for name, one, other in zip(names, configuration, has, strict=True) if one != other
+    ]
     return ResourceAlreadyExists(
         f"Thing {thing.thing_name} already exists in current account with different "
         f"{' and '.join(differs)}",
@@ -213,27 +217,27 @@ def _exists(thing: FakeThing, given: _Configuration, has: _Configuration) -> Res
 
 
 @operation_if_strict("CreateThing", Things)
-def create_thing(things: Things, given: Input) -> Output:
+def create_thing(things: Things, arguments: Input) -> Output:
     thing = things.create_thing(
-        given["thingName"],
-        given.get("thingTypeName"),
-        given.get("attributePayload"),
-        given.get("billingGroupName"),
+        arguments["thingName"],
+        arguments.get("thingTypeName"),
+        arguments.get("attributePayload"),
+        arguments.get("billingGroupName"),
     )
     return {"thingName": thing.thing_name, "thingArn": thing.arn, "thingId": thing.thing_id}
 
 
 @operation_if_strict("UpdateThing", Things)
-def update_thing(things: Things, given: Input) -> None:
+def update_thing(things: Things, arguments: Input) -> None:
     things.update_thing(
-        given["thingName"],
-        given.get("thingTypeName"),
-        given.get("attributePayload"),
-        given.get("removeThingType", False),
-        given.get("expectedVersion"),
+        arguments["thingName"],
+        arguments.get("thingTypeName"),
+        arguments.get("attributePayload"),
+        arguments.get("removeThingType", False),
+        arguments.get("expectedVersion"),
     )
 
 
 @operation_if_strict("DeleteThing", Things)
-def delete_thing(things: Things, given: Input) -> None:
-    things.delete_thing(given["thingName"], given.get("expectedVersion"))
+def delete_thing(things: Things, arguments: Input) -> None:
+    things.delete_thing(arguments["thingName"], arguments.get("expectedVersion"))

@@ -251,9 +251,9 @@ def _is_strict() -> bool:
 
 
 @operation_over_moto("CreateTopicRule", TopicRules)
-def create_topic_rule(rules: TopicRules, given: Input, moto: CallMoto) -> Output | None:
+def create_topic_rule(rules: TopicRules, arguments: Input, moto: CallMoto) -> Output | None:
     if _is_strict():
-        rules.create(given["ruleName"], given["topicRulePayload"], given.get("tags"))
+        rules.create(arguments["ruleName"], arguments["topicRulePayload"], arguments.get("tags"))
     else:
         moto()
         rules.changed()
@@ -261,9 +261,9 @@ def create_topic_rule(rules: TopicRules, given: Input, moto: CallMoto) -> Output
 
 
 @operation_over_moto("ReplaceTopicRule", TopicRules)
-def replace_topic_rule(rules: TopicRules, given: Input, moto: CallMoto) -> Output | None:
+def replace_topic_rule(rules: TopicRules, arguments: Input, moto: CallMoto) -> Output | None:
     if _is_strict():
-        rules.replace(given["ruleName"], given["topicRulePayload"])
+        rules.replace(arguments["ruleName"], arguments["topicRulePayload"])
     else:
         moto()
         rules.changed()
@@ -271,19 +271,19 @@ def replace_topic_rule(rules: TopicRules, given: Input, moto: CallMoto) -> Outpu
 
 
 @operation_over_moto("GetTopicRule", TopicRules)
-def get_topic_rule(rules: TopicRules, given: Input, moto: CallMoto) -> Output | None:
+def get_topic_rule(rules: TopicRules, arguments: Input, moto: CallMoto) -> Output | None:
     if not _is_strict():
         return moto()
-    found = rules.find(given["ruleName"]).to_get_dict()
-    if not found["rule"]["errorAction"]:
-        del found["rule"]["errorAction"]
-    return found
+    output = rules.find(arguments["ruleName"]).to_get_dict()
+    if not output["rule"]["errorAction"]:
+        del output["rule"]["errorAction"]
+    return output
 
 
 @operation_over_moto("DeleteTopicRule", TopicRules)
-def delete_topic_rule(rules: TopicRules, given: Input, moto: CallMoto) -> Output | None:
+def delete_topic_rule(rules: TopicRules, arguments: Input, moto: CallMoto) -> Output | None:
     if _is_strict():
-        rules.delete(given["ruleName"])
+        rules.delete(arguments["ruleName"])
     else:
         moto()
         rules.changed()
@@ -291,9 +291,9 @@ def delete_topic_rule(rules: TopicRules, given: Input, moto: CallMoto) -> Output
 
 
 @operation_over_moto("EnableTopicRule", TopicRules)
-def enable_topic_rule(rules: TopicRules, given: Input, moto: CallMoto) -> Output | None:
+def enable_topic_rule(rules: TopicRules, arguments: Input, moto: CallMoto) -> Output | None:
     if _is_strict():
-        rules.set_disabled(given["ruleName"], False)
+        rules.set_disabled(arguments["ruleName"], False)
     else:
         moto()
         rules.changed()
@@ -301,9 +301,9 @@ def enable_topic_rule(rules: TopicRules, given: Input, moto: CallMoto) -> Output
 
 
 @operation_over_moto("DisableTopicRule", TopicRules)
-def disable_topic_rule(rules: TopicRules, given: Input, moto: CallMoto) -> Output | None:
+def disable_topic_rule(rules: TopicRules, arguments: Input, moto: CallMoto) -> Output | None:
     if _is_strict():
-        rules.set_disabled(given["ruleName"], True)
+        rules.set_disabled(arguments["ruleName"], True)
     else:
         moto()
         rules.changed()
@@ -311,10 +311,10 @@ def disable_topic_rule(rules: TopicRules, given: Input, moto: CallMoto) -> Outpu
 
 
 @operation("ListTopicRules", TopicRules)
-def list_topic_rules(rules: TopicRules, given: Input) -> Output:
-    page = Page("ListTopicRules", given, default_size=_MOST_LISTED)
-    found = rules.listed(given.get("topic"), given.get("ruleDisabled"))
-    chosen = page.cut_sorted(found, lambda rule: rule.rule_name)
+def list_topic_rules(rules: TopicRules, arguments: Input) -> Output:
+    page = Page("ListTopicRules", arguments, default_size=_MOST_LISTED)
+    listed_rules = rules.listed(arguments.get("topic"), arguments.get("ruleDisabled"))
+    chosen = page.cut_sorted(listed_rules, lambda rule: rule.rule_name)
     return page.output("rules", [rule.to_dict() for rule in chosen])
 
 

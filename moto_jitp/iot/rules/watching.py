@@ -77,12 +77,12 @@ def entries_of(run: RuleRun) -> Iterator[LogEntry]:
 
 def _entries_of_action(fields: dict[str, Any], action: ActionRun) -> Iterator[LogEntry]:
     kind = KINDS.get(action.action)
-    named = {**fields, "ruleAction": action.action if kind is None else kind.failed_name}
-    yield LogEntry("StartingRuleExecution", False, named, for_debugging=True)
-    told = {**named, "resources": {"Target": action.target}}
+    action_fields = {**fields, "ruleAction": action.action if kind is None else kind.failed_name}
+    yield LogEntry("StartingRuleExecution", False, action_fields, for_debugging=True)
+    target_fields = {**action_fields, "resources": {"Target": action.target}}
     if action.error is not None:
-        told["details"] = action.error
-    yield LogEntry("RuleExecution", action.error is not None, told)
+        target_fields["details"] = action.error
+    yield LogEntry("RuleExecution", action.error is not None, target_fields)
 
 
 def _is_not_found(run: RuleRun) -> bool:

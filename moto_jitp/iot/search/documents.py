@@ -113,11 +113,11 @@ def thing_document(indexing: Indexing, thing: FakeThing) -> IndexedDocument:
 
 def _attributes(attributes: Mapping[str, str]) -> dict[str, list[Value]]:
     """Attributes are text, which is also searched as the number that it may be."""
-    found: dict[str, list[Value]] = {}
+    values_by_field: dict[str, list[Value]] = {}
     for name, text in attributes.items():
         number = number_in(text)
-        found[name] = [text] if number is None else [text, number]
-    return found
+        values_by_field[name] = [text] if number is None else [text, number]
+    return values_by_field
 
 
 def group_names(registry: Registry, thing: FakeThing) -> list[str]:
@@ -130,10 +130,12 @@ def shadows_of(indexing: Indexing, thing: FakeThing) -> dict[str, Any]:
     """Return a thing's shadows as they are indexed: the unnamed one, and others in ``name``."""
     shadows = thing.thing_shadows
     unnamed = shadows.get(None)
-    found = _shadow(unnamed) if indexing.has_shadows and unnamed else {}
-    named = {name: _shadow(shadows[name]) for name in indexing.named_shadows if shadows.get(name)}
-    present = {name: shadow for name, shadow in named.items() if shadow}
-    return {**found, "name": present} if present else found
+    shadow_document = _shadow(unnamed) if indexing.has_shadows and unnamed else {}
+    named_documents = {
+        name: _shadow(shadows[name]) for name in indexing.named_shadows if shadows.get(name)
+    }
+    present = {name: shadow for name, shadow in named_documents.items() if shadow}
+    return {**shadow_document, "name": present} if present else shadow_document
 
 
 def _shadow(shadow: Any) -> dict[str, Any]:

@@ -131,14 +131,14 @@ class Indexing:
                 f"{THING_GROUPS}."
             )
         if not (self.has_things if index_name == THINGS else self.has_groups):
-            wanted = (
+            required_mode = (
                 "a thingIndexingMode of REGISTRY or REGISTRY_AND_SHADOW"
                 if index_name == THINGS
                 else "a thingGroupIndexingMode of ON"
             )
             raise ResourceNotFound(
                 f"The index {index_name} does not exist: indexing is off. Switch it on with "
-                f"UpdateIndexingConfiguration and {wanted}."
+                f"UpdateIndexingConfiguration and {required_mode}."
             )
 
     def connectivity_of(self, thing_name: str) -> Connectivity:
@@ -178,39 +178,39 @@ class Indexing:
             elif self._connectivity_since is None:
                 self._connectivity_since = now()
 
-    def _checked_things(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        mode = given["thingIndexingMode"]
+    def _checked_things(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        mode = arguments["thingIndexingMode"]
         for member, off in (
             ("thingConnectivityIndexingMode", "OFF"),
             ("namedShadowIndexingMode", "OFF"),
         ):
-            if mode == "OFF" and given.get(member, off) != off:
+            if mode == "OFF" and arguments.get(member, off) != off:
                 raise InvalidRequest(
-                    f"{member} is {given[member]}, which requires a thingIndexingMode of REGISTRY "
-                    "or REGISTRY_AND_SHADOW; found OFF."
+                    f"{member} is {arguments[member]}, which requires a thingIndexingMode of "
+                    "REGISTRY or REGISTRY_AND_SHADOW; found OFF."
                 )
-        if given.get("deviceDefenderIndexingMode", "OFF") != "OFF":
+        if arguments.get("deviceDefenderIndexingMode", "OFF") != "OFF":
             raise InvalidRequest(
                 "deviceDefenderIndexingMode VIOLATIONS is not emulated: AWS IoT Device Defender is "
                 "not. Leave it out."
             )
-        wanted = dict(given.get("filter") or {})
-        if wanted.get("geoLocations"):
+        new_filter = dict(arguments.get("filter") or {})
+        if new_filter.get("geoLocations"):
             raise InvalidRequest("geoLocations are not emulated. Leave them out of the filter.")
-        if "includeSocketInformation" not in (wanted.get("connectivity") or {}):
-            wanted.pop("connectivity", None)
-            kept = self.things["filter"].get("connectivity")
-            if kept is not None:
-                wanted["connectivity"] = kept
-        changed = {**_THINGS_OFF, **given, "filter": wanted}
+        if "includeSocketInformation" not in (new_filter.get("connectivity") or {}):
+            new_filter.pop("connectivity", None)
+            connectivity_filter = self.things["filter"].get("connectivity")
+            if connectivity_filter is not None:
+                new_filter["connectivity"] = connectivity_filter
+        changed = {**_THINGS_OFF, **arguments, "filter": new_filter}
         sources = ["attributes."]
         if mode == "REGISTRY_AND_SHADOW":
             sources += ["shadow.desired.", "shadow.reported."]
         if changed["namedShadowIndexingMode"] == "ON":
-            names = wanted.get("namedShadowNames") or ()
+            names = new_filter.get("namedShadowNames") or ()
             sources += [f"shadow.name.{name}." for name in names]
-        _check_custom_fields(given, tuple(sources), "things with these modes")
-        _check_managed_fields(given, _managed_fields(changed))
+        _check_custom_fields(arguments, tuple(sources), "things with these modes")
+        _check_managed_fields(arguments, _managed_fields(changed))
         return {**changed, "managedFields": []}
 
 
@@ -240,9 +240,9 @@ def _fields(types: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"name": name, "type": kind} for name, kind in types.items()]
 
 
-def _check_managed_fields(given: Mapping[str, Any], has: Iterable[Mapping[str, str]]) -> None:
+def _check_managed_fields(arguments: Mapping[str, Any], has: Iterable[Mapping[str, str]]) -> None:
     names = {field["name"] for field in has}
-    for field in given.get("managedFields", ()):
+    for field in arguments.get("managedFields", ()):
         if field.get("name") not in names:
             raise InvalidRequest(
                 f"The managed field {field.get('name')} is not one of these modes: managed fields "
@@ -250,8 +250,10 @@ def _check_managed_fields(given: Mapping[str, Any], has: Iterable[Mapping[str, s
             )
 
 
-def _check_custom_fields(given: Mapping[str, Any], sources: tuple[str, ...], indexed: str) -> None:
-    fields = given.get("customFields", ())
+def _check_custom_fields(
+    arguments: Mapping[str, Any], sources: tuple[str, ...], indexed: str
+) -> None:
+    fields = arguments.get("customFields", ())
     if len(fields) > _CUSTOM_FIELDS:
         raise InvalidRequest(
             f"An index can have {_CUSTOM_FIELDS} custom fields; found {len(fields)}."
@@ -270,15 +272,16 @@ def _refuse_custom_field(name: str, sources: tuple[str, ...], indexed: str) -> N
 
 
 @operation_if_strict("UpdateIndexingConfiguration", Indexing)
-def update_indexing_configuration(indexing: Indexing, given: Input) -> Output:
+def update_indexing_configuration(indexing: Indexing, arguments: Input) -> Output:
     indexing.update(
-        given.get("thingIndexingConfiguration"), given.get("thingGroupIndexingConfiguration")
+        arguments.get("thingIndexingConfiguration"),
+        arguments.get("thingGroupIndexingConfiguration"),
     )
     return {}
 
 
 @operation_if_strict("GetIndexingConfiguration", Indexing)
-def get_indexing_configuration(indexing: Indexing, given: Input) -> Output:
+def get_indexing_configuration(indexing: Indexing, arguments: Input) -> Output:
     things, groups = indexing.things, indexing.groups
     of_groups = _fields(_OF_GROUPS) if indexing.has_groups else []
     return {
@@ -288,8 +291,8 @@ def get_indexing_configuration(indexing: Indexing, given: Input) -> Output:
 
 
 @operation("DescribeIndex", Indexing)
-def describe_index(indexing: Indexing, given: Input) -> Output:
-    name = given["indexName"]
+def describe_index(indexing: Indexing, arguments: Input) -> Output:
+    name = arguments["indexName"]
     indexing.require(name)
     schema = "THING_GROUPS" if name == THING_GROUPS else _schema(indexing)
     return {"indexName": name, "indexStatus": "ACTIVE", "schema": schema}
@@ -303,24 +306,24 @@ def _schema(indexing: Indexing) -> str:
 
 
 @operation("ListIndices", Indexing)
-def list_indices(indexing: Indexing, given: Input) -> Output:
+def list_indices(indexing: Indexing, arguments: Input) -> Output:
     names = [(THINGS, indexing.has_things), (THING_GROUPS, indexing.has_groups)]
-    page = Page("ListIndices", given)
+    page = Page("ListIndices", arguments)
     on = page.cut_sorted([name for name, is_on in names if is_on], str)
     return page.output("indexNames", on)
 
 
 @operation("GetThingConnectivityData", Indexing)
-def get_thing_connectivity_data(indexing: Indexing, given: Input) -> Output:
+def get_thing_connectivity_data(indexing: Indexing, arguments: Input) -> Output:
     if not indexing.has_connectivity:
         raise ResourceNotFound(
             "Connectivity is not indexed. Switch it on with UpdateIndexingConfiguration and a "
             "thingConnectivityIndexingMode of STATUS."
         )
-    thing = indexing.registry.describe_thing(given["thingName"])
+    thing = indexing.registry.describe_thing(arguments["thingName"])
     connectivity_filter = indexing.things["filter"].get("connectivity") or {}
     shown = bool(connectivity_filter.get("includeSocketInformation"))
     data = indexing.connectivity_of(thing.thing_name).data(
-        with_socket=shown and given.get("includeSocketInformation", False)
+        with_socket=shown and arguments.get("includeSocketInformation", False)
     )
     return {"thingName": thing.thing_name, **data}

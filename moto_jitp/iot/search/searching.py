@@ -60,24 +60,24 @@ _SHADOW = ("desired", "reported", "delta", "metadata", "hasDelta", "timestamp")
 
 
 @operation_if_strict("SearchIndex", Indexing)
-def search_index(indexing: Indexing, given: Input) -> Output:
-    index = given.get("indexName", THINGS)
+def search_index(indexing: Indexing, arguments: Input) -> Output:
+    index = arguments.get("indexName", THINGS)
     indexing.require(index)
-    if given.get("queryVersion", _VERSION) != _VERSION:
+    if arguments.get("queryVersion", _VERSION) != _VERSION:
         raise InvalidRequest(
-            f"The queryVersion is {given['queryVersion']}; only {_VERSION} exists."
+            f"The queryVersion is {arguments['queryVersion']}; only {_VERSION} exists."
         )
-    if given.get("maxResults", 1) > _LARGEST_PAGE:
+    if arguments.get("maxResults", 1) > _LARGEST_PAGE:
         raise InvalidRequest(
-            f"maxResults is {given['maxResults']}; the maximum is {_LARGEST_PAGE}."
+            f"maxResults is {arguments['maxResults']}; the maximum is {_LARGEST_PAGE}."
         )
     try:
-        query = parse_query(given["queryString"])
+        query = parse_query(arguments["queryString"])
     except QueryError as error:
         raise InvalidQuery(f"The query is not valid: {error}") from None
     for field in query.fields:
         _check_field(indexing, index, field)
-    page = Page("SearchIndex", given, default_size=_PAGE)
+    page = Page("SearchIndex", arguments, default_size=_PAGE)
     with indexing.registry.lock:
         if index == THING_GROUPS:
             groups = page.cut(
@@ -102,8 +102,8 @@ def _candidates(
     registry = indexing.registry
     order = registry.things.order
     for name in query.required_words("thingName"):
-        named = [(order[thing.arn], thing) for thing in registry.things.named(name)]
-        return _later(named, number)
+        ordered_things = [(order[thing.arn], thing) for thing in registry.things.named(name)]
+        return _later(ordered_things, number)
     for name in query.required_words("thingGroupNames", "registry.thingGroupNames"):
         arns = {arn for group in _groups_named(registry, name) for arn in group.things}
         members = [(order[arn], registry.things[arn]) for arn in arns if arn in order]

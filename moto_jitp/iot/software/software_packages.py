@@ -110,10 +110,10 @@ class SoftwarePackage:
 
     def summary(self) -> dict[str, Any]:
         """Return what ListPackages tells."""
-        told = {"packageName": self.name, **_dates(self.created_at, self.changed_at)}
+        summary = {"packageName": self.name, **_dates(self.created_at, self.changed_at)}
         if self.default_version is not None:
-            told["defaultVersionName"] = self.default_version
-        return told
+            summary["defaultVersionName"] = self.default_version
+        return summary
 
     def description(self) -> dict[str, Any]:
         """Return what GetPackage tells."""
@@ -154,10 +154,10 @@ class SoftwarePackages:
         Raises:
             ResourceNotFound: there is none of that name.
         """
-        found = self.packages.get(name)
-        if found is None:
+        package = self.packages.get(name)
+        if package is None:
             raise ResourceNotFound(f"The software package {name} does not exist.")
-        return found
+        return package
 
     def version(self, package_name: str, version_name: str) -> PackageVersion:
         """Return a version of a package.
@@ -166,27 +166,27 @@ class SoftwarePackages:
             ResourceNotFound: there is no such package, or no such version of it.
         """
         self.package(package_name)
-        found = self.find_version(package_name, version_name)
-        if found is None:
+        version = self.find_version(package_name, version_name)
+        if version is None:
             raise ResourceNotFound(
                 f"The software package {package_name} does not have a version {version_name}."
             )
-        return found
+        return version
 
-    def create(self, given: Input) -> SoftwarePackage:
+    def create(self, arguments: Input) -> SoftwarePackage:
         """Make a package; the same call with the same client token finds the one that it made.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_CreatePackage.html
 
         Args:
-            given: the input of CreatePackage.
+            arguments: the input of CreatePackage.
 
         Raises:
             PackageConflict: there is a package of that name.
             PackageQuotaExceeded: there are 100 already.
             PackageValidation: it has tags that it cannot have.
         """
-        name, token = given["packageName"], given.get("clientToken")
+        name, token = arguments["packageName"], arguments.get("clientToken")
         with self.registry.lock:
             existing = self.packages.get(name)
             if existing is not None:
@@ -198,26 +198,26 @@ class SoftwarePackages:
                     "maximum."
                 )
             arn = self.registry.arn(f"package/{name}")
-            made = SoftwarePackage(name, arn, given.get("description"), token)
-            self._tag(arn, given)
-            self.packages[name] = made
-            return made
+            package = SoftwarePackage(name, arn, arguments.get("description"), token)
+            self._tag(arn, arguments)
+            self.packages[name] = package
+            return package
 
-    def create_version(self, given: Input) -> PackageVersion:
+    def create_version(self, arguments: Input) -> PackageVersion:
         """Make a version, in draft.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_CreatePackageVersion.html
 
         Args:
-            given: the input of CreatePackageVersion.
+            arguments: the input of CreatePackageVersion.
 
         Raises:
             PackageConflict: the package has a version of that name.
             PackageQuotaExceeded: it has 10,000 already.
             PackageValidation: there is no such package, or the attributes or tags cannot be taken.
         """
-        package_name, name = given["packageName"], given["versionName"]
-        token = given.get("clientToken")
+        package_name, name = arguments["packageName"], arguments["versionName"]
+        token = arguments.get("clientToken")
         with self.registry.lock:
             package = self.packages.get(package_name)
             if package is None:
@@ -231,42 +231,44 @@ class SoftwarePackages:
                 raise PackageQuotaExceeded(
                     f"The software package {package_name} has {MAX_VERSIONS} versions, the maximum."
                 )
-            _check_attributes(given)
+            _check_attributes(arguments)
             arn = self.registry.arn(f"package/{package_name}/version/{name}")
-            details = _chosen(given, _DETAILS)
-            made = PackageVersion(package, name, arn, details, token)
-            self._tag(arn, given)
-            package.versions[name] = made
-            return made
+            details = _chosen(arguments, _DETAILS)
+            version = PackageVersion(package, name, arn, details, token)
+            self._tag(arn, arguments)
+            package.versions[name] = version
+            return version
 
-    def _tag(self, arn: str, given: Input) -> None:
+    def _tag(self, arn: str, arguments: Input) -> None:
         # Here tags are a map, and their faults are errors of this family.
-        tags = [{"Key": key, "Value": value} for key, value in (given.get("tags") or {}).items()]
+        tags = [
+            {"Key": key, "Value": value} for key, value in (arguments.get("tags") or {}).items()
+        ]
         try:
             self._tags.tag(arn, tags)
         except IoTError as error:
             raise PackageValidation(str(error.message)) from None
 
-    def update(self, given: Input) -> None:
+    def update(self, arguments: Input) -> None:
         """Change a package's description or its default version.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_UpdatePackage.html
 
         Args:
-            given: the input of UpdatePackage.
+            arguments: the input of UpdatePackage.
 
         Raises:
             PackageConflict: the default version would be one in draft.
             PackageValidation: a default version is given and taken away at once.
             ResourceNotFound: there is no such package or version.
         """
-        default, unset = given.get("defaultVersionName"), given.get("unsetDefaultVersion")
+        default, unset = arguments.get("defaultVersionName"), arguments.get("unsetDefaultVersion")
         if default is not None and unset:
             raise PackageValidation(
                 "Give either defaultVersionName or unsetDefaultVersion, not both."
             )
         with self.registry.lock:
-            package = self.package(given["packageName"])
+            package = self.package(arguments["packageName"])
             if default is not None:
                 version = self.version(package.name, default)
                 if version.status == DRAFT:
@@ -278,16 +280,16 @@ class SoftwarePackages:
                 package.default_version = default
             elif unset:
                 package.default_version = None
-            package.text = given.get("description", package.text)
+            package.text = arguments.get("description", package.text)
             package.changed_at = acting_moment()
 
-    def update_version(self, given: Input) -> None:
+    def update_version(self, arguments: Input) -> None:
         """Change a version, publish it, or deprecate it.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_UpdatePackageVersion.html
 
         Args:
-            given: the input of UpdatePackageVersion.
+            arguments: the input of UpdatePackageVersion.
 
         Raises:
             PackageConflict: its attributes or artifact are to change and it is no longer a draft,
@@ -296,23 +298,23 @@ class SoftwarePackages:
             ResourceNotFound: there is no such package or version.
         """
         with self.registry.lock:
-            version = self.version(given["packageName"], given["versionName"])
-            fixed = [name for name in _EDITED_IN_DRAFT if name in given]
+            version = self.version(arguments["packageName"], arguments["versionName"])
+            fixed = [name for name in _EDITED_IN_DRAFT if name in arguments]
             if fixed and version.status != DRAFT:
                 raise PackageConflict(
                     f"The {' and the '.join(fixed)} of a version can be changed while it is a "
                     f"DRAFT; {version.name} of {version.package.name} is {version.status}.",
                     version.arn,
                 )
-            _check_attributes(given)
-            action = given.get("action")
+            _check_attributes(arguments)
+            action = arguments.get("action")
             if action == "DEPRECATE" and version.status == DRAFT:
                 raise PackageConflict(
                     f"The version {version.name} of the software package {version.package.name} "
                     "is a DRAFT; only a published version can be deprecated.",
                     version.arn,
                 )
-            version.details.update(_chosen(given, _DETAILS))
+            version.details.update(_chosen(arguments, _DETAILS))
             if action is not None:
                 version.status = _STATUS_AFTER[action]
             version.changed_at = acting_moment()
@@ -373,12 +375,12 @@ def _dates(created_at: datetime, changed_at: datetime) -> dict[str, Any]:
     return {"creationDate": created_at, "lastModifiedDate": changed_at}
 
 
-def _chosen(given: Input, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: given[name] for name in names if name in given}
+def _chosen(arguments: Input, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: arguments[name] for name in names if name in arguments}
 
 
-def _check_attributes(given: Input) -> None:
-    attributes = given.get("attributes") or {}
+def _check_attributes(arguments: Input) -> None:
+    attributes = arguments.get("attributes") or {}
     size = sum(len(f"{key}{value}".encode()) for key, value in attributes.items())
     if size > MAX_ATTRIBUTES_BYTES:
         raise PackageValidation(
@@ -388,66 +390,71 @@ def _check_attributes(given: Input) -> None:
 
 
 @operation("CreatePackage", SoftwarePackages)
-def create_package(packages: SoftwarePackages, given: Input) -> Output:
-    told = packages.create(given).description()
+def create_package(packages: SoftwarePackages, arguments: Input) -> Output:
+    description = packages.create(arguments).description()
     return {
-        name: told[name] for name in ("packageName", "packageArn", "description") if name in told
+        name: description[name]
+        for name in ("packageName", "packageArn", "description")
+        if name in description
     }
 
 
 @operation("GetPackage", SoftwarePackages)
-def get_package(packages: SoftwarePackages, given: Input) -> Output:
+def get_package(packages: SoftwarePackages, arguments: Input) -> Output:
     with packages.registry.lock:
-        return packages.package(given["packageName"]).description()
+        return packages.package(arguments["packageName"]).description()
 
 
 @operation("UpdatePackage", SoftwarePackages)
-def update_package(packages: SoftwarePackages, given: Input) -> None:
-    packages.update(given)
+def update_package(packages: SoftwarePackages, arguments: Input) -> None:
+    packages.update(arguments)
 
 
 @operation("DeletePackage", SoftwarePackages)
-def delete_package(packages: SoftwarePackages, given: Input) -> None:
-    packages.delete(given["packageName"])
+def delete_package(packages: SoftwarePackages, arguments: Input) -> None:
+    packages.delete(arguments["packageName"])
 
 
 @operation("ListPackages", SoftwarePackages)
-def list_packages(packages: SoftwarePackages, given: Input) -> Output:
-    page = Page("ListPackages", given, default_size=_PAGE)
+def list_packages(packages: SoftwarePackages, arguments: Input) -> Output:
+    page = Page("ListPackages", arguments, default_size=_PAGE)
     with packages.registry.lock:
         shown = page.cut_sorted(packages.packages.values(), lambda one: one.name)
         return page.output("packageSummaries", [one.summary() for one in shown])
 
 
 @operation("CreatePackageVersion", SoftwarePackages)
-def create_package_version(packages: SoftwarePackages, given: Input) -> Output:
-    told = packages.create_version(given).description()
+def create_package_version(packages: SoftwarePackages, arguments: Input) -> Output:
+    description = packages.create_version(arguments).description()
     unsaid = ("artifact", "recipe", "creationDate", "lastModifiedDate")
-    return {name: value for name, value in told.items() if name not in unsaid}
+    return {name: value for name, value in description.items() if name not in unsaid}
 
 
 @operation("GetPackageVersion", SoftwarePackages)
-def get_package_version(packages: SoftwarePackages, given: Input) -> Output:
+def get_package_version(packages: SoftwarePackages, arguments: Input) -> Output:
     with packages.registry.lock:
-        return packages.version(given["packageName"], given["versionName"]).description()
+        return packages.version(arguments["packageName"], arguments["versionName"]).description()
 
 
 @operation("UpdatePackageVersion", SoftwarePackages)
-def update_package_version(packages: SoftwarePackages, given: Input) -> None:
-    packages.update_version(given)
+def update_package_version(packages: SoftwarePackages, arguments: Input) -> None:
+    packages.update_version(arguments)
 
 
 @operation("DeletePackageVersion", SoftwarePackages)
-def delete_package_version(packages: SoftwarePackages, given: Input) -> None:
-    packages.delete_version(given["packageName"], given["versionName"])
+def delete_package_version(packages: SoftwarePackages, arguments: Input) -> None:
+    packages.delete_version(arguments["packageName"], arguments["versionName"])
 
 
 @operation("ListPackageVersions", SoftwarePackages)
-def list_package_versions(packages: SoftwarePackages, given: Input) -> Output:
-    page, status = Page("ListPackageVersions", given, default_size=_PAGE), given.get("status")
+def list_package_versions(packages: SoftwarePackages, arguments: Input) -> Output:
+    page, status = (
+        Page("ListPackageVersions", arguments, default_size=_PAGE),
+        arguments.get("status"),
+    )
     with packages.registry.lock:
-        package = packages.packages.get(given["packageName"])
+        package = packages.packages.get(arguments["packageName"])
         versions = package.versions.values() if package is not None else ()
-        wanted = [one for one in versions if status is None or one.status == status]
-        shown = page.cut_sorted(wanted, lambda one: one.name)
+        matching_versions = [one for one in versions if status is None or one.status == status]
+        shown = page.cut_sorted(matching_versions, lambda one: one.name)
         return page.output("packageVersionSummaries", [one.summary() for one in shown])

@@ -32,10 +32,10 @@ def page_file(path: str) -> Answer | None:
 
 @functools.cache
 def _files() -> Mapping[str, Answer]:
-    found = {}
+    contents = {}
     for file in files(__name__).iterdir():
         suffix = file.name[file.name.rfind(".") :]
         if suffix in _TYPES and file.is_file():
             headers = (("Content-Security-Policy", _POLICY), ("Referrer-Policy", "no-referrer"))
-            found[file.name] = Answer(200, file.read_bytes(), _TYPES[suffix], headers)
-    return found
+            contents[file.name] = Answer(200, file.read_bytes(), _TYPES[suffix], headers)
+    return contents

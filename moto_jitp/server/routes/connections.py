@@ -39,11 +39,11 @@ def connect(request: ControlRequest) -> Answer:
     device: DeviceIdentity | str = value["certificatePem"]
     if "privateKeyPem" in value:
         device = _identity(value["certificatePem"], value["privateKeyPem"])
-    named = ServerName(value["serverName"]) if "serverName" in value else None
+    server_name = ServerName(value["serverName"]) if "serverName" in value else None
     try:
         presented = request_of(device, value.get("clientId"), value.get("mqttVersion", "5"))
         outcomes = make_attempts(
-            presented, value.get("endpoint"), named, value.get("reconnect", True)
+            presented, value.get("endpoint"), server_name, value.get("reconnect", True)
         )
     except AmbiguousEndpoint as error:
         raise RequestRefused(str(error), code="AmbiguousEndpoint") from None
@@ -91,10 +91,10 @@ def get_connection(request: ControlRequest) -> Answer:
 def _of_certificate(
     request: ControlRequest, attempts: Sequence[ConnectionAttempt]
 ) -> Sequence[ConnectionAttempt]:
-    wanted = request.query["certificateId"]
-    if wanted is None:
+    certificate_id = request.query["certificateId"]
+    if certificate_id is None:
         return attempts
-    return [attempt for attempt in attempts if attempt.certificate_id == wanted]
+    return [attempt for attempt in attempts if attempt.certificate_id == certificate_id]
 
 
 def _attempt_id(attempt: ConnectionAttempt) -> int:

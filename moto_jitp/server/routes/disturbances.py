@@ -26,7 +26,7 @@ def list_disturbances(request: ControlRequest) -> Answer:
 def add_disturbance(request: ControlRequest) -> Answer:
     value = request.body
     try:
-        asked = disturbances.checked_disturbance(
+        disturbance_request = disturbances.checked_disturbance(
             value["kind"],
             value.get("clientId"),
             value.get("times", 1),
@@ -38,7 +38,7 @@ def add_disturbance(request: ControlRequest) -> Answer:
         raise RequestRefused(str(error)) from None
     known = asked_since_reset(_AskedDisturbances)
     disturbance = disturbances.add(
-        asked, holds=lambda: asked_since_reset(_AskedDisturbances) is known
+        disturbance_request, holds=lambda: asked_since_reset(_AskedDisturbances) is known
     )
     known[disturbance.number] = disturbance
     return Answer.of(DISTURBANCE.to_json(disturbance))

@@ -26,13 +26,15 @@ from .paging import first, page
 )
 def list_events(request: ControlRequest) -> Answer:
     numbered = list(enumerate(all_published(), 1))
-    wanted = request.query["topicFilter"]
-    if wanted is not None:
+    topic_filter = request.query["topicFilter"]
+    if topic_filter is not None:
         try:
-            check_topic_filter(wanted)
+            check_topic_filter(topic_filter)
         except ValueError as error:
             raise RequestRefused(f"topicFilter: {error}") from None
-        numbered = [entry for entry in numbered if topic_matches(wanted, entry[1].message.topic)]
+        numbered = [
+            entry for entry in numbered if topic_matches(topic_filter, entry[1].message.topic)
+        ]
     return page(request, "events", numbered, _to_json, first)
 
 

@@ -27,13 +27,13 @@ def list_failures(request: ControlRequest) -> Answer:
 def add_failure(request: ControlRequest) -> Answer:
     value = request.body
     try:
-        asked = checked_failure(
+        failure_request = checked_failure(
             value["operation"], value["error"], value.get("times", 1), value.get("message")
         )
     except ValueError as error:
         raise RequestRefused(str(error)) from None
     known = asked_since_reset(_AskedFailures)
-    fault = faults.add(*asked, holds=lambda: asked_since_reset(_AskedFailures) is known)
+    fault = faults.add(*failure_request, holds=lambda: asked_since_reset(_AskedFailures) is known)
     known[fault.number] = fault
     return Answer.of(FAILURE.to_json(fault))
 

@@ -53,15 +53,18 @@ def subscribe(request: ControlRequest) -> Answer:
     body="TopicFilterRequest",
 )
 def unsubscribe(request: ControlRequest) -> Answer:
-    wanted = request.body["topicFilter"]
+    topic_filter = request.body["topicFilter"]
     connection = connection_of(request.id)
-    found = [one for one in connection.subscriptions if one.topic_filter == wanted]
-    if not found:
+    matching_subscriptions = [
+        one for one in connection.subscriptions if one.topic_filter == topic_filter
+    ]
+    if not matching_subscriptions:
         listed = ", ".join(one.topic_filter for one in connection.subscriptions) or "none"
         raise RequestRefused(
-            f"The device is not subscribed to {wanted[:80]!a}; its topic filters are: {listed}."
+            f"The device is not subscribed to {topic_filter[:80]!a}; its topic filters are: "
+            f"{listed}."
         )
-    for subscription in found:
+    for subscription in matching_subscriptions:
         subscription.cancel()
     return _DONE
 

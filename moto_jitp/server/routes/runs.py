@@ -37,9 +37,9 @@ def list_runs(request: ControlRequest) -> Answer:
 
 @route("GET", "runs/{id}", "One provisioning run", "ListedRun", id_of="The run's id.")
 def get_run(request: ControlRequest) -> Answer:
-    found = find_run(request.id)
-    if found is not None:
-        return Answer.of(LISTED_RUN.to_json(found))
+    run = find_run(request.id)
+    if run is not None:
+        return Answer.of(LISTED_RUN.to_json(run))
     raise RequestRefused(
         f"There is no provisioning run {request.id}; the connection attempt of that number, if "
         "there is one, set off none. GET /moto-api/jitp/runs lists those there are.",

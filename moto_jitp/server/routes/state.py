@@ -39,9 +39,11 @@ from moto_jitp.server.state import Wanted, state
 )
 def get_state(request: ControlRequest) -> Answer:
     query = request.query
-    wanted = Wanted(query["limit"], query["search"] or "", query["refused"], query["cause"] or "")
+    selection = Wanted(
+        query["limit"], query["search"] or "", query["refused"], query["cause"] or ""
+    )
     changes = request.context.changes
     version = changes.version
     if query["after"] is not None:
         version = changes.wait(query["after"], query["wait"])
-    return Answer.of(STATE.to_json(state(version, wanted)))
+    return Answer.of(STATE.to_json(state(version, selection)))

@@ -112,12 +112,12 @@ def trunc(_: Evaluation, arguments: Sequence[Value]) -> Value:
     if isinstance(value, int):
         return value
     step = Decimal(1).scaleb(-min(max(floor(places), 0), DIGITS))
-    kept = value.quantize(step, "ROUND_DOWN", _WIDE)
-    if kept.is_nan():
-        kept = value  # so large that it has no decimal places
-    if kept == kept.to_integral_value() and kept.adjusted() < DIGITS:
-        return int(kept)
-    return kept.normalize(_WIDE)
+    truncated = value.quantize(step, "ROUND_DOWN", _WIDE)
+    if truncated.is_nan():
+        truncated = value  # so large that it has no decimal places
+    if truncated == truncated.to_integral_value() and truncated.adjusted() < DIGITS:
+        return int(truncated)
+    return truncated.normalize(_WIDE)
 
 
 @function("nanvl", 2)

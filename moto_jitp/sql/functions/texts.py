@@ -102,8 +102,8 @@ def regexp_matches(text: str, pattern: str) -> Value:
 @of_texts("regexp_substr", 2)
 def regexp_substr(text: str, pattern: str) -> Value:
     compiled = _pattern(pattern)
-    found = None if compiled is None else compiled.search(text)
-    return UNDEFINED if found is None else found[0]
+    match = None if compiled is None else compiled.search(text)
+    return UNDEFINED if match is None else match[0]
 
 
 @of_texts("regexp_replace", 3)

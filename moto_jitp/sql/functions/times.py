@@ -199,34 +199,34 @@ def _short_or_full(names: Sequence[str], count: int) -> list[str]:
     return [name if count > 3 else name[:3] for name in names]
 
 
-def _moment(found: Mapping[str, str], pattern: str) -> int:
-    if "year" not in found or found.get("era", "AD").upper() == "BC":
+def _moment(fields_read: Mapping[str, str], pattern: str) -> int:
+    if "year" not in fields_read or fields_read.get("era", "AD").upper() == "BC":
         raise ValueError("there is no year, or one before our era")
-    year = int(found["year"])
+    year = int(fields_read["year"])
     if re.search(r"(?<![yu])(?:yy|uu)(?![yu])", pattern):
         year += 2000
-    if "day_of_year" in found:
-        date = datetime(year, 1, 1) + timedelta(days=int(found["day_of_year"]) - 1)
+    if "day_of_year" in fields_read:
+        date = datetime(year, 1, 1) + timedelta(days=int(fields_read["day_of_year"]) - 1)
     else:
-        month = _month_number(found.get("month", "1"))
-        day = int(found.get("day", "1"))
+        month = _month_number(fields_read.get("month", "1"))
+        day = int(fields_read.get("day", "1"))
         if not 1 <= day <= 31:
             raise ValueError("there is no such day")
         # As Java's default has it: the 31st of a shorter month is its last day.
         date = datetime(year, month, min(day, calendar.monthrange(year, month)[1]))
-    hour = int(found.get("hour", "0")) % 24 if int(found.get("hour", "0")) <= 24 else 25
-    if "half_day_hour" in found:
-        hour = int(found["half_day_hour"]) % 12
-        hour += 12 * (found.get("half_day", "AM").upper() == "PM")
-    microseconds = int(found.get("fraction", "0").ljust(6, "0")[:6])
-    microseconds += int(found.get("nano", "0")) // 1000
-    zone = read_zone(found["zone"]) if "zone" in found else timezone.utc
+    hour = int(fields_read.get("hour", "0")) % 24 if int(fields_read.get("hour", "0")) <= 24 else 25
+    if "half_day_hour" in fields_read:
+        hour = int(fields_read["half_day_hour"]) % 12
+        hour += 12 * (fields_read.get("half_day", "AM").upper() == "PM")
+    microseconds = int(fields_read.get("fraction", "0").ljust(6, "0")[:6])
+    microseconds += int(fields_read.get("nano", "0")) // 1000
+    zone = read_zone(fields_read["zone"]) if "zone" in fields_read else timezone.utc
     if zone is None:
         raise ValueError("there is no such time zone")
     moment = date.replace(
         hour=hour,
-        minute=int(found.get("minute", "0")),
-        second=int(found.get("second", "0")),
+        minute=int(fields_read.get("minute", "0")),
+        second=int(fields_read.get("second", "0")),
         microsecond=microseconds,
         tzinfo=zone,
     )

@@ -104,7 +104,6 @@ def _properties(headers: Mapping[str, Any]) -> Properties:
     except (KeyError, ValueError, binascii.Error):
         raise ActionFailed(
             "The headers are not those of an MQTT 5 message.",
-            "payloadFormatIndicator must be UNSPECIFIED_BYTES or UTF8_DATA, correlationData "
-            "base64 and "
-            "messageExpiry a number of seconds.",
+            "payloadFormatIndicator must be UNSPECIFIED_BYTES or UTF8_DATA, correlationData base64 "
+            "and messageExpiry a number of seconds.",
         ) from None

@@ -172,12 +172,12 @@ def _measure(value: Any) -> dict[str, str]:
 
 
 def _time(call: ActionCall) -> tuple[str, str]:
-    given = call.fields.get("timestamp")
-    if given is None:
+    timestamp = call.fields.get("timestamp")
+    if timestamp is None:
         return str(int(call.moment.timestamp() * 1000)), "MILLISECONDS"
-    unit = given.get("unit") or "MILLISECONDS"
+    unit = timestamp.get("unit") or "MILLISECONDS"
     if unit not in _MILLISECONDS:
         raise ActionFailed(
             f"{unit!r} is not a unit of time.", f"Use one of {', '.join(_MILLISECONDS)}."
         )
-    return given["value"], unit
+    return timestamp["value"], unit

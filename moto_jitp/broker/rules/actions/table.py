@@ -353,12 +353,12 @@ def describe_failure(call: ActionCall, kind: ActionKind, error: Exception) -> Fa
     """
     advice = ""
     if isinstance(error, ClientError):
-        said = error.response.get("Error", {})
+        error_fields = error.response.get("Error", {})
         meta = error.response.get("ResponseMetadata", {})
         received = (
-            f"The error received was {said.get('Message', '')} (Service: {kind.service}; Status "
-            f"Code: "
-            f"{meta.get('HTTPStatusCode', 'N/A')}; Error Code: {said.get('Code', 'N/A')}; "
+            f"The error received was {error_fields.get('Message', '')} (Service: {kind.service}; "
+            f"Status Code: "
+            f"{meta.get('HTTPStatusCode', 'N/A')}; Error Code: {error_fields.get('Code', 'N/A')}; "
             f"Request ID: {meta.get('RequestId', 'N/A')})"
         )
         advice = f"Create what it names, or change the action: {kind.place(call.fields)}."
