@@ -269,14 +269,15 @@ class CertificateResource:
     ) -> None:
         place = f"Resources.{logical_name}.Properties"
         require_known_keys(properties, CERTIFICATE_PROPERTIES, place)
-        given = {name: node for name, node in properties.items() if node is not None}
+        present_properties = {name: node for name, node in properties.items() if node is not None}
         self.logical_name = logical_name
         self.place = place
-        self.has_status = "Status" in given
-        self.form = _form(given, place)
-        self.identification = given[self.form]
+        self.has_status = "Status" in present_properties
+        self.form = _form(present_properties, place)
+        self.identification = present_properties[self.form]
         self._texts = {
-            name: compile_text(node, f"{place}.{name}", scope) for name, node in given.items()
+            name: compile_text(node, f"{place}.{name}", scope)
+            for name, node in present_properties.items()
         }
         for check, text in (
             (self._check_status, self._texts.get("Status")),
@@ -291,14 +292,14 @@ class CertificateResource:
 
     def plan(self, values: Values) -> PlannedCertificate:
         """The certificate of one device; raises TemplateError."""
-        given = {name: text.evaluate(values) for name, text in self._texts.items()}
-        status, principal_type = given.get("Status"), given.get("ThingPrincipalType")
+        arguments = {name: text.evaluate(values) for name, text in self._texts.items()}
+        status, principal_type = arguments.get("Status"), arguments.get("ThingPrincipalType")
         return PlannedCertificate(
             self.logical_name,
-            given.get("CertificateId"),
-            given.get("CertificatePem"),
-            given.get("CACertificatePem"),
-            given.get("CertificateSigningRequest"),
+            arguments.get("CertificateId"),
+            arguments.get("CertificatePem"),
+            arguments.get("CACertificatePem"),
+            arguments.get("CertificateSigningRequest"),
             "ACTIVE" if status is None else self._check_status(status),
             self._status_override,
             None if principal_type is None else self._check_principal_type(principal_type),
@@ -342,15 +343,15 @@ class CertificateResource:
         return text
 
 
-def _form(given: Mapping[str, Node], place: str) -> str:
+def _form(present_properties: Mapping[str, Node], place: str) -> str:
     """Which of the three identifications is given."""
-    forms = [name for name in CERTIFICATE_FORMS if name in given]
+    forms = [name for name in CERTIFICATE_FORMS if name in present_properties]
     expected = "exactly one of " + listed(CERTIFICATE_FORMS)
     if not forms:
         raise TemplateError(
             CERTIFICATE_ID_REFERENCE,
             place=place,
-            found=shown(dict(given)),
+            found=shown(dict(present_properties)),
             expected=expected,
             advice=f"A device that connects needs CertificateId: {shown(_DEVICE_CERTIFICATE)}.",
         )
@@ -361,7 +362,7 @@ def _form(given: Mapping[str, Node], place: str) -> str:
             found=" and ".join(forms),
             expected=expected,
         )
-    if "CACertificatePem" in given and forms != ["CertificatePem"]:
+    if "CACertificatePem" in present_properties and forms != ["CertificatePem"]:
         raise TemplateError(
             "CACertificatePem belongs to a CertificatePem.",
             place=f"{place}.CACertificatePem",

@@ -128,14 +128,14 @@ class Memberships:
         leaving = [registry.describe_thing_group(name) for name in to_remove]
         joining = [registry.describe_thing_group(name) for name in to_add]
         stays = [group for group in self.groups_of(thing) if group not in leaving]
-        wanted = {group.arn: group for group in [*stays, *joining]}
-        self.check(thing.thing_name, list(wanted.values()))
+        resulting_groups = {group.arn: group for group in [*stays, *joining]}
+        self.check(thing.thing_name, list(resulting_groups.values()))
         for group in leaving:
             self.remove(group, thing)
         for group in joining:
             self.add(group, thing)
 
-    def named(self, given: Input) -> tuple[FakeThingGroup, FakeThing]:
+    def named(self, arguments: Input) -> tuple[FakeThingGroup, FakeThing]:
         """Return the thing group and the thing that an input names.
 
         Raises:
@@ -143,27 +143,27 @@ class Memberships:
             ResourceNotFoundException: one of them does not exist.
         """
         registry = self.registry
-        group = registry.describe_thing_group(name_given(registry, THING_GROUP, given))
-        return group, registry.describe_thing(name_given(registry, THING, given))
+        group = registry.describe_thing_group(name_given(registry, THING_GROUP, arguments))
+        return group, registry.describe_thing(name_given(registry, THING, arguments))
 
 
 @operation_if_strict("AddThingToThingGroup", Memberships)
-def add_thing_to_thing_group(memberships: Memberships, given: Input) -> None:
+def add_thing_to_thing_group(memberships: Memberships, arguments: Input) -> None:
     with memberships.registry.lock:
-        memberships.add(*memberships.named(given))
+        memberships.add(*memberships.named(arguments))
 
 
 @operation_if_strict("RemoveThingFromThingGroup", Memberships)
-def remove_thing_from_thing_group(memberships: Memberships, given: Input) -> None:
+def remove_thing_from_thing_group(memberships: Memberships, arguments: Input) -> None:
     with memberships.registry.lock:
-        memberships.remove(*memberships.named(given))
+        memberships.remove(*memberships.named(arguments))
 
 
 @operation_if_strict("UpdateThingGroupsForThing", Memberships)
-def update_thing_groups_for_thing(memberships: Memberships, given: Input) -> None:
+def update_thing_groups_for_thing(memberships: Memberships, arguments: Input) -> None:
     registry = memberships.registry
     with registry.lock:
-        thing = registry.describe_thing(name_given(registry, THING, given))
+        thing = registry.describe_thing(name_given(registry, THING, arguments))
         memberships.update(
-            thing, given.get("thingGroupsToAdd", ()), given.get("thingGroupsToRemove", ())
+            thing, arguments.get("thingGroupsToAdd", ()), arguments.get("thingGroupsToRemove", ())
         )
