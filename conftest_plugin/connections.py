@@ -30,7 +30,7 @@ class Connections:
             and under ``None`` those of RegisterThing of the API.
         rules: the last few runs of topic rules that heard a message.
         rule_count: how many of those there were.
-        told: how many a report has told of; -1 before there was one.
+        told: how many a report has shown; -1 before there was one.
     """
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class Connections:
         self.decisions[attempt.reason.value if attempt.reason else "ACCEPTED"] += 1
 
     def note_run(self, entry: RunEntry) -> None:
-        """Take down a run, unless its attempt tells of it."""
+        """Note a run, unless its attempt has it."""
         if entry.origin != "JITP":
             self.runs[entry.attempt_id].append(entry)
 

@@ -126,7 +126,7 @@ def jitp_device(jitp: Jitp) -> Callable[..., DeviceIdentity]:
 def jitp_endpoint_address() -> tuple[str, int]:
     """Where jitp_endpoint listens: host and port, ("localhost", 0) for a free port.
 
-    Override it for clients that cannot be told a port, or for a LAN.
+    Override it for clients whose port cannot be set, or for a LAN.
     """
     return ("localhost", 0)
 

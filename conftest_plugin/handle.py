@@ -119,7 +119,7 @@ class Jitp:
         return self.mock.rules
 
     def lambda_handler(self, function_name_or_arn: str, handler: Callable[..., Any]) -> Any:
-        """Have a Python callable stand for a Lambda function, until the test ends.
+        """Use a Python callable in place of a Lambda function, until the test ends.
 
         Args:
             function_name_or_arn: the function's name or its ARN.
@@ -147,7 +147,7 @@ class Jitp:
     def fail(
         self, operation: str, error: str | Exception, times: int | None = 1, **options: Any
     ) -> Any:
-        """Have an AWS IoT operation fail, as :meth:`moto_jitp.JitpHandle.fail` does.
+        """Make an AWS IoT operation fail, as :meth:`moto_jitp.JitpHandle.fail` does.
 
         Each attempt of boto3's counts as a call, and ``iot`` tries as often as boto3 does by
         default: an error that boto3 tries again on, such as ``ThrottlingException``, comes out

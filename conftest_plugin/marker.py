@@ -126,9 +126,7 @@ def _check(marker: pytest.Mark) -> None:
             unknown = did_you_mean(key, KEYS, after=unknown, shown=repr)
             raise MarkerError(f"{unknown} It takes {', '.join(KEYS)}.")
         if not _is_possible(key, value):
-            raise MarkerError(
-                f"The marker jitp wants {key}= to be {_EXPECTED[key]}, not {value!r}."
-            )
+            raise MarkerError(f"{key}= of the marker jitp must be {_EXPECTED[key]}, not {value!r}.")
 
 
 def _is_possible(key: str, value: Any) -> bool:

@@ -38,7 +38,7 @@ def add_section(
         is_used: whether the test uses a fixture of ours.
         error: what the test failed with; the attempts that a ConnectionRefused tells of are not
             told again.
-        told_above: the ids of further attempts that the report tells of already.
+        told_above: the ids of further attempts that the report already has.
     """
     try:
         at_server = [*_at(server), *(_in_server_mode() if is_used else ())]
@@ -69,7 +69,7 @@ def add_section(
 def shorten_summary(
     report: pytest.TestReport, error: BaseException | None, config: pytest.Config
 ) -> None:
-    """Have the line of a test in pytest's summary begin with the reason of a refusal.
+    """Begin the line of a test in pytest's summary with the reason of a refusal.
 
     Of the message pytest keeps about 45 characters there on a terminal of 80 columns, and all of it
     where the variable ``CI`` is set: there it is the reason alone, for the rest stands above.
@@ -100,7 +100,7 @@ def _at(server: JitpServer | None) -> Sequence[ConnectionAttempt]:
 
 
 def _in_server_mode() -> Sequence[ConnectionAttempt]:
-    """The attempts at the server of moto's TEST_SERVER_MODE, of which nobody in here is told."""
+    """The attempts at the server of moto's TEST_SERVER_MODE, which nobody in this process sees."""
     if "moto.settings" not in sys.modules:  # then nobody has spoken to a server
         return ()
     from moto_jitp import where
@@ -177,7 +177,7 @@ def _chapter(
 
 
 def _up_to_date(noted: Collection[ConnectionAttempt]) -> list[ConnectionAttempt]:
-    """The attempts as they are told now: a run may have ended after its connection."""
+    """The attempts as they are now: a run may have ended after its connection."""
     if not noted:
         return []
     from moto_jitp.devices.attempts import all_connection_attempts

@@ -32,7 +32,7 @@ def judge(
         server: the server, if it runs.
 
     Returns:
-        The ids of the attempts that the report now tells of, so that no section need do so.
+        The ids of the attempts that the report now has, so that no section repeats them.
     """
     chosen = item.config.getini("jitp_unseen_refusals")
     if chosen not in UNSEEN_REFUSALS:

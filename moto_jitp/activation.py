@@ -195,7 +195,7 @@ def _plug_in_trail(undo: ExitStack) -> None:
 
 
 def _plug_in_calls(undo: ExitStack) -> None:
-    """Have the calls of all services see what time has finished, and stacks make our types.
+    """Make all services' calls carry out what is due, and stacks create our types.
 
     Calls of S3 alone do not look: moto serves them by another way, and nothing of AWS IoT shows in
     them. CloudFormation is plugged by its first request, not before: its module loads the models of

@@ -186,7 +186,7 @@ class Disturbed(NamedTuple):
     Attributes:
         delay: after how many seconds its CONNECT is dealt with.
         drop_after: after how many packets it breaks; ``None`` where it does not.
-        half_open_after: after how many packets nothing gets through any more; ``None`` likewise.
+        half_open_after: after how many packets nothing gets through; ``None`` likewise.
         lost_pubacks: how many of its PUBACKs are lost.
         is_throttled: whether its CONNECT is refused.
     """

@@ -56,7 +56,7 @@ def add(
     times: int | None,
     holds: Callable[[], bool] | None = None,
 ) -> Fault:
-    """Have an operation fail; names are checked by the caller.
+    """Make an operation fail; names are checked by the caller.
 
     Args:
         operation: the API operation's name.

@@ -19,7 +19,7 @@ def content_of(source: Any) -> Any:
     """Return the text of a file where a path is given; anything else as it is.
 
     Args:
-        source: a path (:class:`pathlib.Path`), or what needs no reading.
+        source: a path (:class:`pathlib.Path`), or a value that does not need to be read.
 
     Raises:
         OSError: the file cannot be read.

@@ -28,7 +28,7 @@ class Field(NamedTuple):
         get: returns what is written, taken from the value that the object stands for; the attribute
             of its name in snake case unless given.
         write: turns that into what JSON has.
-        read: turns it back; ``None`` for a member that is told and never read back.
+        read: reads it back; ``None`` for a member that is written and never read.
         attribute: the attribute that it is read back into; its name in snake case unless given.
     """
 
@@ -85,7 +85,7 @@ class Shape:
     def of_part(self, attribute: str) -> tuple[Field, ...]:
         """Return the fields for a larger value that has one of this shape as an attribute.
 
-        So the members of the part stand beside the others, in one object.
+        So the members of the part and the others are in one object.
 
         Args:
             attribute: the name of the attribute.
@@ -207,7 +207,7 @@ def optional_object(
 
 
 def objects(name: str, shape: Shape, get: Callable[[Any], Any] | None = None, **more: Any) -> Field:
-    """Return a list of objects of another shape, which is told and never read back."""
+    """Return a list of objects of another shape, which is written and never read."""
 
     def write(values: Any) -> list[Json]:
         return [shape.to_json(value) for value in values]

@@ -42,7 +42,7 @@ def new_condition() -> threading.Condition:
 
 
 def renew_after_fork(lock: Any) -> None:
-    """Have a lock of somebody else's, which we take too, be a new one in forked processes.
+    """Replace a lock that is not ours, but that we take too, in forked processes.
 
     Args:
         lock: a ``threading.Lock`` or ``threading.RLock``; a second time does nothing.

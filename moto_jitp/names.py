@@ -58,7 +58,7 @@ def did_you_mean(
 
 
 def checked_keywords(function: Callable[P, R]) -> Callable[P, R]:
-    """Have a function say of a keyword that it does not take which one was meant.
+    """Make a function suggest the right name for an unknown keyword.
 
     Args:
         function: one that takes no keywords but those of its signature.

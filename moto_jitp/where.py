@@ -150,7 +150,7 @@ def rule_runs_until_now() -> Callable[[], tuple[RuleRun, ...]]:
 
 
 def register_lambda_handler(function: str, handler: Callable[..., Any]) -> HandlerRegistration:
-    """Have a Python callable stand for a Lambda function; arguments as of ``register_handler``.
+    """Use a Python callable in place of a Lambda function; arguments as of ``register_handler``.
 
     Raises:
         NotImplementedError: functions are invoked in the server's process.
@@ -189,7 +189,7 @@ def request_failure(
     times: int | None,
     message: str | None,
 ) -> faults.Fault | ServerFault:
-    """Have an operation of AWS IoT fail; arguments and errors as of :func:`checked_failure`."""
+    """Make an AWS IoT operation fail; arguments and errors as of :func:`checked_failure`."""
     checked = checked_failure(operation, error, times, message)
     if is_at_server():
         return ServerFault(at_server.server_client(), checked)

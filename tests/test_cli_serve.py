@@ -93,7 +93,7 @@ def test_a_taken_port_is_a_clear_error_at_once(more: tuple[str, ...]) -> None:
     ("arguments", "said"),
     [
         (("--port", "70000"), "70000"),
-        (("--port", "x"), "'x' is not a port"),
+        (("--port", "x"), "'x' is not a valid port"),
         (("--ssl-cert", "x.pem"), "--ssl-key"),
         (("--config", "{"), "not a JSON object"),
         (("--config", "@nofile"), "cannot read nofile: no such file"),

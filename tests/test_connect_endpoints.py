@@ -160,7 +160,7 @@ def test_at_the_endpoint_of_another_region_nobody_knows_the_device(iot: Any) -> 
 )
 def test_what_is_no_endpoint_is_a_value_error(iot: Any, wrong: str) -> None:
     register(iot)
-    with pytest.raises(ValueError, match=r"is not an endpoint: give what describe_endpoint"):
+    with pytest.raises(ValueError, match=r"is not an endpoint: pass what describe_endpoint"):
         connect_device(CA.issue(), endpoint=wrong)
 
 

@@ -61,7 +61,7 @@ def test_a_wait_in_vain_tells_refusals_and_where_nothing_happened_at_all() -> No
             place.endpoint.wait_for("connection", client_id="bulb-1", timeout=IN_VAIN)
         assert str(in_vain.value).splitlines() == [
             "No connection of client 'bulb-1' within 0 seconds.",
-            "Nothing has happened at all: did the client reach host and port?",
+            "Nothing has happened at all: does the client use the right host and port?",
         ]
 
         place.is_refused(place.ca.issue(common_name="bulb-1"))

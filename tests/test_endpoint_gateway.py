@@ -390,7 +390,7 @@ def test_the_end_of_the_mock_ends_live_sessions(version: Version) -> None:
         with place.open(bulb, version) as again:
             again.send(Connect("bulb-1", version))
             assert again.is_closed()
-        place.until_logged("There is no AWS IoT here")
+        place.until_logged("There is no AWS IoT to connect to")
 
 
 @VERSIONS

@@ -199,7 +199,7 @@ def test_a_stranger_and_somebody_without_a_certificate_may_not(place: Place) -> 
 
     assert publish(place, stranger, "/topics/a").status == 403
     assert curl(place, None, "/topics/a", "-d", "on")[:2] == (403, "ForbiddenException:")
-    place.until_logged("showed no certificate")
+    place.until_logged("presented no certificate")
 
 
 def test_policies_decide_where_they_are_enforced() -> None:

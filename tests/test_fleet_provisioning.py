@@ -326,7 +326,7 @@ def test_why_a_request_did_not_come_to_a_run_is_told_even_after_one_that_did(
     token = token_of(device)
     device.register(token, SerialNumber="1")
     device.register(token, SerialNumber="2")
-    assert "good for one hour, and for one device" in advice_of(device)
+    assert "valid for one hour and for one device" in advice_of(device)
     run = device.connection.provisioning
     assert run is not None
     assert run.parameters == {"SerialNumber": "2"}
@@ -429,7 +429,7 @@ def test_a_request_for_keys_may_be_empty(device: ClaimDevice, payload: bytes) ->
     [
         (b"{", "it is not JSON"),
         (b"\xff", "it is not JSON"),
-        (b"[1]", "no object with members, but [1]"),
+        (b"[1]", "it must contain an object with members, found [1]"),
         (b"[" * 20_000, "it is not JSON"),
         (b'{"certificateOwnershipToken": 7}', "certificateOwnershipToken must be text, found 7"),
         (
@@ -438,12 +438,12 @@ def test_a_request_for_keys_may_be_empty(device: ClaimDevice, payload: bytes) ->
         ),
         (
             b'{"certificateOwnershipToken": "t", "parameters": [1]}',
-            "parameters must be an object of names and texts, found [1]",
+            "parameters must be an object of names and strings, found [1]",
         ),
         (b"9" * 5000, "it is not JSON"),
         (
             b'{"certificateOwnershipToken": "t", "parameters": {"a": 1}}',
-            "parameters must have texts as values, found 1 for 'a'",
+            "the values of parameters must be strings, found 1 for 'a'",
         ),
     ],
 )
@@ -500,7 +500,7 @@ def test_a_parameter_that_was_not_sent_is_named_with_advice(device: ClaimDevice)
     assert run is not None
     assert run.status == "FAILED"
     assert run.advice is not None
-    assert "Have the device send 'SerialNumber'" in run.advice
+    assert "Send 'SerialNumber' in the" in run.advice
 
 
 def test_a_pseudo_parameter_is_no_parameter(device: ClaimDevice, iot: Any) -> None:

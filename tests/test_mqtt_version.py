@@ -96,5 +96,5 @@ def test_what_is_allowed_is_the_same_in_both(
 
 
 def test_another_version_is_refused(jitp: Any, acme: CertificateAuthority) -> None:
-    with pytest.raises(ValueError, match=r"mqtt_version is one of '5', '3\.1\.1'; found '3'"):
+    with pytest.raises(ValueError, match=r"mqtt_version must be one of '5', '3\.1\.1'; found '3'"):
         connect_device(acme.issue(), mqtt_version="3")  # type: ignore[arg-type]

@@ -399,7 +399,7 @@ def test_a_failure_tells_of_fleet_provisioning_at_the_server(run: Run) -> None:
             "At the server:",
             "1. *: accepted as client *",
             "*template: template fleet; provisioning FAILED",
-            "*fix: Have the device send 'Serial' *",
+            "*fix: Send 'Serial' *",
         ]
     )
 

@@ -47,7 +47,7 @@ def test_a_failed_run_is_told_from_the_device_to_the_advice(iot: Any) -> None:
     endpoint = iot.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
     advice = (
         "The certificate's subject has no country (C): issue the certificate with it, give "
-        f"{PREFIX}Country a Default in the template, or take it out of the template."
+        f"{PREFIX}Country a Default in the template, or remove it from the template."
     )
     assert str(refusal).splitlines() == [
         f"PROVISIONING_FAILED: Provisioning failed, the certificate stays PENDING_ACTIVATION. "

@@ -83,7 +83,7 @@ def test_a_wrong_setting_is_named(arguments: Any, said: str) -> None:
 
 
 def test_a_number_that_is_no_port_is_named() -> None:
-    with pytest.raises(ValueError, match="70000 is not a port"):
+    with pytest.raises(ValueError, match="70000 is not a valid port"):
         ThreadedJitpServer(port=70000).start()
 
 

@@ -137,7 +137,7 @@ _lock = new_lock()
 
 
 def register_handler(function: str, handler: Handler) -> HandlerRegistration:
-    """Have a Python callable stand for a Lambda function.
+    """Use a Python callable in place of a Lambda function.
 
     Args:
         function: the function's name, which counts in every account and Region, or its ARN.

@@ -71,7 +71,7 @@ def isolated_session(key: str) -> botocore.session.Session:
 
 
 def new_session(session_vars: dict[str, Any] | None = None) -> botocore.session.Session:
-    """Make a botocore session that shares models and handlers with the others made here.
+    """Make a botocore session that shares models and handlers with the other sessions made here.
 
     Args:
         session_vars: as of ``botocore.session.Session``.

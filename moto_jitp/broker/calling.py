@@ -1,4 +1,4 @@
-"""Calls several callables of which one may fail, without keeping the others from their call."""
+"""Calls several callables of which one may fail, so that the rest are still called."""
 
 from __future__ import annotations
 

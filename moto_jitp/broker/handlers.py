@@ -45,7 +45,7 @@ subscriptions: Subscriptions[Subscription] = Subscriptions()
 
 
 def subscribe(topic_filter: str, handler: Handler) -> Subscription:
-    """Have a handler called for each message on matching topics.
+    """Call a handler for each message on matching topics.
 
     Args:
         topic_filter: an MQTT topic filter, such as ``$aws/events/certificates/registered/+``.

@@ -105,7 +105,8 @@ class _Story:
             f"   CA certificate {ca_id} (CN=Acme Root): {description['status']}, "
             f"auto-registration {description['autoRegistrationStatus']}, mode "
             f"{description['certificateMode']}",
-            f"   the template wants {', '.join(_short(name) for name in template['Parameters'])}",
+            "   the template requires "
+            f"{', '.join(_short(name) for name in template['Parameters'])}",
             f"   and makes {', '.join(template['Resources'])}",
         )
 

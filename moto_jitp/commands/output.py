@@ -48,7 +48,7 @@ def say_json(value: Any) -> None:
 
 
 def print_help(parser: ArgumentParser) -> None:
-    """Have a command that is given nothing to do print its help, which is wrong usage."""
+    """Make a command without arguments print its help, which is wrong usage."""
 
     def run(_: object) -> int:
         parser.print_help()

@@ -134,7 +134,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def port_number(text: str) -> int:
     """Read a port from the command line."""
     if not (text.isascii() and text.isdigit() and int(text) <= 65535):
-        raise ArgumentTypeError(f"{text!r} is not a port: a port is a number from 0 to 65535")
+        raise ArgumentTypeError(f"{text!r} is not a valid port: a port is a number from 0 to 65535")
     return int(text)
 
 
@@ -288,7 +288,7 @@ def _start_endpoint(arguments: Namespace) -> DeviceEndpoint:
 
 @contextlib.contextmanager
 def _listening(host: str, port: int | str, option: str) -> Iterator[None]:
-    """Tell of a port that cannot be listened on."""
+    """Report a port that cannot be listened on."""
     try:
         yield
     except OSError as error:
@@ -303,7 +303,7 @@ def _listening(host: str, port: int | str, option: str) -> Iterator[None]:
 
 
 def _lead_functions_here(url: str) -> None:
-    """Have the AWS calls of handlers reach this server, as Lambda's environment leads to AWS."""
+    """Send the AWS calls of handlers to this server, as Lambda's environment sends them to AWS."""
     os.environ.setdefault("AWS_ENDPOINT_URL", url)
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):

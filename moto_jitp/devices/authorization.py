@@ -175,9 +175,9 @@ def _decide_in_force(
 class Permissions:
     """What the policies let one connected device do.
 
-    A device does the same again and again: what was allowed once is not evaluated anew as long as
+    A device does the same again and again: what was allowed once is not evaluated again as long as
     nothing has changed that policies, or variables in them, depend on. What happens to other
-    devices does not count, or each would be evaluated anew whenever one of a fleet connects.
+    devices does not count, or each would be evaluated again whenever one of a fleet connects.
 
     Args:
         backend: the account and Region.

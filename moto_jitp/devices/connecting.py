@@ -130,7 +130,7 @@ def request_of(
         )
     transport = _TRANSPORTS[mqtt_version]
     if not isinstance(client_id, (str, type(None))):
-        raise TypeError(f"client_id is text, not {type(client_id).__name__}.")
+        raise TypeError(f"client_id must be text, not {type(client_id).__name__}.")
     if isinstance(device, DeviceIdentity):
         return ConnectRequest(
             device.presented,
@@ -143,14 +143,14 @@ def request_of(
         )
     if not isinstance(device, (str, bytes)):
         raise TypeError(
-            "device is a DeviceIdentity, or a certificate as PEM text or bytes, not "
+            "device must be a DeviceIdentity, or a certificate as PEM text or bytes, not "
             f"{type(device).__name__}."
         )
     leaf, *issuers = read_chain(device)
     if issuers and _is_upside_down(leaf, issuers[0]):
         raise ValueError(
-            f"The chain begins with the CA {leaf.subject_text!r} and goes on with "
-            f"{issuers[0].subject_text!r}, which that CA issued: put the device's own certificate "
+            f"The chain begins with the CA {leaf.subject_text!r} and continues with "
+            f"{issuers[0].subject_text!r}, which that CA issued: put the device's certificate "
             "first, then its issuers."
         )
     return ConnectRequest(
@@ -187,7 +187,7 @@ def backend_at(endpoint: str) -> JitpIoTBackend:
             if backend.endpoints.serves(endpoint):
                 return backend
         raise ValueError(
-            f"{endpoint!r} is not an endpoint: give what describe_endpoint(endpointType="
+            f"{endpoint!r} is not an endpoint: pass what describe_endpoint(endpointType="
             "'iot:Data-ATS') answers as endpointAddress, or the domain name of an enabled domain "
             "configuration."
         )
@@ -211,7 +211,7 @@ def backend_knowing(request: ConnectRequest) -> JitpIoTBackend:
         )
         raise AmbiguousEndpoint(
             "Several accounts or Regions know this device or its CA: "
-            f"{places}. Say which one the device connects to with endpoint=…."
+            f"{places}. Choose the one that the device connects to with endpoint=…."
         )
     if knowing:
         return knowing[0]

@@ -60,7 +60,7 @@ class DeviceConnection(ABC):
         """Whether the connection stands.
 
         It ends with :meth:`disconnect`, when a newer connection takes its client ID, as soon as its
-        certificate is not ACTIVE any more (AWS IoT takes some minutes for that), and with the
+        certificate is no longer ACTIVE (AWS IoT takes some minutes for that), and with the
         outermost ``mock_jitp`` block.
         """
 

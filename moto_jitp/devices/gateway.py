@@ -202,7 +202,7 @@ def _judge_disturbed(
         now = datetime.now(timezone.utc)
         until = disturbances.held_until(client_id, now)
         if until is not None:
-            # The CONNECT that was delayed, sent anew: it goes through undisturbed when it may.
+            # The CONNECT that was delayed, sent again: it goes through undisturbed when it may.
             is_due = until <= now
             return None if is_due else texts.delayed(client_id, until), disturbances.UNDISTURBED
         disturbed = disturbances.of_connection(client_id, held_from=now)
@@ -405,7 +405,7 @@ def _record(
 
 
 def _finish_later(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> None:
-    """Have the attempt that set a run off, and was just kept, tell how it ends."""
+    """Let the attempt that started a run, and was just stored, report how it ends."""
     attempts = state_of(backend).attempts
     at = len(attempts) - 1
 

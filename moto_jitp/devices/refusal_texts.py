@@ -45,7 +45,7 @@ def ca_trouble(ca: CaCertificate, template_name: str | None, body: str | None) -
     Args:
         ca: the CA certificate.
         template_name: the stored template that it names.
-        body: the text of its template; ``None`` where it has none, or none any more.
+        body: the text of its template; ``None`` where it has none, or no longer has one.
     """
     if ca.status != "ACTIVE":
         return (

@@ -1,7 +1,7 @@
 """Sessions: the clients that are connected, what each of them does, and what ends it.
 
 AWS IoT lets one client of a name be connected: a newer connection ends the older one. It also
-disconnects the clients of a certificate that is not ACTIVE any more, within minutes: here at once,
+disconnects the clients of a certificate that is no longer ACTIVE, within minutes: here at once,
 so that no test has to wait.
 https://docs.aws.amazon.com/iot/latest/developerguide/life-cycle-events.html
 https://docs.aws.amazon.com/iot/latest/apireference/API_UpdateCertificate.html
@@ -72,7 +72,7 @@ class QuotaExceeded(ValueError):  # noqa: N818 - says what happened
 
 
 _FORGOTTEN_AFTER = timedelta(hours=1)
-"""A client that was away for so long has the numbers of its connections begin anew."""
+"""After a client was away for so long, the numbers of its connections start again."""
 
 _LOGGED = {
     DisconnectReason.DUPLICATE_CLIENTID: {
@@ -114,7 +114,7 @@ class Session:
             it is: the one that lifecycle events name.
         version: the number of this connection among those of its client id, from 0.
         subscriptions: the subscriptions by topic filter, in the order of subscribing. They stay
-            listed when the session has ended, and receive nothing any more.
+            listed when the session has ended, and receive nothing.
         refusals: why messages for the client did not arrive: ``iot:Receive`` was not allowed.
         publishes_will: whether a will is to be published when the connection ends.
         disturbed: what goes wrong on the connection of a simulated device, as a test has asked. On
@@ -265,7 +265,7 @@ class Session:
             )
 
     def on_closed(self, callback: Callable[[DisconnectReason], object]) -> None:
-        """Have a function called once, when the session is closed, whoever closes it.
+        """Call a function once, when the session is closed, whoever closes it.
 
         Args:
             callback: called with the reason, in the thread that closes the session, which may hold
@@ -279,7 +279,7 @@ class Session:
         callback(self.closed_by)
 
     def on_direct_message(self, take: DirectMessageHandler) -> None:
-        """Have a function take messages that are sent to this client directly.
+        """Let a function receive messages that are sent to this client directly.
 
         Without one they wait in :attr:`queue`, and their receipt is acknowledged at once.
 
@@ -485,7 +485,7 @@ class Session:
     ) -> SessionSubscription:
         """List a subscription that the client has had since an earlier connection.
 
-        It needs no permission any more, nobody is told of it, and the broker hands it nothing:
+        It no longer needs a permission, nobody is notified of it, and the broker hands it nothing:
         whoever kept the subscription meanwhile does.
 
         Args:
@@ -700,7 +700,7 @@ class SessionSubscription:
         return True
 
     def end(self) -> None:
-        """Have the broker hand it nothing any more."""
+        """Stop the broker from handing it messages."""
         broker = broker_of(self.session.backend)
         broker.subscriptions.remove(self.topic_filter, self.session.attempt_id, self)
 
@@ -877,11 +877,11 @@ def close_all_sessions(backend: JitpIoTBackend) -> None:
 
 
 _silent: list[tuple[datetime, Session]] = []
-"""Sessions of which nothing is heard any more, with the end of their keep alive."""
+"""Sessions that have gone silent, with the end of their keep alive."""
 
 
 def _await_silence(session: Session) -> None:
-    """Have a session end when one and a half times its keep alive has passed by the clock."""
+    """End a session when one and a half times its keep alive has passed by the clock."""
     seconds = 1.5 * session.transport.keep_alive
     _silent.append((datetime.now(timezone.utc) + timedelta(seconds=seconds), session))
 

@@ -101,7 +101,7 @@ class ClientConnection(ClientSocket):
         self._handle(self._mqtt.receive(data, self._loop.time()))
 
     def eof_received(self) -> bool:
-        return self._is_half_open  # close, unless nothing gets through any more
+        return self._is_half_open  # close, unless nothing gets through
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._is_half_open and not self._over:
@@ -260,7 +260,7 @@ class ClientConnection(ClientSocket):
         self._mqtt.data_to_send()
         self._over = True
         self.abort()
-        self._handle(self._mqtt.peer_closed("The connection broke, as a test has asked."))
+        self._handle(self._mqtt.peer_closed("The connection was broken off, as a test requested."))
 
     def _be_half_open_where_asked(self) -> None:
         after = self.disturbed.half_open_after

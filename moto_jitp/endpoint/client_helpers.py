@@ -10,7 +10,7 @@ from moto_jitp.pki import DeviceIdentity
 
 
 class ClientFiles:
-    """Files for clients that want files, in a folder of their own, readable by its owner only.
+    """Files for clients that read files, in a separate folder that only its owner can read.
 
     Args:
         root_pem: the root certificate that clients are to trust.

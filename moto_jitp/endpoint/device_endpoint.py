@@ -68,7 +68,7 @@ class DeviceEndpoint:
     Args:
         host: where to listen; ``localhost`` for both loopback addresses, another name or address of
             this machine for a LAN.
-        port: the port; 0 for a free one, 8883 for clients that cannot be told.
+        port: the port; 0 for a free one, 8883 for clients whose port cannot be set.
         alpn_port: another port for clients that name the application protocol ``x-amzn-mqtt-ca``
             or ``mqtt``, as on port 443 of AWS IoT, or ``x-amzn-http-ca`` for HTTPS; ``None`` for
             none, 0 for a free one.
@@ -321,7 +321,7 @@ class DeviceEndpoint:
 
     @property
     def log(self) -> tuple[str, ...]:
-        """What no connection attempt tells of, oldest first: handshakes that failed, for instance.
+        """What no connection attempt records, oldest first: handshakes that failed, for instance.
 
         The last hundred; each is a line of the logger ``moto_jitp.endpoint``, too.
         """

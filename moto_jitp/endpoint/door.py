@@ -66,7 +66,7 @@ class Line(Protocol):
 
 @dataclass(frozen=True)
 class Refusal:
-    """A client is not let in, or may not do something.
+    """A client is not let in, or is not allowed to do something.
 
     Attributes:
         code: what the answer says, where it has a place for it; ``None`` for no answer to a

@@ -51,8 +51,8 @@ _NO_DELAY = (
 )
 _AUTHORIZER = "x-amz-customauthorizer-"
 _NO_AUTHORIZERS = (
-    "The user name asks for a custom authorizer (x-amz-customauthorizer-name). Custom authorizers "
-    "are not emulated: have the device connect with its certificate alone."
+    "The user name requests a custom authorizer (x-amz-customauthorizer-name). Custom authorizers "
+    "are not emulated: connect the device with its certificate only."
 )
 
 

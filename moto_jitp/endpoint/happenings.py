@@ -69,7 +69,7 @@ class Happenings:
             ValueError: there is no such kind, or the filter is not valid.
         """
         if kind not in KINDS:
-            raise ValueError(f"wait_for waits for one of {', '.join(KINDS)}, not for {kind!r}.")
+            raise ValueError(f"wait_for accepts one of {', '.join(KINDS)}, not {kind!r}.")
         if topic is not None:
             check_topic_filter(topic)
         wanted = _wanted(kind, client_id, topic)
@@ -96,7 +96,9 @@ class Happenings:
         entries = list(self._entries)
         lines = [f"No {kind}{about} within {timeout:g} seconds."]
         if not entries:
-            lines.append("Nothing has happened at all: did the client reach host and port?")
+            lines.append(
+                "Nothing has happened at all: does the client use the right host and port?"
+            )
         else:
             lines.append(f"What has happened ({len(entries)}, the last {_TOLD}):")
             lines += [f"  {entry.told}" for entry in entries[-_TOLD:]]

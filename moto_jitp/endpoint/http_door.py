@@ -183,7 +183,7 @@ class HttpDoor:
             404,
             "ResourceNotFoundException",
             f"{request.method} {path} is not emulated over HTTPS with a certificate: {_SERVED}. "
-            "For shadows and jobs use MQTT, or the operations of boto3.",
+            "For shadows and jobs use MQTT or boto3.",
         )
 
     def _reached(
@@ -204,8 +204,8 @@ class HttpDoor:
             details = str(error)
             if not peer.chain:
                 details = (
-                    "The client showed no certificate. Requests that are signed with Signature "
-                    "Version 4 go to moto's own server."
+                    "The client presented no certificate. Send requests signed with Signature "
+                    "Version 4 to moto's own server."
                 )
             raise RequestRefused(403, error_type, message, details=details) from None
 
@@ -216,15 +216,15 @@ class HttpDoor:
             raise RequestRefused(
                 501,
                 "NotImplementedException",
-                "Custom authorizers (x-amz-customauthorizer-name) are not emulated: have the "
-                "device show a registered certificate.",
+                "Custom authorizers (x-amz-customauthorizer-name) are not emulated: connect the "
+                "device with a registered certificate.",
             )
         if request.headers.get("upgrade", "").lower() == "websocket":
             raise RequestRefused(
                 501,
                 "NotImplementedException",
-                "MQTT over WebSocket is not emulated: have the device connect with MQTT over "
-                f"mutual TLS, on port {self._mqtt_port()}.",
+                "MQTT over WebSocket is not emulated: connect the device with MQTT over mutual "
+                "TLS, on port {self._mqtt_port()}.",
             )
 
 

@@ -24,15 +24,16 @@ class EndpointLog:
         self.entries: deque[str] = deque(maxlen=_KEPT)
 
     def stranger(self, peer: Peer, details: str) -> None:
-        """Tell of a transport that ended before an MQTT CONNECT."""
+        """Log a transport that ended before an MQTT CONNECT."""
         self._add(f"{_where(peer)}: {details}")
 
     def client(self, peer: Peer, client_id: str, details: str) -> None:
-        """Tell of a client: why it was refused before the gateway was asked, or is served so."""
+        """Log a client: why it was refused before the gateway was asked, or why it is served in
+        this way."""
         self._add(f"{_where(peer)}, client ID {client_id!r}: {details}")
 
     def failed(self, error: Exception) -> None:
-        """Tell of an error of the endpoint itself, or of a handler of a test."""
+        """Log an error of the endpoint itself, or of a handler of a test."""
         line = one_line(f"{type(error).__name__}: {error}")
         self.entries.append(line)
         logger.error("%s", line, exc_info=error)

@@ -84,6 +84,6 @@ def require_aws_iot() -> None:
     """
     if not is_plugged_in():
         raise RuntimeError(
-            "There is no AWS IoT here to connect to: the endpoint needs an active mock_jitp "
-            "block, moto_jitp.activate() or a server in its process."
+            "There is no AWS IoT to connect to: the endpoint needs an active mock_jitp block, "
+            "moto_jitp.activate() or a server in its own process."
         )

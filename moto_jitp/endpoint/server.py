@@ -325,7 +325,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
         ValueError: it is not a port.
     """
     if not 0 <= port <= 65535:
-        raise ValueError(f"{port} is not a port: a port is a number from 0 to 65535.")
+        raise ValueError(f"{port} is not a valid port: a port is a number from 0 to 65535.")
     if host != "localhost":
         address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return [_listen(address[0], str(address[4][0]), port)]

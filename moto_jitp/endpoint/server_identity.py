@@ -118,7 +118,7 @@ def _general_name(name: str) -> x509.GeneralName:
         return x509.DNSName(name.encode("idna").decode("ascii") if "*" not in name else name)
     except (ValueError, UnicodeError) as error:
         raise ValueError(
-            f"{name!r} cannot stand in the endpoint's certificate: give a host name such as "
+            f"{name!r} cannot be put in the endpoint's certificate: give a host name such as "
             f"'test-server.lan' or an address such as '192.168.1.20' ({error})."
         ) from None
 

@@ -62,7 +62,7 @@ class SessionClient:
 
     @property
     def _own_subscriber(self) -> SessionSubscriber:
-        assert self._subscriber is not None, "a client subscribes once it has a session"
+        assert self._subscriber is not None, "a client can subscribe only once it has a session"
         return self._subscriber
 
     def subscriber(self, earlier: Subscriber | None, mailbox: Mailbox) -> Subscriber:

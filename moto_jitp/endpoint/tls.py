@@ -18,7 +18,8 @@ from .peer import Peer
 from .server_identity import ServerIdentity
 
 ALPN_PROTOCOLS = (b"x-amzn-mqtt-ca", b"mqtt")
-"""What AWS IoT accepts on port 443 for MQTT: with a certificate, and with a custom authorizer."""
+"""The protocol names that AWS IoT accepts for MQTT on port 443: with a certificate, and with a
+custom authorizer."""
 
 HTTP_WITH_CERTIFICATE = b"x-amzn-http-ca"
 """What it accepts there for HTTPS with a certificate."""
@@ -82,7 +83,7 @@ class TlsContext:
         context = SSL.Context(SSL.TLS_SERVER_METHOD)
         context.set_min_proto_version(SSL.TLS1_2_VERSION)
         context.set_cipher_list(_CIPHERS)
-        # No resumption: each connection shows its certificate and is judged anew.
+        # No resumption: each connection presents its certificate and is judged again.
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION)
         for certificate, key in identity.server_certificates:
@@ -141,7 +142,7 @@ class TlsLink:
                 connection.do_handshake()
                 self.established = True
                 if self._require_alpn and not connection.get_alpn_proto_negotiated():
-                    raise HandshakeFailed("it names no application protocol (ALPN)")
+                    raise HandshakeFailed("it offers no application protocol (ALPN)")
             received = []
             while True:
                 received.append(connection.recv(_READ_SIZE))

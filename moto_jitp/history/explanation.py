@@ -25,7 +25,7 @@ _CERTIFICATE_ID = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}\b")
 def explain_all(attempts: Sequence[ConnectionAttempt]) -> str:
     """Describe the last attempt and, beside it, those that provisioned the device.
 
-    Where the device is let in, they are told in the order in which they were made. Where it is
+    If the device is let in, they are listed in the order in which they were made. Where it is
     refused, the reason comes first, as most who show an error keep its beginning.
     """
     *before, last = attempts
@@ -106,7 +106,7 @@ _GIVERS = {RunOrigin.REGISTER_THING: "call", RunOrigin.BULK_REGISTRATION: "task"
 
 
 def report_of_run(entry: RunEntry) -> Iterator[str]:
-    """Yield the lines of a run that no attempt tells of, in the report of a failed test."""
+    """Yield the lines of a run without an attempt, in the report of a failed test."""
     if entry.origin is RunOrigin.REGISTER_THING:
         yield "RegisterThing of the API:"
     elif entry.origin is RunOrigin.BULK_REGISTRATION:

@@ -110,7 +110,7 @@ class ProvisioningRun(NamedTuple):
         status: ``SUCCEEDED``, ``FAILED``, or ``IN_PROGRESS`` where completion is asynchronous.
         template_name: the stored template's name; ``None`` for a template body on the CA.
         parameters: what was offered to the template: parameter name to value.
-        wanted: the parameter names that the template wants, in its order.
+        wanted: the parameter names that the template requires, in its order.
         record: the steps in the form in which they are kept; read :attr:`steps`.
         resource_arns: logical name to ARN, as RegisterThing answers it.
         thing_name: the thing that was made or found, where the template has one.
@@ -123,7 +123,7 @@ class ProvisioningRun(NamedTuple):
             ``Resources.thing.Properties.ThingName``; empty where it lies elsewhere.
         role_arn: the provisioning role; ``None`` where none is configured.
         template: the template as it was then; ``None`` where the run did not come to it, and in
-            what a server tells of a run.
+            what a server reports of a run.
         thing_id: the thing's id, where the template has one; known as ``template`` is.
 
     Examples:

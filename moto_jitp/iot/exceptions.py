@@ -282,7 +282,8 @@ def session_arn(role_arn: str) -> str:
 
 
 class AccessDenied(NotAdmitted):
-    """The provisioning role may not make a call of the run; :mod:`role_refusals` says why."""
+    """The provisioning role is not allowed to make a call of the run; :mod:`role_refusals` says
+    why."""
 
     def __init__(
         self, role_arn: str, action: str, resource_arn: str, because: str, advice: str

@@ -20,7 +20,7 @@ __all__ = ["url_bases", "url_paths"]
 
 
 def answer_operations() -> None:
-    """Have the table's operations answered, once the backend's parts have entered theirs."""
+    """Serve the table's operations, once the backend's parts have entered theirs."""
     JitpIoTResponse.answer(operations_of("iot"))
 
 

@@ -115,7 +115,7 @@ class JitpHandle:
     def lambda_handler(
         self, function_name_or_arn: str, handler: Callable[..., Any]
     ) -> HandlerRegistration:
-        """Have a Python callable stand for a Lambda function, until the block ends.
+        """Use a Python callable in place of a Lambda function, until the block ends.
 
         It is called where AWS IoT would invoke the function: by a topic rule's ``lambda`` action,
         as a pre-provisioning hook, and by ``aws_lambda()`` in a rule's SQL. Without one moto's
@@ -197,11 +197,11 @@ class JitpHandle:
         *,
         message: str | None = None,
     ) -> Fault | ServerFault:
-        """Have an AWS IoT operation fail, called by boto3 or as a step of a provisioning run.
+        """Make an AWS IoT operation fail, called by boto3 or as a step of a provisioning run.
 
         Several requests for one operation are used up in the order in which they were made; one
-        with ``times=None`` holds where none of the others is left, the newest where there are two.
-        A request lasts until it is used up or cancelled, or the block ends; :meth:`reset`
+        with ``times=None`` applies once the other requests are used up, the newest where there are
+        two. A request lasts until it is used up or cancelled, or the block ends; :meth:`reset`
         leaves it.
 
         Each attempt of boto3's counts as a call. On some errors boto3 tries again by itself, such
@@ -270,8 +270,8 @@ class JitpHandle:
         - ``"drop"``: the connection breaks after ``packets`` packets of the client (1 unless given;
           0 stands for its CONNECT). The last one is carried out, and not answered; a simulated
           device gets a ConnectionError.
-        - ``"half-open"``: after ``packets`` packets (0 unless given) nothing gets through any more,
-          and neither side is told before its keep alive runs out.
+        - ``"half-open"``: after ``packets`` packets (0 unless given) nothing gets through,
+          and neither side notices before its keep alive runs out.
         - ``"lose-puback"``: ``packets`` messages (1 unless given) arrive, and their PUBACKs do not;
           a simulated device gets a TimeoutError.
         - ``"throttle"``: the CONNECT is refused, with ``CONNECT_THROTTLED``.

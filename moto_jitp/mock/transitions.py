@@ -1,4 +1,4 @@
-"""Keeps what moto's state manager is told for our models within the block that told it.
+"""Limits settings of moto's state manager for our models to the block that made them.
 
 moto's settings outlive every mock, and it has one for each model: what an inner block sets would
 stay on in the outer one. Here each block has a setting of its own, or none; the innermost one that
@@ -28,7 +28,7 @@ class TransitionLayer:
 
 
 class _Model:
-    """What the state manager is told for one model.
+    """The state manager's setting for one model.
 
     Attributes:
         name: the model's name.

@@ -160,7 +160,7 @@ class LogEntry(NamedTuple):
 
     Attributes:
         event_type: such as ``Connect``.
-        failed: whether what it tells of failed; the level is ERROR then, else INFO.
+        failed: whether what it reports failed; the level is ERROR then, else INFO.
         fields: what it says beyond the fields that all entries have.
         for_debugging: whether its level is DEBUG, where nothing failed.
     """
@@ -374,7 +374,7 @@ class LogWriter:
     def write_plain(self, group: str, moment: datetime, entry: LogEntry, trace_id: str) -> None:
         """Write an entry as text, as the first generation of IoT logging does.
 
-        Its form is not documented any more (own form, the names of the fields are AWS's).
+        Its form is no longer documented (own form, the names of the fields are AWS's).
         """
         principal = entry.fields.get("principalId", entry.fields.get("deviceCertificateId"))
         parts = [

@@ -1,7 +1,7 @@
 """What metrics and the trail are rendered from, and where it is kept.
 
 A connection costs nothing here: its attempt is kept anyway, with the provisioning run that it set
-off, and says all that CloudWatch and CloudTrail tell of it.
+off, and has all that CloudWatch and CloudTrail report about it.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class Records:
         Args:
             number: of the attempt, run or request.
             metrics: whether metrics do not count it.
-            trail: whether the trail does not tell of it.
+            trail: whether the trail leaves it out.
         """
         if metrics:
             self._without_metrics.add(number)
@@ -144,7 +144,7 @@ class Records:
         return number not in self._without_metrics
 
     def is_in_trail(self, number: int) -> bool:
-        """Whether the trail tells of the attempt, run or request of a number."""
+        """Whether the trail reports the attempt, run or request of a number."""
         return number not in self._without_trail
 
 

@@ -177,7 +177,7 @@ def events_newest_first(
 
 
 def _has_events(entry: RunEntry) -> bool:
-    """Whether AWS IoT has called its API for a run, and the calls are told nowhere else."""
+    """Whether AWS IoT has called its API for a run, and the calls are reported nowhere else."""
     if entry.origin is RunOrigin.JITP:
         return entry.run.status is not RunStatus.IN_PROGRESS
     # Before AWS IoT has assumed the role, nothing has been called. RegisterThing of the API is a

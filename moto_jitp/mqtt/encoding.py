@@ -41,7 +41,7 @@ def encode(packet: Packet, version: Version) -> bytes:
 
     Raises:
         ValueError: the packet cannot be sent: a field is too long or has a character that MQTT
-            forbids, a property may not stand in it, a QoS has no packet identifier, or it has
+            forbids, a property is not allowed in it, a QoS has no packet identifier, or it has
             properties or codes that the version does not know.
 
     Examples:

@@ -168,7 +168,7 @@ def read_properties(reader: Reader, place: Place) -> Properties:
         place: what has the properties.
 
     Raises:
-        MalformedPacket: they cannot be read, or one may not stand here.
+        MalformedPacket: they cannot be read, or one is not allowed here.
         ProtocolError: one stands twice, or has a value that MQTT forbids.
     """
     size = reader.variable_integer()
@@ -180,7 +180,7 @@ def read_properties(reader: Reader, place: Place) -> Properties:
         identifier = inner.variable_integer()
         known = _TABLE.get(identifier)
         if known is None or not known.places & place:
-            raise MalformedPacket(f"The property 0x{identifier:02X} may not stand here.")
+            raise MalformedPacket(f"The property 0x{identifier:02X} is not allowed here.")
         value = known.kind.read(inner)
         if known.only_0_or_1 and value > 1:
             raise ProtocolError(f"The property {known.name} is 0 or 1, not {value}.")
@@ -212,7 +212,7 @@ def write_properties(properties: Properties, place: Place) -> bytes:
         place: what has the properties.
 
     Raises:
-        ValueError: one may not stand there, or is longer than MQTT allows.
+        ValueError: one is not allowed there, or is longer than MQTT allows.
     """
     if properties is NO_PROPERTIES:
         return b"\0"

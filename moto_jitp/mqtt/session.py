@@ -184,7 +184,7 @@ class SessionStore:
             client_id: the client identifier.
             version: the version of the connection.
             owner: who connects, such as a certificate's id.
-            clean_start: whether to start anew.
+            clean_start: whether to start again.
             expiry: seconds that the session is to outlive its connection.
 
         Returns:

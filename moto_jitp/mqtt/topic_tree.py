@@ -122,7 +122,8 @@ class TopicTree(Generic[K, V]):
         if entry is None:
             return None
         self._size -= 1
-        # Nodes that lead nowhere any more go, so that clients that come and go leave nothing.
+        # Nodes that no longer lead anywhere are removed, so that clients that come and go leave
+        # nothing.
         for at in range(len(levels), 0, -1):
             if path[at].children or path[at].entries:
                 break

@@ -18,7 +18,7 @@ from .verification import private_key_belongs_to, read_private_key
 
 @dataclass(frozen=True)
 class DeviceFiles:
-    """Where :meth:`DeviceIdentity.write` put things, as real clients want them named."""
+    """The files that :meth:`DeviceIdentity.write` wrote, named as real clients expect."""
 
     certificate: Path
     private_key: Path
@@ -117,7 +117,7 @@ class DeviceIdentity:
         return self.presented.certificate_id
 
     def write(self, directory: str | PathLike[str]) -> DeviceFiles:
-        """Write the identity for clients that want files (the AWS CLI, MQTT clients, curl).
+        """Write the identity for clients that read files (the AWS CLI, MQTT clients, curl).
 
         Args:
             directory: where to; made if it does not exist.

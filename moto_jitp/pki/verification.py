@@ -34,8 +34,9 @@ class IssuerCheck(enum.Enum):
 def check_issuer(certificate: PresentedCertificate, ca: PresentedCertificate) -> IssuerCheck:
     """Check whether a CA issued a certificate: its name is the issuer, its key made the signature.
 
-    Nothing else is asked of the CA. AWS wants the CA that directly signs the leaves registered, so
-    there is no path to build, and CAs without key identifiers or of X.509 v1 are in real use.
+    Nothing else is asked of the CA. AWS requires the CA that signs the leaves directly to be
+    registered, so there is no path to build, and CAs without key identifiers or of X.509 v1 are in
+    real use.
     """
     known = certificate.issuer_checks.get(ca.certificate_id)
     if isinstance(known, IssuerCheck):
@@ -62,7 +63,7 @@ def _verify(leaf: x509.Certificate, issuer: PresentedCertificate) -> None:
         algorithm = leaf.signature_algorithm_parameters
         if not isinstance(algorithm, ec.ECDSA):
             raise TypeError("not a signature of an EC key")
-        # As verify_directly_issued_by does, which reads the CA's key anew for each device.
+        # As verify_directly_issued_by does, which reads the CA's key again for each device.
         key.verify(leaf.signature, leaf.tbs_certificate_bytes, algorithm)
     else:
         leaf.verify_directly_issued_by(issuer.certificate)

@@ -68,7 +68,7 @@ def duplicate_key(key: str) -> MalformedPolicyError:
 
 def unknown_element(place: str, key: str, allowed: Iterable[str]) -> MalformedPolicyError:
     names = list(allowed)
-    unknown = f"{place} may not have {quoted(key)}; it may have {', '.join(names)}."
+    unknown = f"{place} must not have {quoted(key)}; it can have {', '.join(names)}."
     return _syntax(did_you_mean(key, names, after=unknown))
 
 

@@ -106,7 +106,7 @@ def connect_body(
     """Return the body of a request to the route ``connect``."""
     if not isinstance(device, (DeviceIdentity, str, bytes)):
         raise TypeError(
-            "device is a DeviceIdentity, or a certificate as PEM text or bytes, not "
+            "device must be a DeviceIdentity, or a certificate as PEM text or bytes, not "
             f"{type(device).__name__}."
         )
     body: dict[str, Any] = {"reconnect": reconnect}

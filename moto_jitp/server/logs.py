@@ -54,7 +54,8 @@ class RequestHandler(KeepAliveHandler):
         super().handle_one_request()
 
     def _is_a_device(self) -> bool:
-        """Whether a TLS or MQTT client has come to the HTTP port; it is told where to go."""
+        """Whether a TLS or MQTT client has connected to the HTTP port; the log says where to
+        connect instead."""
         try:
             assert isinstance(self.rfile, io.BufferedReader)
             first = self.rfile.peek(1)[:1]
@@ -153,7 +154,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def write_log(log_format: LogFormat) -> None:
-    """Have the log written to standard error.
+    """Write the log to standard error.
 
     Args:
         log_format: ``"text"`` for people, ``"json"`` for programs.

@@ -29,7 +29,7 @@ MOST_MESSAGES = 50
 """How many messages the page shows; the route ``events`` has them all."""
 
 MOST_CAUSES = 10
-"""How many causes of refusals are told."""
+"""How many causes of refusals are listed."""
 
 # Account, Region, certificate id: one device.
 _Key = tuple[str, str, str]
@@ -213,7 +213,7 @@ def _found(
 
 def _searched(attempt: ConnectionAttempt, is_newest: bool) -> str:
     run = attempt.provisioning
-    # Why it was refused formerly, before it was mended, is of no interest.
+    # Why it was refused formerly, before it was fixed, is of no interest.
     reason = attempt.reason.value if attempt.reason and is_newest else None
     thing_name = run.thing_name if run is not None else None
     texts = (attempt.subject, attempt.client_id, attempt.certificate_id, thing_name, reason)

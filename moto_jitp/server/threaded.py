@@ -39,7 +39,7 @@ class ThreadedJitpServer:
     last server stops it is cleared too, unless a mock is active.
 
     Args:
-        ip_address: where to listen; this machine only, unless told otherwise.
+        ip_address: where to listen; this machine only by default.
         port: the port; 0 for a free one.
         config: moto's configuration, of which the section ``jitp`` counts here. ``strict`` is on
             unless it says otherwise.
@@ -241,6 +241,8 @@ def _listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listening.close()
         if isinstance(error, OverflowError):
-            raise ValueError(f"{port} is not a port: a port is a number from 0 to 65535.") from None
+            raise ValueError(
+                f"{port} is not a valid port: a port is a number from 0 to 65535."
+            ) from None
         raise
     return listening

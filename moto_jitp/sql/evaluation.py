@@ -53,7 +53,8 @@ class Function(NamedTuple):
         least: how many arguments it has at least; fewer make its result Undefined.
         most: how many at most; ``None`` for any number.
         body: takes the evaluation and the values of the arguments.
-        lazy: takes the expressions instead, for a function that does not want all their values.
+        lazy: gets the expressions instead of their values, for a function that does not need all of
+            them.
         asks_account: whether its answer comes from a resource of the account.
         role_at: the place of the role's ARN among the arguments, from 0 or, negative, from the end.
         mode_at: the place of the argument that chooses what the function does.

@@ -1,4 +1,4 @@
-"""What is worth mending in a template, found without a device.
+"""What is worth fixing in a template, found without a device.
 
 ``parse_template`` stops at the first mistake; a linter names all that it can see, and also what
 AWS accepts but no device will like.
@@ -291,7 +291,7 @@ def _value(node: Node, rule: Rule, place: str, scope: Scope) -> Iterator[LintFin
     if node is None:
         return
     # With a harmless letter for every parameter only the fixed parts can be wrong: no device can
-    # mend them. With the Defaults, the devices that rely on them fail.
+    # fix them. With the Defaults, the devices that rely on them fail.
     letters = dict.fromkeys(scope.parameters, "x")
     defaults = {name: item.default for name, item in scope.parameters.items() if item.default}
     cases: tuple[tuple[Values, Severity], ...] = (

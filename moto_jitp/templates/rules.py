@@ -98,7 +98,7 @@ class Field:
         self.place = place
         self._evaluate = expression.evaluate
         self._fits = rule.fits
-        # A fixed text that keeps its rule need not be looked at again for each device.
+        # A fixed text that keeps its rule does not have to be checked again for each device.
         fixed = expression.evaluate({}) if expression.constant else None
         self._constant = fixed if fixed is not None and rule.fits(fixed) else None
 

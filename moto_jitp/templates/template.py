@@ -22,8 +22,8 @@ class Template:
         body: the text, as given.
         parameters: what ``Parameters`` declares, in the template's order.
         references: every name that a ``Ref`` or a variable of ``Fn::Sub`` uses.
-        wanted: the names that the template wants from a device: the declared parameters, then the
-            certificate parameters that are used without being declared.
+        wanted: the names that the template requires from a device: the declared parameters, then
+            the certificate parameters that are used without being declared.
     """
 
     body: str

@@ -71,7 +71,7 @@ class Check(Protocol):
 
 
 def sentence(violations: list[Violation]) -> str:
-    """Return the text in which AWS tells of violations, with their number."""
+    """Return AWS's text about violations, with their number."""
     errors = (
         "1 validation error" if len(violations) == 1 else f"{len(violations)} validation errors"
     )

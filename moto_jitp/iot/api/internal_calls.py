@@ -19,7 +19,7 @@ _PROTOCOL = "rest-json"
 _HOSTS = {"iot": "iot", "iot-data": "data-ats.iot"}
 
 
-class CallRefused(Exception):  # noqa: N818 - AWS IoT's refusal, told to the service that called
+class CallRefused(Exception):  # noqa: N818 - AWS IoT's refusal, for the service that called
     """AWS IoT refused a call.
 
     Attributes:

@@ -145,7 +145,8 @@ class CaCertificates:
         if is_declared_no_ca(presented):
             raise errors.CertificateValidation(
                 f"The certificate {presented.subject_text!r} is not a CA certificate: its "
-                "basicConstraints say CA:FALSE. Make one with CA:TRUE, or without that extension."
+                "basicConstraints have CA:FALSE. Create one with CA:TRUE, or without that "
+                "extension."
             )
         return presented
 

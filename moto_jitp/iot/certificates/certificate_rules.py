@@ -89,7 +89,7 @@ def fault_of_key(key: Any) -> str | None:
             )
         return None
     kind = type(key).__name__.lstrip("_").removesuffix("PublicKey")
-    return f"a key of the kind {kind}; AWS IoT accepts RSA, and EC on P-256, P-384 or P-521."
+    return f"a key of the type {kind}; AWS IoT accepts RSA, and EC on P-256, P-384 or P-521."
 
 
 def require_issuer(
@@ -127,8 +127,8 @@ def _not_issued(
         f"{certificate.issuer_text!r}; the CA certificate has the subject {ca.subject_text!r}."
     )
     change = (
-        "Sign a CSR whose CN is the registration code with that CA's private key, and give the "
-        f"certificate that comes of it as {parameter}."
+        "Sign a CSR whose CN is the registration code with that CA's private key, and pass the "
+        "resulting certificate as {parameter}."
         if parameter
         else "Give the CA that signed this certificate, or sign it with that CA's private key."
     )

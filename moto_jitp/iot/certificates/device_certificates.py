@@ -322,7 +322,7 @@ class DeviceCertificates:
             certificate = self.registry.describe_certificate(certificate_id)
             if certificate.status == PENDING_TRANSFER:
                 raise errors.CertificateState(
-                    f"The certificate {certificate_id} is PENDING_TRANSFER; it can be deleted when "
+                    f"The certificate {certificate_id} is PENDING_TRANSFER; it can be deleted once "
                     "its transfer has been accepted, rejected or cancelled."
                 )
             IoTBackend.delete_certificate(self.registry.moto, certificate_id, force_delete)

@@ -67,8 +67,8 @@ class CertificateTransfers:
         registry = self._registry
         if account_id == registry.account_id:
             raise errors.InvalidRequest(
-                f"The certificate {certificate_id} belongs to the account {account_id} already. "
-                "Name another one as targetAwsAccount."
+                f"The certificate {certificate_id} already belongs to the account {account_id}. "
+                "Choose another account as targetAwsAccount."
             )
         with self._with_locks_of(account_id) as other:
             certificate = self._certificates.describe_certificate(certificate_id)
@@ -81,7 +81,7 @@ class CertificateTransfers:
             theirs = other._registry.certificates
             if theirs.presented_as(certificate_id) is not None:
                 raise errors.TransferConflict(
-                    f"The account {account_id} has the certificate {certificate_id} already."
+                    f"The account {account_id} already has the certificate {certificate_id}."
                 )
             arriving = other._received(certificate)
             data: dict[str, Any] = {"transferDate": acting_moment()}

@@ -231,7 +231,7 @@ def _checking_update(plain: Callable[..., None]) -> Callable[..., None]:
 
 
 def _check_types(documents: Mapping[str, Any]) -> None:
-    """Refuse a template with ``AWS::IoT`` types that would be passed over in silence."""
+    """Refuse a template with ``AWS::IoT`` types that would be skipped silently."""
     current = settings.current()
     for logical_id, document in documents.items():
         type_name = document.get("Type", "")

@@ -87,7 +87,7 @@ class Clients:
             returns whether it came; ``None`` where the client is not connected.
 
         Raises:
-            ReceiverNotAuthorized: the client may not receive it.
+            ReceiverNotAuthorized: the client is not allowed to receive it.
         """
         return None
 
@@ -174,7 +174,7 @@ def send_directly(
         See :meth:`Clients.send`.
 
     Raises:
-        ReceiverNotAuthorized: the client may not receive it.
+        ReceiverNotAuthorized: the client is not allowed to receive it.
     """
     for clients in list(all_clients):
         acknowledged = clients.send(backend, client_id, message)

@@ -200,7 +200,8 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
             raise shadows.ShadowRefused(404, f"The thing {thing_name} does not exist.")
 
     def _shadows_of(self, thing_name: str) -> dict[str | None, FakeShadow]:
-        """Return the shadows of a thing by name, to be changed; it need not be registered."""
+        """Return the shadows of a thing by name, to be changed; it does not have to be
+        registered."""
         unregistered = state_of(self._iot).part(UnregisteredShadows).by_thing
         thing = self._iot.registry.find_thing(thing_name)
         if thing is None:

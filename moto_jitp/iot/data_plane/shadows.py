@@ -47,7 +47,7 @@ class ShadowRefused(Exception):  # noqa: N818 - becomes a message on …/rejecte
 
     @property
     def text(self) -> str:
-        """What the client is told."""
+        """The text that the client receives."""
         return text_for_caller(str(self), self._bare)
 
     def body(self) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def check_present(
     """Make sure that there is a shadow to get or to delete.
 
     Args:
-        thing_name: the thing, which need not be registered.
+        thing_name: the thing, which does not have to be registered.
         stored_shadows: its shadows by name.
         shadow_name: the named shadow; ``None`` for the unnamed one.
 

@@ -492,7 +492,7 @@ class Jobs:
             heapq.heappush(self._deadlines, (deadline, next(self._numbers), execution))
 
     def _follow_groups(self, job: Job, targets: Iterable[str]) -> None:
-        """Have a job that is CONTINUOUS reach the things that join its groups."""
+        """Extend a CONTINUOUS job to the things that join its groups."""
         if job.target_selection == "CONTINUOUS":
             for arn in targets:
                 if arn in self._registry.thing_groups:
@@ -536,7 +536,7 @@ class Jobs:
         details: dict[str, str] | None = None,
         step_minutes: int | None = None,
     ) -> None:
-        """Have an execution go on to a status; see :meth:`JobExecution.update`."""
+        """Move an execution to a status; see :meth:`JobExecution.update`."""
         execution.update(status, details, step_minutes)
         if execution.is_pending:
             self._note_deadline(execution)

@@ -100,7 +100,7 @@ class DeferredRun:
         return now
 
     def carry_out(self, moment: datetime) -> None:
-        """Execute the template and tell who wants to know.
+        """Execute the template and notify the observers.
 
         Args:
             moment: when it ends, in UTC.
@@ -129,7 +129,7 @@ class DeferredRuns:
         """Keep a run until it is due."""
         with self._registry.lock:
             certificate_id = run.certificate.certificate_id
-            # The certificate was deleted and the device has registered anew: the run before ends.
+            # The certificate was deleted and the device has registered again: the run before ends.
             before = self.runs.pop(certificate_id, None)
             self.runs[certificate_id] = run
             if before is not None:
@@ -191,7 +191,7 @@ class DeferredRuns:
 def carry_out_due_runs() -> None:
     """Carry out the runs that time has finished, in every account and Region.
 
-    By a setting that is unusable none is due: only who asks AWS IoT is told of it.
+    By a setting that is unusable none is due: only calls of AWS IoT report it.
     """
     for backend in existing_backends():
         # moto's reset takes every attribute away for a moment.

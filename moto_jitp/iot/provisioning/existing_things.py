@@ -51,7 +51,7 @@ class ThingChanges(NamedTuple):
 
 
 def changes(thing: FakeThing, groups: Mapping[str, str], planned: PlannedThing) -> ThingChanges:
-    """Compare a thing with what a template wants of it.
+    """Compare a thing with what a template requires of it.
 
     Args:
         thing: the thing as it is.

@@ -191,7 +191,7 @@ class ProvisioningTemplates:
         if sum(t.template_type == FLEET_PROVISIONING for t in stored) >= MAX_FLEET_TEMPLATES:
             raise LimitExceeded(
                 f"The account already has {MAX_FLEET_TEMPLATES} fleet provisioning templates, the "
-                "most that AWS IoT allows."
+                "maximum that AWS IoT allows."
             )
 
     def describe_provisioning_template(self, template_name: str) -> ProvisioningTemplate:
@@ -217,7 +217,7 @@ class ProvisioningTemplates:
             raise InvalidRequest(
                 f"The template {template_name} of the registrationConfig has the type "
                 f"{template.template_type}; a CA certificate needs one of type {JITP}. The type is "
-                "given when a template is created and cannot be changed."
+                "set when a template is created and cannot be changed."
             )
         return template
 
@@ -253,7 +253,7 @@ class ProvisioningTemplates:
         """
         if source.name and source.body:
             raise InvalidRequest(
-                "The registrationConfig has both a templateBody and a templateName; give one."
+                "The registrationConfig has both a templateBody and a templateName; give only one."
             )
         if source.name:
             self.jitp_template(source.name)
@@ -262,7 +262,7 @@ class ProvisioningTemplates:
             if not source.role_arn:
                 raise InvalidRequest(
                     "The registrationConfig has a templateBody but no roleArn; AWS IoT needs the "
-                    "role to provision devices with."
+                    "role to provision devices."
                 )
 
     def update_provisioning_template(

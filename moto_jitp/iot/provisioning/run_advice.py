@@ -34,23 +34,24 @@ def missing_parameters(names: Sequence[str]) -> str:
     unknown = [name for name in names if name not in CERTIFICATE_PARAMETERS]
     if unknown:
         return (
-            f"No certificate can offer the parameter {unknown[0]!r}: just-in-time provisioning "
-            f"knows only {', '.join(CERTIFICATE_PARAMETERS)}. Rename it in Parameters and wherever "
+            f"No certificate can supply the parameter {unknown[0]!r}: just-in-time provisioning "
+            f"has only {', '.join(CERTIFICATE_PARAMETERS)}. Rename it in Parameters and wherever "
             "the template refers to it, or give it a Default."
         )
     fields = [_ATTRIBUTES.get(name.removeprefix(_PREFIX), name) for name in names]
     return (
         f"The certificate's subject has no {' and no '.join(fields)}: issue the certificate with "
-        f"it, give {' and '.join(names)} a Default in the template, or take "
-        f"{'it' if len(names) == 1 else 'them'} out of the template."
+        f"it, give {' and '.join(names)} a Default in the template, or remove "
+        f"{'it' if len(names) == 1 else 'them'} from the template."
     )
 
 
 def parameter_not_sent(name: str) -> str:
     """For a parameter that fleet provisioning's device did not send."""
     return (
-        f'Have the device send {name!r} in the "parameters" of its request, or the template\'s '
-        f'pre-provisioning hook in "parameterOverrides"; or give {name} a Default in the template.'
+        f'Send {name!r} in the "parameters" of the device\'s request, or in the '
+        '"parameterOverrides" of the template\'s pre-provisioning hook; or give '
+        f"{name} a Default in the template."
     )
 
 
@@ -74,12 +75,12 @@ def template_mistake(error: TemplateError, source: str = "the certificate") -> s
         hint, place = error.advice.rstrip("."), error.place or "this place"
         return f"{hint}: change that, or the template at {place}, to {error.expected}."
     at = f" at {error.place}" if error.place else ""
-    allowed = f": allowed is {error.expected}" if error.expected else ""
+    allowed = f"; allowed: {error.expected}" if error.expected else ""
     return f"Change the template, or {source} that the value comes from{at}{allowed}."
 
 
 def template_deleted(name: str) -> str:
-    """For a CA that names a template that was deleted, or made anew with another type."""
+    """For a CA that names a template that was deleted, or created again with another type."""
     return (
         f"The CA certificate names the provisioning template {name!r}, which was deleted: create "
         "it again, with the type JITP, or give the CA another with "
@@ -90,15 +91,15 @@ def template_deleted(name: str) -> str:
 def certificate_deleted() -> str:
     """For a certificate that was deleted while its provisioning was in progress."""
     return (
-        "Delete a device's certificate only once its provisioning has ended; the device registers "
-        "anew when it connects again."
+        "Delete a device's certificate only once its provisioning has ended; the device is "
+        "registered again when it reconnects."
     )
 
 
 def certificate_revoked() -> str:
     """For a certificate that was revoked while its provisioning was in progress."""
     return (
-        "A revoked certificate is not provisioned and never becomes ACTIVE by a run: issue the "
+        "A revoked certificate is not provisioned, and no run makes it ACTIVE: issue the "
         "device a new certificate."
     )
 
@@ -113,8 +114,8 @@ def missing_resources(resources: Sequence[str]) -> str:
         names = name.split("/version/")
         calls.append(f"{what} {' '.join(map(repr, names))} (iot.{call.format(*names)})")
     return (
-        f"Create {' and '.join(calls)} before devices connect: a template makes no thing types, "
-        "groups, billing groups, package versions or named policies."
+        f"Create {' and '.join(calls)} before devices connect: a template does not create thing "
+        "types, groups, billing groups, package versions or named policies."
     )
 
 
@@ -123,7 +124,7 @@ def declared(resource: str, found: Declaration) -> str:
     kind, _, name = resource.partition("/")
     because = f" because of {found.failure}" if found.failure else ""
     return (
-        f"The stack {found.stack!r} was to make {_CREATE[kind][0]} {name!r} as "
+        f"The stack {found.stack!r} was to create {_CREATE[kind][0]} {name!r} as "
         f"{found.logical_id}; it is {found.status}{because.rstrip('.')}."
     )
 
@@ -131,15 +132,15 @@ def declared(resource: str, found: Declaration) -> str:
 def conflict(thing_name: str, setting: str) -> str:
     """For a thing that exists with other values."""
     return (
-        f"The thing {thing_name!r} exists with other values, perhaps of another device of that "
-        f"name: give each device a name of its own, or set {setting} to REPLACE, MERGE or "
+        f"The thing {thing_name!r} exists with other values, perhaps from another device with "
+        f"that name: give each device its own name, or set {setting} to REPLACE, MERGE or "
         "DO_NOTHING in the thing's OverrideSettings."
         if setting != "ThingTypeName"
         else f"The thing {thing_name!r} exists with another type: set ThingTypeName to REPLACE or "
-        "DO_NOTHING in the thing's OverrideSettings, or give each device a name of its own."
+        "DO_NOTHING in the thing's OverrideSettings, or give each device its own name."
     )
 
 
 def step_failed(action: str, resource: str, code: str) -> str:
     """For an API action that failed for a reason of its own."""
-    return f"Mend what {action} says of {resource} ({code}), then let the device try again."
+    return f"Fix what {action} reports about {resource} ({code}), then connect the device again."

@@ -47,7 +47,7 @@ class ProvisioningFailure(Exception):
         error: AWS's error.
         advice: one plain sentence for a person.
         place: where in the template the trouble lies, if it lies there.
-        mistake: the template's mistake that the error tells of, if it is one.
+        mistake: the template's mistake that the error reports, if it is one.
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class RunSteps:
             parameters: those of the API action.
 
         Raises:
-            ProvisioningFailure: the call may not happen.
+            ProvisioningFailure: the call is not allowed.
         """
         try:
             if self.permit is not None:
@@ -189,7 +189,7 @@ class RunSteps:
 
 
 def not_admitted(error: NotAdmitted) -> ProvisioningFailure:
-    """Return what ends a run whose call may not happen."""
+    """Return what ends a run whose call is not allowed."""
     # RegisterThing answers with its own errors only, and IAM with AccessDeniedException.
     declared = error.code in _ERRORS_OF_REGISTER_THING
     if declared:

@@ -40,8 +40,8 @@ def transition_of(model: str) -> Mapping[str, Any]:
         if name is not None and _is_sensible(setting.get(name)):
             return setting
     raise UnusableTransition(
-        f"The state transition of {model!r} is {setting!r}. No provisioning would "
-        f"end: seconds and times are numbers from 0 to {_MOST:,}. Set it to "
+        f"The state transition of {model!r} is {setting!r}. Provisioning would never end: seconds "
+        f"and times must be numbers from 0 to {_MOST:,}. Set it to "
         '{"progression": "immediate"}, {"progression": "time", "seconds": 2} or '
         '{"progression": "manual", "times": 3}.'
     )

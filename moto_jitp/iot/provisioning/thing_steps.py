@@ -25,7 +25,7 @@ from .existing_things import ThingConflict, changes
 from .run_steps import ProvisioningFailure, RunSteps
 
 PACKAGE_SHADOW = "$package"
-"""The reserved shadow that tells which package versions a thing has."""
+"""The reserved shadow that holds the package versions of a thing."""
 SERVICE = "iot.amazonaws.com"
 
 
@@ -176,7 +176,7 @@ class ThingSteps:
                 f"Existing BillingGroup: {existing} conflicts with BillingGroup: {name} in "
                 "Template.",
                 f"Take the thing {thing.thing_name} out of the billing group {existing}; a thing "
-                "is in one at most, and no OverrideSettings apply to it.",
+                "is in at most one, and OverrideSettings do not apply to it.",
             )
         self._steps.do("AddThingToBillingGroup", resource, self._be_billed, parameters)
 

@@ -279,7 +279,7 @@ class ThingTable(ListedTable[str, FakeThing]):
         super().__init__(items)
 
     def note(self, thing: FakeThing) -> None:
-        """Have a thing found by what it is now."""
+        """Index a thing by its current values."""
         self._changed[thing.arn] = next(_changes)
         if self._by_trait is not None:
             self._set_traits(thing.arn, set(_traits_of(thing)))

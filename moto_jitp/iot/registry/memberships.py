@@ -53,7 +53,7 @@ class Memberships:
         With ``strict`` off all are taken.
 
         Args:
-            thing_name: the thing, which need not exist yet.
+            thing_name: the thing, which does not have to exist yet.
             groups: the groups that it would be in.
 
         Raises:

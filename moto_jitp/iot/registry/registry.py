@@ -53,7 +53,7 @@ class Registry:
         events: publishes the events that are switched on.
         on_membership: each is called when a thing joins or leaves a group; see
             :class:`.indexes.ThingGroupTable`.
-        on_thing_deleted: each is called with a thing that is not in the registry any more.
+        on_thing_deleted: each is called with a thing that is no longer in the registry.
         lock: held by whatever reads this account's and Region's state and then changes it.
 
     Examples:

@@ -1,4 +1,5 @@
-"""CreateTopicRule and its kin: what AWS IoT checks when a rule is made, and what it tells of it.
+"""CreateTopicRule and related operations: what AWS IoT checks when a rule is created, and what it
+returns.
 
 With ``strict`` off moto's checks count, which take any text for SQL.
 https://docs.aws.amazon.com/iot/latest/developerguide/iot-create-rule.html
@@ -160,7 +161,7 @@ class TopicRules:
                 yield rule
 
     def changed(self) -> None:
-        """Have the broker look at the rules again, after moto changed one."""
+        """Make the broker read the rules again, after moto changed one."""
         self._changed()
 
     def _changed(self) -> None:

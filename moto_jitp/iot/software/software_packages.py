@@ -44,7 +44,7 @@ class PackageVersion:
         package: the package that it belongs to.
         name: its name, such as ``1.0.4``.
         arn: its ARN.
-        details: the members of CreatePackageVersion that are told again, such as ``attributes``.
+        details: the members of CreatePackageVersion that are returned, such as ``attributes``.
         client_token: that of the call that made it.
     """
 

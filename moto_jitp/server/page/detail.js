@@ -279,7 +279,7 @@ function step(kind, title, ...more) {
   );
 }
 
-/** What the template wants and what the certificate or the device offers, side by side. */
+/** What the template requires and what the certificate or the device offers, side by side. */
 function parameters(run, giver) {
   const others = Object.keys(run.parameters).filter((name) => !run.wanted.includes(name));
   const row = (name, isWanted) => {

@@ -19,7 +19,7 @@ def list_disturbances(request: ControlRequest) -> Answer:
 @route(
     "POST",
     "disturbances",
-    "Have something go wrong on connections of devices, simulated and real ones",
+    "Make something go wrong on connections of devices, simulated and real ones",
     "Disturbance",
     body="DisturbanceRequest",
 )

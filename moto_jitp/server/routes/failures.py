@@ -20,7 +20,7 @@ def list_failures(request: ControlRequest) -> Answer:
 @route(
     "POST",
     "failures",
-    "Have an operation of AWS IoT fail, called by an SDK or by a provisioning run",
+    "Make an AWS IoT operation fail, called by an SDK or by a provisioning run",
     "Failure",
     body="FailureRequest",
 )

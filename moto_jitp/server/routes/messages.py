@@ -124,7 +124,7 @@ def _refusing() -> Iterator[None]:
 
 @contextmanager
 def _telling_what_got_lost() -> Iterator[None]:
-    """Tell of an answer that is lost on a disturbed connection."""
+    """Report an answer that is lost on a disturbed connection."""
     try:
         yield
     except TimeoutError as error:

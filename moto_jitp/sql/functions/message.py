@@ -1,4 +1,4 @@
-"""Functions that tell of the message and the rule: who published it, where, when."""
+"""Functions about the message and the rule: who published it, where, when."""
 
 from __future__ import annotations
 

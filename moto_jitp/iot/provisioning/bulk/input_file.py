@@ -16,7 +16,7 @@ from moto_jitp.aws.clients import client_of
 from moto_jitp.aws.moto_check import check_names_of
 
 LONGEST_LINE = 256_000
-"""How many bytes a line has at most."""
+"""The maximum number of bytes of a line."""
 
 _PIECE = 1 << 16
 
@@ -59,7 +59,7 @@ class Line(NamedTuple):
         except (ValueError, RecursionError) as error:
             raise BadLine(f"The line is not valid JSON: {error}") from None
         if not isinstance(found, dict):
-            raise BadLine("The line is not a JSON object of parameter names and values.")
+            raise BadLine("The line must be a JSON object of parameter names and values.")
         for name, value in found.items():
             if not isinstance(value, str):
                 raise BadLine(
@@ -70,7 +70,7 @@ class Line(NamedTuple):
 
 
 def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is not a number of JSON.")
+    raise ValueError(f"{text} is not a valid JSON number.")
 
 
 class InputFile:
@@ -132,7 +132,9 @@ class InputFile:
         try:
             text = self._reader.readline(LONGEST_LINE + 2)
         except ValueError as error:  # moto closes what a deleted object has held
-            raise UnreadableFile(f"The input file was deleted while it was read: {error}") from None
+            raise UnreadableFile(
+                f"The input file was deleted while it was being read: {error}"
+            ) from None
         self.position += len(text)
         return text
 

@@ -328,8 +328,8 @@ class RegistrationTasks:
             if running is not None:
                 raise InvalidRequest(
                     f"The thing registration task {running.task_id} has the status "
-                    f"{running.status}, and an account runs one task at a time. Wait for its end, "
-                    "or stop it."
+                    f"{running.status}, and an account can run only one task at a time. Wait until "
+                    "it ends, or stop it."
                 )
             task = RegistrationTask(self._parts, task_id, template_body, bucket, key, role_arn)
             self.tasks[task_id] = task

@@ -19,7 +19,8 @@ from moto_jitp.iot.api.request_address import server_address
 from .input_file import stored_object
 
 SERVICE_ACCOUNT = "000000000000"
-"""The account in which AWS IoT keeps reports: they are in no list of the customer's buckets."""
+"""The account in which AWS IoT keeps reports, so that the customer's bucket list does not show
+them."""
 
 PART_BYTES = 1 << 23
 """How many bytes a part of a report has before the next one begins."""

@@ -136,7 +136,7 @@ def _object(form: str, payload: bytes) -> Mapping[str, Any]:
     except PayloadError as error:
         raise refusals.unreadable(str(error)) from None
     if not isinstance(value, dict):
-        raise refusals.unreadable(f"it holds no object with members, but {shown(value)}.")
+        raise refusals.unreadable(f"it must contain an object with members, found {shown(value)}.")
     return value
 
 
@@ -151,11 +151,11 @@ def _parameters(given: Mapping[str, Any]) -> dict[str, str]:
     parameters = given.get("parameters") or {}
     if not isinstance(parameters, dict):
         raise refusals.unreadable(
-            f"parameters must be an object of names and texts, found {shown(parameters)}."
+            f"parameters must be an object of names and strings, found {shown(parameters)}."
         )
     for name, value in parameters.items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise refusals.unreadable(
-                f"parameters must have texts as values, found {shown(value)} for {shown(name)}."
+                f"the values of parameters must be strings, found {shown(value)} for {shown(name)}."
             )
     return parameters

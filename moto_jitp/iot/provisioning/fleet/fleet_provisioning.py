@@ -35,7 +35,7 @@ from .pre_provisioning_hook import consult_hook
 from .refusals import FleetRefusal
 
 TOKEN_SECONDS = 3600
-"""How long a certificate that no device has made its own is kept."""
+"""How long a certificate without an owner is kept."""
 
 _REGISTER_THING = "RegisterThing"
 _CERTIFICATE_ID = "AWS::IoT::Certificate::Id"
@@ -150,7 +150,7 @@ class FleetProvisioning:
             The run, and the template's device configuration.
 
         Raises:
-            FleetRefusal: the request may not happen, template or token are not good, the hook does
+            FleetRefusal: the request is not allowed, template or token are not good, the hook does
                 not allow it, or the run failed, which is then in the refusal. The token stays good
                 for another try.
         """
@@ -237,7 +237,7 @@ class FleetProvisioning:
 
 
 def _refusal(run: TemplateExecution, failure: ProvisioningFailure) -> FleetRefusal:
-    """Return the refusal for a run that failed: a device is told less, and a person more."""
+    """Return the refusal for a run that failed: a device learns less, and a person more."""
     mistake = failure.mistake
     if isinstance(failure.error, NotAdmitted):
         return refusals.of_error(failure.error, run=run.outcome(failure))

@@ -25,7 +25,7 @@ from moto_jitp.iot.registry.registry import Registry
 from moto_jitp.pki import read_certificate
 
 LASTING = timedelta(minutes=5)
-"""How long a claim can be connected with, and how long such a connection lasts."""
+"""How long a claim can be used to connect, and how long its connections last."""
 
 
 class ClaimCertificate(DeviceCertificate):
@@ -98,8 +98,8 @@ class ProvisioningClaims:
         """Issue a claim for a template.
 
         Args:
-            template_name: a stored template of the type FLEET_PROVISIONING. It need not be enabled
-                yet; AWS documents no rule for that.
+            template_name: a stored template of the type FLEET_PROVISIONING. It does not have to be
+                enabled yet; AWS documents no rule for that.
 
         Returns:
             The claim and its keys. It ends five minutes from now by the test's clock.
@@ -131,7 +131,7 @@ class ProvisioningClaims:
             certificate_id: the SHA-256 of its DER bytes in hexadecimal digits.
 
         Returns:
-            The claim; ``None`` where there is none, or none any more.
+            The claim; ``None`` where there is none, or no longer one.
         """
         if not self.claims:
             return None

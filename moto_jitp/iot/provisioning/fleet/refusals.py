@@ -25,7 +25,7 @@ class FleetRefusal(Exception):  # noqa: N818 - becomes a message on …/rejected
     Attributes:
         status_code: the HTTP status that the error would have.
         code: AWS's name of the error, without ``Exception``.
-        message: the error text, which is all that the device is told.
+        message: the error text, which is all that the device learns.
         bare_message: the part of it that AWS says, where the rest is ours.
         advice: one plain sentence on what to change; empty where the message says it.
         run: the provisioning run that failed, if it came to one.
@@ -62,7 +62,7 @@ def unknown_template(name: str) -> FleetRefusal:
     return _bad_template(
         f"Template with name {name} does not exist.",
         f"Create it with iot.create_provisioning_template(templateName={name!r}, enabled=True, …), "
-        "or have the device publish on the topic of one that exists.",
+        "or publish on the topic of an existing template.",
     )
 
 
@@ -77,7 +77,7 @@ def template_of_other_type(name: str, found: str, wanted: str) -> FleetRefusal:
     """Own wording."""
     return _bad_template(
         f"Template {name} is not of the type {wanted}.",
-        f"{name} is of the type {found}: create another with type={wanted!r}, as the type of a "
+        f"{name} is of the type {found}: create another with type={wanted!r}, since the type of a "
         "template cannot be changed.",
     )
 
@@ -93,8 +93,8 @@ def unreadable(why: str) -> FleetRefusal:
         "InvalidPayload",
         f"Message cannot be parsed: {why}",
         bare="Message cannot be parsed",
-        advice="Have the device send an object with certificateOwnershipToken and, if the template "
-        "wants any, parameters, in the format that the topic ends with.",
+        advice="The device must send an object with certificateOwnershipToken and, if the "
+        "template requires any, parameters, in the format that the topic ends with.",
     )
 
 
@@ -103,7 +103,8 @@ def no_token() -> FleetRefusal:
         400,
         "InvalidCertificateOwnershipToken",
         "Certificate ownership token cannot be empty.",
-        advice="Have the device send the certificateOwnershipToken that came with its certificate.",
+        advice="The device must send the certificateOwnershipToken that it received with its "
+        "certificate.",
     )
 
 
@@ -113,7 +114,7 @@ def bad_token() -> FleetRefusal:
         "InvalidCertificateOwnershipToken",
         "Certificate ownership token is invalid.",
         advice="A token comes with the certificate from $aws/certificates/create/… or "
-        "create-from-csr/…, is good for one hour, and for one device: ask for another one.",
+        "create-from-csr/…, is valid for one hour and for one device: request another one.",
     )
 
 
@@ -171,7 +172,7 @@ def hook_failed(function_arn: str, why: str) -> FleetRefusal:
         "InvocationError",
         "The provisioning hook was not executed successfully.",
         advice=f"The pre-provisioning hook {function_arn} failed: {why}. moto runs functions in "
-        "Docker; where there is none, name a Python callable with jitp.lambda_handler(), or use "
+        "Docker; without Docker, register a Python callable with jitp.lambda_handler(), or use "
         "moto's configuration {'lambda': {'use_docker': False}} and queue the function's results "
         f"at {_QUEUE}.",
     )
@@ -184,8 +185,8 @@ def hook_too_slow(function_arn: str, took: timedelta, longest: timedelta) -> Fle
         "InvocationError",
         "The provisioning hook was not executed successfully.",
         advice=f"The pre-provisioning hook {function_arn} took {took.total_seconds():g} seconds by "
-        f"the test's clock, and AWS IoT waits {longest.total_seconds():g}: have it answer sooner. "
-        "Where moto fetches the image of a container meanwhile, hold the clock, or name a Python "
+        f"the test's clock, and AWS IoT waits {longest.total_seconds():g}: make it answer sooner. "
+        "If moto was downloading a container image, freeze the clock, or register a Python "
         "callable with jitp.lambda_handler().",
     )
 
@@ -205,8 +206,8 @@ def bad_hook_result(function_arn: str, why: str) -> FleetRefusal:
         400,
         "InvalidResult",
         "Provisioning hook result is in an invalid format.",
-        advice=f"The pre-provisioning hook {function_arn} answered {why}; it is to answer a JSON "
-        'object with "allowProvisioning" and, if it likes, "parameterOverrides" of text to text.',
+        advice=f"The pre-provisioning hook {function_arn} answered {why}; it must return a JSON "
+        'object with "allowProvisioning" and, optionally, "parameterOverrides" with string values.',
     )
 
 
