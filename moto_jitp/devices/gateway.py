@@ -265,8 +265,8 @@ def _judge_unknown(
     presented = request.certificate
     issuers = issuers_of(backend.registry, presented)
     if not issuers:
-        named = backend.ca_certificates.with_subject(presented.issuer_key)
-        return texts.not_registered(request, backend, named), None
+        same_subject = backend.ca_certificates.with_subject(presented.issuer_key)
+        return texts.not_registered(request, backend, same_subject), None
     ca = issuers[0]
     refused = (
         _judge_validity(presented)

@@ -143,17 +143,17 @@ class ClientConnection(ClientSocket):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        wanted = (
+        is_wanted = (
             # As long as none have come there is nothing to leave: most clients await the CONNACK.
             (self._mqtt.wants_data or not self._mqtt.has_unread)
             and not self._writing_paused
             and len(self._events) < _MOST_WAITING
             and self._events_size < _MOST_WAITING_BYTES
         )
-        if wanted == self._reading:
+        if is_wanted == self._reading:
             return
-        self._reading = wanted
-        if wanted:
+        self._reading = is_wanted
+        if is_wanted:
             transport.resume_reading()
         else:
             transport.pause_reading()

@@ -143,8 +143,8 @@ def endpoint_at(client: ControlClient) -> EndpointAddress:
         ControlError: no device endpoint runs there.
         ConnectionError: no server answers.
     """
-    found = client.get("endpoint")
-    return EndpointAddress(found["host"], found["port"], found["rootCaPem"])
+    endpoint = client.get("endpoint")
+    return EndpointAddress(endpoint["host"], endpoint["port"], endpoint["rootCaPem"])
 
 
 def connect_over_mqtt(

@@ -178,9 +178,9 @@ class DeviceEndpoint:
             local_endpoints.append(local)
             undo.callback(local_endpoints.remove, local)
             # Behind those that are connected: a connection ends first, then what is kept of it.
-            kept = _KeptSessions(server)
-            all_clients.append(kept)
-            undo.callback(all_clients.remove, kept)
+            kept_sessions = _KeptSessions(server)
+            all_clients.append(kept_sessions)
+            undo.callback(all_clients.remove, kept_sessions)
             server.start(self._listeners(running))
             undo.callback(server.stop)
             running.undo = undo.pop_all()
@@ -445,10 +445,10 @@ class DeviceEndpoint:
             >>> lost = endpoint.disturb("lose-puback", "bulb-1")
         """
         running = self._now_running
-        asked = checked_disturbance(
+        request = checked_disturbance(
             kind, client_id, times, every=every, seconds=seconds, packets=packets
         )
-        disturbance = disturbances.add(asked)
+        disturbance = disturbances.add(request)
         running.undo.callback(disturbance.cancel)
         return disturbance
 

@@ -72,14 +72,14 @@ class Happenings:
             raise ValueError(f"wait_for accepts one of {', '.join(KINDS)}, not {kind!r}.")
         if topic is not None:
             check_topic_filter(topic)
-        wanted = _wanted(kind, client_id, topic)
+        is_expected = _wanted(kind, client_id, topic)
         now = real_monotonic()
         ends_at = now() + timeout
         with self._changed:
             seen = 0
             while True:
                 for entry in list(self._entries)[seen:]:
-                    if not entry.is_taken and wanted(entry):
+                    if not entry.is_taken and is_expected(entry):
                         entry.is_taken = True
                         return entry.value
                 seen = len(self._entries) if len(self._entries) < _KEPT else 0

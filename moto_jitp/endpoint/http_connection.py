@@ -193,5 +193,5 @@ class HttpConnection(ClientSocket):
             self._end()
 
 
-def _headers(asked: h11.Request) -> Mapping[str, str]:
-    return {name.decode("ascii"): value.decode("latin-1") for name, value in asked.headers}
+def _headers(request: h11.Request) -> Mapping[str, str]:
+    return {name.decode("ascii"): value.decode("latin-1") for name, value in request.headers}

@@ -97,12 +97,12 @@ class HttpAnswer:
 
     def all_headers(self) -> list[tuple[str, str]]:
         """The headers as they are sent, without those of the connection."""
-        named = [("x-amzn-ErrorType", f"{self.error_type}:")] if self.error_type else []
+        error_header = [("x-amzn-ErrorType", f"{self.error_type}:")] if self.error_type else []
         return [
             ("content-type", "application/json"),
             ("content-length", str(len(self.content()))),
             ("x-amzn-RequestId", str(uuid.uuid4())),
-            *named,
+            *error_header,
             *self.headers,
         ]
 
@@ -162,9 +162,9 @@ class HttpDoor:
         if path.startswith(_TOPICS):
             _require_method(request, "POST")
             backend, presented = self._reached(peer, "ForbiddenException", "Forbidden")
-            asked = _publish_request(request)
+            publish_request = _publish_request(request)
             try:
-                publish_over_https(backend, presented, asked)
+                publish_over_https(backend, presented, publish_request)
             except RequestRefused:
                 raise
             except Exception as error:
@@ -177,8 +177,8 @@ class HttpDoor:
             backend, presented = self._reached(peer, *refusal)
             alias = unquote(path[len(_ALIASES) : -len(_CREDENTIALS)])
             thing_name = request.headers.get(_THING_NAME)
-            given = credentials_for(backend, presented, alias, thing_name)
-            return HttpAnswer(200, {"credentials": _shown(given)})
+            credentials = credentials_for(backend, presented, alias, thing_name)
+            return HttpAnswer(200, {"credentials": _shown(credentials)})
         raise RequestRefused(
             404,
             "ResourceNotFoundException",
@@ -211,8 +211,8 @@ class HttpDoor:
 
     def _refuse_what_is_left_out(self, request: HttpRequest) -> None:
         """Refuse MQTT over WebSocket and custom authorizers, whoever asks for them."""
-        given = (*request.headers, *(name.lower() for name in request.query))
-        if any(name.startswith(_AUTHORIZER) for name in given):
+        names = (*request.headers, *(name.lower() for name in request.query))
+        if any(name.startswith(_AUTHORIZER) for name in names):
             raise RequestRefused(
                 501,
                 "NotImplementedException",
@@ -250,12 +250,12 @@ def _publish_request(request: HttpRequest) -> PublishRequest:
     return PublishRequest(topic, request.body, members)
 
 
-def _shown(given: Credentials) -> Mapping[str, str]:
+def _shown(credentials: Credentials) -> Mapping[str, str]:
     return {
-        "accessKeyId": given.access_key_id,
-        "secretAccessKey": given.secret_access_key,
-        "sessionToken": given.session_token,
-        "expiration": f"{given.expiration:%Y-%m-%dT%H:%M:%SZ}",
+        "accessKeyId": credentials.access_key_id,
+        "secretAccessKey": credentials.secret_access_key,
+        "sessionToken": credentials.session_token,
+        "expiration": f"{credentials.expiration:%Y-%m-%dT%H:%M:%SZ}",
     }
 
 

@@ -93,9 +93,9 @@ class EndpointServer:
     async def _accept(self, listeners: Sequence[Listener]) -> None:
         for listener in listeners:
             for listening in listener.sockets:
-                made = partial(self._new_connection, listener)
+                new_connection = partial(self._new_connection, listener)
                 self._servers.append(
-                    await self.loop.create_server(made, sock=listening, backlog=_BACKLOG)
+                    await self.loop.create_server(new_connection, sock=listening, backlog=_BACKLOG)
                 )
 
     def _new_connection(self, listener: Listener) -> asyncio.Protocol:

@@ -139,7 +139,7 @@ class SessionClient:
         is_new = one.topic_filter not in session.subscriptions
         try:
             with HandingOnLater():
-                found = subscriber.subscribe(one, is_persistent=self._is_persistent)
+                retained_messages = subscriber.subscribe(one, is_persistent=self._is_persistent)
         except NotAuthorized as error:
             return ReasonCode.NOT_AUTHORIZED, str(error)
         except QuotaExceeded as error:
@@ -150,9 +150,9 @@ class SessionClient:
             return ReasonCode.TOPIC_FILTER_INVALID, str(error)
         except Exception as error:
             self._log.failed(error)
-            found = []
+            retained_messages = []
         if one.retain_handling == 0 or (one.retain_handling == 1 and is_new):
-            retained += ((message, one.qos) for message in found)
+            retained += ((message, one.qos) for message in retained_messages)
         return ReasonCode(one.qos), ""
 
     def unsubscribe(self, topic_filters: Sequence[str]) -> None:
@@ -284,28 +284,28 @@ class SessionSubscriber:
         before = self._subscriptions.pop(one.topic_filter, None)
         if before is not None:
             before.forget()
-        kept = _KeptSubscription(self, one, session.attempt_id)
+        subscription = _KeptSubscription(self, one, session.attempt_id)
         self._retained = []
         try:
             # In force before the first message can come, and taken back where it is refused.
-            self._subscriptions[one.topic_filter] = kept
-            kept.live = session.subscribe(one.topic_filter, kept.take, qos=one.qos)
+            self._subscriptions[one.topic_filter] = subscription
+            subscription.live = session.subscribe(one.topic_filter, subscription.take, qos=one.qos)
         except BaseException:
             del self._subscriptions[one.topic_filter]
             raise
         finally:
             retained, self._retained = self._retained, None
         if is_persistent:
-            kept.keep(session)
+            subscription.keep(session)
         return retained
 
     def unsubscribe(self, topic_filter: str) -> None:
         """End a subscription; nothing happens where there is none."""
         session = self.session
         assert session is not None
-        kept = self._subscriptions.pop(topic_filter, None)
-        if kept is not None:
-            kept.forget()
+        subscription = self._subscriptions.pop(topic_filter, None)
+        if subscription is not None:
+            subscription.forget()
         listed = session.subscriptions.get(topic_filter)
         if listed is not None:
             session.unsubscribe(listed)
@@ -314,12 +314,14 @@ class SessionSubscriber:
         """Have the session of a new connection list what was subscribed to before."""
         session = self.session
         assert session is not None
-        for topic_filter, kept in list(self._subscriptions.items()):
-            kept.live = session.take_over(topic_filter, kept.take, qos=kept.options.qos)
+        for topic_filter, subscription in list(self._subscriptions.items()):
+            subscription.live = session.take_over(
+                topic_filter, subscription.take, qos=subscription.options.qos
+            )
 
     def forget(self) -> None:
-        for kept in list(self._subscriptions.values()):
-            kept.forget()
+        for subscription in list(self._subscriptions.values()):
+            subscription.forget()
         self._subscriptions.clear()
         with self._lock:
             self._has_ended = True
@@ -362,8 +364,8 @@ class SessionSubscriber:
 
     def _highest_qos(self, topic: str) -> int:
         matching = (
-            kept.options.qos
-            for topic_filter, kept in list(self._subscriptions.items())
+            subscription.options.qos
+            for topic_filter, subscription in list(self._subscriptions.items())
             if topic_matches(topic_filter, topic)
         )
         return max(matching, default=0)

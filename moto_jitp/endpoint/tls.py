@@ -89,8 +89,8 @@ class TlsContext:
         for certificate, key in identity.server_certificates:
             context.use_certificate(certificate)
             context.use_privatekey(key)
-        wanted = SSL.VERIFY_FAIL_IF_NO_PEER_CERT if require_certificate else 0
-        context.set_verify(SSL.VERIFY_PEER | wanted, self._verify)
+        verify_mode = SSL.VERIFY_FAIL_IF_NO_PEER_CERT if require_certificate else 0
+        context.set_verify(SSL.VERIFY_PEER | verify_mode, self._verify)
         context.set_alpn_select_callback(_select_alpn(protocols, require_alpn))
         context.set_tlsext_servername_callback(_note_server_name)
         self._context = context
@@ -224,7 +224,7 @@ def _reason(error: SSL.Error) -> str:
     """OpenSSL's words for what went wrong, such as ``http request`` or ``unknown ca``."""
     details = error.args[0] if error.args else ()
     words = [entry[2] for entry in details if isinstance(entry, tuple) and len(entry) > 2]
-    said = ", ".join(word for word in words if word) or "the connection ended"
-    if _NO_CERTIFICATE in said:
-        said += "; custom authorizers, which let clients in without one, are not emulated"
-    return said
+    reason = ", ".join(word for word in words if word) or "the connection ended"
+    if _NO_CERTIFICATE in reason:
+        reason += "; custom authorizers, which let clients in without one, are not emulated"
+    return reason

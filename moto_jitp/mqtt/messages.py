@@ -87,11 +87,11 @@ def expiry_of(properties: Properties, now: float, longest: int) -> float | None:
 
 def carried_through(properties: Properties) -> Properties:
     """What of a message's properties its receivers get as they were sent."""
-    kept = Properties(
+    kept_properties = Properties(
         payload_format_indicator=properties.payload_format_indicator,
         content_type=properties.content_type,
         response_topic=properties.response_topic,
         correlation_data=properties.correlation_data,
         user_properties=properties.user_properties,
     )
-    return NO_PROPERTIES if kept == NO_PROPERTIES else kept
+    return NO_PROPERTIES if kept_properties == NO_PROPERTIES else kept_properties

@@ -175,7 +175,7 @@ def read_properties(reader: Reader, place: Place) -> Properties:
     if not size:
         return NO_PROPERTIES
     inner = Reader(reader.take(size))
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     while inner.left:
         identifier = inner.variable_integer()
         known = _TABLE.get(identifier)
@@ -187,21 +187,21 @@ def read_properties(reader: Reader, place: Place) -> Properties:
         if known.not_0 and value == 0:
             raise ProtocolError(f"The property {known.name} must not be 0.")
         if identifier in _LISTS:
-            found.setdefault(known.name, []).append(value)
-        elif known.name in found:
+            values.setdefault(known.name, []).append(value)
+        elif known.name in values:
             raise ProtocolError(f"The property {known.name} stands twice.")
         else:
-            found[known.name] = value
+            values[known.name] = value
     for name in ("subscription_identifiers", "user_properties"):
-        if name in found:
-            found[name] = tuple(found[name])
-    if place is Place.SUBSCRIBE and len(found.get("subscription_identifiers", ())) > 1:
+        if name in values:
+            values[name] = tuple(values[name])
+    if place is Place.SUBSCRIBE and len(values.get("subscription_identifiers", ())) > 1:
         raise ProtocolError("A SUBSCRIBE has two subscription identifiers.")
-    if found.get("topic_alias") == 0:
+    if values.get("topic_alias") == 0:
         raise ProtocolError("The topic alias must not be 0.", ReasonCode.TOPIC_ALIAS_INVALID)
-    if "authentication_data" in found and "authentication_method" not in found:
+    if "authentication_data" in values and "authentication_method" not in values:
         raise ProtocolError("There is authentication data without an authentication method.")
-    return Properties(**found)
+    return Properties(**values)
 
 
 def write_properties(properties: Properties, place: Place) -> bytes:

@@ -311,7 +311,7 @@ class ServerConnection:
 
     def _connack_properties(self, request: ConnectReceived) -> Properties:
         limits = self._limits
-        asked = request.connect.properties.session_expiry_interval or 0
+        requested_expiry = request.connect.properties.session_expiry_interval or 0
         return Properties(
             receive_maximum=limits.receive_maximum,
             maximum_qos=1,
@@ -324,7 +324,7 @@ class ServerConnection:
             server_keep_alive=request.keep_alive,
             assigned_client_identifier=request.client_id if request.is_assigned else None,
             session_expiry_interval=(
-                request.session_expiry if asked != request.session_expiry else None
+                request.session_expiry if requested_expiry != request.session_expiry else None
             ),
         )
 
@@ -812,9 +812,9 @@ class ServerConnection:
             name = type(packet).__name__.upper()
             reason = f"{name}:{text}:{self._new_id()}"
             properties = Properties(reason_string=reason[:2000])
-            told = encode(replace(packet, properties=properties), self._version)
-            if not self._largest_outgoing or len(told) <= self._largest_outgoing:
-                data = told
+            with_reason = encode(replace(packet, properties=properties), self._version)
+            if not self._largest_outgoing or len(with_reason) <= self._largest_outgoing:
+                data = with_reason
         self._out.append(data)
 
 

@@ -137,16 +137,18 @@ class SessionState:
                 return packet_id
 
 
-def beyond_the_limit(present: Iterable[str], wanted: Iterable[str], most: int) -> frozenset[str]:
+def beyond_the_limit(
+    present: Iterable[str], requested_filters: Iterable[str], most: int
+) -> frozenset[str]:
     """Say which topic filters would be more than a connection may have at a time.
 
     Args:
         present: the filters that the client is subscribed to.
-        wanted: those that it wants to subscribe to, in their order.
+        requested_filters: those that it wants to subscribe to, in their order.
         most: how many it may have.
     """
     filters, beyond = set(present), set()
-    for topic_filter in wanted:
+    for topic_filter in requested_filters:
         if topic_filter not in filters and len(filters) >= most:
             beyond.add(topic_filter)
         else:

@@ -41,12 +41,12 @@ def topic_matches(topic_filter: str, topic: str) -> bool:
     """
     if topic.startswith("$") and topic_filter[:1] in ("+", "#"):
         return False
-    wanted, levels = topic_filter.split("/"), topic.split("/")
-    for at, level in enumerate(wanted):
+    filter_levels, levels = topic_filter.split("/"), topic.split("/")
+    for at, level in enumerate(filter_levels):
         if at >= len(levels):
             return False  # also for a/# and a: the guide's page on topics says so
         if level == "#":
             return True
         if level not in ("+", levels[at]):
             return False
-    return len(wanted) == len(levels)
+    return len(filter_levels) == len(levels)

@@ -139,7 +139,7 @@ class TopicTree(Generic[K, V]):
         Returns:
             A value for each matching filter: a key with several matching filters has several.
         """
-        found: list[_Entry[V]] = []
+        matching_entries: list[_Entry[V]] = []
         levels = topic.split("/")
         nodes = [self._root]
         for depth, level in enumerate(levels):
@@ -155,11 +155,11 @@ class TopicTree(Generic[K, V]):
                     if (child := children.get("+")) is not None:
                         reached.append(child)
                     if (child := children.get("#")) is not None:
-                        found += child.entries.values()
+                        matching_entries += child.entries.values()
             nodes = reached
             if not nodes:
                 break
         for node in nodes:
-            found += node.entries.values()
-        found.sort(key=lambda entry: entry.number)
-        return [entry.value for entry in found]
+            matching_entries += node.entries.values()
+        matching_entries.sort(key=lambda entry: entry.number)
+        return [entry.value for entry in matching_entries]

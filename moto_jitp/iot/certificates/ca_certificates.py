@@ -167,9 +167,9 @@ class CaCertificates:
                 bare=errors.BAD_VERIFICATION_CERTIFICATE,
             ) from None
         require_issuer(verification, ca, parameter="verificationCertificate")
-        found, wanted = verification.common_name, self._registration_code
-        if wanted is None or found != wanted:
-            raise errors.RegistrationCodeValidation(found, wanted)
+        found_code, expected_code = verification.common_name, self._registration_code
+        if expected_code is None or found_code != expected_code:
+            raise errors.RegistrationCodeValidation(found_code, expected_code)
 
     def _check_not_registered(self, ca: PresentedCertificate, mode: str) -> None:
         existing = self._registry.ca_certificates.presented_as(ca.certificate_id)
@@ -195,17 +195,17 @@ class CaCertificates:
 
     def _default_mode_owner(self, ca: PresentedCertificate) -> FakeCaCertificate | None:
         """Another account's registration of this CA in DEFAULT mode, of which there can be one."""
-        here = self._registry
+        registry = self._registry
         for backend in existing_backends():
             cas = backend.ca_certificates
             if (
-                backend.account_id != here.account_id
-                and backend.region_name == here.region_name
+                backend.account_id != registry.account_id
+                and backend.region_name == registry.region_name
                 and isinstance(cas, CaTable)
             ):
-                other = cas.presented_as(ca.certificate_id)
-                if getattr(other, "certificate_mode", None) == "DEFAULT":
-                    return other
+                other_ca = cas.presented_as(ca.certificate_id)
+                if getattr(other_ca, "certificate_mode", None) == "DEFAULT":
+                    return other_ca
         return None
 
     def update_ca_certificate(
@@ -287,32 +287,32 @@ class CaCertificates:
 
 
 @operation("GetRegistrationCode", CaCertificates)
-def get_registration_code(cas: CaCertificates, given: Input) -> Output:
+def get_registration_code(cas: CaCertificates, arguments: Input) -> Output:
     return {"registrationCode": cas.get_registration_code()}
 
 
 @operation("DeleteRegistrationCode", CaCertificates)
-def delete_registration_code(cas: CaCertificates, given: Input) -> None:
+def delete_registration_code(cas: CaCertificates, arguments: Input) -> None:
     cas.delete_registration_code()
 
 
 @operation("RegisterCACertificate", CaCertificates)
-def register_ca_certificate(cas: CaCertificates, given: Input) -> Output:
+def register_ca_certificate(cas: CaCertificates, arguments: Input) -> Output:
     ca = cas.register_ca_certificate(
-        given["caCertificate"],
-        given.get("setAsActive", False),
-        given.get("registrationConfig"),
-        verification_certificate=given.get("verificationCertificate"),
-        allow_auto_registration=given.get("allowAutoRegistration", False),
-        certificate_mode=given.get("certificateMode"),
-        tags=given.get("tags"),
+        arguments["caCertificate"],
+        arguments.get("setAsActive", False),
+        arguments.get("registrationConfig"),
+        verification_certificate=arguments.get("verificationCertificate"),
+        allow_auto_registration=arguments.get("allowAutoRegistration", False),
+        certificate_mode=arguments.get("certificateMode"),
+        tags=arguments.get("tags"),
     )
     return {"certificateArn": ca.arn, "certificateId": ca.certificate_id}
 
 
 @operation("DescribeCACertificate", CaCertificates)
-def describe_ca_certificate(cas: CaCertificates, given: Input) -> Output:
-    ca = cas.describe_ca_certificate(given["certificateId"])
+def describe_ca_certificate(cas: CaCertificates, arguments: Input) -> Output:
+    ca = cas.describe_ca_certificate(arguments["certificateId"])
     return {
         "certificateDescription": ca.to_description_dict(),
         "registrationConfig": ca.registration_config or None,
@@ -320,25 +320,25 @@ def describe_ca_certificate(cas: CaCertificates, given: Input) -> Output:
 
 
 @operation("UpdateCACertificate", CaCertificates)
-def update_ca_certificate(cas: CaCertificates, given: Input) -> None:
+def update_ca_certificate(cas: CaCertificates, arguments: Input) -> None:
     cas.update_ca_certificate(
-        given["certificateId"],
-        given.get("newStatus"),
-        given.get("registrationConfig"),
-        new_auto_registration_status=given.get("newAutoRegistrationStatus"),
-        remove_auto_registration=given.get("removeAutoRegistration", False),
+        arguments["certificateId"],
+        arguments.get("newStatus"),
+        arguments.get("registrationConfig"),
+        new_auto_registration_status=arguments.get("newAutoRegistrationStatus"),
+        remove_auto_registration=arguments.get("removeAutoRegistration", False),
     )
 
 
 @operation("DeleteCACertificate", CaCertificates)
-def delete_ca_certificate(cas: CaCertificates, given: Input) -> None:
-    cas.delete_ca_certificate(given["certificateId"])
+def delete_ca_certificate(cas: CaCertificates, arguments: Input) -> None:
+    cas.delete_ca_certificate(arguments["certificateId"])
 
 
 @operation("ListCACertificates", CaCertificates)
-def list_ca_certificates(cas: CaCertificates, given: Input) -> Output:
-    template_name = given.get("templateName")
-    page = Page("ListCACertificates", given, default_size=_DEFAULT_PAGE, ascending=False)
+def list_ca_certificates(cas: CaCertificates, arguments: Input) -> Output:
+    template_name = arguments.get("templateName")
+    page = Page("ListCACertificates", arguments, default_size=_DEFAULT_PAGE, ascending=False)
     chosen = page.cut(
         cas.after(page.number, ascending=page.ascending),
         lambda ca: template_name in (None, ca.template_source.name),

@@ -122,7 +122,7 @@ def _not_issued(
     sentence: str, certificate: PresentedCertificate, ca: PresentedCertificate, parameter: str
 ) -> errors.CertificateValidation:
     """Return AWS's sentence, then which certificates these are and what to sign with what."""
-    found = (
+    finding = (
         f"The {parameter or 'certificatePem'} {certificate.subject_text!r} has the issuer "
         f"{certificate.issuer_text!r}; the CA certificate has the subject {ca.subject_text!r}."
     )
@@ -132,4 +132,4 @@ def _not_issued(
         if parameter
         else "Give the CA that signed this certificate, or sign it with that CA's private key."
     )
-    return errors.CertificateValidation(f"{sentence} {found} {change}", bare=sentence)
+    return errors.CertificateValidation(f"{sentence} {finding} {change}", bare=sentence)

@@ -208,12 +208,12 @@ class DeviceCertificates:
     ) -> CaCertificate:
         if ca_certificate_pem is not None:
             try:
-                named = read_certificate(ca_certificate_pem)
+                named_ca = read_certificate(ca_certificate_pem)
             except CertificateError as error:
                 raise errors.CertificateValidation(
                     f"The CA certificate is not valid: {error}"
                 ) from None
-            ca = self.registry.ca_certificates.presented_as(named.certificate_id)
+            ca = self.registry.ca_certificates.presented_as(named_ca.certificate_id)
             if ca is None:
                 raise errors.CertificateState(errors.NO_CA_CERTIFICATE)
             return ca  # type: ignore[return-value]
@@ -357,8 +357,10 @@ def adopt_certificate(certificate: FakeCertificate, sequence: int) -> None:
 
 # Nobody else has to wait while a key is made.
 @operation("CreateKeysAndCertificate", DeviceCertificates, locks_itself=True)
-def create_keys_and_certificate(certificates: DeviceCertificates, given: Input) -> Output:
-    certificate, keys = certificates.create_keys_and_certificate(given.get("setAsActive", False))
+def create_keys_and_certificate(certificates: DeviceCertificates, arguments: Input) -> Output:
+    certificate, keys = certificates.create_keys_and_certificate(
+        arguments.get("setAsActive", False)
+    )
     return {
         "certificateArn": certificate.arn,
         "certificateId": certificate.certificate_id,
@@ -368,52 +370,52 @@ def create_keys_and_certificate(certificates: DeviceCertificates, given: Input) 
 
 
 @operation("RegisterCertificate", DeviceCertificates)
-def register_certificate(certificates: DeviceCertificates, given: Input) -> Output:
+def register_certificate(certificates: DeviceCertificates, arguments: Input) -> Output:
     certificate = certificates.register_certificate(
-        given["certificatePem"],
-        given.get("caCertificatePem"),
-        given.get("setAsActive", False),
-        given.get("status"),
+        arguments["certificatePem"],
+        arguments.get("caCertificatePem"),
+        arguments.get("setAsActive", False),
+        arguments.get("status"),
     )
     return _id_and_arn(certificate)
 
 
 @operation("RegisterCertificateWithoutCA", DeviceCertificates)
-def register_certificate_without_ca(certificates: DeviceCertificates, given: Input) -> Output:
+def register_certificate_without_ca(certificates: DeviceCertificates, arguments: Input) -> Output:
     certificate = certificates.register_certificate_without_ca(
-        given["certificatePem"], given.get("status")
+        arguments["certificatePem"], arguments.get("status")
     )
     return _id_and_arn(certificate)
 
 
 @operation("UpdateCertificate", DeviceCertificates)
-def update_certificate(certificates: DeviceCertificates, given: Input) -> None:
-    certificates.update_certificate(given["certificateId"], given["newStatus"])
+def update_certificate(certificates: DeviceCertificates, arguments: Input) -> None:
+    certificates.update_certificate(arguments["certificateId"], arguments["newStatus"])
 
 
 @operation("ListCertificates", DeviceCertificates)
-def list_certificates(certificates: DeviceCertificates, given: Input) -> Output:
-    page = _page("ListCertificates", given)
+def list_certificates(certificates: DeviceCertificates, arguments: Input) -> Output:
+    page = _page("ListCertificates", arguments)
     table = certificates.registry.certificates
     chosen = page.cut(table.after(page.number, ascending=page.ascending))
     return page.output("certificates", [certificate.to_dict() for certificate in chosen])
 
 
 @operation("ListCertificatesByCA", DeviceCertificates)
-def list_certificates_by_ca(certificates: DeviceCertificates, given: Input) -> Output:
-    page = _page("ListCertificatesByCA", given)
+def list_certificates_by_ca(certificates: DeviceCertificates, arguments: Input) -> Output:
+    page = _page("ListCertificatesByCA", arguments)
     table = certificates.registry.certificates
     chosen = page.cut(
-        table.of_ca_after(given["caCertificateId"], page.number, ascending=page.ascending)
+        table.of_ca_after(arguments["caCertificateId"], page.number, ascending=page.ascending)
     )
     return page.output("certificates", [certificate.to_dict() for certificate in chosen])
 
 
-def _page(operation: str, given: Input) -> Page:
+def _page(operation: str, arguments: Input) -> Page:
     # Code written for plain moto expects all there is on one page, the oldest first.
     strict = settings.current().strict
     default = _DEFAULT_PAGE if strict else None
-    return Page(operation, given, default_size=default, ascending=not strict)
+    return Page(operation, arguments, default_size=default, ascending=not strict)
 
 
 def _id_and_arn(certificate: DeviceCertificate) -> Output:

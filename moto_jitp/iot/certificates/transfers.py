@@ -70,7 +70,7 @@ class CertificateTransfers:
                 f"The certificate {certificate_id} already belongs to the account {account_id}. "
                 "Choose another account as targetAwsAccount."
             )
-        with self._with_locks_of(account_id) as other:
+        with self._with_locks_of(account_id) as other_transfers:
             certificate = self._certificates.describe_certificate(certificate_id)
             if certificate.status != "INACTIVE":
                 raise errors.CertificateState(
@@ -78,12 +78,12 @@ class CertificateTransfers:
                     "INACTIVE to be transferred."
                 )
             self._check_detached(certificate)
-            theirs = other._registry.certificates
+            theirs = other_transfers._registry.certificates
             if theirs.presented_as(certificate_id) is not None:
                 raise errors.TransferConflict(
                     f"The account {account_id} already has the certificate {certificate_id}."
                 )
-            arriving = other._received(certificate)
+            arriving = other_transfers._received(certificate)
             data: dict[str, Any] = {"transferDate": acting_moment()}
             if message is not None:
                 data["transferMessage"] = message
@@ -130,12 +130,12 @@ class CertificateTransfers:
             TransferAlreadyCompleted: this account has accepted it.
         """
         source, _ = self._accounts_of(certificate_id, self._is_incoming)
-        with self._with_locks_of(source) as other:
+        with self._with_locks_of(source) as other_transfers:
             self._accounts_of(certificate_id, self._is_incoming)
             certificate = self._certificates.describe_certificate(certificate_id)
-            other._let_go(certificate_id)
-            del other._registry.certificates[certificate_id]
-            other._gone.add(certificate_id)
+            other_transfers._let_go(certificate_id)
+            del other_transfers._registry.certificates[certificate_id]
+            other_transfers._gone.add(certificate_id)
             self._gone.discard(certificate_id)
             certificate.previous_owner = source
             certificate.transfer_data["acceptDate"] = acting_moment()
@@ -154,10 +154,10 @@ class CertificateTransfers:
             IoTError: as for :meth:`accept`.
         """
         source, _ = self._accounts_of(certificate_id, self._is_incoming)
-        with self._with_locks_of(source) as other:
+        with self._with_locks_of(source) as other_transfers:
             self._accounts_of(certificate_id, self._is_incoming)
             del self._registry.certificates[certificate_id]
-            certificate = other._let_go(certificate_id)
+            certificate = other_transfers._let_go(certificate_id)
             certificate.transfer_data["rejectDate"] = acting_moment()
             if reason is not None:
                 certificate.transfer_data["rejectReason"] = reason
@@ -177,9 +177,9 @@ class CertificateTransfers:
             TransferAlreadyCompleted: it was accepted, rejected or taken back.
         """
         _, target = self._accounts_of(certificate_id, self._is_outgoing)
-        with self._with_locks_of(target) as other:
+        with self._with_locks_of(target) as other_transfers:
             self._accounts_of(certificate_id, self._is_outgoing)
-            del other._registry.certificates[certificate_id]
+            del other_transfers._registry.certificates[certificate_id]
             self._let_go(certificate_id).set_status("INACTIVE")
 
     def _let_go(self, certificate_id: str) -> DeviceCertificate:
@@ -217,31 +217,31 @@ class CertificateTransfers:
 
 
 @operation("TransferCertificate", CertificateTransfers, locks_itself=True)
-def transfer_certificate(transfers: CertificateTransfers, given: Input) -> Output:
+def transfer_certificate(transfers: CertificateTransfers, arguments: Input) -> Output:
     arn = transfers.transfer(
-        given["certificateId"], given["targetAwsAccount"], given.get("transferMessage")
+        arguments["certificateId"], arguments["targetAwsAccount"], arguments.get("transferMessage")
     )
     return {"transferredCertificateArn": arn}
 
 
 @operation("AcceptCertificateTransfer", CertificateTransfers, locks_itself=True)
-def accept_certificate_transfer(transfers: CertificateTransfers, given: Input) -> None:
-    transfers.accept(given["certificateId"], given.get("setAsActive", False))
+def accept_certificate_transfer(transfers: CertificateTransfers, arguments: Input) -> None:
+    transfers.accept(arguments["certificateId"], arguments.get("setAsActive", False))
 
 
 @operation("RejectCertificateTransfer", CertificateTransfers, locks_itself=True)
-def reject_certificate_transfer(transfers: CertificateTransfers, given: Input) -> None:
-    transfers.reject(given["certificateId"], given.get("rejectReason"))
+def reject_certificate_transfer(transfers: CertificateTransfers, arguments: Input) -> None:
+    transfers.reject(arguments["certificateId"], arguments.get("rejectReason"))
 
 
 @operation("CancelCertificateTransfer", CertificateTransfers, locks_itself=True)
-def cancel_certificate_transfer(transfers: CertificateTransfers, given: Input) -> None:
-    transfers.cancel(given["certificateId"])
+def cancel_certificate_transfer(transfers: CertificateTransfers, arguments: Input) -> None:
+    transfers.cancel(arguments["certificateId"])
 
 
 @operation("ListOutgoingCertificates", CertificateTransfers)
-def list_outgoing_certificates(transfers: CertificateTransfers, given: Input) -> Output:
-    page = Page("ListOutgoingCertificates", given, default_size=_PAGE, ascending=False)
+def list_outgoing_certificates(transfers: CertificateTransfers, arguments: Input) -> Output:
+    page = Page("ListOutgoingCertificates", arguments, default_size=_PAGE, ascending=False)
     chosen = page.cut(transfers.outgoing.after(page.number, ascending=page.ascending))
     return page.output("outgoingCertificates", [_outgoing(one) for one in chosen])
 

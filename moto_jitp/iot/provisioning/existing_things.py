@@ -73,21 +73,25 @@ def changes(thing: FakeThing, groups: Mapping[str, str], planned: PlannedThing) 
 
 
 def _attributes(thing: FakeThing, planned: PlannedThing) -> dict[str, Any] | None:
-    wanted = planned.attributes
-    if not wanted or wanted == thing.attributes:
+    planned_attributes = planned.attributes
+    if not planned_attributes or planned_attributes == thing.attributes:
         return None
     override = planned.overrides.attribute_payload
     if override is Override.DO_NOTHING:
         return None
     if override is Override.MERGE:
-        merged = {**thing.attributes, **wanted}
-        return {"attributes": dict(wanted), "merge": True} if merged != thing.attributes else None
+        merged = {**thing.attributes, **planned_attributes}
+        return (
+            {"attributes": dict(planned_attributes), "merge": True}
+            if merged != thing.attributes
+            else None
+        )
     if override is Override.REPLACE:
-        return {"attributes": dict(wanted)}
+        return {"attributes": dict(planned_attributes)}
     raise ThingConflict(
         "AttributePayload",
         f"Existing AttributePayload: {_java_map(thing.attributes)} conflicts with "
-        f"AttributePayload: {_java_map(wanted)} in Template.",
+        f"AttributePayload: {_java_map(planned_attributes)} in Template.",
     )
 
 

@@ -47,8 +47,8 @@ def require_named_resources(
     """
     missing: list[tuple[str, str]] = []
 
-    def look(action: str, resource: str, found: object, text: Callable[[], str]) -> None:
-        if found is not None:
+    def look(action: str, resource: str, resource_found: object, text: Callable[[], str]) -> None:
+        if resource_found is not None:
             steps.do(action, resource, _nothing)
             return
         missing.append((resource, text()))
@@ -58,26 +58,26 @@ def require_named_resources(
     if thing is not None:
         if thing.thing_type is not None:
             name = thing.thing_type
-            found: object = registry.find_thing_type(name)
+            thing_type: object = registry.find_thing_type(name)
             text = partial(registry.not_found, "Thing Type", name)
-            look("DescribeThingType", f"thingtype/{name}", found, text)
+            look("DescribeThingType", f"thingtype/{name}", thing_type, text)
         for name in thing.groups:
-            found = registry.find_thing_group(name)
+            thing_type = registry.find_thing_group(name)
             text = partial(registry.not_found, "ThingGroup", name)
-            look("DescribeThingGroup", f"thinggroup/{name}", found, text)
+            look("DescribeThingGroup", f"thinggroup/{name}", thing_type, text)
         if thing.billing_group is not None:
             name = thing.billing_group
-            found = registry.billing_groups.get(name)
+            thing_type = registry.billing_groups.get(name)
             text = partial(registry.not_found, "BillingGroup", name)
-            look("DescribeBillingGroup", f"billinggroup/{name}", found, text)
+            look("DescribeBillingGroup", f"billinggroup/{name}", thing_type, text)
         for name, version in thing.package_versions.items():
-            found = packages.find_version(name, version)
+            thing_type = packages.find_version(name, version)
             text = partial(_NO_VERSION.format, name, version)
-            look("GetPackageVersion", f"package/{name}/version/{version}", found, text)
+            look("GetPackageVersion", f"package/{name}/version/{version}", thing_type, text)
     for policy in plan.policies:
         if policy.name is not None:
-            found = registry.policies.get(policy.name)
-            look("GetPolicy", f"policy/{policy.name}", found, lambda: _NO_POLICY)
+            thing_type = registry.policies.get(policy.name)
+            look("GetPolicy", f"policy/{policy.name}", thing_type, lambda: _NO_POLICY)
     if missing:
         raise ProvisioningFailure(
             ResourceRegistrationFailure(TERMINATED + missing[0][1]),
@@ -88,14 +88,16 @@ def require_named_resources(
 
 def _declared(resources: Sequence[str], registry: Registry) -> str:
     """Say of missing resources which stack was to make them."""
-    told = []
+    sentences = []
     for resource in resources:
         kind, _, name = resource.partition("/")
         if kind in _TYPES:
-            found = declaration_of(registry.account_id, registry.region_name, *_TYPES[kind], name)
-            if found is not None:
-                told.append(" " + advice.declared(resource, found))
-    return "".join(told)
+            declaration = declaration_of(
+                registry.account_id, registry.region_name, *_TYPES[kind], name
+            )
+            if declaration is not None:
+                sentences.append(" " + advice.declared(resource, declaration))
+    return "".join(sentences)
 
 
 def _nothing(parameters: Mapping[str, Any]) -> None:

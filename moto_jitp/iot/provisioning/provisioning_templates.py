@@ -375,16 +375,16 @@ class ProvisioningTemplates:
 
 
 @operation("CreateProvisioningTemplate", ProvisioningTemplates)
-def create_provisioning_template(templates: ProvisioningTemplates, given: Input) -> Output:
+def create_provisioning_template(templates: ProvisioningTemplates, arguments: Input) -> Output:
     template = templates.create_provisioning_template(
-        given["templateName"],
-        given["templateBody"],
-        given["provisioningRoleArn"],
-        template_type=given.get("type"),
-        description=given.get("description"),
-        enabled=given.get("enabled", False),
-        hook=given.get("preProvisioningHook"),
-        tags=given.get("tags"),
+        arguments["templateName"],
+        arguments["templateBody"],
+        arguments["provisioningRoleArn"],
+        template_type=arguments.get("type"),
+        description=arguments.get("description"),
+        enabled=arguments.get("enabled", False),
+        hook=arguments.get("preProvisioningHook"),
+        tags=arguments.get("tags"),
     )
     return {
         "templateArn": template.arn,
@@ -394,39 +394,41 @@ def create_provisioning_template(templates: ProvisioningTemplates, given: Input)
 
 
 @operation("DescribeProvisioningTemplate", ProvisioningTemplates)
-def describe_provisioning_template(templates: ProvisioningTemplates, given: Input) -> Output:
-    return templates.describe_provisioning_template(given["templateName"]).to_description_dict()
+def describe_provisioning_template(templates: ProvisioningTemplates, arguments: Input) -> Output:
+    return templates.describe_provisioning_template(arguments["templateName"]).to_description_dict()
 
 
 @operation("UpdateProvisioningTemplate", ProvisioningTemplates)
-def update_provisioning_template(templates: ProvisioningTemplates, given: Input) -> None:
+def update_provisioning_template(templates: ProvisioningTemplates, arguments: Input) -> None:
     templates.update_provisioning_template(
-        given["templateName"],
-        description=given.get("description"),
-        enabled=given.get("enabled"),
-        default_version_id=given.get("defaultVersionId"),
-        role_arn=given.get("provisioningRoleArn"),
-        hook=given.get("preProvisioningHook"),
-        remove_hook=given.get("removePreProvisioningHook", False),
+        arguments["templateName"],
+        description=arguments.get("description"),
+        enabled=arguments.get("enabled"),
+        default_version_id=arguments.get("defaultVersionId"),
+        role_arn=arguments.get("provisioningRoleArn"),
+        hook=arguments.get("preProvisioningHook"),
+        remove_hook=arguments.get("removePreProvisioningHook", False),
     )
 
 
 @operation("DeleteProvisioningTemplate", ProvisioningTemplates)
-def delete_provisioning_template(templates: ProvisioningTemplates, given: Input) -> None:
-    templates.delete_provisioning_template(given["templateName"])
+def delete_provisioning_template(templates: ProvisioningTemplates, arguments: Input) -> None:
+    templates.delete_provisioning_template(arguments["templateName"])
 
 
 @operation("ListProvisioningTemplates", ProvisioningTemplates)
-def list_provisioning_templates(templates: ProvisioningTemplates, given: Input) -> Output:
-    page = Page("ListProvisioningTemplates", given, default_size=_DEFAULT_PAGE)
+def list_provisioning_templates(templates: ProvisioningTemplates, arguments: Input) -> Output:
+    page = Page("ListProvisioningTemplates", arguments, default_size=_DEFAULT_PAGE)
     chosen = page.cut_numbered(templates.provisioning_templates.values())
     return page.output("templates", [template.summary() for template in chosen])
 
 
 @operation("CreateProvisioningTemplateVersion", ProvisioningTemplates)
-def create_provisioning_template_version(templates: ProvisioningTemplates, given: Input) -> Output:
+def create_provisioning_template_version(
+    templates: ProvisioningTemplates, arguments: Input
+) -> Output:
     template, version = templates.create_provisioning_template_version(
-        given["templateName"], given["templateBody"], given.get("setAsDefault", False)
+        arguments["templateName"], arguments["templateBody"], arguments.get("setAsDefault", False)
     )
     return {
         "templateArn": template.arn,
@@ -438,10 +440,10 @@ def create_provisioning_template_version(templates: ProvisioningTemplates, given
 
 @operation("DescribeProvisioningTemplateVersion", ProvisioningTemplates)
 def describe_provisioning_template_version(
-    templates: ProvisioningTemplates, given: Input
+    templates: ProvisioningTemplates, arguments: Input
 ) -> Output:
     template, version = templates.describe_provisioning_template_version(
-        given["templateName"], given["versionId"]
+        arguments["templateName"], arguments["versionId"]
     )
     return {
         "versionId": version.version_id,
@@ -452,17 +454,23 @@ def describe_provisioning_template_version(
 
 
 @operation("DeleteProvisioningTemplateVersion", ProvisioningTemplates)
-def delete_provisioning_template_version(templates: ProvisioningTemplates, given: Input) -> None:
-    templates.delete_provisioning_template_version(given["templateName"], given["versionId"])
+def delete_provisioning_template_version(
+    templates: ProvisioningTemplates, arguments: Input
+) -> None:
+    templates.delete_provisioning_template_version(
+        arguments["templateName"], arguments["versionId"]
+    )
 
 
 @operation("ListProvisioningTemplateVersions", ProvisioningTemplates)
-def list_provisioning_template_versions(templates: ProvisioningTemplates, given: Input) -> Output:
-    name = given["templateName"]
+def list_provisioning_template_versions(
+    templates: ProvisioningTemplates, arguments: Input
+) -> Output:
+    name = arguments["templateName"]
     template = templates.provisioning_templates.get(name)
     if template is None:
         raise ResourceNotFound(f"Template named {name} not found")
-    page = Page("ListProvisioningTemplateVersions", given, default_size=_DEFAULT_PAGE)
+    page = Page("ListProvisioningTemplateVersions", arguments, default_size=_DEFAULT_PAGE)
     versions = [
         {
             "versionId": version.version_id,

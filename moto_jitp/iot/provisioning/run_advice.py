@@ -119,13 +119,13 @@ def missing_resources(resources: Sequence[str]) -> str:
     )
 
 
-def declared(resource: str, found: Declaration) -> str:
+def declared(resource: str, declaration: Declaration) -> str:
     """For a missing resource that a CloudFormation stack was to make."""
     kind, _, name = resource.partition("/")
-    because = f" because of {found.failure}" if found.failure else ""
+    because = f" because of {declaration.failure}" if declaration.failure else ""
     return (
-        f"The stack {found.stack!r} was to create {_CREATE[kind][0]} {name!r} as "
-        f"{found.logical_id}; it is {found.status}{because.rstrip('.')}."
+        f"The stack {declaration.stack!r} was to create {_CREATE[kind][0]} {name!r} as "
+        f"{declaration.logical_id}; it is {declaration.status}{because.rstrip('.')}."
     )
 
 

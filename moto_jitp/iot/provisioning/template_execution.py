@@ -99,12 +99,12 @@ class TemplateExecution:
 
     def _own_resources(self) -> dict[str, str]:
         """The run's certificate and thing by kind, as far as they are known."""
-        own = {}
+        own_resources = {}
         if self.certificate is not None:
-            own["cert"] = f"cert/{self.certificate.certificate_id}"
+            own_resources["cert"] = f"cert/{self.certificate.certificate_id}"
         if self._thing.thing_name is not None:
-            own["thing"] = f"thing/{self._thing.thing_name}"
-        return own
+            own_resources["thing"] = f"thing/{self._thing.thing_name}"
+        return own_resources
 
     def outcome(self, failure: ProvisioningFailure | None = None) -> ProvisioningRun:
         certificate = self.certificate
@@ -277,19 +277,19 @@ class TemplateExecution:
 
     # The calls, by their parameters as boto3 takes them.
 
-    def _issue(self, given: Mapping[str, Any]) -> DeviceCertificate:
+    def _issue(self, parameters: Mapping[str, Any]) -> DeviceCertificate:
         issue = self.parts.certificates.create_certificate_from_csr
-        return issue(given["certificateSigningRequest"], False)
+        return issue(parameters["certificateSigningRequest"], False)
 
-    def _find(self, given: Mapping[str, Any]) -> DeviceCertificate:
-        certificate_id = given["certificateId"]
+    def _find(self, parameters: Mapping[str, Any]) -> DeviceCertificate:
+        certificate_id = parameters["certificateId"]
         # DescribeCertificate's own words do not say what is missing; to its caller that is clear.
         if certificate_id not in self.parts.registry.certificates:
             raise ResourceNotFound(f"There is no certificate {certificate_id}.")
         return self.parts.certificates.describe_certificate(certificate_id)
 
-    def _register_or_find(self, given: Mapping[str, Any]) -> DeviceCertificate:
-        pem, ca_pem = given["certificatePem"], given.get("caCertificatePem")
+    def _register_or_find(self, parameters: Mapping[str, Any]) -> DeviceCertificate:
+        pem, ca_pem = parameters["certificatePem"], parameters.get("caCertificatePem")
         try:
             return self.parts.certificates.register_certificate(pem, ca_pem, False, None)
         except IoTError as error:
@@ -298,11 +298,11 @@ class TemplateExecution:
                 raise
             return self.parts.certificates.describe_certificate(known)
 
-    def _create_policy(self, given: Mapping[str, Any]) -> None:
-        self.parts.policies.create_policy(given["policyName"], given["policyDocument"])
+    def _create_policy(self, parameters: Mapping[str, Any]) -> None:
+        self.parts.policies.create_policy(parameters["policyName"], parameters["policyDocument"])
 
-    def _attach_policy(self, given: Mapping[str, Any]) -> None:
-        self.parts.policies.attach_policy(given["policyName"], given["target"])
+    def _attach_policy(self, parameters: Mapping[str, Any]) -> None:
+        self.parts.policies.attach_policy(parameters["policyName"], parameters["target"])
 
     def _policy(self, planned: PlannedPolicy, certificate: DeviceCertificate) -> None:
         name = planned.policy_name

@@ -209,7 +209,9 @@ def _told_to_caller(failure: ProvisioningFailure) -> ProvisioningFailure:
 
 
 @operation("RegisterThing", ThingRegistration)
-def register_thing(registration: ThingRegistration, given: Input) -> Output:
-    pem, run = registration.register_thing(given["templateBody"], given.get("parameters", {}))
+def register_thing(registration: ThingRegistration, arguments: Input) -> Output:
+    pem, run = registration.register_thing(
+        arguments["templateBody"], arguments.get("parameters", {})
+    )
     output: dict[str, object] = {"resourceArns": run.resource_arns}
     return output if pem is None else {"certificatePem": pem, **output}

@@ -90,51 +90,51 @@ class ThingSteps:
         own_groups = self._parts.memberships.groups_of(thing)
         groups = {group.thing_group_name: group.arn for group in own_groups}
         try:
-            wanted = changes(thing, groups, planned)
+            update_arguments = changes(thing, groups, planned)
         except ThingConflict as conflict:
             raise self._conflict(planned, conflict) from None
-        stays = [name for name in groups if name not in wanted.groups_to_leave]
-        self._check_groups([*stays, *wanted.groups_to_join], planned)
-        if wanted.update:
-            parameters = {"thingName": planned.name, **wanted.update}
+        stays = [name for name in groups if name not in update_arguments.groups_to_leave]
+        self._check_groups([*stays, *update_arguments.groups_to_join], planned)
+        if update_arguments.update:
+            parameters = {"thingName": planned.name, **update_arguments.update}
             self._steps.do("UpdateThing", resource, self._update, parameters)
         else:
             self._steps.unchanged("CreateThing", resource, _creation(planned))
-        for name in wanted.groups_to_leave:
+        for name in update_arguments.groups_to_leave:
             self._steps.do(
                 "RemoveThingFromThingGroup",
                 f"thinggroup/{name}",
                 self._leave_group,
                 {"thingGroupName": name, "thingName": planned.name},
             )
-        self._join_groups(thing, wanted.groups_to_join)
+        self._join_groups(thing, update_arguments.groups_to_join)
 
     # The calls, by their parameters as boto3 takes them.
 
-    def _create(self, given: Mapping[str, Any]) -> FakeThing:
+    def _create(self, parameters: Mapping[str, Any]) -> FakeThing:
         create = self._parts.things.create_thing
         return create(given["thingName"], given.get("thingTypeName"), given.get("attributePayload"))
 
-    def _update(self, given: Mapping[str, Any]) -> None:
+    def _update(self, parameters: Mapping[str, Any]) -> None:
         update = self._parts.things.update_thing
         payload = given.get("attributePayload")
         if payload is not None:  # in a dict of its own, which is kept with the thing
             payload = {**payload, "attributes": dict(payload["attributes"])}
         update(given["thingName"], given.get("thingTypeName"), payload, False)
 
-    def _join_group(self, given: Mapping[str, Any]) -> None:
-        self._parts.memberships.add(*self._membership(given))
+    def _join_group(self, parameters: Mapping[str, Any]) -> None:
+        self._parts.memberships.add(*self._membership(parameters))
 
-    def _leave_group(self, given: Mapping[str, Any]) -> None:
-        self._parts.memberships.remove(*self._membership(given))
+    def _leave_group(self, parameters: Mapping[str, Any]) -> None:
+        self._parts.memberships.remove(*self._membership(parameters))
 
-    def _membership(self, given: Mapping[str, Any]) -> tuple[FakeThingGroup, FakeThing]:
-        group = self._registry.describe_thing_group(given["thingGroupName"])
-        return group, self._registry.describe_thing(given["thingName"])
+    def _membership(self, parameters: Mapping[str, Any]) -> tuple[FakeThingGroup, FakeThing]:
+        group = self._registry.describe_thing_group(parameters["thingGroupName"])
+        return group, self._registry.describe_thing(parameters["thingName"])
 
-    def _be_billed(self, given: Mapping[str, Any]) -> None:
-        group = self._registry.describe_billing_group(given["billingGroupName"])
-        join_billing_group(group, self._registry.describe_thing(given["thingName"]))
+    def _be_billed(self, parameters: Mapping[str, Any]) -> None:
+        group = self._registry.describe_billing_group(parameters["billingGroupName"])
+        join_billing_group(group, self._registry.describe_thing(parameters["thingName"]))
 
     def _check_groups(self, names: Sequence[str], planned: PlannedThing) -> None:
         """Find out before anything is made whether the thing can be in all its groups."""
@@ -191,8 +191,11 @@ class ThingSteps:
             return
         reported: dict[str, Any] = {}
         for package_name, version_name in planned.package_versions.items():
-            found = self._parts.packages.version(package_name, version_name)
-            reported[package_name] = {"version": version_name, "attributes": found.attributes}
+            package_version = self._parts.packages.version(package_name, version_name)
+            reported[package_name] = {
+                "version": version_name,
+                "attributes": package_version.attributes,
+            }
         parameters = {
             "thingName": planned.name,
             "shadowName": PACKAGE_SHADOW,
@@ -202,11 +205,11 @@ class ThingSteps:
             "UpdateThingShadow", f"thing/{planned.name}", self._update_shadow, parameters
         )
 
-    def _update_shadow(self, given: Mapping[str, Any]) -> None:
+    def _update_shadow(self, parameters: Mapping[str, Any]) -> None:
         account = self._registry
         call = InternalCaller(account.account_id, account.region_name, SERVICE, "iot-data")
         try:
-            call("UpdateThingShadow", **given)
+            call("UpdateThingShadow", **parameters)
         except CallRefused as refused:
             raise IoTError(refused.code, refused.message) from None
 

@@ -53,20 +53,20 @@ class Line(NamedTuple):
         if self.text is None:
             raise BadLine(f"The line has more than {LONGEST_LINE} bytes.")
         try:
-            found: Any = json.loads(
+            parameters: Any = json.loads(
                 self.text, parse_int=str, parse_float=str, parse_constant=_no_number
             )
         except (ValueError, RecursionError) as error:
             raise BadLine(f"The line is not valid JSON: {error}") from None
-        if not isinstance(found, dict):
+        if not isinstance(parameters, dict):
             raise BadLine("The line must be a JSON object of parameter names and values.")
-        for name, value in found.items():
+        for name, value in parameters.items():
             if not isinstance(value, str):
                 raise BadLine(
                     f"The value of the parameter {name} must be a string or a number, found "
                     f"{json.dumps(value)[:80]}."
                 )
-        return found
+        return parameters
 
 
 def _no_number(text: str) -> None:

@@ -377,16 +377,19 @@ def get_on_with_tasks() -> None:
 
 
 @operation("StartThingRegistrationTask", RegistrationTasks)
-def start_thing_registration_task(tasks: RegistrationTasks, given: Input) -> Output:
+def start_thing_registration_task(tasks: RegistrationTasks, arguments: Input) -> Output:
     task = tasks.start(
-        given["templateBody"], given["inputFileBucket"], given["inputFileKey"], given["roleArn"]
+        arguments["templateBody"],
+        arguments["inputFileBucket"],
+        arguments["inputFileKey"],
+        arguments["roleArn"],
     )
     return {"taskId": task.task_id}
 
 
 @operation("StopThingRegistrationTask", RegistrationTasks)
-def stop_thing_registration_task(tasks: RegistrationTasks, given: Input) -> Output:
-    task = tasks.find(given["taskId"])
+def stop_thing_registration_task(tasks: RegistrationTasks, arguments: Input) -> Output:
+    task = tasks.find(arguments["taskId"])
     if not task.is_open:
         raise InvalidRequest(
             f"The thing registration task {task.task_id} has ended with the status {task.status}."
@@ -396,18 +399,18 @@ def stop_thing_registration_task(tasks: RegistrationTasks, given: Input) -> Outp
 
 
 @operation("DescribeThingRegistrationTask", RegistrationTasks)
-def describe_thing_registration_task(tasks: RegistrationTasks, given: Input) -> Output:
-    task = tasks.find(given["taskId"])
+def describe_thing_registration_task(tasks: RegistrationTasks, arguments: Input) -> Output:
+    task = tasks.find(arguments["taskId"])
     task.look()
     task.get_on()
     return task.description()
 
 
 @operation("ListThingRegistrationTasks", RegistrationTasks)
-def list_thing_registration_tasks(tasks: RegistrationTasks, given: Input) -> Output:
+def list_thing_registration_tasks(tasks: RegistrationTasks, arguments: Input) -> Output:
     tasks.get_on()
-    page = Page("ListThingRegistrationTasks", given, default_size=_DEFAULT_PAGE)
-    status = given.get("status")
+    page = Page("ListThingRegistrationTasks", arguments, default_size=_DEFAULT_PAGE)
+    status = arguments.get("status")
     chosen = page.cut_numbered(
         [task for task in tasks.tasks.values() if status in (None, task.status)]
     )
@@ -415,12 +418,12 @@ def list_thing_registration_tasks(tasks: RegistrationTasks, given: Input) -> Out
 
 
 @operation("ListThingRegistrationTaskReports", RegistrationTasks)
-def list_thing_registration_task_reports(tasks: RegistrationTasks, given: Input) -> Output:
-    kind = given["reportType"]
+def list_thing_registration_task_reports(tasks: RegistrationTasks, arguments: Input) -> Output:
+    kind = arguments["reportType"]
     try:
-        links = tasks.find(given["taskId"]).reports[kind].links()
+        links = tasks.find(arguments["taskId"]).reports[kind].links()
     except ResourceNotFound as error:  # which this operation does not declare
         raise InvalidRequest(str(error.message)) from None
-    page = Page("ListThingRegistrationTaskReports", given, default_size=_DEFAULT_PAGE)
+    page = Page("ListThingRegistrationTaskReports", arguments, default_size=_DEFAULT_PAGE)
     chosen = page.cut((number, link) for number, link in links if number > (page.number or 0))
     return {**page.output("resourceLinks", chosen), "reportType": kind}

@@ -86,8 +86,8 @@ class Report:
         if server is None:
             return link
         # Who called a server fetches from it, too.
-        found = urlsplit(server)
-        return urlsplit(link)._replace(scheme=found.scheme, netloc=found.netloc).geturl()
+        server_url = urlsplit(server)
+        return urlsplit(link)._replace(scheme=server_url.scheme, netloc=server_url.netloc).geturl()
 
 
 def _s3() -> Any:

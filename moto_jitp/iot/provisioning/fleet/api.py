@@ -50,14 +50,14 @@ def answer_request(
         client: who asks.
     """
     form = request.payload_format
-    given: Mapping[str, Any] = {}
+    members: Mapping[str, Any] = {}
     try:
-        given = _object(form, payload)
+        members = _object(form, payload)
         if request.operation == "RegisterThing":
             assert request.template_name is not None
-            return _register_thing(fleet, request.template_name, form, given, client)
+            return _register_thing(fleet, request.template_name, form, members, client)
         if request.operation == "CreateCertificateFromCsr":
-            csr = _text(given, "certificateSigningRequest")
+            csr = _text(members, "certificateSigningRequest")
             credentials = fleet.create_certificate_for_device(csr)
         else:
             credentials = fleet.create_keys_for_device()
@@ -66,13 +66,13 @@ def answer_request(
     except FleetRefusal as refusal:
         run = refusal.run
         if run is None and request.operation == "RegisterThing":
-            run = _unstarted(request.template_name, given, refusal)
+            run = _unstarted(request.template_name, members, refusal)
         known = run.certificate_id if run is not None else None
         return FleetAnswer(encode(form, refusal.body()), known, run, refusal)
 
 
 def _unstarted(
-    template_name: str | None, given: Mapping[str, Any], refusal: FleetRefusal
+    template_name: str | None, members: Mapping[str, Any], refusal: FleetRefusal
 ) -> ProvisioningRun:
     """Return the run of a request that did not come to one, so that people can see why.
 
@@ -85,7 +85,7 @@ def _unstarted(
         refusal.code,
         refusal.message,
     )
-    parameters = _as_texts(given.get("parameters"))
+    parameters = _as_texts(members.get("parameters"))
     return ProvisioningRun.refused(template_name, parameters, step, advice=refusal.advice)
 
 
@@ -104,11 +104,11 @@ def _register_thing(
     fleet: FleetProvisioning,
     template_name: str,
     form: str,
-    given: Mapping[str, Any],
+    members: Mapping[str, Any],
     client: FleetClient,
 ) -> FleetAnswer:
     run, configuration = fleet.provision_device(
-        template_name, _text(given, "certificateOwnershipToken"), _parameters(given), client
+        template_name, _text(members, "certificateOwnershipToken"), _parameters(members), client
     )
     answer: dict[str, Any] = {"deviceConfiguration": dict(configuration)}
     if run.thing_name is not None:
@@ -140,15 +140,15 @@ def _object(form: str, payload: bytes) -> Mapping[str, Any]:
     return value
 
 
-def _text(given: Mapping[str, Any], name: str) -> str:
-    value = given.get(name, "")
+def _text(members: Mapping[str, Any], name: str) -> str:
+    value = members.get(name, "")
     if not isinstance(value, str):
         raise refusals.unreadable(f"{name} must be text, found {shown(value)}.")
     return value
 
 
-def _parameters(given: Mapping[str, Any]) -> dict[str, str]:
-    parameters = given.get("parameters") or {}
+def _parameters(members: Mapping[str, Any]) -> dict[str, str]:
+    parameters = members.get("parameters") or {}
     if not isinstance(parameters, dict):
         raise refusals.unreadable(
             f"parameters must be an object of names and strings, found {shown(parameters)}."

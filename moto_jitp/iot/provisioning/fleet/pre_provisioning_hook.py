@@ -45,7 +45,7 @@ def consult_hook(
             seconds, or answers something else than a hook should.
     """
     event = json.dumps(request)
-    asked = datetime.now(timezone.utc)
+    asked_at = datetime.now(timezone.utc)
     try:
         answer = invoke(
             function_arn,
@@ -57,7 +57,7 @@ def consult_hook(
         raise refusals.hook_not_invoked(function_arn, str(error)) from None
     except FunctionError as error:
         raise refusals.hook_failed(function_arn, str(error)) from error
-    took = datetime.now(timezone.utc) - asked
+    took = datetime.now(timezone.utc) - asked_at
     if took > LONGEST_ANSWER:
         raise refusals.hook_too_slow(function_arn, took, LONGEST_ANSWER)
     if answer == event:

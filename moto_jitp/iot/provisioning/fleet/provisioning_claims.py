@@ -182,8 +182,8 @@ def _document(registry: Registry, template_name: str) -> str:
 
 # Nobody else has to wait while a key is made.
 @operation("CreateProvisioningClaim", ProvisioningClaims, locks_itself=True)
-def create_provisioning_claim(claims: ProvisioningClaims, given: Input) -> Output:
-    created = claims.create_provisioning_claim(given["templateName"])
+def create_provisioning_claim(claims: ProvisioningClaims, arguments: Input) -> Output:
+    created = claims.create_provisioning_claim(arguments["templateName"])
     return {
         "certificateId": created.certificate.certificate_id,
         "certificatePem": created.keys.certificate_pem,

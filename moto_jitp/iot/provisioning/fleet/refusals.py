@@ -73,12 +73,12 @@ def disabled_template(name: str) -> FleetRefusal:
     )
 
 
-def template_of_other_type(name: str, found: str, wanted: str) -> FleetRefusal:
+def template_of_other_type(name: str, found_type: str, expected_type: str) -> FleetRefusal:
     """Own wording."""
     return _bad_template(
-        f"Template {name} is not of the type {wanted}.",
-        f"{name} is of the type {found}: create another with type={wanted!r}, since the type of a "
-        "template cannot be changed.",
+        f"Template {name} is not of the type {expected_type}.",
+        f"{name} is of the type {found_type}: create another with type={expected_type!r}, since "
+        "the type of a template cannot be changed.",
     )
 
 
