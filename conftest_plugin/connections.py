@@ -97,7 +97,7 @@ def _keep_newest(refused: dict[Device, ConnectionAttempt], attempt: ConnectionAt
         refused[device] = attempt
 
 
-class Recorder:
+class AttemptLog:
     """Hears of every connection in the process, and hands it to the test that is running."""
 
     def __init__(self) -> None:

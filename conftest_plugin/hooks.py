@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from .connections import Connections, Recorder
+    from .connections import AttemptLog, Connections
     from .server import JitpServer
 
 _MARKER = (
@@ -33,7 +33,7 @@ _MODULES = ("moto_jitp.devices", "moto_jitp.mock", "moto_jitp.activation")
 
 server_key: pytest.StashKey[JitpServer] = pytest.StashKey()
 options_key: pytest.StashKey[Mapping[str, Any]] = pytest.StashKey()
-_recorder_key: pytest.StashKey[Recorder] = pytest.StashKey()
+_attempt_log_key: pytest.StashKey[AttemptLog] = pytest.StashKey()
 _connections_key: pytest.StashKey[Connections] = pytest.StashKey()
 
 
@@ -51,17 +51,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if _recorder_key in config.stash:
-        config.stash[_recorder_key].close()
+    if _attempt_log_key in config.stash:
+        config.stash[_attempt_log_key].close()
 
 
-def recorder_of(config: pytest.Config) -> Recorder:
+def attempt_log_of(config: pytest.Config) -> AttemptLog:
     """The session's recorder of connections, made when it is first wanted."""
-    if _recorder_key not in config.stash:
-        from .connections import Recorder
+    if _attempt_log_key not in config.stash:
+        from .connections import AttemptLog
 
-        config.stash[_recorder_key] = Recorder()
-    return config.stash[_recorder_key]
+        config.stash[_attempt_log_key] = AttemptLog()
+    return config.stash[_attempt_log_key]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -69,7 +69,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     used = _FIXTURES.intersection(getattr(item, "fixturenames", ()))
     is_loaded = any(module in sys.modules for module in _MODULES)
     if used or is_loaded:
-        recorder = recorder_of(item.config)
+        recorder = attempt_log_of(item.config)
         item.stash[_connections_key] = recorder.start()
         if is_loaded:
             recorder.listen()

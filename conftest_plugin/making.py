@@ -35,8 +35,11 @@ def mock(
         monkeypatch: the test's own, so that its changes and ours are undone in one order.
         config: what ``jitp_config`` gave.
         region: what ``jitp_region`` gave.
+
+    Raises:
+        pytest.fail.Exception: the configuration cannot be used.
     """
-    from .hooks import recorder_of
+    from .hooks import attempt_log_of
 
     region = settle(request, "region", region)
     try:
@@ -47,7 +50,7 @@ def mock(
         monkeypatch.delenv(name)
     for name, value in safe_values(region).items():
         monkeypatch.setenv(name, value)
-    recorder_of(request.config).listen()
+    attempt_log_of(request.config).listen()
     with block as handle:
         _check_region(region)
         yield handle
@@ -91,7 +94,11 @@ def endpoint_factory(identity: ServerIdentity) -> Iterator[Callable[..., DeviceE
 def ensure_registered(
     request: pytest.FixtureRequest, iot: Any, ca: CertificateAuthority, template: Any
 ) -> None:
-    """Register what an override of ``jitp_ca`` has only made."""
+    """Register what an override of ``jitp_ca`` has only made.
+
+    Raises:
+        pytest.fail.Exception: an override of ``jitp_ca`` returned something else.
+    """
     if not isinstance(ca, CertificateAuthority):
         raise pytest.fail.Exception(
             f"jitp_ca gave {ca!r}. An override returns a moto_jitp.CertificateAuthority, "

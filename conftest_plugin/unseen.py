@@ -33,6 +33,9 @@ def judge(
 
     Returns:
         The ids of the attempts that the report now has, so that no section repeats them.
+
+    Raises:
+        pytest.UsageError: the ini option has an unknown value.
     """
     chosen = item.config.getini("jitp_unseen_refusals")
     if chosen not in UNSEEN_REFUSALS:

@@ -1,4 +1,4 @@
-"""Failures on demand: operations that a test has asked to fail.
+"""Faults: failures of operations that a test has requested.
 
 ``jitp.fail("CreateThing", "ThrottlingException")`` makes the next CreateThing fail, whether boto3
 calls it or a provisioning run does.

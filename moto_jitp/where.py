@@ -28,7 +28,7 @@ from moto_jitp.files import content_of
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.messages import Event
 from moto_jitp.history.rule_runs import RuleRun
-from moto_jitp.iot.api.failure_requests import checked_failure
+from moto_jitp.iot.api.fault_requests import checked_fault
 from moto_jitp.pki import DeviceIdentity
 from moto_jitp.remote import connection as at_server
 from moto_jitp.remote.faults import (
@@ -183,14 +183,14 @@ def subscribe(topic_filter: str, handler: Callable[..., Any]) -> Subscription:
     return handlers.subscribe(topic_filter, handler)
 
 
-def request_failure(
+def request_fault(
     operation: str,
     error: str | Exception | type[Exception],
     times: int | None,
     message: str | None,
 ) -> faults.Fault | ServerFault:
-    """Make an AWS IoT operation fail; arguments and errors as of :func:`checked_failure`."""
-    checked = checked_failure(operation, error, times, message)
+    """Make an AWS IoT operation fail; arguments and errors as of :func:`checked_fault`."""
+    checked = checked_fault(operation, error, times, message)
     if is_at_server():
         return ServerFault(at_server.server_client(), checked)
     return faults.add(*checked)

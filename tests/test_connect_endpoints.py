@@ -337,7 +337,9 @@ def test_a_chain_that_begins_with_the_ca_is_a_value_error(iot: Any) -> None:
     register(iot)
     device = CA.issue(common_name="bulb-1")
     upside_down = CA.certificate_pem + device.certificate_pem
-    with pytest.raises(ValueError, match=r"'CN=Acme Root' .* 'CN=bulb-1'.*own certificate first"):
+    with pytest.raises(
+        ValueError, match=r"'CN=Acme Root' .* 'CN=bulb-1'.*device's certificate first"
+    ):
         connect_device(upside_down)
 
 

@@ -15,6 +15,9 @@ def call_each(functions: Iterable[Callable[..., object]], *args: Any) -> None:
     Args:
         functions: what is called.
         *args: what each of them is called with.
+
+    Raises:
+        Exception: the first error of a callable, after all of them were called.
     """
     first: Exception | None = None
     for function in functions:

@@ -132,7 +132,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def port_number(text: str) -> int:
-    """Read a port from the command line."""
+    """Read a port from the command line.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is not a port number.
+    """
     if not (text.isascii() and text.isdigit() and int(text) <= 65535):
         raise ArgumentTypeError(f"{text!r} is not a valid port: a port is a number from 0 to 65535")
     return int(text)

@@ -29,9 +29,9 @@ from moto_jitp.pki import (
 from .arguments import AmbiguousEndpoint, ServerName
 from .connection import DeviceConnection
 from .gateway import ConnectOutcome, connect
-from .recording import count
 from .refusal import ConnectionRefused
 from .session_connection import SessionConnection
+from .telemetry import count
 from .verdict import ConnectRequest
 
 _MAX_CLIENT_ID_BYTES = 128
@@ -58,6 +58,9 @@ def connect_here(
         client_id: as there.
         reconnect: as there.
         mqtt_version: as there.
+
+    Raises:
+        ConnectionRefused: AWS IoT does not let the device in.
     """
     _require_mock()
     request = request_of(device, client_id, mqtt_version)

@@ -13,7 +13,7 @@ from moto_jitp.iot.provisioning.fleet.api import answer_request
 from moto_jitp.iot.provisioning.fleet.fleet_provisioning import FleetClient
 from moto_jitp.mqtt.topics import FleetRequest
 
-from .recording import record_fleet_call
+from .telemetry import record_fleet_call
 
 
 def carry_out(

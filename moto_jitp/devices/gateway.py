@@ -19,9 +19,9 @@ from moto_jitp.history.journal import RunOrigin
 from moto_jitp.history.order import sequence
 from moto_jitp.history.runs import ProvisioningRun, ProvisioningStep, RunStatus, StepResult
 from moto_jitp.history.state import state_of
-from moto_jitp.iot.api.admission import fail_on_demand
+from moto_jitp.iot.api.admission import raise_planned_fault
 from moto_jitp.iot.certificates.ca_certificate import CaCertificate, issuers_of
-from moto_jitp.iot.certificates.certificate_rules import fault_of_certificate
+from moto_jitp.iot.certificates.certificate_rules import defect_of_certificate
 from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
 from moto_jitp.iot.exceptions import NotAdmitted
 from moto_jitp.iot.models import JitpIoTBackend
@@ -36,8 +36,8 @@ from .attempts import observers
 from .authorization import Principal, judge_connect
 from .jitr_event import CertificateRegistered
 from .lifecycle_events import ConnectFailed, has_events
-from .recording import record_attempt, record_late_run
 from .sessions import Session, exclusive_thing_of, open_session
+from .telemetry import record_attempt, record_late_run
 from .verdict import ConnectRequest, Verdict
 
 
@@ -277,7 +277,7 @@ def _judge_unknown(
     if refused is not None:
         return refused, None
     try:
-        fail_on_demand("RegisterCertificate")
+        raise_planned_fault("RegisterCertificate")
     except NotAdmitted as error:
         return _registration_failed(backend, presented, ca, error), None
     certificate = backend.device_certificates.add_certificate(
@@ -315,7 +315,7 @@ def _judge_kind(backend: JitpIoTBackend, presented: PresentedCertificate) -> Ver
         return texts.ca_as_device(presented)
     if not settings.current().strict:
         return None
-    fault = fault_of_certificate(presented)
+    fault = defect_of_certificate(presented)
     return texts.wrong_key(presented, fault) if fault is not None else None
 
 

@@ -26,14 +26,14 @@ from moto_jitp.iot.exceptions import not_published
 from moto_jitp.iot.models import JitpIoTBackend
 from moto_jitp.iot.provisioning.fleet.provisioning_claims import ClaimCertificate
 from moto_jitp.iot.registry.registry import type_name
-from moto_jitp.monitoring import count_operation
+from moto_jitp.monitoring import count_device_action
 from moto_jitp.mqtt.topics import MAX_PAYLOAD_BYTES, check_publish
 from moto_jitp.policies import role_alias_arn
 
 from . import request_texts as texts
 from .authorization import NotAuthorized, Principal, decide, require
 from .gateway import judge_certificate, make_known
-from .recording import record_request
+from .telemetry import record_request
 from .verdict import ConnectRequest, Verdict
 
 _CREDENTIALS_SERVICE = "credentials.iot.amazonaws.com"
@@ -131,7 +131,7 @@ def publish_over_https(
         check_publish(topic, publish_request.payload, retain=retain, connected=False)
         properties = message_properties(publish_request.members)
     except (RequestRefused, ValueError) as error:
-        count_operation(backend, "PublishIn.ClientError", transport.protocol)
+        count_device_action(backend, "PublishIn.ClientError", transport.protocol)
         if isinstance(error, RequestRefused):
             raise
         text = str(not_published(error).answer().message)
@@ -216,7 +216,7 @@ def credentials_for(
         duration=duration,
         external_id="",
     )
-    count_operation(backend, "CredentialExchangeSuccess", None)
+    count_device_action(backend, "CredentialExchangeSuccess", None)
     return Credentials(
         assumed.access_key_id,
         assumed.secret_access_key,

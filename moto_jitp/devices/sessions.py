@@ -64,7 +64,7 @@ from moto_jitp.mqtt.transport import Transport
 from . import fleet, jobs
 from .authorization import NotAuthorized, Permissions, Principal
 from .lifecycle_events import Connected, Disconnected, SubscriptionChanged, has_events
-from .recording import count, record_operation
+from .telemetry import count, record_device_action
 
 
 class QuotaExceeded(ValueError):  # noqa: N818 - says what happened
@@ -330,7 +330,7 @@ class Session:
                     subscription.end()
                 more = self._logged(reason)
                 logged = {**more, "disconnectReason": reason.value}
-                record_operation(
+                record_device_action(
                     self.backend, self.attempt, "Disconnect", logged, failed=bool(more)
                 )
                 if has_events(self.client_id):
@@ -398,10 +398,10 @@ class Session:
                 self._require("iot:RetainPublish", topic)
         except NotAuthorized:
             logged = {"topicName": topic}
-            record_operation(backend, attempt, "Publish-In", logged, not_authorized=True)
+            record_device_action(backend, attempt, "Publish-In", logged, not_authorized=True)
             raise
         logged = {"topicName": topic, "retain": "True"} if retain else {"topicName": topic}
-        record_operation(backend, attempt, "Publish-In", logged)
+        record_device_action(backend, attempt, "Publish-In", logged)
         message = ClientMessage(
             topic, payload, self.publisher, qos=qos, retain=retain, properties=properties
         )
@@ -462,9 +462,9 @@ class Session:
         try:
             self._require("iot:Subscribe", topic_filter)
         except NotAuthorized:
-            record_operation(backend, attempt, "Subscribe", logged, not_authorized=True)
+            record_device_action(backend, attempt, "Subscribe", logged, not_authorized=True)
             raise
-        record_operation(backend, attempt, "Subscribe", logged)
+        record_device_action(backend, attempt, "Subscribe", logged)
         subscription = SessionSubscription(self, topic_filter, handler, qos)
         with lock_of(backend):
             other_subscriptions = {
@@ -510,7 +510,7 @@ class Session:
         if self.is_open:
             self._tell_of_subscription("unsubscribed", topic_filter)
             # AWS IoT's entry does not say from what.
-            record_operation(self.backend, self.attempt, "Unsubscribe", {})
+            record_device_action(self.backend, self.attempt, "Unsubscribe", {})
         subscription.end()
         with lock_of(self.backend):
             self.subscriptions = {
@@ -611,9 +611,11 @@ class Session:
         try:
             self._require("iot:Receive", topic)
         except NotAuthorized:
-            record_operation(self.backend, self.attempt, "Publish-Out", logged, not_authorized=True)
+            record_device_action(
+                self.backend, self.attempt, "Publish-Out", logged, not_authorized=True
+            )
             raise
-        record_operation(self.backend, self.attempt, "Publish-Out", logged)
+        record_device_action(self.backend, self.attempt, "Publish-Out", logged)
 
     @property
     def publisher(self) -> Publisher:

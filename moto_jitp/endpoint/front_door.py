@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from moto_jitp.devices.arguments import AmbiguousEndpoint
 from moto_jitp.devices.gateway import connect
-from moto_jitp.devices.recording import count
+from moto_jitp.devices.telemetry import count
 from moto_jitp.devices.verdict import ConnectRequest
 from moto_jitp.history.attempts import RefusalReason
 from moto_jitp.mqtt.events import ConnectReceived, DisconnectReason

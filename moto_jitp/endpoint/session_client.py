@@ -10,7 +10,7 @@ from functools import partial
 
 from moto_jitp.broker.message_broker import HandingOnLater, broker_of, publish
 from moto_jitp.devices.authorization import NotAuthorized
-from moto_jitp.devices.recording import count, record_operation, record_ping
+from moto_jitp.devices.telemetry import count, record_device_action, record_ping
 from moto_jitp.devices.sessions import QuotaExceeded, Session, SessionSubscription, block_has_ended
 from moto_jitp.history.messages import ClientMessage, as_bytes
 from moto_jitp.history.messages import Message as BrokerMessage
@@ -353,7 +353,7 @@ class SessionSubscriber:
             return
         if session is not None and not session.is_open and min(qos, message.qos):
             logged = {"topicName": message.topic, "qos": "1"}
-            record_operation(session.backend, session.attempt, "Queued", logged)
+            record_device_action(session.backend, session.attempt, "Queued", logged)
         self._mailbox.put(converted, qos)
 
     def take_direct(self, message: ClientMessage, acknowledge: Callable[[], object]) -> None:

@@ -65,16 +65,16 @@ class StepCall(NamedTuple):
 # The steps of a run, six entries each: the fields of a step and the call's parameters. A hundred
 # thousand runs are kept in memory, and the garbage collector walks every object that could hold
 # others: tuples of texts, also nested ones, are not.
-StepRecord = tuple[Any, ...]
+PackedSteps = tuple[Any, ...]
 _ENTRIES = 6
 
 
-def pack_steps(steps: Iterable[ProvisioningStep]) -> StepRecord:
+def pack_steps(steps: Iterable[ProvisioningStep]) -> PackedSteps:
     """Return steps in the form in which a run keeps them."""
     return pack_calls([(*step[:2], step.result.value, *step[3:], {}) for step in steps])
 
 
-def pack_calls(calls: Iterable[tuple[Any, ...]]) -> StepRecord:
+def pack_calls(calls: Iterable[tuple[Any, ...]]) -> PackedSteps:
     """Return steps, with what was called for them, in the form in which a run keeps them.
 
     Args:
@@ -136,7 +136,7 @@ class ProvisioningRun(NamedTuple):
     template_name: str | None
     parameters: Mapping[str, str]
     wanted: tuple[str, ...]
-    record: StepRecord
+    record: PackedSteps
     resource_arns: Mapping[str, str]
     thing_name: str | None = None
     certificate_id: str | None = None

@@ -51,7 +51,11 @@ def text_for_caller(message: str, bare: str) -> str:
 
 
 def code_and_message(error: Exception) -> tuple[str, str]:
-    """Return the AWS error code and the text of an error, ours or one of moto's own."""
+    """Return the AWS error code and the text of an error, ours or one of moto's own.
+
+    Raises:
+        TypeError: it is not an AWS error.
+    """
     if isinstance(error, ServiceException):
         return error.code, str(error.message)
     if isinstance(error, JsonRESTError):
@@ -235,7 +239,7 @@ class NotAdmitted(IoTError):
         super().__init__(code, message, advice, bare=bare)
 
 
-class FailureOnDemand(NotAdmitted):
+class FaultOnDemand(NotAdmitted):
     """A failure that a test asked for."""
 
     def __init__(self, operation: str, code: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""What a ``mock_jitp`` block lets its test ask: what happened, handlers, failures on demand."""
+"""What a ``mock_jitp`` block lets its test ask: what happened, handlers, faults."""
 
 from __future__ import annotations
 
@@ -238,9 +238,9 @@ class JitpHandle:
                 "This mock_jitp block has ended, so no operation is called in it. Call fail() "
                 "inside the block."
             )
-        from moto_jitp.where import request_failure
+        from moto_jitp.where import request_fault
 
-        fault = request_failure(operation, error, times, message)
+        fault = request_fault(operation, error, times, message)
         self._faults.append(fault)
         if self._at_the_end is not None:  # another thread ended the block meanwhile
             fault.cancel()

@@ -8,7 +8,7 @@ from .metric_queries import as_cloudwatch_finds_data, as_cloudwatch_finds_statis
 from .metrics import IoTMetrics
 from .records import (
     ApiCall,
-    count_operation,
+    count_device_action,
     follow_settings,
     is_read_only,
     record_call,
@@ -23,7 +23,7 @@ __all__ = [
     "as_cloudwatch_finds_data",
     "as_cloudwatch_finds_statistics",
     "caller",
-    "count_operation",
+    "count_device_action",
     "follow_settings",
     "is_read_only",
     "lookup_events",

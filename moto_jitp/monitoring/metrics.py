@@ -151,7 +151,7 @@ def _occurrences(state: AccountState) -> Iterator[_Metric]:
         if records.is_in_metrics(attempt.attempt_id):
             by_protocol = (("Protocol", attempt.transport.protocol),)
             yield _Metric(minutes.of(attempt.timestamp), "Connection.AuthNError", by_protocol)
-    for moment, name, dimensions in list(records.operations):
+    for moment, name, dimensions in list(records.observations):
         yield _Metric(minutes.of(moment), name, dimensions)
 
 

@@ -85,7 +85,7 @@ class ApiCall(NamedTuple):
         return body if isinstance(body, dict) else {}
 
 
-class Operation(NamedTuple):
+class Observation(NamedTuple):
     """Something that the message broker or a rule did, for its metric.
 
     Attributes:
@@ -105,7 +105,7 @@ class Records:
     Attributes:
         calls: the calls for the trail, oldest first.
         misdirected: attempts that asked for a server name of this account and Region elsewhere.
-        operations: what the message broker did, oldest first.
+        observations: what the message broker did, oldest first.
         sessions: who has called with credentials of an assumed role, by access key.
     """
 
@@ -114,14 +114,14 @@ class Records:
         "_without_trail",
         "calls",
         "misdirected",
-        "operations",
+        "observations",
         "sessions",
     )
 
     def __init__(self) -> None:
         self.calls: list[ApiCall] = []
         self.misdirected: list[ConnectionAttempt] = []
-        self.operations: list[Operation] = []
+        self.observations: list[Observation] = []
         self.sessions: dict[str, Identity] = {}
         self._without_metrics: set[int] = set()
         self._without_trail: set[int] = set()
@@ -171,7 +171,7 @@ def record_call(backend: IoTBackend, call: ApiCall) -> None:
     records_of(backend).calls.append(call)
 
 
-def count_operation(backend: IoTBackend, metric: str, protocol: str | None) -> None:
+def count_device_action(backend: IoTBackend, metric: str, protocol: str | None) -> None:
     """Count something that the message broker does, unless ``metrics`` is off.
 
     Args:
@@ -201,8 +201,8 @@ def count_rule(
 
 def _count(backend: IoTBackend, metric: str, dimensions: tuple[tuple[str, str], ...]) -> None:
     if settings.current().metrics:
-        operation = Operation(datetime.now(timezone.utc), metric, dimensions)
-        records_of(backend).operations.append(operation)
+        observation = Observation(datetime.now(timezone.utc), metric, dimensions)
+        records_of(backend).observations.append(observation)
 
 
 def is_read_only(operation: str) -> bool:

@@ -112,7 +112,7 @@ class TrailEvent(NamedTuple):
             self.name, details.subject(), details.parameters(place), details.answer(place)
         )
 
-    def record(self, place: Place) -> str:
+    def event_json(self, place: Place) -> str:
         """The event's JSON text.
 
         https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html

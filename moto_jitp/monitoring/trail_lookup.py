@@ -85,7 +85,7 @@ def _summary(event: TrailEvent, place: Place) -> dict[str, Any]:
             {"ResourceType": resource.type, "ResourceName": resource.name}
             for resource in event.resources(place)
         ],
-        "CloudTrailEvent": event.record(place),
+        "CloudTrailEvent": event.event_json(place),
     }
 
 

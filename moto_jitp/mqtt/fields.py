@@ -73,7 +73,11 @@ class Reader:
         return self.take(self.left)
 
     def require_end(self) -> None:
-        """Make sure that nothing is left."""
+        """Make sure that nothing is left.
+
+        Raises:
+            MalformedPacket: bytes follow the last field.
+        """
         if self.left:
             raise MalformedPacket(f"{self.left} bytes follow the last field of a packet.")
 

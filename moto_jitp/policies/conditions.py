@@ -111,6 +111,9 @@ def compile_condition(
         key: such as ``iot:Connection.Thing.IsAttached``.
         values: the policy's values as text; none is allowed.
         variables: whether ``${…}`` in the values are variables.
+
+    Raises:
+        ValueError: the operator does not exist.
     """
     operator_found = _find(operator)
     if operator_found is None:

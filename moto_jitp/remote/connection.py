@@ -103,7 +103,11 @@ def connect_body(
     reconnect: bool,
     mqtt_version: str = "5",
 ) -> dict[str, Any]:
-    """Return the body of a request to the route ``connect``."""
+    """Return the body of a request to the route ``connect``.
+
+    Raises:
+        TypeError: the device has the wrong type.
+    """
     if not isinstance(device, (DeviceIdentity, str, bytes)):
         raise TypeError(
             "device must be a DeviceIdentity, or a certificate as PEM text or bytes, not "

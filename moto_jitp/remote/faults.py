@@ -1,4 +1,4 @@
-"""Failures on demand, and disturbed connections, at a server."""
+"""Faults, and disturbed connections, at a server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from moto_jitp import disturbances, faults
 from moto_jitp.disturbances import DisturbanceRequest
-from moto_jitp.iot.api.failure_requests import FailureRequest
+from moto_jitp.iot.api.fault_requests import FaultRequest
 
 from .client import ControlClient, ControlError
 
@@ -84,7 +84,7 @@ class ServerRequest:
 class ServerFault(ServerRequest):
     """A request to fail an operation at a server; see :class:`moto_jitp.faults.Fault`."""
 
-    def __init__(self, client: ControlClient, request: FailureRequest) -> None:
+    def __init__(self, client: ControlClient, request: FaultRequest) -> None:
         self.operation, self.code, self.message, times = request
         body = {"operation": self.operation, "error": self.code, "message": self.message}
         super().__init__(client, "failures", body, times)

@@ -181,7 +181,7 @@ _REQUESTS: dict[str, Schema] = {
     "ConfigRequest": _CONFIG_REQUEST,
     "ConnectRequest": _CONNECT_REQUEST,
     "DisturbanceRequest": _DISTURBANCE_REQUEST,
-    "FailureRequest": _FAILURE_REQUEST,
+    "FaultRequest": _FAILURE_REQUEST,
     "Nothing": _NOTHING,
     "PublishRequest": _PUBLISH_REQUEST,
     "ReceiveRequest": _RECEIVE_REQUEST,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence, Set
 from itertools import islice
 from typing import Any, NamedTuple
 
-from moto_jitp.broker.rules.records import heard_rule_runs
+from moto_jitp.broker.rules.run_list import heard_rule_runs
 from moto_jitp.devices import RefusalReason
 from moto_jitp.devices.attempts import all_connection_attempts, all_runs
 from moto_jitp.devices.events import newest_published

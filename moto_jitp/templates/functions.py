@@ -68,6 +68,9 @@ def compile_text(node: Node, place: str, scope: Scope) -> Text:
 
     A number or a boolean counts as its JSON text: real templates write ``true`` as an
     attribute's value.
+
+    Raises:
+        TemplateError: the node cannot be one text.
     """
     value = compile_value(node, place, scope)
     if isinstance(value, TextList):
@@ -82,7 +85,11 @@ def compile_text(node: Node, place: str, scope: Scope) -> Text:
 
 
 def compile_list(node: Node, place: str, scope: Scope) -> TextList:
-    """Compile a value that must be a list of texts."""
+    """Compile a value that must be a list of texts.
+
+    Raises:
+        TemplateError: the node cannot be a list of texts.
+    """
     value = compile_value(node, place, scope)
     if isinstance(value, Text):
         raise TemplateError(
@@ -95,7 +102,11 @@ def compile_list(node: Node, place: str, scope: Scope) -> TextList:
 
 
 def compile_value(node: Node, place: str, scope: Scope) -> Text | TextList:
-    """Compile a value that may be a text or a list; raises TemplateError."""
+    """Compile a value that may be a text or a list; raises TemplateError.
+
+    Raises:
+        TemplateError: the node is null, an object, or an unknown function.
+    """
     if isinstance(node, str):
         return Literal(str(node))
     if isinstance(node, bool):

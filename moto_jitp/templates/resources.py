@@ -64,7 +64,11 @@ _PRINCIPAL_TYPES = ("EXCLUSIVE_THING", "NON_EXCLUSIVE_THING")
 
 
 def require_object(node: Node, place: str) -> dict[str, Node]:
-    """The node, if it is an object; raises TemplateError."""
+    """The node, if it is an object; raises TemplateError.
+
+    Raises:
+        TemplateError: it is not an object.
+    """
     if not isinstance(node, dict):
         raise TemplateError(
             f"{place} must be an object.", place=place, found=shown(node), expected="{…}"
@@ -73,7 +77,11 @@ def require_object(node: Node, place: str) -> dict[str, Node]:
 
 
 def require_known_keys(node: Mapping[str, Node], known: Collection[str], place: str) -> None:
-    """Refuse a key that would do nothing: most are slips of the pen."""
+    """Refuse a key that would do nothing: most are slips of the pen.
+
+    Raises:
+        TemplateError: the object has an unknown key.
+    """
     for key in node:
         if key not in known:
             raise TemplateError(
@@ -92,6 +100,9 @@ def parse_overrides(
 
     Args:
         known: property name to the values that it takes.
+
+    Raises:
+        TemplateError: a setting is unknown, set twice, or does not exist for its property.
     """
     if node is None:
         return {}
@@ -306,7 +317,11 @@ class CertificateResource:
         )
 
     def refuse_unless_by_reference(self) -> None:
-        """Raise TemplateError unless the id is a Ref to the device certificate's id."""
+        """Raise TemplateError unless the id is a Ref to the device certificate's id.
+
+        Raises:
+            TemplateError: the resource identifies its certificate in another way.
+        """
         if self.form != "CertificateId" or self.identification != _DEVICE_CERTIFICATE:
             raise TemplateError(
                 CERTIFICATE_ID_REFERENCE,
@@ -317,7 +332,11 @@ class CertificateResource:
             )
 
     def refuse_without_status(self) -> None:
-        """Raise TemplateError if the template leaves the Status out."""
+        """Raise TemplateError if the template leaves the Status out.
+
+        Raises:
+            TemplateError: the resource has no valid Status.
+        """
         if not self.has_status:
             raise self._status_error("nothing")
 

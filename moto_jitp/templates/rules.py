@@ -103,7 +103,11 @@ class Field:
         self._constant = fixed if fixed is not None and rule.fits(fixed) else None
 
     def value(self, values: Values) -> str:
-        """The text for one device; raises TemplateError if it breaks the rule."""
+        """The text for one device; raises TemplateError if it breaks the rule.
+
+        Raises:
+            TemplateError: the value breaks the rule.
+        """
         if self._constant is not None:
             return self._constant
         text = self._evaluate(values)

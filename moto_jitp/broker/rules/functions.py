@@ -50,7 +50,11 @@ class AccountFunctions:
         }
 
     def aws_lambda(self, arn: str, event: Any) -> Any:
-        """Invoke a function and return what it answers."""
+        """Invoke a function and return what it answers.
+
+        Raises:
+            FunctionFailed: the function failed or cannot be invoked.
+        """
         try:
             answer = invoke(
                 arn,
@@ -88,7 +92,11 @@ class AccountFunctions:
         return answer
 
     def get_dynamodb(self, table: str, key: Mapping[str, Any], role_arn: str) -> Any:
-        """Return an item of a table."""
+        """Return an item of a table.
+
+        Raises:
+            FunctionFailed: the table has no such item, or cannot be read.
+        """
         name = "get_dynamodb"
         arn = (
             f"arn:{self._partition}:dynamodb:{self._backend.region_name}:"
@@ -102,7 +110,11 @@ class AccountFunctions:
         return {column: _plain(value) for column, value in answer["Item"].items()}
 
     def get_secret(self, secret_id: str, kind: str, role_arn: str) -> str | bytes:
-        """Return the current value of a secret."""
+        """Return the current value of a secret.
+
+        Raises:
+            FunctionFailed: the secret has no value of that kind, or cannot be read.
+        """
         name = "get_secret"
         resource = secret_id
         if not secret_id.startswith("arn:"):

@@ -1,4 +1,4 @@
-"""May a call happen at all? Failures on demand, and quotas."""
+"""May a call happen at all? Faults, and quotas."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from moto.iot.models import IoTBackend
 
 from moto_jitp import faults, settings
 from moto_jitp.history.state import lock_of, part_of
-from moto_jitp.iot.exceptions import FailureOnDemand
+from moto_jitp.iot.exceptions import FaultOnDemand
 
 from .quotas import CallMeter
 
@@ -22,7 +22,7 @@ def admit(backend: IoTBackend, operation: str, *, over_mqtt: bool = False) -> No
     Raises:
         NotAdmitted: a test asked for a failure, or the operation's quota is used up.
     """
-    fail_on_demand(operation)
+    raise_planned_fault(operation)
     throttling = settings.current().throttling
     if throttling is not False:
         with lock_of(backend):
@@ -30,11 +30,11 @@ def admit(backend: IoTBackend, operation: str, *, over_mqtt: bool = False) -> No
             meter.take(operation, throttling, over_mqtt=over_mqtt)
 
 
-def fail_on_demand(operation: str) -> None:
+def raise_planned_fault(operation: str) -> None:
     """Fail a call of an API operation if a test asked for it.
 
     Raises:
-        FailureOnDemand: it did.
+        FaultOnDemand: it did.
     """
     if faults.any_planned() and (fault := faults.take(operation)):
-        raise FailureOnDemand(operation, fault.code, fault.message)
+        raise FaultOnDemand(operation, fault.code, fault.message)

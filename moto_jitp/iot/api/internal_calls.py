@@ -1,6 +1,6 @@
 """Calls of AWS IoT's APIs from inside moto, as an AWS service makes them for a customer.
 
-They take the way of any request: the check at the door, quotas, failures on demand, the trail. So a
+They take the way of any request: the check at the door, quotas, faults, the trail. So a
 rule that holds for boto3 holds for a stack, too.
 """
 

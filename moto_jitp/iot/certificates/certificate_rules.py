@@ -55,22 +55,22 @@ def read_for_registration(pem: str, what: str) -> PresentedCertificate:
         presented = read_certificate(pem)
     except CertificateError as error:
         raise errors.CertificateValidation(f"{what} is not valid: {error}") from None
-    fault = fault_of_certificate(presented)
+    fault = defect_of_certificate(presented)
     if fault is not None:
         raise errors.CertificateValidation(f"{what} has {fault}")
     return presented
 
 
-def fault_of_certificate(presented: PresentedCertificate) -> str | None:
-    """Compare a certificate's key with AWS's list; see :func:`fault_of_key`."""
+def defect_of_certificate(presented: PresentedCertificate) -> str | None:
+    """Compare a certificate's key with AWS's list; see :func:`defect_of_key`."""
     try:
         key = presented.certificate.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
         return f"a key that cannot be read: {error}"
-    return fault_of_key(key)
+    return defect_of_key(key)
 
 
-def fault_of_key(key: Any) -> str | None:
+def defect_of_key(key: Any) -> str | None:
     """Compare a public key with AWS's list: RSA from 2048 bit, EC on P-256, P-384, P-521.
 
     Returns:

@@ -32,7 +32,7 @@ from moto_jitp.locks import new_lock
 from moto_jitp.pki import CertificateAuthority
 from moto_jitp.pki.strings import explain_bad_string
 
-from .certificate_rules import fault_of_key
+from .certificate_rules import defect_of_key
 
 # AWS's own certificates end with 2049, whenever they were made.
 _ISSUED_UNTIL = datetime(2049, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
@@ -108,7 +108,7 @@ def issue_from_csr(csr: str) -> str:
             raise InvalidRequest(
                 "The signature of the certificateSigningRequest does not verify with its own key."
             )
-        fault = fault_of_key(key)
+        fault = defect_of_key(key)
         if fault is not None:
             raise InvalidRequest(f"The certificateSigningRequest has {fault}")
     return _service_ca().sign_public_key(subject, key, _ISSUED_UNTIL)

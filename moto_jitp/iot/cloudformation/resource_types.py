@@ -75,7 +75,11 @@ class ResourceType:
     def update(
         self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
     ) -> Made:
-        """Change the resource in place."""
+        """Change the resource in place.
+
+        Raises:
+            UnusableValue: the type cannot be changed.
+        """
         raise UnusableValue(f"AWS::IoT::{self.name} cannot be changed after it is created.")
 
     def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:

@@ -71,7 +71,11 @@ class Resource:
         return self.made.id
 
     def get_cfn_attribute(self, name: str) -> Any:
-        """Return what ``Fn::GetAtt`` does."""
+        """Return what ``Fn::GetAtt`` does.
+
+        Raises:
+            UnformattedGetAttTemplateException: the type has no such attribute.
+        """
         if name not in self.kind.attributes:
             raise UnformattedGetAttTemplateException()
         return self.made.attributes[name]

@@ -11,7 +11,7 @@ from moto.core.responses import BaseResponse
 from moto_jitp.broker.message_broker import MessageBroker, broker_of
 from moto_jitp.history.messages import Publisher
 from moto_jitp.iot.api.callers import identity_of, source_address
-from moto_jitp.monitoring import count_operation
+from moto_jitp.monitoring import count_device_action
 from moto_jitp.monitoring.logs import Client, operation_entry
 
 from .models import JitpIoTDataBackend
@@ -48,7 +48,7 @@ class DataRequest:
 
     def count(self, metric: str) -> None:
         """Count an operation on a message in a metric such as ``PublishIn.Success``."""
-        count_operation(self.iot, metric, "HTTP")
+        count_device_action(self.iot, metric, "HTTP")
 
     def log(self, event_type: str, fields: Mapping[str, Any], *, error: str | None = None) -> None:
         """Log the request, as far as the logging options ask for it.

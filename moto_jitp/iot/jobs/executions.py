@@ -37,7 +37,7 @@ _COUNTS = {
 }
 
 
-def fault_of_details(details: Mapping[str, str]) -> str | None:
+def defect_of_details(details: Mapping[str, str]) -> str | None:
     """Return what is wrong with status details; ``None`` where nothing is.
 
     https://docs.aws.amazon.com/general/latest/gr/iot_device_management.html#job-limits

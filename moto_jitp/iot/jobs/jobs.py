@@ -41,7 +41,7 @@ from moto_jitp.iot.exceptions import (
 from moto_jitp.iot.registry.registry import Registry
 from moto_jitp.monitoring.logs import Client, final_count_entry
 
-from .executions import DEVICE_STATUSES, Job, JobExecution, fault_of_details
+from .executions import DEVICE_STATUSES, Job, JobExecution, defect_of_details
 from .job_events import tell_of_execution, tell_of_job
 
 _SOURCE = re.compile(
@@ -295,7 +295,7 @@ class Jobs:
         if not isinstance(execution, JobExecution):
             IoTBackend.cancel_job_execution(self._moto, job_id, thing_name, force)
             return
-        fault = fault_of_details(details or {})
+        fault = defect_of_details(details or {})
         if fault is not None:
             raise InvalidRequest(fault)
         if expected_version not in (None, execution.version_number):

@@ -14,7 +14,7 @@ from moto.core.utils import unix_time
 
 from moto_jitp.monitoring.logs import Client, JobRequest, job_entry
 
-from .executions import fault_of_details
+from .executions import defect_of_details
 from .jobs import JobRefused, Jobs
 
 _KINDS: Mapping[str, type] = {
@@ -93,7 +93,7 @@ def carry_out(
             "InvalidRequest",
             f"stepTimeoutInMinutes is {step}; it must be -1, or from 1 to {_LONGEST_STEP}.",
         )
-    fault = fault_of_details(details or {})
+    fault = defect_of_details(details or {})
     if fault is not None:
         raise JobRefused("InvalidRequest", fault)
     if request == "update":

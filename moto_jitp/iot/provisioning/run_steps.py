@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from moto_jitp import settings
-from moto_jitp.history.runs import ProvisioningStep, StepRecord, pack_calls
+from moto_jitp.history.runs import PackedSteps, ProvisioningStep, pack_calls
 from moto_jitp.iot.exceptions import (
     AwsError,
     IoTError,
@@ -79,7 +79,7 @@ class RunSteps:
         self.permit = permit
 
     @property
-    def record(self) -> StepRecord:
+    def packed_steps(self) -> PackedSteps:
         """What has been written down, as a run keeps it."""
         return pack_calls(self._calls)
 

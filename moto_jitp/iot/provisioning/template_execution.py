@@ -114,7 +114,7 @@ class TemplateExecution:
             self.source.name,
             self.parameters,
             self.template.wanted if self.template else (),
-            self.steps.record,
+            self.steps.packed_steps,
             self._resource_arns,
             self._thing.thing_name,
             certificate.certificate_id if certificate else None,
@@ -154,6 +154,9 @@ class TemplateExecution:
         Args:
             acting_for: what the role is assumed for, where it is neither the stored template nor
                 the certificate's CA.
+
+        Raises:
+            ProvisioningFailure: the certificate cannot be provisioned.
         """
         try:
             ca_id = self.certificate.ca_certificate_id if self.certificate else None
@@ -166,7 +169,11 @@ class TemplateExecution:
             raise ProvisioningFailure(error, error.advice) from None
 
     def require_declared_parameters(self) -> None:
-        """JITP needs a value for every declared parameter, also for one that nothing uses."""
+        """JITP needs a value for every declared parameter, also for one that nothing uses.
+
+        Raises:
+            ProvisioningFailure: the template declares a parameter that no certificate can supply.
+        """
         assert self.template is not None
         missing = self.template.missing(self.parameters)
         if missing:

@@ -226,7 +226,12 @@ class Registry:
             return self.certificates.of_ca(ca_certificate_id)
 
     def prepare_deletion(self, cert: FakeCertificate, force_delete: bool) -> None:
-        """Make sure that a certificate may be deleted, and detach its policies by force."""
+        """Make sure that a certificate may be deleted, and detach its policies by force.
+
+        Raises:
+            CertificateStateException: the certificate is ACTIVE.
+            DeleteConflictException: things or policies are attached to it.
+        """
         if cert.status == "ACTIVE":
             raise CertificateStateException(
                 "Certificate must be deactivated (not ACTIVE) before deletion.",

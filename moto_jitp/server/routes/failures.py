@@ -1,9 +1,9 @@
-"""The control routes of failures on demand."""
+"""The control routes of faults, which the API calls failures."""
 
 from __future__ import annotations
 
 from moto_jitp import faults
-from moto_jitp.iot.api.failure_requests import checked_failure
+from moto_jitp.iot.api.fault_requests import checked_fault
 from moto_jitp.server.answers import Answer, RequestRefused
 from moto_jitp.server.requests_of_tests import asked_for, asked_since_reset
 from moto_jitp.server.routing import ControlRequest, route
@@ -22,18 +22,18 @@ def list_failures(request: ControlRequest) -> Answer:
     "failures",
     "Make an AWS IoT operation fail, called by an SDK or by a provisioning run",
     "Failure",
-    body="FailureRequest",
+    body="FaultRequest",
 )
 def add_failure(request: ControlRequest) -> Answer:
     value = request.body
     try:
-        failure_request = checked_failure(
+        fault_request = checked_fault(
             value["operation"], value["error"], value.get("times", 1), value.get("message")
         )
     except ValueError as error:
         raise RequestRefused(str(error)) from None
-    known = asked_since_reset(_AskedFailures)
-    fault = faults.add(*failure_request, holds=lambda: asked_since_reset(_AskedFailures) is known)
+    known = asked_since_reset(_RequestedFaults)
+    fault = faults.add(*fault_request, holds=lambda: asked_since_reset(_RequestedFaults) is known)
     known[fault.number] = fault
     return Answer.of(FAILURE.to_json(fault))
 
@@ -50,9 +50,9 @@ def cancel_failure(request: ControlRequest) -> Answer:
     return Answer.of(FAILURE.to_json(fault))
 
 
-class _AskedFailures(dict[int, faults.Fault]):
+class _RequestedFaults(dict[int, faults.Fault]):
     """What has been asked for since the state was last reset, also what is used up, by number."""
 
 
 def _fault(number: int) -> faults.Fault:
-    return asked_for(asked_since_reset(_AskedFailures), number, "failure")
+    return asked_for(asked_since_reset(_RequestedFaults), number, "failure")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moto_jitp.broker.rules.records import all_rule_runs
+from moto_jitp.broker.rules.run_list import all_rule_runs
 from moto_jitp.history.rule_json import RULE_RUN
 from moto_jitp.server.answers import Answer
 from moto_jitp.server.routing import PAGING, ControlRequest, Parameter, route, text

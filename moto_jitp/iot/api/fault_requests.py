@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from .operation_names import error_code, operation_name
 
 
-class FailureRequest(NamedTuple):
+class FaultRequest(NamedTuple):
     """A request to fail an operation, checked.
 
     Attributes:
@@ -23,12 +23,12 @@ class FailureRequest(NamedTuple):
     times: int | None
 
 
-def checked_failure(
+def checked_fault(
     operation: str,
     error: str | Exception | type[Exception],
     times: int | None,
     message: str | None,
-) -> FailureRequest:
+) -> FaultRequest:
     """Check a request to fail an operation of AWS IoT.
 
     Args:
@@ -55,4 +55,4 @@ def checked_failure(
             f"not {times!r}."
         )
     text = message or f"The test requested this failure of {name}: {code}."
-    return FailureRequest(name, code, text, times)
+    return FaultRequest(name, code, text, times)

@@ -19,7 +19,7 @@ from moto_jitp.history.state import existing_backend, state_of
 from moto_jitp.iot.account.endpoints import parse_endpoint
 from moto_jitp.iot.models import JitpIoTBackend, live_backends
 from moto_jitp.iot.provisioning.fleet.api import FleetAnswer
-from moto_jitp.monitoring import count_operation, follow_settings, records_of
+from moto_jitp.monitoring import count_device_action, follow_settings, records_of
 from moto_jitp.monitoring.logs import (
     Client,
     authentication_error,
@@ -77,7 +77,7 @@ def record_late_run(
         backend.logging.log(_client(attempt), moment, [provisioning_entry(run)])
 
 
-def record_operation(
+def record_device_action(
     backend: JitpIoTBackend,
     attempt: ConnectionAttempt,
     event_type: str,
@@ -132,9 +132,9 @@ def record_request(
     """
     protocol = publisher.protocol
     if not not_authorized:
-        count_operation(backend, "PublishIn.Success", protocol)
+        count_device_action(backend, "PublishIn.Success", protocol)
         if fields.get("retain"):
-            count_operation(backend, "PublishRetained.Success", protocol)
+            count_device_action(backend, "PublishRetained.Success", protocol)
     if backend.logging.is_logging:
         client = Client(None, publisher.principal_id, publisher.address, port, protocol)
         entry = operation_entry("Publish-In", client, fields, not_authorized=not_authorized)
@@ -162,7 +162,7 @@ def count(backend: JitpIoTBackend, metric: str) -> None:
         backend: the account and Region.
         metric: the CloudWatch metric, such as ``PublishIn.ClientError``.
     """
-    count_operation(backend, metric, _PROTOCOL)
+    count_device_action(backend, metric, _PROTOCOL)
 
 
 def record_fleet_call(
