@@ -563,7 +563,7 @@ def test_of_many_devices_some_are_listed_and_the_others_found(
     page.get_by_text("1 device found.").wait_for()
     assert rows.all_inner_texts()[0].startswith("bulb-003")
     page.get_by_label("Filter by name").fill("no such device")
-    page.get_by_text("No device fits the filter.").wait_for()
+    page.get_by_text("No device matches the filter.").wait_for()
 
 
 # ------------------------------------------------------------------------------- the state behind
@@ -625,7 +625,7 @@ def test_a_reset_empties_the_page(opened: Opener, api: Api, ca: CertificateAutho
     row(page, "bulb-1").click()
     page.locator(".opened .timeline").first.wait_for()
     api.request("POST", "/../reset")
-    page.get_by_role("heading", name="It is not there any more").wait_for()
+    page.get_by_role("heading", name="It no longer exists").wait_for()
     page.keyboard.press("Escape")
     page.get_by_role("heading", name="Connect the first device").wait_for()
     assert page.locator("a.row").count() == 0

@@ -10,8 +10,8 @@ from functools import partial
 
 from moto_jitp.broker.message_broker import HandingOnLater, broker_of, publish
 from moto_jitp.devices.authorization import NotAuthorized
-from moto_jitp.devices.telemetry import count, record_device_action, record_ping
 from moto_jitp.devices.sessions import QuotaExceeded, Session, SessionSubscription, block_has_ended
+from moto_jitp.devices.telemetry import count, record_device_action, record_ping
 from moto_jitp.history.messages import ClientMessage, as_bytes
 from moto_jitp.history.messages import Message as BrokerMessage
 from moto_jitp.locks import new_lock

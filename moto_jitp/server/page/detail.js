@@ -260,7 +260,7 @@ function runSteps(run, giver) {
       step(
         { SUCCEEDED: "good", UNCHANGED: "none", FAILED: "bad" }[result],
         [el("code.action", {}, action), " ", el("code.resource", { title: resource }, resource)],
-        result === "UNCHANGED" && el("p", {}, "It exists as wanted."),
+        result === "UNCHANGED" && el("p", {}, "It exists with these values."),
         errorCode && el("p.error", {}, el("strong", {}, errorCode), ` ${message ?? ""}`),
       ),
     ),
@@ -297,7 +297,7 @@ function parameters(run, giver) {
   return el(
     "table.parameters",
     {},
-    el("caption", {}, `Parameters, and what ${giver} offers for them`),
+    el("caption", {}, `Parameters, and what ${giver} provides for them`),
     el("tbody", {}, run.wanted.map((name) => row(name, true)), others.map((name) => row(name))),
   );
 }
@@ -312,7 +312,7 @@ function templatePart(run, body) {
   const isElsewhere = run.place && found !== run.place;
   const note = isElsewhere
     ? found
-      ? `The template has no ${run.place}; highlighted is ${found}, where it belongs.`
+      ? `The template has no ${run.place}; ${found}, where it belongs, is highlighted.`
       : `The template has no ${run.place}.`
     : null;
   return el(

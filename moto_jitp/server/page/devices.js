@@ -162,7 +162,7 @@ function caRow(ca, several) {
 
 export function templateOf(ca) {
   if (ca.templateName) return `template ${ca.templateName}`;
-  return ca.templateBody === null ? "no template" : "template of its own";
+  return ca.templateBody === null ? "no template" : "its own template";
 }
 
 /** The line at the top of the page: how many there are of everything. */

@@ -94,8 +94,8 @@ function showGone(error) {
     goneSince = new Date().toISOString();
     by("notice").replaceChildren(
       `${reason} `,
-      ...(state ? ["You see what it knew at ", time(goneSince), ". "] : []),
-      "This page goes on as soon as it answers.",
+      ...(state ? ["This is what it reported at ", time(goneSince), ". "] : []),
+      "This page continues as soon as it answers.",
     );
     tell(reason);
   }
@@ -183,10 +183,10 @@ function newestFirst(runs) {
 }
 
 function hint(found, isCut) {
-  if (!found) return isFiltered() ? "No device fits the filter." : "No device has connected yet.";
+  if (!found) return isFiltered() ? "No device matches the filter." : "No device has connected yet.";
   if (found > deviceLimit || isCut) {
     const shown = count(Math.min(found, deviceLimit), "device");
-    return `The ${shown} with the newest connections; the filter finds all others.`;
+    return `The ${shown} with the newest connections; the filter finds the rest.`;
   }
   return isFiltered() ? `${count(found, "device")} found.` : "";
 }
@@ -227,7 +227,7 @@ async function showOpened({ moveFocus = false } = {}) {
     view.detail = null;
     opened.replaceChildren(
       back(),
-      el("h2", { tabindex: "-1" }, "It is not there any more"),
+      el("h2", { tabindex: "-1" }, "It no longer exists"),
       el("p", {}, "The server's state was reset, or it was deleted."),
     );
   } else {
@@ -301,7 +301,7 @@ const server = `--endpoint-url ${location.origin}${
 by("start").append(
   el("p", {}, "Five made-up devices, one of which is refused, and a CA for them:"),
   command(`moto-jitp fleet --devices 5 --without-country 20 ${server}`),
-  el("p", {}, "A device of yours, by its certificate:"),
+  el("p", {}, "Your own device, by its certificate:"),
   command(`moto-jitp connect certificate.pem ${server}`),
   el("p", {}, "The same over plain HTTP, as a test in any language can:"),
   command(
