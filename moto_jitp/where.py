@@ -18,7 +18,7 @@ from moto_jitp import disturbances, faults
 from moto_jitp.aws.lambda_functions import HandlerRegistration, register_handler
 from moto_jitp.broker import handlers
 from moto_jitp.broker.handlers import Subscription
-from moto_jitp.broker.rules import records
+from moto_jitp.broker.rules import run_list
 from moto_jitp.devices import attempts, events
 from moto_jitp.devices.arguments import ServerName
 from moto_jitp.devices.connecting import connect_here
@@ -138,7 +138,7 @@ def all_rule_runs() -> tuple[RuleRun, ...]:
     """What topic rules have done since the state was last reset, in every account and Region."""
     if is_at_server():
         return at_server.rule_runs_at(at_server.server_client())
-    return records.all_rule_runs()
+    return run_list.all_rule_runs()
 
 
 def rule_runs_until_now() -> Callable[[], tuple[RuleRun, ...]]:
@@ -146,7 +146,7 @@ def rule_runs_until_now() -> Callable[[], tuple[RuleRun, ...]]:
     if is_at_server():
         done = at_server.rule_runs_at(at_server.server_client())
         return lambda: done
-    return records.rule_runs_until_now()
+    return run_list.rule_runs_until_now()
 
 
 def register_lambda_handler(function: str, handler: Callable[..., Any]) -> HandlerRegistration:

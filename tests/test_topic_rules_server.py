@@ -11,7 +11,7 @@ import pytest
 from support.servers import Api, client, program, serving
 
 from moto_jitp import CertificateAuthority, JitpHandle
-from moto_jitp.broker.rules import records
+from moto_jitp.broker.rules import run_list
 from moto_jitp.history.rule_json import RULE_RUN, rule_run_from_json
 
 pytestmark = pytest.mark.slow
@@ -97,7 +97,7 @@ def test_a_run_survives_its_way_as_json(mocked: JitpHandle, iot: Any) -> None:
         data.publish(topic="a", payload=payload)
     data.publish(topic="b", payload=b"{}")
 
-    runs = records.all_rule_runs()
+    runs = run_list.all_rule_runs()
 
     assert len(runs) == 4
     for run in runs:
