@@ -98,9 +98,9 @@ def _thing_fields(iot: Any, name: str) -> dict[str, Any]:
 
 
 def _certificate_id(device: Device) -> str:
-    known = getattr(device, "certificate_id", None)
-    if known is not None:
-        return str(known)
+    certificate_id = getattr(device, "certificate_id", None)
+    if certificate_id is not None:
+        return str(certificate_id)
     if isinstance(device, str) and re.fullmatch("[0-9a-f]{64}", device):
         return device
     if not isinstance(device, (str, bytes)):

@@ -43,7 +43,7 @@ class Jitp:
         def __getattr__(self, name: str) -> Any:
             from moto_jitp.names import did_you_mean
 
-            known = [one for one in dir(self) if not one.startswith("_")]
+            public_names = [one for one in dir(self) if not one.startswith("_")]
             text = f"{type(self).__name__!r} object has no attribute {name!r}."
             if not name.startswith("_") and hasattr(type(self.__dict__.get("mock")), name):
                 text = (
@@ -51,7 +51,7 @@ class Jitp:
                     f"as jitp.mock: use jitp.mock.{name}."
                 )
                 raise AttributeError(text)
-            raise AttributeError(did_you_mean(name, known, after=text))
+            raise AttributeError(did_you_mean(name, public_names, after=text))
 
     def client(self, service: str, **options: Any) -> Any:
         """Make a boto3 client in the test's Region.

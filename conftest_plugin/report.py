@@ -60,9 +60,9 @@ def add_section(
         text = f"The connections of this test cannot be listed: {error!r}"
     report.sections.append((TITLE, text))
     # The option that chooses what captured output is shown hides every section.
-    shown = config.getoption("showcapture", "all")
+    captured_sections = config.getoption("showcapture", "all")
     add = getattr(report.longrepr, "addsection", None)
-    if shown != "all" and add is not None:
+    if captured_sections != "all" and add is not None:
         add(TITLE, text)
 
 

@@ -37,13 +37,14 @@ def judge(
     Raises:
         pytest.UsageError: the ini option has an unknown value.
     """
-    chosen = item.config.getini("jitp_unseen_refusals")
-    if chosen not in UNSEEN_REFUSALS:
+    suite_choice = item.config.getini("jitp_unseen_refusals")
+    if suite_choice not in UNSEEN_REFUSALS:
         raise pytest.UsageError(
-            f"jitp_unseen_refusals must be one of {', '.join(UNSEEN_REFUSALS)}, not {chosen!r}."
+            f"jitp_unseen_refusals must be one of {', '.join(UNSEEN_REFUSALS)}, not "
+            f"{suite_choice!r}."
         )
-    what = options_of(item).get("unseen_refusals", chosen)
-    if what == "ignore":
+    choice = options_of(item).get("unseen_refusals", suite_choice)
+    if choice == "ignore":
         return frozenset()
     unseen = connections.unseen(() if server is None else server.attempts())
     if not unseen:
@@ -51,7 +52,7 @@ def judge(
     from moto_jitp.history.explanation import explain
 
     # With other values of this option no section is shown, so that the report has to tell it all.
-    is_told_below = what == "fail" and item.config.getoption("showcapture", "all") == "all"
+    is_told_below = choice == "fail" and item.config.getoption("showcapture", "all") == "all"
     stories = map(explain, unseen)
     # The reason comes first, as pytest's summary has room for little more; where the variable CI
     # is set it has all of the text.
@@ -62,7 +63,7 @@ def judge(
             "ConnectionRefused, or jitp.connections.",
         ]
     )
-    if what == "warn":
+    if choice == "warn":
         item.warn(UnseenRefusalWarning(text))
         return frozenset()
     report.outcome = "failed"

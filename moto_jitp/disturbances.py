@@ -101,7 +101,7 @@ def checked_disturbance(
         ValueError: there is no such kind, a number is out of range, or the kind does not take it.
     """
     try:
-        known = DisturbanceKind(kind)
+        known_kind = DisturbanceKind(kind)
     except ValueError:
         kinds = [one.value for one in DisturbanceKind]
         problem = f"{kind!r} is not a kind of disturbance. The kinds are: {', '.join(kinds)}."
@@ -110,21 +110,21 @@ def checked_disturbance(
         _check_number("times", times, least=1, what="a number of connections", or_all=True)
     _check_number("every", every, least=1, what="a number of connections")
     if seconds is None:
-        seconds = _SECONDS.get(known, 0.0)
+        seconds = _SECONDS.get(known_kind, 0.0)
         if seconds is None:
-            raise ValueError(f"{known} needs seconds=…: how long the CONNECT is delayed.")
-    elif known not in _SECONDS:
-        raise ValueError(f"{known} has no seconds; only {_names(_SECONDS)} do.")
+            raise ValueError(f"{known_kind} needs seconds=…: how long the CONNECT is delayed.")
+    elif known_kind not in _SECONDS:
+        raise ValueError(f"{known_kind} has no seconds; only {_names(_SECONDS)} do.")
     elif isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
         raise ValueError(f"seconds must be a number greater than 0, not {seconds!r}.")
     if packets is None:
-        packets = _PACKETS.get(known, 0)
-    elif known not in _PACKETS:
-        raise ValueError(f"{known} has no packets; only {_names(_PACKETS)} do.")
+        packets = _PACKETS.get(known_kind, 0)
+    elif known_kind not in _PACKETS:
+        raise ValueError(f"{known_kind} has no packets; only {_names(_PACKETS)} do.")
     else:
-        least = 1 if known is DisturbanceKind.LOSE_PUBACK else 0
+        least = 1 if known_kind is DisturbanceKind.LOSE_PUBACK else 0
         _check_number("packets", packets, least=least, what="a number of packets")
-    return DisturbanceRequest(known, client_id, times, every, float(seconds), packets)
+    return DisturbanceRequest(known_kind, client_id, times, every, float(seconds), packets)
 
 
 def _names(kinds: dict[DisturbanceKind, float | None] | dict[DisturbanceKind, int]) -> str:
@@ -176,8 +176,8 @@ class Disturbance(PlannedRequest):
 def described(request: DisturbanceRequest, remaining: int | None) -> str:
     """Return what a request is about, for its ``repr``."""
     whose = "every client" if request.client_id is None else repr(request.client_id)
-    left = "always" if remaining is None else f"{remaining} more"
-    return f"{request.kind} of {whose} ({left})"
+    remaining_text = "always" if remaining is None else f"{remaining} more"
+    return f"{request.kind} of {whose} ({remaining_text})"
 
 
 class Disturbed(NamedTuple):

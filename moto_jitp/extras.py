@@ -33,12 +33,12 @@ def command_for(extra: str) -> str:
         A command in the form that fits how the package was installed: by pip, by pipx, as a tool of
         uv's, or from a checkout.
     """
-    what = _requirement(extra)
+    requirement = _requirement(extra)
     if (Path(sys.prefix) / "uv-receipt.toml").exists():
-        return f"uv tool install --force {what}"
+        return f"uv tool install --force {requirement}"
     if (Path(sys.prefix) / "pipx_metadata.json").exists():
-        return f"pipx install --force {what}"
-    return f"pip install {what}"
+        return f"pipx install --force {requirement}"
+    return f"pip install {requirement}"
 
 
 def _requirement(extra: str) -> str:

@@ -56,8 +56,14 @@ def pointed_at(text: str, error: json.JSONDecodeError, *, width: int = 78) -> li
     line = text[start:].partition("\n")[0].expandtabs(1)
     column = place - start
     first = max(0, min(column - width // 2, len(line) - width))
-    shown = "".join(one if one.isprintable() else " " for one in line[first : first + width])
-    return [f"line {text.count(chr(10), 0, place) + 1}:", shown, " " * (column - first) + "^"]
+    printable_line = "".join(
+        one if one.isprintable() else " " for one in line[first : first + width]
+    )
+    return [
+        f"line {text.count(chr(10), 0, place) + 1}:",
+        printable_line,
+        " " * (column - first) + "^",
+    ]
 
 
 def _mistake(text: str, error: json.JSONDecodeError) -> tuple[int, str]:

@@ -72,32 +72,34 @@ def checked_keywords(function: Callable[P, R]) -> Callable[P, R]:
         TypeError: issue() has no argument 'comon_name'. Did you mean 'common_name'? It takes \
         common_name.
     """
-    known = [name for name in inspect.signature(function).parameters if name != "self"]
+    parameter_names = [name for name in inspect.signature(function).parameters if name != "self"]
 
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        refuse_unknown_keywords(function.__name__, kwargs, known)
+        refuse_unknown_keywords(function.__name__, kwargs, parameter_names)
         return function(*args, **kwargs)
 
     return checked
 
 
-def refuse_unknown_keywords(function: str, keywords: Iterable[str], known: Sequence[str]) -> None:
+def refuse_unknown_keywords(
+    function: str, keywords: Iterable[str], parameter_names: Sequence[str]
+) -> None:
     """Refuse a keyword argument that there is not, and say which one was meant.
 
     Args:
         function: what was called, as users call it.
         keywords: the names of the keyword arguments.
-        known: the names of the arguments that it takes.
+        parameter_names: the names of the arguments that it takes.
 
     Raises:
         TypeError: one is not known.
     """
     for name in keywords:
-        if name not in known:
+        if name not in parameter_names:
             unknown = f"{function}() has no argument {name!r}."
-            unknown = did_you_mean(name, known, after=unknown, shown=repr)
-            raise TypeError(f"{unknown} It takes {', '.join(known)}.")
+            unknown = did_you_mean(name, parameter_names, after=unknown, shown=repr)
+            raise TypeError(f"{unknown} It takes {', '.join(parameter_names)}.")
 
 
 def question(meant: str, shown: Callable[[str], str] = str) -> str:

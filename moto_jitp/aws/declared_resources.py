@@ -77,11 +77,11 @@ class _Parameters(dict[str, Any]):
     """
 
     def __init__(self, stack: Any) -> None:
-        known = stack.resource_map
-        pseudo = {name: known[name] for name in _PSEUDO_PARAMETERS}
+        resources = stack.resource_map
+        pseudo = {name: resources[name] for name in _PSEUDO_PARAMETERS}
         mappings = stack.template_dict.get("Mappings") or {}
-        super().__init__({**mappings, **pseudo, **known.resolved_parameters})
-        self.lazy_condition_map = known.lazy_condition_map
+        super().__init__({**mappings, **pseudo, **resources.resolved_parameters})
+        self.lazy_condition_map = resources.lazy_condition_map
 
 
 def _value(value: Any, stack: Any) -> Any:

@@ -169,10 +169,10 @@ def _in_words(conditions: Iterable[Condition], context: AuthorizationContext) ->
 def _condition_in_words(condition: Condition, context: AuthorizationContext) -> str:
     found_values = context.values(condition.key)
     required_values = " or ".join(map(repr, condition.values))
-    known = (
+    request_values = (
         "it is " + " and ".join(map(repr, found_values)) if found_values else "no value is known"
     )
-    return f"{condition.operator} {condition.key} {required_values} ({known})"
+    return f"{condition.operator} {condition.key} {required_values} ({request_values})"
 
 
 def read_statements(document: str | Mapping[str, Any]) -> tuple[IamStatement, ...]:

@@ -320,20 +320,20 @@ def _tell(report: dict[str, Any]) -> None:
 _BAR = 30
 
 
-def _with_progress(items: Iterable[Any], what: str, total: int) -> Generator[Any]:
+def _with_progress(items: Iterable[Any], label: str, total: int) -> Generator[Any]:
     """Hand items on, and draw a bar on standard error where that is a terminal."""
     if not sys.stderr.isatty():
         yield from items
         return
-    began = shown = time.perf_counter()
+    began = shown_at = time.perf_counter()
     for done, item in enumerate(items, 1):
         yield item
         now = time.perf_counter()
-        if now - shown > 0.1 or done == total:
-            shown = now
+        if now - shown_at > 0.1 or done == total:
+            shown_at = now
             filled = "#" * (_BAR * done // total)
             rate = done / (now - began or 1e-9)
-            sys.stderr.write(f"\r{what} [{filled:<{_BAR}}] {done}/{total} {rate:.0f}/s ")
+            sys.stderr.write(f"\r{label} [{filled:<{_BAR}}] {done}/{total} {rate:.0f}/s ")
             sys.stderr.flush()
     sys.stderr.write("\n")
 

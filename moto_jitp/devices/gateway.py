@@ -95,18 +95,18 @@ def judge_certificate(
             own and insists on a server name.
     """
     presented = request.certificate
-    known = backend.certificates.presented_as(presented.certificate_id)
-    if known is None:
-        known = backend.claims.find(presented.certificate_id)
-    assert known is None or isinstance(known, DeviceCertificate)
+    certificate = backend.certificates.presented_as(presented.certificate_id)
+    if certificate is None:
+        certificate = backend.claims.find(presented.certificate_id)
+    assert certificate is None or isinstance(certificate, DeviceCertificate)
     verdict = _judge_reached(backend, request, credentials=credentials)
-    if verdict is None and known is None:
+    if verdict is None and certificate is None:
         verdict = request_texts.not_registered(presented, backend)
-    elif verdict is None and known is not None:
+    elif verdict is None and certificate is not None:
         if backend.deferred.runs:
             backend.deferred.carry_out_due_runs(connecting=presented.certificate_id)
-        verdict = _judge_validity(presented) or _judge_status(known)
-    return (verdict or request_texts.ACCEPTED)._replace(certificate=known)
+        verdict = _judge_validity(presented) or _judge_status(certificate)
+    return (verdict or request_texts.ACCEPTED)._replace(certificate=certificate)
 
 
 def _judge_reached(
@@ -123,14 +123,14 @@ def _judge_reached(
     return None if is_served or name is None else request_texts.not_for_credentials(name, backend)
 
 
-def _judge_status(known: DeviceCertificate) -> Verdict | None:
-    if known.status == "ACTIVE":
+def _judge_status(certificate: DeviceCertificate) -> Verdict | None:
+    if certificate.status == "ACTIVE":
         return None
-    if known.status == "REVOKED":
-        return texts.revoked(known)
-    if known.status == "PENDING_ACTIVATION":
-        return request_texts.pending(known)
-    return texts.inactive(known)
+    if certificate.status == "REVOKED":
+        return texts.revoked(certificate)
+    if certificate.status == "PENDING_ACTIVATION":
+        return request_texts.pending(certificate)
+    return texts.inactive(certificate)
 
 
 def make_known(
@@ -174,20 +174,20 @@ def _judge(backend: JitpIoTBackend, request: ConnectRequest) -> Verdict:
             backend.deferred.carry_out_due_runs(connecting=presented.certificate_id)
         if backend.fleet.unclaimed:
             backend.fleet.drop_unclaimed_certificates()
-    known = backend.certificates.presented_as(presented.certificate_id)
-    if known is None:
-        known = backend.claims.find(presented.certificate_id)
-    assert known is None or isinstance(known, DeviceCertificate)
-    thing_name = _thing_of(backend, known)
+    certificate = backend.certificates.presented_as(presented.certificate_id)
+    if certificate is None:
+        certificate = backend.claims.find(presented.certificate_id)
+    assert certificate is None or isinstance(certificate, DeviceCertificate)
+    thing_name = _thing_of(backend, certificate)
     client_id = _client_id(request, thing_name)
-    if verdict is None and known is not None:
-        verdict = _judge_known(backend, request, known, client_id)
+    if verdict is None and certificate is not None:
+        verdict = _judge_known(backend, request, certificate, client_id)
     elif verdict is None:
-        verdict, known = _judge_unknown(backend, request, client_id)
+        verdict, certificate = _judge_unknown(backend, request, client_id)
     if verdict.provisioning is not None:
-        thing_name = _thing_of(backend, known)
+        thing_name = _thing_of(backend, certificate)
         client_id = _client_id(request, thing_name)
-    return Verdict(*verdict[:4], known, thing_name, client_id, disturbed)
+    return Verdict(*verdict[:4], certificate, thing_name, client_id, disturbed)
 
 
 def _judge_disturbed(
@@ -196,9 +196,9 @@ def _judge_disturbed(
     """What a test has asked to go wrong on this connection, and what refuses it for that."""
     disturbed, client_id = request.disturbed, request.client_id or ""
     if disturbed is None:
-        known = backend.certificates.presented_as(request.certificate.certificate_id)
-        assert known is None or isinstance(known, DeviceCertificate)
-        client_id = _client_id(request, _thing_of(backend, known))
+        certificate = backend.certificates.presented_as(request.certificate.certificate_id)
+        assert certificate is None or isinstance(certificate, DeviceCertificate)
+        client_id = _client_id(request, _thing_of(backend, certificate))
         now = datetime.now(timezone.utc)
         until = disturbances.held_until(client_id, now)
         if until is not None:
@@ -225,37 +225,39 @@ def _judge_handshake(backend: JitpIoTBackend, request: ConnectRequest) -> Verdic
 def _judge_known(
     backend: JitpIoTBackend,
     request: ConnectRequest,
-    known: DeviceCertificate,
+    certificate: DeviceCertificate,
     client_id: str,
 ) -> Verdict:
     outdated = _judge_validity(request.certificate)
     if outdated is not None:
         return outdated
-    if known.status == "ACTIVE":
+    if certificate.status == "ACTIVE":
         if not settings.current().enforce_policies:
             return texts.ACCEPTED
-        principal = Principal(known, client_id, request.server_name, request.transport)
+        principal = Principal(certificate, client_id, request.server_name, request.transport)
         return judge_connect(backend, principal)
-    if known.status == "REVOKED":
-        return texts.revoked(known)
-    if known.status != "PENDING_ACTIVATION":
-        return texts.inactive(known)
+    if certificate.status == "REVOKED":
+        return texts.revoked(certificate)
+    if certificate.status != "PENDING_ACTIVATION":
+        return texts.inactive(certificate)
     step = ProvisioningStep(
-        "RegisterCertificate", f"cert/{known.certificate_id}", StepResult.UNCHANGED
+        "RegisterCertificate", f"cert/{certificate.certificate_id}", StepResult.UNCHANGED
     )
     # The documentation makes no exception for CAs that register no more devices, or are deleted.
-    if request.names_a_server and known.ca_certificate_id:
-        publish(backend, CertificateRegistered(known, backend.account_id, is_first=False))
-    ca = backend.ca_certificates.get(known.ca_certificate_id or "")
+    if request.names_a_server and certificate.ca_certificate_id:
+        publish(backend, CertificateRegistered(certificate, backend.account_id, is_first=False))
+    ca = backend.ca_certificates.get(certificate.ca_certificate_id or "")
     if ca is None:
-        return (texts.pending_without_ca if known.ca_certificate_id else texts.unclaimed)(known)
+        return (texts.pending_without_ca if certificate.ca_certificate_id else texts.unclaimed)(
+            certificate
+        )
     assert isinstance(ca, CaCertificate)
     refused = _judge_ca(ca, request)
     if refused is not None:
         return refused
-    if backend.deferred.is_being_provisioned(known):
+    if backend.deferred.is_being_provisioned(certificate):
         return texts.in_progress(None)
-    return _pending(backend, request, client_id, known, ca, step)
+    return _pending(backend, request, client_id, certificate, ca, step)
 
 
 def _judge_unknown(

@@ -96,13 +96,13 @@ def thing_not_attached(
     )
 
 
-def alias_missing(name: str, known: Sequence[str]) -> Verdict:
-    there = f"There are: {', '.join(sorted(known))}." if known else "There is none."
+def alias_missing(name: str, aliases: Sequence[str]) -> Verdict:
+    there = f"There are: {', '.join(sorted(aliases))}." if aliases else "There is none."
     return Verdict(
         RefusalReason.CREDENTIALS_REFUSED,
         did_you_mean(
             name,
-            known,
+            aliases,
             after=f"The role alias {name!r} does not exist; names are case-sensitive. {there}",
             shown=repr,
         ),

@@ -256,8 +256,8 @@ class Session:
         if not self.is_open:
             self.require_open()
         if puback and self.disturbed.lost_pubacks:
-            left = self.disturbed.lost_pubacks - 1
-            self.disturbed = self.disturbed._replace(lost_pubacks=left)
+            remaining_pubacks = self.disturbed.lost_pubacks - 1
+            self.disturbed = self.disturbed._replace(lost_pubacks=remaining_pubacks)
             raise TimeoutError(
                 f"{self.client_id!r} has published and received no PUBACK: the test requested with "
                 "disturb('lose-puback') that it is lost. A real device publishes again, so "
@@ -575,8 +575,8 @@ class Session:
 
     @property
     def _certificate_status(self) -> str:
-        known = self.backend.certificates.get(self.certificate.certificate_id)
-        return str(self.certificate.status) if known is self.certificate else "deleted"
+        certificate = self.backend.certificates.get(self.certificate.certificate_id)
+        return str(self.certificate.status) if certificate is self.certificate else "deleted"
 
     def _begin(self) -> None:
         self.look_at_the_clock()
@@ -633,7 +633,7 @@ class Session:
             return
         size = len(self.subscriptions)
         if size >= MAX_SUBSCRIPTIONS:
-            why = (
+            problem = (
                 f"{self.client_id!r} has {size} subscriptions, the most that AWS IoT allows per "
                 f"connection, so it cannot subscribe to {topic_filter!r}: cancel() another first, "
                 "or use a filter with a wildcard."
@@ -643,10 +643,10 @@ class Session:
             without_room = subscriptions.without_room(topic_filter, self.attempt_id)
             if without_room is None:
                 return
-            why = f"{self.client_id!r} cannot subscribe to {topic_filter!r}: {without_room}."
+            problem = f"{self.client_id!r} cannot subscribe to {topic_filter!r}: {without_room}."
         # https://docs.aws.amazon.com/iot/latest/developerguide/metrics_dimensions.html
         count(self.backend, "Subscribe.Throttle")
-        raise QuotaExceeded(why)
+        raise QuotaExceeded(problem)
 
     def _tell_of_subscription(self, event_type: str, topic_filter: str) -> None:
         if has_events(self.client_id):
@@ -756,9 +756,9 @@ def open_session(
         open_ones = (one for one in sessions.of_claims if one.is_open)
         sessions.of_claims = (*open_ones, session)
     certificate_id = certificate.certificate_id
-    known = sessions.clients_of_certificates.get(certificate_id, ())
-    if client_id not in known:
-        sessions.clients_of_certificates[certificate_id] = (*known, client_id)
+    connected_clients = sessions.clients_of_certificates.get(certificate_id, ())
+    if client_id not in connected_clients:
+        sessions.clients_of_certificates[certificate_id] = (*connected_clients, client_id)
     if has_events(client_id):
         publish(backend, Connected(attempt, thing_name, version))
     return session

@@ -76,17 +76,17 @@ class Happenings:
         now = real_monotonic()
         ends_at = now() + timeout
         with self._changed:
-            seen = 0
+            entries_seen = 0
             while True:
-                for entry in list(self._entries)[seen:]:
+                for entry in list(self._entries)[entries_seen:]:
                     if not entry.is_taken and is_expected(entry):
                         entry.is_taken = True
                         return entry.value
-                seen = len(self._entries) if len(self._entries) < _KEPT else 0
-                left = ends_at - now()
-                if left <= 0:
+                entries_seen = len(self._entries) if len(self._entries) < _KEPT else 0
+                seconds_left = ends_at - now()
+                if seconds_left <= 0:
                     raise TimeoutError(self._what_happened(kind, client_id, topic, timeout))
-                self._changed.wait(min(left, 1.0))
+                self._changed.wait(min(seconds_left, 1.0))
 
     def _what_happened(
         self, kind: str, client_id: str | None, topic: str | None, timeout: float

@@ -139,10 +139,10 @@ class EndpointServer:
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
             self.loop.close()
 
-    def call(self, what: Callable[[], object]) -> None:
+    def call(self, function: Callable[[], object]) -> None:
         """Have something done in the endpoint's thread, unless it has stopped."""
         with contextlib.suppress(RuntimeError):
-            self.loop.call_soon_threadsafe(what)
+            self.loop.call_soon_threadsafe(function)
 
     # -- sessions -----------------------------------------------------------------------------
 

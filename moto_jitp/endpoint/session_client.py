@@ -86,8 +86,8 @@ class SessionClient:
     def publish(self, message: Message) -> Refusal | None:
         properties = message.properties
         if message.expires_at is not None:
-            left = max(round(message.expires_at - real_monotonic()()), 1)
-            properties = replace(properties, message_expiry_interval=left)
+            seconds_left = max(round(message.expires_at - real_monotonic()()), 1)
+            properties = replace(properties, message_expiry_interval=seconds_left)
         try:
             # What a handler of a test raises comes at the end of the block, and is not a refusal.
             with HandingOnLater():

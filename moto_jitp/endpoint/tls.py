@@ -176,8 +176,11 @@ class TlsLink:
     def peer(self, address: str, port: int) -> Peer:
         connection = self._connection
         # OpenSSL leaves the client's own certificate out of the chain on the server's side.
-        shown = [connection.get_peer_certificate(), *(connection.get_peer_cert_chain() or [])]
-        chain = [crypto.dump_certificate(crypto.FILETYPE_ASN1, one) for one in shown if one]
+        certificates = [
+            connection.get_peer_certificate(),
+            *(connection.get_peer_cert_chain() or []),
+        ]
+        chain = [crypto.dump_certificate(crypto.FILETYPE_ASN1, one) for one in certificates if one]
         alpn = connection.get_alpn_proto_negotiated()
         return Peer(
             address,

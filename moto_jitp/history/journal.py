@@ -94,8 +94,8 @@ class RunJournal:
         entry = RunEntry(number, origin, attempt_id, moment, run, number)
         self._entries[number] = entry
         if attempt_id not in (None, number):
-            known = self._of_attempts.get(attempt_id, ())
-            self._of_attempts[attempt_id] = (*known, number)
+            earlier_entries = self._of_attempts.get(attempt_id, ())
+            self._of_attempts[attempt_id] = (*earlier_entries, number)
         _tell(entry)
         return entry
 

@@ -54,8 +54,8 @@ class JitpIoTResponse(IoTActions):
         return answer
 
     def _lock_for(self, operation: str) -> AbstractContextManager[object]:
-        known = OPERATIONS.get(("iot", operation))
-        if known is not None and known.locks_itself:
+        known_operation = OPERATIONS.get(("iot", operation))
+        if known_operation is not None and known_operation.locks_itself:
             return nullcontext()
         lock: AbstractContextManager[object] = self.any_backend().lock
         return lock

@@ -72,9 +72,9 @@ class JitpHandle:
                     "returns, often also called jitp, does not have it. Use "
                     f"{_OF_THE_FIXTURE[name]}."
                 )
-            known = [one for one in dir(self) if not one.startswith("_")]
+            public_names = [one for one in dir(self) if not one.startswith("_")]
             text = f"{type(self).__name__!r} object has no attribute {name!r}."
-            raise AttributeError(did_you_mean(name, known, after=text))
+            raise AttributeError(did_you_mean(name, public_names, after=text))
 
     @property
     def connections(self) -> tuple[ConnectionAttempt, ...]:

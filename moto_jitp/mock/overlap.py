@@ -277,15 +277,15 @@ def _own_sections(mock: Any) -> Sections:
     moto completes the configuration of a mock with what was in force when it was constructed; what
     it only inherited must not undo the configuration of the blocks around it.
     """
-    known: dict[str, list[Any]] = {name: [value] for name, value in _ground_config.items()}
+    known_sections: dict[str, list[Any]] = {name: [value] for name, value in _ground_config.items()}
     for layer in _layers:
         for name, value in layer.sections.items():
-            known.setdefault(name, []).append(value)
+            known_sections.setdefault(name, []).append(value)
     return {
         name: value
         for name, value in mock._user_config_mock.values.items()
         if not isinstance(value, _Merged)
-        and not any(value is other for other in known.get(name, ()))
+        and not any(value is other for other in known_sections.get(name, ()))
     }
 
 

@@ -74,8 +74,8 @@ class Message:
         if version is Version.MQTT_5:
             properties = self.properties
             if self.expires_at is not None:
-                left = max(int(self.expires_at - now), 0)
-                properties = replace(properties, message_expiry_interval=left)
+                seconds_left = max(int(self.expires_at - now), 0)
+                properties = replace(properties, message_expiry_interval=seconds_left)
         return Publish(self.topic, self.payload, qos, packet_id, retained, False, properties)
 
 

@@ -178,20 +178,20 @@ def read_properties(reader: Reader, place: Place) -> Properties:
     values: dict[str, Any] = {}
     while inner.left:
         identifier = inner.variable_integer()
-        known = _TABLE.get(identifier)
-        if known is None or not known.places & place:
+        property_type = _TABLE.get(identifier)
+        if property_type is None or not property_type.places & place:
             raise MalformedPacket(f"The property 0x{identifier:02X} is not allowed here.")
-        value = known.kind.read(inner)
-        if known.only_0_or_1 and value > 1:
-            raise ProtocolError(f"The property {known.name} is 0 or 1, not {value}.")
-        if known.not_0 and value == 0:
-            raise ProtocolError(f"The property {known.name} must not be 0.")
+        value = property_type.kind.read(inner)
+        if property_type.only_0_or_1 and value > 1:
+            raise ProtocolError(f"The property {property_type.name} is 0 or 1, not {value}.")
+        if property_type.not_0 and value == 0:
+            raise ProtocolError(f"The property {property_type.name} must not be 0.")
         if identifier in _LISTS:
-            values.setdefault(known.name, []).append(value)
-        elif known.name in values:
-            raise ProtocolError(f"The property {known.name} stands twice.")
+            values.setdefault(property_type.name, []).append(value)
+        elif property_type.name in values:
+            raise ProtocolError(f"The property {property_type.name} stands twice.")
         else:
-            values[known.name] = value
+            values[property_type.name] = value
     for name in ("subscription_identifiers", "user_properties"):
         if name in values:
             values[name] = tuple(values[name])
@@ -217,14 +217,14 @@ def write_properties(properties: Properties, place: Place) -> bytes:
     if properties is NO_PROPERTIES:
         return b"\0"
     parts = []
-    for identifier, known in _TABLE.items():
-        value = getattr(properties, known.name)
+    for identifier, property_type in _TABLE.items():
+        value = getattr(properties, property_type.name)
         if value is None or value == ():
             continue
-        if not known.places & place:
-            raise ValueError(f"The property {known.name} cannot stand in {place.name}.")
+        if not property_type.places & place:
+            raise ValueError(f"The property {property_type.name} cannot stand in {place.name}.")
         for one in value if identifier in _LISTS else (value,):
-            parts.append(bytes((identifier,)) + known.kind.write(one))
+            parts.append(bytes((identifier,)) + property_type.kind.write(one))
     encoded = b"".join(parts)
     return encode_variable_integer(len(encoded)) + encoded
 

@@ -62,8 +62,8 @@ def subject_name(subject: x509.Name | None, **fields: str | None) -> x509.Name:
             try:
                 attributes.append(x509.NameAttribute(oid, value))
             except (ValueError, TypeError) as error:
-                why = _TWO_LETTERS if field == "country" else f"{error}"
-                raise ValueError(f"{field}={value!r} is refused by X.509: {why}") from None
+                reason = _TWO_LETTERS if field == "country" else f"{error}"
+                raise ValueError(f"{field}={value!r} is refused by X.509: {reason}") from None
             if field in _PRINTABLE and (wrong := not_printable(value.encode())):
                 raise ValueError(
                     f"{field}={value!r} is refused by X.509: it is a PrintableString, which cannot "

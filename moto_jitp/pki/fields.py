@@ -83,8 +83,8 @@ def check_fields(function: str, fields: Mapping[str, Any], others: Collection[st
     Raises:
         TypeError: one is not a field.
     """
-    known = [*others, *CertificateFields.__annotations__]
-    refuse_unknown_keywords(function, fields, known)
+    known_fields = [*others, *CertificateFields.__annotations__]
+    refuse_unknown_keywords(function, fields, known_fields)
 
 
 def subject_fields(fields: CertificateFields) -> dict[str, str | None]:

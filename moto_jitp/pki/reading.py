@@ -353,9 +353,9 @@ def _read_der(der: bytes) -> PresentedCertificate:
     # The library documents ValueError, and raises by the mistake and the release TypeError (a name
     # attribute of another string type), KeyError, InvalidVersion and more besides.
     except Exception as error:
-        why = explain_bad_string(der) or str(error)
+        reason = explain_bad_string(der) or str(error)
         raise CertificateError(
-            f"The certificate {hashlib.sha256(der).hexdigest()} cannot be read: {why}"
+            f"The certificate {hashlib.sha256(der).hexdigest()} cannot be read: {reason}"
         ) from None
 
 

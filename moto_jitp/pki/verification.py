@@ -38,9 +38,9 @@ def check_issuer(certificate: PresentedCertificate, ca: PresentedCertificate) ->
     registered, so there is no path to build, and CAs without key identifiers or of X.509 v1 are in
     real use.
     """
-    known = certificate.issuer_checks.get(ca.certificate_id)
-    if isinstance(known, IssuerCheck):
-        return known
+    earlier_check = certificate.issuer_checks.get(ca.certificate_id)
+    if isinstance(earlier_check, IssuerCheck):
+        return earlier_check
     check = _check_issuer(certificate, ca)
     certificate.issuer_checks[ca.certificate_id] = check
     return check

@@ -171,17 +171,17 @@ class AuthorizationContext:
 
     @cached_property
     def _known(self) -> dict[str, tuple[str, ...]]:
-        known: dict[str, tuple[str, ...]] = {}
+        values_by_name: dict[str, tuple[str, ...]] = {}
         for key, extra in self.extra.items():
-            known[key.lower()] = (extra,) if isinstance(extra, str) else tuple(extra)
+            values_by_name[key.lower()] = (extra,) if isinstance(extra, str) else tuple(extra)
         for key, value in self._single_values():
             if value is not None:
-                known[key.lower()] = (value,)
+                values_by_name[key.lower()] = (value,)
         if self.connect_attributes is not None:
-            known["iot:connectattributes"] = tuple(self.connect_attributes)
+            values_by_name["iot:connectattributes"] = tuple(self.connect_attributes)
         if self.certificate is not None:
-            known.update(_certificate_values(self.certificate))
-        return known
+            values_by_name.update(_certificate_values(self.certificate))
+        return values_by_name
 
     @cached_property
     def _lists(self) -> frozenset[str]:
@@ -230,15 +230,15 @@ def _group(
 
 
 def _certificate_values(certificate: CertificateContext) -> dict[str, tuple[str, ...]]:
-    known: dict[str, tuple[str, ...]] = {}
+    values_by_name: dict[str, tuple[str, ...]] = {}
     names: list[str] = []
     for name, values in certificate.variables():
         names.append(name)
         lowered = name.lower()
-        known[lowered] = values[:1]
+        values_by_name[lowered] = values[:1]
         if lowered.startswith(("iot:certificate.subject.", "iot:certificate.issuer.")):
-            known[f"{lowered}.list"] = values
+            values_by_name[f"{lowered}.list"] = values
             for index, value in enumerate(values):
-                known[f"{lowered}.{index}"] = (value,)
-    known["iot:certificate.availablekeys"] = tuple(names)
-    return known
+                values_by_name[f"{lowered}.{index}"] = (value,)
+    values_by_name["iot:certificate.availablekeys"] = tuple(names)
+    return values_by_name

@@ -330,8 +330,10 @@ class _Parser:
         if token.kind == "compare" and field is not None:
             raise _error(f"Write {field}{token.text} without the colon", token.at)
         if token.kind != "word" or token.operator is not None:
-            what = f"A value of {field} is missing before" if field else "A term is missing before"
-            raise _error(f"{what} {token.text!r}", token.at)
+            problem = (
+                f"A value of {field} is missing before" if field else "A term is missing before"
+            )
+            raise _error(f"{problem} {token.text!r}", token.at)
         if self._ahead(":"):
             raise _error(
                 "A colon in a value needs a backslash before it, or quotes around the value",

@@ -263,9 +263,9 @@ class ServerModeConnection(DeviceConnection):
                 self._do("unsubscribe", {"topicFilter": subscription.topic_filter})
 
     def receive(self, timeout: float | None = None) -> Event:
-        left = timeout or 0.0
+        seconds_left = timeout or 0.0
         while True:
-            wait = min(left, _LONGEST_WAIT)
+            wait = min(seconds_left, _LONGEST_WAIT)
             try:
                 answer = self._do("receive", {"wait": wait})
             except NotAuthorized as refused:
@@ -273,8 +273,8 @@ class ServerModeConnection(DeviceConnection):
                 raise
             if answer["message"] is not None:
                 return event_from_json(answer["message"])
-            left -= wait
-            if left <= 0:
+            seconds_left -= wait
+            if seconds_left <= 0:
                 raise TimeoutError(answer["explanation"])
 
     def disconnect(self) -> None:

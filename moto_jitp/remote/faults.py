@@ -62,8 +62,8 @@ class ServerRequest:
     @property
     def _left(self) -> int | None:
         # As last known: to show it must not take a request.
-        left: int | None = self._last["remaining"]
-        return left
+        remaining: int | None = self._last["remaining"]
+        return remaining
 
     def cancel(self) -> None:
         """Ask for it no more; a second time does nothing."""
@@ -116,7 +116,7 @@ class ServerDisturbance(ServerRequest):
 @contextlib.contextmanager
 def asked_again(requested: Iterable[ServerRequest]) -> Iterator[None]:
     """Keep what is still to come over a reset of the server's state within the ``with`` block."""
-    left = [one for one in requested if one.remaining != 0]
+    unfinished = [one for one in requested if one.remaining != 0]
     yield
-    for one in left:
+    for one in unfinished:
         one.ask_again()

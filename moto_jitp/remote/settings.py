@@ -70,10 +70,10 @@ class _Server:
 
     def take_out(self, layer: ServerLayer) -> None:
         self._layers.remove(layer)
-        left = dict(self._found)
+        remaining_settings = dict(self._found)
         for one in self._layers:
-            left.update(one.keys)
-        self._client.put("config", left)
+            remaining_settings.update(one.keys)
+        self._client.put("config", remaining_settings)
 
 
 @functools.lru_cache(maxsize=4)

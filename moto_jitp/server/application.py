@@ -100,8 +100,8 @@ class JitpApplication:
         until = time.monotonic() + seconds
         with self._idle:
             while self._in_flight:
-                left = until - time.monotonic()
-                if left <= 0 or not self._idle.wait(left):
+                seconds_left = until - time.monotonic()
+                if seconds_left <= 0 or not self._idle.wait(seconds_left):
                     return not self._in_flight
         return True
 

@@ -45,8 +45,8 @@ class Changes:
         until = time.monotonic() + seconds
         with self._condition:
             while self.version == after and not self._is_closed:
-                left = until - time.monotonic()
-                if left <= 0 or not self._condition.wait(left):
+                seconds_left = until - time.monotonic()
+                if seconds_left <= 0 or not self._condition.wait(seconds_left):
                     break
         return self.version
 

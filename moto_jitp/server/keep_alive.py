@@ -84,15 +84,15 @@ class KeepAliveHandler(_MotoRequestHandler):
 
     def _skip_the_rest(self) -> None:
         """Read what the client is still sending, so that it sees the answer and no reset."""
-        left = _MOST_UNREAD
+        bytes_left = _MOST_UNREAD
         with selectors.DefaultSelector() as selector:
             selector.register(self.connection, selectors.EVENT_READ)
             try:
-                while left > 0 and selector.select(_SILENCE):
+                while bytes_left > 0 and selector.select(_SILENCE):
                     data = self.connection.recv(64 * 1024)
                     if not data:
                         return
-                    left -= len(data)
+                    bytes_left -= len(data)
             except (OSError, ValueError):
                 return
 

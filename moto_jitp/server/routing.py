@@ -169,8 +169,10 @@ class Route(NamedTuple):
         names = [parameter.name for parameter in self.query]
         for name in query:
             if name not in names:
-                known = f"The parameters are: {', '.join(names)}." if names else "It takes none."
-                raise RequestRefused(f"Unknown query parameter {shown(name)}. {known}")
+                parameters_text = (
+                    f"The parameters are: {', '.join(names)}." if names else "It takes none."
+                )
+                raise RequestRefused(f"Unknown query parameter {shown(name)}. {parameters_text}")
         values = {one.name: one.read(query.get(one.name)) for one in self.query}
         return ControlRequest(context, values, self._checked_body(body), number_in_path)
 

@@ -81,13 +81,13 @@ def state(version: str, selection: Wanted) -> State:
     elif selection.refused:
         found_keys = found_keys & refused.keys()
     matching = (attempt for attempt in reversed(attempts) if _key(attempt) in found_keys)
-    shown = list(islice(matching, selection.limit))
+    shown_devices = list(islice(matching, selection.limit))
     # A device comes with its connections; those that have none make up the rest.
-    keys = dict.fromkeys(_key(attempt) for attempt in shown)
+    keys = dict.fromkeys(_key(attempt) for attempt in shown_devices)
     cas: list[Registered] = []
     connected: list[Registered] = []
     other_certificates: list[Registered] = []
-    runs: dict[int, list[RunEntry]] = {attempt.attempt_id: [] for attempt in shown}
+    runs: dict[int, list[RunEntry]] = {attempt.attempt_id: [] for attempt in shown_devices}
     ca_count = device_count = 0
     for backend in live_backends():
         where = (backend.account_id, backend.region_name)
@@ -117,7 +117,7 @@ def state(version: str, selection: Wanted) -> State:
         version,
         cas[-selection.limit :],
         [*other_certificates, *connected][-selection.limit :],
-        [ShownConnection(attempt, runs[attempt.attempt_id]) for attempt in reversed(shown)],
+        [ShownConnection(attempt, runs[attempt.attempt_id]) for attempt in reversed(shown_devices)],
         [entry for entry in runs_so_far if _is_shown(entry, selection)][-selection.limit :],
         [run for run in heard_rule_runs() if not selection.refused or run.failed][-MOST_RULE_RUNS:],
         newest_published(min(selection.limit, MOST_MESSAGES)),
@@ -165,7 +165,7 @@ def _causes(
     refused: Mapping[_Key, ConnectionAttempt],
     found_keys: Set[_Key],
     rejected: Mapping[int, ProvisioningRun],
-    chosen: str,
+    chosen_cause: str,
 ) -> Sequence[Cause]:
     """Count the refused devices by what they have in common; messages name each device's values.
 
@@ -173,12 +173,12 @@ def _causes(
         refused: the refused devices with their newest attempts.
         found_keys: the devices that are searched for, which alone count.
         rejected: the last runs of fleet provisioning by their attempts, where they were rejected.
-        chosen: the id of the cause that is told also where no such device is searched for.
+        chosen_cause: the id of the cause that is told also where no such device is searched for.
     """
     causes: dict[str, Cause] = {}
     for key, attempt in refused.items():
         cause_id, reason, place, message = _cause(attempt, rejected)
-        if key in found_keys or cause_id == chosen:
+        if key in found_keys or cause_id == chosen_cause:
             before = causes.get(cause_id)
             count = (before.devices if before else 0) + (key in found_keys)
             causes[cause_id] = Cause(cause_id, reason, place, message, count)

@@ -81,12 +81,12 @@ class TimedInput(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         if self._until is None:
             return self._raw.readinto(buffer)
-        left = self._until - self._clock()
-        if left <= 0 or self.has_timed_out:
+        seconds_left = self._until - self._clock()
+        if seconds_left <= 0 or self.has_timed_out:
             self.has_timed_out = True
             return 0
         usual = self._connection.gettimeout()
-        self._connection.settimeout(left)
+        self._connection.settimeout(seconds_left)
         try:
             count: int | None = self._raw.readinto(buffer)
         except TimeoutError:
@@ -191,7 +191,7 @@ def _drain(environ: dict[str, Any], stream: Any) -> None:
     timed: TimedInput | None = environ.get(INPUT_KEY)
     if timed is not None:
         timed.limit_to(_DRAIN_SECONDS)
-    left = _DRAIN_BYTES
+    bytes_left = _DRAIN_BYTES
     with contextlib.suppress(OSError, ClientDisconnected):
-        while left > 0 and (part := stream.read(_CHUNK)):
-            left -= len(part)
+        while bytes_left > 0 and (part := stream.read(_CHUNK)):
+            bytes_left -= len(part)

@@ -32,9 +32,9 @@ def check_version(version: object) -> Version:
     """
     if version is None:
         return V1
-    for known in _VERSIONS:
-        if version == known:
-            return known
+    for version_name in _VERSIONS:
+        if version == version_name:
+            return version_name
     reason = "which is not carried out here" if version == "beta" else "which AWS IoT does not have"
     raise SqlError(
         f"The SQL version is {version!r}, {reason}; choose one of {', '.join(_VERSIONS)}."
@@ -100,27 +100,27 @@ def _check_assignments(statement: tree.Statement) -> None:
 
 
 def _check_variables(statement: tree.Statement) -> None:
-    known: list[str] = []
+    variables: list[str] = []
     for assignment in statement.assignments:
-        _check_uses(assignment, tuple(known))
-        known.append(assignment.name)
-    _check_uses(statement.selection, tuple(known))
+        _check_uses(assignment, tuple(variables))
+        variables.append(assignment.name)
+    _check_uses(statement.selection, tuple(variables))
     if statement.where is not None:
-        _check_uses(statement.where, tuple(known))
+        _check_uses(statement.where, tuple(variables))
 
 
-def _check_uses(node: tree.Node, known: tuple[str, ...]) -> None:
+def _check_uses(node: tree.Node, variables: tuple[str, ...]) -> None:
     for below in node.walk():
         if isinstance(below, tree.Variable):
-            _check_variable(below.name, known)
+            _check_variable(below.name, variables)
 
 
-def _check_variable(name: str, known: tuple[str, ...]) -> None:
-    if name not in known:
+def _check_variable(name: str, variables: tuple[str, ...]) -> None:
+    if name not in variables:
         raise SqlError(
             did_you_mean(
                 name,
-                known,
+                variables,
                 after=f"The variable @{name} is not set before it is used; assign it in a SET "
                 "clause in front of SELECT.",
                 shown=lambda variable: f"@{variable}",

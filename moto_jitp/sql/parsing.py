@@ -293,8 +293,8 @@ def _expectation(expected: set[str]) -> str:
     elif len(expected & _OPERATORS) > 2:
         names.append("an operator")
         expected = expected - _OPERATORS - {"DOT", "LPAR"}
-    known = (_NAMES.get(name, name.lstrip("_")) for name in expected)
-    names += sorted(known, key=lambda name: (not name[:1].isupper(), name))
+    expected_names = (_NAMES.get(name, name.lstrip("_")) for name in expected)
+    names += sorted(expected_names, key=lambda name: (not name[:1].isupper(), name))
     return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names) or "nothing"
 
 
@@ -320,7 +320,7 @@ def _advice(token_text: str, expected: set[str], before: str) -> str:
 
 def _shorten(text: str) -> str:
     word = re.match(r"\w+|'[^']*'?|\"[^\"]*\"?|\S", text)
-    shown = word[0] if word is not None else text
-    if not shown.isprintable():
-        shown = ascii(shown)
-    return shown if len(shown) <= 40 else f"{shown[:40]}…"
+    shown_text = word[0] if word is not None else text
+    if not shown_text.isprintable():
+        shown_text = ascii(shown_text)
+    return shown_text if len(shown_text) <= 40 else f"{shown_text[:40]}…"

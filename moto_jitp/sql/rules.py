@@ -69,8 +69,8 @@ class Outcome:
         if self.matched:
             notes = "".join(f"\nNote: {note}" for note in self.notes)
             return f"The message matches; the actions get {_text(self.payload)}{notes}"
-        what = "The rule fails in" if self.failed else "The message is dropped by"
-        return f"{what} {self.clause}: {self.reason}"
+        opening = "The rule fails in" if self.failed else "The message is dropped by"
+        return f"{opening} {self.clause}: {self.reason}"
 
 
 @dataclass(frozen=True)

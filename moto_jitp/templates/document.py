@@ -58,11 +58,11 @@ def depth(text: str) -> int:
 def _object(pairs: list[tuple[str, Node]]) -> dict[str, Node]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        seen: set[str] = set()
+        keys_seen: set[str] = set()
         for key, _ in pairs:
-            if key in seen:
+            if key in keys_seen:
                 raise _RefusedError(f'the key "{key[:80]}" stands twice in one object')
-            seen.add(key)
+            keys_seen.add(key)
     return result
 
 

@@ -205,10 +205,12 @@ def missing_advice(name: str, given_names: Iterable[str], *, from_certificate: b
             return f"The certificate gives no {field}: issue it with one, or give a Default."
         return f"A certificate gives only {listed(CERTIFICATE_PARAMETERS)}: give {name} a Default."
     names = list(given_names)
-    known = f"Given: {listed(names[:_NAMES_LISTED]) or 'none'}{_more(names)}."
+    given_text = f"Given: {listed(names[:_NAMES_LISTED]) or 'none'}{_more(names)}."
     short = [one for one in names if "::" not in one and certificate_parameter_like(one) == name]
     if short:
-        return f"{known} {short[0]} does not stand for {name} here: give it under its whole name."
+        return (
+            f"{given_text} {short[0]} does not stand for {name} here: give it under its whole name."
+        )
     if name == CERTIFICATE_PREFIX + "Id":
         return (
             "A device that connects brings its certificate's id; where no device connects, as in "
@@ -220,7 +222,7 @@ def missing_advice(name: str, given_names: Iterable[str], *, from_certificate: b
     }
     near = nearest(name.rpartition("::")[2], last_words)
     hint = f" {last_words[near]} is near it." if near is not None else ""
-    return f"Pass the parameter, or give it a Default. {known}{hint}"
+    return f"Pass the parameter, or give it a Default. {given_text}{hint}"
 
 
 def _more(names: Sequence[str]) -> str:

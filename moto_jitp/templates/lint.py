@@ -151,9 +151,9 @@ def _wrong_case(document: Mapping[str, Node]) -> Iterator[LintFinding]:
 
 
 def _case(
-    node: Node, known: Collection[str], place: str, severity: Severity
+    node: Node, known_keys: Collection[str], place: str, severity: Severity
 ) -> Iterator[LintFinding]:
-    right = {key.lower(): key for key in known}
+    right = {key.lower(): key for key in known_keys}
     for key in node if isinstance(node, dict) else ():
         match = right.get(key.lower())
         # The upper-case spellings of OverrideSettings with underscores match nothing here.

@@ -76,30 +76,30 @@ def require_object(node: Node, place: str) -> dict[str, Node]:
     return node
 
 
-def require_known_keys(node: Mapping[str, Node], known: Collection[str], place: str) -> None:
+def require_known_keys(node: Mapping[str, Node], known_keys: Collection[str], place: str) -> None:
     """Refuse a key that would do nothing: most are slips of the pen.
 
     Raises:
         TemplateError: the object has an unknown key.
     """
     for key in node:
-        if key not in known:
+        if key not in known_keys:
             raise TemplateError(
                 f"{shown(key)} is not known here.",
                 place=place,
                 found=shown(key),
-                expected=listed(known) or "no key",
-                advice=did_you_mean(key, known),
+                expected=listed(known_keys) or "no key",
+                advice=did_you_mean(key, known_keys),
             )
 
 
 def parse_overrides(
-    node: Node, place: str, known: Mapping[str, tuple[Override, ...]]
+    node: Node, place: str, known_overrides: Mapping[str, tuple[Override, ...]]
 ) -> dict[str, Override]:
     """Read ``OverrideSettings``.
 
     Args:
-        known: property name to the values that it takes.
+        known_overrides: property name to the values that it takes.
 
     Raises:
         TemplateError: a setting is unknown, set twice, or does not exist for its property.
@@ -109,8 +109,8 @@ def parse_overrides(
     result: dict[str, Override] = {}
     for key, value in require_object(node, place).items():
         name = _OVERRIDE_SPELLINGS.get(key, key)
-        require_known_keys({name: value}, known, place)
-        allowed = known[name]
+        require_known_keys({name: value}, known_overrides, place)
+        allowed = known_overrides[name]
         if value not in [override.value for override in allowed] or name in result:
             twice = f"{name} is set twice" if name in result else shown(value)
             raise TemplateError(

@@ -112,9 +112,9 @@ class RulesInForce:
     def _of(self, rule: Any) -> tuple[str, CompiledRule | None]:
         version = rule.aws_iot_sql_version
         key = json.dumps([rule.sql, version, rule.actions, rule.error_action], default=str)
-        known = self._parsed.get(rule.rule_name)
-        if known is not None and known[0] == key:
-            return known
+        parsed_rule = self._parsed.get(rule.rule_name)
+        if parsed_rule is not None and parsed_rule[0] == key:
+            return parsed_rule
         try:
             compiled = compile_rule(
                 rule.rule_name, rule.arn, rule.sql, version, rule.actions, rule.error_action

@@ -23,8 +23,8 @@ def list_domain_configurations(registry: Registry, arguments: Input, page: Page)
         for one in registry.moto.domain_configurations.values()
         if kind in (None, one.service_type)
     ]
-    chosen = page.cut_sorted(configurations, lambda one: str(one.domain_configuration_name))
+    items_of_page = page.cut_sorted(configurations, lambda one: str(one.domain_configuration_name))
     return page.output(
         "domainConfigurations",
-        [{**one.to_dict(), "serviceType": one.service_type} for one in chosen],
+        [{**one.to_dict(), "serviceType": one.service_type} for one in items_of_page],
     )

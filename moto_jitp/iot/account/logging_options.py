@@ -230,10 +230,10 @@ def _check_event_type(name: str) -> None:
 
     https://docs.aws.amazon.com/iot/latest/developerguide/cwl-format.html
     """
-    known = (*EVENT_TYPES, *OTHER_EVENT_TYPES)
-    if name in known or not settings.current().strict:
+    event_types = (*EVENT_TYPES, *OTHER_EVENT_TYPES)
+    if name in event_types or not settings.current().strict:
         return
-    hint = did_you_mean(name, known) or f"There are: {', '.join(known)}."
+    hint = did_you_mean(name, event_types) or f"There are: {', '.join(event_types)}."
     raise InvalidRequest(f"{name!r} is not an event type of AWS IoT's log entries. {hint}")
 
 
@@ -312,11 +312,11 @@ def list_v2_logging_levels(logging: LoggingOptions, arguments: Input) -> Output:
     options = logging.require_v2_logging()
     target_type = arguments.get("targetType")
     page = Page("ListV2LoggingLevels", arguments)
-    chosen = page.cut(
+    items_of_page = page.cut(
         _numbered_levels(options, page.number),
         lambda level: target_type in (None, level["logTarget"]["targetType"]),
     )
-    return page.output("logTargetConfigurations", chosen)
+    return page.output("logTargetConfigurations", items_of_page)
 
 
 def _numbered_levels(

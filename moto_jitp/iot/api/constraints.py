@@ -42,8 +42,10 @@ class Violation(NamedTuple):
         return self.constraint is _MISSING
 
     def __str__(self) -> str:
-        shown = "null" if self.is_missing else f"'{_shown(self.value)}'"
-        return f"Value {shown} at '{self.where}' failed to satisfy constraint: {self.constraint}"
+        shown_value = "null" if self.is_missing else f"'{_shown(self.value)}'"
+        return (
+            f"Value {shown_value} at '{self.where}' failed to satisfy constraint: {self.constraint}"
+        )
 
 
 class WrongTypeError(Exception):

@@ -69,14 +69,15 @@ _EXAMPLE = 'Name an operation of the client "iot", such as CreateThing.'
 
 def _instead_of(name: object, operations: Iterable[str]) -> str:
     """What to say after "no operation of AWS IoT"."""
-    what = None
+    other_kind = None
     if _find(name, get_service_model("iot-data").operation_names):
-        what = 'one of its data plane (the client "iot-data")'
+        other_kind = 'one of its data plane (the client "iot-data")'
     elif _find(name, _ACTS_OF_DEVICES):
-        what = "an action of a device"
-    if what is not None:
+        other_kind = "an action of a device"
+    if other_kind is not None:
         return (
-            f", but {what}, which can neither be made to fail nor be throttled. The operations of "
+            f", but {other_kind}, which can neither be made to fail nor be throttled. The "
+            "operations of "
             'the client "iot" can, including those that a provisioning run calls, such as '
             "RegisterThing."
         )
@@ -84,10 +85,10 @@ def _instead_of(name: object, operations: Iterable[str]) -> str:
     return f". {hint or _EXAMPLE}"
 
 
-def _find(candidate: object, known: Iterable[str]) -> str | None:
+def _find(candidate: object, names: Iterable[str]) -> str | None:
     if not isinstance(candidate, str):
         return None
-    return next((name for name in known if _key(name) == _key(candidate)), None)
+    return next((name for name in names if _key(name) == _key(candidate)), None)
 
 
 def _key(name: str) -> str:

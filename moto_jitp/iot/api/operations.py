@@ -188,9 +188,9 @@ def emulation_of(name: str, service: str = "iot") -> Emulation:
         name: its name in AWS's model.
         service: the service as boto3 names it.
     """
-    known = OPERATIONS.get((service, name))
-    if known is not None:
-        return Emulation.BOTH if known.calls_moto else Emulation.HERE
+    operation = OPERATIONS.get((service, name))
+    if operation is not None:
+        return Emulation.BOTH if operation.calls_moto else Emulation.HERE
     return Emulation.MOTO if _moto_has(service, name) else Emulation.REFUSED
 
 

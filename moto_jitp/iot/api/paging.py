@@ -99,17 +99,17 @@ class Page:
                 the text by which they are sorted. No more of them are read than the page needs.
             is_included: whether an item belongs to the listing; all do if it is left out.
         """
-        chosen: list[ItemT] = []
+        items_of_page: list[ItemT] = []
         last: object = None
         for place, item in entries:
             if is_included is not None and not is_included(item):
                 continue
-            if self._size is not None and len(chosen) == self._size:
+            if self._size is not None and len(items_of_page) == self._size:
                 self._next = self._encode(str(last))
                 break
-            chosen.append(item)
+            items_of_page.append(item)
             last = place
-        return chosen
+        return items_of_page
 
     def cut_sorted(self, items: Iterable[ItemT], key: Callable[[ItemT], str]) -> list[ItemT]:
         """Take the page's items out of a few, which are listed in the order of a text.

@@ -111,12 +111,12 @@ class CallMeter:
             return
         bucket = (operation, over_mqtt)
         now, most = acting_moment().timestamp(), max(float(quota), 1.0)
-        left, since = self._buckets.get(bucket, (most, now))
-        left = min(most, left + max(0.0, now - since) * quota)
-        if left < 1.0 - _ROUNDING:
-            self._buckets[bucket] = (left, now)
+        calls_left, since = self._buckets.get(bucket, (most, now))
+        calls_left = min(most, calls_left + max(0.0, now - since) * quota)
+        if calls_left < 1.0 - _ROUNDING:
+            self._buckets[bucket] = (calls_left, now)
             raise Throttled(operation, quota)
-        self._buckets[bucket] = (left - 1.0, now)
+        self._buckets[bucket] = (calls_left - 1.0, now)
 
 
 def _quota(

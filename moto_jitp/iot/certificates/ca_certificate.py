@@ -127,8 +127,8 @@ def issuers_of(registry: Registry, presented: PresentedCertificate) -> list[CaCe
     table = registry.ca_certificates
     for cas in table.by_key(presented.issuer_key, lambda: presented.authority_key_identifier):
         issuers = [ca for ca in cas if isinstance(ca, CaCertificate)]
-        known = issuers[0].presented if issuers else None
-        if known is not None and check_issuer(presented, known) is IssuerCheck.ISSUED:
+        known_issuer = issuers[0].presented if issuers else None
+        if known_issuer is not None and check_issuer(presented, known_issuer) is IssuerCheck.ISSUED:
             if len(issuers) > 1:
                 issuers.sort(key=lambda ca: (ca.is_active, ca.registers_devices), reverse=True)
             return issuers

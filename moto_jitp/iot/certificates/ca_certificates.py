@@ -339,8 +339,8 @@ def delete_ca_certificate(cas: CaCertificates, arguments: Input) -> None:
 def list_ca_certificates(cas: CaCertificates, arguments: Input) -> Output:
     template_name = arguments.get("templateName")
     page = Page("ListCACertificates", arguments, default_size=_DEFAULT_PAGE, ascending=False)
-    chosen = page.cut(
+    items_of_page = page.cut(
         cas.after(page.number, ascending=page.ascending),
         lambda ca: template_name in (None, ca.template_source.name),
     )
-    return page.output("certificates", [ca.to_dict() for ca in chosen])
+    return page.output("certificates", [ca.to_dict() for ca in items_of_page])

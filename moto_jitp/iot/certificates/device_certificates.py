@@ -397,18 +397,18 @@ def update_certificate(certificates: DeviceCertificates, arguments: Input) -> No
 def list_certificates(certificates: DeviceCertificates, arguments: Input) -> Output:
     page = _page("ListCertificates", arguments)
     table = certificates.registry.certificates
-    chosen = page.cut(table.after(page.number, ascending=page.ascending))
-    return page.output("certificates", [certificate.to_dict() for certificate in chosen])
+    items_of_page = page.cut(table.after(page.number, ascending=page.ascending))
+    return page.output("certificates", [certificate.to_dict() for certificate in items_of_page])
 
 
 @operation("ListCertificatesByCA", DeviceCertificates)
 def list_certificates_by_ca(certificates: DeviceCertificates, arguments: Input) -> Output:
     page = _page("ListCertificatesByCA", arguments)
     table = certificates.registry.certificates
-    chosen = page.cut(
+    items_of_page = page.cut(
         table.of_ca_after(arguments["caCertificateId"], page.number, ascending=page.ascending)
     )
-    return page.output("certificates", [certificate.to_dict() for certificate in chosen])
+    return page.output("certificates", [certificate.to_dict() for certificate in items_of_page])
 
 
 def _page(operation: str, arguments: Input) -> Page:

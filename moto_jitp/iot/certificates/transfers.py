@@ -197,15 +197,19 @@ class CertificateTransfers:
         certificate = self._registry.certificates.get(certificate_id)
         if certificate is None and certificate_id in self._gone:
             raise errors.TransferAlreadyCompleted(certificate_id)
-        found = self._certificates.describe_certificate(certificate_id)
-        if found.status == PENDING_TRANSFER and found.transfers and is_right(found):
-            return found.transfers
-        if found.transfer_data and found.status != PENDING_TRANSFER:
+        transferred = self._certificates.describe_certificate(certificate_id)
+        if (
+            transferred.status == PENDING_TRANSFER
+            and transferred.transfers
+            and is_right(transferred)
+        ):
+            return transferred.transfers
+        if transferred.transfer_data and transferred.status != PENDING_TRANSFER:
             raise errors.TransferAlreadyCompleted(certificate_id)
         role = "to" if is_right == self._is_incoming else "by"
         raise errors.InvalidRequest(
             f"The certificate {certificate_id} is not being transferred {role} this account: it "
-            f"is {found.status}."
+            f"is {transferred.status}."
         )
 
     @contextmanager
@@ -242,8 +246,8 @@ def cancel_certificate_transfer(transfers: CertificateTransfers, arguments: Inpu
 @operation("ListOutgoingCertificates", CertificateTransfers)
 def list_outgoing_certificates(transfers: CertificateTransfers, arguments: Input) -> Output:
     page = Page("ListOutgoingCertificates", arguments, default_size=_PAGE, ascending=False)
-    chosen = page.cut(transfers.outgoing.after(page.number, ascending=page.ascending))
-    return page.output("outgoingCertificates", [_outgoing(one) for one in chosen])
+    items_of_page = page.cut(transfers.outgoing.after(page.number, ascending=page.ascending))
+    return page.output("outgoingCertificates", [_outgoing(one) for one in items_of_page])
 
 
 def _outgoing(certificate: DeviceCertificate) -> dict[str, Any]:

@@ -73,7 +73,11 @@ class ResourceType:
         raise NotImplementedError
 
     def update(
-        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
+        self,
+        iot: InternalCaller,
+        resource: Made,
+        properties: Properties,
+        old_properties: Properties,
     ) -> Made:
         """Change the resource in place.
 
@@ -128,8 +132,10 @@ def _logging_of(iot: InternalCaller, operation: str) -> dict[str, Any]:
         raise
 
 
-def _retag(iot: InternalCaller, arn: str, properties: Properties, old: Properties) -> None:
-    new_tags, old_tags = _tags(properties), _tags(old)
+def _retag(
+    iot: InternalCaller, arn: str, properties: Properties, old_properties: Properties
+) -> None:
+    new_tags, old_tags = _tags(properties), _tags(old_properties)
     removed_keys = [key for key in old_tags if key not in new_tags]
     if removed_keys:
         iot("UntagResource", resourceArn=arn, tagKeys=removed_keys)
@@ -159,7 +165,11 @@ class Thing(ResourceType):
         return Made(name, {"Arn": thing["thingArn"], "Id": thing["thingId"], "Name": name})
 
     def update(
-        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
+        self,
+        iot: InternalCaller,
+        resource: Made,
+        properties: Properties,
+        old_properties: Properties,
     ) -> Made:
         payload = properties.get("AttributePayload") or {"Attributes": {}}
         change = {"ThingName": resource.id, "AttributePayload": {**payload, "Merge": False}}
@@ -187,19 +197,23 @@ class ThingType(ResourceType):
         return Made(name, {"Arn": thing_type["thingTypeArn"], "Id": thing_type["thingTypeId"]})
 
     def update(
-        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
+        self,
+        iot: InternalCaller,
+        resource: Made,
+        properties: Properties,
+        old_properties: Properties,
     ) -> Made:
         new_details = properties.get("ThingTypeProperties")
-        if new_details != old.get("ThingTypeProperties"):
+        if new_details != old_properties.get("ThingTypeProperties"):
             change = {"ThingTypeName": resource.id, "ThingTypeProperties": new_details}
             _call(iot, "UpdateThingType", change)
-        if self._deprecated(properties) != self._deprecated(old):
+        if self._deprecated(properties) != self._deprecated(old_properties):
             iot(
                 "DeprecateThingType",
                 thingTypeName=resource.id,
                 undoDeprecate=not self._deprecated(properties),
             )
-        _retag(iot, resource.attributes["Arn"], properties, old)
+        _retag(iot, resource.attributes["Arn"], properties, old_properties)
         return resource
 
     def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
@@ -226,12 +240,16 @@ class ThingGroup(ResourceType):
         return Made(name, {"Arn": group["thingGroupArn"], "Id": group["thingGroupId"]})
 
     def update(
-        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
+        self,
+        iot: InternalCaller,
+        resource: Made,
+        properties: Properties,
+        old_properties: Properties,
     ) -> Made:
         self._refuse_query(properties)
         details = {"ThingGroupProperties": {}, **_only(properties, "ThingGroupProperties")}
         _call(iot, "UpdateThingGroup", {"ThingGroupName": resource.id, **details})
-        _retag(iot, resource.attributes["Arn"], properties, old)
+        _retag(iot, resource.attributes["Arn"], properties, old_properties)
         return resource
 
     def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
@@ -259,11 +277,15 @@ class BillingGroup(ResourceType):
         return Made(name, {"Arn": group["billingGroupArn"], "Id": group["billingGroupId"]})
 
     def update(
-        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
+        self,
+        iot: InternalCaller,
+        resource: Made,
+        properties: Properties,
+        old_properties: Properties,
     ) -> Made:
         details = {"BillingGroupProperties": {}, **_only(properties, "BillingGroupProperties")}
         _call(iot, "UpdateBillingGroup", {"BillingGroupName": resource.id, **details})
-        _retag(iot, resource.attributes["Arn"], properties, old)
+        _retag(iot, resource.attributes["Arn"], properties, old_properties)
         return resource
 
     def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
@@ -285,10 +307,14 @@ class Policy(ResourceType):
         return Made(name, {"Arn": policy["policyArn"], "Id": name})
 
     def update(
-        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
+        self,
+        iot: InternalCaller,
+        resource: Made,
+        properties: Properties,
+        old_properties: Properties,
     ) -> Made:
         document = _document(properties["PolicyDocument"])
-        if document != _document(old["PolicyDocument"]):
+        if document != _document(old_properties["PolicyDocument"]):
             versions = self._versions(iot, resource.id)
             other_versions = [one["versionId"] for one in versions if not one["isDefaultVersion"]]
             if len(versions) >= _MOST_VERSIONS:
@@ -303,7 +329,7 @@ class Policy(ResourceType):
                 policyDocument=document,
                 setAsDefault=True,
             )
-        _retag(iot, resource.attributes["Arn"], properties, old)
+        _retag(iot, resource.attributes["Arn"], properties, old_properties)
         return resource
 
     def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
@@ -378,10 +404,14 @@ class ProvisioningTemplate(ResourceType):
         return Made(name, {"TemplateArn": template["templateArn"]})
 
     def update(
-        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
+        self,
+        iot: InternalCaller,
+        resource: Made,
+        properties: Properties,
+        old_properties: Properties,
     ) -> Made:
         body = _document(properties["TemplateBody"])
-        if body != _document(old["TemplateBody"]):
+        if body != _document(old_properties["TemplateBody"]):
             self._make_room(iot, resource.id)
             iot(
                 "CreateProvisioningTemplateVersion",
@@ -390,10 +420,10 @@ class ProvisioningTemplate(ResourceType):
                 setAsDefault=True,
             )
         arguments = self._given(properties)
-        if "PreProvisioningHook" in old and "PreProvisioningHook" not in properties:
+        if "PreProvisioningHook" in old_properties and "PreProvisioningHook" not in properties:
             arguments["RemovePreProvisioningHook"] = True
         _call(iot, "UpdateProvisioningTemplate", {**arguments, "TemplateName": resource.id})
-        _retag(iot, resource.attributes["TemplateArn"], properties, old)
+        _retag(iot, resource.attributes["TemplateArn"], properties, old_properties)
         return resource
 
     def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
@@ -438,7 +468,11 @@ class CACertificate(ResourceType):
         return Made(ca["certificateId"], {"Arn": ca["certificateArn"], "Id": ca["certificateId"]})
 
     def update(
-        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
+        self,
+        iot: InternalCaller,
+        resource: Made,
+        properties: Properties,
+        old_properties: Properties,
     ) -> Made:
         change: dict[str, Any] = {
             "CertificateId": resource.id,
@@ -448,7 +482,7 @@ class CACertificate(ResourceType):
         if "AutoRegistrationStatus" in properties:
             change["NewAutoRegistrationStatus"] = properties["AutoRegistrationStatus"]
         _call(iot, "UpdateCACertificate", change)
-        _retag(iot, resource.attributes["Arn"], properties, old)
+        _retag(iot, resource.attributes["Arn"], properties, old_properties)
         return resource
 
     def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
@@ -500,7 +534,11 @@ class Certificate(ResourceType):
         )
 
     def update(
-        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
+        self,
+        iot: InternalCaller,
+        resource: Made,
+        properties: Properties,
+        old_properties: Properties,
     ) -> Made:
         iot("UpdateCertificate", certificateId=resource.id, newStatus=properties["Status"])
         return resource
@@ -523,10 +561,14 @@ class RoleAlias(ResourceType):
         return Made(name, {"RoleAliasArn": alias["roleAliasArn"]})
 
     def update(
-        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
+        self,
+        iot: InternalCaller,
+        resource: Made,
+        properties: Properties,
+        old_properties: Properties,
     ) -> Made:
         _call(iot, "UpdateRoleAlias", {**_without(properties, "Tags"), "RoleAlias": resource.id})
-        _retag(iot, resource.attributes["RoleAliasArn"], properties, old)
+        _retag(iot, resource.attributes["RoleAliasArn"], properties, old_properties)
         return resource
 
     def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
@@ -548,11 +590,15 @@ class TopicRule(ResourceType):
         return Made(name, {"Arn": iot("GetTopicRule", ruleName=name)["ruleArn"]})
 
     def update(
-        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
+        self,
+        iot: InternalCaller,
+        resource: Made,
+        properties: Properties,
+        old_properties: Properties,
     ) -> Made:
         change = {"RuleName": resource.id, "TopicRulePayload": properties["TopicRulePayload"]}
         _call(iot, "ReplaceTopicRule", change)
-        _retag(iot, resource.attributes["Arn"], properties, old)
+        _retag(iot, resource.attributes["Arn"], properties, old_properties)
         return resource
 
     def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
@@ -578,7 +624,11 @@ class Logging(ResourceType):
         return Made(account_id)
 
     def update(
-        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
+        self,
+        iot: InternalCaller,
+        resource: Made,
+        properties: Properties,
+        old_properties: Properties,
     ) -> Made:
         self._set(iot, properties)
         return resource
@@ -613,7 +663,11 @@ class ResourceSpecificLogging(ResourceType):
         return Made(target_id, {"TargetId": target_id})
 
     def update(
-        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
+        self,
+        iot: InternalCaller,
+        resource: Made,
+        properties: Properties,
+        old_properties: Properties,
     ) -> Made:
         self._set(iot, _only(properties, "TargetType", "TargetName"), properties)
         return resource
@@ -657,14 +711,18 @@ class DomainConfiguration(ResourceType):
         return Made(name, attributes)
 
     def update(
-        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
+        self,
+        iot: InternalCaller,
+        resource: Made,
+        properties: Properties,
+        old_properties: Properties,
     ) -> Made:
         change = _without(properties, "Tags", *self.replaced)
-        if "AuthorizerConfig" in old and "AuthorizerConfig" not in properties:
+        if "AuthorizerConfig" in old_properties and "AuthorizerConfig" not in properties:
             change["RemoveAuthorizerConfig"] = True
         change["DomainConfigurationName"] = resource.id
         _call(iot, "UpdateDomainConfiguration", change)
-        _retag(iot, resource.attributes["Arn"], properties, old)
+        _retag(iot, resource.attributes["Arn"], properties, old_properties)
         return resource
 
     def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
@@ -701,11 +759,15 @@ class Job(ResourceType):
         return Made(name, {"Arn": job["jobArn"]})
 
     def update(
-        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
+        self,
+        iot: InternalCaller,
+        resource: Made,
+        properties: Properties,
+        old_properties: Properties,
     ) -> Made:
         change = _without(properties, "Tags", *self.replaced)
         _call(iot, "UpdateJob", {**change, "JobId": resource.id})
-        _retag(iot, resource.attributes["Arn"], properties, old)
+        _retag(iot, resource.attributes["Arn"], properties, old_properties)
         return resource
 
     def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
@@ -754,11 +816,15 @@ class SoftwarePackage(ResourceType):
         return Made(name, {"PackageArn": package["packageArn"]})
 
     def update(
-        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
+        self,
+        iot: InternalCaller,
+        resource: Made,
+        properties: Properties,
+        old_properties: Properties,
     ) -> Made:
         change = {"PackageName": resource.id, "Description": properties.get("Description", "")}
         _call(iot, "UpdatePackage", change)
-        _retag(iot, resource.attributes["PackageArn"], properties, old)
+        _retag(iot, resource.attributes["PackageArn"], properties, old_properties)
         return resource
 
     def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
@@ -799,13 +865,17 @@ class SoftwarePackageVersion(ResourceType):
         )
 
     def update(
-        self, iot: InternalCaller, resource: Made, properties: Properties, old: Properties
+        self,
+        iot: InternalCaller,
+        resource: Made,
+        properties: Properties,
+        old_properties: Properties,
     ) -> Made:
         package_name, version_name = resource.id.split("|", 1)
         names = {"PackageName": package_name, "VersionName": version_name}
         change = _only(properties, "Description", "Attributes", "Artifact", "Recipe")
         _call(iot, "UpdatePackageVersion", {**change, **names})
-        _retag(iot, resource.attributes["PackageVersionArn"], properties, old)
+        _retag(iot, resource.attributes["PackageVersionArn"], properties, old_properties)
         return resource
 
     def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:

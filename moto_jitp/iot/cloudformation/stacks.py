@@ -134,19 +134,21 @@ class Resource:
         """Change the resource, or replace it: the new one is made, then the old one deleted."""
         kind, iot = cls.kind, _caller(account_id, region_name)
         with _failing(kind, original_resource.logical_resource_id):
-            old, resource = original_resource.properties, original_resource.made
+            old_properties, resource = original_resource.properties, original_resource.made
             properties = _checked_properties(kind, cloudformation_json)
             changed = [
-                name for name in {**old, **properties} if old.get(name) != properties.get(name)
+                name
+                for name in {**old_properties, **properties}
+                if old_properties.get(name) != properties.get(name)
             ]
             if not changed:
                 return original_resource
             if any(name in kind.replaced for name in changed):
-                new = cls._made(new_resource_name, cloudformation_json, iot)
-                if new.made.id != resource.id:
-                    kind.delete(iot, resource, old)
-                return new
-            return cls(kind.update(iot, resource, properties, old), properties)
+                new_resource = cls._made(new_resource_name, cloudformation_json, iot)
+                if new_resource.made.id != resource.id:
+                    kind.delete(iot, resource, old_properties)
+                return new_resource
+            return cls(kind.update(iot, resource, properties, old_properties), properties)
 
     def delete(self, account_id: str, region_name: str) -> None:
         """Delete the resource."""

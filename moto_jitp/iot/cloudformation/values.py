@@ -77,9 +77,11 @@ def _converted(shape: Shape, value: Any, place: str) -> Any:
         for name, one in value.items():
             member = members.get(name.lower())
             if member is None:
-                known = [member[0].upper() + member[1:] for member in shape.members]
+                known_properties = [member[0].upper() + member[1:] for member in shape.members]
                 raise UnusableValue(
-                    did_you_mean(name, known, after=f"{place} has the unknown property {name}.")
+                    did_you_mean(
+                        name, known_properties, after=f"{place} has the unknown property {name}."
+                    )
                 )
             converted[member] = _converted(shape.members[member], one, f"{place}.{name}")
         return converted

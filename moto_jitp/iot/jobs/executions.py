@@ -130,8 +130,8 @@ class JobExecution(FakeJobExecution):
         del described["approximateSecondsBeforeTimedOut"]
         deadline = self.deadline
         if deadline is not None:
-            left = (deadline - utcnow()).total_seconds()
-            described["approximateSecondsBeforeTimedOut"] = max(0, int(left))
+            seconds_left = (deadline - utcnow()).total_seconds()
+            described["approximateSecondsBeforeTimedOut"] = max(0, int(seconds_left))
         return without_null(described)
 
     def to_dict(self) -> dict[str, Any]:

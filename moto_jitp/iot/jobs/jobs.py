@@ -164,12 +164,12 @@ class Jobs:
                     "are allowed."
                 )
             things = list(dict.fromkeys(self._things_of(targets)))
-            new = [arn for arn in things if _name_in(arn) not in job.executions]
-            with self._telling(map(_name_in, new)):
+            new_things = [arn for arn in things if _name_in(arn) not in job.executions]
+            with self._telling(map(_name_in, new_things)):
                 job.targets = all_targets
                 if comment is not None:
                     job.comment = comment
-                for arn in new:
+                for arn in new_things:
                     self._queue(job, arn)
             self._follow_groups(job, targets)
             job.last_updated_at = utcnow()

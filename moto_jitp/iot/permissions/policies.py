@@ -233,9 +233,9 @@ class IotPolicies:
         if policy_name in attached:
             return
         if ":thinggroup/" not in target and len(attached) >= POLICIES_PER_CERTIFICATE:
-            what = "certificate" if ":cert/" in target else "Cognito identity"
+            target_kind = "certificate" if ":cert/" in target else "Cognito identity"
             raise LimitExceeded(
-                f"The {what} has {len(attached)} policies already, the maximum that AWS IoT "
+                f"The {target_kind} has {len(attached)} policies already, the maximum that AWS IoT "
                 "allows: "
                 f"{', '.join(attached)}. Detach one, or put the statements of {policy_name} into "
                 "one of them.",

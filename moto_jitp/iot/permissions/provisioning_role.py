@@ -239,8 +239,8 @@ def _check_policies(role: Any, calls: Sequence[IamCall], role_call: refusals.Rol
 
 def _decide_either(statements: Iterable[IamStatement], calls: Sequence[IamCall]) -> IamDecision:
     """Decide about a call that has several names: one allowed suffices, a deny of any denies."""
-    known = list(statements)
-    decisions = [decide(known, call) for call in calls]
+    all_statements = list(statements)
+    decisions = [decide(all_statements, call) for call in calls]
     return min(decisions, key=lambda decision: (not decision.denied, not decision.allowed))
 
 

@@ -419,8 +419,8 @@ def delete_provisioning_template(templates: ProvisioningTemplates, arguments: In
 @operation("ListProvisioningTemplates", ProvisioningTemplates)
 def list_provisioning_templates(templates: ProvisioningTemplates, arguments: Input) -> Output:
     page = Page("ListProvisioningTemplates", arguments, default_size=_DEFAULT_PAGE)
-    chosen = page.cut_numbered(templates.provisioning_templates.values())
-    return page.output("templates", [template.summary() for template in chosen])
+    items_of_page = page.cut_numbered(templates.provisioning_templates.values())
+    return page.output("templates", [template.summary() for template in items_of_page])
 
 
 @operation("CreateProvisioningTemplateVersion", ProvisioningTemplates)

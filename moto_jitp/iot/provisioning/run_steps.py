@@ -132,8 +132,8 @@ class RunSteps:
                 ),
                 getattr(error, "advice", None) or advice.step_failed(action, resource, code),
             ) from error
-        kept = parameters if self._keeps_parameters else _NOTHING
-        self._calls.append((action, resource, "SUCCEEDED", None, None, kept))
+        kept_parameters = parameters if self._keeps_parameters else _NOTHING
+        self._calls.append((action, resource, "SUCCEEDED", None, None, kept_parameters))
         return result
 
     def unchanged(self, action: str, resource: str, parameters: Mapping[str, Any]) -> None:
@@ -156,8 +156,8 @@ class RunSteps:
         except NotAdmitted as error:
             self.fail(action, resource, *code_and_message(error), parameters)
             raise not_admitted(error) from None
-        kept = parameters if self._keeps_parameters else _NOTHING
-        self._calls.append((action, resource, "UNCHANGED", None, None, kept))
+        kept_parameters = parameters if self._keeps_parameters else _NOTHING
+        self._calls.append((action, resource, "UNCHANGED", None, None, kept_parameters))
 
     def refused(
         self, action: str, resource: str, message: str, advice_text: str, place: str = ""
@@ -184,8 +184,8 @@ class RunSteps:
         parameters: Mapping[str, Any] = _NOTHING,
     ) -> None:
         """Write down a step that failed."""
-        kept = parameters if self._keeps_parameters else _NOTHING
-        self._calls.append((action, resource, "FAILED", error_code, message, kept))
+        kept_parameters = parameters if self._keeps_parameters else _NOTHING
+        self._calls.append((action, resource, "FAILED", error_code, message, kept_parameters))
 
 
 def not_admitted(error: NotAdmitted) -> ProvisioningFailure:

@@ -300,10 +300,10 @@ class TemplateExecution:
         try:
             return self.parts.certificates.register_certificate(pem, ca_pem, False, None)
         except IoTError as error:
-            known = getattr(error, "resourceId", None)
-            if error.code != "ResourceAlreadyExistsException" or known is None:
+            existing_id = getattr(error, "resourceId", None)
+            if error.code != "ResourceAlreadyExistsException" or existing_id is None:
                 raise
-            return self.parts.certificates.describe_certificate(known)
+            return self.parts.certificates.describe_certificate(existing_id)
 
     def _create_policy(self, parameters: Mapping[str, Any]) -> None:
         self.parts.policies.create_policy(parameters["policyName"], parameters["policyDocument"])

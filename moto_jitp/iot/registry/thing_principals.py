@@ -165,11 +165,11 @@ def list_thing_principals_v2(principals: ThingPrincipals, arguments: Input) -> O
     def kind_of(principal: str) -> str:
         return principals.kind_of_attachment(thing_name, principal)
 
-    chosen = page.cut(
+    items_of_page = page.cut(
         principals.registry.principal_things.firsts_after(thing_name, page.number),
         lambda principal: kind in (None, kind_of(principal)),
     )
-    attachments = [{"principal": one, "thingPrincipalType": kind_of(one)} for one in chosen]
+    attachments = [{"principal": one, "thingPrincipalType": kind_of(one)} for one in items_of_page]
     return page.output("thingPrincipalObjects", attachments)
 
 
@@ -182,9 +182,9 @@ def list_principal_things_v2(principals: ThingPrincipals, arguments: Input) -> O
     def kind_of(thing_name: str) -> str:
         return principals.kind_of_attachment(thing_name, principal)
 
-    chosen = page.cut(
+    items_of_page = page.cut(
         principals.registry.principal_things.seconds_after(principal, page.number),
         lambda thing_name: kind in (None, kind_of(thing_name)),
     )
-    attachments = [{"thingName": one, "thingPrincipalType": kind_of(one)} for one in chosen]
+    attachments = [{"thingName": one, "thingPrincipalType": kind_of(one)} for one in items_of_page]
     return page.output("principalThingObjects", attachments)

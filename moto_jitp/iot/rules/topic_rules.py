@@ -76,9 +76,11 @@ class TopicRules:
             InvalidRequest: something else is not allowed.
         """
         with self._registry.lock:
-            known = self._moto.rules.get(name)
-            if known is not None:
-                raise ResourceAlreadyExists("Rule with given name already exists", name, known.arn)
+            existing_rule = self._moto.rules.get(name)
+            if existing_rule is not None:
+                raise ResourceAlreadyExists(
+                    "Rule with given name already exists", name, existing_rule.arn
+                )
             if len(self._moto.rules) >= MOST_RULES:
                 raise InvalidRequest(
                     f"The account has {MOST_RULES} rules in this Region, which is the quota."
@@ -315,8 +317,8 @@ def disable_topic_rule(rules: TopicRules, arguments: Input, moto: CallMoto) -> O
 def list_topic_rules(rules: TopicRules, arguments: Input) -> Output:
     page = Page("ListTopicRules", arguments, default_size=_MOST_LISTED)
     listed_rules = rules.listed(arguments.get("topic"), arguments.get("ruleDisabled"))
-    chosen = page.cut_sorted(listed_rules, lambda rule: rule.rule_name)
-    return page.output("rules", [rule.to_dict() for rule in chosen])
+    items_of_page = page.cut_sorted(listed_rules, lambda rule: rule.rule_name)
+    return page.output("rules", [rule.to_dict() for rule in items_of_page])
 
 
 listeners.append(carry_out_rules)

@@ -123,10 +123,10 @@ class Indexing:
             ResourceNotFound: it is.
         """
         if index_name not in (THINGS, THING_GROUPS):
-            known = did_you_mean(index_name, (THINGS, THING_GROUPS))
+            suggestion = did_you_mean(index_name, (THINGS, THING_GROUPS))
             raise ResourceNotFound(
-                f"The index {index_name} does not exist. {known}".rstrip()
-                if known
+                f"The index {index_name} does not exist. {suggestion}".rstrip()
+                if suggestion
                 else f"The index {index_name} does not exist. There are {THINGS} and "
                 f"{THING_GROUPS}."
             )
@@ -322,8 +322,8 @@ def get_thing_connectivity_data(indexing: Indexing, arguments: Input) -> Output:
         )
     thing = indexing.registry.describe_thing(arguments["thingName"])
     connectivity_filter = indexing.things["filter"].get("connectivity") or {}
-    shown = bool(connectivity_filter.get("includeSocketInformation"))
+    includes_socket = bool(connectivity_filter.get("includeSocketInformation"))
     data = indexing.connectivity_of(thing.thing_name).data(
-        with_socket=shown and arguments.get("includeSocketInformation", False)
+        with_socket=includes_socket and arguments.get("includeSocketInformation", False)
     )
     return {"thingName": thing.thing_name, **data}

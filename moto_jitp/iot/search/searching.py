@@ -134,15 +134,15 @@ def _check_field(indexing: Indexing, index: str, field: str) -> None:
     Raises:
         InvalidQuery: it is.
     """
-    known = _FIELDS[index]
+    fields = _FIELDS[index]
     first, _, rest = field.partition(".")
     if first == "deviceDefender" and index == THINGS:
         raise InvalidQuery(
             f"The field {field} cannot be searched: AWS IoT Device Defender is not emulated."
         )
-    if field not in known and not (first in known and rest and first in _WITH_PARTS):
-        raise InvalidQuery(_unknown(field, known, f"The index {index} has"))
-    if first in known and first in _WITH_PARTS and not rest:
+    if field not in fields and not (first in fields and rest and first in _WITH_PARTS):
+        raise InvalidQuery(_unknown(field, fields, f"The index {index} has"))
+    if first in fields and first in _WITH_PARTS and not rest:
         raise InvalidQuery(f"The field {field} needs a name after it, such as {first}.…")
     if index == THINGS and first == "shadow":
         _check_shadow_field(indexing, field, rest)
@@ -175,6 +175,6 @@ def _check_shadow_field(indexing: Indexing, field: str, rest: str) -> None:
         raise InvalidQuery(_unknown(first, _SHADOW, "A shadow has"))
 
 
-def _unknown(field: str, known: tuple[str, ...], has: str) -> str:
-    advice = did_you_mean(field, known)
-    return f"The field {field} does not exist. {has} {', '.join(known)}. {advice}".rstrip()
+def _unknown(field: str, fields: tuple[str, ...], has: str) -> str:
+    advice = did_you_mean(field, fields)
+    return f"The field {field} does not exist. {has} {', '.join(fields)}. {advice}".rstrip()

@@ -36,11 +36,12 @@ def add_disturbance(request: ControlRequest) -> Answer:
         )
     except ValueError as error:
         raise RequestRefused(str(error)) from None
-    known = asked_since_reset(_AskedDisturbances)
+    requests_by_number = asked_since_reset(_AskedDisturbances)
     disturbance = disturbances.add(
-        disturbance_request, holds=lambda: asked_since_reset(_AskedDisturbances) is known
+        disturbance_request,
+        holds=lambda: asked_since_reset(_AskedDisturbances) is requests_by_number,
     )
-    known[disturbance.number] = disturbance
+    requests_by_number[disturbance.number] = disturbance
     return Answer.of(DISTURBANCE.to_json(disturbance))
 
 

@@ -32,9 +32,11 @@ def add_failure(request: ControlRequest) -> Answer:
         )
     except ValueError as error:
         raise RequestRefused(str(error)) from None
-    known = asked_since_reset(_RequestedFaults)
-    fault = faults.add(*fault_request, holds=lambda: asked_since_reset(_RequestedFaults) is known)
-    known[fault.number] = fault
+    requests_by_number = asked_since_reset(_RequestedFaults)
+    fault = faults.add(
+        *fault_request, holds=lambda: asked_since_reset(_RequestedFaults) is requests_by_number
+    )
+    requests_by_number[fault.number] = fault
     return Answer.of(FAILURE.to_json(fault))
 
 

@@ -20,11 +20,13 @@ def page(
     """Answer with a part of a list, whose items' numbers rise."""
     limit, cursor = request.query["limit"], request.query["cursor"] or 0
     if request.query["order"] == "asc":
-        left = [item for item in items if number_of(item) > cursor]
+        remaining_items = [item for item in items if number_of(item) > cursor]
     else:
-        left = [item for item in reversed(items) if not cursor or number_of(item) < cursor]
-    page = left[:limit]
-    more = len(left) > limit
+        remaining_items = [
+            item for item in reversed(items) if not cursor or number_of(item) < cursor
+        ]
+    page = remaining_items[:limit]
+    more = len(remaining_items) > limit
     return Answer.of(
         {
             name: [to_json(item) for item in page],

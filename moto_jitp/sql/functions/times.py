@@ -163,15 +163,15 @@ _FIELDS = {
 
 
 def _read(text: str, pattern: str) -> int:
-    parts, seen = [], set()
+    parts, symbols_seen = [], set()
     for symbol, count in _tokens(pattern):
         if count == 0:
             parts.append({"[": "(?:", "]": ")?"}.get(symbol, re.escape(symbol)))
             continue
         name = _FIELDS.get(symbol)
-        if name is None or name in seen:
+        if name is None or name in symbols_seen:
             raise ValueError(f"{symbol} is not a letter that is read here, or stands twice")
-        seen.add(name)
+        symbols_seen.add(name)
         parts.append(f"(?P<{name}>{_expression(symbol, count)})")
     match = re.compile("".join(parts), re.IGNORECASE).fullmatch(text)
     if match is None:

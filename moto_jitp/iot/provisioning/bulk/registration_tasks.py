@@ -411,10 +411,10 @@ def list_thing_registration_tasks(tasks: RegistrationTasks, arguments: Input) ->
     tasks.get_on()
     page = Page("ListThingRegistrationTasks", arguments, default_size=_DEFAULT_PAGE)
     status = arguments.get("status")
-    chosen = page.cut_numbered(
+    items_of_page = page.cut_numbered(
         [task for task in tasks.tasks.values() if status in (None, task.status)]
     )
-    return page.output("taskIds", [task.task_id for task in chosen])
+    return page.output("taskIds", [task.task_id for task in items_of_page])
 
 
 @operation("ListThingRegistrationTaskReports", RegistrationTasks)
@@ -425,5 +425,7 @@ def list_thing_registration_task_reports(tasks: RegistrationTasks, arguments: In
     except ResourceNotFound as error:  # which this operation does not declare
         raise InvalidRequest(str(error.message)) from None
     page = Page("ListThingRegistrationTaskReports", arguments, default_size=_DEFAULT_PAGE)
-    chosen = page.cut((number, link) for number, link in links if number > (page.number or 0))
-    return {**page.output("resourceLinks", chosen), "reportType": kind}
+    items_of_page = page.cut(
+        (number, link) for number, link in links if number > (page.number or 0)
+    )
+    return {**page.output("resourceLinks", items_of_page), "reportType": kind}

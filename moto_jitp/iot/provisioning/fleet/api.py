@@ -67,8 +67,8 @@ def answer_request(
         run = refusal.run
         if run is None and request.operation == "RegisterThing":
             run = _unstarted(request.template_name, members, refusal)
-        known = run.certificate_id if run is not None else None
-        return FleetAnswer(encode(form, refusal.body()), known, run, refusal)
+        certificate_id = run.certificate_id if run is not None else None
+        return FleetAnswer(encode(form, refusal.body()), certificate_id, run, refusal)
 
 
 def _unstarted(
