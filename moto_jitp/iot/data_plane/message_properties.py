@@ -91,7 +91,7 @@ def _decoded(text: str, name: str) -> bytes:
 def _user_properties(encoded: Any) -> tuple[tuple[str, str], ...]:
     """The user properties: a JSON array of objects with one name each."""
     try:
-        pairs = json.loads(given) if isinstance(given, str) else given or []
+        pairs = json.loads(encoded) if isinstance(encoded, str) else encoded or []
     except (ValueError, RecursionError):
         pairs = None
     listed = pairs if isinstance(pairs, list) else []

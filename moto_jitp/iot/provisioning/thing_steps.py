@@ -113,14 +113,18 @@ class ThingSteps:
 
     def _create(self, parameters: Mapping[str, Any]) -> FakeThing:
         create = self._parts.things.create_thing
-        return create(given["thingName"], given.get("thingTypeName"), given.get("attributePayload"))
+        return create(
+            parameters["thingName"],
+            parameters.get("thingTypeName"),
+            parameters.get("attributePayload"),
+        )
 
     def _update(self, parameters: Mapping[str, Any]) -> None:
         update = self._parts.things.update_thing
-        payload = given.get("attributePayload")
+        payload = parameters.get("attributePayload")
         if payload is not None:  # in a dict of its own, which is kept with the thing
             payload = {**payload, "attributes": dict(payload["attributes"])}
-        update(given["thingName"], given.get("thingTypeName"), payload, False)
+        update(parameters["thingName"], parameters.get("thingTypeName"), payload, False)
 
     def _join_group(self, parameters: Mapping[str, Any]) -> None:
         self._parts.memberships.add(*self._membership(parameters))
