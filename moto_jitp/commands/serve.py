@@ -108,7 +108,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--alpn-port",
         type=port_number,
         metavar="PORT",
-        help="another port for devices that name an application protocol, as on port 443 of AWS",
+        help="another port for devices that name an application protocol, as on port 443 of AWS: "
+        "MQTT, or HTTPS with x-amzn-http-ca",
     )
     parser.add_argument(
         "--https-port",
