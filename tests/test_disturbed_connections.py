@@ -217,9 +217,9 @@ def test_disturbances_of_several_kinds_meet_on_one_connection(
         ("drop", {"seconds": 3}, "delay and slow-provisioning do"),
         ("throttle", {"packets": 1}, "has no packets"),
         ("lose-puback", {"packets": 0}, "1 or more"),
-        ("drop", {"packets": -1}, "from 0 on"),
+        ("drop", {"packets": -1}, "0 or more"),
         ("drop", {"times": 0}, "or None"),
-        ("drop", {"every": True}, "every is a number of connections"),
+        ("drop", {"every": True}, "every must be a number of connections"),
     ],
 )
 def test_a_wrong_request_is_refused_at_once(

@@ -185,7 +185,7 @@ def test_the_advice_names_the_call_that_mends_it(iot: Any) -> None:
         "SERVER_NAME_MISSING": "the endpoint's host name as the server name",
         "DEVICE_CERTIFICATE_PENDING_ACTIVATION": "registered/+",
         "DEVICE_CERTIFICATE_INACTIVE": "newStatus='ACTIVE'",
-        "RECONNECT_REQUIRED": "connect again",
+        "RECONNECT_REQUIRED": "Connect the device again",
         "PROVISIONING_FAILED": "create_thing_type(thingTypeName='lightBulb-versionA')",
     }.items():
         assert words in advice_of(found[reason])

@@ -129,7 +129,8 @@ def request_of(
     """Return what a device brings; see :func:`connect_here`."""
     if mqtt_version not in _TRANSPORTS:
         raise ValueError(
-            f"mqtt_version is one of {', '.join(map(repr, _TRANSPORTS))}; found {mqtt_version!r}."
+            f"mqtt_version must be one of {', '.join(map(repr, _TRANSPORTS))}; found "
+            f"{mqtt_version!r}."
         )
     transport = _TRANSPORTS[mqtt_version]
     if not isinstance(client_id, (str, type(None))):
