@@ -53,7 +53,7 @@ def test_what_test_modules_share_is_in_a_package_of_its_own() -> None:
 
 
 MOTO = {"moto", "boto3", "botocore", "responses", "flask"}
-NO_DEPENDENCY = MOTO | {"cryptography", "lark"}
+NO_DEPENDENCY = MOTO | {"cryptography", "lark", "regex"}
 #: Makes a certificate.
 ISSUE = """
 from moto_jitp import CertificateAuthority, DeviceIdentity, pki
@@ -75,7 +75,7 @@ assert pki.CertificateAuthority is CertificateAuthority"""
         ("from moto_jitp import explain_rule", NO_DEPENDENCY - {"lark"}),
         ("import conftest_plugin", NO_DEPENDENCY),
         ("import moto_jitp.pytest_plugin", NO_DEPENDENCY),
-        ("from moto_jitp import mock_jitp", {"lark"}),
+        ("from moto_jitp import mock_jitp", {"lark", "regex"}),
     ],
     ids=lambda value: value.strip().partition(";")[0] if isinstance(value, str) else "",
 )

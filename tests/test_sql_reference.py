@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from moto_jitp.sql import V1, V2, Environment, Message, Outcome, Rule
+from moto_jitp.sql.functions import texts
 
 UNDEFINED = object()
 """Stands for a result that is left out of the document."""
@@ -467,6 +468,8 @@ def test_functions_of_numbers(expression: str, result: Any) -> None:
         ("regexp_matches(123, '\\d+')", True),
         ("regexp_matches('a', '(')", UNDEFINED),
         ("regexp_matches(NULL, 'a')", UNDEFINED),
+        ("regexp_matches('Gerät2', '^[\\p{L}\\p{N}]+$')", True),
+        ("regexp_matches('aaa', 'a++a')", False),
         ("regexp_replace('abcd', 'bc', 'x')", "axd"),
         ("regexp_replace('abcd', 'b(.*)d', '$1')", "ac"),
         ("regexp_replace('2026-11', '(?<y>\\d+)-(?<m>\\d+)', '${m}/${y}')", "11/2026"),
@@ -773,3 +776,20 @@ def test_text_survives_as_utf_8() -> None:
     assert apply("SELECT * FROM 'plant/+'", '{"ö": "€\\ud800"}'.encode()).payload == (
         '{"ö":"€\\ud800"}'.encode()
     )
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "regexp_matches(text, '(a|aa)+$')",
+        "regexp_substr(text, '(a|aa)+$')",
+        "regexp_replace(text, '(a|aa)+$', 'b')",
+    ],
+)
+def test_a_regular_expression_that_would_never_end_fails_its_rule_and_says_so(
+    expression: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(texts, "MOST_SECONDS", 0.01)
+    outcome = apply(f"SELECT {expression} AS result FROM 'plant/+'", {"text": "a" * 60 + "!"})
+    assert outcome.failed
+    assert "the pattern '(a|aa)+$' was not done" in outcome.reason

@@ -1,15 +1,18 @@
 """Functions of strings, regular expressions among them.
 
-Regular expressions are Java's on AWS and Python's here; ``(?<name>…)`` is understood, and so are
-``$1`` and ``${name}`` in a replacement.
+Regular expressions are Java's on AWS and those of the package ``regex`` here, which knows Java's
+``(?<name>…)``, ``\\p{L}`` and possessive quantifiers, and can be told to give up. ``$1`` and
+``${name}`` are understood in a replacement.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING, TypeVar
 
+from moto_jitp.sql.errors import StatementFailed
 from moto_jitp.sql.evaluation import Evaluation
 from moto_jitp.sql.values import (
     UNDEFINED,
@@ -23,7 +26,14 @@ from moto_jitp.sql.values import (
 
 from .table import as_number, function, of_number, of_texts
 
+if TYPE_CHECKING:
+    import regex
+
+_Result = TypeVar("_Result")
+
 MOST_SPACES = 1000
+MOST_SECONDS = 5.0
+"""How long one regular expression may take: others need microseconds, and some never end."""
 _WHITE = " \t"
 
 of_texts("lower", 1)(str.lower)
@@ -86,23 +96,52 @@ def substring(_: Evaluation, arguments: Sequence[Value]) -> Value:
 
 
 @lru_cache(maxsize=256)
-def _pattern(pattern: str) -> re.Pattern[str] | None:
+def _pattern(pattern: str) -> regex.Pattern[str] | None:
+    import regex
+
     try:
-        return re.compile(re.sub(r"\(\?<(?=[A-Za-z])", "(?P<", pattern))
-    except (re.error, OverflowError, RecursionError):
+        return regex.compile(pattern)
+    except (regex.error, OverflowError, RecursionError):
         return None
+
+
+def _within_limit(function: str, pattern: str, text: str, run: Callable[[], _Result]) -> _Result:
+    """Run a regular expression that may try more ways to match than there is time for.
+
+    Raises:
+        StatementFailed: it was not done in time.
+    """
+    try:
+        return run()
+    except TimeoutError:
+        raise StatementFailed(
+            f"{function}(): the pattern {pattern!r} was not done with a text of {len(text)} "
+            f"characters after {MOST_SECONDS:g} seconds. Repeat no group that repeats its own "
+            "content: (a+)+ matches the same texts as a+."
+        ) from None
 
 
 @of_texts("regexp_matches", 2)
 def regexp_matches(text: str, pattern: str) -> Value:
     compiled = _pattern(pattern)
-    return UNDEFINED if compiled is None else compiled.search(text) is not None
+    if compiled is None:
+        return UNDEFINED
+    return _within_limit(
+        "regexp_matches",
+        pattern,
+        text,
+        lambda: compiled.search(text, timeout=MOST_SECONDS) is not None,
+    )
 
 
 @of_texts("regexp_substr", 2)
 def regexp_substr(text: str, pattern: str) -> Value:
     compiled = _pattern(pattern)
-    match = None if compiled is None else compiled.search(text)
+    if compiled is None:
+        return UNDEFINED
+    match = _within_limit(
+        "regexp_substr", pattern, text, lambda: compiled.search(text, timeout=MOST_SECONDS)
+    )
     return UNDEFINED if match is None else match[0]
 
 
@@ -113,13 +152,18 @@ def regexp_replace(text: str, pattern: str, replacement: str) -> Value:
     if compiled is None or pieces is None:
         return UNDEFINED
 
-    def replaced(match: re.Match[str]) -> str:
+    def replaced(match: regex.Match[str]) -> str:
         return "".join((match[piece] or "") if group else str(piece) for group, piece in pieces)
 
-    return compiled.sub(replaced, text)
+    return _within_limit(
+        "regexp_replace",
+        pattern,
+        text,
+        lambda: compiled.sub(replaced, text, timeout=MOST_SECONDS),
+    )
 
 
-def _replacement(text: str, pattern: re.Pattern[str]) -> list[tuple[bool, str | int]] | None:
+def _replacement(text: str, pattern: regex.Pattern[str]) -> list[tuple[bool, str | int]] | None:
     r"""Take Java's replacement apart: ``$1``, ``${name}``, ``\$`` and plain text.
 
     Returns:
