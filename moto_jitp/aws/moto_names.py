@@ -88,7 +88,6 @@ MOTO_NAMES: Mapping[str, tuple[str, ...]] = {
         "BaseResponse._get_param",
         "BaseResponse.boto3_service_name",
         "BaseResponse.call_action",
-        "BaseResponse.decompress_request_body",
         "BaseResponse.determine_response_protocol",
         "BaseResponse.serialized",
         "BaseResponse.setup_class",

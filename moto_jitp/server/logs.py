@@ -7,7 +7,9 @@ import json
 import logging
 import time
 from datetime import datetime, timezone
-from typing import Any, Literal
+from typing import IO, Any, Literal, cast
+
+from werkzeug.serving import DechunkedInput
 
 from moto_jitp.devices import ConnectionAttempt, RefusalReason
 from moto_jitp.history.explanation import explain
@@ -15,7 +17,7 @@ from moto_jitp.iot.account.endpoints import local_endpoints
 from moto_jitp.printing import one_line
 
 from .keep_alive import KeepAliveHandler
-from .uploads import INPUT_KEY, TimedInput
+from .uploads import INPUT_KEY, TimedInput, WholeChunks
 
 LogFormat = Literal["text", "json"]
 
@@ -38,7 +40,10 @@ class RequestHandler(KeepAliveHandler):
         self.rfile = io.BufferedReader(self._input)
 
     def make_environ(self) -> dict[str, Any]:
-        return {**super().make_environ(), INPUT_KEY: self._input}
+        environ = super().make_environ()
+        if "wsgi.input_terminated" in environ:
+            environ["wsgi.input"] = DechunkedInput(cast("IO[bytes]", WholeChunks(self.rfile)))
+        return {**environ, INPUT_KEY: self._input}
 
     def handle_one_request(self) -> None:
         self._input.limit_to(None)

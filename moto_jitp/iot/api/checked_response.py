@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import zlib
 from collections.abc import Callable, Iterable
@@ -43,25 +42,6 @@ class CheckedResponse(BaseResponse):
     _input: OperationInput | None = None
     _unreadable = ""
 
-    def decompress_request_body(self, request: Any) -> None:
-        """Decompress a body as its Content-Encoding says, up to a length that a body may have."""
-        if getattr(request, "content_encoding", None) != "gzip":
-            return
-        decompressor = zlib.decompressobj(_GZIP)
-        body = b""
-        try:
-            body = decompressor.decompress(request.stream.read(), _MOST_DECOMPRESSED)
-            if decompressor.unconsumed_tail:
-                self._unreadable = (
-                    f"The request body decompresses to more than {_MOST_DECOMPRESSED} bytes."
-                )
-            elif not decompressor.eof or decompressor.unused_data:
-                self._unreadable = "The request body is not one whole member of gzip's."
-        except zlib.error:
-            self._unreadable = "The request body is not gzip, which its Content-Encoding says."
-        request.stream = io.BytesIO(b"" if self._unreadable else body)
-        request.get_data(parse_form_data=True)
-
     def setup_class(
         self,
         request: Any,
@@ -69,8 +49,28 @@ class CheckedResponse(BaseResponse):
         headers: Any = None,
         use_raw_body: bool | None = None,
     ) -> None:
-        # moto would decode the body, and end with an exception where it is not UTF-8.
+        # moto would decompress and decode the body, and end with an exception where it is neither
+        # gzip nor UTF-8.
+        self.allow_request_decompression = False
         super().setup_class(request, full_url, headers, use_raw_body=True)
+        if self.headers.get("Content-Encoding", "") == "gzip":
+            self.body = self._decompressed(self.body)
+
+    def _decompressed(self, body: bytes) -> bytes:
+        """Decompress a body, up to a length that a body may have."""
+        decompressor = zlib.decompressobj(_GZIP)
+        try:
+            decompressed = decompressor.decompress(body, _MOST_DECOMPRESSED)
+        except zlib.error:
+            self._unreadable = "The request body is not gzip, which its Content-Encoding says."
+            return b""
+        if decompressor.unconsumed_tail:
+            self._unreadable = (
+                f"The request body decompresses to more than {_MOST_DECOMPRESSED} bytes."
+            )
+        elif not decompressor.eof or decompressor.unused_data:
+            self._unreadable = "The request body is not one whole member of gzip's."
+        return b"" if self._unreadable else decompressed
 
     @classmethod
     def answer(cls, operations: Iterable[Operation]) -> None:
