@@ -54,7 +54,7 @@ def activate(config: Mapping[str, Any] | None = None) -> None:
 
     Raises:
         ValueError: the section has an unknown key or a value of the wrong type.
-        UnsupportedMotoError: the installed moto lacks a name we hook; nothing has been changed.
+        UnsupportedMotoError: the installed moto lacks a name that we hook; nothing was changed.
 
     Examples:
         >>> activate({"jitp": {"strict": True}})

@@ -232,7 +232,7 @@ def of_connection(client_id: str, *, held_from: datetime | None = None) -> Distu
     Args:
         client_id: the MQTT client id.
         held_from: the time, for a simulated client, whose delay passes by the clock of the test:
-            :func:`held_until` tells of it from here on. ``None`` for a real one.
+            :func:`held_until` returns it from here on. ``None`` for a real one.
     """
     with _plan.lock:
         due = _due(client_id, provisioning=False)

@@ -23,7 +23,7 @@ def render(
 ) -> ProvisioningPlan:
     """Preview a provisioning template for one device.
 
-    Nothing is looked up: whether thing types, groups and named policies exist is for a run to say.
+    Nothing is looked up: only a run checks whether thing types, groups and named policies exist.
 
     Args:
         template_body: the template, as JSON text, as the path of its file or as the mapping behind

@@ -72,8 +72,8 @@ def connect_device(
         reconnect: connect again after a provisioning that succeeded, as good firmware does. A
             failed provisioning is not tried again. ``False`` makes one attempt.
         mqtt_version: the version of MQTT that the device speaks. An operation that no policy allows
-            raises NotAuthorized. With ``"5"`` the connection stays, as AWS IoT answers with a
-            reason code; ``"3.1.1"`` has none for it, and AWS IoT ends the connection.
+            raises NotAuthorized. With ``"5"`` the connection stays open, as AWS IoT answers with a
+            reason code; ``"3.1.1"`` has no such code, and AWS IoT closes the connection.
 
     Returns:
         The accepted connection.
@@ -84,8 +84,8 @@ def connect_device(
         ValueError: there is no certificate in the text, it cannot be read, the chain does not begin
             with the device's own certificate, the endpoint is not valid, or the client id has a
             character that MQTT forbids or is longer than the 128 bytes that AWS IoT accepts; or the
-            version of MQTT is another one.
-        TypeError: an argument is of another type.
+            version of MQTT is a different one.
+        TypeError: an argument has the wrong type.
         RuntimeError: no mock with just-in-time provisioning is active.
 
     Examples:

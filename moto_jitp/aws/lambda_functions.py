@@ -140,7 +140,7 @@ def register_handler(function: str, handler: Handler) -> HandlerRegistration:
     """Use a Python callable in place of a Lambda function.
 
     Args:
-        function: the function's name, which counts in every account and Region, or its ARN.
+        function: the function's name, in any account and Region, or its ARN.
         handler: called with the event and a context like Lambda's, or with the event alone where
             it takes one argument. What it returns must be what JSON has.
 

@@ -153,7 +153,7 @@ def _hand_on(backend: IoTBackend, broker: MessageBroker, message: Message) -> No
     # What AWS IoT itself publishes is not basic ingest, and its topic may have to be put together.
     is_of_client = isinstance(message, ClientMessage)
     if not (is_of_client and is_basic_ingest(message.topic)):
-        # Nobody is called in vain: nearly all of AWS IoT's own messages are heard by nobody.
+        # Without subscribers nothing is called: nearly none of AWS IoT's own messages has any.
         if not handlers.subscriptions.is_empty:
             hearing.append(handlers.call_handlers)
         # A handler may subscribe a device.

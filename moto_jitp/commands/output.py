@@ -38,7 +38,7 @@ def say(*lines: str) -> None:
 
 
 def complain(message: str) -> None:
-    """Print a sentence on standard error, with the program's name as shells want it."""
+    """Print a sentence on standard error, with the program's name in front, as usual in a shell."""
     print(f"moto-jitp: {one_line(message)}", file=sys.stderr)
 
 

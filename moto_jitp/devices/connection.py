@@ -21,8 +21,8 @@ class DeviceConnection(ABC):
     """A device's accepted connection; usable in a ``with`` block, which disconnects at its end.
 
     With ``enforce_policies`` each operation needs the permission of an IoT policy. A refused one
-    raises :class:`NotAuthorized` and leaves the connection as it is, so that a test can try the
-    next; AWS IoT ends an MQTT 3.1.1 connection that publishes without permission.
+    raises :class:`NotAuthorized` and leaves the connection open, so that a test can try the
+    next one; AWS IoT ends an MQTT 3.1.1 connection that publishes without permission.
 
     Attributes:
         certificate_id: the id of the device's certificate.
@@ -57,7 +57,7 @@ class DeviceConnection(ABC):
     @property
     @abstractmethod
     def connected(self) -> bool:
-        """Whether the connection stands.
+        """Whether the connection is open.
 
         It ends with :meth:`disconnect`, when a newer connection takes its client ID, as soon as its
         certificate is no longer ACTIVE (AWS IoT takes some minutes for that), and with the
@@ -68,7 +68,7 @@ class DeviceConnection(ABC):
     def publish(self, topic: str, payload: bytes | str, *, retain: bool = False) -> None:
         """Publish a message, as ``iot-data`` keeps it and as subscribers receive it.
 
-        Requests to shadows (``$aws/things/<thing>/shadow/update`` and its like) are carried out by
+        Requests to shadows (such as ``$aws/things/<thing>/shadow/update``) are carried out by
         moto's shadows and answered on ``…/accepted`` or ``…/rejected``, and so are requests to
         fleet provisioning (``$aws/certificates/create/json`` and its like), whose answers this
         connection alone receives. It needs ``iot:Publish``.
@@ -76,8 +76,8 @@ class DeviceConnection(ABC):
         Args:
             topic: an MQTT topic, without wildcards, of at most 256 bytes and 7 slashes.
             payload: bytes, or text that is sent as UTF-8; at most 128 KB.
-            retain: keep the message for those who subscribe to exactly this topic later; an empty
-                one deletes what was kept. It needs ``iot:RetainPublish``, too.
+            retain: keep the message for clients that subscribe to exactly this topic later;
+                an empty one deletes the retained message. It also needs ``iot:RetainPublish``.
 
         Raises:
             ConnectionError: the connection has ended.
@@ -97,21 +97,21 @@ class DeviceConnection(ABC):
     def subscribe(
         self, topic_filter: str, handler: Callable[..., object] | None = None
     ) -> DeviceSubscription:
-        """Receive messages of this account and Region, from now on and the one that is retained.
+        """Receive this account and Region's messages from now on, and the retained one.
 
         It needs ``iot:Subscribe`` for the filter and ``iot:Receive`` for the topic of each message.
         A message whose receipt is not allowed does not arrive: the handler is not called, and
         :attr:`undelivered` says why.
 
-        As in MQTT (3.1.1, section 3.8.4), a second subscription to the same filter takes the place
-        of the first, with its handler, and brings the retained message again. A message that two
+        As in MQTT (3.1.1, section 3.8.4), a second subscription to the same filter replaces the
+        first and its handler, and delivers the retained message again. A message that two
         different filters match arrives for each of them.
 
         Every payload is bytes, as an MQTT client receives it: what AWS IoT itself publishes, such
         as the answers of shadows, is JSON, for ``json.loads(payload)``.
 
         Args:
-            topic_filter: an MQTT topic filter; ``sensor/#`` does not hear ``sensor`` itself.
+            topic_filter: an MQTT topic filter; ``sensor/#`` does not match ``sensor`` itself.
             handler: called with the :class:`moto_jitp.Event`, or with topic and payload
                 where it takes two arguments; in the publisher's thread. Without it messages wait
                 for :meth:`receive`.
@@ -138,13 +138,13 @@ class DeviceConnection(ABC):
     def receive(self, timeout: float | None = None) -> Event:
         """Return the next message of the subscriptions without a handler, oldest first.
 
-        Its payload is bytes, also for what AWS IoT itself publishes; see :meth:`subscribe`.
+        Its payload is bytes, even if AWS IoT itself published it; see :meth:`subscribe`.
 
-        A message that a publisher has published is here at once; there is nothing to wait for,
-        except what another thread is about to publish.
+        A published message is available at once; the only thing to wait for is a message that
+        another thread is about to publish.
 
         Args:
-            timeout: seconds to wait for a message; ``None`` for not at all.
+            timeout: seconds to wait for a message; ``None`` not to wait.
 
         Raises:
             ConnectionError: the connection has ended, and no message is left.
@@ -172,7 +172,7 @@ class DeviceConnection(ABC):
 
     @abstractmethod
     def disconnect(self) -> None:
-        """End the connection and its subscriptions; once they have ended it does nothing."""
+        """End the connection and its subscriptions; a second call does nothing."""
 
     def __enter__(self) -> DeviceConnection:
         return self

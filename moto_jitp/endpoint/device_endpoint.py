@@ -57,13 +57,13 @@ class _KeptSessions(Clients):
 class DeviceEndpoint:
     """Where real devices connect: MQTT 3.1.1 and 5 over mutual TLS, on a port of this machine.
 
-    It stands on the state of this process, beside ``mock_jitp`` or the server: what boto3 registers
-    counts at once, and what devices do is seen there. Usable in a ``with`` block, or with
+    It works on the state of this process, inside ``mock_jitp`` or the server: what boto3 registers
+    takes effect at once, and boto3 sees what devices do. Usable in a ``with`` block, or with
     :meth:`start` and :meth:`stop`.
 
     As on AWS IoT, the TLS handshake completes whatever certificate a device shows. Registration,
-    provisioning and refusal happen on its CONNECT, and a refused device is hung up on; why stands
-    in ``jitp.connections``.
+    provisioning and refusal happen on its CONNECT, and a refused device's connection is closed; the
+    reason is in ``jitp.connections``.
 
     Args:
         host: where to listen; ``localhost`` for both loopback addresses, another name or address of
@@ -76,12 +76,12 @@ class DeviceEndpoint:
             provider for credentials, as on port 8443 and on the credentials endpoint of AWS IoT;
             ``None`` for none, 0 for a free one.
         names: further host names and addresses that devices reach it by, for its certificate.
-        identity: its own certificates, where they are to be shared; new ones without it.
-        judge_in_tls: refuse unknown certificates inside the TLS handshake, with an alert, as older
-            reports have AWS IoT do it.
+        identity: its own certificates, to share them between endpoints; the default is new ones.
+        judge_in_tls: refuse unknown certificates inside the TLS handshake, with an alert, which
+            AWS IoT did according to older reports.
         reason_in_connack: tell a refused device why: in MQTT 5 by the reason string of a CONNACK,
             in 3.1.1 by return code 5. AWS IoT tells nothing.
-        takes_unnamed: register also devices that send no server name (SNI).
+        takes_unnamed: also register devices that send no server name (SNI).
         delays_wills: publish a will of MQTT 5 after its Will Delay Interval, and not at all where
             its session is resumed before, as the specification has it. AWS IoT does not list the
             property among those that it takes, so that it counts as 0 by default.
@@ -145,7 +145,7 @@ class DeviceEndpoint:
     # -- start and stop -----------------------------------------------------------------------
 
     def start(self) -> DeviceEndpoint:
-        """Listen; devices are served from here on.
+        """Start to listen and to serve devices.
 
         Returns:
             The endpoint itself.
@@ -230,7 +230,7 @@ class DeviceEndpoint:
         return listeners
 
     def stop(self) -> None:
-        """End all connections and give everything back; a second time does nothing."""
+        """End all connections and release everything; a second call does nothing."""
         running = self._running
         if running is not None:
             running.undo.close()
@@ -257,8 +257,8 @@ class DeviceEndpoint:
     def host(self) -> str:
         """The host name for clients: ``localhost``, unless it listens on another name.
 
-        Most clients send no server name where they are given an address, and AWS IoT registers no
-        device without.
+        Most clients send no server name if they are given an address, and AWS IoT does not register
+        a device without one.
         """
         return "localhost" if self._listens_on in _EVERYWHERE else self._listens_on
 
@@ -307,7 +307,7 @@ class DeviceEndpoint:
 
     @property
     def root_ca_pem(self) -> str:
-        """The root certificate that clients are to trust, as PEM text."""
+        """The root certificate that clients have to trust, as PEM text."""
         return self._identity.root_pem
 
     @property
@@ -321,7 +321,7 @@ class DeviceEndpoint:
 
     @property
     def log(self) -> tuple[str, ...]:
-        """What no connection attempt records, oldest first: handshakes that failed, for instance.
+        """What does not belong to a connection attempt, oldest first, such as failed handshakes.
 
         The last hundred; each is a line of the logger ``moto_jitp.endpoint``, too.
         """
@@ -433,7 +433,7 @@ class DeviceEndpoint:
         seconds: float | None = None,
         packets: int | None = None,
     ) -> Disturbance:
-        """Have something go wrong on connections of devices, until the endpoint stops.
+        """Disturb connections of devices, until the endpoint stops.
 
         Arguments and errors are those of :meth:`moto_jitp.JitpHandle.disturb`, which is for tests
         that have a handle.

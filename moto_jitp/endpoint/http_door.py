@@ -111,7 +111,7 @@ class HttpDoor:
     """Answers what devices ask for over HTTPS; its methods are called by worker threads.
 
     Args:
-        log: where is written what no connection attempt tells of.
+        log: receives what does not belong to any connection attempt.
         names: the names that the endpoint is reached by.
         target_port: the port that devices reach, for log entries.
         mqtt_port: the port for MQTT, which those are told who try it here.

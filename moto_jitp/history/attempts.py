@@ -70,7 +70,7 @@ _AWS_REASONS: dict[RefusalReason, str | None] = {
 
 
 class ConnectionAttempt(NamedTuple):
-    """One MQTT CONNECT of a device, or a request of one over HTTPS that was refused.
+    """A device's MQTT CONNECT, or its request over HTTPS if that was refused.
 
     Attributes:
         accepted: whether AWS IoT let the device in.
@@ -85,9 +85,9 @@ class ConnectionAttempt(NamedTuple):
         region_name: that endpoint's Region.
         timestamp: when, in UTC.
         attempt_id: a number that rises with every attempt in the process. Version 0.1 called it
-            ``sequence``, which is still read.
+            ``sequence``, which still works.
         provisioning: the provisioning run that it set off, if it did.
-        transport: what carried it; the device's address and port are among that.
+        transport: what carried it, with the device's address and port.
 
     Examples:
         >>> connection = connect_device(bulb)

@@ -1,4 +1,4 @@
-"""Who wants to know which attempts somebody has looked at, as the pytest plugin does."""
+"""Observers of which attempts were looked at; the pytest plugin is one."""
 
 from __future__ import annotations
 

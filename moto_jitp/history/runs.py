@@ -33,7 +33,7 @@ class ProvisioningStep(NamedTuple):
         resource: what it acts on, such as ``thing/bulb-1``.
         result: how it ended.
         error_code: the API action's error code, where it failed.
-        message: the error's text, where it failed; else what is to be known of it, if anything.
+        message: the error's text, if it failed; otherwise a note, if there is one.
 
     Examples:
         >>> for step in connect_device(bulb).provisioning.steps[-2:]:
@@ -109,17 +109,17 @@ class ProvisioningRun(NamedTuple):
     Attributes:
         status: ``SUCCEEDED``, ``FAILED``, or ``IN_PROGRESS`` where completion is asynchronous.
         template_name: the stored template's name; ``None`` for a template body on the CA.
-        parameters: what was offered to the template: parameter name to value.
+        parameters: the values that the template got: parameter name to value.
         wanted: the parameter names that the template requires, in its order.
         record: the steps in the form in which they are kept; read :attr:`steps`.
         resource_arns: logical name to ARN, as RegisterThing answers it.
-        thing_name: the thing that was made or found, where the template has one.
+        thing_name: the thing that was created or found, if the template has one.
         certificate_id: the certificate that was provisioned.
         certificate_status: its status after the run.
         error_code: the AWS error code of a failed run.
         message: the AWS error text of a failed run.
         advice: one plain sentence on what to change, for a failed run.
-        place: where in the template the trouble lies, such as
+        place: where in the template the problem is, such as
             ``Resources.thing.Properties.ThingName``; empty where it lies elsewhere.
         role_arn: the provisioning role; ``None`` where none is configured.
         template: the template as it was then; ``None`` where the run did not come to it, and in
@@ -159,7 +159,7 @@ class ProvisioningRun(NamedTuple):
         advice: str,
         certificate_id: str | None = None,
     ) -> ProvisioningRun:
-        """Return the run of a device that came no further than to a first, failed step.
+        """Return the run of a device whose first step failed.
 
         Args:
             template_name: the template that would have been executed, if it is a stored one.
@@ -183,7 +183,7 @@ class ProvisioningRun(NamedTuple):
 
     @property
     def steps(self) -> tuple[ProvisioningStep, ...]:
-        """What was done, in order; of a failed run up to where it stopped."""
+        """What was done, in order; for a failed run, up to where it stopped."""
         return tuple(step for step, _ in self.calls)
 
     @property

@@ -22,7 +22,7 @@ Decorate = Callable[[Any, bool, bool], Any]
 
 #: What prepares a test, in the order in which test runners call it.
 _SETUP_METHODS = ("setUp", "asyncSetUp", "setup_method")
-#: Called by pytest with the test method, if they want it.
+#: Called by pytest with the test method, if they accept it.
 _PYTEST_METHODS = ("setup_method", "teardown_method")
 _RUNNERS_CLASSES = (object, unittest.TestCase, unittest.IsolatedAsyncioTestCase)
 

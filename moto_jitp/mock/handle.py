@@ -36,10 +36,10 @@ _OF_THE_FIXTURE = {
 class JitpHandle:
     """What happened in a ``mock_jitp`` block: ``with mock_jitp() as jitp``, or :func:`current`.
 
-    After the block it still tells what had happened until its end.
+    After the block it still has what happened until the end of the block.
 
     Args:
-        reset: what :meth:`reset` calls: the block's, as what all blocks were asked for stays.
+        reset: what :meth:`reset` calls, which keeps the requests of all blocks.
 
     Examples:
         >>> connection = connect_device(bulb)
@@ -80,7 +80,7 @@ class JitpHandle:
     def connections(self) -> tuple[ConnectionAttempt, ...]:
         """All connection attempts so far, of every account and Region, the oldest first.
 
-        Among them are the requests over HTTPS that were refused, whose transport is ``HTTP``.
+        They include refused requests over HTTPS, whose transport is ``HTTP``.
         """
         from moto_jitp.history.looking import look_at
 
@@ -103,8 +103,8 @@ class JitpHandle:
     def rules(self) -> tuple[RuleRun, ...]:
         """What topic rules have done so far: a :class:`RuleRun` for each message and rule.
 
-        Each tells whether the message matched, the clause that dropped it and why, the document
-        that came out, and each action with its error and what to change.
+        Each says whether the message matched, which clause dropped it and why, which document came
+        out, and for each action its error and what to change.
         """
         if self._at_the_end is not None:
             return self._at_the_end[2]()
@@ -122,14 +122,14 @@ class JitpHandle:
         Lambda decides. What it raises is recorded and shown as a failed invocation.
 
         Args:
-            function_name_or_arn: the function's name, which counts in every account and Region, or
+            function_name_or_arn: the function's name, in any account and Region, or
                 its ARN, with or without a version or alias.
             handler: called with the event and a context like Lambda's, or with the event alone
                 where it takes one argument.
 
         Returns:
-            The registration; its ``cancel()`` ends it before the block does. Of two for one
-            function the newer counts.
+            The registration; its ``cancel()`` ends it before the block does. Of two for the same
+            function, the newer one is used.
 
         Raises:
             RuntimeError: the block has ended.
@@ -204,12 +204,12 @@ class JitpHandle:
         two. A request lasts until it is used up or cancelled, or the block ends; :meth:`reset`
         leaves it.
 
-        Each attempt of boto3's counts as a call. On some errors boto3 tries again by itself, such
+        Each attempt of boto3's counts as a call. On some errors boto3 retries on its own, such
         as ``ThrottlingException``, ``LimitExceededException``, ``InternalFailureException`` and
         ``ServiceUnavailableException``, so that ``times=1`` shows as a retry and not as an error.
         To see the error, make the client with
         ``config=botocore.config.Config(retries={"total_max_attempts": 1})``, or ask with
-        ``times=None``. So it is with ``throttling``.
+        ``times=None``. The same goes for ``throttling``.
 
         Args:
             operation: its name, such as ``CreateThing`` or ``create_thing``.
@@ -256,7 +256,7 @@ class JitpHandle:
         seconds: float | None = None,
         packets: int | None = None,
     ) -> Disturbance | ServerDisturbance:
-        """Have something go wrong between devices and AWS IoT, of which neither side is at fault.
+        """Disturb connections between devices and AWS IoT, through no fault of either side.
 
         It concerns simulated devices and those of a device endpoint alike. What simulated devices
         wait for passes by the clock of the test, what real ones wait for by the time of day. As
@@ -265,14 +265,14 @@ class JitpHandle:
 
         The kinds are:
 
-        - ``"delay"``: the CONNECT is dealt with ``seconds`` later. A simulated device is refused
+        - ``"delay"``: the CONNECT is processed ``seconds`` later. A simulated device is refused
           meanwhile, with ``CONNECT_DELAYED``.
         - ``"drop"``: the connection breaks after ``packets`` packets of the client (1 unless given;
-          0 stands for its CONNECT). The last one is carried out, and not answered; a simulated
+          0 stands for its CONNECT). The last one is processed but not answered; a simulated
           device gets a ConnectionError.
         - ``"half-open"``: after ``packets`` packets (0 unless given) nothing gets through,
           and neither side notices before its keep alive runs out.
-        - ``"lose-puback"``: ``packets`` messages (1 unless given) arrive, and their PUBACKs do not;
+        - ``"lose-puback"``: ``packets`` messages (1 unless given) arrive, but their PUBACKs do not;
           a simulated device gets a TimeoutError.
         - ``"throttle"``: the CONNECT is refused, with ``CONNECT_THROTTLED``.
         - ``"slow-provisioning"``: the provisioning run that the connection sets off takes
@@ -320,7 +320,7 @@ class JitpHandle:
     def reset(self) -> None:
         """Clear the state of all services, as the ``reset()`` of ``mock_aws`` does.
 
-        What the test has asked for stays: subscriptions, failures, disturbances and settings.
+        Whatever the test has requested stays: subscriptions, failures, disturbances and settings.
         """
         self._reset()
 

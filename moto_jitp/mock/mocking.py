@@ -59,7 +59,7 @@ class MockJitp:
             reset: clear all state first, if no other mock is active.
 
         Raises:
-            UnsupportedMotoError: the installed moto lacks a name we hook; nothing has been changed.
+            UnsupportedMotoError: the installed moto lacks a name that we hook; nothing was changed.
             ConnectionError: under ``TEST_SERVER_MODE``, no server answers.
             RuntimeError: under ``TEST_SERVER_MODE``, the server has no just-in-time provisioning
                 and so cannot have this block's settings.
@@ -134,21 +134,21 @@ def mock_jitp(func: None = None, config: Mapping[str, Any] | None = None) -> Moc
 
 
 def mock_jitp(func: F | None = None, config: Mapping[str, Any] | None = None) -> F | MockJitp:
-    """Mock AWS as ``mock_aws`` does, with just-in-time provisioning in AWS IoT.
+    """Mock AWS as ``mock_aws`` does, and add just-in-time provisioning to AWS IoT.
 
     A decorator with and without arguments, for functions, ``async def``, generators (pytest
     fixtures that yield) and classes; a context manager for ``with`` and ``async with``; and
     ``start()`` with ``stop()``. It may be nested in a ``mock_aws``, stand around one, or overlap
-    with one in any order: they share their state, and each takes out its own configuration.
+    with one in any order: they share their state, and each removes its own configuration.
 
     Under moto's ``TEST_SERVER_MODE`` the calls go to that server, whose settings count. Keys of the
-    section ``"jitp"`` are laid over them until the block ends; as a server has one set of settings,
-    they hold for whoever else uses it, too.
+    section ``"jitp"`` override them until the block ends; as a server has one set of settings,
+    they apply to everyone else who uses it, too.
 
     Args:
         func: what to decorate, when used as ``@mock_jitp`` without arguments.
         config: moto's configuration, as ``mock_aws`` takes it, plus the section ``"jitp"``, as in
-            ``{"core": {...}, "jitp": {"strict": False}}``. Where blocks are nested, the keys of
+            ``{"core": {...}, "jitp": {"strict": False}}``. If blocks are nested, the keys of
             the innermost win, and keys that it does not name keep their value.
             :class:`moto_jitp.settings.JitpSettings` says what each key means; AWS's request
             quotas with one of them changed are ``{"throttling": {"*": True, "CreateThing": 1}}``.

@@ -5,7 +5,7 @@ Nothing here knows moto, boto3 or the rest of the package.
 - ``packets``: the control packets as frozen values; ``properties`` and ``reason_codes`` of MQTT 5.
 - ``decoding`` and ``encoding``: bytes to packets and back; ``fields`` are their data types.
 - ``errors``: what is wrong with what a peer sent.
-- ``server_connection``: one connection as the server sees it; ``events`` are what it tells of.
+- ``server_connection``: one connection as the server sees it; ``events`` are what it reports.
 - ``session``: what outlives a connection; ``limits`` are AWS IoT's.
 - ``messages``, ``subscriptions``, ``shared_filters``: what is published, and who receives it.
 - ``topics`` and ``topic_filters``: which of them AWS IoT accepts, and which match.

@@ -1,4 +1,4 @@
-"""What a server-side connection tells of: what the client asks for, and the connection's end."""
+"""What a server-side connection reports: the client's requests, and the connection's end."""
 
 from __future__ import annotations
 

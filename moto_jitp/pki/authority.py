@@ -52,8 +52,8 @@ class CertificateAuthority:
     """A certificate authority for tests, self-signed or under a parent.
 
     Args:
-        common_name: the CA's common name. Without it and any other field of the subject the CA gets
-            a name of its own; without it but with other fields it has no common name.
+        common_name: the CA's common name. Without any field of the subject, the CA gets
+            a unique name; with other fields only, it has no common name.
         parent: the CA that signs this one; without it the CA is self-signed.
         **fields: the other fields of its certificate; see
             :class:`moto_jitp.pki.CertificateFields`.
@@ -114,7 +114,7 @@ class CertificateAuthority:
         *,
         parent: CertificateAuthority | None = None,
     ) -> CertificateAuthority:
-        """Take a CA that was made elsewhere.
+        """Load a CA that was created elsewhere.
 
         Args:
             certificate_pem: its certificate as PEM text or bytes, or the path of their file.
@@ -199,11 +199,11 @@ class CertificateAuthority:
         common_name: str | _Generated | None = GENERATED,
         **fields: Unpack[CertificateFields],
     ) -> DeviceIdentity:
-        """Issue a device certificate with a key of its own.
+        """Issue a device certificate with its own key.
 
         Args:
-            common_name: the subject's CN. Left out, the device gets a name of its own; ``None``
-                makes a certificate without a common name.
+            common_name: the subject's CN. Left out, the device gets a unique name; ``None``
+                creates a certificate without a common name.
             **fields: the other fields of its certificate; see
                 :class:`moto_jitp.pki.CertificateFields`.
 
@@ -255,9 +255,9 @@ class CertificateAuthority:
             client: a boto3 client for ``iot``.
             template_body: the provisioning template's JSON text, the path of its file, or the
                 object that it describes.
-            role_arn: the provisioning role, needed beside a template body; without it a role named
-                ``JITPRole`` of account 123456789012 is named.
-            template_name: a stored template of type JITP, in the place of a body.
+            role_arn: the provisioning role, which a template body requires; the default is a role
+                named ``JITPRole`` in account 123456789012.
+            template_name: a stored template of type JITP, instead of a body.
             certificate_mode: ``"DEFAULT"``, with a verification certificate, or ``"SNI_ONLY"``.
             active: whether the CA is set ACTIVE.
             auto_registration: whether devices of this CA register themselves.

@@ -51,7 +51,7 @@ class DeviceIdentity:
         certificate_pem: str | bytes | PathLike[str],
         private_key_pem: str | bytes | PathLike[str],
     ) -> DeviceIdentity:
-        """Take an identity that was made elsewhere.
+        """Load an identity that was created elsewhere.
 
         Args:
             certificate_pem: the leaf, and optionally its chain, as PEM text or bytes, or the path

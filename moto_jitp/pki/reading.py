@@ -41,7 +41,7 @@ ExtensionT = TypeVar("ExtensionT", bound=x509.ExtensionType)
 
 
 class CertificateError(ValueError):
-    """The text holds no certificate, or one that cannot be read; the message says which and why.
+    """The text contains no certificate, or an unreadable one; the message says which and why.
 
     Examples:
         >>> connect_device("bulb-1")

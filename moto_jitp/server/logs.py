@@ -67,7 +67,7 @@ class RequestHandler(KeepAliveHandler):
         except TimeoutError:
             raise
         except OSError:
-            return False  # what follows tells of it
+            return False  # what follows will log it
         protocol = _NOT_HTTP.get(first)
         if protocol is None:
             return False
@@ -166,7 +166,7 @@ def write_log(log_format: LogFormat) -> None:
     """
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
-    # That of the endpoint tells of devices which never came to a connection attempt.
+    # The endpoint's logger reports devices that never got as far as a connection attempt.
     for one in (log, logging.getLogger("moto_jitp.endpoint")):
         one.handlers[:] = [handler]
         one.propagate = False

@@ -1,7 +1,7 @@
 """Reads the bodies of requests, within limits of size and time.
 
 moto's dispatcher reads the body of an unsigned form while it holds the lock that every request
-needs, so that one client that sends half of a form would stop all the others. Here a body is in
+needs, so one client that sends half of a form would block all others. Here a body is in
 memory before moto is called, outside any lock.
 """
 
@@ -105,8 +105,8 @@ class TimedInput(io.RawIOBase):
 class WholeChunks(io.RawIOBase):
     """Reads for Werkzeug's decoder of chunks, and fails where a chunk ends before its length.
 
-    The decoder takes less for all that it asked for. It then tells of more bytes than it has
-    written, and some versions of CPython read on behind the end of their buffer.
+    The decoder ignores a short read: it then reports more bytes than it has written, and some
+    versions of CPython read past the end of their buffer.
 
     Args:
         raw: reads from the client.

@@ -21,12 +21,12 @@ def explain_rule(
     sql_version: str | None = None,
     functions: Mapping[str, Callable[..., Any]] | None = None,
 ) -> Outcome:
-    """Try a rule's statement on a message.
+    """Apply a rule's statement to a message.
 
     Args:
-        sql: the statement of the rule, as CreateTopicRule takes it.
+        sql: the statement of the rule, as for CreateTopicRule.
         topic: the topic of the message.
-        payload: the message: bytes, text, or what JSON is to be made of.
+        payload: the message: bytes, text, or a value to encode as JSON.
         principal: what ``principal()`` returns: the ID of the device's certificate, for one.
         client_id: what ``clientid()`` returns; without it the message did not come over MQTT.
         source_ip: what ``sourceip()`` returns.

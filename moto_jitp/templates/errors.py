@@ -76,7 +76,7 @@ class TemplateError(ValueError):
     """A mistake in a provisioning template, or a value that the template cannot take.
 
     Attributes:
-        reason: the sentence that AWS says, without its prefix; our own where none is known.
+        reason: AWS's sentence without its prefix; our own if AWS's is not known.
         place: where it is, such as ``Resources.thing.Properties.ThingName``; empty for the body as
             a whole.
         found: what stands there.

@@ -115,7 +115,7 @@ def _next_due(backend: IoTBackend) -> tuple[datetime, _Waiting] | None:
     try:
         wait = delay() or timedelta()
     except UnusableRuleTransition:
-        return None  # only who publishes is told of it
+        return None  # only the publisher learns of it
     with lock_of(backend):
         if not later.waiting or later.waiting[0].published + wait > datetime.now(timezone.utc):
             return None

@@ -1,7 +1,7 @@
 """The document of a shadow: what an update makes of it, and what differs in it.
 
 moto's own merges an update into the dictionaries of the version before, keeps a section that is set
-to null, renews every timestamp and tells of differences that do not exist.
+to null, renews every timestamp and reports differences that do not exist.
 https://docs.aws.amazon.com/iot/latest/developerguide/device-shadow-document.html
 """
 

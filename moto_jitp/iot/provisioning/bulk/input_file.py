@@ -157,7 +157,7 @@ def stored_object(account_id: str, region_name: str, bucket: str, key: str) -> A
 class _Stored(io.RawIOBase):
     """The bytes of an object, out of the file that moto keeps them in.
 
-    GetObject of moto's would have the whole object in memory, for each range anew.
+    moto's GetObject would hold the whole object in memory, again for each range.
     """
 
     def __init__(self, stored: Any, size: int) -> None:
