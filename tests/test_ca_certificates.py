@@ -219,7 +219,7 @@ class TestWhatIsNoCaCertificate:
         [
             (rsa.generate_private_key(65537, 1024), "an RSA key of 1024 bit"),
             (ec.generate_private_key(ec.SECP256K1()), "an EC key on secp256k1"),
-            (ed25519.Ed25519PrivateKey.generate(), "a key of the kind Ed25519"),
+            (ed25519.Ed25519PrivateKey.generate(), "a key of the type Ed25519"),
         ],
         ids=["RSA 1024", "secp256k1", "Ed25519"],
     )

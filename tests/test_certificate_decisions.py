@@ -136,8 +136,8 @@ def test_a_signature_with_an_old_digest_is_refused_by_its_name(
     device = DeviceIdentity(pem, (tmp_path / "key.pem").read_text())
     with refused("CertificateValidationException", 400, "The signature of the cert") as error:
         iot.register_certificate(certificatePem=pem)
-    assert f"made with {name}" in error.response["Error"]["Message"]
-    assert f"made with {name}" in str(refusal(device))
+    assert f"uses {name}" in error.response["Error"]["Message"]
+    assert f"uses {name}" in str(refusal(device))
 
 
 def test_a_leaf_is_not_registered_as_a_ca(iot: Any, acme: CertificateAuthority) -> None:

@@ -152,7 +152,9 @@ def test_what_is_in_use_is_not_transferred(iot: Any, theirs: Any, device: Device
     with refused("InvalidRequestException", 400, "The certificate"):
         iot.transfer_certificate(certificateId=certificate_id, targetAwsAccount=ACCOUNT)
     theirs.register_certificate_without_ca(certificatePem=device.certificate_pem)
-    with refused("TransferConflictException", 409, f"The account {OTHER} has the certificate"):
+    with refused(
+        "TransferConflictException", 409, f"The account {OTHER} already has the certificate"
+    ):
         iot.transfer_certificate(**give)
     with refused("ResourceNotFoundException", 404, "CertificateId"):
         iot.transfer_certificate(certificateId="0" * 64, targetAwsAccount=OTHER)

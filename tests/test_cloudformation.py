@@ -434,7 +434,8 @@ def test_a_refused_device_is_told_which_stack_was_to_make_what_it_misses(
 
     assert "Create the thing type 'bulb'" in str(caught.value)
     expected = (
-        "The stack 'fleet' was to make the thing type 'bulb' as Type; it is ROLLBACK_COMPLETE"
+        "The stack 'fleet' should have created the thing type 'bulb' as Type; it is "
+        "ROLLBACK_COMPLETE"
     )
     assert f"{expected} because of Broken: " in str(caught.value)
 
@@ -466,7 +467,7 @@ def test_a_name_that_a_stack_was_to_put_together_is_traced_to_it(
     )
 
     with pytest.raises(
-        ConnectionRefused, match=r"'fleet' was to make .* 'fleet-bulb' as Type; it is"
+        ConnectionRefused, match=r"'fleet' should have created .* 'fleet-bulb' as Type; it is"
     ):
         connect_device(DEVICE)
 

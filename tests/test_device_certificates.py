@@ -404,7 +404,7 @@ class TestCertificatesOfTheService:
             ),
             (
                 make_csr(ed25519.Ed25519PrivateKey.generate()),
-                "The certificateSigningRequest has a key of the kind Ed25519",
+                "The certificateSigningRequest has a key of the type Ed25519",
             ),
         ],
         ids=["no CSR", "short key", "Ed25519"],

@@ -121,7 +121,7 @@ def test_its_certificate_has_the_names_that_it_is_given() -> None:
 
 
 def test_a_name_that_cannot_stand_in_a_certificate_is_refused() -> None:
-    with pytest.raises(ValueError, match="cannot stand in the endpoint's certificate"):
+    with pytest.raises(ValueError, match="cannot be put in the endpoint's certificate"):
         _ = ServerIdentity(["a" * 70 + ".lan"]).server_certificates
 
 

@@ -296,7 +296,7 @@ def test_a_continuous_job_takes_more_targets(iot: Any) -> None:
     job = iot.describe_job(jobId="first")["job"]
     assert (job["targets"], job["comment"]) == (arns, "more")
     create("second", targets=arns)
-    with refused("InvalidRequestException", 400, "Job second takes no more targets"):
+    with refused("InvalidRequestException", 400, "Job second accepts no more targets"):
         iot.associate_targets_with_job(jobId="second", targets=arns)
     with refused("ResourceNotFoundException", 404, "The target"):
         iot.associate_targets_with_job(jobId="first", targets=[arns[0] + "x"])
@@ -304,7 +304,7 @@ def test_a_continuous_job_takes_more_targets(iot: Any) -> None:
     with refused("LimitExceededException", 410, "Job first would have 101 targets"):
         iot.associate_targets_with_job(jobId="first", targets=many)
     iot.cancel_job(jobId="first")
-    with refused("InvalidRequestException", 400, "Job first takes no more targets"):
+    with refused("InvalidRequestException", 400, "Job first accepts no more targets"):
         iot.associate_targets_with_job(jobId="first", targets=arns)
 
 

@@ -65,7 +65,7 @@ def test_an_operation_that_is_refused_says_its_name() -> None:
 
 
 def test_a_misspelt_operation_cannot_be_entered() -> None:
-    with pytest.raises(ValueError, match="'TagResorce' is not an operation of AWS IoT"):
+    with pytest.raises(ValueError, match="'TagResorce' is not an AWS IoT operation"):
         operation("TagResorce", Tags)
 
 

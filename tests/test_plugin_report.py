@@ -111,7 +111,7 @@ def test_a_device_that_does_not_come_back_is_told_to(run: Run) -> None:
         """
     )
     result.stdout.fnmatch_lines(
-        [TITLE, "*provisioned, AWS drops this connection", "*fix: *connect again*"]
+        [TITLE, "*provisioned, AWS drops this connection", "*fix: *onnect the device again*"]
     )
 
 

@@ -40,7 +40,7 @@ def test_a_swallowed_refusal_fails_the_test_with_its_explanation(
     result.stdout.fnmatch_lines(
         [
             "CA_CERTIFICATE_INACTIVE: *",
-            "A connection was refused, and the test did not look at it: *",
+            "A connection was refused and the test did not look at it: *",
             "*fix: *Call update_ca_certificate(*",
             "FAILED *::test_it - CA_CERTIFICATE_INACTIVE: *",
         ]

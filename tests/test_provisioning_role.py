@@ -447,7 +447,7 @@ def test_a_role_of_another_account_is_refused(iot: Any, acme: CertificateAuthori
         acme.register(other, template_body=PLAIN_BODY, role_arn=arn)
     text = error.response["Error"]["Message"]
     assert f"a role of the account {ACCOUNT}" in text
-    assert "only one of the account 210987654321" in text
+    assert "only roles of the account 210987654321" in text
     with refused("InvalidRequestException", 400, UNABLE):
         other.create_provisioning_template(
             templateName="bulbs", templateBody=PLAIN_BODY, type="JITP", provisioningRoleArn=arn

@@ -134,7 +134,7 @@ def test_only_principals_are_asked_for_what_principals_have(
     iot: Any, operation: str, kind: str
 ) -> None:
     principal = f"arn:aws:iot:us-east-1:123456789012:{kind}"
-    with pytest.raises(iot.exceptions.InvalidRequestException, match="is not a principal"):
+    with pytest.raises(iot.exceptions.InvalidRequestException, match="is not a valid principal"):
         getattr(iot, operation)(principal=principal)
 
 

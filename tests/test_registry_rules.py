@@ -518,7 +518,7 @@ def an_update_of_groups_changes_all_or_nothing(iot: Any) -> None:
     iot.create_thing_group(thingGroupName="g")
     with refused("ResourceNotFoundException", 404, f"ThingGroup {ACCOUNT}:x not found."):
         iot.update_thing_groups_for_thing(thingName="t", thingGroupsToAdd=["g", "x"])
-    with refused("InvalidRequestException", 400, "The thing group g stands in"):
+    with refused("InvalidRequestException", 400, "The thing group g is in both"):
         iot.update_thing_groups_for_thing(
             thingName="t", thingGroupsToAdd=["g"], thingGroupsToRemove=["g"]
         )

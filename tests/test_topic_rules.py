@@ -226,7 +226,7 @@ def test_dynamodb_keeps_the_message_in_one_column(mock: JitpHandle) -> None:
     publish({"at": 7}, topic="gone/boiler")
     assert "Item" not in table.get_item(Key={"id": "boiler", "at": 7})
     publish({"at": 7, "how": "PAINT"}, topic="how/boiler")
-    assert "'PAINT' is not one of DynamoDB's" in str(mock.rules)
+    assert "The field operation must be INSERT, UPDATE or DELETE" in str(mock.rules)
 
 
 def test_dynamodb_keeps_bytes_as_binary(mock: JitpHandle) -> None:
@@ -263,7 +263,7 @@ def test_dynamodb_v2_refuses_what_has_no_attributes(mock: JitpHandle) -> None:
     make_rule({"dynamoDBv2": {"putItem": {"tableName": "readings"}, "roleArn": ROLE}})
 
     publish(b"hot")
-    assert "takes JSON only" in error_of(mock)
+    assert "accepts JSON only" in error_of(mock)
 
 
 def test_cloudwatch_gets_the_metric(mock: JitpHandle) -> None:
@@ -887,7 +887,7 @@ def test_sql_mistakes_are_refused_with_their_place(mock: JitpHandle) -> None:
 def test_actions_that_are_not_carried_out_are_refused_by_name(
     mock: JitpHandle, kind: str, fields: dict[str, Any]
 ) -> None:
-    assert f"The action {kind} is not carried out here" in refused(
+    assert f"The action {kind} is not emulated" in refused(
         "InvalidRequestException", actions=[{kind: fields}]
     )
 
@@ -901,7 +901,7 @@ def test_with_strict_off_such_rules_are_stored_and_what_can_run_runs() -> None:
         publish({"t": 1})
 
         assert bodies(url) == ['{"t":1}']
-        assert "The action http is not carried out here" in str(only_run(mock).actions[0].error)
+        assert "The action http is not emulated" in str(only_run(mock).actions[0].error)
 
 
 def test_an_action_has_one_kind(mock: JitpHandle) -> None:

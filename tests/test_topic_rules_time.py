@@ -96,5 +96,5 @@ def test_an_unusable_setting_is_said_to_who_publishes(
     make_rule(mocked, [])
     state_manager.set_transition("iot::rule", setting)
 
-    with pytest.raises(ValueError, match="by which no rule would ever run"):
+    with pytest.raises(ValueError, match="with which no rule would ever run"):
         publish(1)

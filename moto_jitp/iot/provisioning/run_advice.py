@@ -120,11 +120,11 @@ def missing_resources(resources: Sequence[str]) -> str:
 
 
 def declared(resource: str, declaration: Declaration) -> str:
-    """For a missing resource that a CloudFormation stack was to make."""
+    """For a missing resource that a CloudFormation stack should have created."""
     kind, _, name = resource.partition("/")
     because = f" because of {declaration.failure}" if declaration.failure else ""
     return (
-        f"The stack {declaration.stack!r} was to create {_CREATE[kind][0]} {name!r} as "
+        f"The stack {declaration.stack!r} should have created {_CREATE[kind][0]} {name!r} as "
         f"{declaration.logical_id}; it is {declaration.status}{because.rstrip('.')}."
     )
 
