@@ -39,11 +39,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+_SLOW_FIXTURES = {"openssl", "pytester"}
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # Before -m is looked at: who runs a suite in a process of its own is slow.
+    # Before -m is looked at: who runs a whole suite inside a test, or OpenSSL's commands, is slow.
     for item in items:
-        if "run_apart" in getattr(item, "fixturenames", ()):
+        if not _SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
 
 

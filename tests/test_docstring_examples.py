@@ -75,7 +75,10 @@ def docstrings(module: ModuleType) -> Iterator[doctest.DocTest]:
             yield from finder.find(value, module=False, globs=dict(vars(module)))
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if "endpoint" in name else ()) for name in MODULES],
+)
 def test_the_examples_of_a_module_hold(name: str, tmp_path: Path) -> None:
     module = importlib.import_module(name)
     examples = [found for found in docstrings(module) if found.examples]

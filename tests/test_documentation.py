@@ -128,6 +128,7 @@ def test_the_site_is_built_and_asks_no_other_host_for_anything(tmp_path: Path) -
 # What runs it elsewhere.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("schema", "file"),
     [
@@ -142,6 +143,7 @@ def test_a_file_for_another_program_is_what_that_program_takes(schema: str, file
     assert_schema(schema, ROOT / file)
 
 
+@pytest.mark.slow
 def test_the_workflows_in_the_documentation_are_what_github_takes(tmp_path: Path) -> None:
     pytest.importorskip("check_jsonschema", reason="check-jsonschema is not installed")
     shown = re.findall(r"^```yaml\n(.*?)^```$", page("how-to/ci.md"), re.MULTILINE | re.DOTALL)
@@ -184,6 +186,7 @@ def test_the_image_runs_as_a_user_without_rights_and_tells_whether_it_is_ready()
             assert all((ROOT / source).exists() for source in line.split()[1:-1])
 
 
+@pytest.mark.slow
 def test_the_device_of_the_compose_file_provisions_itself() -> None:
     from support.servers import clean_environment
 

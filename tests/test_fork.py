@@ -26,6 +26,7 @@ from moto_jitp.remote.client import ControlClient
 from moto_jitp.server import ThreadedJitpServer
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
     # Python warns of forking where there are threads, which is what is tested.
     pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning"),

@@ -247,6 +247,7 @@ def test_pages_have_the_size_asked_for_and_hold_everything_once(
     check_pages(in_process, operation)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_server_gives_the_same_pages(at_server: Cloud, operation: str) -> None:
     check_pages(at_server, operation)

@@ -93,6 +93,7 @@ STATEMENTS = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(STATEMENTS)
 @settings(max_examples=150, deadline=None)
 def test_what_is_printed_parses_to_the_same_tree(statement: tree.Statement) -> None:
@@ -132,6 +133,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(STATEMENTS, JSON, st.sampled_from([V1, V2]))
 @settings(max_examples=150, deadline=None)
 def test_applying_a_rule_to_any_message_raises_nothing(

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -98,6 +99,7 @@ def test_a_mistake_is_always_a_template_error(body: str, values: dict[str, str])
         error.message.encode("utf-8")  # it can be sent
 
 
+@pytest.mark.slow
 @SETTINGS
 @given(st.text() | (anything | shaped(anything)).map(json.dumps))
 def test_the_linter_takes_everything_and_finds_what_the_parser_refuses(body: str) -> None:
