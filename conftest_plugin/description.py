@@ -106,7 +106,7 @@ def _certificate_id(device: Device) -> str:
     if not isinstance(device, (str, bytes)):
         raise TypeError(
             "device must be a DeviceIdentity, a DeviceConnection, a certificate as PEM text or "
-            "bytes, or a certificate's id, not {type(device).__name__}."
+            f"bytes, or a certificate's id, not {type(device).__name__}."
         )
     from moto_jitp import CertificateError
     from moto_jitp.pki import read_certificate

@@ -159,7 +159,7 @@ def test_the_readme_leaves_out_what_the_whole_list_leaves_out() -> None:
         "Custom authorizers",
         "Device Management and Device Defender",
         "the registration of a device that connects",
-        "knows no policies of organizations, and no address or VPC of a call",
+        "does not evaluate policies of organizations, or the address or VPC of a call",
     )
     bullets = [line for line in section.split(" - ") if line.strip()]
     said = [bullet for bullet in bullets if "Where AWS documents nothing" not in bullet]

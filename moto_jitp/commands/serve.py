@@ -301,7 +301,7 @@ def _listening(host: str, port: int | str, option: str) -> Iterator[None]:
         advice = ""
         if error.errno == errno.EADDRINUSE:
             advice = (
-                f". Stop the process that listens there, or choose another port: {option} 0 finds "
+                f". Stop the process that listens there, or choose another port: {option} 0 picks "
                 "a free one"
             )
         raise CommandFailed(f"cannot listen on {host}:{port}: {reason}{advice}.") from None

@@ -224,7 +224,7 @@ class HttpDoor:
                 501,
                 "NotImplementedException",
                 "MQTT over WebSocket is not emulated: connect the device with MQTT over mutual "
-                "TLS, on port {self._mqtt_port()}.",
+                f"TLS, on port {self._mqtt_port()}.",
             )
 
 

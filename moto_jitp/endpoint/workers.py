@@ -11,6 +11,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from moto_jitp.locks import new_lock
+
 _MOST_THREADS = 32
 
 Job = Callable[[], object]
@@ -29,6 +31,9 @@ class Workers:
         # One entry for each thread that waits; a semaphore would do the same ten times slower.
         self._idle: deque[None] = deque()
         self._threads: list[threading.Thread] = []
+        # Sockets that close while the endpoint stops still submit jobs.
+        self._lock = new_lock()
+        self._has_ended = False
 
     def submit(self, job: Job) -> None:
         """Have a job carried out; to be called by one thread only.
@@ -36,7 +41,14 @@ class Workers:
         Args:
             job: what is to be called; it must not raise.
         """
-        self._jobs.put(job)
+        with self._lock:
+            if not self._has_ended:
+                self._jobs.put(job)
+                self._have_a_thread()
+                return
+        job()  # what comes while the endpoint stops has nobody else
+
+    def _have_a_thread(self) -> None:
         with contextlib.suppress(IndexError):
             self._idle.pop()
             return
@@ -53,11 +65,13 @@ class Workers:
         Args:
             timeout: seconds to wait for them altogether; one that hangs is left alone.
         """
-        for _ in self._threads:
+        with self._lock:
+            self._has_ended = True
+            threads, self._threads = self._threads, []
+        for _ in threads:
             self._jobs.put(None)
-        for thread in self._threads:
-            thread.join(timeout / max(len(self._threads), 1))
-        self._threads.clear()
+        for thread in threads:
+            thread.join(timeout / len(threads))
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
