@@ -69,7 +69,7 @@ class Shell:
             AWS_ACCESS_KEY_ID="testing",
             AWS_SECRET_ACCESS_KEY="testing",
             AWS_DEFAULT_REGION="us-east-1",
-            AWS_GUIDE_CONFIG_FILE="/dev/null",
+            AWS_CONFIG_FILE="/dev/null",
             AWS_SHARED_CREDENTIALS_FILE="/dev/null",
             AWS_PAGER="",
         )
