@@ -12,6 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 from support.cloud import client
 
+from moto_jitp.iot.api.operations import OPERATIONS
+
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = "python scripts/list_operations.py"
 
@@ -50,6 +52,15 @@ def test_the_page_says_what_the_code_does(listing: ModuleType) -> None:
         and not (who == "refused" and written.get(operation) in (None, "moto"))
     }
     assert differing == {}, f"The page is out of date. Run: {COMMAND}"
+
+
+def test_no_operation_is_misspelt_in_the_code(listing: ModuleType) -> None:
+    # The page is written from the newest model, the test runs with any.
+    written = rows(listing.TARGET.read_text(encoding="utf-8"))
+    unknown = {name: known.function.__module__ for name, known in OPERATIONS.items()}
+    for name in written:
+        unknown.pop(name, None)
+    assert unknown == {}, f"Misspelt? Or new: install the newest botocore and run {COMMAND}"
 
 
 def test_what_the_page_calls_refused_is_refused(listing: ModuleType, iot: Any) -> None:

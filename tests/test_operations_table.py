@@ -10,6 +10,7 @@ from moto.core.utils import get_service_model
 from moto_jitp import mock_jitp
 from moto_jitp.iot import models as models  # fills the table
 from moto_jitp.iot.api.operations import (
+    OPERATIONS,
     Emulation,
     Input,
     emulation_of,
@@ -64,9 +65,19 @@ def test_an_operation_that_is_refused_says_its_name() -> None:
         )
 
 
-def test_a_misspelt_operation_cannot_be_entered() -> None:
-    with pytest.raises(ValueError, match="'TagResorce' is not an AWS IoT operation"):
-        operation("TagResorce", Tags)
+def test_an_operation_that_the_installed_botocore_does_not_know_hinders_nothing() -> None:
+    try:
+
+        @operation("OfALaterModel", Tags)
+        def of_a_later_model(tags: Tags, given: Input) -> None:
+            """Never called: a boto3 of the same age cannot call it either."""
+
+        with mock_jitp():
+            iot = boto3.client("iot", region_name="us-east-1")
+            assert iot.list_things()["things"] == []
+            assert not hasattr(iot, "of_a_later_model")
+    finally:
+        OPERATIONS.pop(("iot", "OfALaterModel"), None)
 
 
 def test_two_functions_cannot_carry_out_one_operation() -> None:
