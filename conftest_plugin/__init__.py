@@ -1,11 +1,11 @@
-"""The pytest plugin ``moto_jitp``: fixtures, the marker ``jitp``, and failures that tell why.
+"""The pytest plugin ``moto_jitp``: fixtures, the marker ``jitp``, and failures that say why.
 
 An installed package has these files as ``moto_jitp.pytest_plugin``, and a checkout a module of that
-name that re-exports them: no name but ``moto_jitp`` is installed.
+name that re-exports them: ``moto_jitp`` is the only name that is installed.
 
-Loaded in every session once the package is installed, so it imports no more than pytest has
-imported anyway; moto, boto3 and cryptography come with the first test that uses a fixture.
-``-p no:moto_jitp`` turns it off.
+It is loaded in every session once the package is installed, so it imports nothing that pytest has
+not imported anyway; moto, boto3 and cryptography come with the first test that uses a fixture. ``-p
+no:moto_jitp`` turns it off.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # What a test annotates its fixtures with, which no session needs in order to start.
+    # Types for the annotations of tests, which no session needs in order to start.
     if name == "Jitp":
         from .handle import Jitp
 

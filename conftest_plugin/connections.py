@@ -13,24 +13,24 @@ if TYPE_CHECKING:
 
     Device = tuple[str, str, str]
 
-#: A report is read in a terminal: the story of the last few, and how many there were of each kind.
+#: A report is read in a terminal: details of the last few, and how many there were of each kind.
 SHOWN = 10
 
 
 class Connections:
     """The connection attempts of one test.
 
-    They are noted as they are made and not read from the cloud state afterwards, because that is
-    gone when the block of a decorated test has ended, and after a reset in the middle of a test.
+    They are noted as they are made and not read from the cloud state afterwards, because that state
+    is gone once the block of a decorated test has ended, or after a reset within a test.
 
     Attributes:
-        last: the last few, the oldest first.
-        decisions: how many there were of each: ``"ACCEPTED"``, or the reason of the refusal.
-        runs: the last few runs of fleet provisioning by the id of their connection's attempt,
-            and under ``None`` those of RegisterThing of the API.
-        rules: the last few runs of topic rules that heard a message.
+        last: the last few, oldest first.
+        decisions: how many there were of each: ``"ACCEPTED"`` or the reason for a refusal.
+        runs: the last few runs of fleet provisioning, by the id of their connection's attempt;
+            under ``None`` those of RegisterThing calls by the API.
+        rules: the last few runs of topic rules that received a message.
         rule_count: how many of those there were.
-        told: how many a report has shown; -1 before there was one.
+        told: how many attempts a report has shown; -1 before the first report.
     """
 
     def __init__(self) -> None:
@@ -46,13 +46,13 @@ class Connections:
         self._seen: set[tuple[int, str]] = set()
 
     def look_at(self, attempts: Iterable[ConnectionAttempt]) -> None:
-        """Take down which attempts the test has been given to read."""
+        """Note which attempts the test has read."""
         self._seen.update((attempt.attempt_id, attempt.certificate_id) for attempt in attempts)
 
     def unseen(self, at_server: Iterable[ConnectionAttempt] = ()) -> list[ConnectionAttempt]:
-        """Return the refused attempts that the test has not looked at, the last of each device.
+        """Return the refused attempts that the test has not looked at, the last one of each device.
 
-        A device that was provisioned, or that came back and was let in, is not one of them.
+        A device that was provisioned, or that came back and was accepted, does not count.
 
         Args:
             at_server: attempts that were made at a server.
@@ -78,18 +78,18 @@ class Connections:
         self.decisions[attempt.reason.value if attempt.reason else "ACCEPTED"] += 1
 
     def note_run(self, entry: RunEntry) -> None:
-        """Note a run, unless its attempt has it."""
+        """Note a run unless its attempt has it."""
         if entry.origin != "JITP":
             self.runs[entry.attempt_id].append(entry)
 
     def note_rule(self, run: RuleRun) -> None:
-        """Take down what a topic rule did."""
+        """Note what a topic rule did."""
         self.rules.append(run)
         self.rule_count += 1
 
 
 def _keep_newest(refused: dict[Device, ConnectionAttempt], attempt: ConnectionAttempt) -> None:
-    """Forget of a device what went before its newest attempt."""
+    """Keep only the newest attempt of each device."""
     device = (attempt.account_id, attempt.region_name, attempt.certificate_id)
     if attempt.reason is None or attempt.reason.value == "RECONNECT_REQUIRED":
         refused.pop(device, None)
@@ -98,19 +98,19 @@ def _keep_newest(refused: dict[Device, ConnectionAttempt], attempt: ConnectionAt
 
 
 class AttemptLog:
-    """Hears of every connection in the process, and hands it to the test that is running."""
+    """Observes every connection in the process and passes it to the running test."""
 
     def __init__(self) -> None:
         self._current: Connections | None = None
         self._listens = False
 
     def start(self) -> Connections:
-        """A test begins: return the notes that what happens from here on goes into."""
+        """A test begins: return its notes, which receive what happens from now on."""
         self._current = Connections()
         return self._current
 
     def listen(self) -> None:
-        """Begin to listen; imports moto, so only for those who use it."""
+        """Begin to listen; this imports moto, so only tests that need it call it."""
         if not self._listens:
             from moto_jitp.broker.rules import engine
             from moto_jitp.devices.attempts import observers

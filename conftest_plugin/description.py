@@ -18,12 +18,12 @@ _LONGEST_NAME = 128
 
 @dataclass(frozen=True)
 class DeviceDescription:
-    """What AWS IoT holds about one device. Compare its fields with plain ``assert``.
+    """What AWS IoT knows about one device. Compare its fields with plain ``assert``.
 
     Attributes:
         certificate_id: the device's certificate.
-        status: the certificate's status, such as ``"ACTIVE"``; ``None`` where AWS IoT does not
-            know the certificate.
+        status: the certificate's status, such as ``"ACTIVE"``; ``None`` if AWS IoT does not know
+            the certificate.
         thing: the name of the thing that the certificate is attached to; ``None`` without one.
         attributes: the thing's attributes, name to value.
         thing_type: the thing's type; ``None`` without one.
@@ -114,7 +114,7 @@ def _certificate_id(device: Device) -> str:
     try:
         return read_certificate(device).certificate_id
     except CertificateError:
-        if len(device) > _LONGEST_NAME:  # meant as a certificate, and the error says what is wrong
+        if len(device) > _LONGEST_NAME:  # meant as a certificate: say what is wrong with it
             raise
         raise ValueError(
             "describe accepts a device, its connection, its certificate, or the certificate's id "

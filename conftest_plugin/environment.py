@@ -1,11 +1,11 @@
-"""The environment of a test with a mock: nothing in it leads to a real AWS account."""
+"""The environment of a test with a mock, in which nothing leads to a real AWS account."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
 
-#: A value that says what it is, where it turns up in a log.
+#: A value that explains itself when it turns up in a log.
 DUMMY = "testing"
 
 _CREDENTIALS = (
@@ -15,7 +15,7 @@ _CREDENTIALS = (
     "AWS_SECURITY_TOKEN",
 )
 
-#: Each leads botocore to other credentials, or past the mock to another endpoint.
+#: Each of these leads botocore to other credentials, or past the mock to another endpoint.
 _REMOVED = (
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
@@ -40,7 +40,8 @@ def safe_values(region: str) -> dict[str, str]:
         **dict.fromkeys(_CREDENTIALS, DUMMY),
         "AWS_DEFAULT_REGION": region,
         "AWS_REGION": region,
-        # Someone's own files may name a profile, an endpoint or a process that gives credentials.
+        # The user's own files may name a profile, an endpoint or a process that provides
+        # credentials.
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -48,7 +49,7 @@ def safe_values(region: str) -> dict[str, str]:
 
 
 def unsafe_names(environment: Mapping[str, str]) -> Iterator[str]:
-    """The variables in an environment that lead away from the dummy credentials or the mock."""
+    """Return the variables that lead away from the dummy credentials or the mock."""
     for name in environment:
         if name in _REMOVED or name.startswith(_ENDPOINTS):
             yield name

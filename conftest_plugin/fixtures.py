@@ -1,4 +1,4 @@
-"""The fixtures. Each stands on those before it and can be overridden alone.
+"""The fixtures. Each builds on those before it and can be overridden alone.
 
 ``jitp_config``, ``jitp_region`` → ``jitp_mock`` → ``jitp_ca`` (with ``jitp_template``) → ``jitp``
 → ``jitp_device``; ``jitp_endpoint_address``, ``jitp_endpoint_identity`` →
@@ -45,10 +45,10 @@ def jitp_region(request: pytest.FixtureRequest) -> Any:
 def jitp_template(request: pytest.FixtureRequest) -> Any:
     """The provisioning template of the test's CA. Override it to test your own.
 
-    A dict, JSON text, the path of a JSON file, or None for a CA without a template. A text that
-    does not begin with a brace is a path, from where pytest was started. The default
-    names the thing by the certificate's CommonName, activates the certificate, and attaches a
-    policy that allows iot:Connect, Publish, Subscribe and Receive on everything.
+    A dict, JSON text, the path of a JSON file, or None for a CA without a template. Text that does
+    not begin with a brace is a path, relative to where pytest was started. The default names the
+    thing by the certificate's CommonName, activates the certificate, and attaches a policy that
+    allows iot:Connect, Publish, Subscribe and Receive on everything.
     """
     from .making import default_template
     from .marker import take
@@ -65,8 +65,8 @@ def jitp_mock(
 ) -> Iterator[JitpHandle]:
     """The mock alone, without a CA: mock_jitp, dummy credentials and the Region.
 
-    Gives the handle of the mock_jitp block. For tests that register their own CA, and to build
-    an own jitp_ca on.
+    Gives the handle of the mock_jitp block. It is for tests that register their own CA, and a base
+    for an own jitp_ca.
     """
     from .making import mock
 
@@ -106,8 +106,8 @@ def jitp(
 
     The mock is on and the credentials are dummies. jitp.iot is the boto3 client, jitp.ca the CA;
     jitp.issue(common_name=...) makes a device, jitp.connect(device) connects it,
-    jitp.describe(device) tells its thing, policies, groups and status; jitp.connections and
-    jitp.events tell what happened.
+    jitp.describe(device) returns its thing, policies, groups and status; jitp.connections and
+    jitp.events say what happened.
     """
     from .handle import Jitp
     from .making import ensure_registered
@@ -126,16 +126,16 @@ def jitp_device(jitp: Jitp) -> Callable[..., DeviceIdentity]:
 def jitp_endpoint_address() -> tuple[str, int]:
     """Where jitp_endpoint listens: host and port, ("localhost", 0) for a free port.
 
-    Override it for clients whose port cannot be set, or for a LAN.
+    Override it for clients with a fixed port, or for a LAN.
     """
     return ("localhost", 0)
 
 
 @pytest.fixture(scope="session")
 def jitp_endpoint_identity() -> ServerIdentity:
-    """The certificates of the endpoint, a root among them; made once for all tests.
+    """The certificates of the endpoint, including a root; made once for all tests.
 
-    Override it to have further names in them: ServerIdentity(["test-server.lan"]).
+    Override it to add names to them: ServerIdentity(["test-server.lan"]).
     """
     from moto_jitp.endpoint.server_identity import ServerIdentity
 
@@ -146,7 +146,7 @@ def jitp_endpoint_identity() -> ServerIdentity:
 def jitp_endpoint_factory(
     jitp_mock: JitpHandle, jitp_endpoint_identity: ServerIdentity
 ) -> Iterator[Callable[..., DeviceEndpoint]]:
-    """A factory of running endpoints, which end with the test: DeviceEndpoint's arguments."""
+    """A factory of running endpoints, which end with the test; it takes DeviceEndpoint's arguments."""
     from .making import endpoint_factory
 
     with endpoint_factory(jitp_endpoint_identity) as start:
@@ -159,10 +159,10 @@ def jitp_endpoint(
 ) -> DeviceEndpoint:
     """Where real devices connect: MQTT over mutual TLS, and HTTPS, on ports of this machine.
 
-    It stands on the state of the test's mock, so that boto3 and jitp see what devices do.
+    It uses the state of the test's mock, so that boto3 and jitp see what devices do.
     jitp_endpoint.host, .port and .root_ca_path are for the client, jitp_endpoint.mosquitto_args(
-    device) and its like for well-known ones; wait_for(...) waits for what a device does. For HTTPS
-    there are .https_url and .curl_args(device).
+    device) and similar methods are for well-known ones; wait_for(...) waits for what a device does.
+    For HTTPS there are .https_url and .curl_args(device).
     """
     host, port = jitp_endpoint_address
     return jitp_endpoint_factory(host, port, https_port=0)
@@ -175,8 +175,8 @@ def jitp_server(pytestconfig: pytest.Config) -> Iterator[JitpServer]:
     For clients that are not boto3 in this process: aiobotocore, the AWS CLI, other languages.
     jitp_server.endpoint_url is where it listens, jitp_server.client(service) a boto3 client of it,
     jitp_server.connect(device) connects a device. Its state is cleared before each test that uses
-    it, and has the settings of the marker's config=, as far as they are of the section jitp. One
-    for each pytest-xdist worker; it ends with pytest.
+    it, and the section jitp of the marker's config= applies to it. Each pytest-xdist worker has its
+    own; it ends with pytest.
     """
     from .hooks import options_key, server_key
     from .server import running_server

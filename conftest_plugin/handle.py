@@ -38,7 +38,7 @@ class Jitp:
         self.ca = ca
         self.region: str = iot.meta.region_name
 
-    if not TYPE_CHECKING:  # a type checker is to know the attributes that there are
+    if not TYPE_CHECKING:  # so that a type checker knows the attributes that exist
 
         def __getattr__(self, name: str) -> Any:
             from moto_jitp.names import did_you_mean
@@ -58,7 +58,7 @@ class Jitp:
 
         Args:
             service: such as ``"iot-data"`` or ``"cloudwatch"``.
-            **options: what ``boto3.client`` takes besides.
+            **options: further arguments of ``boto3.client``.
         """
         import boto3
 
@@ -68,9 +68,9 @@ class Jitp:
         """Issue a device from the test's CA.
 
         Args:
-            *common_name: the subject's CN; a name of its own without it.
-            **fields: what :meth:`moto_jitp.CertificateAuthority.issue` takes, ``common_name``
-                included.
+            *common_name: the subject's CN; by default a unique one.
+            **fields: the arguments of :meth:`moto_jitp.CertificateAuthority.issue`, including
+                ``common_name``.
 
         Raises:
             ValueError: a field has a value that X.509 does not allow.
@@ -95,7 +95,7 @@ class Jitp:
         return connect_device(device, **options)
 
     def describe(self, device: Device) -> DeviceDescription:
-        """Tell what AWS IoT holds about a device: thing, policies, groups, status and more.
+        """Return what AWS IoT knows about a device: thing, policies, groups, status and more.
 
         Args:
             device: the device, its connection, its certificate as PEM text or bytes, or the
@@ -105,12 +105,12 @@ class Jitp:
 
     @property
     def connections(self) -> tuple[ConnectionAttempt, ...]:
-        """All connection attempts of this test so far, the oldest first."""
+        """All connection attempts of this test so far, oldest first."""
         return self.mock.connections
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """All that AWS IoT and devices have published in this test so far, the oldest first."""
+        """All that AWS IoT and devices have published in this test so far, oldest first."""
         return self.mock.events
 
     @property
@@ -123,8 +123,8 @@ class Jitp:
 
         Args:
             function_name_or_arn: the function's name or its ARN.
-            handler: called with the event and a context like Lambda's, or with the event alone
-                where it takes one argument, by topic rules, as a pre-provisioning hook and by
+            handler: called with the event and a context like Lambda's, or with the event alone if
+                it takes one argument; by topic rules, as a pre-provisioning hook and by
                 ``aws_lambda()``.
 
         Returns:
@@ -150,14 +150,14 @@ class Jitp:
         """Make an AWS IoT operation fail, as :meth:`moto_jitp.JitpHandle.fail` does.
 
         Each attempt of boto3's counts as a call, and ``iot`` tries as often as boto3 does by
-        default: an error that boto3 tries again on, such as ``ThrottlingException``, comes out
-        with ``times=None``, or of a client made with
-        ``jitp.client("iot", config=Config(retries={"total_max_attempts": 1}))``.
+        default: an error on which boto3 tries again, such as ``ThrottlingException``, reaches the
+        caller with ``times=None``, or with a client made by ``jitp.client("iot",
+        config=Config(retries={"total_max_attempts": 1}))``.
 
         Args:
             operation: its name, such as ``CreateThing``.
             error: the error's code, such as ``ThrottlingException``, or a ``ClientError``.
-            times: how many calls fail; ``None`` for every one.
+            times: how many calls fail; ``None`` for all.
             **options: ``message``, the error text.
         """
         return self.mock.fail(operation, error, times, **options)
@@ -170,8 +170,8 @@ class Jitp:
         Args:
             kind: ``"delay"``, ``"drop"``, ``"half-open"``, ``"lose-puback"``, ``"throttle"`` or
                 ``"slow-provisioning"``.
-            client_id: the MQTT client id whose connections are meant; ``None`` for every one.
-            times: how many connections are disturbed; ``None`` for every one.
+            client_id: the MQTT client id whose connections are disturbed; ``None`` for all.
+            times: how many connections are disturbed; ``None`` for all.
             **options: ``every``, ``seconds`` and ``packets``; see there.
         """
         return self.mock.disturb(kind, client_id, times, **options)

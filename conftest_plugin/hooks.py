@@ -28,7 +28,7 @@ _MARKER = (
 _FIXTURES = frozenset(
     {"jitp_mock", "jitp_ca", "jitp", "jitp_device", "jitp_endpoint", "jitp_server"}
 )
-#: Whoever connects devices without a fixture has imported one of these.
+#: A test that connects devices without a fixture has imported one of these.
 _MODULES = ("moto_jitp.devices", "moto_jitp.mock", "moto_jitp.activation")
 
 server_key: pytest.StashKey[JitpServer] = pytest.StashKey()
@@ -56,7 +56,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def attempt_log_of(config: pytest.Config) -> AttemptLog:
-    """The session's recorder of connections, made when it is first wanted."""
+    """The session's log of connections, made at its first use."""
     if _attempt_log_key not in config.stash:
         from .connections import AttemptLog
 
@@ -88,12 +88,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         server.begin_test(is_used="jitp_server" in used, options=options)
 
 
-# A wrapper of the old kind, which the pluggy of every pytest knows.
+# An old-style wrapper, which every version of pluggy knows.
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]
 ) -> Generator[None, Any, None]:
-    if call.excinfo is not None or getattr(item, "_excinfo", None):  # that is unittest's
+    if call.excinfo is not None or getattr(item, "_excinfo", None):  # unittest reports these itself
         from .tracebacks import hide_our_frames
 
         hide_our_frames()

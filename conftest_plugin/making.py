@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from moto_jitp.endpoint.server_identity import ServerIdentity
 
 _ROLE = "arn:aws:iam::123456789012:role/JITPRole"
-#: The CA that this plugin has itself registered for a test.
+#: The CA that this plugin itself has registered for a test.
 _registered = pytest.StashKey[CertificateAuthority]()
 
 
@@ -28,13 +28,13 @@ _registered = pytest.StashKey[CertificateAuthority]()
 def mock(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, config: Any, region: Any
 ) -> Iterator[JitpHandle]:
-    """Run a test's mock, with an environment that leads to no real account.
+    """Run a test's mock, in an environment without a way to a real account.
 
     Args:
         request: of a function-scoped fixture.
-        monkeypatch: the test's own, so that its changes and ours are undone in one order.
-        config: what ``jitp_config`` gave.
-        region: what ``jitp_region`` gave.
+        monkeypatch: the test's own, so that its changes and ours are undone together in order.
+        config: the value of ``jitp_config``.
+        region: the value of ``jitp_region``.
 
     Raises:
         pytest.fail.Exception: the configuration cannot be used.
@@ -64,7 +64,7 @@ def client(request: pytest.FixtureRequest, region: Any) -> Any:
 
 
 def registered_ca(request: pytest.FixtureRequest, iot: Any, template: Any) -> CertificateAuthority:
-    """Make a CA and register it as the marker and the template say."""
+    """Make a CA and register it according to the marker and the template."""
     ca = CertificateAuthority(common_name="JITP test CA")
     _register(request, iot, ca, template)
     request.node.stash[_registered] = ca
@@ -73,10 +73,10 @@ def registered_ca(request: pytest.FixtureRequest, iot: Any, template: Any) -> Ce
 
 @contextmanager
 def endpoint_factory(identity: ServerIdentity) -> Iterator[Callable[..., DeviceEndpoint]]:
-    """Give a function that starts endpoints, all of which end with the block.
+    """Return a function that starts endpoints, which all end with the block.
 
     Args:
-        identity: their certificates, unless a call brings others or names for its own.
+        identity: their certificates, unless a call passes others or its own names.
     """
     from moto_jitp import DeviceEndpoint
 
@@ -94,7 +94,7 @@ def endpoint_factory(identity: ServerIdentity) -> Iterator[Callable[..., DeviceE
 def ensure_registered(
     request: pytest.FixtureRequest, iot: Any, ca: CertificateAuthority, template: Any
 ) -> None:
-    """Register what an override of ``jitp_ca`` has only made.
+    """Register the CA that an override of ``jitp_ca`` has only made.
 
     Raises:
         pytest.fail.Exception: an override of ``jitp_ca`` returned something else.
@@ -153,7 +153,7 @@ def _check_region(region: Any) -> None:
 
 
 def default_template() -> dict[str, Any]:
-    """The body that ``jitp_template`` gives unless a suite overrides it."""
+    """The default of ``jitp_template``."""
     certificate, string = "AWS::IoT::Certificate", {"Type": "String"}
     return {
         "Parameters": {f"{certificate}::CommonName": dict(string), f"{certificate}::Id": string},

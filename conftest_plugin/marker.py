@@ -30,7 +30,7 @@ _taken = pytest.StashKey[set[str]]()
 
 
 class MarkerError(ValueError):
-    """A ``jitp`` marker says something that cannot be meant."""
+    """A ``jitp`` marker has arguments that are not valid."""
 
 
 def options_of(item: pytest.Item) -> dict[str, Any]:
@@ -40,8 +40,8 @@ def options_of(item: pytest.Item) -> dict[str, Any]:
         item: the test.
 
     Returns:
-        The given keys; for each the value of the nearest marker. ``config`` is merged key by key
-        too, as the configurations of nested ``mock_jitp`` blocks are.
+        The keys that are set, each with the value of the nearest marker. ``config`` is merged key
+        by key too, like the configurations of nested ``mock_jitp`` blocks.
 
     Raises:
         MarkerError: a marker has an unknown keyword, a value of the wrong kind, or a positional
@@ -56,7 +56,7 @@ def options_of(item: pytest.Item) -> dict[str, Any]:
 
 
 def take(request: pytest.FixtureRequest, key: str, default: Any) -> Any:
-    """The marker's value for a fixture that hands it out; see :func:`settle`."""
+    """The marker's value for the fixture that returns it; see :func:`settle`."""
     request.node.stash.setdefault(_taken, set()).add(key)
     return options_of(request.node).get(key, default)
 
@@ -70,8 +70,8 @@ def settle(request: pytest.FixtureRequest, key: str, value: Any) -> Any:
         value: the fixture's value.
 
     Returns:
-        The marker's value where a fixture that a suite has overridden does not know the marker. An
-        override that is built on the plugin's fixture has seen the marker, so its word stands.
+        The marker's value if a suite has overridden the fixture with one that ignores the marker.
+        An override built on the plugin's fixture has seen the marker, so its value holds.
     """
     options = options_of(request.node)
     if key not in options or key in request.node.stash.get(_taken, set()):
@@ -93,7 +93,8 @@ def body_text(template: Any) -> str | None:
     """The JSON text of a template given as a mapping, as JSON text or as a path.
 
     Raises:
-        ValueError: a text that does not begin with ``{``, as JSON does, names no file either.
+        ValueError: the text does not begin with ``{``, as JSON does, and does not name a file
+            either.
     """
     if template is None:
         return None

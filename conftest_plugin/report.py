@@ -32,19 +32,19 @@ def add_section(
 
     Args:
         connections: the connections of the test.
-        report: of the phase that failed.
+        report: that of the phase that failed.
         config: pytest's.
-        server: the server, if it runs.
-        is_used: whether the test uses a fixture of ours.
-        error: what the test failed with; the attempts that a ConnectionRefused tells of are not
-            told again.
-        told_above: the ids of further attempts that the report already has.
+        server: the server if it runs.
+        is_used: whether the test uses one of our fixtures.
+        error: what the test failed with; attempts that a ConnectionRefused describes are not
+            repeated.
+        told_above: the ids of further attempts that the report already shows.
     """
     try:
         at_server = [*_at(server), *(_in_server_mode() if is_used else ())]
         count = connections.total + connections.rule_count + len(at_server)
-        # That there were none is news too, for a test that ran. And a test that failed in its
-        # body can fail again when it is torn down.
+        # No attempts are news too, for a test that ran. And a test that failed can fail again in
+        # its teardown.
         tell_none = is_used and report.when == "call"
         if count == connections.told or not (count or tell_none):
             return
@@ -56,10 +56,10 @@ def add_section(
             if connections.total + len(at_server) == len(everything) and everything <= told_ids:
                 return
         text = story(connections, at_server, runs, told_ids)
-    except Exception as error:  # out of a hook, it would end the whole session
+    except Exception as error:  # escaping a hook, it would end the whole session
         text = f"The connections of this test cannot be listed: {error!r}"
     report.sections.append((TITLE, text))
-    # The option that chooses what captured output is shown hides every section.
+    # The option for captured output also hides every section.
     captured_sections = config.getoption("showcapture", "all")
     add = getattr(report.longrepr, "addsection", None)
     if captured_sections != "all" and add is not None:
@@ -69,15 +69,15 @@ def add_section(
 def shorten_summary(
     report: pytest.TestReport, error: BaseException | None, config: pytest.Config
 ) -> None:
-    """Begin the line of a test in pytest's summary with the reason of a refusal.
+    """Begin a test's line in pytest's summary with the reason for a refusal.
 
-    Of the message pytest keeps about 45 characters there on a terminal of 80 columns, and all of it
-    where the variable ``CI`` is set: there it is the reason alone, for the rest stands above.
+    pytest keeps about 45 characters of the message there on a terminal of 80 columns, and all of it
+    if the variable ``CI`` is set: then only the reason is shown, as the rest stands above.
 
     Args:
-        report: of the phase that failed.
+        report: that of the phase that failed.
         error: what it failed with.
-        config: the session's, which says whether tracebacks are shown.
+        config: the session's configuration, which says whether tracebacks are shown.
     """
     crash = getattr(report.longrepr, "reprcrash", None)
     if crash is None or not _told_by(error):
@@ -88,7 +88,7 @@ def shorten_summary(
 
 
 def _told_by(error: BaseException | None) -> frozenset[int]:
-    """The ids of the attempts whose story an exception tells."""
+    """The ids of the attempts that an exception describes."""
     refusals = sys.modules.get("moto_jitp.devices.refusal")
     if refusals is None or not isinstance(error, refusals.ConnectionRefused):
         return frozenset()
@@ -100,8 +100,8 @@ def _at(server: JitpServer | None) -> Sequence[ConnectionAttempt]:
 
 
 def _in_server_mode() -> Sequence[ConnectionAttempt]:
-    """The attempts at the server of moto's TEST_SERVER_MODE, which nobody in this process sees."""
-    if "moto.settings" not in sys.modules:  # then nobody has spoken to a server
+    """The attempts at the server of moto's TEST_SERVER_MODE, which this process does not see."""
+    if "moto.settings" not in sys.modules:  # then nothing has spoken to a server
         return ()
     from moto_jitp import where
 
@@ -114,13 +114,13 @@ def story(
     runs_at_server: Sequence[RunEntry] = (),
     told_ids: Collection[int] = (),
 ) -> str:
-    """Tell the connections of a test, the last ones each with its story.
+    """Describe the connections of a test, the last ones in detail.
 
     Args:
         connections: those made in this process.
-        at_server: those made at a server, the oldest first.
+        at_server: those made at a server, oldest first.
         runs_at_server: the provisioning runs there.
-        told_ids: the ids of attempts whose story stands above.
+        told_ids: the ids of attempts that are described above.
 
     Returns:
         A text of a few lines for each.
@@ -141,7 +141,7 @@ def story(
 
 
 def _rules(noted: Connections) -> Iterator[str]:
-    """What the topic rules did that heard a message."""
+    """What the topic rules that received a message did."""
     if not noted.rules:
         return
     yield "Topic rules:"
@@ -177,7 +177,7 @@ def _chapter(
 
 
 def _up_to_date(noted: Collection[ConnectionAttempt]) -> list[ConnectionAttempt]:
-    """The attempts as they are now: a run may have ended after its connection."""
+    """The attempts as they are now; a run may have ended after its connection."""
     if not noted:
         return []
     from moto_jitp.devices.attempts import all_connection_attempts

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .description import Device, DeviceDescription
 
 _REGION = "us-east-1"
-# Neither limit is one that a slow machine meets: they end a hang.
+# These limits only end a hang; a slow machine does not reach them.
 _STOPS_WITHIN = 60.0
 _ANSWERS_WITHIN = 600.0
 _LAST_WORDS = 2000
@@ -34,10 +34,10 @@ _THE_ENDPOINT: Final[Any] = "<the endpoint>"
 
 @contextmanager
 def running_server() -> Iterator[JitpServer]:
-    """Run a server until the block ends, or this process does, however it dies.
+    """Run a server until the block or this process ends, however it dies.
 
     Raises:
-        RuntimeError: it does not start; the text has what it said.
+        RuntimeError: it does not start; the message has its output.
     """
     from moto_jitp.extras import command_for, is_installed
 
@@ -48,12 +48,13 @@ def running_server() -> Iterator[JitpServer]:
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             [sys.executable, "-m", f"{__package__}.server_process"],
-            # It ends when this pipe does, which even the death of this process brings about.
+            # The server ends when this pipe closes, which even the death of this process brings
+            # about.
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             env=_environment(),
-            # Ctrl-C is for pytest, which ends the server after the fixtures that use it.
+            # Ctrl-C goes to pytest, which ends the server after the fixtures that use it.
             start_new_session=True,
         )
         with process:
@@ -66,7 +67,7 @@ def running_server() -> Iterator[JitpServer]:
 class JitpServer:
     """A server and how to reach it.
 
-    Its state is that of the test that is running: it is cleared before each test that uses it.
+    Its state belongs to the running test: it is cleared before each test that uses the server.
 
     Attributes:
         process_id: the id of its process.
@@ -96,14 +97,15 @@ class JitpServer:
 
         Args:
             service: such as ``"iot"``.
-            **options: what ``boto3.client`` takes besides; ``region_name`` is us-east-1 without it.
+            **options: further arguments of ``boto3.client``; ``region_name`` is us-east-1 by
+                default.
         """
         import boto3
         from botocore.config import Config
 
         from moto_jitp.aws.sessions import isolated_session
 
-        # A proxy for the world outside does not lead to this machine.
+        # A proxy for the outside world does not lead to this machine.
         config = Config(proxies={}, read_timeout=_ANSWERS_WITHIN)
         if options.get("config") is not None:
             config = config.merge(options["config"])
@@ -139,14 +141,14 @@ class JitpServer:
         )
 
     def describe(self, device: Device) -> DeviceDescription:
-        """Tell what the server holds about a device; as ``jitp.describe``."""
+        """Return what the server knows about a device, as ``jitp.describe`` does."""
         from .description import describe
 
         return describe(self.client("iot"), device)
 
     @property
     def connections(self) -> tuple[ConnectionAttempt, ...]:
-        """All connection attempts of this test so far, the oldest first."""
+        """All connection attempts of this test so far, oldest first."""
         from moto_jitp.history.looking import look_at
 
         self._begin_use()
@@ -162,7 +164,7 @@ class JitpServer:
         seconds: float | None = None,
         packets: int | None = None,
     ) -> ServerDisturbance:
-        """Have something go wrong on connections of devices, until the server is reset.
+        """Have something go wrong on devices' connections until the server is reset.
 
         Arguments and errors are those of :meth:`moto_jitp.JitpHandle.disturb`.
         """
@@ -202,7 +204,7 @@ class JitpServer:
         """A test begins.
 
         Args:
-            is_used: whether it is known to use the server; if not, its first use will tell.
+            is_used: whether it is known to use the server; otherwise its first use shows it.
             options: the keywords of its ``jitp`` markers.
         """
         self._is_used = False
@@ -211,13 +213,13 @@ class JitpServer:
             self._begin_use()
 
     def attempts(self) -> tuple[ConnectionAttempt, ...]:
-        """The attempts of this test; none where it has not used the server."""
+        """The attempts of this test; none if it has not used the server."""
         from moto_jitp.remote.connection import connection_attempts_at
 
         return connection_attempts_at(self._control) if self._is_used else ()
 
     def runs(self) -> tuple[RunEntry, ...]:
-        """The provisioning runs of this test; none where it has not used the server."""
+        """The provisioning runs of this test; none if it has not used the server."""
         from moto_jitp.remote.connection import runs_at
 
         return runs_at(self._control) if self._is_used else ()
@@ -229,7 +231,7 @@ class JitpServer:
             self._is_used = True
 
     def _configure(self) -> None:
-        """Put the test's settings into force, and nobody else's."""
+        """Put only this test's settings into force."""
         import pytest
 
         from moto_jitp.remote.client import ControlError

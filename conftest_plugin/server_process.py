@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import threading
 
-#: How often to look whether the parent lives: a process that it forked may hold the pipe open.
+#: How often to check that the parent lives: a process that it forked may hold the pipe open.
 _LOOK_EVERY = 0.5
 
 
 def main() -> None:
-    """Serve until the process that started this one lets go, or is gone."""
+    """Serve until the parent process closes the pipe or is gone."""
     parent = os.getppid()
     let_go = threading.Event()
     threading.Thread(target=_wait_for_end, args=(let_go,), daemon=True).start()

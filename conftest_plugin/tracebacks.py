@@ -1,4 +1,4 @@
-"""Which frames of a traceback pytest shows: the user's, and ours only where ours are to blame."""
+"""Which frames of a traceback pytest shows: the user's, and ours only if ours are to blame."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _BOTO = "botocore"
 
 
 def hide_our_frames() -> None:
-    """Have pytest leave the frames of this package out, so that the last one is the user's line.
+    """Have pytest hide the frames of this package, so that the last one is the user's line.
 
-    pytest asks the globals of a frame's module, too, for ``__tracebackhide__``; ``--full-trace``
-    shows them all the same.
+    pytest also looks for ``__tracebackhide__`` in the globals of a frame's module; ``--full-trace``
+    shows the frames all the same.
     """
     for name, module in list(sys.modules.items()):
         if _is(name, *_OURS) and module is not None:
@@ -26,7 +26,7 @@ def hide_our_frames() -> None:
 
 
 def _is_said_to_the_user(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
-    """Whether an error was raised on purpose; what has broken in here is shown where it broke."""
+    """Whether an error was raised on purpose; a bug of ours is shown where it happened."""
     last = excinfo.tb
     while last.tb_next is not None:
         last = last.tb_next
@@ -34,7 +34,7 @@ def _is_said_to_the_user(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
     if _is(module, *_OURS):
         line = linecache.getline(last.tb_frame.f_code.co_filename, last.tb_lineno)
         return line.lstrip().startswith("raise ")
-    return _is(module, _BOTO)  # AWS IoT's answer to a call that was made for the user
+    return _is(module, _BOTO)  # AWS IoT's answer to a call made for the user
 
 
 def _module(frame: FrameType) -> str:

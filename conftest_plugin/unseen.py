@@ -1,4 +1,4 @@
-"""Fails a test, or warns, that has passed without looking at a connection that was refused."""
+"""Fails a test that passed without looking at a refused connection, or warns of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class UnseenRefusalWarning(pytest.PytestWarning):
-    """A test has passed without looking at a connection that was refused."""
+    """A test passed without looking at a refused connection."""
 
 
 def judge(
@@ -23,16 +23,16 @@ def judge(
     connections: Connections,
     server: JitpServer | None,
 ) -> frozenset[int]:
-    """Do what the ini option or the marker says with the refusals that a test did not look at.
+    """Treat the refusals that a test did not look at as the ini option or the marker says.
 
     Args:
         item: the test.
-        report: of its call, which has passed; it becomes that of a failed one.
+        report: that of its call, which has passed; it becomes that of a failure.
         connections: those of the test.
         server: the server, if it runs.
 
     Returns:
-        The ids of the attempts that the report now has, so that no section repeats them.
+        The ids of the attempts that the report now shows, so that no section repeats them.
 
     Raises:
         pytest.UsageError: the ini option has an unknown value.
@@ -51,11 +51,11 @@ def judge(
         return frozenset()
     from moto_jitp.history.explanation import explain
 
-    # With other values of this option no section is shown, so that the report has to tell it all.
+    # With other values of this option no section is shown, so the report itself has to say it all.
     is_told_below = choice == "fail" and item.config.getoption("showcapture", "all") == "all"
     stories = map(explain, unseen)
-    # The reason comes first, as pytest's summary has room for little more; where the variable CI
-    # is set it has all of the text.
+    # The reason comes first, as pytest's summary has room for little more unless the variable CI is
+    # set.
     text = "\n".join(
         [
             *(story.partition("\n")[0] if is_told_below else story for story in stories),

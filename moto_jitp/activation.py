@@ -1,10 +1,11 @@
 """Plugs our IoT service into moto, and takes it out again.
 
-The only module that changes moto's registries. A ``mock_jitp`` block and :func:`activate` both hold
-the service in place; moto's own is back when the last of them lets go, in whatever order they end.
+It is the only module that changes moto's registries. A ``mock_jitp`` block and :func:`activate`
+both hold the service in place; moto's own comes back when the last of them lets go, in whatever
+order they end.
 
-Each function in ``_PLUGS`` makes one change to moto and says, on the stack that it is given, how to
-undo it. What else is to be plugged into moto is one more such function.
+Each function in ``_PLUGS`` makes one change to moto and puts its undoing on the stack that it is
+given. Anything else to be plugged into moto becomes another such function.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from moto_jitp.configuration import split_config
 from moto_jitp.due_work import carry_out_due_work
 from moto_jitp.locks import new_rlock, renew_after_fork
 
-# What _use_backend does to any service's backends.
+# What _use_backend does, for the backends of any service.
 USED_OF_MOTO = (
     "moto.core.base_backend.AccountSpecificBackend().backend",
     "moto.core.base_backend.AccountSpecificBackend.values",
@@ -40,12 +41,12 @@ _activated: settings.SettingsLayer | None = None
 def activate(config: Mapping[str, Any] | None = None) -> None:
     """Put the just-in-time provisioning backend under plain ``mock_aws`` and moto's server.
 
-    What IoT has stored so far stays. Under a server, call this before its first request, because a
-    server builds the application of a service once. ``strict`` is off unless the config says
+    What IoT has stored so far stays. In a server, call this before the first request, because a
+    server builds each service's application only once. ``strict`` is off unless the config says
     otherwise, so that tests written for plain moto go on passing.
 
-    It may be called again at any time: the backend stays, and the newest config replaces the one
-    before. One :func:`deactivate` undoes it, however often it was called.
+    It may be called again at any time: the backend stays, and the new config replaces the previous
+    one. A single :func:`deactivate` undoes it, however often it was called.
 
     Args:
         config: moto's configuration mapping, or one with the section ``"jitp"`` alone, as in
@@ -72,7 +73,7 @@ def activate(config: Mapping[str, Any] | None = None) -> None:
 
 
 def deactivate() -> None:
-    """Undo :func:`activate`: moto's own backend again, with the state that moto knows kept.
+    """Undo :func:`activate`: restore moto's own backend and keep the state that moto knows.
 
     While a ``mock_jitp`` block is active its backend stays until that block ends. Without a
     preceding :func:`activate` it does nothing.
@@ -90,7 +91,7 @@ def deactivate() -> None:
 
 
 def hold() -> None:
-    """Put our service in place for one more user of it, who has called :func:`check_moto`.
+    """Put our service in place for one more user, who has called :func:`check_moto`.
 
     See :func:`let_go`, which ends it.
     """
@@ -146,7 +147,7 @@ def _plug_in_iot(undo: ExitStack) -> None:
     answer_operations()
     undo.callback(_use_backend, iot_backends, iot_backends.backend, release)
     _use_backend(iot_backends, JitpIoTBackend, adopt)
-    # moto has no Cloud Control, so its requests would leave for AWS.
+    # moto has no Cloud Control, so its requests would go to AWS.
     _add_endpoints(undo, "iot", ENDPOINTS)
 
 
@@ -158,12 +159,12 @@ def _plug_in_data_plane(undo: ExitStack) -> None:
 
     undo.callback(_use_backend, iotdata_backends, iotdata_backends.backend)
     _use_backend(iotdata_backends, JitpIoTDataBackend)
-    # Where describe_endpoint sends clients of iot-data, which moto knows for no service.
+    # The addresses that describe_endpoint gives clients of iot-data; moto maps them to no service.
     _add_endpoints(undo, "iotdata", ENDPOINTS)
 
 
 def _add_endpoints(undo: ExitStack, service: str, pattern: str) -> None:
-    """Have moto send requests to more addresses to one of its services."""
+    """Have moto route further addresses to one of its services."""
     from moto import backend_index
 
     endpoints = (service, re.compile(pattern))
@@ -195,10 +196,10 @@ def _plug_in_trail(undo: ExitStack) -> None:
 
 
 def _plug_in_calls(undo: ExitStack) -> None:
-    """Make all services' calls carry out what is due, and stacks create our types.
+    """Make calls of every service carry out due work, and stacks create our types.
 
-    Calls of S3 alone do not look: moto serves them by another way, and nothing of AWS IoT shows in
-    them. CloudFormation is plugged by its first request, not before: its module loads the models of
+    Only calls of S3 do not: moto serves them in another way, and they show nothing of AWS IoT.
+    CloudFormation is plugged in by its first request and not before: its module loads the models of
     every service, which takes more than a second.
     """
     from moto.core.responses import BaseResponse
@@ -229,7 +230,7 @@ def _plug_in_stacks(undo: ExitStack) -> None:
 
 
 def _plug_in_method_names(undo: ExitStack) -> None:
-    """Have moto list the methods of a response class once, and not for each call."""
+    """Have moto list the methods of a response class once instead of at each call."""
     from moto.core import responses
     from moto.core.utils import method_names_from_class
 
@@ -250,16 +251,16 @@ _PLUGS: tuple[Callable[[ExitStack], None], ...] = (
 def _use_backend(
     backends: Any, backend_class: type, convert: Callable[[Any], object] | None = None
 ) -> None:
-    """Make this the class of a service's backends: of those to come and of those alive.
+    """Make this the class of a service's backends, both new and existing ones.
 
     moto copies the class into every account that it creates, and a live Region keeps the backend
-    that it has, so registering a class alone would only concern the backends made afterwards.
+    that it has, so registering the class alone would affect only backends that are created later.
 
     Args:
         backends: moto's registry of the service, such as ``iot_backends``.
-        backend_class: the class of backends that are made from now on.
-        convert: turns a live backend into one of that class, with its state; ``None`` where the
-            class has no state of its own.
+        backend_class: the class of backends that are created from now on.
+        convert: converts a live backend to that class, with its state; ``None`` where the class has
+            no state of its own.
     """
     from moto.core.base_backend import backend_lock
 

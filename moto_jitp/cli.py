@@ -32,10 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        argv: the command line without the program's name; the process's own without it.
+        argv: the arguments without the program's name; by default those of the process.
 
     Returns:
-        The exit code: 0 for success, 1 where something was refused or failed. Wrong usage ends the
+        The exit code: 0 for success, 1 if something was refused or failed. Wrong usage ends the
         process with 2, as ``argparse`` does.
     """
     for stream in (sys.stdout, sys.stderr):
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(str(failure))
         return failure.code
     except BrokenPipeError:
-        # The reader (head, less) has seen enough; Python must not complain at its exit either.
+        # The reader (head, less) has seen enough; Python must not complain when it exits either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except KeyboardInterrupt:
@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
             epilog=getattr(module, "EPILOG", EXIT_CODES),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        # A command with actions sets one for each of them instead.
+        # A command with subcommands sets one for each of them instead.
         command.set_defaults(run=getattr(module, "run", None))
         module.add_arguments(command)
     return parser

@@ -1,4 +1,4 @@
-"""moto's configuration with our section in it: parted, and checked against the service model too.
+"""moto's configuration with our section in it: split, and checked against the service model.
 
 :mod:`moto_jitp.settings` knows the keys of the section and nothing of moto; the names of operations
 in it, and moto's own sections beside it, are checked here.
@@ -39,7 +39,7 @@ def split_config(
 
 
 def checked_section(section: Any) -> dict[str, Any]:
-    """Check a ``jitp`` section, also the names of operations in it.
+    """Check a ``jitp`` section, including the names of operations in it.
 
     Args:
         section: a mapping of setting names to values, or ``None``.

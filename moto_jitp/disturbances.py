@@ -1,8 +1,8 @@
-"""Disturbed connections: what a test has asked to go wrong between devices and AWS IoT.
+"""Disturbed connections: what a test wants to go wrong between devices and AWS IoT.
 
 ``jitp.disturb("drop", "bulb-1")`` breaks the next connection of the client ``bulb-1`` after its
-first packet, whether a simulated device makes it or a real one. What goes wrong on the side of the
-cloud is asked for with ``jitp.fail``; see :mod:`moto_jitp.faults`.
+first packet, whether a simulated device makes it or a real one. Failures on the cloud's side are
+requested with ``jitp.fail``; see :mod:`moto_jitp.faults`.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ class DisturbanceKind(str, enum.Enum):
     DELAY = "delay"
     """The CONNECT is processed some seconds later."""
     DROP = "drop"
-    """The connection breaks after some packets; the last is carried out, and not answered."""
+    """The connection breaks after some packets; the last one is carried out but not answered."""
     HALF_OPEN = "half-open"
-    """After some packets nothing gets through, and neither side notices."""
+    """After some packets nothing gets through, but neither side notices."""
     LOSE_PUBACK = "lose-puback"
-    """Messages arrive, and their PUBACKs do not."""
+    """Messages arrive, but their PUBACKs do not."""
     THROTTLE = "throttle"
-    """The CONNECT is refused, as with a rate over the account's quota."""
+    """The CONNECT is refused, as if the account had exceeded its quota."""
     SLOW_PROVISIONING = "slow-provisioning"
     """The provisioning run that the connection starts takes some seconds."""
 
@@ -37,12 +37,12 @@ class DisturbanceKind(str, enum.Enum):
 
     @property
     def takes_seconds(self) -> bool:
-        """Whether it is said how long it takes."""
+        """Whether the request says how long it takes."""
         return self in _SECONDS
 
     @property
     def takes_packets(self) -> bool:
-        """Whether it is said after how many packets, or how many of them, it is about."""
+        """Whether the request gives a number of packets."""
         return self in _PACKETS
 
 
@@ -62,9 +62,9 @@ class DisturbanceRequest(NamedTuple):
 
     Attributes:
         kind: what goes wrong.
-        client_id: the MQTT client id whose connections are meant; ``None`` for every one.
-        times: how many connections are disturbed; ``None`` for every one.
-        every: of how many connections one is.
+        client_id: the MQTT client id whose connections are disturbed; ``None`` for all.
+        times: how many connections are disturbed; ``None`` for all.
+        every: one in how many connections is disturbed.
         seconds: how long it takes, for the kinds that take time; else 0.
         packets: after how many packets, or how many PUBACKs, for the kinds that count; else 0.
     """
@@ -90,15 +90,16 @@ def checked_disturbance(
 
     Args:
         kind: one of :class:`DisturbanceKind`, or its value.
-        client_id: the MQTT client id whose connections are meant; ``None`` for every one.
-        times: how many connections are disturbed; ``None`` for every one.
-        every: of how many connections one is disturbed: 3 for the third, the sixth and so on.
+        client_id: the MQTT client id whose connections are disturbed; ``None`` for all.
+        times: how many connections are disturbed; ``None`` for all.
+        every: one in how many connections is disturbed: 3 for the third, the sixth and so on.
         seconds: how long it takes, for ``delay`` and ``slow-provisioning`` (30 unless given).
         packets: for ``drop`` (1) and ``half-open`` (0) after how many packets of the client behind
             its CONNECT; for ``lose-puback`` (1) how many PUBACKs are lost.
 
     Raises:
-        ValueError: there is no such kind, a number is out of range, or the kind does not take it.
+        ValueError: there is no such kind, a number is out of range, or the kind does not take that
+            number.
     """
     try:
         known_kind = DisturbanceKind(kind)
@@ -142,9 +143,9 @@ class Disturbance(PlannedRequest):
 
     Attributes:
         number: its number in this process.
-        asked: what was asked for.
-        remaining: how many connections are still to be disturbed; ``None`` for every one.
-        calls: how many have been so far.
+        asked: the request.
+        remaining: how many connections are still to be disturbed; ``None`` for all.
+        calls: how many have been disturbed so far.
         is_cancelled: whether it was cancelled.
     """
 
@@ -161,11 +162,11 @@ class Disturbance(PlannedRequest):
         return self.asked.kind
 
     def is_about(self, client_id: str) -> bool:
-        """Whether connections of a client are meant."""
+        """Whether the request applies to a client's connections."""
         return self.asked.client_id in (None, client_id)
 
     def counts_in(self) -> bool:
-        """Count a connection in, and tell whether it is one of those that are disturbed."""
+        """Count a connection, and return whether it is one of those to disturb."""
         self._seen += 1
         return self._seen % self.asked.every == 0
 
@@ -174,7 +175,7 @@ class Disturbance(PlannedRequest):
 
 
 def described(request: DisturbanceRequest, remaining: int | None) -> str:
-    """Return what a request is about, for its ``repr``."""
+    """Describe a request, for its ``repr``."""
     whose = "every client" if request.client_id is None else repr(request.client_id)
     remaining_text = "always" if remaining is None else f"{remaining} more"
     return f"{request.kind} of {whose} ({remaining_text})"
@@ -184,8 +185,8 @@ class Disturbed(NamedTuple):
     """What goes wrong on one connection.
 
     Attributes:
-        delay: after how many seconds its CONNECT is dealt with.
-        drop_after: after how many packets it breaks; ``None`` where it does not.
+        delay: after how many seconds its CONNECT is processed.
+        drop_after: after how many packets it breaks; ``None`` if it does not.
         half_open_after: after how many packets nothing gets through; ``None`` likewise.
         lost_pubacks: how many of its PUBACKs are lost.
         is_throttled: whether its CONNECT is refused.
@@ -203,14 +204,14 @@ UNDISTURBED = Disturbed()
 
 _plan: Plan[Disturbance] = Plan()
 _held: dict[str, tuple[datetime, Disturbance]] = {}
-"""Until when the CONNECT of a simulated client is delayed, and for which request."""
+"""Until when the CONNECT of a simulated client is delayed, and by which request."""
 
 
 def add(request: DisturbanceRequest, holds: Callable[[], bool] | None = None) -> Disturbance:
     """Have connections disturbed.
 
     Args:
-        request: what was asked for.
+        request: the checked request.
         holds: says whether the request still counts, for one that ends with something else.
     """
     return _plan.add(Disturbance(request, holds))
@@ -222,7 +223,7 @@ def any_planned() -> bool:
 
 
 def planned() -> tuple[Disturbance, ...]:
-    """What is still asked for, in the order in which it was."""
+    """The requests that are still pending, in the order in which they were made."""
     return _plan.requests()
 
 
@@ -231,8 +232,8 @@ def of_connection(client_id: str, *, held_from: datetime | None = None) -> Distu
 
     Args:
         client_id: the MQTT client id.
-        held_from: the time, for a simulated client, whose delay passes by the clock of the test:
-            :func:`held_until` returns it from here on. ``None`` for a real one.
+        held_from: the time, for a simulated client, whose delay passes by the test's clock: from
+            now on :func:`held_until` returns its end. ``None`` for a real client.
     """
     with _plan.lock:
         due = _due(client_id, provisioning=False)
@@ -252,13 +253,14 @@ def of_connection(client_id: str, *, held_from: datetime | None = None) -> Distu
 
 
 def of_provisioning(client_id: str) -> float | None:
-    """Return how many seconds a provisioning run takes that a client sets off now, and count it.
+    """Return how long a provisioning run takes that a client sets off now, in seconds, and count
+    it.
 
     Args:
         client_id: the MQTT client id.
 
     Returns:
-        ``None`` where nobody has asked.
+        ``None`` if no request applies.
     """
     if not _plan:
         return None
@@ -268,7 +270,7 @@ def of_provisioning(client_id: str) -> float | None:
 
 
 def _due(client_id: str, *, provisioning: bool) -> dict[DisturbanceKind, Disturbance]:
-    """Use up what holds for a connection, or a run: of each kind one, as with failures."""
+    """Use up the requests for a connection or a run: one of each kind, as with failures."""
     disturbances_by_kind: dict[DisturbanceKind, list[Disturbance]] = {}
     for one in _plan.still_planned():
         is_of_run = one.kind is DisturbanceKind.SLOW_PROVISIONING
@@ -278,14 +280,14 @@ def _due(client_id: str, *, provisioning: bool) -> dict[DisturbanceKind, Disturb
 
 
 def held_until(client_id: str, now: datetime) -> datetime | None:
-    """Return until when the CONNECT of a simulated client waits; forget it where that is over.
+    """Return until when the CONNECT of a simulated client waits; forget it once that is over.
 
     Args:
         client_id: the MQTT client id.
         now: the time.
 
     Returns:
-        ``None`` where it does not wait, or the request has been cancelled.
+        ``None`` if it does not wait or the request was cancelled.
     """
     with _plan.lock:
         until, held_by = _held.get(client_id, (None, None))

@@ -1,9 +1,9 @@
-"""What time finishes: one call carries out all of it, wherever it was begun.
+"""Due work: one call carries out all that time has finished, wherever it was begun.
 
-Provisioning that takes its time, bulk registration, rules that run later, timeouts of jobs and
-sessions that have fallen silent are due at a moment of the clock. Nothing here waits for that
-moment: the next call of any AWS service carries out what is due by then, before it is answered, and
-so does a connected device that publishes or subscribes. Each part enters what it has.
+Slow provisioning, bulk registration, delayed rules, and the timeouts of jobs and silent sessions
+fall due at some moment of the clock. Nothing here waits for that moment: the next call of any AWS
+service carries out what is due by then, before it is answered, and so does a connected device that
+publishes or subscribes. Each part registers its own work.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from operator import itemgetter
 
 
 class Turn(enum.IntEnum):
-    """Whose turn it is, where several things are due: what follows may need what came before."""
+    """The order in which due work is carried out: later parts may need what earlier ones did."""
 
     RUNS = 1
     TASKS = 2
@@ -29,7 +29,7 @@ _finishers: list[tuple[Turn, _Finisher]] = []
 
 
 def finishes(turn: Turn) -> Callable[[Callable[[], None]], Callable[[], None]]:
-    """Enter a function that carries out what is due of one kind, in every account and Region.
+    """Register a function that carries out due work of one kind, in every account and Region.
 
     Args:
         turn: when it is called.
@@ -48,6 +48,6 @@ def finishes(turn: Turn) -> Callable[[Callable[[], None]], Callable[[], None]]:
 
 
 def carry_out_due_work() -> None:
-    """Carry out what time has finished, in every account and Region."""
+    """Carry out all due work, in every account and Region."""
     for _, finish in _finishers:
         finish()

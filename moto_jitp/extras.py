@@ -10,12 +10,12 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 _PACKAGE = "moto_jitp"
-#: Without which nothing that an extra is for could start.
+#: The modules without which nothing that needs the extra can start.
 _MODULES = {"server": ("flask", "flask_cors"), "mqtt": ("OpenSSL",)}
 
 
 def is_installed(extra: str) -> bool:
-    """Return whether what an extra is for can start.
+    """Return whether an extra is installed, so that what needs it can start.
 
     Args:
         extra: ``"server"`` or ``"mqtt"``.
@@ -24,14 +24,14 @@ def is_installed(extra: str) -> bool:
 
 
 def command_for(extra: str) -> str:
-    """Return the command that installs an extra beside the package.
+    """Return the command that adds an extra to the installed package.
 
     Args:
         extra: the extra's name.
 
     Returns:
-        A command in the form that fits how the package was installed: by pip, by pipx, as a tool of
-        uv's, or from a checkout.
+        A command that fits how the package was installed: by pip, by pipx, as a uv tool, or from a
+        checkout.
     """
     requirement = _requirement(extra)
     if (Path(sys.prefix) / "uv-receipt.toml").exists():

@@ -19,7 +19,7 @@ class Fault(PlannedRequest):
         operation: the API operation's name, such as ``CreateThing``.
         code: the error code that it fails with.
         message: the error text.
-        remaining: how many calls are still to fail; ``None`` for every one.
+        remaining: how many calls are still to fail; ``None`` for all.
         calls: how many calls have failed so far.
         is_cancelled: whether it was cancelled.
     """
@@ -42,7 +42,7 @@ class Fault(PlannedRequest):
 
 
 def described(operation: str, code: str, remaining: int | None) -> str:
-    """Return what a request is about, for its ``repr``."""
+    """Describe a request, for its ``repr``."""
     return f"{operation} {code} ({'always' if remaining is None else f'{remaining} more'})"
 
 
@@ -56,30 +56,30 @@ def add(
     times: int | None,
     holds: Callable[[], bool] | None = None,
 ) -> Fault:
-    """Make an operation fail; names are checked by the caller.
+    """Make an operation fail; the caller has checked the names.
 
     Args:
         operation: the API operation's name.
         code: the error code.
         message: the error text.
-        times: how many calls fail; ``None`` for every one until the fault is cancelled.
+        times: how many calls fail; ``None`` for all until the fault is cancelled.
         holds: says whether the request still counts, for one that ends with something else.
     """
     return _plan.add(Fault(operation, code, message, times, holds))
 
 
 def any_planned() -> bool:
-    """Whether any failure is asked for."""
+    """Whether any failure is pending."""
     return bool(_plan)
 
 
 def planned() -> tuple[Fault, ...]:
-    """The failures that are still asked for, in the order in which they were."""
+    """The failures that are still pending, in the order in which they were requested."""
     return _plan.requests()
 
 
 def take(operation: str) -> Fault | None:
-    """Return the fault that this call of an operation is to fail with, and count it."""
+    """Return the fault with which this call of an operation fails, and count it."""
     with _plan.lock:
         planned_faults = [fault for fault in _plan.still_planned() if fault.operation == operation]
         return _plan.use_one(planned_faults) if planned_faults else None

@@ -1,4 +1,4 @@
-"""Paths where texts are wanted: what a user gives may be a text or the path of its file."""
+"""Paths in place of texts: a user may pass a text or the path of its file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def content_of(source: str | bytes | os.PathLike[str]) -> str | bytes: ...
 @overload
 def content_of(source: T | os.PathLike[str]) -> T | str: ...
 def content_of(source: Any) -> Any:
-    """Return the text of a file where a path is given; anything else as it is.
+    """Return the text of the file if given a path; return anything else unchanged.
 
     Args:
         source: a path (:class:`pathlib.Path`), or a value that does not need to be read.
@@ -34,10 +34,10 @@ def content_of(source: Any) -> Any:
 
 
 def path_advice(text: str) -> str:
-    """What to do where a text is the name of a file; empty where it is not.
+    """Return advice if a text is the name of a file; else an empty text.
 
     Args:
-        text: what was given as text.
+        text: the text that was passed.
     """
     name = text.strip()
     if not name or "\n" in name or len(name) > 255:

@@ -1,4 +1,4 @@
-"""The shape of a value as a JSON object, described once: writing, reading and the schema.
+"""The shape of a value as a JSON object, described once for writing, reading and the schema.
 
 BULB = Shape("Bulb", "A bulb.", (string("serialNumber", "Its number."), boolean("lit", "On?")))
 BULB.to_json(bulb)         # {"serialNumber": bulb.serial_number, "lit": bulb.lit}
@@ -25,11 +25,11 @@ class Field(NamedTuple):
     Attributes:
         name: its name in JSON, in camel case.
         schema: its JSON schema.
-        get: returns what is written, taken from the value that the object stands for; the attribute
-            of its name in snake case unless given.
-        write: turns that into what JSON has.
+        get: returns the member's value from the object's owner; by default the attribute of that
+            name in snake case.
+        write: turns that value into JSON.
         read: reads it back; ``None`` for a member that is written and never read.
-        attribute: the attribute that it is read back into; its name in snake case unless given.
+        attribute: the attribute that it is read back into; by default its name in snake case.
     """
 
     name: str
@@ -45,13 +45,13 @@ class Field(NamedTuple):
         return self.attribute or re.sub(r"[A-Z]", lambda match: f"_{match[0].lower()}", self.name)
 
     def value_of(self, owner: Any) -> Any:
-        """Return what JSON has for this member of a value."""
+        """Return this member of a value as JSON."""
         value = getattr(owner, self.target) if self.get is None else self.get(owner)
         return value if self.write is None or value is None else self.write(value)
 
 
 class Shape:
-    """How values of one kind look as JSON objects.
+    """The JSON form of one kind of value.
 
     Args:
         name: the name of the schema in a document.
@@ -69,7 +69,7 @@ class Shape:
         return {field.name: field.value_of(value) for field in self.fields}
 
     def arguments(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what a JSON object says, by the names of the value's attributes.
+        """Return the members of a JSON object by the names of the value's attributes.
 
         Args:
             document: an object that :meth:`to_json` returned; members that it lacks are left out,
@@ -83,9 +83,9 @@ class Shape:
         return arguments
 
     def of_part(self, attribute: str) -> tuple[Field, ...]:
-        """Return the fields for a larger value that has one of this shape as an attribute.
+        """Return the fields for a larger value that has a value of this shape as an attribute.
 
-        So the members of the part and the others are in one object.
+        The members of both are then in one object.
 
         Args:
             attribute: the name of the attribute.
@@ -94,7 +94,7 @@ class Shape:
 
     @property
     def schema(self) -> Schema:
-        """The JSON schema: every member is there, and no other."""
+        """The JSON schema: all members are required, and no others are allowed."""
         return object_schema(self.description, {field.name: field.schema for field in self.fields})
 
 
@@ -104,7 +104,7 @@ def _through(attribute: str, field: Field) -> Callable[[Any], Any]:
 
 
 def object_schema(description: str, properties: Mapping[str, Schema], **more: Any) -> Schema:
-    """Return the schema of an object of which every property is there, and no other."""
+    """Return the schema of an object that has all these properties and no others."""
     return {
         "type": "object",
         "description": description,
@@ -131,7 +131,7 @@ def or_null(kind: str, description: str, **more: Any) -> Schema:
 
 
 def list_of(name: str, **more: Any) -> Schema:
-    """Return the schema of a list of the document's objects of one name."""
+    """Return the schema of a list of the document's objects of that name."""
     return {"type": "array", "items": ref(name), **more}
 
 
@@ -207,7 +207,7 @@ def optional_object(
 
 
 def objects(name: str, shape: Shape, get: Callable[[Any], Any] | None = None, **more: Any) -> Field:
-    """Return a list of objects of another shape, which is written and never read."""
+    """Return a list of objects of another shape, which is written but never read."""
 
     def write(values: Any) -> list[Json]:
         return [shape.to_json(value) for value in values]

@@ -1,4 +1,4 @@
-"""What is wrong with a text that should be JSON, and on which line: for people who wrote it."""
+"""What is wrong with a text that should be JSON, and on which line, for whoever wrote it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _CLOSING = {"{": "}", "[": "]"}
 
 
 def slip(text: str, error: json.JSONDecodeError) -> str:
-    """Say what a common mistake in JSON is and what to change.
+    """Name a common mistake in JSON and what to change.
 
     Args:
         text: the text.
-        error: what Python says of it, which is often the place behind the mistake.
+        error: Python's error, which often points behind the mistake.
 
     Returns:
-        A sentence with the line of the mistake; empty where it is not one of the common ones.
+        A sentence with the line of the mistake; empty if it is not a common one.
 
     Examples:
         >>> text = '{"a": 1,\\n}'
@@ -35,8 +35,8 @@ def pointed_at(text: str, error: json.JSONDecodeError, *, width: int = 78) -> li
 
     Args:
         text: the text.
-        error: what Python says of it.
-        width: how many characters of the line are shown at most, those around the mistake.
+        error: Python's error.
+        width: how many characters of the line to show at most, around the mistake.
 
     Returns:
         The line's number, the line, the caret.

@@ -1,11 +1,12 @@
 """Locks that a forked process finds free, whichever thread held them when it was forked.
 
-Of the threads of a process, a fork takes along only the one that forks. A lock that another one
-holds at that moment is held for ever in the child, which hangs at the first use of it: a test that
-forks (``multiprocessing``, gunicorn, pytest-forked) while a device connects in a thread. So every
-lock of the package is made here, and is a new one in the child.
+A fork takes along only the thread that forks. A lock that another thread holds at that moment is
+held for ever in the child, which hangs at its first use: a test that forks (``multiprocessing``,
+gunicorn, pytest-forked) while a device connects in a thread. So every lock of the package is made
+here, and is a new one in the child.
 
-What such a lock guards may be half done in the child, as the thread at work is not there to end it.
+What such a lock guards may be half done in the child, because the thread at work is not there to
+finish it.
 """
 
 from __future__ import annotations
@@ -42,16 +43,16 @@ def new_condition() -> threading.Condition:
 
 
 def renew_after_fork(lock: Any) -> None:
-    """Replace a lock that is not ours, but that we take too, in forked processes.
+    """Replace a lock that is not ours, but that we also take, in forked processes.
 
     Args:
-        lock: a ``threading.Lock`` or ``threading.RLock``; a second time does nothing.
+        lock: a ``threading.Lock`` or ``threading.RLock``; a second call does nothing.
     """
     _known.add(lock)
 
 
 class cached_property(functools.cached_property[ValueT]):  # noqa: N801 - the name of the original
-    """``functools.cached_property``, whose lock (before Python 3.12) is a new one after a fork."""
+    """``functools.cached_property`` with a lock (before Python 3.12) that is new after a fork."""
 
     def __init__(self, func: Callable[[Any], ValueT]) -> None:
         super().__init__(func)
@@ -62,8 +63,8 @@ class cached_property(functools.cached_property[ValueT]):  # noqa: N801 - the na
 
 def _renew_all() -> None:
     for lock in list(_known):
-        # This succeeds where nobody holds it, and where the thread that has forked does, which goes
-        # on in the child and will let go itself.
+        # This succeeds if nobody holds the lock, or if the thread that forked does: it goes on in
+        # the child and will release the lock itself.
         if lock.acquire(blocking=False):
             lock.release()
         else:

@@ -1,4 +1,4 @@
-"""Which known name a wrong one was meant to be: what every "Did you mean" in this package says."""
+"""The known name that a misspelt one was meant to be, for every "Did you mean" of the package."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import ParamSpec, TypeVar
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Less alike is not a slip of the pen: "Publish" has nothing to do with "ListThings", nor has
-# "StringMatches" with "StringEquals".
+# Names less alike than this are not typing errors: "Publish" has nothing to do with "ListThings",
+# nor has "StringMatches" with "StringEquals".
 _ALIKE = 0.68
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that a wrong one comes nearest to.
+    """Return the known name that is nearest to a wrong one.
 
     Case, underscores and hyphens make no difference: ``register_thing`` is ``RegisterThing``.
 
@@ -42,13 +42,13 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 def did_you_mean(
     name: str, known: Iterable[str], *, after: str = "", shown: Callable[[str], str] = str
 ) -> str:
-    """Return the question that suggests the nearest known name.
+    """Return the question whether the nearest known name was meant.
 
     Args:
         name: the wrong name.
         known: the names that exist.
-        after: a sentence that the question is put after.
-        shown: how the text shows a name, such as :func:`repr` where it puts names in quotes.
+        after: a sentence to put before the question.
+        shown: how to show a name in the text, such as :func:`repr` to quote it.
 
     Returns:
         ``Did you mean X?`` after that sentence; the sentence alone where no known name is near.
@@ -61,7 +61,7 @@ def checked_keywords(function: Callable[P, R]) -> Callable[P, R]:
     """Make a function suggest the right name for an unknown keyword.
 
     Args:
-        function: one that takes no keywords but those of its signature.
+        function: a function that takes only the keywords of its signature.
 
     Examples:
         >>> @checked_keywords
@@ -85,7 +85,7 @@ def checked_keywords(function: Callable[P, R]) -> Callable[P, R]:
 def refuse_unknown_keywords(
     function: str, keywords: Iterable[str], parameter_names: Sequence[str]
 ) -> None:
-    """Refuse a keyword argument that there is not, and say which one was meant.
+    """Refuse an unknown keyword argument, and suggest the one that was meant.
 
     Args:
         function: what was called, as users call it.
@@ -103,7 +103,7 @@ def refuse_unknown_keywords(
 
 
 def question(meant: str, shown: Callable[[str], str] = str) -> str:
-    """Return the question whether a name was meant, for one that was found in another way.
+    """Return the question whether a name was meant, for a name found in another way.
 
     Args:
         meant: the name.
@@ -113,7 +113,7 @@ def question(meant: str, shown: Callable[[str], str] = str) -> str:
 
 
 def are_alike(one: str, other: str) -> bool:
-    """Whether one name may be the other misspelt, by the measure of :func:`nearest`."""
+    """Whether one name may be a misspelling of the other, by the measure of :func:`nearest`."""
     return nearest(one, [other]) is not None
 
 

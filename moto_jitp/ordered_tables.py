@@ -1,7 +1,7 @@
-"""Keeps what is listed in the order in which it was made, readable from any place on.
+"""Keeps listed resources in the order of their creation, readable from any place on.
 
-A page of a listing begins where the page before ended. In a plain dictionary that place is only
-found by walking to it, which makes emptying a fleet page by page quadratic.
+A page of a listing begins where the previous one ended. In a plain dictionary that place is found
+only by walking to it, which makes emptying a fleet page by page quadratic.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 KeyT = TypeVar("KeyT")
 ValueT = TypeVar("ValueT")
 
-# Numbers are never used again, so that one says where a page ended whatever is deleted meanwhile.
+# Numbers are never reused, so that one says where a page ended, whatever is deleted meanwhile.
 _numbers = itertools.count(1)
 
 # Below this, walking is cheap, and an index would cost each device some memory.
@@ -22,7 +22,7 @@ _SMALL = 64
 
 
 class Order(dict[KeyT, int]):
-    """Keys without repeats, each with a number that rises in the order they were added.
+    """Unique keys, each with a number that rises in the order in which they were added.
 
     Examples:
         >>> order = Order(["a", "b", "c"])
@@ -36,14 +36,14 @@ class Order(dict[KeyT, int]):
 
     def __init__(self, keys: Iterable[KeyT] = ()) -> None:
         super().__init__()
-        # Numbers and keys as they were added; those that have gone since are skipped.
+        # Numbers and keys as they were added; those removed since are skipped.
         self._index: tuple[list[int], list[KeyT]] | None = None
         self._begin = 0  # none of those before this place is left
         for key in keys:
             self.add(key)
 
     def add(self, key: KeyT) -> None:
-        """Add a key at the end; one that is there already keeps its place."""
+        """Add a key at the end; an existing one keeps its place."""
         if key in self:
             return
         number = self[key] = next(_numbers)
@@ -52,7 +52,7 @@ class Order(dict[KeyT, int]):
             self._index[1].append(key)
 
     def discard(self, key: KeyT) -> None:
-        """Remove a key, if it is there."""
+        """Remove a key if it is there."""
         self.pop(key, None)
         if self._index is None:
             return
@@ -60,7 +60,7 @@ class Order(dict[KeyT, int]):
         if len(numbers) > 2 * len(self) + _SMALL:
             self._index = None
             return
-        # Whoever empties a table takes its first page again and again, or its last one.
+        # A caller that empties a table takes the first page again and again, or the last.
         while self._begin < len(numbers) and not self._is_left(self._begin, numbers, keys):
             self._begin += 1
         while numbers and not self._is_left(-1, numbers, keys):
@@ -74,10 +74,10 @@ class Order(dict[KeyT, int]):
     def after(
         self, number: int | None = None, *, ascending: bool = True
     ) -> Iterator[tuple[int, KeyT]]:
-        """Walk the keys from a place on.
+        """Walk the keys from a place.
 
         Args:
-            number: the number of the key before; ``None`` to begin at the first.
+            number: the number of the previous key; ``None`` to begin at the first.
             ascending: oldest first; otherwise newest first.
 
         Yields:
@@ -93,7 +93,7 @@ class Order(dict[KeyT, int]):
             end = len(numbers) if number is None else bisect_left(numbers, number)
             places = range(end - 1, -1, -1)
         for place in places:
-            if place >= len(numbers):  # asked each time: others add and remove while we walk
+            if place >= len(numbers):  # read each time: others add and remove while we walk
                 if ascending:
                     return
                 continue
@@ -111,9 +111,9 @@ class Order(dict[KeyT, int]):
 
 
 class ListedTable(dict[KeyT, ValueT]):
-    """A dictionary of moto's whose values can be listed page by page.
+    """A dictionary of moto's with values that can be listed page by page.
 
-    Whatever goes, goes through ``__delitem__``: a table with an index keeps it up to date there.
+    Every removal goes through ``__delitem__``, where a table with an index keeps it up to date.
     """
 
     def __init__(self, items: dict[KeyT, ValueT] | None = None) -> None:
@@ -125,7 +125,7 @@ class ListedTable(dict[KeyT, ValueT]):
     def after(
         self, number: int | None = None, *, ascending: bool = True
     ) -> Iterator[tuple[int, ValueT]]:
-        """Walk the values from a place on; see :meth:`Order.after`."""
+        """Walk the values from a place; see :meth:`Order.after`."""
         for at, key in self.order.after(number, ascending=ascending):
             value = self.get(key)
             if value is not None:
@@ -152,7 +152,7 @@ class ListedTable(dict[KeyT, ValueT]):
 
 
 class ListedKeys(Order[str]):
-    """An order of ARNs in the place of a list of moto's, which knows at once whether it has one."""
+    """An ordered set of ARNs in place of a list of moto's, with a fast membership test."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""Requests of a test that are used up: failures of operations, disturbances of connections."""
+"""A test's requests that are used up: failures of operations, disturbances of connections."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ def _always() -> bool:
 
 
 class PlannedRequest:
-    """Something that is to happen some times; ends by itself, with :meth:`cancel` or with a block.
+    """Something to happen a number of times; ends by itself, with :meth:`cancel` or with a block.
 
     Args:
-        plan: where it is planned.
-        times: how many times; ``None`` for always.
+        plan: the plan that it belongs to.
+        times: how many times; ``None`` without a limit.
         holds: says whether it still counts, for one that ends with something else.
 
     Attributes:
         number: its number in this process, among those of its plan.
-        remaining: how many times are still to come; ``None`` for always.
-        calls: how many there have been so far.
+        remaining: how often it is still to happen; ``None`` without a limit.
+        calls: how often it has happened so far.
         is_cancelled: whether it was cancelled.
     """
 
@@ -39,7 +39,7 @@ class PlannedRequest:
         self.is_cancelled = False
 
     def cancel(self) -> None:
-        """Ask for it no more; a second time does nothing."""
+        """Withdraw the request; a second call does nothing."""
         with self._plan.lock:
             self._plan.drop(lambda request: request is self)
             self.remaining = 0
@@ -50,10 +50,10 @@ RequestT = TypeVar("RequestT", bound=PlannedRequest)
 
 
 class Plan(Generic[RequestT]):
-    """The requests of one kind that are still to be used up.
+    """The requests of one kind that are not used up.
 
     Attributes:
-        lock: held by whoever uses requests up.
+        lock: held while requests are used up.
         numbers: numbers the requests.
     """
 
@@ -66,13 +66,13 @@ class Plan(Generic[RequestT]):
         return bool(self._requests)
 
     def add(self, request: RequestT) -> RequestT:
-        """Plan a request, behind those that there are."""
+        """Plan a request, after the existing ones."""
         with self.lock:
             self._requests.append(request)
         return request
 
     def requests(self) -> tuple[RequestT, ...]:
-        """Return what is still planned, in the order in which it was asked for."""
+        """Return the requests still planned, in the order in which they were made."""
         with self.lock:
             return tuple(self.still_planned())
 
@@ -82,9 +82,10 @@ class Plan(Generic[RequestT]):
         return list(self._requests)
 
     def use_one(self, requests: Sequence[RequestT]) -> RequestT:
-        """Use up one of several requests, at least one, that fit; the caller holds the lock.
+        """Use up one of the requests that fit, of which there is at least one; the caller holds the
+        lock.
 
-        Those that end by themselves are used up first, the oldest first, for they would never come
+        Those that end by themselves come first, oldest first, since their turn would never come
         after one that does not end. Of those that do not end, the newest counts.
         """
         request = next((one for one in requests if one.remaining is not None), requests[-1])
@@ -96,7 +97,7 @@ class Plan(Generic[RequestT]):
         return request
 
     def drop(self, has_ended: Callable[[RequestT], bool]) -> None:
-        """Take out what has ended before it was used up; the caller holds the lock."""
+        """Remove requests that ended before they were used up; the caller holds the lock."""
         ended = [request for request in self._requests if has_ended(request)]
         for request in ended:
             request.remaining = 0

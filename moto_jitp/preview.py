@@ -1,4 +1,4 @@
-"""``render``: what a template would create for a device, without any mock."""
+"""``render``: what a template would create for a device, without a mock."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def render(
     Nothing is looked up: only a run checks whether thing types, groups and named policies exist.
 
     Args:
-        template_body: the template, as JSON text, as the path of its file or as the mapping behind
-            it.
+        template_body: the template as JSON text, as the path of its file or as a mapping.
         certificate_or_parameters: the device (its identity, or its certificate as PEM text, bytes
-            or the path of their file), whose subject gives the parameters as in just-in-time
-            provisioning; or the parameters themselves, name to value, as RegisterThing takes them.
+            or the path of their file), from whose subject the parameters are taken as in
+            just-in-time provisioning; or the parameters themselves, name to value, as for
+            RegisterThing.
 
     Returns:
         What would be created: thing, certificate, policies, device configuration.
@@ -38,7 +38,7 @@ def render(
     Raises:
         TemplateError: the template is wrong or a value is not one that AWS IoT accepts; the
             error names the place in the template.
-        CertificateError: the text is not a certificate that can be read.
+        CertificateError: the text is not a readable certificate.
         TypeError: a parameter's value is not text, or the device is neither of these.
 
     Examples:

@@ -1,4 +1,4 @@
-"""Texts that a device chooses, on a terminal and in a log.
+"""Makes texts that a device chooses safe for a terminal and a log.
 
 A subject, a client id, a thing's name may hold any character. Printed as it is, a newline begins
 what looks like a line of ours, and an escape character steers the terminal.
@@ -13,13 +13,14 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def one_line(text: str) -> str:
-    r"""Return a text as one line in which nothing acts on its own, for people.
+    r"""Return a text as one line without active characters, for people.
 
     Args:
         text: any text.
 
     Returns:
-        The text, with escapes (``\n``, ``\x1b``, ``\u2028``) for what breaks a line or is not seen.
+        The text, with escapes (``\n``, ``\x1b``, ``\u2028``) for what breaks a line or is
+        invisible.
 
     Examples:
         >>> one_line("CN=bulb\nACCEPTED")

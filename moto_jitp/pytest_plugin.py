@@ -17,7 +17,7 @@ _FILES = Path(__file__).resolve().parents[1] / "conftest_plugin"
 
 
 def _refuse_another_plugin() -> None:
-    """Say so where something else is found by the folder's name, before any of it is run."""
+    """Say so if something else is found under the folder's name, before any of it runs."""
     spec = find_spec("conftest_plugin")
     found_path = None if spec is None or spec.origin is None else Path(spec.origin).resolve()
     if found_path is None or found_path.parent != _FILES:

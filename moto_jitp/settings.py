@@ -20,34 +20,34 @@ from moto_jitp.names import did_you_mean
 
 SECTION = "jitp"
 ALL_OTHERS = "*"
-"""In ``throttling``, with ``True``: every operation that is not named has AWS's quota."""
+"""A key of ``throttling``: with ``True``, all operations not named have AWS's quotas."""
 
 
 @dataclass(frozen=True)
 class JitpSettings:
-    """The settings that are in force.
+    """The settings in force.
 
     Attributes:
-        strict: make every check that AWS makes. Off, every check that moto does not make is
-            skipped, so that tests written for plain moto (text that is not a certificate,
+        strict: make every check that AWS makes. If off, every check that moto does not make is
+            skipped, so that tests written for plain moto (with text that is not a certificate,
             bodies that are not templates) go on passing.
         enforce_policies: a device needs an IoT policy that allows what it does.
-        enforce_role: the provisioning role must exist, be assumable and allow each step of a run.
+        enforce_role: the provisioning role must exist, be assumable and allow every step of a run.
         throttling: ``False`` for none, ``True`` for AWS's documented quotas, or a mapping of
             operation name to calls per second. Operations that the mapping does not name are not
             throttled, unless ``"*": True`` in it gives them AWS's quotas. Each attempt of boto3's
-            counts as a call, and so does each of a provisioning run; the registration of a device
-            that connects does not.
+            counts as a call, and so does each call of a provisioning run; the registration of a
+            device that connects does not.
         metrics: write CloudWatch metrics.
         trail: write CloudTrail events.
-        stacks: what becomes of a CloudFormation stack with ``AWS::IoT`` types that are not
-            emulated, while ``strict`` is on: ``"refuse"`` fails it, ``"warn"`` passes over them
-            with a Python warning, as moto does.
-        bare_texts: errors of the API and messages on ``…/rejected`` have AWS's text alone, without
-            what is found, what is allowed and what to change; for code that compares whole texts.
-            What explains a refused device keeps the rest.
-        local_endpoint: ``describe_endpoint`` answers with host name and port of the device endpoint
-            of this process, where one runs, such as ``localhost:8883``.
+        stacks: what happens to a CloudFormation stack with ``AWS::IoT`` types that are not emulated
+            while ``strict`` is on: ``"refuse"`` fails it, ``"warn"`` passes over them with a Python
+            warning, as moto does.
+        bare_texts: errors of the API and messages on ``…/rejected`` have only AWS's text, without
+            what was found, what is allowed and what to change; for code that compares whole texts.
+            The explanation of a refused device keeps all of it.
+        local_endpoint: ``describe_endpoint`` answers with the host name and port of this process's
+            device endpoint, if one runs, such as ``localhost:8883``.
     """
 
     strict: bool = True
@@ -69,14 +69,14 @@ def parse_section(section: Any) -> dict[str, Any]:
     """Check a ``jitp`` section and return its keys.
 
     Args:
-        section: what stands under ``"jitp"``: a mapping of setting names to values, or ``None``.
+        section: the value of ``"jitp"``: a mapping of setting names to values, or ``None``.
 
     Returns:
         A new dict with the given keys only.
 
     Raises:
-        ValueError: for a key that does not exist (the message names the nearest one) or a value
-            of the wrong type.
+        ValueError: a key does not exist (the message names the nearest one) or a value has the
+            wrong type.
     """
     if section is None:
         return {}
@@ -90,10 +90,10 @@ def parse_section(section: Any) -> dict[str, Any]:
 
 
 def check_is_the_section(section: Mapping[str, Any]) -> None:
-    """Make sure that these are a section's keys, and no configuration that has the section in it.
+    """Make sure that these are a section's keys, not a configuration that contains the section.
 
     Raises:
-        ValueError: there is a section ``"jitp"`` in it.
+        ValueError: it contains a section ``"jitp"``.
     """
     if SECTION in section:
         raise ValueError(
@@ -170,10 +170,10 @@ def current() -> JitpSettings:
 
 @contextmanager
 def held(settings_held: JitpSettings) -> Iterator[None]:
-    """Let settings be in force for what is done here, whatever block has begun or ended since.
+    """Keep settings in force within the ``with`` block, whatever block has begun or ended since.
 
     Args:
-        settings_held: what :func:`current` returned when it was set off.
+        settings_held: what :func:`current` returned when the work was set off.
     """
     token = _held.set(settings_held)
     try:
@@ -183,16 +183,16 @@ def held(settings_held: JitpSettings) -> Iterator[None]:
 
 
 def push(keys: Mapping[str, Any], *, lenient: bool = False) -> SettingsLayer:
-    """Lay checked keys (see :func:`parse_section`) over the settings in force.
+    """Lay checked keys (see :func:`parse_section`) over the current settings.
 
     Args:
         keys: the block's own keys.
         lenient: whether ``strict`` is off where the keys do not name it, as under ``activate()``.
             Such a layer lies below the blocks' layers whenever it was pushed, so that a
-            ``mock_jitp`` block is strict also where the backend is activated.
+            ``mock_jitp`` block is strict even where the backend is activated.
 
     Returns:
-        The layer, to be given to :func:`pop`.
+        The layer, for :func:`pop`.
     """
     layer = SettingsLayer(keys, lenient)
     with _lock:
@@ -202,7 +202,7 @@ def push(keys: Mapping[str, Any], *, lenient: bool = False) -> SettingsLayer:
 
 
 def pop(layer: SettingsLayer) -> None:
-    """Take a layer out again, wherever on the stack it stands; a second time does nothing."""
+    """Remove a layer, wherever it is on the stack; a second call does nothing."""
     with _lock:
         if layer in _layers:
             _layers.remove(layer)

@@ -1,8 +1,8 @@
-"""Here, or at the server? The one place that asks.
+"""Here, or at the server? The only place that asks.
 
-Under moto's ``TEST_SERVER_MODE`` boto3 speaks to a server, and what is asked of just-in-time
-provisioning goes there as well. Each function here does one thing in both cases: by ``devices`` in
-this process, or by ``remote`` at the server.
+Under moto's ``TEST_SERVER_MODE`` boto3 speaks to a server, and requests about just-in-time
+provisioning go there as well. Each function here serves both cases: with ``devices`` in this
+process, or with ``remote`` at the server.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _THE_ENDPOINT: Any = "<the endpoint>"
 
 
 def is_at_server() -> bool:
-    """Whether AWS is a server of moto's that this process speaks to."""
+    """Whether this process speaks to a server of moto's in place of AWS."""
     return bool(moto_settings.TEST_SERVER_MODE)
 
 
@@ -63,14 +63,14 @@ def connect_device(
     Args:
         device: the device's identity, or its certificate as PEM text, bytes or the path of their
             file (the leaf first, a chain optional).
-        endpoint: what ``describe_endpoint`` answered, or its ``endpointAddress``; it says which
-            account and Region. Without it: the one account and Region that know the certificate or
+        endpoint: what ``describe_endpoint`` returned, or its ``endpointAddress``; it determines the
+            account and Region. By default, the only account and Region that know the certificate or
             its CA, else the default ones.
-        server_name: the server name (SNI) that the device asks for; the endpoint's unless given.
+        server_name: the server name (SNI) that the device asks for; by default the endpoint's.
             ``None`` sends none.
-        client_id: the MQTT client id; the thing's name unless given, else the common name.
-        reconnect: connect again after a provisioning that succeeded, as good firmware does. A
-            failed provisioning is not tried again. ``False`` makes one attempt.
+        client_id: the MQTT client id; by default the thing's name, else the common name.
+        reconnect: connect again after successful provisioning, as good firmware does. Failed
+            provisioning is not tried again. ``False`` makes one attempt.
         mqtt_version: the version of MQTT that the device speaks. An operation that no policy allows
             raises NotAuthorized. With ``"5"`` the connection stays open, as AWS IoT answers with a
             reason code; ``"3.1.1"`` has no such code, and AWS IoT closes the connection.
@@ -80,11 +80,11 @@ def connect_device(
 
     Raises:
         ConnectionRefused: AWS IoT did not let the device in; the error says why.
-        AmbiguousEndpoint: several accounts or Regions could be meant.
-        ValueError: there is no certificate in the text, it cannot be read, the chain does not begin
-            with the device's own certificate, the endpoint is not valid, or the client id has a
-            character that MQTT forbids or is longer than the 128 bytes that AWS IoT accepts; or the
-            version of MQTT is a different one.
+        AmbiguousEndpoint: several accounts or Regions know the device.
+        ValueError: there is no certificate in the text, it cannot be read, or the chain does not
+            begin with the device's own certificate; the endpoint or the MQTT version is not valid;
+            or the client id has a character that MQTT forbids or is longer than the 128 bytes that
+            AWS IoT accepts.
         TypeError: an argument has the wrong type.
         RuntimeError: no mock with just-in-time provisioning is active.
 
@@ -104,7 +104,7 @@ def connect_device(
 
 
 def _address_in(endpoint: str | Mapping[str, Any]) -> str:
-    """Return the address in what a caller gave as the endpoint."""
+    """Return the address of what a caller passed as the endpoint."""
     address = endpoint.get("endpointAddress") if isinstance(endpoint, Mapping) else endpoint
     if isinstance(address, str):
         return address
@@ -115,19 +115,19 @@ def _address_in(endpoint: str | Mapping[str, Any]) -> str:
 
 
 def all_connection_attempts() -> tuple[ConnectionAttempt, ...]:
-    """Every attempt since the state was last reset, of all accounts and Regions, oldest first."""
+    """Every attempt since the last reset, of all accounts and Regions, oldest first."""
     if is_at_server():
         return at_server.connection_attempts_at(at_server.server_client())
     return attempts.all_connection_attempts()
 
 
 def all_events() -> tuple[Event, ...]:
-    """Every event since the state was last reset, of all accounts and Regions, oldest first."""
+    """Every event since the last reset, of all accounts and Regions, oldest first."""
     return events_until_now()()
 
 
 def events_until_now() -> Callable[[], tuple[Event, ...]]:
-    """Return a function that returns what has been published so far, also after a reset."""
+    """Return a function that returns what has been published so far, even after a reset."""
     if is_at_server():
         published = at_server.events_at(at_server.server_client())
         return lambda: published
@@ -135,14 +135,14 @@ def events_until_now() -> Callable[[], tuple[Event, ...]]:
 
 
 def all_rule_runs() -> tuple[RuleRun, ...]:
-    """What topic rules have done since the state was last reset, in every account and Region."""
+    """What topic rules have done since the last reset, in all accounts and Regions."""
     if is_at_server():
         return at_server.rule_runs_at(at_server.server_client())
     return run_list.all_rule_runs()
 
 
 def rule_runs_until_now() -> Callable[[], tuple[RuleRun, ...]]:
-    """Return a function that returns what rules have done so far, also after a reset."""
+    """Return a function that returns what rules have done so far, even after a reset."""
     if is_at_server():
         done = at_server.rule_runs_at(at_server.server_client())
         return lambda: done
@@ -150,7 +150,7 @@ def rule_runs_until_now() -> Callable[[], tuple[RuleRun, ...]]:
 
 
 def register_lambda_handler(function: str, handler: Callable[..., Any]) -> HandlerRegistration:
-    """Use a Python callable in place of a Lambda function; arguments as of ``register_handler``.
+    """Use a Python callable in place of a Lambda function; arguments as for ``register_handler``.
 
     Raises:
         NotImplementedError: functions are invoked in the server's process.
@@ -189,7 +189,7 @@ def request_fault(
     times: int | None,
     message: str | None,
 ) -> faults.Fault | ServerFault:
-    """Make an AWS IoT operation fail; arguments and errors as of :func:`checked_fault`."""
+    """Make an AWS IoT operation fail; arguments and errors as for :func:`checked_fault`."""
     checked = checked_fault(operation, error, times, message)
     if is_at_server():
         return ServerFault(at_server.server_client(), checked)
@@ -197,7 +197,7 @@ def request_fault(
 
 
 def request_disturbance(request: DisturbanceRequest) -> Disturbance | ServerDisturbance:
-    """Have connections of devices disturbed, as was asked and checked."""
+    """Have devices' connections disturbed, as a checked request says."""
     if is_at_server():
         return ServerDisturbance(at_server.server_client(), request)
     return disturbances.add(request)
@@ -206,8 +206,8 @@ def request_disturbance(request: DisturbanceRequest) -> Disturbance | ServerDist
 def kept_over_reset(
     requested: Iterable[faults.Fault | ServerFault | Disturbance | ServerDisturbance],
 ) -> AbstractContextManager[None]:
-    """Keep what is still to come while the state is reset within the ``with`` block.
+    """Keep pending requests while the state is reset within the ``with`` block.
 
-    In this process they stay anyway; a server drops them with its state, and is asked again.
+    In this process they stay anyway; a server drops them with its state, so they are sent again.
     """
     return asked_again([one for one in requested if isinstance(one, ServerRequest)])
