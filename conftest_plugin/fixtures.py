@@ -146,7 +146,7 @@ def jitp_endpoint_identity() -> ServerIdentity:
 def jitp_endpoint_factory(
     jitp_mock: JitpHandle, jitp_endpoint_identity: ServerIdentity
 ) -> Iterator[Callable[..., DeviceEndpoint]]:
-    """A factory of running endpoints, which end with the test; it takes DeviceEndpoint's arguments."""
+    """A factory of running endpoints: DeviceEndpoint's arguments. They end with the test."""
     from .making import endpoint_factory
 
     with endpoint_factory(jitp_endpoint_identity) as start:

@@ -1,4 +1,4 @@
-"""What a caller says of the endpoint, and what is wrong with it."""
+"""How a caller names the endpoint, and errors about it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class AmbiguousEndpoint(ValueError):  # noqa: N818 - says what is wrong with the argument
-    """Several accounts or Regions know the device or its CA; name the endpoint.
+    """Several accounts or Regions know the device or its CA, so the endpoint must be named.
 
     Examples:
         >>> other = boto3.client("iot", "eu-west-1")
@@ -22,6 +22,6 @@ class AmbiguousEndpoint(ValueError):  # noqa: N818 - says what is wrong with the
 
 
 class ServerName(NamedTuple):
-    """A server name that a caller gave, as ``None`` means that the device sends none."""
+    """A server name that a caller passed; ``None`` means that the device sends none."""
 
     value: str | None

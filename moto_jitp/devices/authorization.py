@@ -1,7 +1,7 @@
 """May a connected device do that? IoT policies of its certificate and its thing's groups.
 
-Asked only with ``enforce_policies``, except of the clients of provisioning claims, which may use no
-other topics than those of their template.
+Checked only with ``enforce_policies``, except for clients of provisioning claims, which may only
+use the topics of their template.
 https://docs.aws.amazon.com/iot/latest/developerguide/iot-policy-actions.html
 """
 
@@ -36,16 +36,16 @@ _MOST_REMEMBERED = 1000
 
 
 class NotAuthorized(PermissionError):  # noqa: N818 - what MQTT 5 calls it
-    """No policy allows what a connected device wants to do, or one denies it.
+    """No policy allows what a connected device tries to do, or one denies it.
 
-    The text names the statement that denies it, or says what the allowing ones lack.
+    The text names the denying statement, or says what the allowing ones lack.
 
     Attributes:
         action: such as ``iot:Publish``.
         resource: the ARN of the client, topic or topic filter.
-        decision: the evaluation, with the statements that decided; ``None`` where a server
-            decided, under TEST_SERVER_MODE.
-        reason_code: what MQTT 5 answers with in a PUBACK or SUBACK: 0x87, Not authorized.
+        decision: the evaluation, with the statements that decided; ``None`` if a server decided,
+            under TEST_SERVER_MODE.
+        reason_code: the code of an MQTT 5 PUBACK or SUBACK: 0x87, Not authorized.
 
     Examples:
         >>> with mock_jitp(config={"jitp": {"enforce_policies": True}}):
@@ -69,7 +69,7 @@ class NotAuthorized(PermissionError):  # noqa: N818 - what MQTT 5 calls it
 
     @classmethod
     def of(cls, outcome: Outcome) -> NotAuthorized:
-        """Return the error for an outcome that does not allow what was asked for."""
+        """Return the error for an outcome that does not allow the action."""
         decision = outcome.decision
         message = " ".join((decision.reason, *outcome.notes))
         return cls(message, outcome.action, outcome.resource, decision)
@@ -79,13 +79,13 @@ class NotAuthorized(PermissionError):  # noqa: N818 - what MQTT 5 calls it
 
 
 class Outcome(NamedTuple):
-    """A decision with what a person needs to understand it.
+    """A decision, with what a person needs in order to understand it.
 
     Attributes:
-        action: what was asked for.
+        action: the action in question.
         resource: its ARN.
         decision: the evaluation.
-        notes: sentences on what the evaluation looked at, and what it left out and why.
+        notes: sentences on what the evaluation considered, and what it left out and why.
         policies: the policies that were in effect.
     """
 
@@ -97,7 +97,7 @@ class Outcome(NamedTuple):
 
 
 class Principal(NamedTuple):
-    """Who asks.
+    """Who performs an action.
 
     Attributes:
         certificate: the registered certificate of the connection.
@@ -113,7 +113,7 @@ class Principal(NamedTuple):
 
 
 def judge_connect(backend: JitpIoTBackend, principal: Principal) -> Verdict:
-    """Decide on a CONNECT whose certificate is in order: it needs ``iot:Connect``."""
+    """Decide on a CONNECT with an acceptable certificate: it needs ``iot:Connect``."""
     assert principal.client_id is not None
     resource = client_arn(
         backend.partition, backend.region_name, backend.account_id, principal.client_id
@@ -122,7 +122,7 @@ def judge_connect(backend: JitpIoTBackend, principal: Principal) -> Verdict:
     outcome = decide(backend, principal, "iot:Connect", resource, connect_attributes=attributes)
     will = principal.transport.will
     if outcome.decision.allowed and will is not None:
-        # Whoever leaves a will has to be allowed to publish it when it connects.
+        # A client with a will must be allowed to publish it when it connects.
         resource = topic_arn(backend.partition, backend.region_name, backend.account_id, will.topic)
         outcome = decide(backend, principal, "iot:Publish", resource)
         if outcome.decision.allowed and will.retain:
@@ -135,23 +135,23 @@ def judge_connect(backend: JitpIoTBackend, principal: Principal) -> Verdict:
 
 
 def require(backend: JitpIoTBackend, principal: Principal, action: str, name: str) -> None:
-    """Make sure that a connected device may do something, where policies are enforced.
+    """Make sure that a connected device may do something, if policies are enforced.
 
     Args:
         backend: the account and Region.
-        principal: who asks.
+        principal: the device.
         action: such as ``iot:Publish``.
         name: the topic, or the topic filter for ``iot:Subscribe``.
 
     Raises:
-        NotAuthorized: the policies do not let it.
+        NotAuthorized: the policies do not allow it.
     """
     if _policies_count(principal):
         _decide_in_force(backend, principal, action, name)
 
 
 def _policies_count(principal: Principal) -> bool:
-    """Whether policies are enforced: those of a provisioning claim always are."""
+    """Whether policies are enforced; those of a provisioning claim always are."""
     enforced = settings.current().enforce_policies
     return enforced or isinstance(principal.certificate, ClaimCertificate)
 
@@ -173,11 +173,11 @@ def _decide_in_force(
 
 
 class Permissions:
-    """What the policies let one connected device do.
+    """What the policies allow one connected device to do.
 
-    A device does the same again and again: what was allowed once is not evaluated again as long as
-    nothing has changed that policies, or variables in them, depend on. What happens to other
-    devices does not count, or each would be evaluated again whenever one of a fleet connects.
+    A device repeats its actions: what was allowed once is not evaluated again until something
+    changes that the policies, or variables in them, depend on. Changes to other devices do not
+    count, or each device would be evaluated again whenever one of a fleet connects.
 
     Args:
         backend: the account and Region.
@@ -196,7 +196,8 @@ class Permissions:
         """Make sure that the device may do something; see :func:`require`."""
         if not _policies_count(self._principal):
             return
-        # What is remembered is to be of the moment of the decision, and compared with one moment.
+        # The remembered inputs must date from the moment of the decision, and be compared at one
+        # moment.
         with self._backend.lock:
             inputs = self._inputs_now()
             if inputs == self._inputs:
@@ -206,13 +207,13 @@ class Permissions:
             policies = _decide_in_force(self._backend, self._principal, action, name)
             documents = [(policy, policy.document) for policy in policies]
             if any(has_conditions(policy) for policy in policies):
-                return  # the time may count
+                return  # the decision may depend on the time
         if inputs != self._inputs or len(self._allowed) >= _MOST_REMEMBERED:
             self._allowed, self._inputs = {}, inputs
         self._allowed[action, name] = documents
 
     def _inputs_now(self) -> tuple[object, ...]:
-        """What differs once the device's policies, its thing or its thing's groups have changed."""
+        """A value that changes with the device's policies, its thing or its thing's groups."""
         backend = self._backend
         registry = backend.registry
         certificate_arn = self._principal.certificate.arn
@@ -227,7 +228,7 @@ class Permissions:
 
 
 def _are_as_they_were(policies: Sequence[tuple[FakePolicy, object]]) -> bool:
-    """Whether the default versions are the same, which change without any table."""
+    """Whether the default versions are the same; they change without a change to any table."""
     return all(policy.document is document for policy, document in policies)
 
 
@@ -243,12 +244,12 @@ def decide(
 
     Args:
         backend: the account and Region.
-        principal: who asks.
+        principal: the device.
         action: such as ``iot:Publish``.
         resource: its ARN.
-        connect_attributes: for a CONNECT, which of ``PersistentConnect`` and ``LastWill`` it uses.
+        connect_attributes: which of ``PersistentConnect`` and ``LastWill`` a CONNECT uses.
     """
-    # Things, groups and policies are to be those of one moment.
+    # Things, groups and policies must be those of one moment.
     with backend.lock:
         certificate_arn = principal.certificate.arn
         context = AuthorizationContext(

@@ -1,4 +1,4 @@
-"""A device connects inside the test process: its endpoint is found, and the gateway asked."""
+"""Connects a device inside the test process: finds its endpoint and calls the gateway."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def connect_here(
     reconnect: bool,
     mqtt_version: str = "5",
 ) -> DeviceConnection:
-    """Connect a device in this process; arguments and errors as of ``connect_device``.
+    """Connect a device in this process; arguments and errors as for ``connect_device``.
 
     Args:
         device: as there.
         endpoint: an endpoint's address; ``None`` for the one that knows the device.
-        server_name: what the device names; ``None`` for the endpoint's name.
+        server_name: the name that the device sends; ``None`` for the endpoint's.
         client_id: as there.
         reconnect: as there.
         mqtt_version: as there.
@@ -77,19 +77,19 @@ def make_attempts(
     server_name: ServerName | None,
     reconnect: bool,
 ) -> tuple[ConnectOutcome, ...]:
-    """Let a device connect, and connect again after a provisioning if ``reconnect`` says so.
+    """Let a device connect, and connect again after provisioning if ``reconnect`` says so.
 
     Args:
         request: what the device brings.
         endpoint: as for :func:`connect_here`.
-        server_name: what the device names; ``None`` for the endpoint's name.
+        server_name: the name that the device sends; ``None`` for the endpoint's.
         reconnect: as for :func:`connect_here`.
 
     Returns:
-        What came of each attempt, oldest first; all of them at one account and Region.
+        The outcome of each attempt, oldest first, all at one account and Region.
 
     Raises:
-        AmbiguousEndpoint: several accounts or Regions could be meant.
+        AmbiguousEndpoint: several accounts or Regions know the device.
         ValueError: the endpoint or the client id is not valid.
     """
     backend = backend_at(endpoint) if endpoint is not None else backend_knowing(request)
@@ -109,7 +109,7 @@ def make_attempts(
 
 
 def _host_of(endpoint: str) -> str:
-    """The host name that a TLS client would send for an endpoint, which may be a whole URL."""
+    """The host name that a TLS client would send for an endpoint, which may be a URL."""
     address = parse_endpoint(endpoint)
     return endpoint if address is None else endpoint_address(*astuple(address))
 
@@ -206,7 +206,7 @@ def backend_knowing(request: ConnectRequest) -> JitpIoTBackend:
     """
     knowing = [backend for backend in live_backends() if _may_know(backend, request)]
     if len(knowing) > 1:
-        # A CA of the right name may have another key: where all have, the first says so.
+        # A CA of the right name may have another key; if all have, the first says so.
         knowing = [backend for backend in knowing if _knows(backend, request)] or knowing[:1]
     if len(knowing) > 1:
         places = ", ".join(
@@ -226,7 +226,7 @@ def backend_knowing(request: ConnectRequest) -> JitpIoTBackend:
 
 
 def _may_know(backend: JitpIoTBackend, request: ConnectRequest) -> bool:
-    """Whether a certificate is registered, or a CA that has the name of its issuer."""
+    """Whether a certificate is registered, or a CA with the name of its issuer."""
     presented = request.certificate
     if _has_certificate(backend, presented.certificate_id):
         return True
@@ -241,7 +241,7 @@ def _knows(backend: JitpIoTBackend, request: ConnectRequest) -> bool:
 
 
 def _has_certificate(backend: JitpIoTBackend, certificate_id: str) -> bool:
-    """Whether a certificate is registered, or is a provisioning claim."""
+    """Whether a certificate is registered or is a provisioning claim."""
     if backend.certificates.presented_as(certificate_id) is not None:
         return True
     return backend.claims.find(certificate_id) is not None
@@ -257,9 +257,9 @@ def _backend(account_id: str, region_name: str) -> JitpIoTBackend:
 
 
 def is_known_certificate(der: bytes, _: str | None = None) -> bool:
-    """Whether a certificate is one to be let through a TLS handshake, where that is judged at all.
+    """Whether to let a certificate through a TLS handshake, where the handshake decides at all.
 
-    That is a registered one whatever its status, and one that an active registered CA has issued.
+    That is a registered certificate of any status, or one issued by an active registered CA.
 
     Args:
         der: the certificate.

@@ -1,7 +1,7 @@
 """``DeviceConnection``: an accepted connection of a device, as a test uses it.
 
-What it is a face of stands elsewhere: a session in this process (``session_connection``), or one at
-a server (``moto_jitp.remote``).
+It is the interface to a session in this process (``session_connection``) or at a server
+(``moto_jitp.remote``).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from .authorization import NotAuthorized
 class DeviceConnection(ABC):
     """A device's accepted connection; usable in a ``with`` block, which disconnects at its end.
 
-    With ``enforce_policies`` each operation needs the permission of an IoT policy. A refused one
-    raises :class:`NotAuthorized` and leaves the connection open, so that a test can try the
-    next one; AWS IoT ends an MQTT 3.1.1 connection that publishes without permission.
+    With ``enforce_policies`` each operation needs the permission of an IoT policy. A refused
+    operation raises :class:`NotAuthorized` and leaves the connection open, so that a test can try
+    the next; AWS IoT ends an MQTT 3.1.1 connection that publishes without permission.
 
     Attributes:
         certificate_id: the id of the device's certificate.
@@ -50,8 +50,8 @@ class DeviceConnection(ABC):
     def provisioning(self) -> ProvisioningRun | None:
         """The last provisioning run that this connection set off.
 
-        Just in time, as it was made, or by RegisterThing of fleet provisioning; ``None`` where
-        there was none.
+        Either just in time, when it was made, or by RegisterThing of fleet provisioning; ``None``
+        if there was none.
         """
 
     @property
@@ -59,19 +59,19 @@ class DeviceConnection(ABC):
     def connected(self) -> bool:
         """Whether the connection is open.
 
-        It ends with :meth:`disconnect`, when a newer connection takes its client ID, as soon as its
-        certificate is no longer ACTIVE (AWS IoT takes some minutes for that), and with the
-        outermost ``mock_jitp`` block.
+        It ends with :meth:`disconnect`, when a newer connection uses its client ID, as soon as its
+        certificate is no longer ACTIVE (AWS IoT takes some minutes), and with the outermost
+        ``mock_jitp`` block.
         """
 
     @abstractmethod
     def publish(self, topic: str, payload: bytes | str, *, retain: bool = False) -> None:
-        """Publish a message, as ``iot-data`` keeps it and as subscribers receive it.
+        """Publish a message, which subscribers receive and ``iot-data`` can retain.
 
         Requests to shadows (such as ``$aws/things/<thing>/shadow/update``) are carried out by
         moto's shadows and answered on ``…/accepted`` or ``…/rejected``, and so are requests to
-        fleet provisioning (``$aws/certificates/create/json`` and its like), whose answers this
-        connection alone receives. It needs ``iot:Publish``.
+        fleet provisioning (such as ``$aws/certificates/create/json``), whose answers only this
+        connection receives. It needs ``iot:Publish``.
 
         Args:
             topic: an MQTT topic, without wildcards, of at most 256 bytes and 7 slashes.
@@ -82,9 +82,9 @@ class DeviceConnection(ABC):
         Raises:
             ConnectionError: the connection has ended.
             NotAuthorized: policies are enforced and do not allow it.
-            ValueError: the topic is empty, has a wildcard, is too long, or is one that clients
-                cannot publish on.
-            TypeError: topic or payload is of another type.
+            ValueError: the topic is empty, has a wildcard, is too long, or is reserved so that
+                clients cannot publish on it.
+            TypeError: topic or payload has the wrong type.
             ModuleNotFoundError: the topic asks for CBOR, and the extra ``[mqtt]`` is not installed.
 
         Examples:
@@ -97,7 +97,7 @@ class DeviceConnection(ABC):
     def subscribe(
         self, topic_filter: str, handler: Callable[..., object] | None = None
     ) -> DeviceSubscription:
-        """Receive this account and Region's messages from now on, and the retained one.
+        """Receive messages of this account and Region from now on, and the retained one.
 
         It needs ``iot:Subscribe`` for the filter and ``iot:Receive`` for the topic of each message.
         A message whose receipt is not allowed does not arrive: the handler is not called, and
@@ -112,9 +112,9 @@ class DeviceConnection(ABC):
 
         Args:
             topic_filter: an MQTT topic filter; ``sensor/#`` does not match ``sensor`` itself.
-            handler: called with the :class:`moto_jitp.Event`, or with topic and payload
-                where it takes two arguments; in the publisher's thread. Without it messages wait
-                for :meth:`receive`.
+            handler: called with the :class:`moto_jitp.Event`, or with topic and payload if it takes
+                two arguments; in the publisher's thread. Without it messages wait for
+                :meth:`receive`.
 
         Returns:
             The subscription, whose ``cancel()`` unsubscribes.
@@ -148,8 +148,8 @@ class DeviceConnection(ABC):
 
         Raises:
             ConnectionError: the connection has ended, and no message is left.
-            NotAuthorized: the next message has arrived on a topic that the policies do not let
-                the device receive from. The message after it comes with the next call.
+            NotAuthorized: the next message has arrived on a topic that the policies do not let the
+                device receive from. The next call returns the message after it.
             TimeoutError: there is no message.
 
         Examples:
@@ -168,7 +168,7 @@ class DeviceConnection(ABC):
     @property
     @abstractmethod
     def subscriptions(self) -> tuple[DeviceSubscription, ...]:
-        """What the device is subscribed to, in the order of subscribing."""
+        """The device's subscriptions, in the order in which they were made."""
 
     @abstractmethod
     def disconnect(self) -> None:
@@ -198,7 +198,7 @@ class DeviceSubscription(ABC):
 
     Attributes:
         topic_filter: the MQTT topic filter.
-        handler: what is called with each message; ``None`` where they wait for ``receive()``.
+        handler: the function called with each message; ``None`` if messages wait for ``receive()``.
     """
 
     topic_filter: str
@@ -206,4 +206,4 @@ class DeviceSubscription(ABC):
 
     @abstractmethod
     def cancel(self) -> None:
-        """Unsubscribe; a second time does nothing."""
+        """Unsubscribe; a second call does nothing."""

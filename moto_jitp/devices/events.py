@@ -12,10 +12,10 @@ from moto_jitp.iot.models import live_backends
 
 
 class Published(NamedTuple):
-    """A message, and whose topic it was published on.
+    """A message, with the account and Region of its topic.
 
     Attributes:
-        message: the message, which may have to be put together when it is read.
+        message: the message, which may be composed only when it is read.
         account_id: the account.
         region_name: the Region.
     """
@@ -30,7 +30,7 @@ class Published(NamedTuple):
 
 
 def all_published() -> list[Published]:
-    """Return what has been published since the state was last reset, oldest first."""
+    """Return what has been published since the last reset, oldest first."""
     published = [
         Published(message, backend.account_id, backend.region_name)
         for backend in live_backends()
@@ -41,7 +41,7 @@ def all_published() -> list[Published]:
 
 
 def newest_published(limit: int) -> list[Published]:
-    """Return the newest of what has been published, oldest first.
+    """Return the newest published messages, oldest first.
 
     Args:
         limit: how many at most.
@@ -56,7 +56,7 @@ def newest_published(limit: int) -> list[Published]:
 
 
 def all_events() -> tuple[Event, ...]:
-    """Every event since the state was last reset, of all accounts and Regions, oldest first."""
+    """Every event since the last reset, of all accounts and Regions, oldest first."""
     return events_until_now()()
 
 
@@ -64,7 +64,7 @@ def events_until_now() -> Callable[[], tuple[Event, ...]]:
     """Remember what has been published so far.
 
     Returns:
-        A function that puts the events together, also when the state is gone by then.
+        A function that composes the events, even when the state is gone by then.
     """
     published = all_published()
 

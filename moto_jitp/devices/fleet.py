@@ -1,4 +1,4 @@
-"""What a connected device asks of fleet provisioning, answered over its own connection.
+"""A connected device's requests to fleet provisioning, answered over its own connection.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/fleet-provision-api.html
 """
@@ -24,15 +24,15 @@ def carry_out(
     request: FleetRequest,
     payload: bytes,
 ) -> None:
-    """Carry out a request and publish the answer, which this connection alone receives.
+    """Carry out a request and publish the answer, which only this connection receives.
 
     Args:
         backend: the account and Region.
-        attempt: the accepted attempt that the connection goes back to.
+        attempt: the accepted attempt that began the connection.
         claim_id: the id of the certificate that the client is connected with.
         topic: the request's topic.
-        request: what the topic says.
-        payload: the request.
+        request: the request that the topic names.
+        payload: the body of the request.
     """
     client = FleetClient(claim_id, attempt.client_id)
     with HandingOnLater():

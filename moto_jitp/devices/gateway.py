@@ -1,8 +1,8 @@
-"""The gateway: looks at a certificate, decides, provisions, answers.
+"""The gateway: examines a certificate, decides, provisions and answers.
 
 Every way in (``connect_device``, the server's control route, an MQTT endpoint) comes through here,
-so they cannot disagree. What decides is AWS's documented behaviour; where it documents nothing, the
-sentence in question says so.
+so they cannot disagree. Decisions follow AWS's documented behaviour; where nothing is documented,
+the sentence in question says so.
 https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
 https://docs.aws.amazon.com/iot/latest/developerguide/auto-register-device-cert.html
 """
@@ -42,13 +42,13 @@ from .verdict import ConnectRequest, Verdict
 
 
 class ConnectOutcome(NamedTuple):
-    """What came of one CONNECT.
+    """The outcome of one CONNECT.
 
     Attributes:
         backend: the account and Region whose endpoint the device reached.
-        attempt: the attempt, which is also kept with the account and Region.
-        verdict: what was decided, and what was found for it.
-        session: the client's session; ``None`` where it was refused.
+        attempt: the attempt, which the account and Region keep, too.
+        verdict: the decision, with what was found for it.
+        session: the client's session; ``None`` if it was refused.
     """
 
     backend: JitpIoTBackend
@@ -58,14 +58,14 @@ class ConnectOutcome(NamedTuple):
 
 
 def connect(backend: JitpIoTBackend, request: ConnectRequest) -> ConnectOutcome:
-    """Let one MQTT CONNECT of a device happen.
+    """Carry out one MQTT CONNECT of a device.
 
     Args:
         backend: the account and Region whose endpoint the device reached.
         request: what the device brings.
 
     Returns:
-        What came of it.
+        The outcome.
     """
     # Handlers run after the decision and outside the lock: they may call the cloud, or connect.
     with HandingOnLater():
@@ -83,16 +83,16 @@ def connect(backend: JitpIoTBackend, request: ConnectRequest) -> ConnectOutcome:
 def judge_certificate(
     backend: JitpIoTBackend, request: ConnectRequest, *, credentials: bool = False
 ) -> Verdict:
-    """Judge what a request over HTTPS comes with: only a registered, ACTIVE certificate will do.
+    """Judge the certificate of a request over HTTPS, which must be registered and ACTIVE.
 
-    That a first request registers nobody is an own choice: AWS documents registration for
-    connections, and not for which of them.
+    That a first request does not register the device is our own choice: AWS documents registration
+    for connections, but not for which kinds.
 
     Args:
         backend: the account and Region whose endpoint the device reached.
         request: what the device brings.
-        credentials: whether it has asked the credentials provider, which has an endpoint of its
-            own and insists on a server name.
+        credentials: whether the request is for the credentials provider, which has an endpoint of
+            its own and requires a server name.
     """
     presented = request.certificate
     certificate = backend.certificates.presented_as(presented.certificate_id)
@@ -136,7 +136,7 @@ def _judge_status(certificate: DeviceCertificate) -> Verdict | None:
 def make_known(
     backend: JitpIoTBackend, request: ConnectRequest, verdict: Verdict
 ) -> ConnectionAttempt:
-    """Keep a request over HTTPS that was refused where refused connections are kept.
+    """Keep a refused request over HTTPS with the refused connections.
 
     Args:
         backend: the account and Region.
@@ -166,7 +166,7 @@ def _judge(backend: JitpIoTBackend, request: ConnectRequest) -> Verdict:
     presented = request.certificate
     verdict = _judge_handshake(backend, request)
     disturbed = disturbances.UNDISTURBED
-    # For a real client it was found out when its CONNECT came, and may be used up by now.
+    # For a real client this was determined when its CONNECT arrived, and may be used up by now.
     if verdict is None and (request.disturbed is not None or disturbances.any_planned()):
         verdict, disturbed = _judge_disturbed(backend, request)
     if verdict is None:
@@ -193,7 +193,7 @@ def _judge(backend: JitpIoTBackend, request: ConnectRequest) -> Verdict:
 def _judge_disturbed(
     backend: JitpIoTBackend, request: ConnectRequest
 ) -> tuple[Verdict | None, disturbances.Disturbed]:
-    """What a test has asked to go wrong on this connection, and what refuses it for that."""
+    """Return what a test wants to go wrong on this connection, and the refusal that follows."""
     disturbed, client_id = request.disturbed, request.client_id or ""
     if disturbed is None:
         certificate = backend.certificates.presented_as(request.certificate.certificate_id)
@@ -202,7 +202,7 @@ def _judge_disturbed(
         now = datetime.now(timezone.utc)
         until = disturbances.held_until(client_id, now)
         if until is not None:
-            # The CONNECT that was delayed, sent again: it goes through undisturbed when it may.
+            # The delayed CONNECT, sent again: it gets through undisturbed once the delay is over.
             is_due = until <= now
             return None if is_due else texts.delayed(client_id, until), disturbances.UNDISTURBED
         disturbed = disturbances.of_connection(client_id, held_from=now)
@@ -212,7 +212,7 @@ def _judge_disturbed(
 
 
 def _judge_handshake(backend: JitpIoTBackend, request: ConnectRequest) -> Verdict | None:
-    """What refuses a device whatever certificate it presents."""
+    """Return the refusal of a device whatever certificate it presents."""
     server_name = request.server_name
     is_local = request.is_named_locally
     if server_name is not None and not is_local and not backend.endpoints.serves(server_name):
@@ -243,7 +243,7 @@ def _judge_known(
     step = ProvisioningStep(
         "RegisterCertificate", f"cert/{certificate.certificate_id}", StepResult.UNCHANGED
     )
-    # The documentation makes no exception for CAs that register no more devices, or are deleted.
+    # The documentation makes no exception for CAs that no longer register devices, or are deleted.
     if request.names_a_server and certificate.ca_certificate_id:
         publish(backend, CertificateRegistered(certificate, backend.account_id, is_first=False))
     ca = backend.ca_certificates.get(certificate.ca_certificate_id or "")
@@ -263,7 +263,7 @@ def _judge_known(
 def _judge_unknown(
     backend: JitpIoTBackend, request: ConnectRequest, client_id: str
 ) -> tuple[Verdict, DeviceCertificate | None]:
-    """Judge a certificate that is not registered; return it, too, where it is registered now."""
+    """Judge a certificate that is not registered; also return it if it is registered now."""
     presented = request.certificate
     issuers = issuers_of(backend.registry, presented)
     if not issuers:
@@ -312,7 +312,7 @@ def _judge_validity(presented: PresentedCertificate) -> Verdict | None:
 
 
 def _judge_kind(backend: JitpIoTBackend, presented: PresentedCertificate) -> Verdict | None:
-    """What keeps a certificate from being a device's that RegisterCertificate would not take."""
+    """Refuse a certificate of a kind that RegisterCertificate would not accept for a device."""
     if backend.ca_certificates.presented_as(presented.certificate_id) is not None:
         return texts.ca_as_device(presented)
     if not settings.current().strict:
@@ -322,7 +322,7 @@ def _judge_kind(backend: JitpIoTBackend, presented: PresentedCertificate) -> Ver
 
 
 def _judge_ca_validity(ca: CaCertificate) -> Verdict | None:
-    """A CA that has expired since registers no new devices (own choice).
+    """A CA that has since expired registers no new devices (our own choice).
 
     AWS leaves it ACTIVE and says that it should sign no new device certificates.
     https://docs.aws.amazon.com/iot-device-defender/latest/devguide/audit-chk-ca-cert-approaching-expiration.html
@@ -334,7 +334,9 @@ def _judge_ca_validity(ca: CaCertificate) -> Verdict | None:
 
 
 def _judge_ca(ca: CaCertificate, request: ConnectRequest) -> Verdict | None:
-    """What keeps a CA's unknown and pending certificates from being registered or provisioned."""
+    """Return what prevents a CA's unknown and pending certificates from being registered or
+    provisioned.
+    """
     if not ca.is_active:
         return texts.ca_inactive(ca)
     if not ca.registers_devices:
@@ -352,7 +354,7 @@ def _pending(
     ca: CaCertificate,
     first_step: ProvisioningStep,
 ) -> Verdict:
-    """A certificate in PENDING_ACTIVATION connects: the CA's template runs, if it has one."""
+    """Judge a certificate in PENDING_ACTIVATION: the CA's template runs if it has one."""
     source = ca.template_source
     if not source.is_given:
         return texts.pending(certificate)
@@ -407,7 +409,7 @@ def _record(
 
 
 def _finish_later(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> None:
-    """Let the attempt that started a run, and was just stored, report how it ends."""
+    """Let the attempt that started a run, and was just stored, record how the run ends."""
     attempts = state_of(backend).attempts
     at = len(attempts) - 1
 
@@ -421,7 +423,7 @@ def _finish_later(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> None:
 
 
 def _thing_of(backend: JitpIoTBackend, certificate: DeviceCertificate | None) -> str | None:
-    """The thing that a certificate is attached to, if it is."""
+    """The thing that a certificate is attached to, if any."""
     if certificate is None:
         return None
     return next(iter(backend.principal_things.seconds_of(certificate.arn)), None)

@@ -1,7 +1,7 @@
-"""What devices ask for over HTTPS: a message published, or credentials for an IAM role.
+"""Devices' requests over HTTPS: publishing a message, and credentials for an IAM role.
 
 A request comes with a certificate, as an MQTT connection does, and is judged by the same rules. It
-registers and provisions nobody: AWS IoT does that on an MQTT CONNECT.
+never registers or provisions a device: AWS IoT does that on an MQTT CONNECT.
 https://docs.aws.amazon.com/iot/latest/developerguide/http.html
 https://docs.aws.amazon.com/iot/latest/developerguide/authorizing-direct-aws.html
 """
@@ -43,14 +43,14 @@ _ASSUME = "iot:AssumeRoleWithCertificate"
 
 
 class RequestRefused(Exception):  # noqa: N818 - says what happened
-    """A request is answered with an error.
+    """A request that is answered with an error.
 
     Args:
         status: the HTTP status.
-        error_type: AWS's name of the error, such as ``ForbiddenException``.
+        error_type: AWS's name for the error, such as ``ForbiddenException``.
         message: what AWS's body says.
-        attempt: the attempt that tells people why; ``None`` where there is none.
-        details: what tells people why otherwise, where ``message`` does not.
+        attempt: the attempt that tells people why; ``None`` if there is none.
+        details: tells people why if ``message`` does not and there is no attempt.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class PublishRequest(NamedTuple):
     Attributes:
         topic: the topic.
         payload: the message.
-        members: the other members of Publish, as botocore names them, each the text that came.
+        members: the other members of Publish by botocore's names, each as the text that arrived.
     """
 
     topic: str
@@ -177,10 +177,10 @@ def credentials_for(
         backend: the account and Region whose endpoint the device has reached.
         request: what the device brings.
         alias_name: the role alias.
-        thing_name: the thing that the device says it is; ``None`` where it says nothing.
+        thing_name: the thing that the device claims to be; ``None`` if it names none.
 
     Raises:
-        RequestRefused: it is given none; the attempt says why.
+        RequestRefused: the device is refused; the attempt says why.
     """
     invalid = (403, "AccessDeniedException", "Certificate is invalid on this endpoint")
     certificate = _certificate(backend, request, invalid, credentials=True)
@@ -191,7 +191,7 @@ def credentials_for(
     place = (backend.partition, backend.region_name, backend.account_id)
     resource = role_alias_arn(*place, alias_name)
     if isinstance(certificate, ClaimCertificate) or settings.current().enforce_policies:
-        # The thing of the header counts as the connection's, so that policies may ask about it.
+        # The thing in the header counts as the connection's, so that policies can refer to it.
         principal = Principal(certificate, thing_name, request.server_name, request.transport)
         outcome = decide(backend, principal, _ASSUME, resource)
         if not outcome.decision.allowed:
@@ -209,7 +209,7 @@ def credentials_for(
     sts = sts_backends[account_of(alias.role_arn) or backend.account_id][backend.partition]
     assumed = sts.assume_role(
         region_name=backend.region_name,
-        # What AWS calls it is not documented; the certificate's id fits, and says whose it is.
+        # AWS's name for it is not documented; the certificate's id fits, and says whose it is.
         role_session_name=certificate.certificate_id,
         role_arn=alias.role_arn,
         policy="",
@@ -232,7 +232,7 @@ def _check_role(
     alias: Any,
     thing_name: str | None,
 ) -> None:
-    """Refuse a role that the credentials provider cannot assume for so long."""
+    """Refuse a role that the credentials provider cannot assume for that long."""
     call = service_call(
         "sts:AssumeRole",
         None,

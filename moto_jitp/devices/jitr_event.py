@@ -1,4 +1,4 @@
-"""The event of a pending certificate's connection, by which just-in-time registration goes on.
+"""The event of a pending certificate's connection, which drives just-in-time registration.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/auto-register-device-cert.html
 """
@@ -15,8 +15,8 @@ from moto_jitp.iot.certificates.device_certificates import DeviceCertificate
 class CertificateRegistered(Message):
     """A pending certificate has connected.
 
-    AWS publishes it when it registers the certificate and on each connection that it presents
-    while it is pending, with or without a provisioning template.
+    AWS publishes it when it registers the certificate and on each of its connections while it is
+    pending, with or without a provisioning template.
     https://docs.aws.amazon.com/iot/latest/developerguide/auto-register-device-cert.html
 
     Args:

@@ -1,4 +1,4 @@
-"""What a connected device asks of jobs, answered over its own connection.
+"""A connected device's requests to jobs, answered over its own connection.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/jobs-mqtt-api.html
 """
@@ -21,14 +21,14 @@ def carry_out(
     request: re.Match[str],
     payload: bytes,
 ) -> None:
-    """Carry out a request and publish the answer, which this connection alone receives.
+    """Carry out a request and publish the answer, which only this connection receives.
 
     Args:
         backend: the account and Region.
-        attempt: the accepted attempt that the connection goes back to.
+        attempt: the accepted attempt that began the connection.
         topic: the request's topic.
-        request: what the topic says: ``thing``, ``job`` and ``request``.
-        payload: the request.
+        request: the parts of the topic: ``thing``, ``job`` and ``request``.
+        payload: the body of the request.
     """
     end, answer = answer_request(
         backend.jobs_part,

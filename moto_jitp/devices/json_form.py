@@ -1,4 +1,4 @@
-"""What became of a device that connected, as a JSON object."""
+"""What happened to a device that connected, as a JSON object."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Outcome(NamedTuple):
 
     Attributes:
         attempts: every attempt that it made, oldest first.
-        certificate_arn: the ARN of its certificate, if that is registered.
-        thing_name: the thing that the certificate is attached to, if it is.
+        certificate_arn: the ARN of its certificate, if registered.
+        thing_name: the thing that the certificate is attached to, if any.
     """
 
     attempts: Sequence[ConnectionAttempt]
@@ -40,13 +40,13 @@ class Outcome(NamedTuple):
 
     @property
     def provisioning(self) -> ProvisioningRun | None:
-        """The newest provisioning run, if there was one."""
+        """The newest provisioning run, if any."""
         runs = (one.provisioning for one in reversed(self.attempts) if one.provisioning)
         return next(runs, None)
 
     @property
     def explanation(self) -> str:
-        """All of it as text for a terminal."""
+        """All of this as text for a terminal."""
         return explain_all(self.attempts)
 
 

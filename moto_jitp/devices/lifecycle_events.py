@@ -1,6 +1,6 @@
-"""The messages of AWS IoT on who connects, disconnects, subscribes and is not let in.
+"""AWS IoT's messages about clients that connect, disconnect, subscribe or are refused.
 
-Connections are many and few tests read of them, so that each is put together when somebody does.
+Connections are many and few tests read these messages, so each is composed only when it is read.
 https://docs.aws.amazon.com/iot/latest/developerguide/life-cycle-events.html
 """
 
@@ -21,11 +21,11 @@ def has_events(client_id: str) -> bool:
 
 
 class LifecycleEvent(Message):
-    """One of these messages.
+    """A message about a client.
 
     Attributes:
-        attempt: the CONNECT that it is about, or that the connection goes back to.
-        thing_name: the thing that the certificate is attached to exclusively, if it is.
+        attempt: the CONNECT that it is about, or that began the connection.
+        thing_name: the thing that the certificate is exclusively attached to, if any.
     """
 
     __slots__ = ("attempt", "thing_name")

@@ -1,10 +1,10 @@
-"""Payloads as a caller gives them."""
+"""Payloads as a caller passes them."""
 
 from __future__ import annotations
 
 
 def to_bytes(payload: bytes | str) -> bytes:
-    """Return a payload as it is sent: text as UTF-8.
+    """Return a payload as it is sent, text as UTF-8.
 
     Raises:
         TypeError: it is neither bytes nor text.

@@ -1,4 +1,4 @@
-"""``ConnectionRefused``: the error that says everything about a refused device."""
+"""``ConnectionRefused``: the error that explains a refused device."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ class ConnectionRefused(Exception):  # noqa: N818 - the name that users know fro
 
     @property
     def attempts(self) -> tuple[ConnectionAttempt, ...]:
-        """The attempts that were made, oldest first."""
+        """The attempts, oldest first."""
         return look_at(self._attempts)
 
     @property
     def reason(self) -> RefusalReason:
-        """The last attempt's reason."""
+        """The reason of the last attempt."""
         reason = self.attempts[-1].reason
         assert reason is not None
         return reason
 
     @property
     def provisioning(self) -> ProvisioningRun | None:
-        """The provisioning run that was set off, if one was."""
+        """The provisioning run that was set off, if any."""
         runs = (attempt.provisioning for attempt in reversed(self.attempts))
         return next(filter(None, runs), None)
 

@@ -26,7 +26,7 @@ ACCEPTED = Verdict(None, "The certificate is ACTIVE; the device is connected.")
 
 
 def ending(attempt: ConnectionAttempt) -> str:
-    """Say what a connection came to, the last line of what a device went through."""
+    """Say how a connection ended: the last line about a device."""
     if attempt.accepted:
         return "The connection is accepted"
     if attempt.reason is RefusalReason.RECONNECT_REQUIRED:
@@ -35,17 +35,17 @@ def ending(attempt: ConnectionAttempt) -> str:
 
 
 def register_thing_ending(run: ProvisioningRun) -> str:
-    """Say what came of RegisterThing, called over MQTT or by the API."""
+    """Say how RegisterThing ended, called over MQTT or by the API."""
     return f"RegisterThing is {'accepted' if run.succeeded else 'rejected'}"
 
 
 def ca_trouble(ca: CaCertificate, template_name: str | None, body: str | None) -> str | None:
-    """Say what keeps the devices of a CA from being provisioned; ``None`` where nothing does.
+    """Say what prevents the devices of a CA from being provisioned; ``None`` if nothing does.
 
     Args:
         ca: the CA certificate.
         template_name: the stored template that it names.
-        body: the text of its template; ``None`` where it has none, or no longer has one.
+        body: the text of its template; ``None`` if there is none, or no longer one.
     """
     if ca.status != "ACTIVE":
         return (
@@ -328,7 +328,7 @@ def server_name_missing(*, at_local_endpoint: bool) -> Verdict:
 def not_registered(
     request: ConnectRequest, backend: JitpIoTBackend, same_subject: Sequence[FakeCaCertificate]
 ) -> Verdict:
-    """No registered CA issued the certificate; say what comes nearest."""
+    """No registered CA issued the certificate; name the nearest match."""
     presented = request.certificate
     where = f"account {backend.account_id}, Region {backend.region_name}"
     issuer = presented.issuer_text or "no name"
@@ -378,7 +378,7 @@ def not_registered(
 
 
 def _registered(backend: JitpIoTBackend) -> str:
-    """Which CAs are there: a few by name, many by number."""
+    """Say which CAs are registered: a few by name, many by number."""
     names = [
         repr(ca.presented.subject_text)
         for ca in list(backend.ca_certificates.values())[: _FEW + 1]
@@ -390,7 +390,7 @@ def _registered(backend: JitpIoTBackend) -> str:
 
 
 def _registered_above(request: ConnectRequest, backend: JitpIoTBackend) -> str | None:
-    """A registered CA further up in the chain that the device presents."""
+    """Return a registered CA further up the chain that the device presents."""
     for issuer in request.issuers():
         for key in (issuer.subject_key, issuer.issuer_key):
             for ca in backend.ca_certificates.with_subject(key):

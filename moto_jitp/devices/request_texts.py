@@ -1,4 +1,4 @@
-"""What is said of refused requests over HTTPS: what was found, and what to change."""
+"""The texts about refused requests over HTTPS: what was found, and what to change."""
 
 from __future__ import annotations
 

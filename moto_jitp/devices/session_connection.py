@@ -1,4 +1,4 @@
-"""The face of a session in this process."""
+"""The test's interface to a session in this process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .sessions import Session, SessionSubscription
 
 
 class SessionConnection(DeviceConnection):
-    """A connection that stands in this process.
+    """A connection in this process.
 
     Args:
         session: its session.
@@ -98,7 +98,7 @@ class SessionConnection(DeviceConnection):
         self._subscriptions = ()
 
     def unsubscribe(self, subscription: _SessionConnectionSubscription) -> None:
-        """End a subscription; one that has ended is fine."""
+        """End a subscription; do nothing if it has ended."""
         self._session.unsubscribe(subscription.subscribed)
         self._subscriptions = tuple(one for one in self._subscriptions if one is not subscription)
 
@@ -122,7 +122,7 @@ class SessionConnection(DeviceConnection):
 
 @contextmanager
 def _ending_where_mqtt_must(session: Session) -> Iterator[None]:
-    """End a connection with MQTT 3.1.1, which has no answer for what no policy allows.
+    """End an MQTT 3.1.1 connection, as that version has no answer for what no policy allows.
 
     https://docs.aws.amazon.com/iot/latest/developerguide/mqtt.html
     """

@@ -1,8 +1,8 @@
-"""Sessions: the clients that are connected, what each of them does, and what ends it.
+"""Sessions: the connected clients, what each of them does, and what ends them.
 
-AWS IoT lets one client of a name be connected: a newer connection ends the older one. It also
-disconnects the clients of a certificate that is no longer ACTIVE, within minutes: here at once,
-so that no test has to wait.
+AWS IoT allows one connection per client ID: a newer connection ends the older one. It also
+disconnects the clients of a certificate that is no longer ACTIVE, within minutes there and at once
+here, so that no test has to wait.
 https://docs.aws.amazon.com/iot/latest/developerguide/life-cycle-events.html
 https://docs.aws.amazon.com/iot/latest/apireference/API_UpdateCertificate.html
 """
@@ -72,7 +72,7 @@ class QuotaExceeded(ValueError):  # noqa: N818 - says what happened
 
 
 _FORGOTTEN_AFTER = timedelta(hours=1)
-"""After a client was away for so long, the numbers of its connections start again."""
+"""After a client has been away for this long, the numbers of its connections start again."""
 
 _LOGGED = {
     DisconnectReason.DUPLICATE_CLIENTID: {
@@ -80,47 +80,47 @@ _LOGGED = {
         "details": "A new connection was established with the same client ID",
     },
 }
-"""What log entries say of a disconnection beside its reason; these are failures.
+"""Log entries' details on a disconnection, beside its reason; these are failures.
 
-AWS's sample shows a duplicate client ID as a success; an entry that a user pasted is a failure.
+AWS's sample shows a duplicate client ID as a success; an entry that a user published is a failure.
 https://docs.aws.amazon.com/iot/latest/developerguide/cwl-format.html
 """
 
-# Which of its reasons AWS IoT gives is not documented; this one is for failed authentication.
+# AWS does not document which reason it gives here; this one is for failed authentication.
 _LOST_CERTIFICATE = {
     "reason": "DEVICE_CERTIFICATE_INACTIVE",
     "details": "Device certificate is not active",
 }
-# What a client of MQTT 3.1.1 did was not allowed.
+# A client of MQTT 3.1.1 did something that it is not allowed to do.
 _DENIED = {"reason": "AUTHORIZATION_FAILURE", "details": "Authorization Failure"}
 
 MessageHandler = Callable[[Message], object]
 DirectMessageHandler = Callable[[ClientMessage, Callable[[], object]], object]
-"""Called with a message and with what is to be called when its receipt is acknowledged."""
+"""Called with a message and with a function to call when its receipt is acknowledged."""
 
 
 class Session:
     """A client that is connected, or was.
 
-    It does no input or output of its own: whoever has made the connection calls its methods, and is
-    called with the messages that it receives and when it is closed. The gateway makes one for each
+    It does no input or output of its own: the connection's owner calls its methods, and is called
+    back with the messages that it receives and when it is closed. The gateway makes one for each
     CONNECT that it accepts.
 
     Attributes:
         backend: the account and Region.
         attempt: the accepted CONNECT.
         certificate: the registered certificate of the client.
-        exclusive_thing: the name of the thing that the certificate is attached to exclusively, if
-            it is: the one that lifecycle events name.
+        exclusive_thing: the name of the thing that the certificate is exclusively attached to, if
+            any; lifecycle events name it.
         version: the number of this connection among those of its client id, from 0.
-        subscriptions: the subscriptions by topic filter, in the order of subscribing. They stay
-            listed when the session has ended, and receive nothing.
+        subscriptions: the subscriptions by topic filter, in the order in which they were made. They
+            stay listed once the session has ended, but receive nothing.
         refusals: why messages for the client did not arrive: ``iot:Receive`` was not allowed.
-        publishes_will: whether a will is to be published when the connection ends.
-        disturbed: what goes wrong on the connection of a simulated device, as a test has asked. On
-            that of a real one it goes wrong where its bytes are.
-        closed_by: why the session has ended; ``None`` while nobody has closed it.
-        ended: when it has ended, in UTC; ``None`` likewise.
+        publishes_will: whether to publish a will when the connection ends.
+        disturbed: what goes wrong on the connection of a simulated device, at a test's request. For
+            a real device, the code that handles its bytes takes care of it.
+        closed_by: why the session has ended; ``None`` while it is open.
+        ended: when it ended, in UTC; ``None`` likewise.
 
     Example::
 
@@ -167,7 +167,7 @@ class Session:
         self.publishes_will = True
         self.closed_by: DisconnectReason | None = None
         self.ended: datetime | None = None
-        # Most devices of a large fleet never subscribe: theirs are the empty ones of all.
+        # Most devices of a large fleet never subscribe: they share these empty collections.
         self.subscriptions: dict[str, SessionSubscription] = _NO_SUBSCRIPTIONS
         self.refusals: tuple[NotAuthorized, ...] = ()
         self._queue: queue.SimpleQueue[Message | NotAuthorized] | None = None
@@ -180,7 +180,7 @@ class Session:
 
     @property
     def attempt_id(self) -> int:
-        """The id of its connection attempt, which no other session has."""
+        """The id of its connection attempt, which is unique to the session."""
         return self.attempt.attempt_id
 
     @property
@@ -195,9 +195,9 @@ class Session:
 
     @property
     def queue(self) -> queue.SimpleQueue[Message | NotAuthorized]:
-        """Messages that have arrived for subscriptions without a handler, oldest first.
+        """Messages that arrived for subscriptions without a handler, oldest first.
 
-        Among them stands, for each message whose receipt was not allowed, why not.
+        For a message whose receipt was not allowed, the reason stands in its place.
         """
         if self._queue is None:
             self._queue = queue.SimpleQueue()
@@ -209,7 +209,7 @@ class Session:
         return self.closed_by is None
 
     def begin_disturbed(self, disturbed: Disturbed) -> None:
-        """Have go wrong what a test has asked for, unless the device is a real one.
+        """Apply the disturbance that a test requested, unless the device is a real one.
 
         Args:
             disturbed: what goes wrong.
@@ -225,7 +225,7 @@ class Session:
         return after is not None and self._packets >= after
 
     def _count_packet(self) -> bool:
-        """Count a packet of the device in; return whether it gets through."""
+        """Count a packet of the device; return whether it gets through."""
         if self.disturbed is UNDISTURBED:
             return True
         gets_through = not self._is_half_open
@@ -235,7 +235,7 @@ class Session:
         return gets_through
 
     def _break_where_asked(self) -> None:
-        """Break the connection where its last packet was carried out."""
+        """Break the connection if this was its last packet."""
         if self.disturbed is UNDISTURBED:
             return
         if self._is_half_open and not self._packets:
@@ -244,7 +244,7 @@ class Session:
             self.close(DisconnectReason.CONNECTION_LOST)
 
     def _answer_packet(self, *, puback: bool = False) -> None:
-        """Answer a packet that was carried out, unless a test has asked that the answer is lost.
+        """Answer a packet that was carried out, unless a test wants the answer lost.
 
         Raises:
             ConnectionError: the connection has broken.
@@ -265,12 +265,12 @@ class Session:
             )
 
     def on_closed(self, callback: Callable[[DisconnectReason], object]) -> None:
-        """Call a function once, when the session is closed, whoever closes it.
+        """Call a function once when the session is closed, by whatever means.
 
         Args:
             callback: called with the reason, in the thread that closes the session, which may hold
-                the lock of the account and Region: it is to return at once. Where the session is
-                closed already it is called now.
+                the lock of the account and Region, so it must return at once. If the session is
+                already closed, it is called now.
         """
         with lock_of(self.backend):
             if self.closed_by is None:
@@ -279,7 +279,7 @@ class Session:
         callback(self.closed_by)
 
     def on_direct_message(self, take: DirectMessageHandler) -> None:
-        """Let a function receive messages that are sent to this client directly.
+        """Let a function receive messages sent directly to this client.
 
         Without one they wait in :attr:`queue`, and their receipt is acknowledged at once.
 
@@ -295,7 +295,7 @@ class Session:
             message: the message.
 
         Returns:
-            A function that waits for the acknowledgement, so many seconds at most, and returns
+            A function that waits for the acknowledgement, with a limit in seconds, and returns
             whether it came.
 
         Raises:
@@ -311,19 +311,19 @@ class Session:
         return acknowledged.wait
 
     def close(self, reason: DisconnectReason) -> None:
-        """End the connection and its subscriptions; nothing happens where it has ended.
+        """End the connection and its subscriptions; do nothing if it has ended.
 
-        AWS IoT publishes and logs that the client has disconnected.
+        AWS IoT publishes and logs the client's disconnection.
 
         Args:
             reason: why.
         """
-        # What is called here may call the cloud, which it does when the lock is free.
+        # These functions may call the cloud, so they run once the lock is free.
         with HandingOnLater():
             with lock_of(self.backend):
                 if self.closed_by is not None:
                     return
-                # In this order: a process that is forked between the two closes it again.
+                # In this order, so that a process forked between the two closes the session again.
                 self.ended = datetime.now(timezone.utc)
                 self.closed_by = reason
                 for subscription in self.subscriptions.values():
@@ -342,7 +342,7 @@ class Session:
             call_each(callbacks, reason)
 
     def _logged(self, reason: DisconnectReason) -> Mapping[str, str]:
-        """What the log entry of the disconnection says beside its reason."""
+        """The log entry's details on the disconnection, beside its reason."""
         if reason is DisconnectReason.AUTH_ERROR:
             return _DENIED if self._certificate_status == "ACTIVE" else _LOST_CERTIFICATE
         return _LOGGED.get(reason, {})
@@ -359,23 +359,22 @@ class Session:
     ) -> None:
         """Publish a message. It needs ``iot:Publish``.
 
-        A request to fleet provisioning or to jobs is carried out, and answered to this session
-        alone.
+        A request to fleet provisioning or jobs is carried out and answered to this session alone.
 
         Args:
             topic: an MQTT topic, without wildcards.
             payload: the message.
             retain: keep the message for later subscribers of this topic. It needs
                 ``iot:RetainPublish``, too.
-            qos: the quality of service, 0 or 1, for what is retained and for receivers.
-            properties: what of MQTT 5 is carried through to receivers.
-            looks_at_the_clock: whether what time has finished is carried out first. Who publishes
-                several messages at one moment does so once, by :meth:`look_at_the_clock`.
+            qos: the quality of service, 0 or 1, for the retained message and for receivers.
+            properties: the MQTT 5 properties that are passed on to receivers.
+            looks_at_the_clock: whether to carry out due work first. A caller that publishes several
+                messages at one moment does so once, with :meth:`look_at_the_clock`.
 
         Raises:
             ConnectionError: the session has ended.
             NotAuthorized: policies are enforced and do not allow it.
-            ValueError: topic or payload are not valid for a client of AWS IoT.
+            ValueError: topic or payload is not valid for a client of AWS IoT.
             ModuleNotFoundError: the topic asks for CBOR, and the extra ``[mqtt]`` is not installed.
         """
         if looks_at_the_clock:
@@ -422,18 +421,18 @@ class Session:
         qos: int = 0,
         with_retained: bool = True,
     ) -> SessionSubscription:
-        """Receive messages from now on, and the one that is retained.
+        """Receive messages from now on, and the retained one.
 
         It needs ``iot:Subscribe`` for the filter, and ``iot:Receive`` for the topic of each
-        message. A second subscription to the same filter takes the place of the first.
+        message. A second subscription to the same filter replaces the first.
 
         Args:
             topic_filter: an MQTT topic filter.
             handler: called with each message, in the publisher's thread. Without it messages wait
                 in :attr:`queue`.
             qos: the quality of service that the client asks for.
-            with_retained: whether the message that is retained for exactly this topic is received
-                at once. A caller that must answer first asks :func:`retained_message` itself.
+            with_retained: whether to receive the message retained for exactly this topic at once. A
+                caller that must answer first calls :func:`retained_message` itself.
 
         Returns:
             The subscription, for :meth:`unsubscribe`.
@@ -485,8 +484,8 @@ class Session:
     ) -> SessionSubscription:
         """List a subscription that the client has had since an earlier connection.
 
-        It no longer needs a permission, nobody is notified of it, and the broker hands it nothing:
-        whoever kept the subscription meanwhile does.
+        It needs no permission, nothing is notified of it, and the broker does not deliver to it:
+        that is up to whatever kept the subscription meanwhile.
 
         Args:
             topic_filter: an MQTT topic filter.
@@ -499,7 +498,7 @@ class Session:
         return subscription
 
     def unsubscribe(self, subscription: SessionSubscription) -> None:
-        """End a subscription; nothing happens where it has ended.
+        """End a subscription; do nothing if it has ended.
 
         Args:
             subscription: what :meth:`subscribe` returned.
@@ -509,7 +508,7 @@ class Session:
             return
         if self.is_open:
             self._tell_of_subscription("unsubscribed", topic_filter)
-            # AWS IoT's entry does not say from what.
+            # AWS IoT's entry does not name the filter.
             record_device_action(self.backend, self.attempt, "Unsubscribe", {})
         subscription.end()
         with lock_of(self.backend):
@@ -583,13 +582,13 @@ class Session:
         self.require_open()
 
     def look_at_the_clock(self) -> None:
-        """Carry out what time has finished; it may have ended this session."""
-        # A device, too, meets what time has finished, such as the thing whose shadow it updates.
+        """Carry out due work, which may end this session."""
+        # A device, too, must see finished work, such as the thing whose shadow it updates.
         carry_out_due_work()
         self.close_if_over()
 
     def close_if_over(self) -> None:
-        """End the session if it was made with a claim and has lasted as long as it may."""
+        """End the session if it was made with a claim and has reached its time limit."""
         if self.is_open and connection_has_ended(self.certificate, self.attempt.timestamp):
             self.close(DisconnectReason.AUTH_ERROR)
 
@@ -628,7 +627,7 @@ class Session:
         return self._publisher
 
     def _require_room_for(self, topic_filter: str) -> None:
-        """Refuse more at a time than AWS IoT's quotas allow a connection and an account."""
+        """Refuse more subscriptions than AWS IoT's quotas allow a connection and an account."""
         if topic_filter in self.subscriptions:
             return
         size = len(self.subscriptions)
@@ -658,12 +657,13 @@ class Session:
 
 
 class SessionSubscription:
-    """A session's subscription; the broker hands it each message whose topic matches.
+    """A session's subscription, to which the broker delivers each message on a matching topic.
 
     Attributes:
-        session: whose it is.
+        session: its session.
         topic_filter: the MQTT topic filter.
-        handler: what is called with each message; ``None`` where they wait in the session's queue.
+        handler: the function called with each message; ``None`` if messages wait in the session's
+            queue.
         qos: the quality of service that the client asked for.
     """
 
@@ -681,7 +681,7 @@ class SessionSubscription:
         return self.session.attempt_id
 
     def receive(self, message: Message) -> bool:
-        """Give the client a message, if it may receive it.
+        """Deliver a message to the client, if it may receive it.
 
         Returns:
             Whether the session was there to decide on it.
@@ -690,7 +690,7 @@ class SessionSubscription:
         if not session.is_open:
             return False
         if session._is_half_open:
-            return True  # sent, and lost on its way
+            return True  # sent, but lost on its way
         try:
             session._require_receive(message.topic)
         except NotAuthorized as refused:
@@ -702,7 +702,7 @@ class SessionSubscription:
         return True
 
     def end(self) -> None:
-        """Stop the broker from handing it messages."""
+        """Stop the broker's deliveries."""
         broker = broker_of(self.session.backend)
         broker.subscriptions.remove(self.topic_filter, self.session.attempt_id, self)
 
@@ -716,9 +716,9 @@ class Sessions:
     Attributes:
         by_attempt_id: all of them, open or ended, by the id of their connection attempt.
         by_client: the newest session of each client id, open or ended.
-        of_claims: those that were made with provisioning claims, while they are open.
-        clients_of_certificates: the client ids that certificates have been connected with, by the
-            certificate's id.
+        of_claims: the open ones that were made with provisioning claims.
+        clients_of_certificates: the client ids that certificates have used, by the certificate's
+            id.
     """
 
     def __init__(self) -> None:
@@ -731,9 +731,9 @@ class Sessions:
 def open_session(
     backend: JitpIoTBackend, attempt: ConnectionAttempt, certificate: DeviceCertificate
 ) -> Session:
-    """Begin the session of an accepted attempt, which ends one of the same client id.
+    """Begin the session of an accepted attempt, ending any session of the same client id.
 
-    AWS IoT publishes both. It is called with the lock of the account and Region held.
+    AWS IoT publishes both. The caller holds the lock of the account and Region.
 
     Args:
         backend: the account and Region.
@@ -765,28 +765,28 @@ def open_session(
 
 
 def exclusive_thing_of(backend: JitpIoTBackend, certificate: DeviceCertificate) -> str | None:
-    """The name of the thing that a certificate is attached to exclusively, if it is."""
+    """The name of the thing that a certificate is exclusively attached to, if any."""
     if not backend.principals.exclusive_things:
         return None
     return backend.principals.exclusive_thing_of(certificate.arn)
 
 
 def find_session(backend: JitpIoTBackend, attempt_id: int) -> Session | None:
-    """Return the session, open or ended, that a connection attempt has led to.
+    """Return the session, open or ended, that a connection attempt led to.
 
     Args:
         backend: the account and Region.
         attempt_id: the attempt's id.
 
     Returns:
-        The session; ``None`` where the attempt was refused.
+        The session; ``None`` if the attempt was refused.
     """
     return part_of(backend, Sessions).by_attempt_id.get(attempt_id)
 
 
 def block_has_ended(backend: IoTBackend) -> bool:
-    """Whether an account and Region are moto's own again, with which no device can be connected."""
-    # One that was cleared with its mock keeps our class, but nobody reaches it any more.
+    """Whether an account and Region are moto's own again, to which no device can be connected."""
+    # A backend that was cleared with its mock keeps our class, but nothing reaches it any more.
     return not is_plugged_in() or not isinstance(backend, JitpIoTBackend)
 
 
@@ -825,7 +825,7 @@ def last_connection(backend: JitpIoTBackend, client_id: str) -> LastConnection |
 
 
 class _ConnectedClients(Clients):
-    """The clients that have sessions, and those whose session has ended."""
+    """The clients that have, or had, a session."""
 
     def find(self, backend: JitpIoTBackend, client_id: str) -> Connection | None:
         session = part_of(backend, Sessions).by_client.get(client_id)
@@ -866,24 +866,24 @@ class _ConnectedClients(Clients):
 
 @finishes(Turn.SESSIONS)
 def close_sessions_of_claims() -> None:
-    """End the connections of provisioning claims that have lasted as long as they may."""
+    """End the connections of provisioning claims that have reached their time limit."""
     for backend in live_backends():
         for session in part_of(backend, Sessions).of_claims:
             session.close_if_over()
 
 
 def close_all_sessions(backend: JitpIoTBackend) -> None:
-    """End the sessions of an account and Region whose state is about to go."""
+    """End the sessions of an account and Region before their state is cleared."""
     sessions = list(part_of(backend, Sessions).by_client.values())
     call_each([session.close for session in sessions], DisconnectReason.SERVER_INITIATED_DISCONNECT)
 
 
 _silent: list[tuple[datetime, Session]] = []
-"""Sessions that have gone silent, with the end of their keep alive."""
+"""Silent sessions, with the end of their keep alive."""
 
 
 def _await_silence(session: Session) -> None:
-    """End a session when one and a half times its keep alive has passed by the clock."""
+    """End a session once one and a half times its keep alive has passed by the clock."""
     seconds = 1.5 * session.transport.keep_alive
     _silent.append((datetime.now(timezone.utc) + timedelta(seconds=seconds), session))
 

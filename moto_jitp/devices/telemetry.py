@@ -1,7 +1,7 @@
-"""What CloudWatch and CloudTrail are to know of a device beyond its attempts, and its log entries.
+"""What CloudWatch and CloudTrail record about a device beyond its attempts, and its log entries.
 
-Metrics and events are counted and put together from the attempts themselves when they are read, so
-that a connection costs next to nothing here as long as nothing is logged.
+Metrics and events are derived from the attempts themselves when they are read, so that a connection
+costs next to nothing here unless something is logged.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ _METRICS = {
     "Subscribe": "Subscribe",
     "Unsubscribe": "Unsubscribe",
 }
-"""Log entry's event type to the metric of the same operation."""
+"""A log entry's event type to the metric of the same action."""
 
 
 def record_attempt(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> None:
-    """Take note of an attempt that was just kept.
+    """Record an attempt that was just kept.
 
     Args:
         backend: the account and Region at whose endpoint it arrived.
@@ -64,7 +64,7 @@ def record_late_run(
     run: ProvisioningRun,
     moment: datetime,
 ) -> None:
-    """Take note that a run has ended that went on after its connection had.
+    """Record the end of a run that outlasted its connection.
 
     Args:
         backend: the account and Region.
@@ -90,11 +90,11 @@ def record_device_action(
 
     Args:
         backend: the account and Region.
-        attempt: the accepted attempt that the connection goes back to.
+        attempt: the accepted attempt that began the connection.
         event_type: the log entry's, such as ``Publish-In``.
         fields: the entry's own fields, such as ``topicName``.
         not_authorized: whether the policies did not allow it.
-        failed: whether the entry is of a failure for another reason.
+        failed: whether the entry reports a failure for another reason.
     """
     metric = _METRICS.get(event_type)
     if metric is not None:
@@ -142,11 +142,11 @@ def record_request(
 
 
 def record_ping(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> None:
-    """Count a client's ping, and log it where somebody asked for that.
+    """Count a client's ping, and log it if that was requested.
 
     Args:
         backend: the account and Region.
-        attempt: the accepted attempt that the connection goes back to.
+        attempt: the accepted attempt that began the connection.
     """
     count(backend, "Ping.Success")
     if backend.logging.is_logging:
@@ -156,7 +156,7 @@ def record_ping(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> None:
 
 
 def count(backend: JitpIoTBackend, metric: str) -> None:
-    """Count something that a connected client does.
+    """Count an action of a connected client.
 
     Args:
         backend: the account and Region.
@@ -172,13 +172,13 @@ def record_fleet_call(
     answer: FleetAnswer,
     claim_certificate_id: str,
 ) -> None:
-    """Take note of a request to fleet provisioning that has been carried out.
+    """Record a request to fleet provisioning that has been carried out.
 
     Args:
         backend: the account and Region.
-        attempt: the accepted attempt that the connection goes back to.
-        request: what was asked for.
-        answer: what it was answered with.
+        attempt: the accepted attempt that began the connection.
+        request: the request.
+        answer: its answer.
         claim_certificate_id: the id of the certificate that the client is connected with.
     """
     now, refusal, run = datetime.now(timezone.utc), answer.refusal, answer.run
@@ -221,7 +221,7 @@ def _client(attempt: ConnectionAttempt) -> Client:
 
 
 def _tell_owner(attempt: ConnectionAttempt) -> None:
-    """AWS counts and logs such an attempt with the account that the server name belongs to."""
+    """Record an attempt with the account that the server name belongs to, as AWS does."""
     owner, reason = _owner_of(attempt.server_name or "")
     if owner is None:
         return
@@ -234,7 +234,7 @@ def _tell_owner(attempt: ConnectionAttempt) -> None:
 
 
 def _owner_of(server_name: str) -> tuple[JitpIoTBackend | None, str]:
-    """The account and Region of a server name, if it has one, and why it let no device in."""
+    """The account and Region of a server name, if any, and why it refused the device."""
     address = parse_endpoint(server_name)
     if address is not None:
         there = existing_backend(address.account_id, address.region_name)

@@ -1,4 +1,4 @@
-"""What the gateway hands on with a decision."""
+"""The gateway's input and its verdict."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ class ConnectRequest(NamedTuple):
     Attributes:
         certificate: the certificate that it presents.
         pem: that certificate as PEM text, to be stored as it came.
-        server_name: the server name (SNI) that it asks for; ``None`` where it sends none.
+        server_name: the server name (SNI) that it asks for; ``None`` if it sends none.
         client_id: the MQTT client id; ``None`` for the thing's name, else the common name.
-        holds_key: whether the device proves to have the certificate's private key.
-        issuers: returns the further certificates that it presents after its own.
+        holds_key: whether the device proves that it has the certificate's private key.
+        issuers: returns the certificates that it presents after its own.
         transport: what carries its connection.
-        disturbed: what goes wrong on this connection, as a test has asked; ``None`` where the
-            gateway is to find out.
-        is_named_locally: whether the server name is one that an endpoint on this machine is reached
-            by, which stands for the account's endpoint; also where none was sent and the endpoint
-            takes that for one.
+        disturbed: what goes wrong on this connection, at a test's request; ``None`` if the gateway
+            is to determine it.
+        is_named_locally: whether the server name is that of an endpoint on this machine, which
+            stands for the account's endpoint; also true if no name was sent and the endpoint
+            accepts that.
     """
 
     certificate: PresentedCertificate
@@ -43,23 +43,23 @@ class ConnectRequest(NamedTuple):
 
     @property
     def names_a_server(self) -> bool:
-        """Whether the device says whose endpoint it wants, without which none is registered."""
+        """Whether the device names the endpoint it wants; without that it cannot be registered."""
         return self.server_name is not None or self.is_named_locally
 
 
 class Verdict(NamedTuple):
-    """What the gateway decided, with what it found on the way, so that nobody looks it up again.
+    """What the gateway decided, with what it found on the way, so that nothing is looked up twice.
 
     Attributes:
-        reason: why the device is refused; ``None`` for one that is let in.
+        reason: why the device is refused; ``None`` if it is accepted.
         message: one sentence for people on what was decided.
-        advice: one sentence on what to change; ``None`` where there is nothing to change.
-        provisioning: the provisioning run that was set off, if one was.
-        certificate: the registered certificate that was presented; ``None`` where it is unknown,
-            or where the connection was refused before anybody looked.
-        thing_name: the thing that the certificate is attached to, if it is.
+        advice: one sentence on what to change; ``None`` if there is nothing to change.
+        provisioning: the provisioning run that was set off, if any.
+        certificate: the registered certificate that was presented; ``None`` if it is unknown, or if
+            the connection was refused before it was looked up.
+        thing_name: the thing that the certificate is attached to, if any.
         client_id: the MQTT client id.
-        disturbed: what goes wrong on the connection, as a test has asked.
+        disturbed: what goes wrong on the connection, at a test's request.
     """
 
     reason: RefusalReason | None
