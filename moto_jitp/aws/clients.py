@@ -1,9 +1,9 @@
-"""boto3 clients by which the emulation itself calls other services of moto.
+"""boto3 clients with which the emulation itself calls other services of moto.
 
-What AWS IoT does with a message is an API call of another service: it puts an object, sends a
-message, starts an execution. Such a call goes to moto the way a user's goes, so that it is checked,
-carried out and refused alike, but within this process, also where no mock intercepts boto3, as in
-moto's server.
+AWS IoT acts on a message by an API call of another service: it puts an object, sends a message,
+starts an execution. Such a call reaches moto like a user's, so that it is checked, carried out and
+refused in the same way, but within this process, even where no mock intercepts boto3, as in moto's
+server.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ def client_of(service: str, account_id: str, region_name: str) -> Any:
 
     Args:
         service: its name in boto3, such as ``sqs``.
-        account_id: the account that is called.
+        account_id: the account to call.
         region_name: the Region.
 
     Returns:
-        The client. What it raises is a ``botocore.exceptions.ClientError``, as for a user; it does
-        not try again by itself.
+        The client. It raises ``botocore.exceptions.ClientError``, as for a user, but does not retry
+        by itself.
     """
-    with _lock:  # making clients of one session is not safe among threads
+    with _lock:  # making clients of one session is not thread-safe
         return _made(service, account_id, region_name)
 
 
@@ -55,7 +55,7 @@ def _made(service: str, account_id: str, region_name: str) -> Any:
         request.headers[_ACCOUNT_HEADER] = account_id
 
     client.meta.events.register_first("before-sign", name_account)
-    # Every handler of this event is called: with the mock's own a call would be carried out twice.
+    # Every handler of this event is called: with the mock's own, a call would be carried out twice.
     client.meta.events.unregister("before-send", botocore_stubber)
     client.meta.events.register("before-send", _answer)
     return client

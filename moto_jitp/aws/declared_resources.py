@@ -1,4 +1,4 @@
-"""Which CloudFormation stack was to make a resource that is not there."""
+"""Finds the CloudFormation stack that was to make a missing resource."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Declaration(NamedTuple):
     Attributes:
         stack: the stack's name.
         status: its status, such as ``ROLLBACK_COMPLETE``.
-        logical_id: what the template calls the resource.
-        failure: the reason why the stack, or the resource, was not made; empty where it was.
+        logical_id: the resource's name in the template.
+        failure: why the stack or the resource was not made; empty if it was.
     """
 
     stack: str
@@ -37,18 +37,18 @@ class Declaration(NamedTuple):
 def declaration_of(
     account_id: str, region_name: str, type_name: str, name_property: str, name: str
 ) -> Declaration | None:
-    """Find the stack, existing or deleted, whose template declares a resource; the newest first.
+    """Find the newest stack, existing or deleted, whose template declares a resource.
 
     Args:
         account_id: the account.
         region_name: the Region.
         type_name: the resource's type, such as ``AWS::IoT::ThingType``.
         name_property: the property that names it, such as ``ThingTypeName``.
-        name: its name. One that a template puts together from what other resources are called, with
-            ``Fn::GetAtt`` or their ``Ref``, is not found: to ask for it would make the resource.
+        name: its name. A name that a template composes from other resources' names, with
+            ``Fn::GetAtt`` or their ``Ref``, is not found: evaluating it would make the resource.
 
     Returns:
-        ``None`` where no stack declares it.
+        ``None`` if no stack declares it.
     """
     for stack in _stacks(account_id, region_name):
         for logical_id, document in (stack.template_dict.get("Resources") or {}).items():
@@ -61,7 +61,7 @@ def declaration_of(
 
 
 def _stacks(account_id: str, region_name: str) -> Iterator[Any]:
-    # Loading the module takes more than a second; where nothing did there is no stack.
+    # Loading the module takes more than a second; if nothing has loaded it there is no stack.
     module = sys.modules.get(_CLOUDFORMATION)
     if module is None:
         return
@@ -73,7 +73,7 @@ def _stacks(account_id: str, region_name: str) -> Iterator[Any]:
 class _Parameters(dict[str, Any]):
     """A stack's parameters, pseudo parameters and mappings, as moto's functions look them up.
 
-    moto's own map of a stack makes a resource when it is asked for one that is not there yet.
+    moto's own map of a stack creates a missing resource when it is looked up.
     """
 
     def __init__(self, stack: Any) -> None:
@@ -91,7 +91,7 @@ def _value(value: Any, stack: Any) -> Any:
     try:
         return clean_json(value, _Parameters(stack))
     except Exception:
-        # A name that cannot be worked out is not the one that was looked for.
+        # A name that cannot be evaluated is not the one in question.
         return None
 
 

@@ -1,12 +1,12 @@
-"""Statements of IAM policies: what does one say of a call, and are its conditions met?
+"""Statements of IAM policies: does a statement apply to a call, and are its conditions met?
 
-What a statement says is moto's own evaluation. It takes a pattern for a regular expression and
-knows neither ``NotResource`` nor services as principals, nor the keys of a call of AWS IoT's; so it
-is asked with patterns that it understands, and the rest is looked at here. Names of actions are
-matched without regard to case, resources with it; ``*`` and ``?`` are wildcards, and ``${...}`` is
-a variable in a policy of version 2012-10-17. Conditions are those of IoT policies, which follow
-IAM's: a key that the call does not have leaves a condition unmet, one that negates (``...Not...``)
-and one with ``IfExists`` met.
+Matching is moto's own evaluation. It takes a pattern for a regular expression and knows neither
+``NotResource`` nor services as principals, nor the keys of AWS IoT's calls; so it gets patterns
+that it understands, and the rest is done here. Action names are matched regardless of case,
+resources are case-sensitive; ``*`` and ``?`` are wildcards, and ``${...}`` is a variable in a
+policy of version 2012-10-17. Conditions are those of IoT policies, which follow IAM's: if the call
+does not have the key, a condition is not met, except that one that negates (``...Not...``) and one
+with ``IfExists`` are.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
 """
 
@@ -36,7 +36,7 @@ class MalformedStatementsError(ValueError):
 
 
 class IamContext(AuthorizationContext):
-    """The keys of a call, whose variables may have a default value, as those of IAM may.
+    """The keys of a call, whose variables may have a default value, as in IAM.
 
     ``${aws:PrincipalTag/team, 'lights'}`` is ``lights`` for a call without that key.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
@@ -52,14 +52,14 @@ class IamContext(AuthorizationContext):
 
 @dataclass(frozen=True)
 class IamCall:
-    """A call that statements are asked about.
+    """A call to evaluate statements for.
 
     Attributes:
         action: such as ``iot:CreateThing``.
-        resource: the ARN, or ``*`` for an action that knows no resources; ``None`` where statements
-            have none, in a role's trust policy.
-        context: the condition keys of the call, which are its variables too.
-        service: the service that makes it, which a trust policy's ``Principal`` speaks of.
+        resource: the ARN, or ``*`` for an action without resources; ``None`` if statements have
+            none, in a role's trust policy.
+        context: the condition keys of the call, which are also its variables.
+        service: the service that makes it, to which a trust policy's ``Principal`` refers.
     """
 
     action: str
@@ -70,13 +70,15 @@ class IamCall:
 
 @dataclass(frozen=True)
 class _Element:
-    """An element that names something, such as ``Action``, or all but that, as ``NotAction``."""
+    """An element that names something, such as ``Action``, or everything else, such as
+    ``NotAction``.
+    """
 
     patterns: tuple[Pattern, ...]
     negated: bool
 
     def for_moto(self, context: AuthorizationContext) -> list[str]:
-        """The patterns as moto's evaluation understands them."""
+        """The patterns in a form that moto's evaluation understands."""
         return [one.regular_expression(context.variable) or _NOTHING for one in self.patterns]
 
 
@@ -97,11 +99,11 @@ class IamStatement:
     _not_services: bool
 
     def says(self, call: IamCall) -> PermissionResult:
-        """Return what the statement says of a call, conditions aside."""
+        """Return what the statement says about a call, conditions aside."""
         if call.service is not None and self._names(call.service) == self._not_services:
             return PermissionResult.NEUTRAL
         action, resource = call.action.lower(), call.resource or "*"
-        # Of a statement without resources, as in a trust policy, moto permits also what it denies.
+        # For a statement without resources, as in a trust policy, moto also permits what it denies.
         resources = _EVERYTHING
         if call.resource is not None:
             resources = self._resource.for_moto(call.context) or [_NOTHING]
@@ -130,10 +132,10 @@ class IamDecision:
     """What statements say about a call.
 
     Attributes:
-        denied: whether one denies it, which wins over every other.
+        denied: whether one denies it, which overrides all others.
         allowed: whether one allows it and none denies it.
-        conditions: the conditions behind the decision, in words: those of the statement that
-            denies, or the unmet ones of statements that would allow; empty where there are none.
+        conditions: the conditions behind the decision, in words: those of the denying statement, or
+            the unmet ones of statements that would allow it; empty if there are none.
     """
 
     denied: bool
@@ -142,7 +144,7 @@ class IamDecision:
 
 
 def decide(statements: Iterable[IamStatement], call: IamCall) -> IamDecision:
-    """Decide about a call; what no statement allows is not allowed."""
+    """Decide about a call, which is not allowed unless a statement allows it."""
     allowed = False
     unmet: list[Condition] = []
     for statement in statements:
@@ -176,10 +178,10 @@ def _condition_in_words(condition: Condition, context: AuthorizationContext) -> 
 
 
 def read_statements(document: str | Mapping[str, Any]) -> tuple[IamStatement, ...]:
-    """Read the statements of a policy; equal texts are read once.
+    """Read the statements of a policy; equal texts are parsed once.
 
     Args:
-        document: JSON text, or what it stands for.
+        document: JSON text, or the value behind it.
 
     Raises:
         MalformedStatementsError: it is not a policy.
@@ -224,10 +226,10 @@ def _element(
 
 
 def _services(principal: Any) -> tuple[str, ...]:
-    """The services that a ``Principal`` names, ``*`` for everybody.
+    """The services that a ``Principal`` names, ``*`` for everyone.
 
-    ``{"AWS": ...}`` speaks of accounts, users and roles, also with ``*`` (own choice: IAM's page
-    calls the two alike "for anonymous users").
+    ``{"AWS": ...}`` refers to accounts, users and roles, even with ``*`` (our own choice: IAM's
+    page calls the two equivalent "for anonymous users").
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
     """
     if principal == "*":

@@ -1,9 +1,9 @@
 """Lambda functions that AWS IoT invokes: Python handlers of the test, or moto's Lambda.
 
-A handler that is named for a function is called where AWS would invoke it. Without one moto's
-Lambda decides: in a container, or not at all, as moto's configuration says.
+A handler registered for a function is called where AWS would invoke the function. Without one,
+moto's Lambda runs it in a container, or not at all, as moto's configuration says.
 
-A function's resource policy must let ``iot.amazonaws.com`` invoke it. It is looked at where moto's
+A function's resource policy must let ``iot.amazonaws.com`` invoke it. It is checked if moto's
 Lambda has the function; a handler without such a function needs no permission.
 https://docs.aws.amazon.com/iot/latest/developerguide/lambda-rule-action.html
 https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
@@ -53,7 +53,7 @@ class NotInvoked(Exception):  # noqa: N818 - says what it is about
 
 
 class FunctionError(Exception):
-    """A function was invoked and failed; the text is what it raised, or what Lambda says of it."""
+    """A function was invoked and failed; the text is its exception, or Lambda's message."""
 
 
 class FunctionName(NamedTuple):
@@ -73,7 +73,7 @@ class FunctionName(NamedTuple):
 
     @classmethod
     def parse(cls, arn: str) -> FunctionName | None:
-        """Take an ARN apart; ``None`` for text that is not the ARN of a function."""
+        """Parse an ARN; ``None`` for text that is not the ARN of a function."""
         match = _ARN.fullmatch(arn)
         return (
             None if match is None else cls(*match.group("region", "account", "name", "qualifier"))
@@ -82,7 +82,7 @@ class FunctionName(NamedTuple):
 
 @dataclass
 class LambdaContext:
-    """What a handler gets beside the event, with the attributes of Lambda's own context."""
+    """The context passed to a handler beside the event, with the attributes of Lambda's own."""
 
     invoked_function_arn: str
     function_name: str
@@ -104,7 +104,7 @@ class LambdaContext:
         return f"{time.strftime('%Y/%m/%d')}/[{self.function_version}]{self.aws_request_id}"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return how many milliseconds Lambda would still wait."""
+        """Return how many milliseconds Lambda would wait from now on."""
         return max(0, int((self._deadline - time.monotonic()) * 1000))
 
 
@@ -117,7 +117,7 @@ class HandlerRegistration:
         self._takes_context = _takes_two(handler)
 
     def is_for(self, arn: str, name: FunctionName) -> bool:
-        """Whether it stands for a function: by its name, or by its ARN with or without version."""
+        """Whether it replaces a function, by its name, or by its ARN with or without version."""
         unqualified = arn.removesuffix(f":{name.qualifier}")
         return self.function in (name.name, arn, unqualified)
 
@@ -126,7 +126,7 @@ class HandlerRegistration:
         return self.handler(event, context) if self._takes_context else self.handler(event)
 
     def cancel(self) -> None:
-        """Take the handler away; a second time does nothing."""
+        """Remove the handler; a second call does nothing."""
         with _lock:
             if self in _handlers:
                 _handlers.remove(self)
@@ -141,11 +141,11 @@ def register_handler(function: str, handler: Handler) -> HandlerRegistration:
 
     Args:
         function: the function's name, in any account and Region, or its ARN.
-        handler: called with the event and a context like Lambda's, or with the event alone where
-            it takes one argument. What it returns must be what JSON has.
+        handler: called with the event and a context like Lambda's, or with the event alone if it
+            takes one argument. It must return a JSON value.
 
     Returns:
-        The registration; of two for one function the newer counts.
+        The registration; of two for one function, the newer is used.
 
     Raises:
         ValueError: the text is neither the name nor the ARN of a function.
@@ -170,13 +170,13 @@ def register_handler(function: str, handler: Handler) -> HandlerRegistration:
 
 
 def handler_of(arn: str, name: FunctionName) -> HandlerRegistration | None:
-    """Return the newest handler that stands for a function; ``None`` without one."""
+    """Return the newest handler for a function; ``None`` if there is none."""
     with _lock:
         return next((one for one in reversed(_handlers) if one.is_for(arn, name)), None)
 
 
 def can_be_found(arn: str) -> bool:
-    """Whether there is a function, or a handler that stands for it.
+    """Whether there is a function, or a handler for it.
 
     Args:
         arn: the function's ARN, which may end in a version or an alias.
@@ -199,11 +199,11 @@ def invoke(
     Args:
         arn: the function's ARN, which may end in a version or an alias.
         event: the event as JSON.
-        permission: makes the call that the function's policy is asked about, of the ARN.
-        check_policy: whether the function's policy is looked at.
+        permission: makes the call, from the ARN, to evaluate the function's policy for.
+        check_policy: whether to check the function's policy.
 
     Returns:
-        What the function answered, as JSON text.
+        The function's answer, as JSON text.
 
     Raises:
         NotInvoked: there is no such function and no handler, or its policy does not allow it.
@@ -217,7 +217,7 @@ def invoke(
             404,
         )
     registration = handler_of(arn, name)
-    # A function was made in moto's Lambda only if that has been imported.
+    # moto's Lambda has functions only if it has been imported.
     ask_moto = registration is None or "moto.awslambda.models" in sys.modules
     functions, function = _find(name) if ask_moto else (None, None)
     if function is None and registration is None:
@@ -253,7 +253,7 @@ def _called(registration: HandlerRegistration, arn: str, name: FunctionName, eve
 def _find(name: FunctionName) -> tuple[Any, Any]:
     """moto's Lambda of the function's account and Region, and the function in it."""
     check_names_of("moto.awslambda.utils")
-    from moto.awslambda.utils import get_backend  # takes its time, and few tests need it
+    from moto.awslambda.utils import get_backend  # slow to import, and few tests need it
     from moto.core.exceptions import JsonRESTError, ServiceException
 
     try:
@@ -267,7 +267,7 @@ def _run_by_moto(functions: Any, name: FunctionName, event: str) -> str:
     headers: dict[str, Any] = {}
     try:
         answer = functions.invoke(name.name, name.qualifier, event, {}, headers)
-    except Exception as error:  # of the function's container, whatever it is made of
+    except Exception as error:  # an error of the function's container, which may be any
         raise FunctionError(f"{type(error).__name__}: {error}") from error
     text = answer.decode() if isinstance(answer, bytes) else str(answer or "")
     if "x-amz-function-error" in headers:
@@ -297,6 +297,6 @@ def _takes_two(handler: Handler) -> bool:
         inspect.signature(handler).bind(None, None)
     except TypeError:
         return False
-    except ValueError:  # one of C, which tells nothing
+    except ValueError:  # written in C, without a signature
         return True
     return True

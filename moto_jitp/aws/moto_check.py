@@ -1,7 +1,7 @@
-"""Whether the installed moto has the names of moto's that this project stands on.
+"""Checks that the installed moto has the names on which this project depends.
 
-:mod:`moto_jitp.aws.moto_names` lists them. That list is made from the code by
-``scripts/collect_moto_names.py``; nobody keeps it by hand.
+:mod:`moto_jitp.aws.moto_names` lists them. ``scripts/collect_moto_names.py`` generates that list
+from the code.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ def check_moto() -> None:
     """Make sure that every name of moto's that we use exists.
 
     Raises:
-        UnsupportedMotoError: it names all that are missing, the moto found and the versions that
-            work.
+        UnsupportedMotoError: some are missing; the error lists them, the installed moto and the
+            versions that work.
     """
     _refuse(name for module in MOTO_NAMES for name in _missing(module, MOTO_NAMES[module]))
 
 
 def check_names_of(module: str) -> None:
-    """Make sure that a module of moto's that few uses need has the names that we use.
+    """Make sure that a rarely needed module of moto's has the names that we use.
 
-    Such a module takes long to import or needs an extra. :func:`check_moto` leaves it out where the
-    code calls this function with its name.
+    Such a module is slow to import or needs an extra. :func:`check_moto` omits it if the code calls
+    this function with its name.
 
     Args:
         module: the module's name, such as ``"moto.awslambda.utils"``, as a literal.
@@ -69,16 +69,16 @@ def check_names_of(module: str) -> None:
 
 
 def resolve(module: str, path: str) -> Any:
-    """Return what a name of moto's stands for.
+    """Return the object behind a name of moto's.
 
     Args:
         module: the name of a module.
-        path: the names from there on, such as ``"IoTBackend.reset"``; after ``Class()`` that of an
-            attribute of its instances.
+        path: the names from there on, such as ``"IoTBackend.reset"``; after ``Class()`` the name of
+            an attribute of its instances.
 
     Returns:
-        The object, which for an attribute of instances may be ``None``; ``ABSENT`` where moto has
-        no such name.
+        The object, which for an attribute of instances may be ``None``; ``ABSENT`` if moto has no
+        such name.
     """
     try:
         return _found(importlib.import_module(module), path)
@@ -99,7 +99,8 @@ def _of_instances(owner: Any, path: str) -> Any:
     try:
         value = owner()
     except TypeError:
-        # It takes arguments. What its constructors name is as good as an instance's attributes.
+        # It takes arguments. The names in its constructors serve as well as an instance's
+        # attributes.
         attribute_names = _names_in(tuple(vars(one).get("__init__") for one in owner.__mro__))
         return None if path in attribute_names else ABSENT
     for name in path.split("."):
@@ -127,7 +128,7 @@ def _missing(module: str, paths: Iterable[str]) -> Iterator[str]:
 
 
 def _first_missing(module: Any, path: str) -> str:
-    """The name on a path at which moto has no more."""
+    """The first name on a path that moto lacks."""
     names = path.split(".")
     beginnings = (".".join(names[: length + 1]).removesuffix("()") for length in range(len(names)))
     return next((one for one in beginnings if _found(module, one) is ABSENT), path)

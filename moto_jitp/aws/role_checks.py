@@ -1,6 +1,6 @@
 """May a service assume a role, and may the role make a call?
 
-Roles, policies and their evaluation are moto's, with what :mod:`iam_statements` adds to it.
+Roles, policies and their evaluation are moto's, with the additions of :mod:`iam_statements`.
 https://docs.aws.amazon.com/iot/latest/developerguide/iot-create-role.html
 """
 
@@ -50,16 +50,16 @@ def service_call(
     service: str = SERVICE,
     keys: Mapping[str, str] | None = None,
 ) -> IamCall:
-    """Return a call that AWS IoT makes as itself, for the statements of a resource's policy.
+    """Return a call that AWS IoT makes as itself, to evaluate a resource's policy for.
 
     Args:
         action: such as ``lambda:InvokeFunction``.
-        resource: the ARN; ``None`` where the policy's statements name none.
+        resource: the ARN; ``None`` if the policy's statements name none.
         account_id: the account that AWS IoT acts for.
         region_name: the Region.
         source_arn: the resource that it acts for, such as a rule.
         moment: when, in UTC.
-        service: the service principal that makes it.
+        service: the service principal that makes the call.
         keys: further condition keys.
 
     https://docs.aws.amazon.com/iot/latest/developerguide/cross-service-confused-deputy-prevention.html
@@ -85,7 +85,8 @@ def check_assumable(role_arn: str, call: IamCall) -> None:
         call: the call of ``sts:AssumeRole`` that AWS IoT makes.
 
     Raises:
-        RoleRefused: there is no such role, it is another account's, or it does not trust AWS IoT.
+        RoleRefused: there is no such role, it belongs to another account, or it does not trust AWS
+            IoT.
     """
     service = call.service
     message = (
@@ -124,12 +125,12 @@ def check_allowed(
     Args:
         role_arn: a role that exists.
         action: such as ``sqs:SendMessage``.
-        resource: the ARN that it is authorised on, or ``*``.
+        resource: the ARN to authorise it on, or ``*``.
         region_name: the Region that is called.
         moment: when, in UTC.
 
     Raises:
-        RoleRefused: they do not; or the role is gone.
+        RoleRefused: they do not, or the role is gone.
     """
     role = find_role(role_arn)
     if role is None:
@@ -171,7 +172,7 @@ def policy_statements(role: Any) -> Iterator[IamStatement]:
 
 
 def default_version(policy: Policy) -> str:
-    """Return the document of a managed policy that is in force."""
+    """Return the document of a managed policy's default version."""
     return next(str(version.document) for version in policy.versions if version.is_default)
 
 

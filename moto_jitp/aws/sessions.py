@@ -1,9 +1,9 @@
-"""boto3 sessions for tests that need not read the service models again.
+"""boto3 sessions for tests that do not read the service models again.
 
 moto gives each test a fresh default session. A fresh session registers botocore's own handlers one
-by one, and its first client parses the model of the service, megabytes of JSON: most of the time of
-a short test, and megabytes of garbage. The sessions made here are as fresh, but begin with a copy
-of the handlers and share the parsed models.
+by one, and its first client parses the model of the service, megabytes of JSON: most of a short
+test's time, and megabytes of garbage. The sessions made here are just as fresh, but start with a
+copy of the handlers and share the parsed models.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _default: boto3.Session | None = None
 
 
 def put_default_session() -> None:
-    """Make ``boto3.client(...)`` use a session that shares the models, where none is set.
+    """Make ``boto3.client(...)`` use a session that shares the models, if none is set.
 
-    To be called when a mock has begun. moto has taken the user's default session away then, so that
-    ``boto3`` would make one of its own; with moto's setting ``reset_boto3_session`` off, sessions
-    are the user's, and nothing is done.
+    Call it when a mock has begun. By then moto has removed the user's default session, so that
+    ``boto3`` would make a new one; with moto's setting ``reset_boto3_session`` off, sessions are
+    the user's, and nothing is done.
     """
     global _default
-    # Not above: clients of a server in a process of its own need nothing of moto.
+    # Not at the top: clients of a server in a separate process do not need moto.
     from moto.core import config as moto_config
 
     core = moto_config.default_user_config.get("core", {})
@@ -46,13 +46,13 @@ def put_default_session() -> None:
         try:
             _default = boto3.Session(botocore_session=new_session())
         except BotoCoreError:
-            # A configuration that boto3 cannot use. The user's own call says so, as without us.
+            # boto3 cannot use the configuration. The user's own call will say so, as without us.
             return
         boto3.DEFAULT_SESSION = _default
 
 
 def take_default_session() -> None:
-    """Undo :func:`put_default_session`, unless another session has taken the place meanwhile."""
+    """Undo :func:`put_default_session`, unless another session has replaced it meanwhile."""
     global _default
     if _default is not None and boto3.DEFAULT_SESSION is _default:
         boto3.DEFAULT_SESSION = None
@@ -60,7 +60,7 @@ def take_default_session() -> None:
 
 
 def isolated_session(key: str) -> botocore.session.Session:
-    """Make a botocore session that asks neither the environment nor any file.
+    """Make a botocore session that reads neither the environment nor any file.
 
     Args:
         key: its access key id and secret key, a dummy.
@@ -74,12 +74,12 @@ def new_session(session_vars: dict[str, Any] | None = None) -> botocore.session.
     """Make a botocore session that shares models and handlers with the other sessions made here.
 
     Args:
-        session_vars: as of ``botocore.session.Session``.
+        session_vars: as for ``botocore.session.Session``.
 
     Raises:
         BotoCoreError: the configuration of the AWS CLI cannot be read, or lacks the profile.
     """
-    # The handlers are shared by all sessions in any case; what is copied is who listens to what.
+    # All sessions share the handlers in any case; only the registrations are copied.
     session = botocore.session.Session(
         session_vars, copy.copy(_built_in(tuple(handlers.BUILTIN_HANDLERS))), False
     )
@@ -90,7 +90,7 @@ def new_session(session_vars: dict[str, Any] | None = None) -> botocore.session.
 
 @functools.lru_cache(maxsize=1)
 def _built_in(specs: tuple[Any, ...]) -> HierarchicalEmitter:
-    """Return botocore's own handlers, those that other libraries have added among them."""
+    """Return botocore's own handlers, including those that other libraries have added."""
     emitter = HierarchicalEmitter()
     events = EventAliaser(emitter)
     register = {

@@ -1,4 +1,4 @@
-"""``moto-jitp connect``: a device connects to a running server, and its story is printed."""
+"""``moto-jitp connect``: connects a device to a running server and explains what happened."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def add_server_options(parser: ArgumentParser, default: str | None = DEFAULT_URL
 
     Args:
         parser: the command's.
-        default: the server's address where neither option nor environment give one; ``None`` for
+        default: the server's address if neither option nor environment gives one; ``None`` for
             none.
     """
     default = _url_in_environment() or default
@@ -75,7 +75,7 @@ def add_server_options(parser: ArgumentParser, default: str | None = DEFAULT_URL
 
 
 def _url_in_environment() -> str | None:
-    """The address of the server by the variables that AWS's SDKs and moto read."""
+    """The address of the server in the variables that AWS's SDKs and moto read."""
     for name in ("AWS_ENDPOINT_URL_IOT", "AWS_ENDPOINT_URL"):
         if os.environ.get(name):
             return os.environ[name]
@@ -93,7 +93,7 @@ def control_client(arguments: Namespace, connections: int = 1) -> Any:
 
     from moto_jitp.remote.client import ControlClient
 
-    if arguments.no_verify_ssl:  # the user has said so; no need to warn of it
+    if arguments.no_verify_ssl:  # the user asked for it, so no warning is needed
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     try:
         return ControlClient(
@@ -132,7 +132,7 @@ def run(arguments: Namespace) -> int:
 
 
 def _over_mqtt(device: Any, arguments: Namespace) -> int:
-    """Connect as a real device, and tell what the server has written down of it."""
+    """Connect as a real device, and say what the server knows about it."""
     from moto_jitp.endpoint.device_client import connect_over_mqtt, endpoint_at
     from moto_jitp.history.explanation import explain_all
     from moto_jitp.history.json_form import ATTEMPT
@@ -176,5 +176,5 @@ def _over_mqtt(device: Any, arguments: Namespace) -> int:
 
 
 def _say_explanation(text: str) -> None:
-    # Split where explain() has joined, and nowhere else: str.splitlines knows ten more ways.
+    # Split where explain() has joined, and nowhere else: str.splitlines knows ten more line breaks.
     say(*text.split("\n"))

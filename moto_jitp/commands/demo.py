@@ -1,4 +1,4 @@
-"""``moto-jitp demo``: the story of two devices, one that is provisioned and one that is not."""
+"""``moto-jitp demo``: two devices connect, of which one is provisioned and one is not."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ has no country is refused, with the reason. Nothing is sent anywhere and nothing
 
 REGION = "us-east-1"
 ROLE = "arn:aws:iam::123456789012:role/JITPRole"
-# Certificate ids and names made from hashes: their beginning tells them apart.
+# Certificate ids and names made from hashes, which their beginnings distinguish.
 _LONG_ID = re.compile(r"\b([0-9a-fA-F]{12})[0-9a-fA-F]{28,}\b")
 THING_TYPE, THING_GROUPS = "lightBulb-versionA", ("v1-lightbulbs", "KR")
 
@@ -52,7 +52,7 @@ def run(arguments: Namespace) -> int:
 
 
 class _Story:
-    """The demonstration; it speaks while it goes."""
+    """The demonstration, which explains itself as it runs."""
 
     def __init__(self, *, tell: bool) -> None:
         self._tell = tell
@@ -133,7 +133,7 @@ class _Story:
         self._say(*(f"   {line}" for line in explain(attempt).split("\n")))
 
     def _show(self, device: DeviceIdentity) -> None:
-        """Show what boto3 finds of a device afterwards."""
+        """Show what boto3 finds about a device afterwards."""
         arn = _certificate(self._iot, device)["certificateArn"]
         things = self._iot.list_principal_things(principal=arn)["things"]
         policies = self._iot.list_attached_policies(target=arn)["policies"]

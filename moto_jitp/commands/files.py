@@ -1,4 +1,4 @@
-"""Reads and writes the files that commands are given, with errors that people understand."""
+"""Reads and writes the files of commands, with errors that people understand."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def write_files(directory: str, contents: dict[str, str], *, force: bool) -> dic
     Args:
         directory: made if it does not exist.
         contents: file name to text.
-        force: whether to replace what is there.
+        force: whether to replace existing files.
 
     Returns:
         File name to path.
@@ -70,7 +70,7 @@ def write_files(directory: str, contents: dict[str, str], *, force: bool) -> dic
 
 
 def read_ca(directory: str) -> CertificateAuthority:
-    """Read a CA that ``ca new`` wrote, or that was put there under the same names.
+    """Read a CA that ``ca new`` wrote, or one in files with the same names.
 
     Raises:
         CommandFailed: there is none.
@@ -132,7 +132,7 @@ def add_subject_options(parser: ArgumentParser) -> None:
 
 
 def subject_of(arguments: Namespace) -> dict[str, Any]:
-    """Return the subject's fields that were given, and the kind of key, for ``pki``."""
+    """Return the subject fields of the command line, and the kind of key, for ``pki``."""
     names = ("common_name", *SUBJECT_OPTIONS)
     subject_fields = {name: getattr(arguments, name) for name in names}
     return {"key": arguments.key, **{k: v for k, v in subject_fields.items() if v is not None}}
@@ -141,7 +141,7 @@ def subject_of(arguments: Namespace) -> dict[str, Any]:
 def tell_files(
     arguments: Namespace, kind: str, subject: str, certificate_id: str, paths: dict[str, Path]
 ) -> None:
-    """Say what was made and where it stands, as text or as JSON."""
+    """Say what was made and where it is, as text or as JSON."""
     if arguments.json:
         names = {CERTIFICATE: "certificate", PRIVATE_KEY: "privateKey", CHAIN: "chain"}
         files = {names[name]: str(path) for name, path in paths.items()}

@@ -1,4 +1,4 @@
-"""``moto-jitp fleet``: many generated devices connect; rates, failures, percentiles."""
+"""``moto-jitp fleet``: connects many generated devices and prints rates, failures and percentiles."""
 
 from __future__ import annotations
 
@@ -79,12 +79,12 @@ def _percentage(text: str) -> int:
 
 
 class Result(NamedTuple):
-    """What became of one device.
+    """What happened to one device.
 
     Attributes:
-        reason: why it was refused; ``None`` for an accepted one.
+        reason: why it was refused; ``None`` if it was accepted.
         advice: what to change.
-        seconds: how long it took, both connections.
+        seconds: how long both connections took together.
     """
 
     reason: str | None
@@ -141,7 +141,7 @@ def _this_process(arguments: Namespace) -> Generator[tuple[CertificateAuthority,
 
 @contextlib.contextmanager
 def _endpoint_in_this_process() -> Generator[Connect]:
-    """Give a function that has a device connect to a device endpoint of this process."""
+    """Provide a function that connects a device to a device endpoint of this process."""
     from moto_jitp.devices.attempts import observers
     from moto_jitp.endpoint.device_client import EndpointAddress
     from moto_jitp.endpoint.device_endpoint import DeviceEndpoint
@@ -167,7 +167,7 @@ def _endpoint_in_this_process() -> Generator[Connect]:
 def _over_mqtt(
     where: EndpointAddress, last_of: Callable[[DeviceIdentity], ConnectionAttempt | None]
 ) -> Connect:
-    """Return what has a device connect with MQTT, and asks why where it was refused.
+    """Return a function that connects a device with MQTT, and asks for the reason if it is refused.
 
     Args:
         where: the device endpoint.
@@ -229,14 +229,14 @@ def _server(arguments: Namespace) -> Generator[tuple[CertificateAuthority, Conne
 
 
 def _set_up(iot: Any, arguments: Namespace) -> CertificateAuthority:
-    """Register a CA with the template, and make what the example template only names."""
+    """Register a CA with the template, and make what the example template refers to."""
     from botocore.exceptions import ClientError
 
     from moto_jitp.pki import CertificateAuthority
 
     body = read_text(arguments.template) if arguments.template else example_template()
     if not arguments.template:
-        # A second fleet against one server finds them there.
+        # A second fleet on the same server finds them there.
         with contextlib.suppress(iot.exceptions.ResourceAlreadyExistsException):
             iot.create_thing_type(thingTypeName=THING_TYPE)
         for group in THING_GROUPS:
@@ -253,7 +253,7 @@ def _set_up(iot: Any, arguments: Namespace) -> CertificateAuthority:
 def _make(authority: CertificateAuthority, arguments: Namespace) -> list[DeviceIdentity]:
     import secrets
 
-    run = secrets.token_hex(3)  # two fleets against one server have things of different names
+    run = secrets.token_hex(3)  # two fleets on one server have things with different names
     devices = []
     for number in _with_progress(range(arguments.devices), "making", arguments.devices):
         country = None if _lacks_country(number, arguments) else _COUNTRY
@@ -264,7 +264,7 @@ def _make(authority: CertificateAuthority, arguments: Namespace) -> list[DeviceI
 
 
 def _lacks_country(number: int, arguments: Namespace) -> bool:
-    """Spread them evenly: of every hundred, the given number."""
+    """Spread them evenly: the given number of every hundred."""
     share: int = arguments.without_country
     return (number + 1) * share // 100 > number * share // 100
 
@@ -273,7 +273,7 @@ def _connect_all(
     devices: Sequence[DeviceIdentity], connect: Connect, arguments: Namespace
 ) -> list[Result]:
     if not (arguments.endpoint_url or arguments.mqtt):
-        # One thread at a time can run Python; more would only get in each other's way.
+        # Only one thread at a time can run Python; more would get in each other's way.
         return list(_with_progress(map(connect, devices), "connecting", len(devices)))
     with ThreadPoolExecutor(arguments.threads) as pool:
         results = pool.map(connect, devices)
@@ -321,7 +321,7 @@ _BAR = 30
 
 
 def _with_progress(items: Iterable[Any], label: str, total: int) -> Generator[Any]:
-    """Hand items on, and draw a bar on standard error where that is a terminal."""
+    """Pass items on, and draw a bar on standard error if that is a terminal."""
     if not sys.stderr.isatty():
         yield from items
         return

@@ -1,4 +1,4 @@
-"""What the commands print: lines for people, JSON for scripts, and how they fail."""
+"""The commands' output: lines for people, JSON for scripts, and errors."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class CommandFailed(Exception):  # noqa: N818 - it is not always an error of the
 
 
 def say(*lines: str) -> None:
-    """Print lines for people on standard output, each as one whatever it says."""
+    """Print lines for people on standard output, each on one line whatever it contains."""
     for line in lines:
         print(one_line(line))
 
 
 def complain(message: str) -> None:
-    """Print a sentence on standard error, with the program's name in front, as usual in a shell."""
+    """Print a sentence on standard error after the program's name, as is usual in a shell."""
     print(f"moto-jitp: {one_line(message)}", file=sys.stderr)
 
 
@@ -48,7 +48,7 @@ def say_json(value: Any) -> None:
 
 
 def print_help(parser: ArgumentParser) -> None:
-    """Make a command without arguments print its help, which is wrong usage."""
+    """Make a command without arguments print its help; that is wrong usage."""
 
     def run(_: object) -> int:
         parser.print_help()
@@ -64,7 +64,7 @@ def add_json_option(parser: ArgumentParser) -> None:
     )
 
 
-# A developer's own settings: a profile that does not exist here, or the address of another
+# A developer's own settings, such as a profile that does not exist here or the address of another
 # emulator, must not decide where a demonstration's calls go.
 _PERSONAL = (
     "AWS_PROFILE",
@@ -76,7 +76,7 @@ _PERSONAL = (
 
 @contextmanager
 def neutral_environment() -> Generator[None]:
-    """Have boto3 and moto take no notice of the user's AWS configuration inside the block."""
+    """Have boto3 and moto ignore the user's AWS configuration inside the block."""
     changed = {name: os.environ.get(name) for name in _PERSONAL}
     files = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     files["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "true"

@@ -86,7 +86,7 @@ def run(arguments: Namespace) -> int:
 
 
 def _body(text: str) -> str:
-    """The template in a file, which may also be a ``registration-config`` as the AWS CLI takes."""
+    """The template in a file, which may also be a ``registration-config`` as the AWS CLI accepts."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
@@ -96,7 +96,7 @@ def _body(text: str) -> str:
 
 
 def _slip(body: str) -> list[str]:
-    """What is wrong with a body that is not JSON, at its line rather than with the whole body."""
+    """What is wrong with a body that is not JSON, with only the line in question."""
     try:
         json.loads(body)
     except json.JSONDecodeError as error:
@@ -127,7 +127,7 @@ def _plan(body: str, arguments: Namespace) -> ProvisioningPlan | None:
 
 
 def _full_names(body: str, parameters: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Spell out ``Country`` and its like, unless the template has a parameter of that name."""
+    """Expand short names such as ``Country``, unless the template has a parameter of that name."""
     from moto_jitp.templates import CERTIFICATE_PARAMETERS, parse_template
 
     declared = parse_template(body).parameters
@@ -136,7 +136,7 @@ def _full_names(body: str, parameters: Sequence[tuple[str, str]]) -> dict[str, s
         name if name in declared else long_names.get(name, name): value
         for name, value in parameters
     }
-    # Every certificate has an id, which nobody wants to make up.
+    # Every certificate has an id, which the user need not make up.
     return {long_names["Id"]: _SOME_ID, **values}
 
 
@@ -155,7 +155,7 @@ def _lines(
     if plan is not None:
         yield from _plan_lines(plan)
     for finding in findings:
-        # What stopped the rendering has just been said.
+        # The cause of the failure has just been printed.
         if failure is None or not (finding.severity == "error" and finding.place == failure.place):
             place = f" at {finding.place}" if finding.place else ""
             yield f"{finding.severity}{place}: {finding.message} [{finding.rule}]"

@@ -1,4 +1,4 @@
-"""``moto-jitp rule``: what a topic rule's SQL makes of a message, and which clause drops it."""
+"""``moto-jitp rule``: evaluates a topic rule's SQL on a message, and says which clause drops it."""
 
 from __future__ import annotations
 

@@ -151,14 +151,14 @@ def _handler(text: str) -> tuple[str, Callable[..., Any]]:
         raise ArgumentTypeError(
             f"{text!r} is not NAME=PACKAGE.MODULE:FUNCTION, such as activate=functions.jitr:handler"
         )
-    # As `python -m` does: the code under test stands where the server is started.
+    # As `python -m` does: the code under test is where the server is started.
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
         target: Any = importlib.import_module(module)
         for name in attribute.split("."):
             target = getattr(target, name)
-    except Exception as error:  # of the module, whatever it does when it is imported
+    except Exception as error:  # an error of the module, which may do anything when it is imported
         raise ArgumentTypeError(
             f"cannot import {place} for {function}: {type(error).__name__}: {error}"
         ) from None
@@ -232,7 +232,7 @@ def run(arguments: Namespace) -> int:
 
 
 def _serve(server: ThreadedJitpServer, arguments: Namespace) -> int:
-    # Reentrant, so that a signal handler may put into it.
+    # Reentrant, so that a signal handler may use it.
     stops: queue.SimpleQueue[str] = queue.SimpleQueue()
     # Before listening, and explicitly: a script's background job inherits SIGINT as ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -249,10 +249,10 @@ def _serve(server: ThreadedJitpServer, arguments: Namespace) -> int:
 
 
 def _start(server: ThreadedJitpServer, arguments: Namespace) -> DeviceEndpoint | None:
-    """Start the server, and the device endpoint where one is asked for."""
+    """Start the server, and the device endpoint if requested."""
     with _listening(arguments.host, arguments.port, "--port"):
         server.start()
-    # Parts of moto that call the server themselves look here.
+    # Parts of moto that call the server themselves read this.
     os.environ["MOTO_PORT"] = str(server.port)
     if arguments.handlers:
         _lead_functions_here(server.endpoint_url)
@@ -270,7 +270,7 @@ def _start(server: ThreadedJitpServer, arguments: Namespace) -> DeviceEndpoint |
 def _start_endpoint(arguments: Namespace) -> DeviceEndpoint:
     from moto_jitp.endpoint.device_endpoint import DeviceEndpoint
 
-    # Devices are to connect to the name, so that they send it as server name.
+    # Devices must connect to the name, so that they send it as server name.
     host = "localhost" if arguments.host in ("127.0.0.1", "::1") else arguments.host
     try:
         endpoint = DeviceEndpoint(
@@ -293,7 +293,7 @@ def _start_endpoint(arguments: Namespace) -> DeviceEndpoint:
 
 @contextlib.contextmanager
 def _listening(host: str, port: int | str, option: str) -> Iterator[None]:
-    """Report a port that cannot be listened on."""
+    """Report a port on which the server cannot listen."""
     try:
         yield
     except OSError as error:
@@ -308,7 +308,7 @@ def _listening(host: str, port: int | str, option: str) -> Iterator[None]:
 
 
 def _lead_functions_here(url: str) -> None:
-    """Send the AWS calls of handlers to this server, as Lambda's environment sends them to AWS."""
+    """Send handlers' AWS calls to this server, as Lambda's environment sends them to AWS."""
     os.environ.setdefault("AWS_ENDPOINT_URL", url)
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -316,7 +316,7 @@ def _lead_functions_here(url: str) -> None:
 
 
 def _reach(host: str) -> str:
-    """What the first line says of who can reach the server."""
+    """What the first line says about who can reach the server."""
     if host in ("127.0.0.1", "::1", "localhost"):
         return ""
     return (
@@ -370,7 +370,7 @@ def _https_lines(endpoint: DeviceEndpoint) -> list[str]:
 def _wait(stops: queue.SimpleQueue[str]) -> None:
     while True:
         try:
-            # On Windows a wait without end would not be interrupted by Ctrl-C.
+            # On Windows Ctrl-C would not interrupt an endless wait.
             stops.get(timeout=1.0)
         except queue.Empty:
             continue
@@ -392,13 +392,13 @@ def _ssl_context(arguments: Namespace) -> ssl.SSLContext | None:
     if certificate:
         try:
             return load_ssl_context(certificate, key)
-        except OSError as error:  # ssl.SSLError is one
+        except OSError as error:  # including ssl.SSLError
             raise CommandFailed(f"cannot use {certificate} and {key}: {error}.") from None
     return generate_adhoc_ssl_context() if arguments.ssl else None
 
 
 def _run_with_reloader(server: ThreadedJitpServer, arguments: Namespace) -> int:
-    """Serve in a child process, which werkzeug starts again after each change of a source file."""
+    """Serve in a child process, which werkzeug restarts after each change of a source file."""
     from werkzeug._reloader import run_with_reloader
 
     if arguments.exit_with_stdin:
@@ -413,6 +413,6 @@ def _serve_in_thread(server: ThreadedJitpServer, arguments: Namespace) -> None:
         _start(server, arguments)
     except CommandFailed as failure:
         complain(str(failure))
-        # The reloader in the main thread would wait for a change that does not come.
+        # The reloader in the main thread would wait for a change that never comes.
         os._exit(failure.code)
     threading.Event().wait()

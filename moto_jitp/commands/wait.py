@@ -14,7 +14,7 @@ Returns as soon as the server answers, and fails if it does not answer in time: 
 checks and images without curl."""
 
 _PAUSE = 0.1
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -47,7 +47,7 @@ def run(arguments: Namespace) -> int:
         try:
             client.get("ready")
         except ControlError as error:
-            raise CommandFailed(str(error)) from None  # another server, which will not change
+            raise CommandFailed(str(error)) from None  # another kind of server, which will stay so
         except ConnectionError as error:
             if time.monotonic() >= give_up:
                 raise CommandFailed(

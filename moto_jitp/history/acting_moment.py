@@ -1,7 +1,7 @@
-"""The moment at which AWS IoT acts: now, but for a run that somebody looks for after it was due.
+"""The moment at which AWS IoT acts: now, unless a run is carried out after it was due.
 
-On AWS such a run has ended by itself. Here it is carried out by the next look, and what it leaves
-behind is to carry the time at which it would have ended.
+On AWS such a run ends by itself. Here the next call carries it out, and what it leaves behind must
+bear the time at which it would have ended.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _held: ContextVar[datetime | None] = ContextVar("moto_jitp_acting_moment", defau
 
 
 def acting_moment() -> datetime:
-    """Return the moment in UTC, by the clock that freezegun can hold."""
+    """Return the moment in UTC, by the clock that freezegun can freeze."""
     return _held.get() or datetime.now(timezone.utc)
 
 

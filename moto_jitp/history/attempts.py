@@ -1,4 +1,4 @@
-"""Connection attempts: what a device presented, and what AWS IoT made of it."""
+"""Connection attempts: what a device presented, and how AWS IoT responded."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class RefusalReason(str, enum.Enum):
 
     @property
     def aws_reason(self) -> str | None:
-        """The reason of AWS's ``Connection.AuthNError`` log entry, where it writes one.
+        """The reason in AWS's ``Connection.AuthNError`` log entry, where AWS writes one.
 
         https://docs.aws.amazon.com/iot/latest/developerguide/cwl-format.html
         """
@@ -73,20 +73,20 @@ class ConnectionAttempt(NamedTuple):
     """A device's MQTT CONNECT, or its request over HTTPS if that was refused.
 
     Attributes:
-        accepted: whether AWS IoT let the device in.
+        accepted: whether AWS IoT accepted the device.
         reason: why not; ``None`` for an accepted one.
         message: one sentence for people on what was decided.
-        advice: one sentence on what to change; ``None`` where there is nothing to change.
+        advice: one sentence on what to change; ``None`` if there is nothing to change.
         certificate_id: the id of the presented certificate.
         subject: its subject, such as ``C=KR,CN=bulb-1``.
         client_id: the MQTT client id; empty for a request over HTTPS, which has none.
-        server_name: the server name (SNI) that the device asked for; ``None`` where it sent none.
+        server_name: the server name (SNI) that the device asked for; ``None`` if it sent none.
         account_id: the account at whose endpoint it arrived.
         region_name: that endpoint's Region.
         timestamp: when, in UTC.
         attempt_id: a number that rises with every attempt in the process. Version 0.1 called it
             ``sequence``, which still works.
-        provisioning: the provisioning run that it set off, if it did.
+        provisioning: the provisioning run that it set off, if any.
         transport: what carried it, with the device's address and port.
 
     Examples:

@@ -1,4 +1,4 @@
-"""Attempts and runs in words for a terminal: what an exception says, and a test's report."""
+"""Attempts and runs in words, for exceptions and a test's report."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _CERTIFICATE_ID = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}\b")
 
 
 def explain_all(attempts: Sequence[ConnectionAttempt]) -> str:
-    """Describe the last attempt and, beside it, those that provisioned the device.
+    """Describe the last attempt, together with those that provisioned the device.
 
-    If the device is let in, they are listed in the order in which they were made. Where it is
-    refused, the reason comes first, as most who show an error keep its beginning.
+    If the device is accepted, they are listed in the order in which they were made. If it is
+    refused, the reason comes first, as shortened errors mostly keep their beginning.
     """
     *before, last = attempts
     runs = [attempt for attempt in before if attempt.provisioning is not None]
@@ -40,13 +40,13 @@ def explain_all(attempts: Sequence[ConnectionAttempt]) -> str:
 def explain(attempt: ConnectionAttempt) -> str:
     """Describe an attempt in a few lines for a terminal: decision, steps, what to change.
 
-    No text that the device has chosen makes a line of its own.
+    No text that the device has chosen starts a line of its own.
     """
     return _explained(attempt.reason.value if attempt.reason else "ACCEPTED", attempt)
 
 
 def _explained_in_passing(attempt: ConnectionAttempt) -> str:
-    """Describe an attempt behind which the device came back, and was let in."""
+    """Describe an attempt after which the device came back and was accepted."""
     if not _was_provisioned(attempt):
         return explain(attempt)
     return _explained(PROVISIONED, attempt, advice=False)
@@ -67,7 +67,7 @@ def _explained(decision: str, attempt: ConnectionAttempt, *, advice: bool = True
 
 
 def _was_provisioned(attempt: ConnectionAttempt) -> bool:
-    """Whether the attempt did what it was to do, though the connection ended with it."""
+    """Whether the attempt provisioned the device, although it ended the connection."""
     run = attempt.provisioning
     return attempt.reason is RefusalReason.RECONNECT_REQUIRED and run is not None and run.succeeded
 
@@ -96,13 +96,13 @@ def report_of_attempt(
     run = attempt.provisioning
     if run is not None:
         yield from _reported(run)
-    # A device that was provisioned and came back has done what the advice says.
+    # A device that came back after provisioning has followed the advice.
     if attempt.advice and not (has_come_back and worked):
         yield f"   {_FIX}: {attempt.advice}"
 
 
 _GIVERS = {RunOrigin.REGISTER_THING: "call", RunOrigin.BULK_REGISTRATION: "task"}
-"""Where a template body that is not stored comes from."""
+"""The origin of a template body that is not stored."""
 
 
 def report_of_run(entry: RunEntry) -> Iterator[str]:
@@ -122,7 +122,7 @@ def _subject(attempt: ConnectionAttempt) -> str:
 
 def _reported(run: ProvisioningRun, origin: RunOrigin = RunOrigin.JITP) -> Iterator[str]:
     if run.succeeded:
-        # All went well: what was done matters less than where it went wrong in another run.
+        # All went well: the steps matter less than the failure of another run.
         steps = (
             f"{step.action} (unchanged)" if step.result is StepResult.UNCHANGED else step.action
             for step in run.steps
@@ -134,7 +134,7 @@ def _reported(run: ProvisioningRun, origin: RunOrigin = RunOrigin.JITP) -> Itera
 
 
 def _run_lines(run: ProvisioningRun, origin: RunOrigin = RunOrigin.JITP) -> Iterator[str]:
-    """Yield the lines of a run: the template, what was offered and wanted, each step."""
+    """Yield the lines of a run: the template, its parameters provided and required, each step."""
     giver = _GIVERS.get(origin, "CA")
     name = run.template_name
     source = f"template {name}" if name else f"the {giver}'s template body"

@@ -1,4 +1,4 @@
-"""What connected devices have asked of fleet provisioning, and what became of it."""
+"""Connected devices' requests to fleet provisioning, and their outcomes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ class FleetCall(NamedTuple):
     Attributes:
         moment: when, in UTC.
         sequence: orders it among attempts and calls of the same moment.
-        attempt_id: the attempt that its connection goes back to.
+        attempt_id: the attempt that began its connection.
         operation: ``CreateKeysAndCertificate``, ``CreateCertificateFromCsr`` or ``RegisterThing``.
         template_name: the provisioning template of RegisterThing.
         claim_certificate_id: the id of the certificate that the device was connected with.
         failed: whether it was refused.
-        thing_name: the thing that RegisterThing has made or found; ``None`` where it was refused.
+        thing_name: the thing that RegisterThing made or found; ``None`` if it was refused.
     """
 
     moment: datetime

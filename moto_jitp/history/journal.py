@@ -1,6 +1,6 @@
 """The run journal: every provisioning run of an account and Region, whatever set it off.
 
-Metrics, trail, control routes, page and reports read it. A new kind of run is a new
+Metrics, the trail, control routes, the page and reports read it. A new kind of run is a new
 :class:`RunOrigin` and a call of :meth:`RunJournal.enter`.
 """
 
@@ -21,7 +21,7 @@ class RunOrigin(str, enum.Enum):
     Attributes:
         JITP: a device's connection, by its CA's template.
         REGISTER_THING: RegisterThing of the API, called by boto3 or another client.
-        FLEET_PROVISIONING: RegisterThing of the MQTT API, asked for by a connected device.
+        FLEET_PROVISIONING: RegisterThing of the MQTT API, requested by a connected device.
         BULK_REGISTRATION: a line of a thing registration task's input file.
     """
 
@@ -37,9 +37,8 @@ class RunEntry(NamedTuple):
     Attributes:
         id: rises with every run, of all accounts and Regions.
         origin: what set it off.
-        attempt_id: the attempt over whose connection it was set off; ``None`` for
-            one that no connection set off.
-        moment: when it ended, in UTC; of a run in progress, when it was set off.
+        attempt_id: the attempt of the connection that set it off; ``None`` if no connection did.
+        moment: when it ended, in UTC; for a run in progress, when it was set off.
         run: the run.
         order: orders it among attempts and calls of the same moment.
     """
@@ -66,7 +65,7 @@ class RunJournal:
 
     def __init__(self) -> None:
         self._entries: dict[int, RunEntry] = {}
-        # Just-in-time runs have their attempt's id, and need no index.
+        # Just-in-time runs have the id of their attempt, and need no index.
         self._of_attempts: dict[int, tuple[int, ...]] = {}
 
     def enter(
@@ -78,7 +77,7 @@ class RunJournal:
         run_id: int | None = None,
         attempt_id: int | None = None,
     ) -> RunEntry:
-        """Write a run down.
+        """Enter a run.
 
         Args:
             origin: what set it off.
@@ -100,7 +99,7 @@ class RunJournal:
         return entry
 
     def finish(self, run_id: int, run: ProvisioningRun, moment: datetime) -> None:
-        """Write down how a run in progress has ended.
+        """Enter how a run in progress has ended.
 
         Args:
             run_id: its number.
@@ -116,11 +115,11 @@ class RunJournal:
         return list(self._entries.values())
 
     def find(self, run_id: int) -> RunEntry | None:
-        """Return the entry of this number; ``None`` where there is none."""
+        """Return the entry with this number; ``None`` if there is none."""
         return self._entries.get(run_id)
 
     def of_attempt(self, attempt_id: int) -> list[RunEntry]:
-        """Return the runs of an attempt and of the connection that it led to, the oldest first."""
+        """Return the runs of an attempt and of the connection that it led to, oldest first."""
         numbers = (attempt_id, *self._of_attempts.get(attempt_id, ()))
         return [self._entries[number] for number in numbers if number in self._entries]
 

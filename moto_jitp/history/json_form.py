@@ -1,7 +1,7 @@
-"""Attempts, runs and messages as JSON objects: what a server and its clients exchange.
+"""Attempts, runs and messages as the JSON objects that a server and its clients exchange.
 
-The names of the members stand here and nowhere else: a server writes by these shapes, a client
-reads by them, and the OpenAPI document has their schemas.
+The names of the members are defined only here: a server writes these shapes, a client reads them,
+and the OpenAPI document has their schemas.
 """
 
 from __future__ import annotations
@@ -194,8 +194,8 @@ def event_schema() -> Schema:
 def event_to_json(event: Event) -> Json:
     """Return a message as a JSON object.
 
-    What AWS IoT publishes stands in ``payload``, a device's text in ``payloadText``, and what is
-    not text in ``payloadBase64``.
+    What AWS IoT publishes is in ``payload``, a device's text in ``payloadText``, and other bytes in
+    ``payloadBase64``.
     """
     document = _EVENT.to_json(event)
     if not isinstance(event.payload, bytes):
@@ -216,7 +216,7 @@ def payload_from_json(document: Mapping[str, Any]) -> bytes:
     """Return the bytes of a message given as ``payloadText`` or ``payloadBase64``.
 
     Raises:
-        ValueError: the one cannot be written in UTF-8, or the other is not base64.
+        ValueError: the former cannot be encoded as UTF-8, or the latter is not base64.
     """
     if "payloadText" in document:
         return str(document["payloadText"]).encode("utf-8")

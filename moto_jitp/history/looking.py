@@ -1,4 +1,4 @@
-"""Observers of which attempts were looked at; the pytest plugin is one."""
+"""Observers of the attempts that were looked at; the pytest plugin is one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable
 from .attempts import ConnectionAttempt
 
 observers: list[Callable[[Iterable[ConnectionAttempt]], None]] = []
-"""Called with attempts that a test, or what it calls, has been given to read."""
+"""Called with the attempts that a test, or code that it calls, has read."""
 
 
 def look_at(attempts: tuple[ConnectionAttempt, ...]) -> tuple[ConnectionAttempt, ...]:
-    """Return attempts that are handed out to be read, and let the observers know."""
+    """Return attempts to be read, and notify the observers."""
     for observer in observers:
         observer(attempts)
     return attempts

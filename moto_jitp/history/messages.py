@@ -1,4 +1,4 @@
-"""Messages: what AWS IoT and devices have published."""
+"""Messages that AWS IoT and devices have published."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class Event(NamedTuple):
     """One published message, as a test reads it.
 
     Attributes:
-        topic: where it was published.
-        payload: a dict for what AWS IoT itself publishes as JSON, wherever a test reads it (in
-            ``jitp.events`` and the handlers of ``jitp.subscribe``); bytes for a device's message,
-            and for an answer in CBOR. A device receives bytes only; see :meth:`as_sent`.
+        topic: the topic that it was published on.
+        payload: a dict for JSON that AWS IoT itself publishes, wherever a test reads it (in
+            ``jitp.events`` and the handlers of ``jitp.subscribe``); bytes for a device's message
+            and for an answer in CBOR. A device only receives bytes; see :meth:`as_sent`.
         account_id: the account whose topic it is.
         region_name: the Region whose topic it is.
 
@@ -40,7 +40,7 @@ def as_bytes(payload: bytes | dict[str, Any]) -> bytes:
     if isinstance(payload, bytes):
         return payload
     text = json.dumps(payload, separators=(",", ":"), ensure_ascii=False)
-    # Half of a surrogate pair, which JSON can escape and UTF-8 does not have, stays escaped.
+    # Half of a surrogate pair, which JSON can escape but UTF-8 does not have, stays escaped.
     return text.encode("utf-8", "backslashreplace")
 
 
@@ -61,10 +61,10 @@ class Publisher(NamedTuple):
 
 
 class Message:
-    """A message as the broker keeps it and hands it on.
+    """A message as the broker keeps and delivers it.
 
     Few of the messages that AWS IoT publishes are ever read. A class of such messages keeps what it
-    takes to put topic and payload together, and does so each time that somebody asks for them.
+    needs to compose topic and payload, and composes them each time they are read.
 
     Attributes:
         number: its place in the order of everything that happens, from
@@ -78,12 +78,12 @@ class Message:
 
     @property
     def topic(self) -> str:
-        """Where it is published."""
+        """The topic that it is published on."""
         raise NotImplementedError
 
     @property
     def payload(self) -> bytes | dict[str, Any]:
-        """What it says: bytes, or a dict for what AWS IoT publishes as JSON."""
+        """The payload: bytes, or a dict for what AWS IoT publishes as JSON."""
         raise NotImplementedError
 
     @property
@@ -93,7 +93,7 @@ class Message:
 
     @property
     def receiver(self) -> int | None:
-        """The number of the only session that is to receive it; ``None`` for all of them."""
+        """The number of the only session to receive it; ``None`` for all."""
         return None
 
     @property
@@ -108,12 +108,12 @@ class Message:
 
     @property
     def is_retained(self) -> bool:
-        """Whether it is received because it was retained, and not as it is published."""
+        """Whether it is received because it was retained, not because it was just published."""
         return False
 
     @property
     def properties(self) -> Properties:
-        """What of MQTT 5 is carried through to receivers, such as user properties."""
+        """The MQTT 5 properties that are passed on to receivers, such as user properties."""
         return NO_PROPERTIES
 
     def as_event(self, account_id: str, region_name: str) -> Event:

@@ -1,4 +1,4 @@
-"""What topic rules did, as JSON objects: what a server and its clients exchange."""
+"""What topic rules did, as the JSON objects that a server and its clients exchange."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What topic rules did with messages: each rule's outcome, and what became of its actions."""
+"""What topic rules did with messages: each rule's outcome, and those of its actions."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from moto_jitp.sql import Outcome
 
 @dataclass(frozen=True)
 class ActionRun:
-    """What became of one action for one message.
+    """The outcome of one action for one message.
 
     Attributes:
         action: its kind as the API names it, such as ``dynamoDBv2``.
         target: what it acts on: a queue's URL, a topic, a function's ARN.
         error: why it failed, in AWS's words where they are known; ``None`` if it did not.
         advice: what to change; ``None`` if it did not fail.
-        function_error: what the Lambda function raised that it invoked; the action itself did not
-            fail by that, as AWS IoT does not wait for the function.
+        function_error: the error of the Lambda function that it invoked; the action itself did not
+            fail, as AWS IoT does not wait for the function.
     """
 
     action: str
@@ -31,7 +31,7 @@ class ActionRun:
 
     @property
     def succeeded(self) -> bool:
-        """Whether AWS IoT could do what the action asks for."""
+        """Whether AWS IoT could carry the action out."""
         return self.error is None
 
     def __str__(self) -> str:
@@ -51,14 +51,14 @@ class RuleRun:
     Attributes:
         rule_name: the rule.
         topic: the message's topic.
-        outcome: what its statement made of the message.
+        outcome: the outcome of its statement for the message.
         timestamp: when, in UTC.
         account_id: the account of the rule.
         region_name: its Region.
-        client_id: the MQTT client that published the message; ``None`` if it was none.
+        client_id: the MQTT client that published the message; ``None`` if no MQTT client did.
         principal: its certificate's ID, or the user's; ``None`` if unknown.
-        actions: what became of the actions, in their order; empty if the message did not match.
-        error_action: what became of the error action; ``None`` if it did not run.
+        actions: the outcomes of the actions, in order; empty if the message did not match.
+        error_action: the outcome of the error action; ``None`` if it did not run.
         has_json: whether the message was JSON.
     """
 
@@ -81,7 +81,9 @@ class RuleRun:
 
     @property
     def document(self) -> Any:
-        """What the actions got, read as Python reads JSON; bytes if it is not JSON, or ``None``."""
+        """The document that the actions received, as Python reads JSON; bytes if it is not JSON, or
+        ``None``.
+        """
         return self.outcome.document
 
     @property
@@ -91,7 +93,7 @@ class RuleRun:
 
     @property
     def reason(self) -> str:
-        """Why it dropped the message; empty if it matched."""
+        """Why the message was dropped; empty if it matched."""
         return self.outcome.reason
 
     @property
@@ -111,10 +113,10 @@ class RuleRun:
 
 
 class Unheard(NamedTuple):
-    """The rules whose FROM a message did not match, until somebody asks.
+    """The rules whose FROM a message did not match, until they are read.
 
     Attributes:
-        render: puts their runs together.
+        render: composes their runs.
     """
 
     render: Callable[[], Iterator[RuleRun]]
@@ -127,20 +129,20 @@ class RuleRuns:
         self._entries: list[tuple[int, RuleRun | Unheard]] = []
 
     def __len__(self) -> int:
-        """Return how many entries there are, of which an :class:`Unheard` may hold many runs."""
+        """Return the number of entries, of which an :class:`Unheard` may hold many runs."""
         return len(self._entries)
 
     def add(self, number: int, entry: RuleRun | Unheard) -> None:
-        """Write a run down.
+        """Add a run.
 
         Args:
-            number: the number of the message in the order of everything.
-            entry: the run, or the runs of the rules that did not hear it.
+            number: the message's number in the order of everything.
+            entry: the run, or the runs of the rules that the message did not concern.
         """
         self._entries.append((number, entry))
 
     def copy(self) -> RuleRuns:
-        """Return the runs so far; later ones do not appear in it."""
+        """Return a copy of the runs so far."""
         copied = RuleRuns()
         copied._entries = list(self._entries)
         return copied
@@ -152,7 +154,9 @@ class RuleRuns:
                 yield entry
 
     def numbered(self) -> Iterator[tuple[int, RuleRun]]:
-        """Yield all runs, also of rules that did not hear the message, each with its number."""
+        """Yield all runs, including those of rules that the message did not concern, each with its
+        number.
+        """
         for number, entry in list(self._entries):
             if isinstance(entry, RuleRun):
                 yield number, entry

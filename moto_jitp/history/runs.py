@@ -1,4 +1,4 @@
-"""What a provisioning run leaves behind: each step, and in the end why it failed."""
+"""The history of a provisioning run: each step, and why it failed if it did."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from moto_jitp.templates import Template
 
 
 class RunStatus(str, enum.Enum):
-    """How a run ended, or that it has not ended yet."""
+    """How a run ended, or that it is still in progress."""
 
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
@@ -18,7 +18,7 @@ class RunStatus(str, enum.Enum):
 
 
 class StepResult(str, enum.Enum):
-    """How a step ended; ``UNCHANGED`` where what it was to make existed as wanted."""
+    """How a step ended; ``UNCHANGED`` if its resource already existed as required."""
 
     SUCCEEDED = "SUCCEEDED"
     UNCHANGED = "UNCHANGED"
@@ -32,7 +32,7 @@ class ProvisioningStep(NamedTuple):
         action: the API action that AWS IoT calls for it, such as ``CreateThing``.
         resource: what it acts on, such as ``thing/bulb-1``.
         result: how it ended.
-        error_code: the API action's error code, where it failed.
+        error_code: the API action's error code, if it failed.
         message: the error's text, if it failed; otherwise a note, if there is one.
 
     Examples:
@@ -50,12 +50,12 @@ class ProvisioningStep(NamedTuple):
 
 
 class StepCall(NamedTuple):
-    """A step and what its API action was called with.
+    """A step, with the parameters of its API action.
 
     Attributes:
         step: the step.
-        parameters: the action's own parameters, as boto3 would take them; empty where nothing
-            was called, or ``trail`` was off.
+        parameters: the action's own parameters, as boto3 would take them; empty if nothing was
+            called or ``trail`` was off.
     """
 
     step: ProvisioningStep
@@ -63,23 +63,23 @@ class StepCall(NamedTuple):
 
 
 # The steps of a run, six entries each: the fields of a step and the call's parameters. A hundred
-# thousand runs are kept in memory, and the garbage collector walks every object that could hold
-# others: tuples of texts, also nested ones, are not.
+# thousand runs are kept in memory, and the garbage collector walks every object that could refer to
+# others, but not tuples of texts, even nested ones.
 PackedSteps = tuple[Any, ...]
 _ENTRIES = 6
 
 
 def pack_steps(steps: Iterable[ProvisioningStep]) -> PackedSteps:
-    """Return steps in the form in which a run keeps them."""
+    """Return steps in the form that a run keeps."""
     return pack_calls([(*step[:2], step.result.value, *step[3:], {}) for step in steps])
 
 
 def pack_calls(calls: Iterable[tuple[Any, ...]]) -> PackedSteps:
-    """Return steps, with what was called for them, in the form in which a run keeps them.
+    """Return steps, with their calls, in the form that a run keeps.
 
     Args:
-        calls: of each step its action, resource, result (as text), error code and message, and the
-            parameters: texts, truth values and dicts of them, by name.
+        calls: for each step its action, resource, result (as text), error code and message, and the
+            parameters by name: texts, booleans and dicts of these.
     """
     record: list[Any] = []
     for call in calls:
@@ -107,12 +107,12 @@ class ProvisioningRun(NamedTuple):
     """One execution of a provisioning template for one device.
 
     Attributes:
-        status: ``SUCCEEDED``, ``FAILED``, or ``IN_PROGRESS`` where completion is asynchronous.
+        status: ``SUCCEEDED``, ``FAILED``, or ``IN_PROGRESS`` if completion is asynchronous.
         template_name: the stored template's name; ``None`` for a template body on the CA.
-        parameters: the values that the template got: parameter name to value.
-        wanted: the parameter names that the template requires, in its order.
+        parameters: the values passed to the template: parameter name to value.
+        wanted: the names of the parameters that the template requires, in its order.
         record: the steps in the form in which they are kept; read :attr:`steps`.
-        resource_arns: logical name to ARN, as RegisterThing answers it.
+        resource_arns: logical name to ARN, as in RegisterThing's answer.
         thing_name: the thing that was created or found, if the template has one.
         certificate_id: the certificate that was provisioned.
         certificate_status: its status after the run.
@@ -120,11 +120,11 @@ class ProvisioningRun(NamedTuple):
         message: the AWS error text of a failed run.
         advice: one plain sentence on what to change, for a failed run.
         place: where in the template the problem is, such as
-            ``Resources.thing.Properties.ThingName``; empty where it lies elsewhere.
-        role_arn: the provisioning role; ``None`` where none is configured.
-        template: the template as it was then; ``None`` where the run did not come to it, and in
-            what a server reports of a run.
-        thing_id: the thing's id, where the template has one; known as ``template`` is.
+            ``Resources.thing.Properties.ThingName``; empty if it is elsewhere.
+        role_arn: the provisioning role; ``None`` if none is configured.
+        template: the template as it was then; ``None`` if the run did not reach it, and for a run
+            that a server reports.
+        thing_id: the thing's id, if the template has a thing; known when ``template`` is.
 
     Examples:
         >>> run = connect_device(bulb).provisioning
@@ -159,14 +159,14 @@ class ProvisioningRun(NamedTuple):
         advice: str,
         certificate_id: str | None = None,
     ) -> ProvisioningRun:
-        """Return the run of a device whose first step failed.
+        """Return a run that failed in its first step.
 
         Args:
             template_name: the template that would have been executed, if it is a stored one.
-            parameters: what was offered to it.
+            parameters: the parameters provided.
             step: the step, with its error.
             advice: one plain sentence on what to change.
-            certificate_id: the device's certificate, where it is known.
+            certificate_id: the device's certificate, if known.
         """
         return cls(
             RunStatus.FAILED,
@@ -183,12 +183,12 @@ class ProvisioningRun(NamedTuple):
 
     @property
     def steps(self) -> tuple[ProvisioningStep, ...]:
-        """What was done, in order; for a failed run, up to where it stopped."""
+        """The steps in order; for a failed run, up to where it stopped."""
         return tuple(step for step, _ in self.calls)
 
     @property
     def calls(self) -> Iterator[StepCall]:
-        """The steps with what each API action was called with."""
+        """The steps with the parameters of each API action."""
         for at in range(0, len(self.record), _ENTRIES):
             action, resource, result, code, message, parameters = self.record[at : at + _ENTRIES]
             step = ProvisioningStep(action, resource, StepResult(result), code, message)
@@ -196,11 +196,11 @@ class ProvisioningRun(NamedTuple):
 
     @property
     def error_codes(self) -> set[str | None]:
-        """The error codes of the run and of its steps; ``None`` is among them for one without."""
+        """The error codes of the run and its steps; ``None`` is among them for a step without one."""
         return {self.error_code, *self.record[3::_ENTRIES]}
 
     def mentions(self, text: str) -> bool:
-        """Whether a text occurs in what is written down of the steps.
+        """Whether a text occurs in what is kept of the steps.
 
         Args:
             text: the text.
@@ -221,7 +221,7 @@ class ProvisioningRun(NamedTuple):
 
     @property
     def failed_steps(self) -> tuple[ProvisioningStep, ...]:
-        """The steps that failed; several where several resources are missing."""
+        """The steps that failed; several if several resources are missing."""
         return tuple(step for step in self.steps if step.result is StepResult.FAILED)
 
 

@@ -22,11 +22,11 @@ _KEY = "moto_jitp_state"
 
 
 class AccountState:
-    """All that is kept of one account and Region beside moto's own tables.
+    """Everything kept for one account and Region beside moto's own tables.
 
     Attributes:
-        attempts: the connection attempts at its endpoints, the oldest first.
-        fleet_calls: the requests to fleet provisioning, the oldest first.
+        attempts: the connection attempts at its endpoints, oldest first.
+        fleet_calls: the requests to fleet provisioning, oldest first.
         runs: the journal of provisioning runs.
     """
 
@@ -39,10 +39,10 @@ class AccountState:
         self._parts: dict[type, Any] = {}
 
     def part(self, kind: type[PartT]) -> PartT:
-        """Return the tables of a higher layer, which are empty when they are first asked for.
+        """Return the tables of a higher layer, which are created empty at first use.
 
         Args:
-            kind: the class that holds them; it can be made without arguments.
+            kind: the class that holds them; its constructor takes no arguments.
 
         Returns:
             The one instance of this account and Region.
@@ -54,11 +54,11 @@ class AccountState:
 
 
 def state_of(backend: BaseBackend) -> AccountState:
-    """Return what is kept of an account and Region, to be read and added to.
+    """Return the state of an account and Region, to be read and changed.
 
     It lies in the backend's ``__dict__``, so that moto's reset and the end of the mock, which empty
-    that, take all of it away. They do so also while other threads are in the backend: hence
-    ``setdefault``, by which two that ask at the same moment are given the same state.
+    that, remove it, too. They do so even while other threads are in the backend: hence
+    ``setdefault``, by which two threads get the same state.
 
     Args:
         backend: the account and Region.
@@ -82,37 +82,37 @@ def part_of(backend: BaseBackend, kind: type[PartT]) -> PartT:
 def existing_backend(account_id: str, region_name: str) -> IoTBackend | None:
     """Return the backend of an account and Region.
 
-    One that has not been used is not brought into being by asking.
+    A backend that has not been used is not created by this.
 
     Returns:
-        The backend; ``None`` where there is none.
+        The backend; ``None`` if there is none.
     """
     account = iot_backends.get(account_id)
     return None if account is None else dict.get(account, region_name)
 
 
 def existing_state(account_id: str, region_name: str) -> AccountState:
-    """Return what is kept of an account and Region: nothing, where it has not been used."""
+    """Return the state of an account and Region: an empty one if it has not been used."""
     backend = existing_backend(account_id, region_name)
     return AccountState() if backend is None else state_of(backend)
 
 
 def existing_backends() -> list[IoTBackend]:
     """Return the backends of all accounts and Regions that have been used."""
-    # Each list is made in one go: other threads may add accounts and Regions meanwhile.
+    # Each list is made in one go, as other threads may add accounts and Regions.
     return [
         backend for regions in list(iot_backends.values()) for backend in list(dict.values(regions))
     ]
 
 
-# One lock per account and Region. It lies outside the backend, because moto's reset takes every
-# attribute of a backend away for a moment, also while other threads are in it.
+# One lock per account and Region. It lies outside the backend, because moto's reset briefly removes
+# every attribute of a backend, even while other threads are in it.
 _locks: dict[tuple[str, str], threading.RLock] = {}
 _locks_lock = new_lock()
 
 
 def lock_of(backend: BaseBackend) -> Any:
-    """Return the lock held by whatever reads an account's and Region's state and then changes it.
+    """Return the lock to hold while reading the state of an account and Region to change it.
 
     Args:
         backend: the account and Region.
@@ -129,9 +129,9 @@ def lock_of(backend: BaseBackend) -> Any:
 def locks_held(*backends: BaseBackend) -> Iterator[None]:
     """Hold the locks of several accounts and Regions.
 
-    They are taken in the order of account id and Region, in whichever they are named, so that two
-    threads that each need the other's do not wait for each other for ever. Nothing takes a second
-    lock in another way while it holds one.
+    They are taken in the order of account id and Region, whatever the order of the arguments, so
+    that two threads that need each other's locks do not deadlock. No other code takes a second lock
+    while it holds one.
 
     Args:
         backends: the accounts and Regions.

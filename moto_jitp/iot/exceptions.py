@@ -1,7 +1,7 @@
 """AWS IoT's errors, each text in one place.
 
-The codes are shapes of botocore's service model, which also gives the HTTP status. A text marked
-"own wording" has no public source; the others are AWS's, seen in recorded answers.
+The codes are shapes of botocore's service model, which also gives the HTTP status. Texts marked
+"own wording" have no public source; the others are AWS's, seen in recorded answers.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from moto_jitp.templates import TemplateError
 
 
 class IoTError(ServiceException):
-    """An error of the service model; moto's server and stubber turn it into the HTTP answer.
+    """An error of the service model, which moto's server and stubber turn into the HTTP answer.
 
     Args:
         code: the error code.
         message: the error text.
         advice: one plain sentence on what to change, for a step of a run that fails with it.
-        bare: the part of the text that AWS says, where the rest is ours.
+        bare: AWS's part of the text, if the rest is ours.
 
     Attributes:
-        bare_message: AWS's part of the text; all of it where none of it is known to be AWS's.
+        bare_message: AWS's part of the text; all of it if no part is known to be AWS's.
     """
 
     def __init__(
@@ -35,17 +35,17 @@ class IoTError(ServiceException):
         self.bare_message = message if bare is None else bare
 
     def answer(self) -> IoTError:
-        """Return the error as a caller gets it, which the setting ``bare_texts`` decides."""
+        """Return the error for a caller, as the setting ``bare_texts`` requires."""
         self.message = text_for_caller(str(self.message), self.bare_message)
         return self
 
 
 def text_for_caller(message: str, bare: str) -> str:
-    """Return the text that a caller or a device gets, which the setting ``bare_texts`` decides.
+    """Return the text for a caller or a device, as the setting ``bare_texts`` requires.
 
     Args:
         message: the whole text.
-        bare: the part of it that AWS says.
+        bare: AWS's part of it.
     """
     return bare if settings.current().bare_texts else message
 
@@ -69,7 +69,7 @@ def bare_text(error: Exception) -> str:
 
 
 def error_with_status(code: str, message: str, status: int) -> JsonRESTError:
-    """Return an error of a data plane, whose HTTP status its code alone does not tell moto."""
+    """Return an error of a data plane, with the HTTP status that moto cannot derive from its code."""
     error = JsonRESTError(code, message)
     error.code = status
     return error
@@ -127,7 +127,7 @@ class CertificateConflict(IoTError):
 
 
 class RegistrationCodeValidation(IoTError):
-    """A verification certificate whose CN is not the registration code; AWS says it less fully."""
+    """A verification certificate whose CN is not the registration code; AWS's text says less."""
 
     def __init__(self, found_code: str | None, expected_code: str | None) -> None:
         wrong = "It has no CN" if found_code is None else f"Its CN is {found_code!r}"
@@ -195,7 +195,7 @@ UNKNOWN_REGION = (
     "environment variable MOTO_ALLOW_NONEXISTENT_REGION moto accepts any name."
 )
 
-# The sentences below are used by more than one rule, or are easier to compare side by side.
+# The texts below are used by several rules, or are easier to compare side by side.
 
 SNI_ONLY_WITH_VERIFICATION = (
     "Cannot provide verification certificate for registering CA Certificates in SNI_ONLY mode"
@@ -218,20 +218,20 @@ ALREADY_REGISTERED = "The certificate is already provisioned or registered"
 
 
 def invalid_template(mistake: TemplateError) -> InvalidRequest:
-    """The answer to a wrong template, or a wrong value for it, at a CA or in RegisterThing."""
+    """The error for a wrong template, or a wrong value for it, at a CA or in RegisterThing."""
     opening = "Invalid registration template. "
     return InvalidRequest(opening + mistake.message, bare=opening + mistake.reason)
 
 
 def not_published(error: ValueError) -> InvalidRequest:
-    """The answer to a message that :func:`~moto_jitp.mqtt.topics.check_publish` refuses."""
+    """The error for a message that :func:`~moto_jitp.mqtt.topics.check_publish` refuses."""
     if isinstance(error, ReservedTopicError):
         return InvalidRequest(f"{RESERVED_TOPIC}. {error}", bare=RESERVED_TOPIC)
     return InvalidRequest(str(error))
 
 
 class NotAdmitted(IoTError):
-    """An error that keeps a call from happening at all; ``advice`` says what to change."""
+    """An error that prevents a call altogether; ``advice`` says what to change."""
 
     advice: str
 
@@ -240,7 +240,7 @@ class NotAdmitted(IoTError):
 
 
 class FaultOnDemand(NotAdmitted):
-    """A failure that a test asked for."""
+    """A failure that a test requested."""
 
     def __init__(self, operation: str, code: str, message: str) -> None:
         super().__init__(code, message, f"The test requested this failure of {operation}.")
@@ -286,8 +286,7 @@ def session_arn(role_arn: str) -> str:
 
 
 class AccessDenied(NotAdmitted):
-    """The provisioning role is not allowed to make a call of the run; :mod:`role_refusals` says
-    why."""
+    """The provisioning role may not make a call of the run; :mod:`role_refusals` says why."""
 
     def __init__(
         self, role_arn: str, action: str, resource_arn: str, because: str, advice: str
@@ -301,7 +300,7 @@ class AccessDenied(NotAdmitted):
 
 
 class PackageValidation(IoTError):
-    """What the operations on software packages answer where others say InvalidRequest."""
+    """The error of operations on software packages where others have InvalidRequest."""
 
     def __init__(self, message: str) -> None:
         super().__init__("ValidationException", message)

@@ -67,14 +67,14 @@ from moto_jitp.iot.search.indexing import Indexing
 from moto_jitp.iot.software.software_packages import SoftwarePackages
 
 ending_observers: list[Callable[[JitpIoTBackend], object]] = []
-"""Called with a backend before its state is emptied, or before moto takes it back."""
+"""Called with a backend before its state is cleared, or before moto takes it back."""
 
 
 class JitpIoTBackend(IoTBackend):
-    """All of one account's and Region's IoT state: moto's tables, and parts that work on them.
+    """The IoT state of one account and Region: moto's tables, and parts that work on them.
 
-    Each kind of resources is a part of its own, which is given here what it needs. Where moto has a
-    method of which we know better, it is one line that asks a part.
+    Each kind of resource is a part, which gets here what it needs. Where moto has a method that we
+    replace, it is one line that calls a part.
     """
 
     ca_certificates: CaTable
@@ -87,7 +87,7 @@ class JitpIoTBackend(IoTBackend):
         self.assemble()
 
     def assemble(self) -> None:
-        """Make the parts, each from those that it needs."""
+        """Make the parts, each with those that it needs."""
         self.registry = registry = Registry(self)
         self.lock = registry.lock
         self.endpoints = Endpoints(registry)
@@ -142,7 +142,7 @@ class JitpIoTBackend(IoTBackend):
         self._parts: dict[type, Any] = {type(part): part for part in parts}
 
     def part(self, kind: type[PartT]) -> PartT:
-        """Return the part of this class, which operations work on."""
+        """Return the part of this class, for operations."""
         return self._parts[kind]  # type: ignore[no-any-return]
 
     def arn(self, resource: str) -> str:
@@ -150,7 +150,7 @@ class JitpIoTBackend(IoTBackend):
         return self.registry.arn(resource)
 
     def note_call(self, operation: str, parameter: CallParameter) -> None:
-        """Do what an API call is to find done.
+        """Carry out due work before an API call.
 
         Args:
             operation: its name, such as ``DescribeCertificate``.
@@ -159,7 +159,7 @@ class JitpIoTBackend(IoTBackend):
         self.fleet.drop_unclaimed_certificates()
         self.deferred.note_call(operation, parameter)
 
-    # moto's methods, as its own operations and its CloudFormation call them.
+    # moto's methods, which its own operations and its CloudFormation call.
 
     def describe_endpoint(self, endpoint_type: str) -> FakeEndpoint:
         return self.endpoints.describe_endpoint(endpoint_type)
@@ -373,19 +373,19 @@ class JitpIoTBackend(IoTBackend):
 
 
 def live_backends() -> list[JitpIoTBackend]:
-    """Return the backends that exist: the accounts and Regions that have been used."""
+    """Return the existing backends: the accounts and Regions that have been used."""
     return [backend for backend in existing_backends() if isinstance(backend, JitpIoTBackend)]
 
 
 def is_plugged_in() -> bool:
-    """Whether moto makes backends of ours for accounts and Regions that are new."""
+    """Whether moto makes our backends for new accounts and Regions."""
     return iot_backends.backend is JitpIoTBackend
 
 
 def adopt(backend: IoTBackend) -> None:
-    """Turn a live backend of moto's into ours, in place and with its state.
+    """Turn a live moto backend into ours, in place and with its state.
 
-    What ours had kept there before a :func:`release` is found again.
+    State that ours had kept there before a :func:`release` is restored.
     """
     if isinstance(backend, JitpIoTBackend):
         return
@@ -402,7 +402,7 @@ def adopt(backend: IoTBackend) -> None:
 
 
 def release(backend: IoTBackend) -> None:
-    """Turn a backend of ours back into moto's, in place and with its state."""
+    """Turn our backend back into moto's, in place and with its state."""
     if isinstance(backend, JitpIoTBackend):
         call_each(ending_observers, backend)
         backend.__class__ = IoTBackend  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""``JitpIoTResponse``: moto's answers to IoT requests, with ours beside and over them."""
+"""``JitpIoTResponse``: moto's answers to IoT requests, extended and overridden by ours."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FAILED = {"x-amzn-ErrorType": "InternalFailureException"}
 
 
 class JitpIoTResponse(IoTActions):
-    """Every IoT operation: moto's, ours, and an error that names it for the rest."""
+    """Every IoT operation: moto's, ours, and for the rest an error that names it."""
 
     @classmethod
     def answering(cls, operation: Operation) -> Callable[[Any], Any]:
@@ -43,11 +43,11 @@ class JitpIoTResponse(IoTActions):
         operation = self._get_action()
         try:
             # One request at a time works on the tables of an account and Region, which moto walks.
-            # Whoever hears of what the operation does may call the cloud: when no lock is held.
+            # Observers of the operation may call the cloud, so they run when no lock is held.
             with HandingOnLater(), self._lock_for(operation):
                 answer = self._carry_out(operation)
         except Exception as error:
-            # A mistake in an emulated operation; to the caller it is a failure of the service.
+            # A bug in an emulated operation; to the caller it is a failure of the service.
             keep_call(self, operation, (500, _FAILED, json.dumps({"message": repr(error)})))
             raise
         keep_call(self, operation, answer)
@@ -74,7 +74,8 @@ class JitpIoTResponse(IoTActions):
             return self.carry_out()
 
     def serialized(self, action_result: ActionResult) -> Any:
-        # moto comes here too, with what an operation has raised: a step of RegisterThing's run.
+        # moto also calls this with an operation's exception, such as that of a step of
+        # RegisterThing's run.
         error = action_result.result
         if isinstance(error, IoTError) and error.code in COMMON_ERRORS:
             return self.answer_error(error)
@@ -82,7 +83,7 @@ class JitpIoTResponse(IoTActions):
 
 
 def _answering(operation: Operation) -> Callable[[JitpIoTResponse], ActionResult]:
-    """Return the method by which moto has an operation of the table carried out."""
+    """Return the method with which moto carries out an operation of the table."""
     plain = getattr(IoTResponse, method_name(operation.name), None)
 
     def answer(request: JitpIoTResponse) -> ActionResult:

@@ -20,12 +20,12 @@ __all__ = ["url_bases", "url_paths"]
 
 
 def answer_operations() -> None:
-    """Serve the table's operations, once the backend's parts have entered theirs."""
+    """Serve the table's operations, once the backend's parts have added theirs."""
     JitpIoTResponse.answer(operations_of("iot"))
 
 
 class ControlPlane:
-    """Tells requests of AWS IoT from those of Cloud Control, which moto knows no service for."""
+    """Separates requests to AWS IoT from those to Cloud Control, which moto does not have."""
 
     @classmethod
     def dispatch(cls, request: Any, full_url: str, headers: Any) -> Any:
@@ -36,5 +36,5 @@ class ControlPlane:
 
 url_bases = [*moto_url_bases, CLOUD_CONTROL]
 
-# Cloud Control is asked at the root.
+# Requests to Cloud Control have the path "/".
 url_paths = {"{0}/$": ControlPlane.dispatch, "{0}/.*$": ControlPlane.dispatch}

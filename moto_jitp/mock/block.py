@@ -1,4 +1,4 @@
-"""One active ``mock_jitp`` block: what its start puts in place and its end takes out again."""
+"""One active ``mock_jitp`` block: what its start puts in place and its end removes."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Block:
 
     @property
     def faults(self) -> Sequence[Fault | ServerFault | Disturbance | ServerDisturbance]:
-        """What its handle was asked to have fail, or go wrong."""
+        """The faults and disturbances that were requested of its handle."""
         return self._handle._faults
 
     def known_handle(self) -> JitpHandle:
@@ -95,8 +95,8 @@ class Block:
 
 
 def reset_state() -> None:
-    """Clear the state of all services; what tests have asked for stays."""
-    # Of all blocks: the state is one, and so is what a server drops with it.
+    """Clear the state of all services but keep what tests have requested."""
+    # Those of all blocks: they share one state, with which a server drops all requests.
     block_faults = [fault for block in list(_blocks) for fault in block.faults]
     if not block_faults:
         _moto_mock().reset()
@@ -114,7 +114,7 @@ def _moto_mock() -> Any:
 
 
 def _no_answer(error: OSError) -> ConnectionError:
-    """What to raise where moto, which resets the server first, finds none."""
+    """The error to raise if moto, which resets the server first, finds none."""
     from moto import settings as moto_settings
 
     from moto_jitp.remote.client import SERVER_MODE, no_answer

@@ -1,7 +1,7 @@
 """Runs functions and the methods of test classes inside a block, as ``mock_aws`` decorates them.
 
-moto wraps every function alike, so around a coroutine or a generator its mock has ended before the
-body runs. Here each kind of function gets a wrapper of its own kind, in which the block lasts as
+moto wraps all functions alike, so its mock around a coroutine or a generator has ended before the
+body runs. Here each kind of function gets a wrapper of the same kind, in which the block lasts as
 long as the body.
 """
 
@@ -20,7 +20,7 @@ Block = Callable[[], AbstractContextManager[Any]]
 #: Called with the class's member and moto's parameters ``reset`` and ``remove_data``.
 Decorate = Callable[[Any, bool, bool], Any]
 
-#: What prepares a test, in the order in which test runners call it.
+#: The methods that prepare a test, in the order in which test runners call them.
 _SETUP_METHODS = ("setUp", "asyncSetUp", "setup_method")
 #: Called by pytest with the test method, if they accept it.
 _PYTEST_METHODS = ("setup_method", "teardown_method")
@@ -39,7 +39,7 @@ def decorate_callable(func: Any, block: Block) -> Any:
         A function of the same kind, with the same signature, name and attributes.
 
     Raises:
-        TypeError: it cannot be called, or is a pytest fixture already.
+        TypeError: it cannot be called, or is already a pytest fixture.
     """
     if isinstance(func, (staticmethod, classmethod)):
         return type(func)(decorate_callable(func.__func__, block))
@@ -117,10 +117,10 @@ def _around_async_generator(func: F, block: Block) -> Callable[..., Any]:
 def decorate_class(klass: type, decorate: Decorate) -> None:
     """Decorate the methods of a test class in place, by moto's rules.
 
-    Its own public functions, class methods and static methods apart, and the classes nested in it;
-    not what it inherits. Where the class or one that it inherits from has a ``setUp``,
-    ``asyncSetUp`` or ``setup_method``, that one starts with clean state and the test finds what it
-    made; otherwise each test starts and ends clean.
+    It decorates its own public functions, but not class methods and static methods, and its nested
+    classes; not what it inherits. If the class or a base class has a ``setUp``, ``asyncSetUp`` or
+    ``setup_method``, that starts with clean state and the test finds what it made; otherwise each
+    test starts and ends clean.
 
     Args:
         klass: the class.
@@ -131,7 +131,7 @@ def decorate_class(klass: type, decorate: Decorate) -> None:
         if name.startswith("_"):
             continue
         if inspect.isclass(member):
-            # Not a class that only has a name here, as in "error = SomeLibrary.Error".
+            # Not a class that is only referred to, as in "error = SomeLibrary.Error".
             if member.__qualname__ == f"{klass.__qualname__}.{name}":
                 decorate(member, True, True)
         elif isinstance(member, FunctionType):
@@ -144,9 +144,10 @@ def decorate_class(klass: type, decorate: Decorate) -> None:
 
 
 def _without_argument(method: F) -> Callable[..., Any]:
-    """Drop the test method that pytest passes where it cannot see that nobody wants it.
+    """Drop the test method that pytest passes without seeing that it is not expected.
 
-    It looks at the code of the function, not at its signature, and a wrapper's takes anything.
+    pytest looks at the code of the function, not at its signature, and a wrapper's code takes
+    anything.
     """
 
     @functools.wraps(method)

@@ -1,4 +1,4 @@
-"""What a ``mock_jitp`` block lets its test ask: what happened, handlers, faults."""
+"""The handle of a ``mock_jitp`` block: what happened, handlers, faults."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _OF_THE_FIXTURE = {
     "mock": "this handle itself",
     "region": "the Region of your boto3 clients",
 }
-"""What only the pytest fixture has, and what to use instead."""
+"""Names that only the pytest fixture has, and what to use instead."""
 
 
 class JitpHandle:
     """What happened in a ``mock_jitp`` block: ``with mock_jitp() as jitp``, or :func:`current`.
 
-    After the block it still has what happened until the end of the block.
+    After the block it still has everything that happened up to its end.
 
     Args:
         reset: what :meth:`reset` calls, which keeps the requests of all blocks.
@@ -53,7 +53,7 @@ class JitpHandle:
         self._subscriptions: list[Subscription] = []
         self._handlers: list[HandlerRegistration] = []
         self._faults: list[Fault | ServerFault | Disturbance | ServerDisturbance] = []
-        # Events are put together by the function, when somebody reads them.
+        # The function composes the events when they are read.
         self._at_the_end: (
             tuple[
                 tuple[ConnectionAttempt, ...],
@@ -63,7 +63,7 @@ class JitpHandle:
             | None
         ) = None
 
-    if not TYPE_CHECKING:  # a type checker is to know the attributes that there are
+    if not TYPE_CHECKING:  # so that a type checker knows the attributes that exist
 
         def __getattr__(self, name: str) -> Any:
             if name in _OF_THE_FIXTURE:
@@ -78,7 +78,7 @@ class JitpHandle:
 
     @property
     def connections(self) -> tuple[ConnectionAttempt, ...]:
-        """All connection attempts so far, of every account and Region, the oldest first.
+        """All connection attempts so far, of every account and Region, oldest first.
 
         They include refused requests over HTTPS, whose transport is ``HTTP``.
         """
@@ -92,7 +92,7 @@ class JitpHandle:
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """All events so far that AWS IoT or a device has published, the oldest first."""
+        """All events so far that AWS IoT or a device has published, oldest first."""
         if self._at_the_end is not None:
             return self._at_the_end[1]()
         from moto_jitp.where import all_events
@@ -103,8 +103,8 @@ class JitpHandle:
     def rules(self) -> tuple[RuleRun, ...]:
         """What topic rules have done so far: a :class:`RuleRun` for each message and rule.
 
-        Each says whether the message matched, which clause dropped it and why, which document came
-        out, and for each action its error and what to change.
+        Each says whether the message matched, which clause dropped it and why, the resulting
+        document, and for each action its error and what to change.
         """
         if self._at_the_end is not None:
             return self._at_the_end[2]()
@@ -118,18 +118,18 @@ class JitpHandle:
         """Use a Python callable in place of a Lambda function, until the block ends.
 
         It is called where AWS IoT would invoke the function: by a topic rule's ``lambda`` action,
-        as a pre-provisioning hook, and by ``aws_lambda()`` in a rule's SQL. Without one moto's
-        Lambda decides. What it raises is recorded and shown as a failed invocation.
+        as a pre-provisioning hook, and by ``aws_lambda()`` in a rule's SQL. Without one, moto's
+        Lambda decides. An exception from it is recorded and shown as a failed invocation.
 
         Args:
             function_name_or_arn: the function's name, in any account and Region, or
                 its ARN, with or without a version or alias.
-            handler: called with the event and a context like Lambda's, or with the event alone
-                where it takes one argument.
+            handler: called with the event and a context like Lambda's, or with the event alone if
+                it takes one argument.
 
         Returns:
             The registration; its ``cancel()`` ends it before the block does. Of two for the same
-            function, the newer one is used.
+            function, the newer is used.
 
         Raises:
             RuntimeError: the block has ended.
@@ -200,23 +200,23 @@ class JitpHandle:
         """Make an AWS IoT operation fail, called by boto3 or as a step of a provisioning run.
 
         Several requests for one operation are used up in the order in which they were made; one
-        with ``times=None`` applies once the other requests are used up, the newest where there are
-        two. A request lasts until it is used up or cancelled, or the block ends; :meth:`reset`
+        with ``times=None`` applies once the other requests are used up; of two such, the newer
+        applies. A request lasts until it is used up or cancelled, or the block ends; :meth:`reset`
         leaves it.
 
-        Each attempt of boto3's counts as a call. On some errors boto3 retries on its own, such
-        as ``ThrottlingException``, ``LimitExceededException``, ``InternalFailureException`` and
+        Each attempt of boto3's counts as a call. On some errors boto3 retries on its own, such as
+        ``ThrottlingException``, ``LimitExceededException``, ``InternalFailureException`` and
         ``ServiceUnavailableException``, so that ``times=1`` shows as a retry and not as an error.
         To see the error, make the client with
-        ``config=botocore.config.Config(retries={"total_max_attempts": 1})``, or ask with
-        ``times=None``. The same goes for ``throttling``.
+        ``config=botocore.config.Config(retries={"total_max_attempts":
+        1})``, or pass ``times=None``. The same goes for ``throttling``.
 
         Args:
             operation: its name, such as ``CreateThing`` or ``create_thing``.
             error: the code of an error in the service model, such as ``ThrottlingException``; a
                 boto3 ``ClientError`` to fail with; or a class of the client's ``exceptions``.
-            times: how many calls fail, from the next one on; ``None`` for every one until the
-                request is cancelled.
+            times: how many calls fail, from the next one on; ``None`` for all until the request is
+                cancelled.
             message: the error text, if it matters.
 
         Returns:
@@ -242,7 +242,7 @@ class JitpHandle:
 
         fault = request_fault(operation, error, times, message)
         self._faults.append(fault)
-        if self._at_the_end is not None:  # another thread ended the block meanwhile
+        if self._at_the_end is not None:  # another thread has ended the block
             fault.cancel()
         return fault
 
@@ -258,10 +258,10 @@ class JitpHandle:
     ) -> Disturbance | ServerDisturbance:
         """Disturb connections between devices and AWS IoT, through no fault of either side.
 
-        It concerns simulated devices and those of a device endpoint alike. What simulated devices
-        wait for passes by the clock of the test, what real ones wait for by the time of day. As
-        with :meth:`fail`, several requests of one kind are used up in the order in which they were
-        made, and one lasts until it is used up or cancelled, or the block ends.
+        It affects simulated devices and those of a device endpoint alike. Simulated devices wait by
+        the test's clock, real ones by the time of day. As with :meth:`fail`, several requests of
+        one kind are used up in the order in which they were made, and each lasts until it is used
+        up or cancelled, or the block ends.
 
         The kinds are:
 
@@ -270,8 +270,8 @@ class JitpHandle:
         - ``"drop"``: the connection breaks after ``packets`` packets of the client (1 unless given;
           0 stands for its CONNECT). The last one is processed but not answered; a simulated
           device gets a ConnectionError.
-        - ``"half-open"``: after ``packets`` packets (0 unless given) nothing gets through,
-          and neither side notices before its keep alive runs out.
+        - ``"half-open"``: after ``packets`` packets (0 unless given) nothing gets through, and
+          neither side notices before the keep alive runs out.
         - ``"lose-puback"``: ``packets`` messages (1 unless given) arrive, but their PUBACKs do not;
           a simulated device gets a TimeoutError.
         - ``"throttle"``: the CONNECT is refused, with ``CONNECT_THROTTLED``.
@@ -280,20 +280,20 @@ class JitpHandle:
 
         Args:
             kind: one of these.
-            client_id: the MQTT client id whose connections are meant; ``None`` for every one.
-            times: how many connections are disturbed, from the next one on; ``None`` for every one
-                until the request is cancelled.
-            every: of how many connections one is disturbed: 3 for the third, the sixth and so on.
+            client_id: the MQTT client id whose connections are disturbed; ``None`` for all.
+            times: how many connections are disturbed, from the next one on; ``None`` for all until
+                the request is cancelled.
+            every: one in how many connections is disturbed: 3 for the third, the sixth and so on.
             seconds: see above.
             packets: see above.
 
         Returns:
-            The request; ``calls`` tells how many connections were disturbed so far, and its
+            The request; its ``calls`` is the number of connections disturbed so far, and its
             ``cancel()`` ends it before the block does.
 
         Raises:
             ValueError: there is no such kind, a number is out of range, or the kind does not take
-                it.
+                that number.
             RuntimeError: the block has ended.
 
         Examples:
@@ -313,7 +313,7 @@ class JitpHandle:
         )
         disturbance = request_disturbance(request)
         self._faults.append(disturbance)
-        if self._at_the_end is not None:  # another thread ended the block meanwhile
+        if self._at_the_end is not None:  # another thread has ended the block
             disturbance.cancel()
         return disturbance
 
@@ -330,13 +330,13 @@ class JitpHandle:
             Callable[[], tuple[Event, ...]],
             Callable[[], tuple[RuleRun, ...]],
         ] = ((), tuple, tuple)
-        # What was asked for ends in any case, or it would reach into the next block.
+        # The requests end in any case, or they would reach into the next block.
         with ExitStack() as requests:
             for request in (*self._faults, *self._subscriptions, *self._handlers):
                 requests.callback(request.cancel)
             try:
-                # Where nobody has imported the devices there were none; and a decorated helper that
-                # is called for each of many devices must not list them all each time.
+                # If the devices were never imported there were none; and a decorated helper called
+                # for each of many devices must not list them all each time.
                 if self._is_known and "moto_jitp.devices" in sys.modules:
                     from moto_jitp.where import events_until_now, rule_runs_until_now
 

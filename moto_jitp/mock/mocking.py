@@ -1,7 +1,7 @@
-"""``mock_jitp``: everything that ``mock_aws`` is, with just-in-time provisioning in its IoT.
+"""``mock_jitp``: ``mock_aws`` with just-in-time provisioning in its IoT.
 
 It composes moto's mock rather than extending it, because moto counts nesting per class: a subclass
-would take a ``mock_aws`` around it for absent and clear its state.
+would not notice a ``mock_aws`` around it and would clear its state.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 class MockJitp:
     """One ``mock_jitp``: a context manager, a decorator, and ``start()`` with ``stop()``.
 
-    It can be used any number of times, also within itself and from several threads.
+    It can be used any number of times, even within itself and from several threads.
     """
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
@@ -36,7 +36,7 @@ class MockJitp:
         """Decorate a function, coroutine function, generator function or class.
 
         Args:
-            func: what to decorate. Nothing is added to its arguments.
+            func: what to decorate. No argument is added to it.
             reset: clear all state at the start of each call, if no other mock is active.
             remove_data: clear all state at the end of each call, if no other mock is active.
 
@@ -72,7 +72,7 @@ class MockJitp:
         return block
 
     def stop(self, remove_data: bool = True) -> None:
-        """End the block that was begun last; in the thread that calls, if it has begun one.
+        """End the block that was begun last, by the calling thread if it has begun one.
 
         Args:
             remove_data: clear all state, if no other mock is active.
@@ -136,22 +136,22 @@ def mock_jitp(func: None = None, config: Mapping[str, Any] | None = None) -> Moc
 def mock_jitp(func: F | None = None, config: Mapping[str, Any] | None = None) -> F | MockJitp:
     """Mock AWS as ``mock_aws`` does, and add just-in-time provisioning to AWS IoT.
 
-    A decorator with and without arguments, for functions, ``async def``, generators (pytest
-    fixtures that yield) and classes; a context manager for ``with`` and ``async with``; and
-    ``start()`` with ``stop()``. It may be nested in a ``mock_aws``, stand around one, or overlap
-    with one in any order: they share their state, and each removes its own configuration.
+    It is a decorator with and without arguments, for functions, ``async def``, generators (pytest
+    fixtures that yield) and classes; a context manager for ``with`` and ``async with``; and it has
+    ``start()`` and ``stop()``. It may be nested in a ``mock_aws``, enclose one, or overlap with one
+    in any order: they share their state, and each removes its own configuration.
 
-    Under moto's ``TEST_SERVER_MODE`` the calls go to that server, whose settings count. Keys of the
-    section ``"jitp"`` override them until the block ends; as a server has one set of settings,
-    they apply to everyone else who uses it, too.
+    Under moto's ``TEST_SERVER_MODE`` the calls go to that server, whose settings apply. Keys of the
+    section ``"jitp"`` override them until the block ends; as a server has one set of settings, they
+    apply to everyone else who uses it, too.
 
     Args:
         func: what to decorate, when used as ``@mock_jitp`` without arguments.
         config: moto's configuration, as ``mock_aws`` takes it, plus the section ``"jitp"``, as in
-            ``{"core": {...}, "jitp": {"strict": False}}``. If blocks are nested, the keys of
-            the innermost win, and keys that it does not name keep their value.
-            :class:`moto_jitp.settings.JitpSettings` says what each key means; AWS's request
-            quotas with one of them changed are ``{"throttling": {"*": True, "CreateThing": 1}}``.
+            ``{"core": {...}, "jitp": {"strict": False}}``. If blocks are nested, the keys of the
+            innermost win, and keys that it does not name keep their value.
+            :class:`moto_jitp.settings.JitpSettings` says what each key means; for AWS's request
+            quotas with one of them changed: ``{"throttling": {"*": True, "CreateThing": 1}}``.
 
     Returns:
         The decorated function or class; without ``func`` a :class:`MockJitp`, which gives a
@@ -169,8 +169,8 @@ def mock_jitp(func: F | None = None, config: Mapping[str, Any] | None = None) ->
         ...     assert connect_device(ca.issue("bulb-1")).thing_name == "bulb-1"
         >>> test_a_bulb_provisions_itself()
 
-    Under ``TEST_SERVER_MODE`` the start of a block raises a ``ConnectionError`` where no server
-    answers, and a ``RuntimeError`` where the block has settings of its own and the server has no
+    Under ``TEST_SERVER_MODE`` the start of a block raises a ``ConnectionError`` if no server
+    answers, and a ``RuntimeError`` if the block has settings of its own and the server has no
     just-in-time provisioning.
     """
     mock = MockJitp(config)

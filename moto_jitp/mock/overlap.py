@@ -1,16 +1,16 @@
-"""Keeps what moto's mocks change in the process right, in whatever order they end.
+"""Keeps the process's state right while moto's mocks overlap, in whatever order they end.
 
-moto's own mock expects that mocks end in the reverse order of their start. If A starts, B starts,
-A stops and B stops, then A's configuration, the fake credentials that B took for real ones, and
-A's ``boto3.DEFAULT_SESSION`` stay behind for good; the configuration of an inner mock stays on in
-the outer one even when they end in order. None of this can be put right by a mock that looks at
-its own start and end only: in the order above the fake credentials vanish at A's stop, while B is
-active, and in the opposite overlap the damage is done after B has gone.
+moto's own mock expects that mocks end in the reverse order of their start. If A starts, B starts, A
+stops and B stops, then A's configuration, the fake credentials that B took for real ones, and A's
+``boto3.DEFAULT_SESSION`` stay behind for good; an inner mock's configuration stays in force in the
+outer one even when they end in order. A mock cannot put this right by looking only at its own start
+and end: in the order above the fake credentials vanish when A stops, while B is active, and in the
+opposite overlap the damage is done after B has ended.
 
-So while a ``mock_jitp`` takes part, the start and stop of every mock of moto's pass through here.
-Each mock is a layer that remembers what it changed; a layer that ends takes out its own change and
-no other. The watch begins with the first ``mock_jitp`` and ends with the last mock; where no
-``mock_jitp`` takes part moto's mocks are untouched.
+So while a ``mock_jitp`` takes part, the start and stop of every moto mock pass through here. Each
+mock is a layer that remembers what it changed; a layer that ends undoes its own change and no
+other. The watch begins with the first ``mock_jitp`` and ends with the last mock; without a
+``mock_jitp``, moto's mocks are untouched.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ renew_after_fork(moto_models.MockAWS._mock_init_lock)
 
 
 class _Merged(dict[str, Any]):
-    """A section made here of several layers; a mock that copies it has not asked for it."""
+    """A section merged here from several layers; a mock that copies it did not set it itself."""
 
 
 @dataclass(eq=False)
@@ -51,11 +51,11 @@ class _Layer:
     """What one active mock changed.
 
     Attributes:
-        mock: whose layer it is; a mock started twice has two.
+        mock: the mock that the layer belongs to; a mock started twice has two.
         sections: the sections of moto's configuration that it sets.
-        merges: whether its keys are laid over the sections below (ours), or its sections take the
-            place of those below (moto's way, kept for moto's own mocks).
-        found: the credentials that it replaced with fake ones, or ``None`` where it did not.
+        merges: whether its keys are laid over the sections below (our way), or its sections replace
+            those below (moto's way, kept for moto's own mocks).
+        found: the credentials that it replaced with fake ones, or ``None`` if it replaced none.
         opened: whether it was the first of the active mocks.
     """
 
@@ -71,7 +71,7 @@ class _Saved:
     """What a mock found at its start.
 
     Attributes:
-        config: moto's sections, or ``None`` where it is not known.
+        config: moto's sections, or ``None`` if they are not known.
         credentials: those that it replaced with fake ones, if it did.
     """
 
@@ -83,9 +83,9 @@ _watching = False
 _layers: list[_Layer] = []
 #: moto's sections as they are without any layer.
 _ground_config: dict[str, Any] = {}
-#: What the first of the mocks that had started before the watch found, once it has ended.
+#: What the first of the mocks started before the watch found, once it has ended.
 _earliest: _Saved | None = None
-#: Mocks that have ended while others go on, and may have been the first; see _OPENERS_PATCHES.
+#: Mocks that ended while others go on, and may have been the first; see _OPENERS_PATCHES.
 _ended: list[Any] = []
 _plain_start: Any = None
 _plain_stop: Any = None
@@ -96,9 +96,9 @@ def start(mock: Any, *, reset: bool, config: Sections) -> None:
 
     Args:
         mock: what ``mock_aws()`` returned, without a configuration.
-        reset: as moto's parameter: clear all state, if no other mock is active.
-        config: the sections of moto's configuration that hold until it stops; the keys that they
-            do not name keep the value they have.
+        reset: like moto's parameter: clear all state if no other mock is active.
+        config: the sections of moto's configuration in force until it stops; keys that they do not
+            name keep their values.
     """
     with lock:
         _begin_watch()
@@ -106,18 +106,18 @@ def start(mock: Any, *, reset: bool, config: Sections) -> None:
 
 
 def stop(mock: Any, *, remove_data: bool) -> None:
-    """Stop a mock that :func:`start` has started.
+    """Stop a mock that :func:`start` started.
 
     Args:
         mock: the same object.
-        remove_data: as moto's parameter: clear all state, if no other mock is active.
+        remove_data: like moto's parameter: clear all state if no other mock is active.
     """
     _watched_stop(mock, remove_data=remove_data)
 
 
 def _begin_watch() -> None:
     global _watching, _plain_start, _plain_stop
-    # moto's lock: no mock is half started while the present state is taken for the ground.
+    # moto's lock: no mock is half started while the present state is taken as the ground.
     with moto_models.MockAWS._mock_init_lock:
         if not _watching:
             _watching = True
@@ -153,7 +153,7 @@ def _start_layer(layer: _Layer, reset: bool) -> None:
     mock = layer.mock
     count_before = type(mock)._nested_count
     layer.opened = count_before == 0
-    # moto would write its copy of the configuration over everybody's; ours is already applied.
+    # moto would overwrite everyone's configuration with its copy; ours is already applied.
     patcher, nothing = mock._user_config_mock, patch.dict({})
     saved_before = mock._orig_creds
     _layers.append(layer)
@@ -163,7 +163,7 @@ def _start_layer(layer: _Layer, reset: bool) -> None:
         _plain_start(mock, reset=reset)
         layer.found = mock._orig_creds or None
     except BaseException:
-        # A server that does not answer: moto would count this mock as active from here on.
+        # The server does not answer: moto would count this mock as active from now on.
         layer.found = mock._orig_creds or None
         _take_out(layer)
         type(mock)._nested_count = count_before
@@ -186,7 +186,7 @@ def _watched_stop(self: Any, remove_data: bool = True) -> None:
         layer = next((layer for layer in reversed(_layers) if layer.mock is self), None)
         if layer is None:
             _take_out_earlier(self)
-        # What it saved before the watch, if it had started then too.
+        # What it saved before the watch, if it had also been started then.
         saved, self._orig_creds = self._orig_creds, {}
         openers = [self, *_ended]
         _share_server_patches(openers)
@@ -225,10 +225,10 @@ def _hand_back(credentials: Credentials, above: Iterable[_Layer]) -> None:
 
 
 def _take_out_earlier(mock: Any) -> None:
-    """Undo a mock that had started before the watch, and so lies below all layers.
+    """Undo a mock that started before the watch, and so lies below all layers.
 
-    Of several such mocks the one that started first has saved what stood before all of them. The
-    others have saved fake credentials, by which it can be told.
+    Of several such mocks, the one that started first saved what was there before all of them. The
+    others saved fake credentials, which identify them.
     """
     global _earliest
     saved = _Saved(_withdraw_config(mock), _withdraw_credentials(mock))
@@ -247,7 +247,7 @@ def _take_out_earlier(mock: Any) -> None:
 
 
 def _withdraw_config(mock: Any) -> dict[str, Any] | None:
-    """Take its sections out of the ground, and return what it had found at its start."""
+    """Remove its sections from the ground, and return what it found at its start."""
     in_force: dict[str, Any] = moto_config.default_user_config  # type: ignore[assignment]
     marker = "moto_jitp"
     in_force[marker] = {}
@@ -263,19 +263,19 @@ def _withdraw_config(mock: Any) -> dict[str, Any] | None:
 
 
 def _withdraw_credentials(mock: Any) -> Credentials:
-    """Take what it saved off it, lest it restores that while others need the fake ones."""
+    """Take the saved credentials from it, lest it restore them while others need the fake ones."""
     saved, mock._orig_creds = mock._orig_creds, {}
-    # It keeps what it saved when it was used before, so the presence alone says nothing.
+    # It keeps what it saved in an earlier use, so their presence alone proves nothing.
     may_fake = (_ground_config.get("core") or {}).get("mock_credentials", True) is not False
     are_fake = all(os.environ.get(name) == value for name, value in mock._fake_creds.items())
     return saved if may_fake or are_fake else {}
 
 
 def _own_sections(mock: Any) -> Sections:
-    """Return the sections that a mock of moto's sets itself.
+    """Return the sections that a moto mock sets itself.
 
-    moto completes the configuration of a mock with what was in force when it was constructed; what
-    it only inherited must not undo the configuration of the blocks around it.
+    moto completes a mock's configuration with what was in force at its construction; inherited
+    values must not undo the configuration of the blocks around it.
     """
     known_sections: dict[str, list[Any]] = {name: [value] for name, value in _ground_config.items()}
     for layer in _layers:
@@ -294,7 +294,7 @@ def _all_sections() -> set[str]:
 
 
 def _apply_config(sections: Iterable[str]) -> None:
-    """Work these sections out from the ground up and put them into force."""
+    """Compute these sections from the ground up and put them into force."""
     in_force: dict[str, Any] = moto_config.default_user_config  # type: ignore[assignment]
     for name in sections:
         value = _ground_config.get(name)
@@ -308,12 +308,12 @@ def _apply_config(sections: Iterable[str]) -> None:
             in_force.pop(name, None)
 
 
-#: What the mock that was first has patched, and so must be undone when the last one ends.
+#: What the first mock patched, and what must be undone when the last one ends.
 _OPENERS_PATCHES = ("_default_session_mock", "_client_patcher", "_resource_patcher")
 
 
 def _share_server_patches(openers: Iterable[Any]) -> None:
-    """In server mode moto's last mock reads patchers that the first one alone has."""
+    """In server mode moto's last mock reads patchers that only the first one has."""
     mocks = list(openers)
     for name in _OPENERS_PATCHES:
         patcher = next((vars(mock)[name] for mock in mocks if name in vars(mock)), None)
@@ -326,5 +326,5 @@ def _stop_patches(openers: Iterable[Any]) -> None:
         for name in _OPENERS_PATCHES:
             patcher = vars(mock).get(name)
             if patcher is not None:
-                # A patcher that is not active takes no notice.
+                # Stopping an inactive patcher does nothing.
                 patcher.stop()

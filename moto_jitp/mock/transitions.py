@@ -1,9 +1,9 @@
-"""Limits settings of moto's state manager for our models to the block that made them.
+"""Limits moto's state manager settings for our models to the block that made them.
 
-moto's settings outlive every mock, and it has one for each model: what an inner block sets would
-stay on in the outer one. Here each block has a setting of its own, or none; the innermost one that
-has any counts, and a block that ends takes out its own and no other, in whatever order blocks end.
-https://docs.getmoto.org/en/latest/docs/configuration/state_transition/index.html
+moto's settings outlive every mock, and there is one per model: what an inner block sets would stay
+in force in the outer one. Here each block has a setting of its own, or none; the innermost block
+that has one counts, and a block that ends removes its own and no other, in whatever order blocks
+end. https://docs.getmoto.org/en/latest/docs/configuration/state_transition/index.html
 """
 
 from __future__ import annotations
@@ -32,9 +32,8 @@ class _Model:
 
     Attributes:
         name: the model's name.
-        ground: what holds outside all blocks.
-        in_force: the very object that was put into force here; another one was set by somebody
-            else.
+        ground: the setting outside all blocks.
+        in_force: the very object that was put into force here; any other was set by someone else.
     """
 
     def __init__(self, name: str) -> None:
@@ -44,12 +43,12 @@ class _Model:
 
 
 _layers: list[TransitionLayer] = []
-#: How fast devices get their state, rules follow their messages, and bulk registrations get on.
+#: How fast devices are provisioned, rules follow their messages, and bulk registrations proceed.
 _models = (_Model("iot::jitp"), _Model("iot::rule"), _Model("iot::thing-registration-task"))
 
 
 def enter() -> TransitionLayer:
-    """Begin a block; what is set from now on belongs to it. The caller holds the mocks' lock."""
+    """Begin a block, which owns what is set from now on. The caller holds the mocks' lock."""
     _take_note()
     layer = TransitionLayer()
     _layers.append(layer)
@@ -83,7 +82,7 @@ def _put_into_force() -> None:
             settings = [
                 layer.own[model.name] for layer in reversed(_layers) if model.name in layer.own
             ]
-            # A copy: a block that sets the same object again has set one of its own.
+            # A copy: a block that sets the same object again has made a setting of its own.
             model.in_force = copy(settings[0] if settings else model.ground)
             state_manager.set_transition(model.name, model.in_force)
             continue

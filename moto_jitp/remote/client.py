@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 import urllib3
 
 PREFIX = "/moto-api/jitp"
-"""Under this path the control routes stand, beside moto's own."""
+"""The control routes have this path, beside moto's own."""
 
-# A server that listens takes a connection at once; on a machine that does much else it may be long
-# at the answer, and a second request would do twice what it is still at.
+# A listening server accepts a connection at once; on a busy machine its answer may take long, and a
+# second request would repeat what it is still doing.
 _TIMEOUT = urllib3.Timeout(connect=60.0, read=600.0)
 
 
@@ -26,15 +26,15 @@ SERVER_MODE = (
     "with the environment variable TEST_SERVER_MODE_ENDPOINT (or MOTO_PORT, for its port alone), "
     "which moto reads. Where TEST_SERVER_MODE is not set, no server is needed"
 )
-"""How moto's server mode is told where the server listens."""
+"""How moto's server mode learns where the server listens."""
 
 
 class ControlError(Exception):
-    """A server refused a request, which is not the refusal of a device.
+    """A server refused a request; this is not the refusal of a device.
 
     Attributes:
         status: the HTTP status.
-        code: the error's name; empty where the server has no just-in-time provisioning.
+        code: the error's name; empty if the server has no just-in-time provisioning.
         details: the answer's further members.
     """
 
@@ -54,7 +54,7 @@ class ControlClient:
         endpoint_url: where the server listens, such as ``http://127.0.0.1:5000``.
         verify: whether the certificate of an https server must be one that this machine trusts.
         connections: how many connections are kept open for reuse.
-        ways: how it is said where the server listens, for the error where none answers.
+        ways: how to specify the server's address, for the error if none answers.
 
     Raises:
         ValueError: the endpoint is not a URL.
@@ -102,19 +102,19 @@ class ControlClient:
         return self._send("POST", path, body)
 
     def put(self, path: str, body: Any) -> Any:
-        """Replace what a route stands for; raises as :meth:`get`."""
+        """Replace the resource of a route; raises as :meth:`get`."""
         return self._send("PUT", path, body)
 
     def delete(self, path: str) -> Any:
-        """Delete what a route stands for; raises as :meth:`get`."""
+        """Delete the resource of a route; raises as :meth:`get`."""
         return self._request("DELETE", path)
 
     def _new_pool(self) -> urllib3.PoolManager:
         return urllib3.PoolManager(**self._options)
 
     def _pool_of_this_process(self) -> urllib3.PoolManager:
-        # A forked process must not speak over its parent's connections, nor wait for one that a
-        # thread of its parent will never give back here.
+        # A forked process must not use its parent's connections, nor wait for one that a thread of
+        # its parent will never return here.
         if self._process_id != os.getpid():
             self._pool, self._process_id = self._new_pool(), os.getpid()
         return self._pool
@@ -152,12 +152,12 @@ class ControlClient:
 
 
 def no_answer(endpoint_url: str, error: Exception, ways: str) -> ConnectionError:
-    """Return what to raise where no server answers.
+    """Return the error to raise if no server answers.
 
     Args:
-        endpoint_url: where it should.
-        error: why there is no answer, of urllib3 or of requests.
-        ways: how it is said where the server listens.
+        endpoint_url: where it should listen.
+        error: the error of urllib3 or requests.
+        ways: how to specify the server's address.
     """
     return ConnectionError(
         f"No server answers at {endpoint_url} ({_short(error)}). Start one with 'moto-jitp serve', "

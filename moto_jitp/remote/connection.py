@@ -35,7 +35,7 @@ from moto_jitp.pki import CertificateError, DeviceIdentity
 from .client import SERVER_MODE, ControlClient, ControlError
 
 _LONGEST_WAIT = 30.0
-"""The server waits so many seconds at most before it answers that there is no message."""
+"""The server waits at most this many seconds before it answers that there is no message."""
 
 _ERRORS: dict[str, type[ValueError]] = {
     "AmbiguousEndpoint": AmbiguousEndpoint,
@@ -51,7 +51,7 @@ def connect_through_server(
     reconnect: bool,
     mqtt_version: str = "5",
 ) -> DeviceConnection:
-    """Connect a device to the server; arguments and errors as of ``connect_device``.
+    """Connect a device to the server; arguments and errors as for ``connect_device``.
 
     Raises:
         RuntimeError: no mock is active, or the server has no just-in-time provisioning.
@@ -118,7 +118,7 @@ def connect_body(
         body["certificatePem"] = device.chain_pem
         body["privateKeyPem"] = device.private_key_pem
     else:
-        # What is not ASCII is not PEM, and the server says so in the words of connect_device.
+        # Text that is not ASCII is not PEM, and the server says so in the words of connect_device.
         body["certificatePem"] = device if isinstance(device, str) else device.decode("latin-1")
     if endpoint is not None:
         body["endpoint"] = endpoint
@@ -146,7 +146,7 @@ def attempts_of_certificate(
         certificate_id: the certificate's id.
 
     Raises:
-        ControlError: the server refused to tell.
+        ControlError: the server refused the request.
         ConnectionError: there is no answer.
     """
     page = client.get("connections", certificateId=certificate_id, limit=1000)
@@ -164,12 +164,12 @@ def events_at(client: ControlClient) -> tuple[Event, ...]:
 
 
 def rule_runs_at(client: ControlClient) -> tuple[RuleRun, ...]:
-    """What topic rules have done at the server, since its state was last reset."""
+    """What topic rules have done at the server since its state was last reset."""
     return tuple(rule_run_from_json(item) for item in _listed(client, "rules"))
 
 
 def _listed(client: ControlClient, route: str) -> list[Any]:
-    """All items of a list; none where no server with just-in-time provisioning answers."""
+    """All items of a list; none if no server with just-in-time provisioning answers."""
     items: list[Any] = []
     query: dict[str, Any] = {"limit": 1000}
     while True:
@@ -184,10 +184,10 @@ def _listed(client: ControlClient, route: str) -> list[Any]:
 
 
 class ServerModeConnection(DeviceConnection):
-    """A connection that stands in the server's process.
+    """A connection in the server's process.
 
-    :attr:`undelivered` has the refusals that :meth:`receive` has raised; those that it has yet to
-    come to are known to the server alone.
+    :attr:`undelivered` has the refusals that :meth:`receive` has raised; only the server knows
+    those still to come.
     """
 
     def __init__(
@@ -255,7 +255,7 @@ class ServerModeConnection(DeviceConnection):
         return subscription
 
     def unsubscribe(self, subscription: _ServerModeSubscription) -> None:
-        """End a subscription; one that has ended is fine."""
+        """End a subscription; do nothing if it has ended."""
         if subscription in self._subscriptions:
             self._subscriptions.remove(subscription)
             # It has ended with its connection, or with the server.
@@ -319,7 +319,7 @@ class _ServerModeSubscription(DeviceSubscription):
 
 
 def server_client() -> ControlClient:
-    """Return what speaks to the server of moto's ``TEST_SERVER_MODE``."""
+    """Return the client of the server of moto's ``TEST_SERVER_MODE``."""
     return _client_of(moto_settings.test_server_mode_endpoint())
 
 

@@ -1,4 +1,4 @@
-"""Faults, and disturbed connections, at a server."""
+"""Faults and disturbed connections at a server."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .client import ControlClient, ControlError
 
 
 class ServerRequest:
-    """Something that was asked for at a server, and is used up there.
+    """A fault or disturbance that was requested at a server, and is used up there.
 
     A reset of the server's state ends it, except by the ``reset()`` of a ``mock_jitp`` handle.
 
     Args:
         client: speaks to the server.
-        route: where it is asked for.
-        body: what is asked for, without the number of times.
-        times: how many times; ``None`` for always.
+        route: the route of such requests.
+        body: the request, without the number of times.
+        times: how many times; ``None`` without a limit.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class ServerRequest:
         self._last = self._ask(times)
 
     def ask_again(self) -> None:
-        """Ask for what was last known to be still to come, after a reset of the server."""
+        """Request again what was last known to be pending, after a reset of the server."""
         self._calls_before += int(self._last["calls"])
         self._last = self._ask(self._last["remaining"])
 
@@ -50,33 +50,33 @@ class ServerRequest:
 
     @property
     def remaining(self) -> int | None:
-        """How many are still to come; ``None`` for every one."""
+        """How many are still pending; ``None`` without a limit."""
         remaining = self._now()["remaining"]
         return None if remaining is None else int(remaining)
 
     @property
     def calls(self) -> int:
-        """How many there have been so far."""
+        """How often it has happened so far."""
         return self._calls_before + int(self._now()["calls"])
 
     @property
     def _left(self) -> int | None:
-        # As last known: to show it must not take a request.
+        # As last known: showing it must not send a request.
         remaining: int | None = self._last["remaining"]
         return remaining
 
     def cancel(self) -> None:
-        """Ask for it no more; a second time does nothing."""
+        """Withdraw the request; a second call does nothing."""
         try:
             self._last = self._client.delete(f"{self._route}/{self.number}")
-        except (ControlError, ConnectionError):  # it went with a reset, or the server has ended
+        except (ControlError, ConnectionError):  # a reset removed it, or the server has ended
             self._last = {**self._last, "remaining": 0}
 
     def _now(self) -> dict[str, Any]:
         if self._last["remaining"] != 0:
             try:
                 self._last = self._client.get(f"{self._route}/{self.number}")
-            except ControlError:  # it went with a reset
+            except ControlError:  # a reset removed it
                 self._last = {**self._last, "remaining": 0}
         return self._last
 
@@ -115,7 +115,7 @@ class ServerDisturbance(ServerRequest):
 
 @contextlib.contextmanager
 def asked_again(requested: Iterable[ServerRequest]) -> Iterator[None]:
-    """Keep what is still to come over a reset of the server's state within the ``with`` block."""
+    """Keep pending requests over a reset of the server's state within the ``with`` block."""
     unfinished = [one for one in requested if one.remaining != 0]
     yield
     for one in unfinished:

@@ -1,8 +1,9 @@
-"""The settings of a ``mock_jitp`` block under ``TEST_SERVER_MODE``: those of the server, meanwhile.
+"""The settings of a ``mock_jitp`` block under ``TEST_SERVER_MODE``, which the server uses
+meanwhile.
 
-A server has one set of settings. The first block that has any of its own remembers what it found,
-and what is in force is that with the keys of every such block laid over it, so that blocks may end
-in any order; the end of the last one puts back what was found.
+A server has one set of settings. The first block with settings of its own remembers the server's.
+In force are those with the keys of every such block laid over them, so that blocks may end in any
+order; the end of the last block restores them.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from .connection import server_client
 
 
 class ServerLayer:
-    """One block's keys at a server; :meth:`pop` takes them out when the block ends."""
+    """One block's keys at a server; :meth:`pop` removes them when the block ends."""
 
     def __init__(self, server: _Server, keys: Mapping[str, Any]) -> None:
         self.keys = keys
         self._server = server
 
     def pop(self) -> None:
-        """Take the keys out again; where the server has ended they went with it."""
+        """Remove the keys; if the server has ended they are gone with it."""
         with contextlib.suppress(ConnectionError):
             self._server.take_out(self)
 
@@ -35,7 +36,7 @@ def push_at_server(keys: Mapping[str, Any]) -> ServerLayer:
     """Lay checked keys over the settings of the server of moto's ``TEST_SERVER_MODE``.
 
     Args:
-        keys: the block's own keys, of which there is one at least.
+        keys: the block's own keys, at least one.
 
     Raises:
         RuntimeError: the server has no just-in-time provisioning.

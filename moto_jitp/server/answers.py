@@ -1,4 +1,4 @@
-"""What control routes answer, and how they refuse."""
+"""The answers of control routes, including refusals."""
 
 from __future__ import annotations
 

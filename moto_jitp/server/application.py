@@ -1,4 +1,4 @@
-"""The WSGI application: moto's own, with an eye on what passes through it."""
+"""The WSGI application: moto's own, with checks of requests and notes of changes."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _WELCOME = Answer(
 
 
 class JitpApplication:
-    """moto's application, with an eye on what passes through it.
+    """moto's application, with checks of requests and notes of changes.
 
-    It reads the bodies before moto does, keeps pages of others out, knows how many requests are
-    being answered, and notes changes.
+    It reads bodies before moto does, keeps other websites' pages out, counts the requests in
+    progress, and notes changes.
 
     Args:
-        context: the server's own.
-        limits: what is taken of a request's body; of that of a control route, 1 MiB at most.
+        context: that of the server.
+        limits: the limits of a request's body; for a control route, 1 MiB at most.
         guard: which web pages may send requests for control routes.
     """
 
@@ -72,7 +72,8 @@ class JitpApplication:
         except BaseException:
             self._end()
             raise
-        # Before the answer is sent: who has it and reads the state then finds a newer version.
+        # Before the answer is sent: a client that has it and reads the state then finds a newer
+        # version.
         if environ.get("REQUEST_METHOD") not in _READS or not _is_own(environ):
             self._context.changes.note()
         return _Watched(body, self._end)
@@ -89,7 +90,7 @@ class JitpApplication:
             self._idle.notify_all()
 
     def drain(self, seconds: float) -> bool:
-        """Wait until no request is being answered.
+        """Wait until no request is in progress.
 
         Args:
             seconds: how long at most.
@@ -107,12 +108,12 @@ class JitpApplication:
 
 
 def _is_own(environ: dict[str, Any]) -> bool:
-    # moto's and AWS's reads are few and may change something; the page's reads must not wake it.
+    # Reads of moto and AWS are few and may change something; the page's own reads must not wake it.
     return str(environ.get("PATH_INFO", "")).startswith(PREFIX)
 
 
 def _is_browser(environ: dict[str, Any]) -> bool:
-    """Whether a person looks at the server's root; an SDK there signs its request."""
+    """Whether a person opens the server's root; an SDK would sign its request."""
     return (
         environ.get("REQUEST_METHOD") == "GET"
         and environ.get("PATH_INFO") in ("", "/")
@@ -130,7 +131,7 @@ def _send(answer: Answer, start_response: Callable[..., Any]) -> Iterable[bytes]
 
 
 class _Watched:
-    """A response's body that tells when it has been sent."""
+    """A response's body that calls back once it has been sent."""
 
     def __init__(self, body: Iterable[bytes], at_end: Callable[[], None]) -> None:
         self._body = body

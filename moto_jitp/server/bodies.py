@@ -1,4 +1,4 @@
-"""Checks what a request brings: its JSON body and its query."""
+"""Checks a request's JSON body and query."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """Parse a body that is to be a JSON object.
+    """Parse a body that must be a JSON object.
 
     Raises:
         RequestRefused: it is not valid JSON; the text says where it goes wrong.
@@ -46,8 +46,8 @@ def check_object(value: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
 
     Args:
         value: the parsed body.
-        schema: uses ``properties`` with ``type``, ``enum`` and ``minimum``, and ``required``; what
-            is not among the properties is refused.
+        schema: uses ``properties`` with ``type``, ``enum`` and ``minimum``, and ``required``; other
+            properties are refused.
 
     Raises:
         RequestRefused: it names the field.
@@ -92,5 +92,5 @@ def _name_of(value: Any) -> str:
 
 
 def shown(name: str) -> str:
-    """Return a name from a request as it can stand in an answer, short and in ASCII."""
+    """Return a name from a request in a form for an answer, short and in ASCII."""
     return ascii(name if len(name) <= 60 else name[:59] + "...")

@@ -1,11 +1,11 @@
-"""Keeps web pages of others away from what controls the server.
+"""Keeps other websites' pages away from the routes that control the server.
 
-A browser sends requests to this machine for whatever page it shows. Without a check, a page from
-anywhere could reset the state and read it, or make calls fail. It cannot lie about two headers:
-``Origin``, where the page came from, and ``Host``, the name that it reached the server by, which is
-the page's own where its name has been made to lead here (DNS rebinding).
+A browser sends requests to this machine on behalf of any page that it shows. Without a check, a
+page from anywhere could reset the state and read it, or make calls fail. It cannot lie about two
+headers: ``Origin``, where the page came from, and ``Host``, the name by which it reached the
+server. That is the page's own if its name was made to resolve to this machine (DNS rebinding).
 
-What SDKs send to AWS's operations is never judged: they name AWS's hosts.
+Requests of SDKs to AWS's operations are never judged: they name AWS's hosts.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def is_loopback(host: str) -> bool:
 
 
 class BrowserGuard:
-    """Refuses control requests that a web page of somebody else may have sent.
+    """Refuses control requests that another website's page may have sent.
 
     Args:
         ip_address: where the server listens.
@@ -59,7 +59,7 @@ class BrowserGuard:
         self._allowed = frozenset(map(_host_name, allowed_hosts))
 
     def check(self, environ: Mapping[str, Any]) -> None:
-        """Let a request for a control route in, or not.
+        """Refuse a request for a control route from another website's page.
 
         Args:
             environ: the request's WSGI environment.
@@ -97,7 +97,7 @@ class BrowserGuard:
         if page is None or requested_host is None or not page.hostname:
             return False
         if page.hostname.rstrip(".") in self._allowed:
-            return True  # also behind a proxy, whose scheme and port are others
+            return True  # also behind a proxy with another scheme and port
         scheme = environ.get("wsgi.url_scheme", "http")
         return _place(page, page.scheme) == _place(requested_host, scheme)
 
@@ -119,7 +119,7 @@ def _place(url: SplitResult, scheme: str) -> tuple[str, str | None, int | None]:
 def _split(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
-        _ = parts.port  # raises where it is not a number
+        _ = parts.port  # raises if it is not a number
     except ValueError:
         return None
     return parts

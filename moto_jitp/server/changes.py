@@ -1,4 +1,4 @@
-"""Tells those who wait that something has happened: the live updates of the page."""
+"""Notifies waiting requests that something has happened: the live updates of the page."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from moto_jitp.locks import new_condition
 
 
 class Changes:
-    """Counts what happens in a server, and wakes those who wait for the next.
+    """Counts the changes in a server, and wakes the requests that wait for the next one.
 
-    Nothing is known of what has changed: who is woken reads the state again.
+    What has changed is not known: a woken request reads the state again.
     """
 
     def __init__(self) -> None:
         self._condition = new_condition()
-        # A server that was started again must not be taken for the one before.
+        # A restarted server must not be taken for the previous one.
         self._run = secrets.token_hex(4)
         self._count = 0
         self._is_closed = False
@@ -27,20 +27,20 @@ class Changes:
         return f"{self._run}-{self._count}"
 
     def note(self) -> None:
-        """Take note that something has happened."""
+        """Note that something has happened."""
         with self._condition:
             self._count += 1
             self._condition.notify_all()
 
     def wait(self, after: str, seconds: float) -> str:
-        """Wait until the version is another than the one given.
+        """Wait until the version differs from a given one.
 
         Args:
             after: a version.
             seconds: how long at most.
 
         Returns:
-            The version then, the same one if nothing has happened.
+            The current version: the same one if nothing has happened.
         """
         until = time.monotonic() + seconds
         with self._condition:
@@ -51,7 +51,7 @@ class Changes:
         return self.version
 
     def close(self) -> None:
-        """Wake everybody: the server stops."""
+        """Wake all waiting requests: the server stops."""
         with self._condition:
             self._is_closed = True
             self._condition.notify_all()

@@ -1,4 +1,4 @@
-"""The connection that a request for a control route is about."""
+"""The connection that a request for a control route refers to."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .answers import RequestRefused
 
 
 class _ServedConnections(dict[int, DeviceConnection]):
-    """The connections that routes were asked about, by the attempt's id.
+    """The connections that requests have referred to, by the attempt's id.
 
-    They are kept with the state, as they have the subscriptions and what these have received.
+    They are kept with the state, because they have the subscriptions and received messages.
     """
 
 

@@ -1,4 +1,4 @@
-"""What one running server has of its own, and the control routes need."""
+"""The parts of one running server that the control routes need."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .answers import RequestRefused
 from .changes import Changes
 
 ENVIRON_KEY = "moto_jitp.server"
-"""Under this key the application puts its context into each request's WSGI environment."""
+"""The key of the context in each request's WSGI environment."""
 
 
 class ServerContext:
     """One server's settings and its live updates.
 
     Args:
-        config: the configuration, of which the section ``jitp`` counts; strict unless it says
+        config: the configuration, of which the section ``jitp`` is used; strict unless it says
             otherwise.
 
     Raises:
@@ -41,7 +41,7 @@ class ServerContext:
         self._layer = settings.push(self._at_start)
 
     def stop(self) -> None:
-        """Undo :meth:`start`; a second time does nothing."""
+        """Undo :meth:`start`; a second call does nothing."""
         self.changes.close()
         with self._lock:
             layer, self._layer = self._layer, None
@@ -50,11 +50,11 @@ class ServerContext:
             activation.let_go()
 
     def configure(self, keys: Mapping[str, Any]) -> None:
-        """Replace the settings; those not named get the value that the server started with.
+        """Replace the settings; those not named return to the value that the server started with.
 
         Raises:
-            ValueError: a key or an operation is unknown, or a value of the wrong type.
-            RequestRefused: there is no server whose settings these could be.
+            ValueError: a key or an operation is unknown, or a value has the wrong type.
+            RequestRefused: no server runs whose settings these could be.
         """
         checked = configuration.checked_section(keys)
         with self._lock:

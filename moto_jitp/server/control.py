@@ -1,6 +1,6 @@
-"""Finds the control route that a request means, and turns what goes wrong into JSON.
+"""Finds the control route of a request, and turns errors into JSON.
 
-The routes stand beside moto's own under ``/moto-api/``, in its table, so that they work wherever
+The routes are beside moto's own under ``/moto-api/``, in its table, so that they work wherever
 moto's do.
 """
 
@@ -27,12 +27,12 @@ _log = logging.getLogger("moto_jitp.server")
 
 Headers = dict[str, str]
 
-# A caller that is not a server (moto's own routes inside a process) has no settings and no updates.
+# A caller without a server (moto's own routes inside a process) has no settings and no updates.
 _no_server = ServerContext()
 
 
 def install() -> None:
-    """Put the control routes beside moto's; must come before the first ``/moto-api`` request."""
+    """Put the control routes beside moto's; call it before the first ``/moto-api`` request."""
     add_control_route(f"{{0}}{PREFIX}$", _answer_moto)
     # In two groups, because moto's translation for Flask ends a group at the first bracket.
     add_control_route(f"{{0}}{PREFIX}/(?P<route>.*)$", _answer_moto)
@@ -49,7 +49,7 @@ def _answer_moto(request: Any, full_url: str, headers: Any) -> tuple[int, Header
         parts = urlsplit(full_url)
         answer = respond(request.method, unquote(parts.path), parts.query, read, _no_server)
     else:
-        # Not from the URL: moto's versions differ in what they have decoded in it.
+        # Not from the URL: moto's versions differ in what they decode in it.
         path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
         context = environ.get(ENVIRON_KEY, _no_server)
         answer = respond(request.method, path, query, lambda: read_body(environ), context)
@@ -65,7 +65,7 @@ def _answer_moto(request: Any, full_url: str, headers: Any) -> tuple[int, Header
 def respond(
     method: str, path: str, query: str, body: Callable[[], bytes], context: ServerContext
 ) -> Answer:
-    """Carry out a request for a control route; what goes wrong becomes a JSON answer."""
+    """Carry out a request for a control route; errors become JSON answers."""
     rest = path.removeprefix(PREFIX)
     try:
         if not rest:
@@ -73,7 +73,7 @@ def respond(
         return _respond(method, rest[1:], _query(query), body, context)
     except RequestRefused as refused:
         return refused.answer()
-    except UnusableTransition as mistake:  # a client has set it, through moto's own route
+    except UnusableTransition as mistake:  # a client has set it through moto's own route
         return RequestRefused(str(mistake)).answer()
     except Exception:
         _log.exception("%s failed", one_line(f"{method} {path}"))
@@ -116,7 +116,7 @@ def _respond(
 
 
 def _check_method(method: str, allowed: Iterable[str]) -> str:
-    """Return the method that answers; HEAD is answered as GET."""
+    """Return the method to carry out; HEAD is answered like GET."""
     allowed_method = "GET" if method == "HEAD" else method
     if allowed_method not in allowed:
         listed = ", ".join(allowed)

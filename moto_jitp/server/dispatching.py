@@ -1,7 +1,8 @@
-"""Finds the application of moto's that a request is for, and refuses what no service could take.
+"""Finds moto's application for a request, and refuses requests that no service could handle.
 
-moto tells the service by the request's signature. What it makes nothing of ends in an error of
-Python's, in its dispatcher or behind it; here it is an answer that says what was expected.
+moto derives the service from the request's signature. A request that it cannot make sense of ends
+in a Python error, in its dispatcher or behind it; here it gets an answer that says what was
+expected.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ _EXPECTED = (
     f"Expected is the header Authorization: {_SIGNED} Credential=KEY/DATE/REGION/SERVICE/"
     "aws4_request, SignedHeaders=..., Signature=..., as every AWS SDK sends it."
 )
-# Older versions of moto decompress what comes to any service, and end with an error at other bytes.
+# Older versions of moto decompress requests to any service, and fail on other bytes.
 _READ_COMPRESSED_BODIES = ("iot", "iotdata")
-# By these moto's own routes break down, which ask for no more than that a request is well-formed.
+# These make moto's own routes fail, which only expect a well-formed request.
 _MALFORMED = (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
 
 
 class Dispatcher:
-    """moto's applications, one for each service, made when they are first needed."""
+    """moto's applications, one per service, each made at its first use."""
 
     def __init__(self) -> None:
         self._moto = DomainDispatcherApplication(_create_app)
@@ -39,7 +40,8 @@ class Dispatcher:
             environ: the request's WSGI environment.
 
         Raises:
-            RequestRefused: the signature is malformed, or for no service that moto emulates.
+            RequestRefused: the signature is malformed, or is for a service that moto does not
+                emulate.
         """
         authorization = str(environ.get("HTTP_AUTHORIZATION", ""))
         if _SIGNED in authorization and not _SCOPE.search(authorization):
@@ -48,7 +50,7 @@ class Dispatcher:
                 400,
                 "IncompleteSignature",
             )
-        # A request of HTTP/1.0 may have none, and moto reads it.
+        # An HTTP/1.0 request may have none, and moto reads it.
         environ.setdefault("HTTP_HOST", environ.get("SERVER_NAME", "localhost"))
         try:
             return self._moto.get_application(environ)

@@ -1,8 +1,8 @@
-"""Answers requests one after another on a connection that stays open, as HTTP/1.1 has it.
+"""Answers requests one after another on a connection that stays open, as in HTTP/1.1.
 
 Werkzeug's own handler ends the connection after each answer, because it cannot know whether the
-body of the request has been read to its end: what is left of it would be taken for the next
-request. Here the application says so, and the connection ends where it does not.
+request's body has been read to its end: the rest of it would be taken for the next request. Here
+the application says whether it has, and otherwise the connection ends.
 https://www.rfc-editor.org/rfc/rfc9112.html#section-9.3
 """
 
@@ -21,25 +21,26 @@ from werkzeug.serving import WSGIRequestHandler
 if TYPE_CHECKING:
     _MotoRequestHandler = WSGIRequestHandler
 else:
-    # Older versions of moto have none of their own.
+    # Older versions of moto have no such handler.
     _MotoRequestHandler = getattr(werkzeug_app, "MotoRequestHandler", WSGIRequestHandler)
 
 BODY_IS_READ = "moto_jitp.body_is_read"
-"""Under this key the application puts ``True`` into the WSGI environment of a request whose body it
-has read to its end."""
+"""The key under which the application puts ``True`` into the WSGI environment of a request whose
+body it has read to its end.
+"""
 
 _DROPPED = (ConnectionError, TimeoutError, ssl.SSLEOFError)
 _WITHOUT_BODY = (204, 304)
 _MOST_UNREAD = 1024 * 1024 * 1024
-_SILENCE = 0.01  # seconds; a client that is still sending needs a moment for more
+_SILENCE = 0.01  # seconds; a client that is still sending needs a moment
 
 
 class KeepAliveHandler(_MotoRequestHandler):
-    """moto's request handler, on a connection that stays open."""
+    """moto's request handler for a connection that stays open."""
 
     protocol_version = "HTTP/1.1"
-    # The head of an answer is sent together with its body, and at once: two small packets on a
-    # connection that stays open would wait for the client to acknowledge the first.
+    # The head of an answer is sent together with its body and without delay: of two small packets
+    # on an open connection, the second would wait for the client to acknowledge the first.
     wbufsize = 64 * 1024
     disable_nagle_algorithm = True
 
@@ -73,7 +74,7 @@ class KeepAliveHandler(_MotoRequestHandler):
             self._skip_the_rest()
 
     def stays_open(self, environ: dict[str, Any]) -> bool:
-        """Whether another request may follow on the connection, as far as this one is concerned."""
+        """Whether this request allows another to follow on the connection."""
         return (
             not self.close_connection
             and self.request_version >= "HTTP/1.1"
@@ -83,7 +84,7 @@ class KeepAliveHandler(_MotoRequestHandler):
         )
 
     def _skip_the_rest(self) -> None:
-        """Read what the client is still sending, so that it sees the answer and no reset."""
+        """Read what the client is still sending, so that it sees the answer and not a reset."""
         bytes_left = _MOST_UNREAD
         with selectors.DefaultSelector() as selector:
             selector.register(self.connection, selectors.EVENT_READ)
@@ -98,7 +99,7 @@ class KeepAliveHandler(_MotoRequestHandler):
 
 
 def _is_framed(headers: Any) -> bool:
-    """Whether the headers say in one way only where the body of a request ends."""
+    """Whether the headers say unambiguously where the body of a request ends."""
     lengths = headers.get_all("Content-Length", [])
     codings = headers.get_all("Transfer-Encoding", [])
     if codings:
@@ -107,7 +108,7 @@ def _is_framed(headers: Any) -> bool:
 
 
 class _Answer:
-    """The answer to one request: its head, and its body with an end that the client finds."""
+    """The answer to one request: its head, and its body with an end that the client can find."""
 
     def __init__(self, handler: KeepAliveHandler, environ: dict[str, Any]) -> None:
         self._handler = handler
@@ -137,7 +138,7 @@ class _Answer:
             if self._is_chunked:
                 self._handler.wfile.write(b"0\r\n\r\n")
             if self._left:
-                self._handler.close_connection = True  # less than the head has promised
+                self._handler.close_connection = True  # less than the head promised
             self._handler.wfile.flush()
         finally:
             close = getattr(body, "close", None)
@@ -179,7 +180,7 @@ class _Answer:
             elif handler.request_version >= "HTTP/1.1":
                 self._is_chunked = True
                 handler.send_header("Transfer-Encoding", "chunked")
-            # Else the end of the connection is that of the body.
+            # Otherwise the end of the connection is that of the body.
         if handler.close_connection:
             handler.send_header("Connection", "close")
         handler.end_headers()

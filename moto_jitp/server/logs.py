@@ -1,4 +1,4 @@
-"""What a server writes to its log: requests and what became of devices, as text or as JSON."""
+"""The server's log: requests and what happened to devices, as text or as JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .uploads import INPUT_KEY, TimedInput, WholeChunks
 
 LogFormat = Literal["text", "json"]
 
-# The first byte of a TLS handshake, and of an MQTT CONNECT.
+# The first bytes of a TLS handshake and of an MQTT CONNECT.
 _NOT_HTTP = {b"\x16": "TLS", b"\x10": "MQTT"}
 
 log = logging.getLogger("moto_jitp.server")
@@ -30,7 +30,7 @@ log = logging.getLogger("moto_jitp.server")
 class RequestHandler(KeepAliveHandler):
     """Answers requests and logs them through :data:`log`."""
 
-    # A client that says nothing holds its thread no longer than this many seconds.
+    # A silent client occupies its thread for at most this many seconds.
     timeout = 120
 
     def setup(self) -> None:
@@ -50,7 +50,7 @@ class RequestHandler(KeepAliveHandler):
         try:
             is_device = self._is_a_device()
         except TimeoutError:
-            self.close_connection = True  # it has nothing more to say
+            self.close_connection = True  # it sends nothing more
             return
         self._began = time.perf_counter()
         if is_device:
@@ -67,7 +67,7 @@ class RequestHandler(KeepAliveHandler):
         except TimeoutError:
             raise
         except OSError:
-            return False  # what follows will log it
+            return False  # the caller will log it
         protocol = _NOT_HTTP.get(first)
         if protocol is None:
             return False
@@ -102,7 +102,7 @@ class RequestHandler(KeepAliveHandler):
 
 
 def log_attempt(attempt: ConnectionAttempt) -> None:
-    """Log what became of a device; refused ones with the whole explanation."""
+    """Log what happened to a device; a refusal with the whole explanation."""
     if not log.isEnabledFor(logging.INFO):
         return
     fields = {
@@ -113,7 +113,7 @@ def log_attempt(attempt: ConnectionAttempt) -> None:
         "clientId": attempt.client_id,
         "id": attempt.attempt_id,
     }
-    # RECONNECT_REQUIRED is a success, and part of every first connection.
+    # RECONNECT_REQUIRED is a success, part of every first connection.
     failed = attempt.reason not in (None, RefusalReason.RECONNECT_REQUIRED)
     log.info(
         "device %s: %s",
@@ -128,22 +128,24 @@ def _extra(event: str, fields: dict[str, Any]) -> dict[str, Any]:
 
 
 class TextFormatter(logging.Formatter):
-    """Time and message, in one line but for the explanation of a refusal and a traceback."""
+    """Time and message, on one line except for the explanation of a refusal and a traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created).strftime("%H:%M:%S")
         message = record.getMessage()
-        # The lines of an explanation are those of explain(), which lets nobody else make one.
+        # The lines of an explanation are those of explain(), which escapes all other line breaks.
         is_explanation = getattr(record, "jitp_event", None) == "connection"
         lines = message.split("\n") if is_explanation else [message]
         if record.exc_info:
-            # Indented, as what was raised may have any text in it.
+            # Indented, because an exception may contain any text.
             lines += [f"  {line}" for line in self.formatException(record.exc_info).split("\n")]
         return "\n".join([f"{moment} {one_line(lines[0])}", *map(one_line, lines[1:])])
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: ``time``, ``level``, ``event``, ``message`` and the event's own."""
+    """One JSON object per line: ``time``, ``level``, ``event``, ``message`` and the event's own
+    fields.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, Any] = {

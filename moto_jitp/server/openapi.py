@@ -13,7 +13,7 @@ def document(version: str, routes: Routes) -> Schema:
     """Return the OpenAPI 3.1 document.
 
     Args:
-        version: the package's.
+        version: that of the package.
         routes: the control routes.
     """
     return {

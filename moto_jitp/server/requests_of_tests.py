@@ -1,4 +1,4 @@
-"""What tests have asked of a server that is used up: found by number until the next reset."""
+"""Tests' requests to a server that are used up, found by number until the next reset."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HOME = "us-east-1"
 
 
 def asked_since_reset(table: type[TableT]) -> TableT:
-    """Return the table of what was asked for; a reset, by which tests begin, takes it away.
+    """Return the table of requests; a reset, with which tests begin, clears it.
 
     Args:
         table: the class of the table, one for each kind of request.
@@ -28,15 +28,15 @@ def asked_since_reset(table: type[TableT]) -> TableT:
 
 
 def asked_for(table: dict[int, RequestT], number: int, what: str) -> RequestT:
-    """Return a request, also one that is used up.
+    """Return a request, even one that is used up.
 
     Args:
         table: the requests by number.
         number: its number.
-        what: what it is called in the text and, in the plural, in the path of its routes.
+        what: its name in the text and, in the plural, in the path of its routes.
 
     Raises:
-        RequestRefused: there is none of this number since the last reset.
+        RequestRefused: there is none with this number since the last reset.
     """
     request = table.get(number)
     if request is None:

@@ -1,4 +1,4 @@
-"""What a control route is: its path, query, body and answer, declared once beside what it does.
+"""Control routes: path, query, body and answer are declared once, beside the handler.
 
 Requests are checked against the declaration before the route runs, and the OpenAPI document is made
 from it, so the two cannot differ.
@@ -18,10 +18,10 @@ from .context import ServerContext
 from .schemas import MAX_WAIT, request_schema
 
 MAX_LIMIT = 1000
-"""A list answers with so many items at most."""
+"""A list has at most this many items."""
 
 PEM = "Pem"
-"""In the place of the name of an answer's schema: the answer is PEM text."""
+"""In place of the name of an answer's schema: the answer is PEM text."""
 
 _MAX_NUMBER = 10**18 - 1
 
@@ -41,7 +41,7 @@ class Parameter(NamedTuple):
     schema: Schema
 
     def read(self, text: str | None) -> Any:
-        """Return the value of the parameter in a query, its default where it is absent.
+        """Return the value of the parameter in a query, or its default if it is absent.
 
         Raises:
             RequestRefused: the text is not a value of the schema.
@@ -97,11 +97,11 @@ class ControlRequest(NamedTuple):
     """A request for a control route, checked against the route's declaration.
 
     Attributes:
-        context: the server that it came to.
-        query: its query parameters by name, with their defaults; ``None`` for those that are absent
-            and have none.
+        context: the server that received it.
+        query: its query parameters by name, with their defaults; ``None`` for absent ones without a
+            default.
         body: its body, a JSON object; empty for a route that takes none.
-        id: the number in the path, where there is one.
+        id: the number in the path, if there is one.
     """
 
     context: ServerContext
@@ -120,15 +120,15 @@ class Route(NamedTuple):
     Attributes:
         method: its HTTP method.
         path: its path after the prefix, with ``{id}`` for a number.
-        handler: carries a checked request out.
+        handler: carries out a checked request.
         summary: what it does, for the document.
-        answer: the name of the answer's schema; ``None`` for one that the document leaves out.
+        answer: the name of the answer's schema; ``None`` for a route that the document omits.
         query: its query parameters.
-        body: the name of the schema of its body; ``None`` where it takes none.
-        body_optional: whether an empty body says as much as an object without fields.
-        before: looks at the body before it is checked, for a mistake that it knows better; raises
-            a ``ValueError``.
-        id_of: what the number in its path is, for the document.
+        body: the name of the schema of its body; ``None`` if it takes none.
+        body_optional: whether an empty body is taken for an object without fields.
+        before: looks at the body before it is checked, for mistakes that it can explain better;
+            raises a ``ValueError``.
+        id_of: the meaning of the number in its path, for the document.
     """
 
     method: str
@@ -158,10 +158,10 @@ class Route(NamedTuple):
         """Return a request for this route, read and checked.
 
         Args:
-            context: the server that it came to.
+            context: the server that received it.
             query: its query parameters as text.
             body: reads its body.
-            number_in_path: the number in its path; 0 where there is none.
+            number_in_path: the number in its path; 0 if there is none.
 
         Raises:
             RequestRefused: a parameter or a field of the body is unknown, missing or wrong.
@@ -193,7 +193,7 @@ class Route(NamedTuple):
 
 
 class Routes:
-    """All control routes, filled by the decorator :meth:`route` where each is defined."""
+    """All control routes, which the decorator :meth:`route` adds where each is defined."""
 
     def __init__(self) -> None:
         self._by_path: dict[str, dict[str, Route]] = {}
@@ -201,7 +201,7 @@ class Routes:
     def route(
         self, method: str, path: str, summary: str, answer: str | None, **more: Any
     ) -> Callable[[HandlerT], HandlerT]:
-        """Declare what a function answers; arguments as the attributes of :class:`Route`."""
+        """Declare the route of a function; the arguments are the attributes of :class:`Route`."""
 
         def declare(handler: HandlerT) -> HandlerT:
             declared = Route(method, path, handler, summary, answer, **more)
@@ -220,7 +220,9 @@ class Routes:
         return list(self._by_path)
 
     def at(self, path: str) -> tuple[Mapping[str, Route], int]:
-        """Return the routes at a path by method, and the number in it; none where there is none."""
+        """Return the routes at a path by method, and the number in the path; empty if there are
+        none.
+        """
         for declared, methods in self._by_path.items():
             pattern = re.escape(declared).replace(r"\{id\}", "(?P<id>[0-9]{1,18})")
             match = re.fullmatch(pattern, path)

@@ -1,6 +1,6 @@
-"""The JSON schemas of what the control routes take and answer.
+"""The JSON schemas of the control routes' requests and answers.
 
-Part of the OpenAPI document; request bodies are checked against these very schemas.
+They are part of the OpenAPI document, and request bodies are checked against them.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ _PUBLISH_REQUEST: Schema = object_schema(
 ) | {"required": ["topic"]}
 
 MAX_WAIT = 30
-"""The state, and who receives, wait so many seconds at most."""
+"""The state and a receiver wait at most this many seconds."""
 
 _TOPIC_FILTER_REQUEST: Schema = object_schema(
     "A topic filter.", {"topicFilter": of("string", "An MQTT topic filter.")}
@@ -244,5 +244,5 @@ def schemas() -> dict[str, Schema]:
 
 
 def request_schema(name: str) -> Schema:
-    """Return the schema of a request's body, which a request is checked against."""
+    """Return the schema against which a request's body is checked."""
     return _REQUESTS[name]

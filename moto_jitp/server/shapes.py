@@ -1,4 +1,4 @@
-"""The shapes of what the control routes answer, beside those that clients read back."""
+"""The shapes of the control routes' answers, except those that clients read back."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ from moto_jitp.json_shapes import (
 
 
 class Connection(NamedTuple):
-    """An attempt and what is left of it.
+    """An attempt and what followed from it.
 
     Attributes:
         attempt: the attempt.
-        connected: whether its connection still stands.
+        connected: whether its connection is open.
         runs: the provisioning runs that it set off.
     """
 
@@ -155,11 +155,11 @@ class Registered(NamedTuple):
         certificate: moto's object.
         account_id: its account.
         region_name: its Region.
-        subject: its subject; ``None`` where it cannot be read.
-        template_name: the stored template that a CA's devices are given.
+        subject: its subject; ``None`` if it cannot be read.
+        template_name: the stored template for a CA's devices.
         template_body: the template's text, a CA's own or the stored one.
         role_arn: the provisioning role of a CA.
-        trouble: what keeps a CA's devices from being provisioned; ``None`` where nothing does.
+        trouble: what prevents a CA's devices from being provisioned; ``None`` if nothing does.
         thing_name: a thing that a device's certificate is attached to.
         groups: the names of the thing groups that this thing is directly in.
         policies: the names of the policies that are attached to a device's certificate.
@@ -234,13 +234,13 @@ DEVICE = Shape(
 
 
 class Totals(NamedTuple):
-    """How many there are of each, beside the newest ones that are listed.
+    """How many there are of each kind, beside the newest ones that are listed.
 
     Attributes:
         cas: CA certificates.
         devices: device certificates.
         connections: connection attempts.
-        accepted: accepted ones among them.
+        accepted: the accepted ones among them.
         refused_devices: devices whose newest connection was refused.
     """
 
@@ -269,10 +269,10 @@ class Cause(NamedTuple):
 
     Attributes:
         cause_id: what to filter by.
-        reason: the reason of the refusal, or the code of the error of a rejected provisioning.
-        place: where in the template the trouble lies; empty where it does not lie there.
+        reason: the reason for the refusal, or the error code of rejected provisioning.
+        place: where in the template the problem is; empty if it is elsewhere.
         message: what happened to the newest of them.
-        devices: how many of them are among those that are searched for.
+        devices: how many of them the search found.
     """
 
     cause_id: str
@@ -307,11 +307,11 @@ def _sender(one: Published) -> str:
 
 
 def _payload_text(one: Published) -> str | None:
-    # No more than what is shown: a character has four bytes at most.
+    # No more than is shown: a character has four bytes at most.
     payload = as_bytes(one.message.payload)
     start = payload[: 4 * LONGEST_PAYLOAD]
     try:
-        # What has been cut off may leave half a character.
+        # The cut may leave half a character.
         text, _ = codecs.utf_8_decode(start, "strict", len(start) == len(payload))
     except UnicodeDecodeError:
         return None
@@ -343,17 +343,17 @@ SHOWN_MESSAGE = Shape(
 
 
 class State(NamedTuple):
-    """All that the page shows, lists with the newest last.
+    """Everything that the page shows; lists have the newest last.
 
     Attributes:
-        version: another one as soon as something has happened.
+        version: changes as soon as something has happened.
         cas: the newest CAs.
         devices: the newest devices.
         connections: the newest connections.
-        registrations: the newest runs of RegisterThing that no device set off.
-        rule_runs: what topic rules did with the newest messages that they heard.
+        registrations: the newest runs of RegisterThing not set off by a device.
+        rule_runs: what topic rules did with the newest messages that they received.
         messages: the newest messages of devices and of AWS IoT.
-        causes: why devices are refused, the commonest cause first.
+        causes: why devices are refused, the most common cause first.
         totals: how many there are.
     """
 
@@ -386,12 +386,12 @@ STATE = Shape(
 
 
 class Ready(NamedTuple):
-    """What a server that can be used says.
+    """The answer of a server that is ready.
 
     Attributes:
         status: ``ready``.
-        version: of moto_jitp.
-        moto_version: of moto.
+        version: that of moto_jitp.
+        moto_version: that of moto.
     """
 
     status: str
@@ -411,7 +411,7 @@ READY = Shape(
 
 
 class Done(NamedTuple):
-    """What is answered where there is nothing else to say.
+    """The answer if there is nothing else to say.
 
     Attributes:
         status: ``ok``.
@@ -442,7 +442,7 @@ DEVICE_ENDPOINT = Shape(
 
 
 class Requested(NamedTuple):
-    """What tests have asked for of one kind.
+    """The requests of tests.
 
     Attributes:
         failures: failures of operations.
@@ -463,10 +463,10 @@ DISTURBANCES = Shape(
 
 
 class Received(NamedTuple):
-    """What a device that takes its next message gets.
+    """The answer to a device that takes its next message.
 
     Attributes:
-        message: the message; ``None`` where there is none.
+        message: the message; ``None`` if there is none.
         explanation: why there is none.
     """
 

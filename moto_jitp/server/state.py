@@ -36,15 +36,15 @@ _Key = tuple[str, str, str]
 
 
 class Wanted(NamedTuple):
-    """Which part of the state somebody wants to see.
+    """The part of the state that was requested.
 
     Attributes:
-        limit: how many of each kind, the newest ones; of messages and runs of rules fewer.
-        search: only devices that have this text in a name, an id, the subject or the reason why
-            they are refused now, and their connections; upper and lower case are the same.
+        limit: how many of each kind, counted from the newest; fewer of messages and runs of rules.
+        search: only devices with this text in a name, an id, the subject or the reason for their
+            present refusal, and their connections; case does not matter.
         refused: only devices whose newest connection was refused, or whose fleet provisioning
             over it was rejected, and their connections.
-        cause: only devices that are refused for the cause of this id; empty for all.
+        cause: only devices that are refused for the cause with this id; empty for all.
     """
 
     limit: int
@@ -58,7 +58,7 @@ def state(version: str, selection: Wanted) -> State:
 
     Args:
         version: the version of the state.
-        selection: which part of it.
+        selection: the part to return.
     """
     attempts = all_connection_attempts()
     newest = {_key(attempt): attempt for attempt in attempts}
@@ -133,7 +133,7 @@ def state(version: str, selection: Wanted) -> State:
 
 
 def _is_shown(entry: RunEntry, selection: Wanted) -> bool:
-    """Whether a run that no connection set off is one that somebody wants to see."""
+    """Whether a run that no connection set off is in the selection."""
     run = entry.run
     by_api = (RunOrigin.REGISTER_THING, RunOrigin.BULK_REGISTRATION)
     if entry.origin not in by_api or (selection.refused and run.succeeded):
@@ -147,12 +147,12 @@ def _key(attempt: ConnectionAttempt) -> _Key:
 
 
 def _is_refused(attempt: ConnectionAttempt) -> bool:
-    # A device that is to connect again has nothing wrong with it.
+    # A device that only has to connect again has no problem.
     return not attempt.accepted and attempt.reason is not RefusalReason.RECONNECT_REQUIRED
 
 
 def _rejected_runs(entries: Sequence[RunEntry]) -> Mapping[int, ProvisioningRun]:
-    """Return the last run of fleet provisioning by the id of its attempt, where it was rejected."""
+    """Return the last runs of fleet provisioning that were rejected, by the ids of their attempts."""
     last = {
         entry.attempt_id: entry.run
         for entry in entries
@@ -171,9 +171,9 @@ def _causes(
 
     Args:
         refused: the refused devices with their newest attempts.
-        found_keys: the devices that are searched for, which alone count.
-        rejected: the last runs of fleet provisioning by their attempts, where they were rejected.
-        chosen_cause: the id of the cause that is told also where no such device is searched for.
+        found_keys: the devices that the search found; only these count.
+        rejected: the last runs of fleet provisioning that were rejected, by their attempts.
+        chosen_cause: the id of the cause to list even if the search found no such device.
     """
     causes: dict[str, Cause] = {}
     for key, attempt in refused.items():
@@ -200,7 +200,7 @@ def _cause(
 def _found(
     attempts: Sequence[ConnectionAttempt], newest: Mapping[_Key, ConnectionAttempt], search: str
 ) -> Set[_Key]:
-    """Return the devices that have connected and that are searched for."""
+    """Return the devices that have connected and match the search."""
     if not search:
         return newest.keys()
     search = search.casefold()
@@ -213,7 +213,7 @@ def _found(
 
 def _searched(attempt: ConnectionAttempt, is_newest: bool) -> str:
     run = attempt.provisioning
-    # Why it was refused formerly, before it was fixed, is of no interest.
+    # An earlier refusal that has since been fixed is of no interest.
     reason = attempt.reason.value if attempt.reason and is_newest else None
     thing_name = run.thing_name if run is not None else None
     texts = (attempt.subject, attempt.client_id, attempt.certificate_id, thing_name, reason)
@@ -221,7 +221,7 @@ def _searched(attempt: ConnectionAttempt, is_newest: bool) -> str:
 
 
 def _has(backend: JitpIoTBackend, certificate: Any, search: str) -> bool:
-    # Not in the subject: to read the certificates of thousands of devices takes seconds.
+    # Not in the subject: reading the certificates of thousands of devices takes seconds.
     if not search:
         return True
     names = (certificate.certificate_id, certificate.status, _thing_name(backend, certificate))

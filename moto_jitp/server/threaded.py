@@ -32,7 +32,7 @@ _running: list[ThreadedJitpServer] = []
 
 
 class ThreadedJitpServer:
-    """moto's server with just-in-time provisioning, in a thread: every AWS service that moto has.
+    """moto's server with just-in-time provisioning, in a thread, with every AWS service of moto.
 
     Usable in a ``with`` block, or with :meth:`start` and :meth:`stop`. Its state is that of the
     process: a ``mock_aws`` that starts or ends elsewhere in it clears the state, and when the
@@ -41,19 +41,19 @@ class ThreadedJitpServer:
     Args:
         ip_address: where to listen; this machine only by default.
         port: the port; 0 for a free one.
-        config: moto's configuration, of which the section ``jitp`` counts here. ``strict`` is on
+        config: moto's configuration, of which the section ``jitp`` is used here. ``strict`` is on
             unless it says otherwise.
         ssl_context: for https; ``None`` for http.
-        max_body_bytes: how long the body of a request may be, 128 MiB if not given; a longer one
-            is answered 413. That of a control route is 1 MiB at most.
-        body_timeout: within how many seconds a body is to arrive, and one more for each 500 bytes
-            that have, 30 if not given; later it is answered 408.
-        allowed_hosts: names and addresses, besides those of the loopback, by which browsers may
-            reach the control routes.
+        max_body_bytes: the limit of a request's body, 128 MiB by default; a longer one is answered
+            with 413. For a control route it is at most 1 MiB.
+        body_timeout: within how many seconds a body must arrive, 30 by default, and one more for
+            each 500 bytes that have; a later one is answered with 408.
+        allowed_hosts: further names and addresses, beside those of the loopback, by which browsers
+            may reach the control routes.
 
     Raises:
         ValueError: the section ``jitp`` has an unknown key or a value of the wrong type, or an
-            allowed host is not the name or address of a host alone.
+            allowed host is not just the name or address of a host.
     """
 
     def __init__(
@@ -83,15 +83,15 @@ class ThreadedJitpServer:
         self._thread: threading.Thread | None = None
 
     def start(self) -> ThreadedJitpServer:
-        """Listen; requests are answered from here on.
+        """Listen, and answer requests from now on.
 
         Returns:
             The server itself.
 
         Raises:
-            OSError: the port is taken (``address already in use``), or the address is not
-                one of this machine's.
-            RuntimeError: it has been started already.
+            OSError: the port is in use (``address already in use``), or the address is not one of
+                this machine's.
+            RuntimeError: it is already running.
             UnsupportedMotoError: the installed moto lacks a name that is hooked.
         """
         if self._server is not None:
@@ -112,8 +112,8 @@ class ThreadedJitpServer:
                 self._context.stop()
                 raise
         if self._ssl_context is not None:
-            # The handshake belongs into the request's thread: a client that connects and then says
-            # nothing would keep everybody else waiting.
+            # The handshake belongs in the request's thread: a client that connects and then stays
+            # silent would keep everyone else waiting.
             self._server.socket = self._ssl_context.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False
             )
@@ -122,7 +122,7 @@ class ThreadedJitpServer:
         _running.append(self)
         self._thread = threading.Thread(
             target=self._server.serve_forever,
-            # How long stop() waits at most until the loop looks up.
+            # The longest that stop() waits for the loop to notice.
             kwargs={"poll_interval": 0.05},
             name="moto_jitp server",
             daemon=True,
@@ -131,7 +131,7 @@ class ThreadedJitpServer:
         return self
 
     def stop(self) -> None:
-        """Stop listening and let the requests under way be answered; a second time does nothing."""
+        """Stop listening, after answering the requests in progress; a second call does nothing."""
         server, self._server = self._server, None
         if server is None:
             return
@@ -169,7 +169,7 @@ class ThreadedJitpServer:
         Raises:
             RuntimeError: it is not running.
         """
-        # A server that listens everywhere is reached at the loopback address.
+        # A server on all addresses is reached at the loopback address.
         host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(
             self._ip_address, self._ip_address
         )
@@ -193,10 +193,10 @@ class ThreadedJitpServer:
 
 
 class _HttpServer(ThreadedWSGIServer):
-    """Knows its connections: one may be silent so far, and a stopped server must answer none.
+    """Knows its connections: some may still be silent, but a stopped server must answer none.
 
     Attributes:
-        is_closing: whether the requests that are under way are the last ones of their connections.
+        is_closing: whether the requests in progress are the last ones of their connections.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -224,7 +224,7 @@ class _HttpServer(ThreadedWSGIServer):
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Listen at once, so that a taken port is an error here and not in a thread.
+    """Listen at once, so that a port in use is an error here and not in a thread.
 
     Raises:
         OSError: that fails.
@@ -234,7 +234,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         if socket.has_dualstack_ipv6() and family == socket.AF_INET6:
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if hasattr(socket, "SO_REUSEPORT"):  # not on Windows, where it would share a taken port
+        if hasattr(socket, "SO_REUSEPORT"):  # not on Windows, where it would share a port in use
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
         listening.listen(_BACKLOG)

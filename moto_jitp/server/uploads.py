@@ -1,8 +1,8 @@
 """Reads the bodies of requests, within limits of size and time.
 
 moto's dispatcher reads the body of an unsigned form while it holds the lock that every request
-needs, so one client that sends half of a form would block all others. Here a body is in
-memory before moto is called, outside any lock.
+needs, so a client that sends half a form would block all others. Here a body is in memory before
+moto is called, outside any lock.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from .answers import RequestRefused
 from .keep_alive import BODY_IS_READ
 
 MAX_CONTROL_BYTES = 1024 * 1024
-"""The body of a control route may be this long; the longest sensible one is a chain of
-certificates."""
+"""The limit of a control route's body; the longest sensible one is a chain of certificates."""
 
 INPUT_KEY = "moto_jitp.input"
-"""Under this key the request handler puts its :class:`TimedInput` into the WSGI environment."""
+"""The key under which the request handler puts its :class:`TimedInput` into the WSGI environment.
+"""
 
-# Reading on lets a client that is still sending see the answer, and no broken connection; one that
-# waits for the answer before it sends must not wait long.
+# Reading on lets a client that is still sending see the answer and not a broken connection; one
+# that waits for the answer before it sends must not wait long.
 _DRAIN_BYTES = 64 * MAX_CONTROL_BYTES
 _DRAIN_SECONDS = 2.0
 _CHUNK = 64 * 1024
 
-# What Apache's mod_reqtimeout asks of a client by default: a slow one has as much longer as it has
-# sent, one that trickles on for ever has not.
+# The defaults of Apache's mod_reqtimeout: a slow client gets more time in proportion to what it has
+# sent, one that trickles on for ever does not.
 _BYTES_PER_SECOND = 500
 
 
 class BodyLimits(NamedTuple):
-    """What a server takes of a request's body.
+    """A server's limits for the bodies of requests.
 
     Attributes:
-        max_bytes: how long a body may be; 128 MiB, as moto holds it in memory several times.
-        seconds: within how long it is to arrive; one second more for each 500 bytes that have.
+        max_bytes: the longest body; 128 MiB, as moto holds it in memory several times.
+        seconds: the time for it to arrive; one second more for each 500 bytes that have.
     """
 
     max_bytes: int = 128 * 1024 * 1024
@@ -51,7 +51,7 @@ class BodyLimits(NamedTuple):
 
 
 class TimedInput(io.RawIOBase):
-    """What a client sends, which ends once the client has taken too long over it.
+    """A client's input, which ends once the client has taken too long.
 
     Args:
         connection: the client's.
@@ -61,17 +61,17 @@ class TimedInput(io.RawIOBase):
     def __init__(self, connection: socket.socket, raw: io.RawIOBase) -> None:
         self._connection = connection
         self._raw = raw
-        # A test may hold the time, by which no client sends any faster.
+        # A test may freeze the time, which does not make a client any faster.
         self._clock = real_monotonic()
         self._until: float | None = None
         self.has_timed_out = False
         """Whether it has ended for that reason."""
 
     def limit_to(self, seconds: float | None) -> None:
-        """From now on, take no longer than this, and a second more for each 500 bytes.
+        """From now on, allow this time, and a second more for each 500 bytes.
 
         Args:
-            seconds: how long; ``None`` for as long as the connection's own limit lets it.
+            seconds: the time; ``None`` for only the connection's own limit.
         """
         self._until = None if seconds is None else self._clock() + seconds
 
@@ -103,7 +103,7 @@ class TimedInput(io.RawIOBase):
 
 
 class WholeChunks(io.RawIOBase):
-    """Reads for Werkzeug's decoder of chunks, and fails where a chunk ends before its length.
+    """Reads for Werkzeug's chunk decoder, and fails if a chunk is shorter than its length.
 
     The decoder ignores a short read: it then reports more bytes than it has written, and some
     versions of CPython read past the end of their buffer.
@@ -127,11 +127,11 @@ class WholeChunks(io.RawIOBase):
 
 
 def take_into_memory(environ: dict[str, Any], limits: BodyLimits) -> None:
-    """Read a request's body, and have whoever is asked next find it in memory.
+    """Read a request's body, and leave it in memory for the next reader.
 
     Args:
         environ: the request's WSGI environment, which is changed.
-        limits: how long the body may be, and may take.
+        limits: the limits of size and time.
 
     Raises:
         RequestRefused: as :func:`read_body`.
@@ -153,7 +153,7 @@ def take_into_memory(environ: dict[str, Any], limits: BodyLimits) -> None:
         raise
     environ["wsgi.input"] = io.BytesIO(body)
     environ[BODY_IS_READ] = True
-    # Some of moto's readers ask for the length, which a body in chunks does not tell.
+    # Some of moto's readers need the length, which a chunked body does not give.
     if body or "CONTENT_LENGTH" in environ:
         environ["CONTENT_LENGTH"] = str(len(body))
 
@@ -163,10 +163,10 @@ def read_body(environ: dict[str, Any], max_bytes: int = MAX_CONTROL_BYTES) -> by
 
     Args:
         environ: the request's WSGI environment.
-        max_bytes: how long the body may be.
+        max_bytes: the limit of the body's length.
 
     Raises:
-        RequestRefused: it is longer, ends before its end, or is not made of chunks as it says.
+        RequestRefused: it is longer, ends too early, or is not chunked as its headers say.
     """
     stream = get_input_stream(environ)
     declared = get_content_length(environ)

@@ -1,4 +1,4 @@
-"""A registered CA certificate: what is kept of it, and which of them issued a certificate.
+"""Registered CA certificates, and which of them issued a certificate.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/manage-your-CA-certs.html
 """
@@ -51,7 +51,7 @@ class CaCertificate(FakeCaCertificate):
         auto_registration: bool = False,
         sequence: int,
     ) -> None:
-        """Set what moto's own class does not keep, also on a CA that plain moto registered."""
+        """Set the attributes that moto's own class lacks, even on a CA that plain moto registered."""
         self.presented = presented
         self.arn = self.arn.replace(":cert/", ":cacert/")
         self.certificate_mode = mode
@@ -79,7 +79,7 @@ class CaCertificate(FakeCaCertificate):
 
     @property
     def template_source(self) -> TemplateSource:
-        """The template that provisions its devices (JITP), if one is given; else it is JITR."""
+        """The template that provisions its devices (JITP), if it has one; else it is for JITR."""
         return TemplateSource.of(self.registration_config)
 
     def to_description_dict(self) -> dict[str, Any]:
@@ -103,7 +103,7 @@ class CaCertificate(FakeCaCertificate):
 
 
 def adopt_ca(ca: FakeCertificate, sequence: int) -> None:
-    """Complete a CA that plain moto registered, so that it can stand among ours."""
+    """Complete a CA that plain moto registered, so that it can be used like ours."""
     if isinstance(ca, CaCertificate):
         return
     presented = read_or_none(ca.certificate_pem)
@@ -116,9 +116,9 @@ def adopt_ca(ca: FakeCertificate, sequence: int) -> None:
 def issuers_of(registry: Registry, presented: PresentedCertificate) -> list[CaCertificate]:
     """Return the registered CA certificates that really issued a certificate.
 
-    One key may stand behind several of them; and a name alone says nothing. The first counts: an
-    active one, if possible one that registers devices, and of equal ones the oldest. A signature is
-    that of one key only, which most certificates name: that one is tried before others.
+    Several of them may have one key, and a name alone proves nothing. The first counts: an active
+    one, if possible one that registers devices, and among equals the oldest. A signature belongs to
+    one key, which most certificates name: that key is tried first.
 
     Args:
         registry: the account's and Region's tables.

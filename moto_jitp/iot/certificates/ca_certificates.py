@@ -34,7 +34,7 @@ from .certificate_rules import read_for_registration, read_or_none, require_issu
 
 MAX_CAS_PER_SUBJECT = 10
 _DEFAULT_PAGE = 25
-# No two accounts of a Region may register one CA in DEFAULT mode, also not at the same moment.
+# No two accounts of a Region may register one CA in DEFAULT mode, not even at the same moment.
 _across_accounts = new_lock()
 
 
@@ -44,8 +44,8 @@ class CaCertificates:
     Args:
         registry: the account's and Region's tables.
         tags: their tags.
-        roles: checks the role that a CA certificate is given.
-        check_template: refuses a template that a CA certificate cannot be given.
+        roles: checks the role of a CA certificate.
+        check_template: refuses a template that a CA certificate cannot have.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class CaCertificates:
             return self._registration_code
 
     def delete_registration_code(self) -> None:
-        """Forget the code; the next request makes a new one.
+        """Delete the code; the next request makes a new one.
 
         Raises:
             ResourceNotFound: there is none.
@@ -97,11 +97,11 @@ class CaCertificates:
         """Register a CA.
 
         Args:
-            ca_certificate: its certificate as PEM text, kept to the letter.
+            ca_certificate: its certificate as PEM text, stored unchanged.
             set_as_active: whether it becomes ACTIVE rather than INACTIVE.
             registration_config: ``templateBody`` and ``roleArn``, or ``templateName``.
-            verification_certificate: signed by the CA, its CN the registration code; needed in
-                DEFAULT mode, forbidden in SNI_ONLY mode.
+            verification_certificate: signed by the CA, with the registration code as CN; required
+                in DEFAULT mode, forbidden in SNI_ONLY mode.
             allow_auto_registration: whether its devices register themselves on connecting.
             certificate_mode: ``DEFAULT`` (also for ``None``) or ``SNI_ONLY``.
             tags: ``Key`` and ``Value`` pairs.
@@ -194,7 +194,7 @@ class CaCertificates:
             )
 
     def _default_mode_owner(self, ca: PresentedCertificate) -> FakeCaCertificate | None:
-        """Another account's registration of this CA in DEFAULT mode, of which there can be one."""
+        """Another account's registration of this CA in DEFAULT mode; there is at most one."""
         registry = self._registry
         for backend in existing_backends():
             cas = backend.ca_certificates
@@ -222,11 +222,11 @@ class CaCertificates:
         Args:
             certificate_id: the CA's id.
             new_status: ``ACTIVE`` or ``INACTIVE``.
-            config: a registration config that replaces the one before.
+            config: a registration config that replaces the previous one.
             new_auto_registration_status: ``ENABLE`` or ``DISABLE``.
             remove_auto_registration: drop the registration config, template and role. The
-                auto-registration status stays as it is, so that devices go on to register by JITR
-                (own choice: AWS's page says "removes auto registration" and no more).
+                auto-registration status is unchanged, so that devices then register by JITR (our
+                own choice: AWS's page only says "removes auto registration").
 
         Raises:
             ResourceNotFound, InvalidRequest: as UpdateCACertificate does.
@@ -280,7 +280,7 @@ class CaCertificates:
             self._tags.untag_all(ca.arn)
 
     def after(self, number: int | None, *, ascending: bool) -> Iterator[tuple[int, CaCertificate]]:
-        """Walk the CAs from a place on, as :meth:`.Order.after` does."""
+        """Walk the CAs from a place, as :meth:`.Order.after` does."""
         for at, ca in self._registry.ca_certificates.after(number, ascending=ascending):
             assert isinstance(ca, CaCertificate)
             yield at, ca

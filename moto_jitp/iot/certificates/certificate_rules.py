@@ -1,4 +1,4 @@
-"""What AWS IoT asks of a certificate that is registered: that it can be read, its key, its issuer.
+"""AWS IoT's requirements for registering a certificate: readable, with a suitable key and issuer.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/x509-client-certs.html
 """
@@ -26,14 +26,14 @@ _CURVES = ("secp256r1", "secp384r1", "secp521r1")
 
 
 def certificate_id(presented: PresentedCertificate | None, pem: str) -> str:
-    """Return AWS's id: of the DER bytes, or of the text where moto accepts any."""
+    """Return AWS's id: the hash of the DER bytes, or of the text where moto accepts any."""
     if presented is not None:
         return presented.certificate_id
     return hashlib.sha256(pem.encode()).hexdigest()
 
 
 def read_or_none(pem: str) -> PresentedCertificate | None:
-    """Read a certificate where moto also accepts text that is not one."""
+    """Read a certificate; ``None`` for other text, which moto accepts."""
     try:
         return read_certificate(pem)
     except CertificateError:
@@ -41,15 +41,15 @@ def read_or_none(pem: str) -> PresentedCertificate | None:
 
 
 def read_for_registration(pem: str, what: str) -> PresentedCertificate:
-    """Read a certificate that is to be registered, and check its key.
+    """Read a certificate for registration, and check its key.
 
     Args:
         pem: its PEM text.
-        what: how to call it in an error, such as ``The certificate``.
+        what: its name in an error, such as ``The certificate``.
 
     Raises:
-        CertificateValidation: it cannot be read, or its key is of a kind that AWS does not take
-            (own wording).
+        CertificateValidation: it cannot be read, or AWS does not accept its kind of key (own
+            wording).
     """
     try:
         presented = read_certificate(pem)
@@ -74,7 +74,7 @@ def defect_of_key(key: Any) -> str | None:
     """Compare a public key with AWS's list: RSA from 2048 bit, EC on P-256, P-384, P-521.
 
     Returns:
-        What is wrong with it, to follow on "has"; ``None`` for a key that AWS takes.
+        What is wrong with it, to follow "has"; ``None`` for a key that AWS accepts.
     """
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size < _RSA_MINIMUM:
@@ -100,7 +100,7 @@ def require_issuer(
     Args:
         certificate: the certificate.
         ca: the CA.
-        parameter: the request's parameter with the certificate, where it is to verify the CA.
+        parameter: the request's parameter with the certificate, if that verifies the CA.
 
     Raises:
         CertificateValidation: the names differ, or the signature does not verify.
@@ -121,7 +121,7 @@ def require_issuer(
 def _not_issued(
     sentence: str, certificate: PresentedCertificate, ca: PresentedCertificate, parameter: str
 ) -> errors.CertificateValidation:
-    """Return AWS's sentence, then which certificates these are and what to sign with what."""
+    """Return AWS's sentence, followed by the certificates in question and what to sign with what."""
     finding = (
         f"The {parameter or 'certificatePem'} {certificate.subject_text!r} has the issuer "
         f"{certificate.issuer_text!r}; the CA certificate has the subject {ca.subject_text!r}."

@@ -35,16 +35,16 @@ _INTERNAL = (PENDING_TRANSFER, "PENDING_ACTIVATION")
 
 
 status_observers: list[Callable[[DeviceCertificate], object]] = []
-"""Called with a certificate once its status has changed, whoever changes it."""
+"""Called with a certificate once its status has changed, by whatever means."""
 
 
 class DeviceCertificate(FakeCertificate):
     """A registered device certificate.
 
     Attributes:
-        transfer_data: what is known of its last transfer, as DescribeCertificate tells it.
-        transfers: the account that transferred it last, and the one that it was transferred to.
-        previous_owner: the account that it was accepted from; ``None`` for none.
+        transfer_data: its last transfer, as DescribeCertificate returns it.
+        transfers: the source and target accounts of its last transfer.
+        previous_owner: the account that it came from by transfer; ``None`` if none.
     """
 
     transfer_data: dict[str, Any]
@@ -68,7 +68,7 @@ class DeviceCertificate(FakeCertificate):
     def complete(
         self, presented: PresentedCertificate | None, *, mode: str = "DEFAULT", sequence: int
     ) -> None:
-        """Set what moto's own class does not keep, also on one that plain moto registered."""
+        """Set the attributes that moto's own class lacks, even on one that plain moto registered."""
         self.certificate_mode = mode
         self.sequence = sequence
         self.customer_version = 1
@@ -93,7 +93,7 @@ class DeviceCertificate(FakeCertificate):
     def set_status(self, status: str) -> None:
         """Change the status and remember when."""
         self.status = status
-        # moto keeps UTC without saying so.
+        # moto keeps UTC in naive datetimes.
         self.last_modified_date = acting_moment().replace(tzinfo=None)
         for observe in status_observers:
             observe(self)
@@ -134,11 +134,11 @@ class DeviceCertificates:
         """Register a certificate whose rules have been checked.
 
         Args:
-            pem: its PEM text, kept to the letter.
-            presented: the same, read; ``None`` for text that moto accepts though it is none.
+            pem: its PEM text, stored unchanged.
+            presented: the same, parsed; ``None`` for other text, which moto accepts.
             status: the status to start from.
-            ca: the registered CA that issued it, whose mode it takes.
-            mode: its mode where there is no such CA.
+            ca: the registered CA that issued it, whose mode it gets.
+            mode: its mode if there is no such CA.
 
         Raises:
             ResourceAlreadyExists: it is registered already.
@@ -266,8 +266,8 @@ class DeviceCertificates:
         """Issue a certificate for the CSR's own key and subject.
 
         Raises:
-            InvalidRequest: the text is not a CSR, its signature is wrong, or its key is of a kind
-                that AWS IoT does not take.
+            InvalidRequest: the text is not a CSR, its signature is wrong, or AWS IoT does not
+                accept its kind of key.
         """
         return self.add_issued_certificate(issue_from_csr(csr), _status(set_as_active))
 
@@ -286,12 +286,12 @@ class DeviceCertificates:
         return certificate
 
     def update_certificate(self, certificate_id: str, new_status: str) -> None:
-        """Change a certificate's status; setting the one that it has changes nothing.
+        """Change a certificate's status; setting its present status does nothing.
 
         Raises:
             ResourceNotFound: there is none with this id.
-            CertificateState: the status is one that only AWS IoT itself sets, or the certificate
-                is on its way to another account.
+            CertificateState: only AWS IoT itself sets this status, or the certificate is being
+                transferred to another account.
         """
         with HandingOnLater(), self.registry.lock:
             certificate = self.describe_certificate(certificate_id)
@@ -311,10 +311,11 @@ class DeviceCertificates:
             certificate.set_status(new_status)
 
     def delete_certificate(self, certificate_id: str, force_delete: bool) -> None:
-        """Delete a certificate; by force also one that policies are attached to.
+        """Delete a certificate; with force, even one with attached policies.
 
         Raises:
-            CertificateState: it is ACTIVE, or on its way to another account (AWS does not say).
+            CertificateState: it is ACTIVE, or being transferred to another account (not documented
+                by AWS).
             DeleteConflictException: something is attached to it.
             ResourceNotFoundException: there is none with this id.
         """
@@ -346,7 +347,7 @@ def _check_first_status(status: str | None) -> None:
 
 
 def adopt_certificate(certificate: FakeCertificate, sequence: int) -> None:
-    """Complete a certificate that plain moto registered, so that it can stand among ours."""
+    """Complete a certificate that plain moto registered, so that it can be used like ours."""
     if isinstance(certificate, DeviceCertificate):
         return
     certificate.__class__ = DeviceCertificate
@@ -355,7 +356,7 @@ def adopt_certificate(certificate: FakeCertificate, sequence: int) -> None:
     certificate.complete(read_or_none(certificate.certificate_pem), sequence=sequence)
 
 
-# Nobody else has to wait while a key is made.
+# Other calls need not wait while a key is made.
 @operation("CreateKeysAndCertificate", DeviceCertificates, locks_itself=True)
 def create_keys_and_certificate(certificates: DeviceCertificates, arguments: Input) -> Output:
     certificate, keys = certificates.create_keys_and_certificate(
@@ -412,7 +413,7 @@ def list_certificates_by_ca(certificates: DeviceCertificates, arguments: Input) 
 
 
 def _page(operation: str, arguments: Input) -> Page:
-    # Code written for plain moto expects all there is on one page, the oldest first.
+    # Code written for plain moto expects everything on one page, oldest first.
     strict = settings.current().strict
     default = _DEFAULT_PAGE if strict else None
     return Page(operation, arguments, default_size=default, ascending=not strict)

@@ -34,7 +34,7 @@ from moto_jitp.pki.strings import explain_bad_string
 
 from .certificate_rules import defect_of_key
 
-# AWS's own certificates end with 2049, whenever they were made.
+# AWS's own certificates end with the year 2049, whenever they were made.
 _ISSUED_UNTIL = datetime(2049, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
 _CLAIM_BACKDATED = timedelta(minutes=2)
 _ISSUED_SUBJECT = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "AWS IoT Certificate")])
@@ -54,21 +54,21 @@ class IssuedKeys(NamedTuple):
 
 
 def issue_with_keys() -> IssuedKeys:
-    """Make an RSA key pair of 2048 bit and a certificate for it."""
+    """Make a 2048-bit RSA key pair and a certificate for it."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = _service_ca().sign_public_key(_ISSUED_SUBJECT, key.public_key(), _ISSUED_UNTIL)
     return _with_keys(pem, key)
 
 
 def issue_claim(not_after: datetime, lasting: timedelta) -> IssuedKeys:
-    """Make an RSA key pair of 2048 bit and a provisioning claim for it, as AWS's look.
+    """Make a 2048-bit RSA key pair and a provisioning claim for it, like those of AWS.
 
     Args:
         not_after: when the claim ends, in UTC.
-        lasting: how long it lasts from now. It is valid from two minutes ago.
+        lasting: how long it lasts from now on. Its validity began two minutes ago.
     """
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    # 64 hexadecimal digits, of which AWS does not say what they stand for.
+    # 64 hexadecimal digits, whose meaning AWS does not document.
     name = mock_random.uuid4().hex + mock_random.uuid4().hex
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     not_before = not_after - lasting - _CLAIM_BACKDATED
@@ -92,15 +92,15 @@ def issue_from_csr(csr: str) -> str:
         The certificate as PEM text.
 
     Raises:
-        InvalidRequest: the text is not a CSR, its signature is wrong, or its key is of a kind that
-            AWS IoT does not take (own wording).
+        InvalidRequest: the text is not a CSR, its signature is wrong, or AWS IoT does not accept
+            its kind of key (own wording).
     """
     try:
         request = x509.load_pem_x509_csr(csr.encode())
         key = request.public_key()
         signed = _is_signed(request)
         subject = request.subject if list(request.subject) else _ISSUED_SUBJECT
-    # By the mistake and the release: ValueError, TypeError, KeyError, UnsupportedAlgorithm.
+    # Depending on mistake and release: ValueError, TypeError, KeyError, UnsupportedAlgorithm.
     except Exception as error:
         raise InvalidRequest(_unreadable(csr, error)) from None
     if settings.current().strict:
@@ -117,8 +117,8 @@ def issue_from_csr(csr: str) -> str:
 def _is_signed(request: x509.CertificateSigningRequest) -> bool:
     """Whether a CSR's signature verifies with its own key.
 
-    AWS takes signatures with SHA-1, too, as older devices make them; ``cryptography`` itself calls
-    none of them valid.
+    AWS also accepts signatures with SHA-1, which older devices make; ``cryptography`` itself
+    rejects all of them.
     """
     digest = request.signature_hash_algorithm
     if not isinstance(digest, hashes.SHA1):
@@ -154,7 +154,7 @@ def _unreadable(csr: str, error: Exception) -> str:
 
 
 def _service_ca() -> CertificateAuthority:
-    with _lock:  # two threads would otherwise make two
+    with _lock:  # otherwise two threads would make two
         return _make_service_ca()
 
 

@@ -1,7 +1,7 @@
 """Transfers of certificates from one account to another, within a Region.
 
-While a transfer lasts both accounts see the certificate as PENDING_TRANSFER, and no device can
-connect with it in either of them. AWS IoT tells the other account nothing.
+During a transfer both accounts see the certificate as PENDING_TRANSFER, and no device can connect
+with it to either of them. AWS IoT does not notify the other account.
 https://docs.aws.amazon.com/iot/latest/developerguide/transfer-cert.html
 """
 
@@ -35,7 +35,7 @@ class CertificateTransfers:
         certificates: the account's and Region's certificates.
 
     Attributes:
-        outgoing: the certificates that another account is to accept, by id.
+        outgoing: the certificates that another account has yet to accept, by id.
     """
 
     def __init__(self, certificates: DeviceCertificates) -> None:
@@ -50,19 +50,19 @@ class CertificateTransfers:
         https://docs.aws.amazon.com/iot/latest/apireference/API_TransferCertificate.html
 
         Args:
-            certificate_id: the certificate, which is INACTIVE and attached to nothing.
-            account_id: the account that is to accept it.
-            message: what is said to it; ``None`` for nothing.
+            certificate_id: the certificate, which must be INACTIVE and attached to nothing.
+            account_id: the target account.
+            message: the message to that account; ``None`` for none.
 
         Returns:
-            The ARN that the certificate has there.
+            The certificate's ARN in that account.
 
         Raises:
             CertificateState: it is ACTIVE, pending or revoked.
             InvalidRequest: the account is its own.
             ResourceNotFound: there is no such certificate.
-            TransferConflict: policies or things are attached to it, or the other account has it
-                (AWS has a text for policies alone).
+            TransferConflict: policies or things are attached to it, or the other account already
+                has it (AWS has a text only for policies).
         """
         registry = self._registry
         if account_id == registry.account_id:
@@ -107,7 +107,7 @@ class CertificateTransfers:
                 )
 
     def _received(self, certificate: DeviceCertificate) -> DeviceCertificate:
-        """Make what this account sees of a certificate that is being transferred to it."""
+        """Make this account's view of a certificate that is being transferred to it."""
         pem = certificate.certificate_pem
         known_ca: Any = self._registry.ca_certificates.get(certificate.ca_certificate_id or "")
         presented = None if certificate.der_id is None else read_certificate(pem)
@@ -116,18 +116,18 @@ class CertificateTransfers:
         )
 
     def accept(self, certificate_id: str, set_as_active: bool) -> None:
-        """Take over a certificate, which is then this account's and no more the other's.
+        """Take over a certificate, which then belongs to this account and no longer to the other.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_AcceptCertificateTransfer.html
 
         Args:
             certificate_id: the certificate.
-            set_as_active: whether it is ACTIVE then; otherwise it is INACTIVE.
+            set_as_active: whether it becomes ACTIVE; otherwise INACTIVE.
 
         Raises:
             InvalidRequest: it is not being transferred to this account.
             ResourceNotFound: there is no such certificate.
-            TransferAlreadyCompleted: this account has accepted it.
+            TransferAlreadyCompleted: this account has already accepted it.
         """
         source, _ = self._accounts_of(certificate_id, self._is_incoming)
         with self._with_locks_of(source) as other_transfers:
@@ -142,13 +142,13 @@ class CertificateTransfers:
             certificate.set_status("ACTIVE" if set_as_active else "INACTIVE")
 
     def reject(self, certificate_id: str, reason: str | None) -> None:
-        """Give a certificate back to the account that wanted to transfer it, INACTIVE.
+        """Return a certificate, INACTIVE, to the account that wanted to transfer it.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_RejectCertificateTransfer.html
 
         Args:
             certificate_id: the certificate.
-            reason: what is said to the other account; ``None`` for nothing.
+            reason: the message to the other account; ``None`` for none.
 
         Raises:
             IoTError: as for :meth:`accept`.
@@ -164,7 +164,7 @@ class CertificateTransfers:
             certificate.set_status("INACTIVE")
 
     def cancel(self, certificate_id: str) -> None:
-        """Take back a certificate that has not been accepted; it is INACTIVE then.
+        """Take back a certificate that has not been accepted; it becomes INACTIVE.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_CancelCertificateTransfer.html
 
@@ -174,7 +174,7 @@ class CertificateTransfers:
         Raises:
             InvalidRequest: it is not being transferred by this account.
             ResourceNotFound: there is no such certificate.
-            TransferAlreadyCompleted: it was accepted, rejected or taken back.
+            TransferAlreadyCompleted: it was already accepted, rejected or taken back.
         """
         _, target = self._accounts_of(certificate_id, self._is_outgoing)
         with self._with_locks_of(target) as other_transfers:
@@ -214,7 +214,7 @@ class CertificateTransfers:
 
     @contextmanager
     def _with_locks_of(self, account_id: str) -> Iterator[CertificateTransfers]:
-        """Hold the locks of this account and another one, and yield the other's transfers."""
+        """Hold the locks of this account and another, and yield the other's transfers."""
         backend: Any = iot_backends[account_id][self._registry.region_name]
         with HandingOnLater(), locks_held(self._registry.moto, backend):
             yield backend.part(CertificateTransfers)

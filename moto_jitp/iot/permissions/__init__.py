@@ -1,1 +1,1 @@
-"""IoT policies and what they allow; what a provisioning role must allow."""
+"""IoT policies and what they allow, and what a provisioning role must allow."""

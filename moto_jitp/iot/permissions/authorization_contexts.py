@@ -1,4 +1,4 @@
-"""What policies may ask about a certificate and a thing, taken from the account's state.
+"""The policy variables of a certificate and a thing, taken from the account's state.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/cert-policy-variables.html
 https://docs.aws.amazon.com/iot/latest/developerguide/thing-policy-variables.html
@@ -38,15 +38,15 @@ _NAMES = {
 def thing_context(
     principals: ThingPrincipals, certificate_arn: str, client_id: str | None
 ) -> ThingContext | None:
-    """Return the thing that a connection may stand for.
+    """Return the thing that a connection may represent.
 
-    That is the one which the certificate is attached to exclusively, else the one with the client
+    That is the thing that the certificate is exclusively attached to, else the one with the client
     ID as its name, attached or not.
 
     Args:
         principals: the attachments of the account and Region.
         certificate_arn: the certificate of the connection.
-        client_id: the MQTT client ID; ``None`` where there is none.
+        client_id: the MQTT client ID; ``None`` if there is none.
     """
     exclusive = principals.exclusive_thing_of(certificate_arn)
     name = exclusive or client_id
@@ -63,9 +63,9 @@ def thing_context(
 
 
 def certificate_context(certificate: FakeCertificate) -> CertificateContext:
-    """Return what policies may ask about a registered certificate.
+    """Return the policy variables of a registered certificate.
 
-    It never changes, and is kept with the certificate.
+    They never change, and are kept with the certificate.
     """
     cached_context: CertificateContext | None = vars(certificate).get(_CONTEXT)
     if cached_context is None:
@@ -110,8 +110,8 @@ def _alternative_names(
         values: dict[str, list[str]] = {}
         for key, value in _general_names(names):
             values.setdefault(key, []).append(value)
-    # Either there are none, or the library cannot read an extension of the certificate, which it
-    # says with ValueError, TypeError, DuplicateExtension, UnsupportedGeneralNameType and others.
+    # Either there are none, or the library cannot read an extension of the certificate and raises
+    # ValueError, TypeError, DuplicateExtension, UnsupportedGeneralNameType or others.
     except Exception:
         return {}
     return values
@@ -128,7 +128,7 @@ def _general_names(names: Iterable[x509.GeneralName]) -> Iterator[tuple[str, str
         elif isinstance(name, x509.IPAddress):
             yield "IPAddress", str(name.value)
         elif isinstance(name, x509.DirectoryName):
-            # The guide writes one as cn=…,ou=…,o=…,c=…, the most specific part first.
+            # The guide writes a name as cn=…,ou=…,o=…,c=…, with the most specific part first.
             yield (
                 "DirectoryName",
                 ",".join(

@@ -32,10 +32,10 @@ class Simulation:
         policies: the policies of the account and Region.
         principals: their attachments.
         principal: the ARN of a certificate or a thing group, or a Cognito identity's id.
-        client_id: the MQTT client ID; without it the groups of every thing that the certificate is
+        client_id: the MQTT client ID; without it, the groups of every thing that the certificate is
             attached to count, and variables of the thing have no value.
-        add: names of policies that count as if they were attached.
-        skip: names of policies that do not count.
+        add: names of policies to evaluate as if they were attached.
+        skip: names of policies to ignore.
 
     Raises:
         ResourceNotFound: the principal or a policy to be added does not exist.
@@ -78,7 +78,7 @@ class Simulation:
 
         Args:
             info: the entry.
-            place: where it stands in the request, for errors.
+            place: its place in the request, for errors.
 
         Raises:
             InvalidRequest: it lacks an action or resources, or a resource is not an ARN.

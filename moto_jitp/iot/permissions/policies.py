@@ -1,4 +1,4 @@
-"""IoT policies: their documents are checked, and what is in effect for a device is answered.
+"""IoT policies: checks their documents, and knows which are in effect for a device.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/iot-policies.html
 https://docs.aws.amazon.com/iot/latest/developerguide/thing-groups.html
@@ -53,7 +53,7 @@ _PARSED = "moto_jitp_parsed"
 
 @dataclass
 class _Dates:
-    """When a policy was made and last changed, which outlives the versions that were deleted."""
+    """When a policy was made and last changed; this outlives deleted versions."""
 
     created: datetime
     modified: datetime
@@ -73,16 +73,16 @@ class IotPolicies:
         self._dates: WeakKeyDictionary[FakePolicy, _Dates] = WeakKeyDictionary()
 
     def create_policy(self, policy_name: str, policy_document: Any) -> FakePolicy:
-        """Keep a policy.
+        """Store a policy.
 
         Raises:
-            MalformedPolicy: the document is not one that AWS IoT accepts, where ``strict`` is on.
+            MalformedPolicy: AWS IoT would not accept the document, and ``strict`` is on.
             ResourceAlreadyExistsException: there is a policy of that name.
         """
         policy = IoTBackend.create_policy(
             self.registry.moto, policy_name, _checked(policy_document)
         )
-        # A run that was due before makes its policies at that moment.
+        # A run that fell due earlier makes its policies at that moment.
         moment = acting_moment().replace(tzinfo=None)
         first = policy.versions[0]
         first.create_datetime = first.last_modified_datetime = moment
@@ -92,7 +92,7 @@ class IotPolicies:
     def create_policy_version(
         self, policy_name: str, policy_document: Any, set_as_default: bool
     ) -> FakePolicyVersion:
-        """Keep a further version of a policy; see :meth:`create_policy`."""
+        """Store a further version of a policy; see :meth:`create_policy`."""
         version = IoTBackend.create_policy_version(
             self.registry.moto, policy_name, _checked(policy_document), set_as_default
         )
@@ -100,10 +100,10 @@ class IotPolicies:
         return version
 
     def set_default_policy_version(self, policy_name: str, version_id: str) -> None:
-        """Make a version of a policy the one in effect.
+        """Make a version of a policy the default one.
 
         Raises:
-            ResourceNotFound: there is no such version, where ``strict`` is on (own wording).
+            ResourceNotFound: there is no such version, and ``strict`` is on (own wording).
             ResourceNotFoundException: there is no policy of that name.
         """
         with self.registry.lock:
@@ -118,7 +118,7 @@ class IotPolicies:
 
         Raises:
             InvalidRequestException: it is the default version.
-            ResourceNotFound: there is no such version, where ``strict`` is on (own wording).
+            ResourceNotFound: there is no such version, and ``strict`` is on (own wording).
             ResourceNotFoundException: there is no policy of that name.
         """
         with self.registry.lock:
@@ -137,7 +137,7 @@ class IotPolicies:
             )
 
     def dates_of(self, policy_name: str) -> dict[str, datetime]:
-        """Return when a policy was made and last changed, as GetPolicy names the two."""
+        """Return when a policy was made and last changed, by GetPolicy's names."""
         policy = self.registry.get_policy(policy_name)
         first = policy.versions[0]
         dates = self._dates.get(policy) or _Dates(
@@ -151,7 +151,7 @@ class IotPolicies:
             dates.modified = acting_moment().replace(tzinfo=None)
 
     def attach_policy(self, policy_name: str, target: str) -> None:
-        """Attach a policy; nothing happens where it is attached already.
+        """Attach a policy; do nothing if it is already attached.
 
         Args:
             policy_name: the policy.
@@ -159,7 +159,7 @@ class IotPolicies:
 
         Raises:
             InvalidRequest: the target is the ARN of something else.
-            LimitExceeded: a certificate or Cognito identity has ten policies (own wording).
+            LimitExceeded: a certificate or Cognito identity already has ten policies (own wording).
             ResourceNotFoundException: the policy or the target does not exist.
         """
         with self.registry.lock:
@@ -171,7 +171,7 @@ class IotPolicies:
     def attach_principal_policy(self, policy_name: str, principal_arn: str) -> None:
         """Attach a policy by the older operation; see :meth:`attach_policy`.
 
-        It takes no thing groups.
+        It does not accept thing groups.
         https://docs.aws.amazon.com/iot/latest/apireference/API_AttachPrincipalPolicy.html
         """
         check_principal(principal_arn)
@@ -182,7 +182,7 @@ class IotPolicies:
                 IoTBackend.attach_principal_policy(self.registry.moto, policy_name, principal_arn)
 
     def detach_policy(self, policy_name: str, target: str) -> None:
-        """Detach a policy; where it is not attached, or one of the two is gone, nothing happens.
+        """Detach a policy; do nothing if it is not attached or one of the two is gone.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_DetachPolicy.html
 
@@ -192,7 +192,7 @@ class IotPolicies:
 
         Raises:
             InvalidRequest: the target is the ARN of something else.
-            ResourceNotFoundException: it is not attached, where ``strict`` is off.
+            ResourceNotFoundException: it is not attached, and ``strict`` is off.
         """
         if not settings.current().strict:
             IoTBackend.detach_policy(self.registry.moto, policy_name, target)
@@ -203,7 +203,7 @@ class IotPolicies:
         self.registry.principal_policies.pop((target, policy_name), None)
 
     def detach_principal_policy(self, policy_name: str, principal_arn: str) -> None:
-        """Detach a policy by the older operation, which finds out whether both exist.
+        """Detach a policy by the older operation, which checks that both exist.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_DetachPrincipalPolicy.html
 
@@ -250,7 +250,7 @@ class IotPolicies:
             principal: the ARN of a certificate or a thing group, or a Cognito identity's id.
 
         Raises:
-            ResourceNotFound: it does not exist, and the text says what was looked for where.
+            ResourceNotFound: it does not exist; the text says what was looked for and where.
         """
         try:
             return self.registry.principal(principal)
@@ -258,9 +258,10 @@ class IotPolicies:
             raise missing_principal(self.registry, principal) from None
 
     def policies_in_effect(self, principal: str, thing_names: Iterable[str]) -> list[FakePolicy]:
-        """Return the policies of a principal and of things, each once, the principal's first.
+        """Return the policies of a principal and of things, without duplicates, the principal's
+        first.
 
-        A thing brings the policies of its groups and of all groups above them.
+        A thing contributes the policies of its groups and of all groups above them.
 
         Args:
             principal: the ARN of a certificate or a thing group, or a Cognito identity's id.
@@ -276,9 +277,9 @@ class IotPolicies:
         )
 
     def last_changes_in_effect(self, principal: str, thing_arn: str) -> tuple[object, ...]:
-        """Return what differs once other policies are in effect for a principal and a thing.
+        """Return a value that changes with the policies in effect for a principal and a thing.
 
-        A policy's default version is not part of it.
+        It does not depend on a policy's default version.
 
         Args:
             principal: the ARN of a certificate.
@@ -292,7 +293,7 @@ class IotPolicies:
         return last_own_change, *groups, *map(attached.last_change_of, groups)
 
     def _groups_of(self, thing_arn: str) -> list[str]:
-        """Return the ARNs of a thing's groups, each with those above it."""
+        """Return the ARNs of a thing's groups, including those above them."""
         targets = []
         for group in self.registry.thing_groups.of_thing(thing_arn):
             targets += [group.arn, *self._groups_above(group.arn)]
@@ -302,12 +303,13 @@ class IotPolicies:
         """Answer GetEffectivePolicies.
 
         Args:
-            principal: a certificate, a thing group or a Cognito identity. Given alone, the things
-                that a certificate is attached to count, too (AWS documents no rule for that).
-            thing_name: the thing whose groups count; given alone, only they do.
+            principal: a certificate, a thing group or a Cognito identity. Without a thing name, the
+                things that a certificate is attached to count, too (AWS documents no rule for
+                that).
+            thing_name: the thing whose groups count; without a principal, only they do.
 
         Raises:
-            InvalidRequest: neither is given.
+            InvalidRequest: both are missing.
             ResourceNotFound: the principal or the thing does not exist.
         """
         if thing_name is not None and self.registry.find_thing(thing_name) is None:
@@ -326,10 +328,10 @@ class IotPolicies:
     def policies_of_connection(
         self, principal: str, context: AuthorizationContext
     ) -> list[FakePolicy]:
-        """Return the policies that count for a connection.
+        """Return the policies in effect for a connection.
 
-        A group's policies count only where the connection stands for the thing: the client ID is
-        its name, or the certificate is attached to it exclusively.
+        A group's policies count only if the connection represents the thing: the client ID is its
+        name, or the certificate is exclusively attached to it.
         """
         thing = context.connected_thing
         return self.policies_in_effect(principal, [thing.name] if thing else [])
@@ -341,15 +343,15 @@ class IotPolicies:
 
 
 def evaluate_policies(policies: Iterable[FakePolicy], request: Request) -> Decision:
-    """Decide a request by stored policies, each in its default version.
+    """Decide on a request by stored policies, each in its default version.
 
-    One that cannot be read, which only exists where ``strict`` was off, allows and denies nothing.
+    An unreadable policy, which can exist only if ``strict`` was off, allows and denies nothing.
     """
     return evaluate([(policy.name, _parsed(policy)) for policy in policies], request)
 
 
 def problem_with(policy: FakePolicy) -> str | None:
-    """Return why a stored policy cannot be read; ``None`` where it can."""
+    """Return why a stored policy cannot be read; ``None`` if it can."""
     document: Any = policy.document
     try:
         parse_policy(document)
@@ -359,15 +361,15 @@ def problem_with(policy: FakePolicy) -> str | None:
 
 
 def has_conditions(policy: FakePolicy) -> bool:
-    """Whether a statement of a policy has a condition, by which the time may count."""
+    """Whether a statement of a policy has a condition, so that the time may matter."""
     return any(statement.conditions for statement in _parsed(policy).statements)
 
 
 def _parsed(policy: FakePolicy) -> PolicyDocument:
     """Return a policy's default version, parsed.
 
-    It is kept with the policy, so that as many can be in use as there are. Another default version
-    has another document.
+    It is kept with the policy, so that any number can be in use. Another default version has
+    another document.
     """
     document: Any = policy.document
     cached_document: tuple[Any, PolicyDocument] | None = vars(policy).get(_PARSED)
@@ -385,7 +387,7 @@ def _checked(document: Any) -> Any:
     if not settings.current().strict:
         return document
     if isinstance(document, dict):
-        document = json.dumps(document)  # CloudFormation's is an object; AWS IoT keeps text
+        document = json.dumps(document)  # CloudFormation passes an object; AWS IoT keeps text
     try:
         parse_policy(document)
     except MalformedPolicyError as error:
@@ -394,7 +396,7 @@ def _checked(document: Any) -> Any:
 
 
 def each_once(policies: Iterable[FakePolicy]) -> list[FakePolicy]:
-    """Return the policies without repeats, in their order."""
+    """Return the policies without duplicates, in their order."""
     return list({policy.name: policy for policy in policies}.values())
 
 
@@ -415,7 +417,7 @@ def refuse_identity_pool(arguments: Input) -> None:
 def create_policy(policies: IotPolicies, arguments: Input, moto: CallMoto) -> Output:
     def create() -> Output:
         if not settings.current().strict:
-            return moto()  # which takes documents that are not text
+            return moto()  # which accepts documents that are not text
         policy = policies.create_policy(arguments["policyName"], arguments.get("policyDocument"))
         return policy.to_dict_at_creation()
 

@@ -1,7 +1,7 @@
-"""What policies can be attached to, and what is said where it does not exist.
+"""The targets that policies can be attached to, and errors about missing ones.
 
-AWS IoT's answers name neither what was looked for nor where. Its own is the sentence on an ARN of
-something else; the rest is own wording.
+AWS IoT's answers name neither what was looked for nor where. The sentence on an ARN of something
+else is AWS's; the rest is our own wording.
 https://docs.aws.amazon.com/iot/latest/apireference/API_AttachPolicy.html
 """
 
@@ -22,7 +22,7 @@ _WANTED = (
 
 
 def not_a_target(target: str) -> InvalidRequest | None:
-    """Return the error for the ARN of something that takes no policies; ``None`` for others."""
+    """Return the error for the ARN of something that cannot have policies; ``None`` for others."""
     match = _ARN.fullmatch(target)
     if not target.startswith("arn:") or (match is not None and match["kind"] in _KINDS):
         return None
@@ -34,8 +34,8 @@ def missing_principal(registry: Registry, principal: str) -> ResourceNotFound:
     """Return the error for a principal that does not exist.
 
     Args:
-        registry: the account and Region that was asked.
-        principal: what was given as an ARN or as a Cognito identity's id.
+        registry: the account and Region in question.
+        principal: what was passed as an ARN or as a Cognito identity's id.
     """
     match = _ARN.fullmatch(principal)
     if match is not None and match["kind"] in _KINDS:

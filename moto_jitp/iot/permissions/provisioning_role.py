@@ -1,10 +1,9 @@
 """The provisioning role: may AWS IoT assume it, and does it allow a run's calls?
 
-Roles, policies and their evaluation are moto's, with what :mod:`iam_statements` adds to it. A call
-must be allowed by a policy of the role, and by its permissions boundary where it has one. Not known
-are policies of organizations, and condition keys besides those that stand here. Checked only with
-``enforce_role``.
-https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
+Roles, policies and their evaluation are moto's, with the additions of :mod:`iam_statements`. A call
+must be allowed by a policy of the role, and by its permissions boundary if it has one. Policies of
+organizations, and condition keys other than those below, are not known. Checked only with
+``enforce_role``. https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
 https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
 """
 
@@ -32,8 +31,8 @@ from moto_jitp.iot.registry.tags import Tags
 
 from . import role_refusals as refusals
 
-# What IAM authorises an action on: kinds of resources, all of which must be allowed; none where the
-# action knows no resources, so that a statement must name "*".
+# The kinds of resources on which IAM authorises an action, all of which must be allowed; none if
+# the action has no resources, so that a statement must name "*".
 # https://docs.aws.amazon.com/iot/latest/developerguide/security_iam_service-with-iam.html
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiot.html
 _AUTHORISED_ON: Mapping[str, tuple[str, ...]] = {
@@ -57,7 +56,7 @@ _AUTHORISED_ON: Mapping[str, tuple[str, ...]] = {
 }
 
 
-# Actions that are allowed by their older names, too; two of AWS's own walk-throughs have it so.
+# Actions that are also allowed by their older names, as in two of AWS's own walk-throughs.
 _OLDER_NAMES: Mapping[str, tuple[str, ...]] = {"AttachPolicy": ("AttachPrincipalPolicy",)}
 
 
@@ -66,7 +65,7 @@ class ProvisioningRoles:
 
     Args:
         registry: the account's and Region's tables.
-        tags: their tags, which statements may ask about.
+        tags: their tags, to which statements may refer.
     """
 
     def __init__(self, registry: Registry, tags: Tags) -> None:
@@ -83,19 +82,20 @@ class ProvisioningRoles:
     ) -> None:
         """With ``enforce_role``, refuse a role that AWS IoT cannot assume.
 
-        It assumes it for the stored template, or else for the CA certificate that has the body.
+        AWS IoT assumes it for the stored template, or else for the CA certificate that has the
+        body.
         https://docs.aws.amazon.com/iot/latest/developerguide/cross-service-confused-deputy-prevention.html
 
         Args:
-            role_arn: the provisioning role, if one is named.
-            template_name: the stored template, if one is executed.
-            ca_id: the CA certificate that has the template's body, otherwise.
-            source: what the role is assumed for, where it is neither of both, such as
+            role_arn: the provisioning role, if any.
+            template_name: the stored template to execute, if any.
+            ca_id: otherwise the CA certificate that has the template's body.
+            source: what the role is assumed for, if neither of these, such as
                 ``thingregistrationtask/…``.
 
         Raises:
-            RoleNotAssumable: it is a role of another account, which no service can be given, there
-                is no such role, or it does not trust iot.amazonaws.com.
+            RoleNotAssumable: the role belongs to another account, which cannot be passed to a
+                service, does not exist, or does not trust iot.amazonaws.com.
         """
         if not settings.current().enforce_role or role_arn is None:
             return
@@ -120,13 +120,14 @@ class ProvisioningRoles:
         resources: Callable[[], Mapping[str, str]],
         admitted: Collection[str] = (),
     ) -> Callable[[str, str], None] | None:
-        """Return what each step of a run must pass, or ``None`` where nothing could stop one.
+        """Return the check that each step of a run must pass; ``None`` if nothing could stop a
+        step.
 
         Args:
             role_arn: the provisioning role of a just-in-time run; ``None`` for RegisterThing, which
                 runs with its caller's permissions.
-            resources: returns the run's certificate and thing by kind, as far as they are known.
-            admitted: operations that were let happen before the run began.
+            resources: returns the run's certificate and thing by kind, as far as known.
+            admitted: operations that were admitted before the run began.
 
         Returns:
             A function of the API action's name and the resource, which raises ``NotAdmitted``.
@@ -152,13 +153,13 @@ class ProvisioningRoles:
         Args:
             role_arn: the provisioning role.
             action: the API action's name, such as ``CreateThing``.
-            resource: the resource that the call is made for, such as ``thing/bulb-1``.
-            other_resources: the run's certificate and thing by kind (``cert``, ``thing``), which
-                IAM authorises some calls on.
+            resource: the resource of the call, such as ``thing/bulb-1``.
+            other_resources: the run's certificate and thing by kind (``cert``, ``thing``), on which
+                IAM authorises some calls.
 
         Raises:
-            AccessDenied: no policy of the role allows it, or its boundary does not, or one denies
-                it.
+            AccessDenied: no policy of the role allows it, its boundary does not, or one of them
+                denies it.
             RoleNotAssumable: the role is gone.
         """
         role = _role(role_arn)
@@ -178,13 +179,13 @@ class ProvisioningRoles:
                 raise refusals.policy_malformed(role_call, error) from None
 
     def call_of_service(self, action: str, resource: str | None, source_arn: str) -> IamCall:
-        """Return a call that AWS IoT makes as itself, for the statements of a resource's policy.
+        """Return a call that AWS IoT makes as itself, to evaluate a resource's policy for.
 
         https://docs.aws.amazon.com/iot/latest/developerguide/cross-service-confused-deputy-prevention.html
 
         Args:
             action: such as ``sts:AssumeRole``.
-            resource: the ARN; ``None`` where the policy's statements name none.
+            resource: the ARN; ``None`` if the policy's statements name none.
             source_arn: the CA certificate or the provisioning template that it acts for.
         """
         return service_call(
@@ -196,7 +197,7 @@ class ProvisioningRoles:
             moment=acting_moment(),
         )
 
-    # The condition keys that are known of a call.
+    # The condition keys of a call that are known.
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 
     def _keys_of_every_call(self) -> dict[str, str]:
@@ -207,7 +208,7 @@ class ProvisioningRoles:
         }
 
     def _keys_of_run(self, role: Any, resource_arn: str) -> dict[str, str]:
-        """The keys of a call that a run makes in its role; no address is known, and no VPC."""
+        """The keys of a call that a run makes in its role; address and VPC are not known."""
         tags = self._tags.tags_of(resource_arn)
         return {
             **self._keys_of_every_call(),
@@ -228,7 +229,7 @@ def _check_policies(role: Any, calls: Sequence[IamCall], role_call: refusals.Rol
         raise refusals.by_policies(role_call, by_policies)
     boundary_arn = role.permissions_boundary_arn
     by_boundary = _by_boundary(role, calls, role_call) if boundary_arn else None
-    # IAM names one kind of policy only; a Deny comes first, wherever it stands.
+    # IAM names only one kind of policy; a Deny takes precedence, wherever it is.
     if by_boundary is not None and by_boundary.denied:
         raise refusals.by_boundary(role_call, by_boundary, boundary_arn)
     if not by_policies.allowed:
@@ -238,7 +239,9 @@ def _check_policies(role: Any, calls: Sequence[IamCall], role_call: refusals.Rol
 
 
 def _decide_either(statements: Iterable[IamStatement], calls: Sequence[IamCall]) -> IamDecision:
-    """Decide about a call that has several names: one allowed suffices, a deny of any denies."""
+    """Decide about a call that has several names: it suffices to allow one, and denying any denies
+    it.
+    """
     all_statements = list(statements)
     decisions = [decide(all_statements, call) for call in calls]
     return min(decisions, key=lambda decision: (not decision.denied, not decision.allowed))

@@ -1,4 +1,4 @@
-"""What is said where the provisioning role stops a run: AWS's text, and what to change.
+"""The texts about a provisioning role that stops a run: AWS's, and what to change.
 
 The phrases after the resource are those of IAM's page on access denied messages.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
@@ -16,12 +16,12 @@ _MANAGED = "config={'iam': {'load_aws_managed_policies': True}}"
 
 @dataclass(frozen=True)
 class RoleCall:
-    """A call that a role makes, for what is said about it.
+    """A call by a role, for texts about it.
 
     Attributes:
         role_arn: the provisioning role.
         action: the API action's name, such as ``CreateThing``.
-        resource_arn: what it is authorised on.
+        resource_arn: the resource that it is authorised on.
     """
 
     role_arn: str
@@ -79,7 +79,7 @@ def boundary_missing(call: RoleCall, boundary_arn: str) -> AccessDenied:
 
 
 def policy_malformed(call: RoleCall, error: MalformedStatementsError) -> AccessDenied:
-    """A policy of the role is not one that IAM would have stored."""
+    """IAM would not have stored a policy of the role."""
     return call.refused(
         f"because no identity-based policy allows the iot:{call.action} action",
         f"Fix this policy of the provisioning role {call.role_arn}: {error}.",
@@ -114,7 +114,7 @@ def no_role(role_arn: str) -> RoleNotAssumable:
 
 
 def of_another_account(role_arn: str, account: str, expected_account: str) -> RoleNotAssumable:
-    """The role belongs to another account than the CA or the template.
+    """The role belongs to a different account than the CA or the template.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
     """
@@ -126,7 +126,7 @@ def of_another_account(role_arn: str, account: str, expected_account: str) -> Ro
 
 
 def not_trusted(role_arn: str, service: str, decision: IamDecision) -> RoleNotAssumable:
-    """The role's trust policy denies AWS IoT to assume it, or does not allow it."""
+    """The role's trust policy forbids AWS IoT to assume it, or does not allow it."""
     change = "change it with iam.update_assume_role_policy."
     if decision.denied:
         met = f" (its Condition is met: {decision.conditions})" if decision.conditions else ""
@@ -149,7 +149,7 @@ def not_trusted(role_arn: str, service: str, decision: IamDecision) -> RoleNotAs
 
 
 def trust_malformed(role_arn: str, error: MalformedStatementsError) -> RoleNotAssumable:
-    """The role's trust policy is not one that IAM would have stored."""
+    """IAM would not have stored the role's trust policy."""
     return RoleNotAssumable(
         role_arn,
         f"its trust policy cannot be read ({error}): set it with iam.update_assume_role_policy.",

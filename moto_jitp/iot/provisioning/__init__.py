@@ -1,1 +1,1 @@
-"""The provisioning run: a template executed for one device, whoever asks for it."""
+"""The provisioning run: a template executed for one device, whatever sets it off."""

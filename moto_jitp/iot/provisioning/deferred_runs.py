@@ -1,13 +1,13 @@
-"""Provisioning that takes its time, so that code which polls for ACTIVE can be tested.
+"""Slow provisioning, so that code that polls for ACTIVE can be tested.
 
-On AWS a run ends a second or more after its connection. Here it ends at once, unless
-moto's state manager says otherwise for the model ``iot::jitp``: after some seconds of the clock, or
-after the device has been looked at some number of times. A look is to describe its certificate or
-its thing, to list certificates or things, or to have it connect.
+On AWS a run ends a second or more after its connection. Here it ends at once, unless moto's state
+manager says otherwise for the model ``iot::jitp``: after some seconds of the clock, or after some
+number of looks at the device. A look is a call that describes its certificate or thing or lists
+certificates or things, or a connection.
 
-What time has finished is carried out by the next call of any AWS service but S3 (whose requests
-moto serves by another way, and in which nothing of a run shows), with the time at which it was due:
-whoever polls a metric, the trail, the log or a shadow sees it, too.
+The next call of any AWS service but S3 (whose requests moto serves in another way, and which show
+nothing of a run) carries out due runs, at the time at which they were due: code that polls a
+metric, the trail, the log or a shadow sees them, too.
 https://docs.getmoto.org/en/latest/docs/configuration/state_transition/index.html
 """
 
@@ -40,21 +40,21 @@ def is_immediate() -> bool:
     """Whether runs end within the connection that sets them off.
 
     Raises:
-        UnusableTransition: by the state manager's setting no run would ever end.
+        UnusableTransition: with the state manager's setting no run would ever end.
     """
     return bool(transition_of(MODEL)["progression"] == "immediate")
 
 
 class DeferredRun:
-    """A run that has been set off and not been carried out yet.
+    """A run that has been set off but not carried out yet.
 
-    It goes by the settings in force when it was set off, also where their block has ended since.
+    It uses the settings in force when it was set off, even if their block has since ended.
 
     Args:
         certificate: the certificate that it provisions.
-        thing_name: the thing that it will make or change, as far as that can be said beforehand.
+        thing_name: the thing that it will make or change, if known in advance.
         execute: carries it out.
-        seconds: after how many seconds of the clock; ``None`` for what the state manager says.
+        seconds: after how many seconds of the clock; ``None`` for the state manager's setting.
     """
 
     def __init__(
@@ -78,13 +78,13 @@ class DeferredRun:
         self._looks += 1
 
     def due(self) -> datetime | None:
-        """Return when its time came, or now where the number of looks has been reached.
+        """Return when it fell due, or now if the number of looks has been reached.
 
         Returns:
-            The moment in UTC; ``None`` where it is not due yet.
+            The moment in UTC; ``None`` if it is not due yet.
 
         Raises:
-            UnusableTransition: by the state manager's setting no run would ever end.
+            UnusableTransition: with the state manager's setting no run would ever end.
         """
         now = datetime.now(timezone.utc)
         if self._seconds is not None:
@@ -93,7 +93,7 @@ class DeferredRun:
         setting = transition_of(MODEL)
         if setting["progression"] == "time":
             moment = self._set_off + timedelta(seconds=setting["seconds"])
-            # Not by moto's ManagedState, for which a clock held at this very moment is too soon.
+            # Not by moto's ManagedState, for which a clock frozen at this very moment is too early.
             return moment if moment <= now else None
         if setting["progression"] == "manual" and self._looks < setting["times"]:
             return None
@@ -129,23 +129,24 @@ class DeferredRuns:
         """Keep a run until it is due."""
         with self._registry.lock:
             certificate_id = run.certificate.certificate_id
-            # The certificate was deleted and the device has registered again: the run before ends.
+            # The certificate was deleted and the device has registered again: the previous run
+            # ends.
             before = self.runs.pop(certificate_id, None)
             self.runs[certificate_id] = run
             if before is not None:
                 before.carry_out(datetime.now(timezone.utc))
 
     def find(self, certificate_id: str) -> DeferredRun | None:
-        """Return the run of a certificate; ``None`` where there is none that has not ended."""
+        """Return the run in progress of a certificate; ``None`` if there is none."""
         return self.runs.get(certificate_id)
 
     def is_being_provisioned(self, certificate: DeviceCertificate) -> bool:
-        """Whether a run for a certificate has been set off and has not ended."""
+        """Whether a run for a certificate is in progress."""
         run = self.runs.get(certificate.certificate_id)
         return run is not None and run.certificate is certificate
 
     def note_call(self, operation: str, parameter: Callable[[str], str | None]) -> None:
-        """Count an API call as a look at the devices that it is about, and carry out what is due.
+        """Count an API call as a look at its devices, and carry out due runs.
 
         Args:
             operation: its name, such as ``DescribeCertificate``.
@@ -167,13 +168,13 @@ class DeferredRuns:
             self.carry_out_due_runs()
 
     def carry_out_due_runs(self, connecting: str | None = None) -> None:
-        """Carry out the runs whose time has come.
+        """Carry out the runs that are due.
 
         Args:
-            connecting: the id of a device's certificate that connects, which counts for its run.
+            connecting: the id of the certificate of a device that connects, which counts as a look.
 
         Raises:
-            UnusableTransition: by the state manager's setting no run would ever end.
+            UnusableTransition: with the state manager's setting no run would ever end.
         """
         if not self.runs:
             return
@@ -182,19 +183,19 @@ class DeferredRuns:
                 self.runs[connecting].look()
             moments = {key: run.due() for key, run in self.runs.items()}
             due = {key: moment for key, moment in moments.items() if moment is not None}
-            # In the order in which they would have ended: one may need what another makes.
+            # In the order in which they would have ended: a run may need what an earlier one makes.
             for key in sorted(due, key=due.__getitem__):
                 self.runs.pop(key).carry_out(due[key])
 
 
 @finishes(Turn.RUNS)
 def carry_out_due_runs() -> None:
-    """Carry out the runs that time has finished, in every account and Region.
+    """Carry out the due runs of every account and Region.
 
-    By a setting that is unusable none is due: only calls of AWS IoT report it.
+    With an unusable setting none is due; only calls of AWS IoT report it.
     """
     for backend in existing_backends():
-        # moto's reset takes every attribute away for a moment.
+        # moto's reset briefly removes every attribute.
         deferred = getattr(backend, "deferred", None)
         if isinstance(deferred, DeferredRuns):
             with suppress(UnusableTransition):

@@ -1,8 +1,7 @@
 """What a template changes about a thing that exists already: ``OverrideSettings``.
 
-Without a setting, values that are the same are accepted and others are a conflict, and so it is
-with ``FAIL``; AWS documents no default.
-https://docs.aws.amazon.com/iot/latest/developerguide/provision-template.html
+Without a setting, as with ``FAIL``, equal values are accepted and others are a conflict; AWS
+documents no default. https://docs.aws.amazon.com/iot/latest/developerguide/provision-template.html
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ class ThingConflict(Exception):  # noqa: N818 - not an error of ours: it ends a 
 
 
 class ThingChanges(NamedTuple):
-    """What is to be done to an existing thing; empty for what stays as it is.
+    """The changes to an existing thing; empty for what is unchanged.
 
     Attributes:
         update: the parameters of UpdateThing beside the thing's name.
@@ -51,13 +50,13 @@ class ThingChanges(NamedTuple):
 
 
 def changes(thing: FakeThing, groups: Mapping[str, str], planned: PlannedThing) -> ThingChanges:
-    """Compare a thing with what a template requires of it.
+    """Compare a thing with what a template requires.
 
     Args:
         thing: the thing as it is.
         groups: the groups that it is in, name to ARN.
-        planned: what the template says. A property that the template leaves out, or gives empty,
-            is not a wish.
+        planned: the template's values. A property that the template omits or leaves empty requires
+            nothing.
 
     Raises:
         ThingConflict: with AWS's text.
@@ -121,7 +120,7 @@ def _groups(
         return (), ()
     if override is Override.MERGE:
         return to_join, ()
-    # A thing in no group yet is not a conflict: an earlier run may have stopped before it.
+    # A thing without a group is not a conflict: an earlier run may have stopped before that.
     if override is Override.REPLACE or not existing:
         return to_join, to_leave
     has = ", ".join(f"{{GroupName: {name},GroupArn: {arn}}}" for name, arn in existing.items())

@@ -1,4 +1,6 @@
-"""What a template only names must exist before a run makes anything, such as its thing type."""
+"""Resources that a template only refers to, such as its thing type, must exist before a run makes
+anything.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from .run_steps import TERMINATED, ProvisioningFailure, RunSteps
 _NO_POLICY = "Policy default version not found"
 # Own wording: AWS shows no such run.
 _NO_VERSION = "The software package {} does not have a version {}."
-# What stacks call the kinds of resources, and the property that names one.
+# The resource types of stacks, and the properties with their names.
 _TYPES = {
     "thingtype": ("AWS::IoT::ThingType", "ThingTypeName"),
     "thinggroup": ("AWS::IoT::ThingGroup", "ThingGroupName"),
@@ -30,15 +32,14 @@ _TYPES = {
 def require_named_resources(
     steps: RunSteps, plan: ProvisioningPlan, registry: Registry, packages: SoftwarePackages
 ) -> None:
-    """Find everything that the template only names, before anything is made.
+    """Find everything that the template only refers to, before anything is made.
 
-    A template makes neither thing types nor groups; what is missing is reported in the order
-    type, groups, billing group, package versions, policies, and all of it stands in the run's
-    record.
+    A template makes neither thing types nor groups; missing resources are reported in the order
+    type, groups, billing group, package versions, policies, and all of them are in the run's steps.
 
     Args:
-        steps: the run's steps, where each look is written down.
-        plan: what the template says for the run's device.
+        steps: the run's steps, to which each lookup is added.
+        plan: the template's values for the run's device.
         registry: the account's and Region's tables.
         packages: the account's and Region's software packages.
 
@@ -87,7 +88,7 @@ def require_named_resources(
 
 
 def _declared(resources: Sequence[str], registry: Registry) -> str:
-    """Say of missing resources which stack was to make them."""
+    """Say which stack was to make the missing resources."""
     sentences = []
     for resource in resources:
         kind, _, name = resource.partition("/")
@@ -101,4 +102,4 @@ def _declared(resources: Sequence[str], registry: Registry) -> str:
 
 
 def _nothing(parameters: Mapping[str, Any]) -> None:
-    """The call of a step that only looks."""
+    """The call of a step that only looks something up."""

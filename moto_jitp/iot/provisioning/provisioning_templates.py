@@ -44,7 +44,7 @@ _DEFAULT_PAGE = 25
 
 @dataclass
 class TemplateVersion:
-    """One version of a template; the body is kept to the letter."""
+    """One version of a template; the body is stored unchanged."""
 
     version_id: int
     body: str
@@ -90,7 +90,7 @@ class ProvisioningTemplate(BaseModel):
         return self.versions[self.default_version_id].body
 
     def add_version(self, body: str) -> TemplateVersion:
-        """Add a version under the next id; ids of deleted versions do not come back."""
+        """Add a version with the next id; ids of deleted versions are not reused."""
         self._last_version_id += 1
         version = TemplateVersion(self._last_version_id, body, utcnow())
         self.versions[version.version_id] = version
@@ -98,7 +98,7 @@ class ProvisioningTemplate(BaseModel):
         return version
 
     def summary(self) -> dict[str, Any]:
-        """What lists show; AWS leaves the description out there."""
+        """The fields in lists, from which AWS omits the description."""
         return {
             "templateArn": self.arn,
             "templateName": self.name,
@@ -125,7 +125,7 @@ class ProvisioningTemplates:
     Args:
         registry: the account's and Region's tables.
         tags: their tags.
-        roles: checks the role of a template that is stored.
+        roles: checks the role of a template.
     """
 
     def __init__(self, registry: Registry, tags: Tags, roles: ProvisioningRoles) -> None:
@@ -206,7 +206,7 @@ class ProvisioningTemplates:
         return template
 
     def jitp_template(self, template_name: str) -> ProvisioningTemplate:
-        """Return a template that a CA certificate can name.
+        """Return a template that a CA certificate can refer to.
 
         Raises:
             ResourceNotFound: there is none of that name.
@@ -222,7 +222,7 @@ class ProvisioningTemplates:
         return template
 
     def resolve(self, source: TemplateSource) -> ResolvedTemplate:
-        """Return the template and the role that a source stands for now.
+        """Return the template and the role that a source refers to now.
 
         Args:
             source: a stored template's name, or a body.
@@ -240,15 +240,15 @@ class ProvisioningTemplates:
             return ResolvedTemplate(source.name, None, role_arn, problem)
 
     def check(self, source: TemplateSource) -> None:
-        """Refuse what a CA certificate cannot be given.
+        """Refuse a source that a CA certificate cannot have.
 
         Args:
             source: a stored template's name, or a body.
 
         Raises:
-            InvalidRequest: there are a name and a body, the body is not a template that could
-                provision a device just in time, it comes without a role, or the stored template
-                has another type.
+            InvalidRequest: there are both a name and a body, the body is not a template that could
+                provision a device just in time, its role is missing, or the stored template has
+                another type.
             ResourceNotFound: there is no template of that name.
         """
         if source.name and source.body:
@@ -276,7 +276,7 @@ class ProvisioningTemplates:
         hook: dict[str, str] | None = None,
         remove_hook: bool = False,
     ) -> None:
-        """Change what is given; the body is changed by adding a version.
+        """Change the given members; the body is changed by adding a version.
 
         Raises:
             ResourceNotFound: there is no template of that name.
@@ -307,7 +307,7 @@ class ProvisioningTemplates:
             template.last_modified_date = utcnow()
 
     def delete_provisioning_template(self, template_name: str) -> None:
-        """Delete a template with its versions; CAs that name it go on naming it.
+        """Delete a template with its versions; CAs keep referring to it.
 
         Raises:
             ResourceNotFound: there is none of that name.

@@ -1,4 +1,4 @@
-"""The template and the role that a template source stands for at one moment."""
+"""The template and the role that a template source refers to at one moment."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from moto_jitp.iot.exceptions import IoTError
 
 
 class ResolvedTemplate(NamedTuple):
-    """What a template source stands for at one moment.
+    """What a template source refers to at one moment.
 
     Attributes:
         name: the stored template's name; ``None`` for a body.
-        body: the template's JSON text; ``None`` where the stored template cannot be used.
+        body: the template's JSON text; ``None`` if the stored template cannot be used.
         role_arn: the provisioning role, if one is known.
         problem: why the stored template cannot be used.
-        enabled: whether the stored template is enabled, which a just-in-time run does not ask.
+        enabled: whether the stored template is enabled, which does not matter to a just-in-time
+            run.
     """
 
     name: str | None
@@ -26,5 +27,5 @@ class ResolvedTemplate(NamedTuple):
 
     @property
     def resource(self) -> str:
-        """How the steps of a run call it."""
+        """Its name in the steps of a run."""
         return f"provisioningtemplate/{self.name}" if self.name is not None else "templateBody"

@@ -8,7 +8,7 @@ from moto_jitp.aws.declared_resources import Declaration
 from moto_jitp.templates import CERTIFICATE_PARAMETERS, TemplateError, UnresolvedReferenceError
 
 _PREFIX = "AWS::IoT::Certificate::"
-# How the subject attribute behind a parameter is called on an OpenSSL command line.
+# The subject attribute behind a parameter, as on an OpenSSL command line.
 _ATTRIBUTES = {
     "Country": "country (C)",
     "Organization": "organization (O)",
@@ -30,7 +30,7 @@ _CREATE = {
 
 
 def missing_parameters(names: Sequence[str]) -> str:
-    """For declared parameters that the certificate offers no value for."""
+    """For declared parameters without a value in the certificate."""
     unknown = [name for name in names if name not in CERTIFICATE_PARAMETERS]
     if unknown:
         return (
@@ -47,7 +47,7 @@ def missing_parameters(names: Sequence[str]) -> str:
 
 
 def parameter_not_sent(name: str) -> str:
-    """For a parameter that fleet provisioning's device did not send."""
+    """For a parameter that a device of fleet provisioning did not send."""
     return (
         f'Send {name!r} in the "parameters" of the device\'s request, or in the '
         '"parameterOverrides" of the template\'s pre-provisioning hook; or give '
@@ -56,12 +56,12 @@ def parameter_not_sent(name: str) -> str:
 
 
 def parameter_not_given(name: str) -> str:
-    """For a parameter that the caller of RegisterThing did not give."""
+    """For a parameter that the caller of RegisterThing did not pass."""
     return f"Give {name!r} a value in the call's parameters, or a Default in the template."
 
 
 def template_mistake(error: TemplateError, source: str = "the certificate") -> str:
-    """For a template that is wrong, or a value that it cannot take.
+    """For a template that is wrong, or a value that it does not accept.
 
     Args:
         error: the mistake.
@@ -80,7 +80,7 @@ def template_mistake(error: TemplateError, source: str = "the certificate") -> s
 
 
 def template_deleted(name: str) -> str:
-    """For a CA that names a template that was deleted, or created again with another type."""
+    """For a CA whose template was deleted, or created again with another type."""
     return (
         f"The CA certificate names the provisioning template {name!r}, which was deleted: create "
         "it again, with the type JITP, or give the CA another with "
@@ -105,12 +105,12 @@ def certificate_revoked() -> str:
 
 
 def missing_resources(resources: Sequence[str]) -> str:
-    """For types, groups and policies that the template only names."""
+    """For types, groups and policies that the template only refers to."""
     calls = []
     for resource in resources:
         kind, _, name = resource.partition("/")
         what, call = _CREATE[kind]
-        # A version of a package is named by both.
+        # A package version is identified by both names.
         names = name.split("/version/")
         calls.append(f"{what} {' '.join(map(repr, names))} (iot.{call.format(*names)})")
     return (
@@ -142,5 +142,5 @@ def conflict(thing_name: str, setting: str) -> str:
 
 
 def step_failed(action: str, resource: str, code: str) -> str:
-    """For an API action that failed for a reason of its own."""
+    """For an API action that failed for another reason."""
     return f"Fix what {action} reports about {resource} ({code}), then connect the device again."

@@ -1,4 +1,4 @@
-"""How a run carries out its steps and writes them down, and which error ends it when one fails.
+"""Carries out and keeps the steps of a run, and turns a failure into the error that ends it.
 
 https://docs.aws.amazon.com/iot/latest/apireference/API_RegisterThing.html
 """
@@ -41,13 +41,13 @@ ResultT = TypeVar("ResultT")
 
 
 class ProvisioningFailure(Exception):
-    """Ends a run: the error that RegisterThing answers with, and what to change.
+    """Ends a run, with RegisterThing's error and what to change.
 
     Args:
         error: AWS's error.
         advice: one plain sentence for a person.
-        place: where in the template the trouble lies, if it lies there.
-        mistake: the template's mistake that the error reports, if it is one.
+        place: where in the template the problem is, if it is there.
+        mistake: the template's mistake that the error reports, if any.
     """
 
     def __init__(
@@ -65,10 +65,10 @@ class ProvisioningFailure(Exception):
 
 
 class RunSteps:
-    """The steps of one run, written down as they happen.
+    """The steps of one run, kept as they happen.
 
     Args:
-        permit: what each call must pass, if there is anything; it raises ``NotAdmitted``.
+        permit: the check that each call must pass, if any; it raises ``NotAdmitted``.
     """
 
     __slots__ = ("_calls", "_keeps_parameters", "permit")
@@ -80,21 +80,21 @@ class RunSteps:
 
     @property
     def packed_steps(self) -> PackedSteps:
-        """What has been written down, as a run keeps it."""
+        """The steps so far, in the form that a run keeps."""
         return pack_calls(self._calls)
 
     def note(self, action: str, resource: str, message: str | None) -> None:
-        """Write down a step that succeeded and is not a call of its own.
+        """Add a successful step without a call of its own.
 
         Args:
             action: the API action's name.
             resource: what it acts on.
-            message: what is to be known of it, if anything.
+            message: a remark, if any.
         """
         self._calls.append((action, resource, "SUCCEEDED", None, message, _NOTHING))
 
     def add(self, step: ProvisioningStep) -> None:
-        """Write down a step that was made elsewhere."""
+        """Add a step that was carried out elsewhere."""
         action, resource, result, error_code, message = step
         self._calls.append((action, resource, result.value, error_code, message, _NOTHING))
 
@@ -105,13 +105,13 @@ class RunSteps:
         call: Callable[[Mapping[str, Any]], ResultT],
         parameters: Mapping[str, Any] = _NOTHING,
     ) -> ResultT:
-        """Carry out a step by calling something.
+        """Carry out a step by a call.
 
         Args:
             action: the API action's name.
             resource: what it acts on, such as ``thing/bulb-1``.
-            call: what carries it out. It is given the parameters and nothing else, so that the
-                trail tells what was really sent.
+            call: the function that carries it out. It gets only the parameters, so that the trail
+                shows what was really sent.
             parameters: those of the API action, as boto3 would take them.
 
         Raises:
@@ -137,10 +137,9 @@ class RunSteps:
         return result
 
     def unchanged(self, action: str, resource: str, parameters: Mapping[str, Any]) -> None:
-        """Write down a step that found everything as wanted.
+        """Add a step that found everything as required.
 
-        It was a call all the same: it counts for quotas, needs its permission, and can be made to
-        fail.
+        It is a call all the same: it counts for quotas, needs permission, and can be made to fail.
 
         Args:
             action: the API action's name.
@@ -162,14 +161,14 @@ class RunSteps:
     def refused(
         self, action: str, resource: str, message: str, advice_text: str, place: str = ""
     ) -> ProvisioningFailure:
-        """Write down a step that a rule forbids, and return what ends the run.
+        """Add a step that a rule forbids, and return the error that ends the run.
 
         Args:
             action: the API action's name.
             resource: what it would act on.
-            message: the error text, without the sentence that RegisterThing begins with.
+            message: the error text, without RegisterThing's first sentence.
             advice_text: one plain sentence on what to change.
-            place: where in the template the trouble lies, if it lies there.
+            place: where in the template the problem is, if it is there.
         """
         error = ResourceRegistrationFailure(TERMINATED + message)
         self.fail(action, resource, error.code, message)
@@ -183,14 +182,14 @@ class RunSteps:
         message: str,
         parameters: Mapping[str, Any] = _NOTHING,
     ) -> None:
-        """Write down a step that failed."""
+        """Add a failed step."""
         kept_parameters = parameters if self._keeps_parameters else _NOTHING
         self._calls.append((action, resource, "FAILED", error_code, message, kept_parameters))
 
 
 def not_admitted(error: NotAdmitted) -> ProvisioningFailure:
-    """Return what ends a run whose call is not allowed."""
-    # RegisterThing answers with its own errors only, and IAM with AccessDeniedException.
+    """Return the error that ends a run because a call is not allowed."""
+    # RegisterThing only answers with its own errors, and IAM with AccessDeniedException.
     declared = error.code in _ERRORS_OF_REGISTER_THING
     if declared:
         return ProvisioningFailure(error, error.advice)

@@ -1,4 +1,4 @@
-"""What moto's state manager says of how fast AWS IoT gets on with something.
+"""moto's state manager settings for the pace of AWS IoT.
 
 https://docs.getmoto.org/en/latest/docs/configuration/state_transition/index.html
 """
@@ -15,18 +15,18 @@ _MOST = 10**9
 
 
 class UnusableTransition(ValueError):  # noqa: N818 - says what it is about, as moto's word for it
-    """By the state manager's setting for a model no run would ever end."""
+    """With the state manager's setting for a model no run would ever end."""
 
 
 def transition_of(model: str) -> Mapping[str, Any]:
-    """Return the state manager's setting for a model, which moto takes unchecked.
+    """Return the state manager's setting for a model, which moto does not check.
 
     Args:
         model: such as ``iot::jitp``.
 
     Returns:
-        ``{"progression": "immediate"}``, or one with ``time`` and ``seconds`` or with ``manual``
-        and ``times``, which are numbers from 0.
+        ``{"progression": "immediate"}``, or one with ``time`` and ``seconds`` or ``manual`` and
+        ``times``, with numbers from 0.
 
     Raises:
         UnusableTransition: it is not one of these.

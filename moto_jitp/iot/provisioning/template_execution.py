@@ -1,6 +1,6 @@
-"""One execution of a template: from the values to the last step.
+"""One execution of a template, from its values to the last step.
 
-The steps and their order are those of the developer guide; nothing that a step did is undone when a
+The steps and their order are those of the developer guide; completed steps are not undone when a
 later one fails, as the provisioning role has no permission to delete.
 https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
 """
@@ -53,12 +53,12 @@ _NOT_ENABLED = "the template is not enabled, which does not stop just-in-time pr
 
 
 class RunParts(NamedTuple):
-    """What a run needs of an account and Region.
+    """The parts of an account and Region that a run needs.
 
     Attributes:
         registry: the tables: things, types, groups.
         certificates: the device certificates.
-        principals: what they are attached to.
+        principals: their attachments.
         policies: the IoT policies.
         roles: checks the provisioning role.
         on_things: makes things and puts them into groups.
@@ -98,7 +98,7 @@ class TemplateExecution:
         self._resource_arns: dict[str, str] = {}
 
     def _own_resources(self) -> dict[str, str]:
-        """The run's certificate and thing by kind, as far as they are known."""
+        """The run's certificate and thing by kind, as far as known."""
         own_resources = {}
         if self.certificate is not None:
             own_resources["cert"] = f"cert/{self.certificate.certificate_id}"
@@ -152,8 +152,8 @@ class TemplateExecution:
         """Assume the provisioning role and call RegisterThing, as JITP does.
 
         Args:
-            acting_for: what the role is assumed for, where it is neither the stored template nor
-                the certificate's CA.
+            acting_for: what the role is assumed for, if neither the stored template nor the
+                certificate's CA.
 
         Raises:
             ProvisioningFailure: the certificate cannot be provisioned.
@@ -165,11 +165,11 @@ class TemplateExecution:
                 self.steps.permit("RegisterThing", self.source.resource)
         except NotAdmitted as error:
             self._fail("RegisterThing", error)
-            # It is this very call that failed: nothing to put into words of its own.
+            # This very call failed, so no further words are needed.
             raise ProvisioningFailure(error, error.advice) from None
 
     def require_declared_parameters(self) -> None:
-        """JITP needs a value for every declared parameter, also for one that nothing uses.
+        """JITP needs a value for every declared parameter, even an unused one.
 
         Raises:
             ProvisioningFailure: the template declares a parameter that no certificate can supply.
@@ -189,7 +189,7 @@ class TemplateExecution:
             plan = self.template.resolve(
                 self.template.without_empty(self.parameters),
                 from_certificate=self.from_certificate,
-                # As AttachPolicy, which each of them comes to.
+                # As AttachPolicy, with which each of them ends.
                 any_number_of_policies=not settings.current().strict,
             )
         except TemplateError as error:
@@ -199,7 +199,7 @@ class TemplateExecution:
         return plan
 
     def _fail(self, action: str, error: IoTError) -> None:
-        """Write down that a step on the template failed."""
+        """Add a failed step on the template."""
         self.steps.fail(action, self.source.resource, error.code, str(error.message))
 
     def _template_failure(self, error: TemplateError) -> ProvisioningFailure:
@@ -210,14 +210,14 @@ class TemplateExecution:
     # The steps, in the order of the developer guide.
 
     def execute(self, certificate: DeviceCertificate | None) -> ProvisioningPlan:
-        """Carry the template out.
+        """Execute the template.
 
         Args:
-            certificate: the one that is being provisioned, where AWS IoT has it already; without
-                it the template says which.
+            certificate: the certificate to provision, if AWS IoT already has it; otherwise the
+                template says which.
 
         Returns:
-            What the template said.
+            The template's plan.
 
         Raises:
             ProvisioningFailure: a value is wrong, or a step failed.
@@ -246,7 +246,7 @@ class TemplateExecution:
         return plan
 
     def _require_usable(self, certificate: DeviceCertificate) -> None:
-        """A run that takes its time may find the certificate deleted or revoked."""
+        """A slow run may find the certificate deleted or revoked."""
         if self._is_registered(certificate):
             if certificate.status == "REVOKED":
                 resource = f"cert/{certificate.certificate_id}"
@@ -282,7 +282,7 @@ class TemplateExecution:
         parameters = {"certificateSigningRequest": planned.certificate_signing_request or ""}
         return self.steps.do("CreateCertificateFromCsr", "certificate", self._issue, parameters)
 
-    # The calls, by their parameters as boto3 takes them.
+    # The calls, with the parameters that boto3 takes.
 
     def _issue(self, parameters: Mapping[str, Any]) -> DeviceCertificate:
         issue = self.parts.certificates.create_certificate_from_csr
@@ -290,7 +290,7 @@ class TemplateExecution:
 
     def _find(self, parameters: Mapping[str, Any]) -> DeviceCertificate:
         certificate_id = parameters["certificateId"]
-        # DescribeCertificate's own words do not say what is missing; to its caller that is clear.
+        # DescribeCertificate's own text does not say what is missing, as its caller knows.
         if certificate_id not in self.parts.registry.certificates:
             raise ResourceNotFound(f"There is no certificate {certificate_id}.")
         return self.parts.certificates.describe_certificate(certificate_id)
@@ -343,8 +343,8 @@ class TemplateExecution:
     def _status(self, planned: PlannedCertificate, certificate: DeviceCertificate) -> None:
         resource = f"cert/{certificate.certificate_id}"
         parameters = {"certificateId": certificate.certificate_id, "newStatus": planned.status}
-        # DO_NOTHING and FAIL are about a status that somebody gave before. Read to the letter they
-        # would keep a pending certificate pending, yet AWS's own example has DO_NOTHING and works.
+        # DO_NOTHING and FAIL refer to a status set earlier. Read literally they would leave a
+        # pending certificate pending, yet AWS's own example has DO_NOTHING and works.
         pending = certificate.status == "PENDING_ACTIVATION"
         if certificate.status == planned.status or (
             planned.status_override is Override.DO_NOTHING and not pending

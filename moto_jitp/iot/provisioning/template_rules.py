@@ -1,6 +1,6 @@
-"""What AWS IoT asks of a template when it is stored: at a CA certificate, or as a resource.
+"""AWS IoT's requirements for storing a template, at a CA certificate or as a resource.
 
-Values, and the existence of what a template names, are for a run to check.
+A run checks values, and that the resources a template refers to exist.
 https://docs.aws.amazon.com/iot/latest/developerguide/provision-template.html
 """
 
@@ -43,7 +43,7 @@ def check_stored_body(template_body: str) -> None:
     except TemplateError as error:
         opening = "The template body is invalid"
         if isinstance(error, TemplateSyntaxError):
-            # AWS says no more than this sentence; the rest is ours, for people.
+            # AWS only has this sentence; the rest is ours, for people.
             raise InvalidRequest(f"{opening}. {error.message}", bare=f"{opening}.") from None
         text, bare = f"{opening}: {error.message}", f"{opening}: {error.reason}"
         raise InvalidRequest(text, bare=bare) from None

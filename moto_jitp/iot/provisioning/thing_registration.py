@@ -41,9 +41,9 @@ class ThingRegistration:
     """Executes provisioning templates.
 
     Args:
-        parts: what the runs work on.
+        parts: the parts that the runs need.
         templates: the stored templates.
-        deferred: keeps the runs that take their time.
+        deferred: keeps the slow runs.
     """
 
     def __init__(
@@ -63,11 +63,11 @@ class ThingRegistration:
             parameters: parameter name to value.
 
         Returns:
-            The certificate's PEM text, ``None`` where the template has no certificate; and the run.
+            The certificate's PEM text, ``None`` if the template has no certificate; and the run.
 
         Raises:
-            InvalidRequest: the template is wrong, or a value is not one that AWS IoT accepts.
-            ResourceRegistrationFailure: something that the template names is missing or in
+            InvalidRequest: the template is wrong, or AWS IoT does not accept a value.
+            ResourceRegistrationFailure: something that the template refers to is missing or in
                 conflict, or a step failed.
         """
         failed: ProvisioningFailure | None = None
@@ -101,15 +101,15 @@ class ThingRegistration:
     ) -> ProvisioningRun:
         """Execute a CA's template for a certificate that has just connected.
 
-        Never raises for what the template or the account lacks: the run says it.
+        Never raises for mistakes in the template or the account: the run reports them.
 
         Args:
             certificate: the registered, pending certificate.
-            parameters: what the certificate offers to the template.
+            parameters: the parameters that the certificate provides.
             source: the CA's template.
-            first_step: the certificate's registration, which came before.
-            seconds: how long it takes, where a test has asked; ``None`` for what moto's state
-                manager says.
+            first_step: the certificate's registration, which came first.
+            seconds: how long it takes, if a test requested that; ``None`` for the setting of moto's
+                state manager.
         """
 
         def execute() -> ProvisioningRun:
@@ -140,7 +140,7 @@ class ThingRegistration:
         """Return the run of a device whose certificate could not even be registered.
 
         Args:
-            parameters: what the certificate offers to the template.
+            parameters: the parameters that the certificate provides.
             source: the CA's template.
             certificate_id: the id of the certificate that is not registered.
             error: why not.
@@ -182,7 +182,7 @@ class ThingRegistration:
             return run.outcome()
 
     def _can_begin(self, certificate: DeviceCertificate, source: TemplateSource) -> bool:
-        """Whether AWS IoT can assume the role, which it does before it sets to work."""
+        """Whether AWS IoT can assume the role, which it does first."""
         role_arn = self._templates.resolve(source).role_arn
         try:
             self._parts.roles.check(role_arn, source.name, certificate.ca_certificate_id)
@@ -200,7 +200,7 @@ class ThingRegistration:
 
 
 def _told_to_caller(failure: ProvisioningFailure) -> ProvisioningFailure:
-    """Say what a caller of RegisterThing can change, whose values come from no certificate."""
+    """Say what a caller of RegisterThing can change, whose values do not come from a certificate."""
     if isinstance(failure.mistake, UnresolvedReferenceError):
         failure.advice = advice.parameter_not_given(failure.mistake.parameter)
     elif failure.mistake is not None:

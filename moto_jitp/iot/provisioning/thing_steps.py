@@ -1,4 +1,4 @@
-"""The steps of a run that make its thing, or change the one that exists.
+"""The steps of a run that make its thing or change the existing one.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/provision-template.html
 """
@@ -30,7 +30,7 @@ SERVICE = "iot.amazonaws.com"
 
 
 class ThingParts(NamedTuple):
-    """What the steps on a thing call, as the operations of the same names do.
+    """The parts that the steps on a thing call, like the operations of the same names.
 
     Attributes:
         things: makes and changes things.
@@ -49,11 +49,11 @@ class ThingSteps:
     Args:
         registry: the account and Region that the run changes.
         steps: the steps of the run.
-        parts: what carries these out.
+        parts: the parts that carry these out.
 
     Attributes:
-        thing_name: the thing, once it is known.
-        thing_id: its id, once it is there.
+        thing_name: the thing, once known.
+        thing_id: its id, once it exists.
     """
 
     def __init__(self, registry: Registry, steps: RunSteps, parts: ThingParts) -> None:
@@ -64,7 +64,7 @@ class ThingSteps:
         self.thing_id: str | None = None
 
     def make_or_change_thing(self, planned: PlannedThing) -> FakeThing:
-        """Make the thing, or bring the one that exists to what the template says.
+        """Make the thing, or change the existing one to match the template.
 
         Raises:
             ProvisioningFailure: a step failed, or the thing is in conflict with the template.
@@ -85,7 +85,7 @@ class ThingSteps:
         return thing
 
     def _update_thing(self, thing: FakeThing, planned: PlannedThing) -> None:
-        """Bring an existing thing to what the template says, as far as OverrideSettings allow."""
+        """Change an existing thing to match the template, as far as OverrideSettings allow."""
         resource = f"thing/{planned.name}"
         own_groups = self._parts.memberships.groups_of(thing)
         groups = {group.thing_group_name: group.arn for group in own_groups}
@@ -122,7 +122,7 @@ class ThingSteps:
     def _update(self, parameters: Mapping[str, Any]) -> None:
         update = self._parts.things.update_thing
         payload = parameters.get("attributePayload")
-        if payload is not None:  # in a dict of its own, which is kept with the thing
+        if payload is not None:  # in a separate dict, which is kept with the thing
             payload = {**payload, "attributes": dict(payload["attributes"])}
         update(parameters["thingName"], parameters.get("thingTypeName"), payload, False)
 
@@ -141,7 +141,7 @@ class ThingSteps:
         join_billing_group(group, self._registry.describe_thing(parameters["thingName"]))
 
     def _check_groups(self, names: Sequence[str], planned: PlannedThing) -> None:
-        """Find out before anything is made whether the thing can be in all its groups."""
+        """Check that the thing can be in all its groups before anything is made."""
         groups = [self._registry.describe_thing_group(name) for name in names]
         try:
             self._parts.memberships.check(planned.name, groups)
@@ -187,8 +187,8 @@ class ThingSteps:
     def _report_packages(self, planned: PlannedThing) -> None:
         """Write the thing's package versions into its reserved shadow.
 
-        The guide says that this shadow associates a thing with package versions, and not what a
-        template's PackageVersions does; it is read so.
+        The guide says that this shadow associates a thing with package versions, but not what a
+        template's PackageVersions does; we take it to mean this.
         https://docs.aws.amazon.com/iot/latest/developerguide/associating-package-version.html
         """
         if not planned.package_versions:
@@ -228,7 +228,7 @@ class ThingSteps:
 
 
 def _creation(planned: PlannedThing) -> dict[str, Any]:
-    """The parameters of the CreateThing of a template's thing."""
+    """The parameters of CreateThing for a template's thing."""
     parameters: dict[str, Any] = {"thingName": planned.name}
     if planned.thing_type:
         parameters["thingTypeName"] = planned.thing_type

@@ -1,4 +1,4 @@
-"""The attributes of things and thing groups: how many there may be, and what an update leaves.
+"""The attributes of things and thing groups: their maximum number, and the result of an update.
 
 https://docs.aws.amazon.com/iot/latest/apireference/API_AttributePayload.html
 """
@@ -15,22 +15,22 @@ ATTRIBUTES_OF_GROUP = 50
 
 
 def attributes_of(payload: Mapping[str, Any] | None) -> dict[str, str]:
-    """Return the attributes of a payload as a creation gives it.
+    """Return the attributes in the payload of a creation.
 
     Args:
-        payload: an ``AttributePayload``, or ``None`` where there is none.
+        payload: an ``AttributePayload``, or ``None`` if there is none.
     """
     return dict((payload or {}).get("attributes") or {})
 
 
 def updated(attributes: Mapping[str, str], payload: Mapping[str, Any] | None) -> dict[str, str]:
-    """Return what an update leaves of attributes.
+    """Return the attributes after an update.
 
     Args:
-        attributes: those of before.
-        payload: an ``AttributePayload``. Its attributes take the place of those of before, or join
-            them where ``merge`` is true; one with an empty value is removed. Without attributes it
-            changes nothing.
+        attributes: those before the update.
+        payload: an ``AttributePayload``. Its attributes replace the previous ones, or are merged
+            with them if ``merge`` is true; one with an empty value is removed. Without attributes
+            it changes nothing.
 
     Examples:
         >>> updated({"a": "1", "b": "2"}, {"attributes": {"a": "", "c": "3"}, "merge": True})
@@ -55,7 +55,7 @@ def check_thing_attributes(attributes: Mapping[str, str], *, has_type: bool) -> 
         has_type: whether it has a thing type.
 
     Raises:
-        InvalidRequest: they are more than 50 with a type, or more than 3 without.
+        InvalidRequest: there are more than 50 with a type, or more than 3 without.
     """
     most = ATTRIBUTES_WITH_TYPE if has_type else ATTRIBUTES_WITHOUT_TYPE
     if len(attributes) > most:
@@ -73,7 +73,7 @@ def check_group_attributes(attributes: Mapping[str, str]) -> None:
         attributes: those that the group would have.
 
     Raises:
-        InvalidRequest: they are more than 50.
+        InvalidRequest: there are more than 50.
     """
     if len(attributes) > ATTRIBUTES_OF_GROUP:
         raise InvalidRequest(

@@ -1,4 +1,4 @@
-"""Billing groups, of which a thing belongs to one at most.
+"""Billing groups; a thing belongs to at most one.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/tagging-iot-billing-groups.html
 """
@@ -27,7 +27,7 @@ from .versions import check_version
 
 
 class BillingGroups:
-    """Makes, changes and deletes billing groups; with ``strict`` off as moto does.
+    """Makes, changes and deletes billing groups; with ``strict`` off, like moto.
 
     Args:
         registry: the account's and Region's tables.
@@ -69,7 +69,7 @@ class BillingGroups:
         billing_group_properties: dict[str, Any],
         expected_version: int | None,
     ) -> int:
-        """Change a billing group, whose version rises.
+        """Change a billing group and increase its version.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_UpdateBillingGroup.html
 
@@ -90,7 +90,7 @@ class BillingGroups:
     def delete_billing_group(
         self, billing_group_name: str, expected_version: int | None = None
     ) -> None:
-        """Delete a billing group, which its things leave; one that does not exist is not an error.
+        """Delete a billing group and remove its things from it; a missing group is not an error.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_DeleteBillingGroup.html
 

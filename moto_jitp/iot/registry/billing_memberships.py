@@ -1,4 +1,4 @@
-"""Which billing group a thing is in: one at most.
+"""The billing group of a thing, at most one.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/tagging-iot-billing-groups.html
 """
@@ -12,13 +12,13 @@ from moto_jitp.iot.exceptions import InvalidRequest
 
 
 def join_billing_group(group: FakeBillingGroup, thing: FakeThing) -> None:
-    """Put a thing into a billing group; nothing happens where it is in it.
+    """Put a thing into a billing group; do nothing if it is already in it.
 
     https://docs.aws.amazon.com/iot/latest/apireference/API_AddThingToBillingGroup.html
 
     Raises:
-        InvalidRequest: it is in another one (AWS says that a thing belongs to exactly one, and
-            not what happens; own wording).
+        InvalidRequest: it is in another one (AWS says that a thing belongs to exactly one, but not
+            what happens otherwise; own wording).
     """
     if thing.arn in group.things:
         return
@@ -34,7 +34,7 @@ def join_billing_group(group: FakeBillingGroup, thing: FakeThing) -> None:
 
 
 def leave_billing_group(group: FakeBillingGroup, thing: FakeThing) -> None:
-    """Take a thing out of a billing group; nothing happens where it is not in it."""
+    """Take a thing out of a billing group; do nothing if it is not in it."""
     if thing.arn in group.things:
         group.things.remove(thing.arn)
         thing.billing_group_name = None

@@ -1,7 +1,7 @@
-"""Which events AWS IoT publishes, and how: off until somebody switches them on.
+"""The events that AWS IoT publishes, which are off until they are switched on.
 
-``CERTIFICATE`` and ``CA_CERTIFICATE`` are kept and change nothing: lifecycle events, and those of
-pending certificates, were seen on AWS whatever the configuration says. ``POLICY`` has no topic.
+``CERTIFICATE`` and ``CA_CERTIFICATE`` are stored but change nothing: on AWS, lifecycle events and
+those of pending certificates were seen whatever the configuration said. ``POLICY`` has no topic.
 https://docs.aws.amazon.com/iot/latest/developerguide/iot-events.html
 """
 
@@ -35,13 +35,13 @@ KINDS = (
 
 
 class Events:
-    """Publishes the events of one account and Region that are switched on.
+    """Publishes those events of one account and Region that are switched on.
 
     Args:
         moto: the account's and Region's backend.
 
     Attributes:
-        on: the kinds that are published, of :data:`KINDS`.
+        on: the kinds that are published, out of :data:`KINDS`.
         created: when the configuration was first changed, in UTC; ``None`` before that.
         modified: when it was last changed; ``None`` likewise.
     """
@@ -53,7 +53,7 @@ class Events:
         self.modified: datetime | None = None
 
     def configure(self, changes: Mapping[str, Mapping[str, bool]]) -> None:
-        """Switch kinds of events on and off; those that are not named stay as they are.
+        """Switch kinds of events on and off, leaving the others unchanged.
 
         Args:
             changes: kinds, each to ``{"Enabled": …}``.
@@ -69,18 +69,17 @@ class Events:
         self.created = self.created or self.modified
 
     def configurations(self) -> dict[str, dict[str, bool]]:
-        """Return of each kind whether it is on, as DescribeEventConfigurations does."""
+        """Return for each kind whether it is on, as DescribeEventConfigurations does."""
         return {kind: {"Enabled": kind in self.on} for kind in KINDS}
 
     def publish(self, where: str, event_type: str, operation: str, members: Any) -> None:
-        """Publish an event, whose kind the caller has found switched on.
+        """Publish an event of a kind that, as the caller has checked, is switched on.
 
         Args:
-            where: its topic after ``$aws/events/`` and before the operation in lower case.
+            where: the part of its topic between ``$aws/events/`` and the operation in lower case.
             event_type: its ``eventType``.
             operation: its ``operation``.
-            members: its other members; a ``timestamp`` among them takes the place of the one in
-                milliseconds.
+            members: its other members; a ``timestamp`` among them replaces the one in milliseconds.
         """
         payload = {
             "eventType": event_type,

@@ -1,8 +1,8 @@
 """moto's own dictionaries, with indexes beside them.
 
-moto finds an attachment, or a CA's devices, by walking a whole dictionary, which makes the cost of
-one device grow with the fleet. These classes are dictionaries like those that they replace (moto's
-code goes on reading and writing them) and keep an index up to date with every change.
+moto finds an attachment, or a CA's devices, by walking a whole dictionary, so that the cost of one
+device grows with the fleet. These classes are dictionaries like those that they replace (moto's
+code still reads and writes them) and keep an index up to date with every change.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ KeyT = TypeVar("KeyT")
 ValueT = TypeVar("ValueT")
 
 _Trait = tuple[str, ...]
-"""What things have in common: ``named``, ``of type`` or ``has``, and of what."""
+"""What things have in common: ``named``, ``of type`` or ``has``, and the value."""
 
-# Never used again, so that a number is that of one change alone.
+# Never reused, so that a number belongs to a single change.
 _changes = itertools.count(1)
 
 
 class PairTable(dict[tuple[str, str], ValueT]):
-    """A dictionary over pairs that also finds every pair by either half."""
+    """A dictionary with pairs as keys that also finds every pair by either half."""
 
     def __init__(self, items: dict[tuple[str, str], ValueT] | None = None) -> None:
         super().__init__()
@@ -47,27 +47,27 @@ class PairTable(dict[tuple[str, str], ValueT]):
     # Both answer with copies: moto reads these without a lock while other threads write.
 
     def seconds_of(self, first: str) -> tuple[str, ...]:
-        """The second halves that stand with this first half, in the order they were added."""
+        """The second halves paired with this first half, in the order in which they were added."""
         return tuple(self._by_first.get(first, ()))
 
     def firsts_of(self, second: str) -> tuple[str, ...]:
-        """The first halves that stand with this second half, in the order they were added."""
+        """The first halves paired with this second half, in the order in which they were added."""
         return tuple(self._by_second.get(second, ()))
 
     def last_change_of(self, first: str) -> int:
-        """The number of the last change of what stands with this first half; 0 for nothing."""
+        """The number of the last change to the pairs with this first half; 0 if there was none."""
         return self._changed.get(first, 0)
 
     def seconds_after(
         self, first: str, number: int | None = None, *, ascending: bool = True
     ) -> Iterator[tuple[int, str]]:
-        """Walk the second halves from a place on; see :meth:`.order.Order.after`."""
+        """Walk the second halves from a place; see :meth:`.order.Order.after`."""
         return self._by_first.get(first, _NOTHING).after(number, ascending=ascending)
 
     def firsts_after(
         self, second: str, number: int | None = None, *, ascending: bool = True
     ) -> Iterator[tuple[int, str]]:
-        """Walk the first halves from a place on; see :meth:`.order.Order.after`."""
+        """Walk the first halves from a place; see :meth:`.order.Order.after`."""
         return self._by_second.get(second, _NOTHING).after(number, ascending=ascending)
 
     def __setitem__(self, key: tuple[str, str], value: ValueT) -> None:
@@ -113,7 +113,7 @@ def _discard(index: dict[KeyT, Order[str]], key: KeyT, entry: str) -> None:
 
 
 class CertificateTable(ListedTable[str, FakeCertificate]):
-    """Device certificates by id, by the CA that they came from, and by the id of their DER bytes.
+    """Device certificates by id, by the CA that issued them, and by the id of their DER bytes.
 
     The last differs from the first only for certificates that plain moto registered, whose id it
     takes from the PEM text.
@@ -132,7 +132,7 @@ class CertificateTable(ListedTable[str, FakeCertificate]):
     def of_ca_after(
         self, ca_certificate_id: str, number: int | None = None, *, ascending: bool = True
     ) -> Iterator[tuple[int, FakeCertificate]]:
-        """Walk the certificates of one CA from a place on; see :meth:`.order.Order.after`."""
+        """Walk the certificates of one CA from a place; see :meth:`.order.Order.after`."""
         keys = self._by_ca.get(ca_certificate_id, _NOTHING).after(number, ascending=ascending)
         return ((at, self[key]) for at, key in keys if key in self)
 
@@ -176,12 +176,12 @@ class CaTable(ListedTable[str, FakeCaCertificate]):
     def by_key(
         self, subject_key: bytes, likely: Callable[[], bytes | None]
     ) -> Iterator[list[FakeCaCertificate]]:
-        """Walk the CAs with a subject, those of one key together and the oldest of them first.
+        """Walk the CAs with a subject, grouped by key, the oldest of a key first.
 
         Args:
             subject_key: the subject, as DER.
-            likely: asked, where there are several keys, for the identifier of the one that comes
-                first; ``None`` for no identifier.
+            likely: called, if there are several keys, for the identifier of the one to begin with;
+                ``None`` for no identifier.
         """
         keys = self._by_key.get(subject_key, {})
         order = tuple(keys)
@@ -221,13 +221,13 @@ class CaTable(ListedTable[str, FakeCaCertificate]):
         same_key = self._by_key[subject][public_key]
         same_key.pop(key, None)
         if not same_key:
-            # Its identifiers stay behind: they only say where to look first.
+            # Its identifiers remain: they only say where to look first.
             del self._by_key[subject][public_key]
         self._by_der.pop(presented.certificate_id, None)
 
 
 def _presented(ca: FakeCaCertificate) -> PresentedCertificate | None:
-    """Return a CA's certificate, read; ``None`` where plain moto took a text that is not one."""
+    """Return a CA's certificate, parsed; ``None`` if plain moto accepted some other text."""
     return getattr(ca, "presented", None)
 
 
@@ -235,7 +235,7 @@ MembershipObserver = Callable[[str, FakeThingGroup, FakeThing], object]
 
 
 class _Members(ListedTable[str, FakeThing]):
-    """The things of one thing group by ARN, each noted in the index of all groups."""
+    """The things of one thing group by ARN, each also in the index of all groups."""
 
     def __init__(self, group: FakeThingGroup, groups: ThingGroupTable, things: Any) -> None:
         self._group = group
@@ -266,14 +266,14 @@ class _Members(ListedTable[str, FakeThing]):
 
 
 class ThingTable(ListedTable[str, FakeThing]):
-    """Things by ARN, by name in whichever case it is written, by type and by attribute.
+    """Things by ARN, by name regardless of case, by type and by attribute.
 
-    Whoever changes a thing's type or attributes says so with :meth:`note`.
+    Code that changes a thing's type or attributes calls :meth:`note`.
     """
 
     def __init__(self, items: dict[str, FakeThing] | None = None) -> None:
         self._changed: dict[str, int] = {}
-        # Few tests search or filter, so that the first who does has the index made.
+        # Few tests search or filter, so the index is made at first use.
         self._by_trait: defaultdict[_Trait, Order[str]] | None = None
         self._traits: dict[str, set[_Trait]] = {}
         super().__init__(items)
@@ -285,11 +285,11 @@ class ThingTable(ListedTable[str, FakeThing]):
             self._set_traits(thing.arn, set(_traits_of(thing)))
 
     def last_change_of(self, arn: str) -> int:
-        """The number of the last change of a thing; 0 where there is none of this ARN."""
+        """The number of the last change of a thing; 0 if there is none with this ARN."""
         return self._changed.get(arn, 0)
 
     def named(self, lower_case_name: str) -> list[FakeThing]:
-        """The things of a name, which is given in lower case, the oldest first."""
+        """The things with a name, given in lower case, oldest first."""
         return [thing for _, thing in self._with(("named", lower_case_name), None)]
 
     def of_type(self, name: str, number: int | None = None) -> Iterator[tuple[int, FakeThing]]:
@@ -299,7 +299,7 @@ class ThingTable(ListedTable[str, FakeThing]):
     def with_attribute(
         self, name: str, value: str | None = None, number: int | None = None
     ) -> Iterator[tuple[int, FakeThing]]:
-        """Walk the things that have an attribute, with this value if one is given."""
+        """Walk the things that have an attribute, with a given value if not ``None``."""
         trait = ("has", name) if value is None else ("has", name, value)
         return self._with(trait, number)
 
@@ -344,17 +344,17 @@ def _traits_of(thing: FakeThing) -> Iterator[_Trait]:
 
 
 class ThingGroupTable(ListedTable[str, FakeThingGroup]):
-    """Thing groups by ARN, by a thing that is in them, and by the group above them.
+    """Thing groups by ARN, by their things, and by the group above them.
 
     The things of each can be listed page by page.
 
     Args:
-        items: those that there are.
-        observers: each is called with ``ADDED`` or ``REMOVED``, a group and a thing, whoever put it
-            into the group or took it out.
+        items: the existing ones.
+        observers: each is called with ``ADDED`` or ``REMOVED``, a group and a thing, at every
+            change of membership.
 
     Attributes:
-        by_thing: the groups that a thing is in, by their ARNs, by the ARN of the thing.
+        by_thing: by the ARN of a thing, the groups that it is in, by their ARNs.
     """
 
     def __init__(
@@ -368,14 +368,14 @@ class ThingGroupTable(ListedTable[str, FakeThingGroup]):
         super().__init__(items)
 
     def of_thing(self, thing_arn: str) -> list[FakeThingGroup]:
-        """The groups that a thing is in itself, the oldest group first."""
+        """The groups that a thing is directly in, oldest first."""
         groups = list(self.by_thing.get(thing_arn, {}).values())
         if len(groups) > 1:
             groups.sort(key=lambda group: self.order.get(group.arn, 0))
         return groups
 
     def children_of(self, group_name: str) -> list[FakeThingGroup]:
-        """The groups directly below a group, the oldest first."""
+        """The groups directly below a group, oldest first."""
         return [self[key] for key in tuple(self._by_parent.get(group_name, ())) if key in self]
 
     def descendants_of(self, group_name: str) -> Iterator[FakeThingGroup]:
@@ -403,6 +403,6 @@ class BillingGroupTable(ListedTable[str, FakeBillingGroup]):
 
     def __setitem__(self, key: str, value: FakeBillingGroup) -> None:
         if not isinstance(value.things, ListedKeys):
-            # moto uses of the list what both have: in, append, remove and iterating.
+            # moto only uses what lists have, too: in, append, remove and iteration.
             value.things = ListedKeys(value.things)  # type: ignore[assignment]
         super().__setitem__(key, value)

@@ -1,4 +1,4 @@
-"""Which things are in which thing groups: ten at most, and never two of one hierarchy.
+"""The thing groups of things: at most ten, and never two of one hierarchy.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/thing-groups.html
 """
@@ -24,7 +24,7 @@ class MembershipRefused(InvalidRequest):
     """A thing cannot be in these thing groups together.
 
     Attributes:
-        group: the name of the one that is too many; ``None`` where their number is.
+        group: the name of the group in conflict; ``None`` if there are too many groups.
     """
 
     def __init__(self, message: str, advice: str, group: str | None = None) -> None:
@@ -33,7 +33,7 @@ class MembershipRefused(InvalidRequest):
 
 
 class Memberships:
-    """Puts things into thing groups and takes them out; with ``strict`` off as moto does.
+    """Puts things into thing groups and takes them out; with ``strict`` off, like moto.
 
     Args:
         registry: the account's and Region's tables.
@@ -44,20 +44,20 @@ class Memberships:
         registry.on_membership.append(partial(tell_of_membership, registry))
 
     def groups_of(self, thing: FakeThing) -> list[FakeThingGroup]:
-        """Return the groups that a thing is in itself, the oldest first."""
+        """Return the groups that a thing is directly in, oldest first."""
         return self.registry.thing_groups.of_thing(thing.arn)
 
     def check(self, thing_name: str, groups: Sequence[FakeThingGroup]) -> None:
         """Refuse thing groups that a thing cannot be in together (own wording).
 
-        With ``strict`` off all are taken.
+        With ``strict`` off all are accepted.
 
         Args:
             thing_name: the thing, which does not have to exist yet.
             groups: the groups that it would be in.
 
         Raises:
-            MembershipRefused: two of them are of one hierarchy, or they are more than ten.
+            MembershipRefused: two of them belong to one hierarchy, or there are more than ten.
         """
         if not settings.current().strict:
             return
@@ -83,7 +83,7 @@ class Memberships:
             )
 
     def add(self, group: FakeThingGroup, thing: FakeThing) -> None:
-        """Put a thing into a group; nothing happens where it is in it.
+        """Put a thing into a group; do nothing if it is already in it.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_AddThingToThingGroup.html
 
@@ -98,14 +98,14 @@ class Memberships:
         group.things[thing.arn] = thing
 
     def remove(self, group: FakeThingGroup, thing: FakeThing) -> None:
-        """Take a thing out of a group; nothing happens where it is not in it.
+        """Take a thing out of a group; do nothing if it is not in it.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_RemoveThingFromThingGroup.html
         """
         group.things.pop(thing.arn, None)
 
     def update(self, thing: FakeThing, to_add: Sequence[str], to_remove: Sequence[str]) -> None:
-        """Put a thing into groups and take it out of others, or change nothing.
+        """Put a thing into groups and take it out of others, all or nothing.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_UpdateThingGroupsForThing.html
 
@@ -115,8 +115,8 @@ class Memberships:
             to_remove: the names of the groups that it leaves.
 
         Raises:
-            InvalidRequest: a group stands in both.
-            MembershipRefused: it cannot be in all that would be its groups.
+            InvalidRequest: a group is in both.
+            MembershipRefused: it cannot be in all the resulting groups.
             ResourceNotFoundException: a group does not exist.
         """
         registry = self.registry

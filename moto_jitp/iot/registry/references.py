@@ -1,4 +1,4 @@
-"""Which resource an input means that can give a name, an ARN, or both."""
+"""The resource that an input refers to by name, ARN, or both."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .registry import Registry
 
 
 class Kind(NamedTuple):
-    """A kind of resources that inputs name in two ways.
+    """A kind of resource that inputs refer to in two ways.
 
     Attributes:
-        member: how its members begin, as in ``thingGroupName`` and ``thingGroupArn``.
-        path: how its ARNs call it.
-        what: how texts call it.
+        member: the beginning of its members, as in ``thingGroupName`` and ``thingGroupArn``.
+        path: its name in ARNs.
+        what: its name in texts.
     """
 
     member: str
@@ -30,16 +30,16 @@ BILLING_GROUP = Kind("billingGroup", "billinggroup", "billing group")
 
 
 def name_given(registry: Registry, kind: Kind, arguments: Input) -> str:
-    """Return the name of the resource that an input means.
+    """Return the name of the resource that an input refers to.
 
     Args:
-        registry: the account and Region that is asked.
-        kind: what kind of resource it is.
+        registry: the account and Region in question.
+        kind: the kind of resource.
         arguments: the input.
 
     Raises:
-        InvalidRequest: neither a name nor an ARN is given, the two differ, or the ARN is that of
-            something else.
+        InvalidRequest: name and ARN are missing, the two differ, or the ARN is that of something
+            else.
         ResourceNotFound: the ARN belongs to another account or Region.
     """
     name, arn = arguments.get(f"{kind.member}Name"), arguments.get(f"{kind.member}Arn")

@@ -1,7 +1,7 @@
-"""moto's tables of one account and Region, found in without walking.
+"""moto's tables of one account and Region, with indexed lookups.
 
-Each method answers as moto's own of the same name does (its tests run against these), at a cost
-that does not depend on how many things, certificates or attachments there are.
+Each method answers like moto's own of the same name (whose tests run against these), at a cost that
+does not depend on the number of things, certificates or attachments.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ class Registry:
         moto: the backend that has them.
 
     Attributes:
-        sequences: numbers what is made, in the order in which it is made.
+        sequences: numbers resources in the order in which they are made.
         events: publishes the events that are switched on.
         on_membership: each is called when a thing joins or leaves a group; see
             :class:`.indexes.ThingGroupTable`.
-        on_thing_deleted: each is called with a thing that is no longer in the registry.
-        lock: held by whatever reads this account's and Region's state and then changes it.
+        on_thing_deleted: each is called with a thing that was deleted from the registry.
+        lock: held while code reads the state of this account and Region to change it.
 
     Examples:
         >>> Registry(IoTBackend("us-east-1", "123456789012")).arn("thing/bulb-1")
@@ -75,7 +75,7 @@ class Registry:
         self.index()
 
     def index(self) -> None:
-        """Put indexes in the place of moto's dictionaries, with what stands in them."""
+        """Replace moto's dictionaries by indexed ones with the same content."""
         moto = self.moto
         moto.things = self.things = ThingTable(moto.things)
         moto.thing_types = self.thing_types = ListedTable(moto.thing_types)
@@ -97,24 +97,24 @@ class Registry:
         """Return the ARN of one of this account's and Region's IoT resources (``thing/x``)."""
         return self._arn_prefix + resource
 
-    # Things, types, groups: kept by ARN, which follows from the name.
+    # Things, types and groups are kept by ARN, which follows from the name.
 
     def find_thing(self, thing_name: str) -> FakeThing | None:
-        """Return a thing, or ``None`` where there is none of that name."""
+        """Return a thing, or ``None`` if there is none of that name."""
         return self.things.get(f"{self._arn_prefix}thing/{thing_name}")
 
     def describe_thing(self, thing_name: str) -> FakeThing:
         return self.find_thing(thing_name) or self._missing("Thing", thing_name)
 
     def find_thing_type(self, thing_type_name: str) -> FakeThingType | None:
-        """Return a thing type, or ``None`` where there is none of that name."""
+        """Return a thing type, or ``None`` if there is none of that name."""
         return self.thing_types.get(f"{self._arn_prefix}thingtype/{thing_type_name}")
 
     def describe_thing_type(self, thing_type_name: str) -> FakeThingType:
         return self.find_thing_type(thing_type_name) or self._missing("Thing Type", thing_type_name)
 
     def find_thing_group(self, thing_group_name: str) -> FakeThingGroup | None:
-        """Return a thing group, or ``None`` where there is none of that name."""
+        """Return a thing group, or ``None`` if there is none of that name."""
         return self.thing_groups.get(f"{self._arn_prefix}thinggroup/{thing_group_name}")
 
     def describe_thing_group(self, thing_group_name: str) -> FakeThingGroup:
@@ -129,7 +129,7 @@ class Registry:
         """Return AWS's text for a resource that does not exist.
 
         Args:
-            what: the kind of resource, as the text calls it: ``Thing``, ``Thing Type``,
+            what: the kind of resource by its name in the text: ``Thing``, ``Thing Type``,
                 ``ThingGroup``, ``BillingGroup``.
             name: its name.
 
@@ -193,10 +193,10 @@ class Registry:
         return list(self.principal_things.firsts_of(thing_name))
 
     def require_listed(self, thing_name: str) -> None:
-        """Make sure that a thing exists whose principals are to be listed.
+        """Make sure that a thing exists before its principals are listed.
 
         Raises:
-            ResourceNotFoundException: moto's, where it does not.
+            ResourceNotFoundException: moto's, if it does not.
         """
         if self.find_thing(thing_name) is None:
             raise ResourceNotFoundException(
@@ -226,7 +226,7 @@ class Registry:
             return self.certificates.of_ca(ca_certificate_id)
 
     def prepare_deletion(self, cert: FakeCertificate, force_delete: bool) -> None:
-        """Make sure that a certificate may be deleted, and detach its policies by force.
+        """Make sure that a certificate may be deleted; with force, detach its policies.
 
         Raises:
             CertificateStateException: the certificate is ACTIVE.

@@ -1,7 +1,7 @@
-"""The events of the registry: what each says, and on which topic.
+"""The events of the registry, with their payloads and topics.
 
-A thing or a group that is deleted leaves its groups, its type and its parent, of which the same
-events tell as where it leaves alone (AWS does not say).
+A deleted thing or group leaves its groups, its type and its parent, which publishes the same events
+as leaving them without deletion (not documented by AWS).
 https://docs.aws.amazon.com/iot/latest/developerguide/registry-events.html
 """
 
@@ -41,7 +41,7 @@ def tell_of_thing(registry: Registry, operation: str, thing: FakeThing) -> None:
 def tell_of_association(
     registry: Registry, thing: FakeThing, before: FakeThingType | None, now: FakeThingType | None
 ) -> None:
-    """Publish that a thing has lost a type, has got one, or both.
+    """Publish that a thing has lost a type, received one, or both.
 
     Args:
         registry: the account's and Region's tables.
@@ -67,7 +67,7 @@ def tell_of_association(
 
 
 def tell_of_thing_type(registry: Registry, operation: str, kind: FakeThingType) -> None:
-    """Publish that a thing type was ``CREATED``, ``UPDATED`` (deprecated, too) or ``DELETED``.
+    """Publish that a thing type was ``CREATED``, ``UPDATED`` (or deprecated) or ``DELETED``.
 
     Args:
         registry: the account's and Region's tables.
@@ -140,7 +140,7 @@ def tell_of_hierarchy(registry: Registry, operation: str, child: FakeThingGroup)
     Args:
         registry: the account's and Region's tables.
         operation: which of these.
-        child: the group; nothing is published of one without a parent.
+        child: the group; nothing is published for one without a parent.
     """
     parent = child.parent_group_name
     if not parent or "THING_GROUP_HIERARCHY" not in registry.events.on:
@@ -177,7 +177,7 @@ def tell_of_membership(
         "groupId": group.thing_group_id,
         "thingArn": thing.arn,
         "thingId": thing.thing_id,
-        # The same for one pair, so that nothing has to be kept of it.
+        # The same for one pair, so that nothing has to be stored for it.
         "membershipId": str(uuid.uuid5(uuid.UUID(group.thing_group_id), thing.thing_id)),
     }
     where = f"thingGroup/{group.thing_group_name}/thing/{thing.thing_name}"

@@ -1,6 +1,6 @@
-"""Resources that moto makes, and that have tags here: role aliases, jobs and job templates.
+"""Resources that moto makes but whose tags are kept here: role aliases, jobs and job templates.
 
-moto drops the tags of what it creates; a list without them would be a lie.
+moto drops the tags of what it creates; a list without them would be wrong.
 https://docs.aws.amazon.com/iot/latest/developerguide/tagging-iot.html
 """
 

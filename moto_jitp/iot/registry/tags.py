@@ -37,7 +37,7 @@ class Tags:
         self._kinds: dict[str, Callable[[str], object]] = {
             "thingtype": registry.find_thing_type,
             "thinggroup": registry.find_thing_group,
-            # moto's tables can be replaced by others, with indexes.
+            # moto's tables may be replaced by indexed ones.
             "billinggroup": lambda name: moto.billing_groups.get(name),
             "policy": lambda name: moto.policies.get(name),
             "rolealias": lambda name: moto.role_aliases.get(name),
@@ -46,20 +46,20 @@ class Tags:
         }
 
     def add_kind(self, kind: str, find: Callable[[str], object]) -> None:
-        """Let one more kind of resources have tags.
+        """Let one more kind of resource have tags.
 
         Args:
-            kind: as ARNs call it, such as ``cacert``.
-            find: returns the resource with a name, the part of the ARN behind the kind; ``None``
-                where there is none.
+            kind: its name in ARNs, such as ``cacert``.
+            find: returns the resource with a name, the part of the ARN after the kind; ``None`` if
+                there is none.
         """
         self._kinds[kind] = find
 
     def tag(self, arn: str, tags: list[dict[str, str]] | None) -> None:
-        """Put tags on a resource that is known to exist.
+        """Tag a resource that is known to exist.
 
         Raises:
-            InvalidRequest: a key or a value is of AWS's own.
+            InvalidRequest: a key or a value is reserved for AWS.
             LimitExceeded: the resource would have more than 50.
         """
         if not tags:
@@ -71,7 +71,7 @@ class Tags:
     def create_with(
         self, arn: str, tags: list[dict[str, str]] | None, create: Callable[[], ResultT]
     ) -> ResultT:
-        """Create a resource with its tags, or neither; one that exists keeps its own tags.
+        """Create a resource with its tags, or neither; an existing one keeps its own tags.
 
         Args:
             arn: the ARN that the resource will have.
@@ -79,7 +79,7 @@ class Tags:
             create: creates it.
 
         Raises:
-            InvalidRequest: a key or a value is of AWS's own.
+            InvalidRequest: a key or a value is reserved for AWS.
             LimitExceeded: it would have more than 50 tags.
         """
         check_tags(tags)
@@ -88,17 +88,17 @@ class Tags:
             existed = self._exists(arn)
             result = create()
             if not existed:
-                # One of the same name that was deleted may have left its own.
+                # A deleted resource of the same name may have left its own.
                 self.untag_all(arn)
                 self.tag(arn, tags)
         return result
 
     def untag(self, arn: str, keys: list[str]) -> None:
-        """Take tags off a resource; keys that it does not have are ignored."""
+        """Remove tags from a resource, ignoring keys that it does not have."""
         self._tags.untag_resource_using_names(arn, keys)
 
     def untag_all(self, arn: str) -> None:
-        """Forget the tags of a resource that is deleted."""
+        """Delete the tags of a deleted resource."""
         self._tags.delete_all_tags_for_resource(arn)
 
     def tags_of(self, arn: str) -> list[dict[str, str]]:
@@ -106,7 +106,7 @@ class Tags:
         return self._tags.list_tags_for_resource(arn)["Tags"]
 
     def check_taggable(self, arn: str) -> None:
-        """Refuse an ARN that names no resource of this account and Region.
+        """Refuse an ARN that does not name a resource of this account and Region.
 
         Raises:
             ResourceNotFound: there is no such resource.
@@ -134,7 +134,7 @@ def check_tags(tags: list[dict[str, str]] | None) -> None:
         tags: ``Key`` and ``Value`` pairs.
 
     Raises:
-        InvalidRequest: a key or a value begins with ``aws:``, where ``strict`` is on.
+        InvalidRequest: a key or a value begins with ``aws:``, and ``strict`` is on.
     """
     if not settings.current().strict:
         return

@@ -1,4 +1,4 @@
-"""Thing groups: a hierarchy of them, their attributes and versions.
+"""Thing groups: their hierarchy, attributes and versions.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/thing-groups.html
 """
@@ -31,7 +31,7 @@ DIRECT_CHILDREN = 100
 
 
 class ThingGroups:
-    """Makes, changes and deletes thing groups; with ``strict`` off as moto does.
+    """Makes, changes and deletes thing groups; with ``strict`` off, like moto.
 
     Args:
         registry: the account's and Region's tables.
@@ -48,7 +48,7 @@ class ThingGroups:
         parent_group_name: Any,
         thing_group_properties: Any,
     ) -> tuple[str, str, str]:
-        """Create a thing group; one that exists with the same properties stays as it is.
+        """Create a thing group; an existing one with the same properties is left unchanged.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_CreateThingGroup.html
 
@@ -61,8 +61,8 @@ class ThingGroups:
             Its name, ARN and id.
 
         Raises:
-            InvalidRequest: the parent does not exist or has as many children or levels as it can
-                have, or the group has too many attributes (own wording).
+            InvalidRequest: the parent does not exist or has the maximum of children or levels, or
+                the group has too many attributes (own wording).
             ResourceAlreadyExists: a thing group of this name has other properties.
         """
         registry = self.registry
@@ -122,7 +122,7 @@ class ThingGroups:
         thing_group_properties: dict[str, Any],
         expected_version: int | None,
     ) -> int:
-        """Change a thing group, whose version rises.
+        """Change a thing group and increase its version.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_UpdateThingGroup.html
 
@@ -169,9 +169,9 @@ class ThingGroups:
     def delete_thing_group(
         self, thing_group_name: str, expected_version: int | None = None
     ) -> None:
-        """Delete a thing group with its memberships and the attachments of its policies.
+        """Delete a thing group with its memberships and policy attachments.
 
-        One that does not exist is not an error.
+        A missing group is not an error.
         https://docs.aws.amazon.com/iot/latest/apireference/API_DeleteThingGroup.html
 
         Raises:

@@ -1,4 +1,4 @@
-"""Things and their certificates: attachments, and those that are exclusive.
+"""Things and their certificates: attachments, including exclusive ones.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/exclusive-thing.html
 """
@@ -18,7 +18,7 @@ EXCLUSIVE, SHARED = "EXCLUSIVE_THING", "NON_EXCLUSIVE_THING"
 
 
 def check_principal(principal: str) -> None:
-    """Refuse the ARN of what is not a principal of things (own wording).
+    """Refuse an ARN that cannot be a thing's principal (own wording).
 
     https://docs.aws.amazon.com/iot/latest/apireference/API_AttachThingPrincipal.html
 
@@ -26,7 +26,7 @@ def check_principal(principal: str) -> None:
         principal: a certificate's ARN, or a Cognito identity's id.
 
     Raises:
-        InvalidRequest: it is the ARN of something else, where ``strict`` is on.
+        InvalidRequest: it is the ARN of something else, and ``strict`` is on.
     """
     if not settings.current().strict or not principal.startswith("arn:"):
         return
@@ -58,12 +58,13 @@ class ThingPrincipals:
         Args:
             thing_name: the thing.
             principal_arn: the ARN of a certificate, or a Cognito identity's id.
-            kind: ``EXCLUSIVE_THING`` or ``NON_EXCLUSIVE_THING``, also for one that is attached
-                already; ``None`` leaves that as it is, and else means the second.
+            kind: ``EXCLUSIVE_THING`` or ``NON_EXCLUSIVE_THING``, even if it is already attached;
+                ``None`` leaves an attachment unchanged, and means the latter for a new one.
 
         Raises:
-            InvalidRequest: it is attached to another thing, and one of the two exclusively (own
-                wording: AWS documents the rule and no text); or it is the ARN of something else.
+            InvalidRequest: it is attached to another thing, and one of the attachments is exclusive
+                (own wording: AWS documents the rule but no text); or it is the ARN of something
+                else.
             ResourceNotFoundException: the thing or the principal does not exist.
         """
         check_principal(principal_arn)
@@ -105,9 +106,9 @@ class ThingPrincipals:
             )
 
     def detach_thing_principal(self, thing_name: str, principal_arn: str) -> None:
-        """Detach a principal from a thing, which then is no longer exclusive for it.
+        """Detach a principal from a thing, which ends exclusivity.
 
-        Nothing happens where the two exist and are not attached (own choice).
+        Nothing happens if both exist but are not attached (our own choice).
         https://docs.aws.amazon.com/iot/latest/apireference/API_DetachThingPrincipal.html
 
         Raises:
@@ -127,7 +128,7 @@ class ThingPrincipals:
                 del self.exclusive_things[principal_arn]
 
     def exclusive_thing_of(self, principal_arn: str) -> str | None:
-        """Return the one thing that a principal is attached to exclusively, if it is."""
+        """Return the thing that a principal is exclusively attached to, if any."""
         thing_name = self.exclusive_things.get(principal_arn)
         if thing_name is None or (principal_arn, thing_name) not in self.registry.principal_things:
             return None

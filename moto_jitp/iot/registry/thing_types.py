@@ -34,7 +34,7 @@ _MQTT5 = "mqtt5Configuration"
 
 
 class ThingTypes:
-    """Makes, changes, deprecates and deletes thing types; with ``strict`` off as moto does.
+    """Makes, changes, deprecates and deletes thing types; with ``strict`` off, like moto.
 
     Args:
         registry: the account's and Region's tables.
@@ -48,7 +48,7 @@ class ThingTypes:
     def create_thing_type(
         self, thing_type_name: str, thing_type_properties: dict[str, Any] | None
     ) -> tuple[str, str]:
-        """Create a thing type; one that exists with the same properties stays as it is.
+        """Create a thing type; an existing one with the same properties is left unchanged.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_CreateThingType.html
 
@@ -56,8 +56,8 @@ class ThingTypes:
             Its name and ARN.
 
         Raises:
-            InvalidRequest: it has too many searchable or propagating attributes, or one of these
-                names no source or two.
+            InvalidRequest: it has too many searchable or propagating attributes, or one of the
+                latter does not name exactly one source.
             ResourceAlreadyExists: a thing type of this name has other properties.
         """
         registry = self.registry
@@ -102,7 +102,7 @@ class ThingTypes:
             tell_of_thing_type(self.registry, "UPDATED", kind)
 
     def deprecate_thing_type(self, thing_type_name: str, undo_deprecate: bool) -> FakeThingType:
-        """Deprecate a thing type, so that no more things get it, or undo that.
+        """Deprecate a thing type, so that no more things can have it, or undo that.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_DeprecateThingType.html
 
@@ -120,7 +120,7 @@ class ThingTypes:
             return kind
 
     def delete_thing_type(self, thing_type_name: str) -> None:
-        """Delete a thing type that has been deprecated for five minutes and that no thing has.
+        """Delete a thing type that has been deprecated for five minutes and has no things.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_DeleteThingType.html
 
@@ -182,7 +182,7 @@ def _check(properties: Mapping[str, Any]) -> None:
 
 
 def _compared(properties: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return properties so that those that mean the same are equal."""
+    """Return properties in a form in which equivalent ones are equal."""
     meant = {name: value for name, value in (properties or {}).items() if value}
     if "searchableAttributes" in meant:
         meant["searchableAttributes"] = sorted(meant["searchableAttributes"])

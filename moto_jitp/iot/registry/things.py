@@ -22,7 +22,7 @@ from .versions import check_version
 
 
 class Things:
-    """Makes, changes and deletes things; with ``strict`` off as moto does.
+    """Makes, changes and deletes things; with ``strict`` off, like moto.
 
     Args:
         registry: the account's and Region's tables.
@@ -46,7 +46,7 @@ class Things:
             thing_name: its name.
             thing_type_name: its type, if it has one.
             attribute_payload: its attributes, as ``{"attributes": {...}}``.
-            billing_group_name: the billing group that it joins, if there is one.
+            billing_group_name: the billing group that it joins, if any.
 
         Raises:
             InvalidRequest: it has too many attributes, or the type is deprecated.
@@ -102,20 +102,20 @@ class Things:
         remove_thing_type: bool,
         expected_version: int | None = None,
     ) -> None:
-        """Change a thing, whose version rises.
+        """Change a thing and increase its version.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_UpdateThing.html
 
         Args:
             thing_name: the thing.
-            thing_type_name: its new type; without one it keeps its own.
+            thing_type_name: its new type; ``None`` to keep its own.
             attribute_payload: see :func:`.attributes.updated`.
             remove_thing_type: whether it loses its type.
             expected_version: the version that it must have.
 
         Raises:
             InvalidRequest: it would have too many attributes, the type is deprecated, or a type is
-                given that is also to be removed.
+                both set and removed.
             ResourceNotFoundException: the thing or the type does not exist.
             VersionConflict: it has another version.
         """
@@ -164,7 +164,7 @@ class Things:
         thing.version += 1
 
     def delete_thing(self, thing_name: str, expected_version: int | None = None) -> None:
-        """Delete a thing, which leaves its groups; one that does not exist is not an error.
+        """Delete a thing and remove it from its groups; a missing thing is not an error.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_DeleteThing.html
 

@@ -1,4 +1,4 @@
-"""Versions of what is in the registry, and the ``expectedVersion`` of a call that changes it."""
+"""Versions of resources in the registry, and the ``expectedVersion`` of calls that change them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from moto_jitp.iot.exceptions import VersionConflict
 
 
 def check_version(what: str, name: str, version: int, expected: int | None) -> None:
-    """Refuse a change that was decided upon an older version.
+    """Refuse a change that is based on an older version.
 
     Args:
         what: the kind of resource, such as ``thing``.

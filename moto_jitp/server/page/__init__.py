@@ -1,7 +1,7 @@
-"""The page for people who would rather look, and what it needs: files beside this module.
+"""The page for people who would rather look, with its files beside this module.
 
 A file here is served at ``/moto-api/jitp/<its name>``, ``index.html`` also at ``/moto-api/jitp/``.
-No other file can be reached: the names are taken from this folder, never from a request.
+No other file can be reached: the names come from this folder, never from a request.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-# Nothing from elsewhere, and nothing that a certificate's subject could smuggle in.
+# Nothing from other origins, and nothing that a certificate's subject could smuggle in.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -26,7 +26,7 @@ _POLICY = (
 
 
 def page_file(path: str) -> Answer | None:
-    """Return the file at a path after the prefix; ``None`` where there is none."""
+    """Return the file at a path after the prefix; ``None`` if there is none."""
     return _files().get(path or "index.html")
 
 

@@ -1,8 +1,8 @@
-"""The control routes, a module for each subject."""
+"""The control routes, one module per subject."""
 
 from moto_jitp.server.routing import routes as all_routes
 
-# Each of them enters its routes into the table.
+# Each of them adds its routes to the table.
 from . import (
     connections,
     disturbances,

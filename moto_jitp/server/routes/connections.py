@@ -1,4 +1,4 @@
-"""The control routes by which devices connect, and of their attempts."""
+"""The control routes to connect devices, and of their attempts."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def cancel_disturbance(request: ControlRequest) -> Answer:
 
 
 class _AskedDisturbances(dict[int, disturbances.Disturbance]):
-    """What has been asked for since the state was last reset, also what is used up, by number."""
+    """The requests since the last reset, even those used up, by number."""
 
 
 def _disturbance(number: int) -> disturbances.Disturbance:

@@ -1,4 +1,4 @@
-"""The control routes of the device endpoint: where it is, and what devices are to trust."""
+"""The control routes of the device endpoint: its address, and the root that devices must trust."""
 
 from __future__ import annotations
 

@@ -39,5 +39,5 @@ def list_events(request: ControlRequest) -> Answer:
 
 
 def _to_json(numbered: tuple[int, Published]) -> Json:
-    # Few of a fleet's messages are on a page: no others are put together.
+    # Few of a fleet's messages are on a page: only these are composed.
     return event_to_json(numbered[1].as_event())

@@ -53,7 +53,7 @@ def cancel_failure(request: ControlRequest) -> Answer:
 
 
 class _RequestedFaults(dict[int, faults.Fault]):
-    """What has been asked for since the state was last reset, also what is used up, by number."""
+    """The requests since the last reset, even those used up, by number."""
 
 
 def _fault(number: int) -> faults.Fault:

@@ -1,4 +1,4 @@
-"""The control routes of connected devices: what they publish, and what they receive."""
+"""The control routes by which connected devices publish and receive."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ _DONE = Answer.of(DONE.to_json(Done()))
 
 @contextmanager
 def _refusing() -> Iterator[None]:
-    """Turn what a connection raises into an answer."""
+    """Turn a connection's exceptions into answers."""
     try:
         yield
     except NotAuthorized as error:

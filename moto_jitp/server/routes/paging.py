@@ -1,4 +1,4 @@
-"""A part of a list, as every control route that lists answers."""
+"""Pages of lists, for every control route that lists."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def page(
     to_json: Callable[[Any], Json],
     number_of: Callable[[Any], int],
 ) -> Answer:
-    """Answer with a part of a list, whose items' numbers rise."""
+    """Answer with a page of a list, whose items have rising numbers."""
     limit, cursor = request.query["limit"], request.query["cursor"] or 0
     if request.query["order"] == "asc":
         remaining_items = [item for item in items if number_of(item) > cursor]

@@ -1,4 +1,4 @@
-"""The control route of all that the page shows."""
+"""The control route of everything that the page shows."""
 
 from __future__ import annotations
 

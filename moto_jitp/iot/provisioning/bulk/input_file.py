@@ -22,7 +22,7 @@ _PIECE = 1 << 16
 
 
 class UnreadableFile(Exception):  # noqa: N818 - becomes the message of a task that has failed
-    """The input file is not there, or cannot be read; the text is for the task's ``message``."""
+    """The input file does not exist or cannot be read; the text is for the task's ``message``."""
 
 
 class BadLine(ValueError):  # noqa: N818 - becomes a line of the task's errors
@@ -45,7 +45,7 @@ class Line(NamedTuple):
     def parameters(self) -> dict[str, str]:
         """Return the parameters that the line holds, name to value.
 
-        Numbers are taken as their text, to the letter.
+        Numbers are taken literally as text.
 
         Raises:
             BadLine: it does not hold such parameters.
@@ -76,10 +76,10 @@ def _no_number(text: str) -> None:
 class InputFile:
     """A file in S3, of which only a piece is in memory at any time.
 
-    It stays the file that it was when it was opened, also where another takes its place.
+    It remains the file that was opened, even if another replaces it.
 
     Args:
-        account_id: the account whose S3 is asked.
+        account_id: the account whose S3 has it.
         region_name: the Region.
         bucket: the bucket's name.
         key: the object's key.
@@ -89,13 +89,16 @@ class InputFile:
         position: how many bytes have been read.
 
     Raises:
-        UnreadableFile: there is no such object, or S3 does not give it out.
+        UnreadableFile: there is no such object, or S3 does not return it.
     """
 
     def __init__(self, account_id: str, region_name: str, bucket: str, key: str) -> None:
         try:
             head = client_of("s3", account_id, region_name).head_object(Bucket=bucket, Key=key)
-        except (BotoCoreError, ClientError) as error:  # the former for what names no bucket
+        except (
+            BotoCoreError,
+            ClientError,
+        ) as error:  # the former for impossible bucket names
             raise UnreadableFile(
                 f"The input file s3://{bucket}/{key} cannot be read: {error}"
             ) from None
@@ -131,7 +134,7 @@ class InputFile:
     def _read(self) -> bytes:
         try:
             text = self._reader.readline(LONGEST_LINE + 2)
-        except ValueError as error:  # moto closes what a deleted object has held
+        except ValueError as error:  # moto closes the file of a deleted object
             raise UnreadableFile(
                 f"The input file was deleted while it was being read: {error}"
             ) from None
@@ -140,22 +143,22 @@ class InputFile:
 
 
 def stored_object(account_id: str, region_name: str, bucket: str, key: str) -> Any:
-    """Return moto's own object of S3, whose bytes it keeps in a file.
+    """Return moto's own S3 object, whose bytes it keeps in a file.
 
     Args:
-        account_id: the account whose S3 is asked; the bucket may be another account's.
+        account_id: the account whose S3 is read; the bucket may belong to another account.
         region_name: the Region.
         bucket: the bucket's name.
         key: the object's key.
     """
     check_names_of("moto.s3.models")
-    from moto.s3.models import s3_backends  # takes its time, and few tests need it
+    from moto.s3.models import s3_backends  # slow to import, and few tests need it
 
     return s3_backends[account_id][get_partition(region_name)].get_object(bucket, key)
 
 
 class _Stored(io.RawIOBase):
-    """The bytes of an object, out of the file that moto keeps them in.
+    """The bytes of an object, read from the file in which moto keeps them.
 
     moto's GetObject would hold the whole object in memory, again for each range.
     """

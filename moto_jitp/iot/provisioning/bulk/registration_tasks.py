@@ -1,9 +1,9 @@
 """Bulk registration: a task that calls RegisterThing for each line of a file in S3.
 
-On AWS a task takes its time. Here it has ended when StartThingRegistrationTask answers, unless
-moto's state manager says otherwise for the model ``iot::thing-registration-task``: after some
-seconds of the clock, or after some number of DescribeThingRegistrationTask. Until then it has got
-on as far as the time or the number of calls says.
+On AWS a task takes time. Here it has ended when StartThingRegistrationTask returns, unless moto's
+state manager says otherwise for the model ``iot::thing-registration-task``: after some seconds of
+the clock, or after some number of DescribeThingRegistrationTask. Until then it has progressed as
+far as the time or the number of calls says.
 https://docs.aws.amazon.com/iot/latest/developerguide/bulk-provisioning.html
 https://docs.aws.amazon.com/iot/latest/apireference/API_StartThingRegistrationTask.html
 """
@@ -59,11 +59,11 @@ state_manager.register_default_transition(MODEL, {"progression": "immediate"})
 class RegistrationTask:
     """A bulk registration.
 
-    It goes by the settings in force when it was started. The quotas are not counted for what it
-    does, as a task of AWS's takes the time that it needs to keep within them.
+    It uses the settings in force when it was started. Its calls do not count for quotas, as a task
+    on AWS takes the time that it needs to stay within them.
 
     Args:
-        parts: what its runs work on.
+        parts: the parts that its runs need.
         task_id: its id.
         template_body: the template's JSON text.
         bucket: the bucket of the input file.
@@ -116,7 +116,7 @@ class RegistrationTask:
         return self.status in _OPEN
 
     def description(self) -> dict[str, Any]:
-        """Return what DescribeThingRegistrationTask answers."""
+        """Return the answer of DescribeThingRegistrationTask."""
         return {
             "taskId": self.task_id,
             "creationDate": self._started,
@@ -133,7 +133,9 @@ class RegistrationTask:
         }
 
     def stop(self) -> None:
-        """Have it end where it is, also while another thread gets on; what is done stays done."""
+        """End it where it is, even while another thread works on it; completed lines stay
+        registered.
+        """
         if self.status == "InProgress":
             self._looks = 0
             self.status = "Cancelling"
@@ -144,16 +146,16 @@ class RegistrationTask:
         self._looks += 1
 
     def get_on(self) -> None:
-        """Get on as far as the state manager's setting lets it.
+        """Proceed as far as the state manager's setting allows.
 
         Raises:
-            UnusableTransition: by the setting no task would ever end.
+            UnusableTransition: with the setting no task would ever end.
         """
         if not self.is_open:
             return
         setting = transition_of(MODEL)
-        # Never waiting: the thread that gets on with it may wait for a lock that this one holds,
-        # and may come here itself, by what a run sets off.
+        # Never wait: the thread that works on the task may wait for a lock that this one holds, and
+        # may itself come here through what a run sets off.
         if not self._lock.acquire(blocking=False):
             return
         try:
@@ -171,14 +173,14 @@ class RegistrationTask:
             self._lock.release()
 
     def _cancel(self, setting: Mapping[str, Any], now: datetime) -> None:
-        # Who stops it and looks sees Cancelling once.
+        # A caller that stops it and then looks sees Cancelling once.
         assert self._stopped is not None
         is_over = self._looks > 1 if setting["progression"] == "manual" else now > self._stopped
         if is_over:
             self._end("Cancelled", now)
 
     def _register_until(self, setting: Mapping[str, Any], now: datetime) -> None:
-        """Register the devices of the lines whose turn has come."""
+        """Register the devices of the lines that are due."""
         share, seconds = 1.0, 0.0
         if setting["progression"] == "time" and setting["seconds"] > 0:
             seconds = float(setting["seconds"])
@@ -293,7 +295,7 @@ class RegistrationTasks:
         parts: what the runs work on.
 
     Attributes:
-        tasks: those that are kept, by id, the oldest first.
+        tasks: those that are kept, by id, oldest first.
     """
 
     def __init__(self, parts: RunParts) -> None:
@@ -306,14 +308,14 @@ class RegistrationTasks:
 
         Args:
             template_body: the template's JSON text.
-            bucket: the bucket of the input file. A file that is not there fails the task.
+            bucket: the bucket of the input file. A missing file fails the task.
             key: its key.
             role_arn: the role with which the file is read and the devices are registered.
 
         Raises:
             InvalidRequest: the template is wrong, AWS IoT cannot assume the role, or another task
                 has not ended.
-            UnusableTransition: by the state manager's setting no task would ever end.
+            UnusableTransition: with the state manager's setting no task would ever end.
         """
         transition_of(MODEL)
         try:
@@ -349,10 +351,10 @@ class RegistrationTasks:
         return task
 
     def get_on(self) -> None:
-        """Have the open task get on, and forget what ended 30 days ago.
+        """Advance the open task, and delete tasks that ended 30 days ago.
 
         Raises:
-            UnusableTransition: by the state manager's setting no task would ever end.
+            UnusableTransition: with the state manager's setting no task would ever end.
         """
         if not self.tasks:
             return
@@ -367,9 +369,9 @@ class RegistrationTasks:
 
 @finishes(Turn.TASKS)
 def get_on_with_tasks() -> None:
-    """Have the tasks of every account and Region get on; by an unusable setting none does."""
+    """Advance the tasks of every account and Region; with an unusable setting none proceeds."""
     for backend in existing_backends():
-        # moto's reset takes every attribute away for a moment.
+        # moto's reset briefly removes every attribute.
         tasks = getattr(backend, "bulk", None)
         if isinstance(tasks, RegistrationTasks):
             with suppress(UnusableTransition):
@@ -422,7 +424,7 @@ def list_thing_registration_task_reports(tasks: RegistrationTasks, arguments: In
     kind = arguments["reportType"]
     try:
         links = tasks.find(arguments["taskId"]).reports[kind].links()
-    except ResourceNotFound as error:  # which this operation does not declare
+    except ResourceNotFound as error:  # an error that this operation does not declare
         raise InvalidRequest(str(error.message)) from None
     page = Page("ListThingRegistrationTaskReports", arguments, default_size=_DEFAULT_PAGE)
     items_of_page = page.cut(

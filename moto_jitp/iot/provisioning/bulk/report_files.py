@@ -1,8 +1,8 @@
 """The reports of a bulk registration: files in a bucket of AWS IoT's own, behind links.
 
-A report has a JSON object on each line: of a result ``lineNumber``, ``offset`` and ``response``
-with ``CertificatePem`` and ``ResourceArns``; of an error ``lineNumber``, ``offset``, ``errorCode``
-and ``errorMessage``. The guide describes neither; the first is what AWS's sample reads.
+A report has a JSON object on each line: for a result ``lineNumber``, ``offset`` and ``response``
+with ``CertificatePem`` and ``ResourceArns``; for an error ``lineNumber``, ``offset``, ``errorCode``
+and ``errorMessage``. The guide describes neither; AWS's sample reads the former.
 https://docs.aws.amazon.com/iot/latest/apireference/API_ListThingRegistrationTaskReports.html
 """
 
@@ -23,20 +23,20 @@ SERVICE_ACCOUNT = "000000000000"
 them."""
 
 PART_BYTES = 1 << 23
-"""How many bytes a part of a report has before the next one begins."""
+"""The number of bytes after which a new part of a report begins."""
 
-_REGION = "us-east-1"  # whose buckets need no constraint of their location
+_REGION = "us-east-1"  # whose buckets need no location constraint
 _LINK_SECONDS = 3600
 
 
 class Report:
     """A report, of which only the part that is being written is in memory at any time.
 
-    A part that is full goes to S3, and has a link of its own.
+    A full part is stored in S3 and has its own link.
 
     Args:
         bucket: the name of AWS IoT's bucket.
-        name: what the names of its parts begin with.
+        name: the prefix of its parts' names.
     """
 
     def __init__(self, bucket: str, name: str) -> None:
@@ -49,14 +49,14 @@ class Report:
         """Add a line.
 
         Args:
-            entry: what it holds, of values that JSON has.
+            entry: the line's members, as JSON values.
         """
         self._part += json.dumps(entry).encode() + b"\n"
         if len(self._part) >= PART_BYTES:
             self.store()
 
     def store(self) -> None:
-        """Put what has been written into S3, if there is anything."""
+        """Store what has been written in S3, if anything."""
         if not self._part:
             return
         key = f"{self._name}-{len(self._keys) + 1}.json"
@@ -76,7 +76,7 @@ class Report:
         self._keys = []
 
     def links(self) -> list[tuple[int, str]]:
-        """Return the numbers of the parts in S3, from 1, with links that are good for an hour."""
+        """Return the numbers of the parts in S3, from 1, with links that are valid for an hour."""
         return [(number, self._link(key)) for number, key in enumerate(self._keys, 1)]
 
     def _link(self, key: str) -> str:
@@ -85,7 +85,7 @@ class Report:
         server = server_address()
         if server is None:
             return link
-        # Who called a server fetches from it, too.
+        # A caller of a server also downloads from it.
         server_url = urlsplit(server)
         return urlsplit(link)._replace(scheme=server_url.scheme, netloc=server_url.netloc).geturl()
 

@@ -1,4 +1,4 @@
-"""The MQTT API of fleet provisioning: messages in JSON or CBOR, and what they are answered with.
+"""The MQTT API of fleet provisioning: messages in JSON or CBOR, and their answers.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/fleet-provision-api.html
 """
@@ -18,12 +18,12 @@ from .refusals import FleetRefusal
 
 
 class FleetAnswer(NamedTuple):
-    """What a request is answered with.
+    """The answer to a request.
 
     Attributes:
         message: the answer: a dict for one in JSON, bytes for one in CBOR.
-        certificate_id: the id of the device's new certificate, as far as it is known.
-        run: the provisioning run of RegisterThing, also of one that did not come to its steps.
+        certificate_id: the id of the device's new certificate, if known.
+        run: the provisioning run of RegisterThing, even of one that did not reach its steps.
         refusal: why the request is refused; ``None`` for an accepted one.
     """
 
@@ -41,13 +41,13 @@ class FleetAnswer(NamedTuple):
 def answer_request(
     fleet: FleetProvisioning, request: FleetRequest, payload: bytes, client: FleetClient
 ) -> FleetAnswer:
-    """Carry out what a message on a topic of the API asks for.
+    """Carry out the request in a message on a topic of the API.
 
     Args:
         fleet: the fleet provisioning of an account and Region.
-        request: what the topic says.
+        request: the request that the topic names.
         payload: the message.
-        client: who asks.
+        client: the client that sent it.
     """
     form = request.payload_format
     members: Mapping[str, Any] = {}
@@ -74,9 +74,9 @@ def answer_request(
 def _unstarted(
     template_name: str | None, members: Mapping[str, Any], refusal: FleetRefusal
 ) -> ProvisioningRun:
-    """Return the run of a request that did not come to one, so that people can see why.
+    """Return a run for a request that did not lead to one, so that people can see why.
 
-    It has no role, as AWS IoT has not assumed one yet.
+    It has no role, as AWS IoT has not yet assumed one.
     """
     step = ProvisioningStep(
         "RegisterThing",

@@ -1,8 +1,7 @@
 """Fleet provisioning: a device without a certificate of its own gets one and provisions itself.
 
-It connects with a provisioning claim, a certificate that many devices have. It is given a
-certificate that is PENDING_ACTIVATION, with a token that proves that this one is its own, and has a
-template executed for it.
+It connects with a provisioning claim, a certificate that many devices have. It gets a certificate
+that is PENDING_ACTIVATION, with a token that proves ownership, and has a template executed for it.
 https://docs.aws.amazon.com/iot/latest/developerguide/provision-wo-cert.html
 """
 
@@ -45,7 +44,7 @@ class FleetClient(NamedTuple):
     """Who asks.
 
     Attributes:
-        certificate_id: the id of the claim certificate that it is connected with.
+        certificate_id: the id of the claim certificate that it connected with.
         client_id: its MQTT client ID.
     """
 
@@ -54,12 +53,12 @@ class FleetClient(NamedTuple):
 
 
 class DeviceCredentials(NamedTuple):
-    """What a device is given.
+    """The new credentials of a device.
 
     Attributes:
         certificate: the new certificate.
-        private_key_pem: its key; ``None`` where the device has made its own.
-        ownership_token: what RegisterThing wants to see.
+        private_key_pem: its key; ``None`` if the device has made its own.
+        ownership_token: the token that RegisterThing requires.
     """
 
     certificate: DeviceCertificate
@@ -73,14 +72,14 @@ class _Ownership(NamedTuple):
 
 
 class FleetProvisioning:
-    """What is behind the MQTT API of fleet provisioning.
+    """The implementation of the MQTT API of fleet provisioning.
 
     Args:
-        parts: what the runs work on.
+        parts: the parts that the runs need.
         templates: the stored templates.
 
     Attributes:
-        unclaimed: the certificates that no device has made its own yet, by their token.
+        unclaimed: the certificates that no device has claimed yet, by their token.
     """
 
     def __init__(self, parts: RunParts, templates: ProvisioningTemplates) -> None:
@@ -93,20 +92,20 @@ class FleetProvisioning:
         """Make a key pair and a certificate for a device.
 
         Raises:
-            FleetRefusal: a test asked for a failure, or the operation's quota is used up.
+            FleetRefusal: a test requested a failure, or the operation's quota is used up.
         """
         self._admit("CreateKeysAndCertificate")
         issued = issue_with_keys()
         return self._give(issued.certificate_pem, issued.private_key_pem)
 
     def create_certificate_for_device(self, signing_request: str) -> DeviceCredentials:
-        """Make a certificate for a device that has made its key pair itself.
+        """Make a certificate for a device that made its own key pair.
 
         Args:
             signing_request: the CSR as PEM text.
 
         Raises:
-            FleetRefusal: the text is not a CSR that AWS IoT accepts, a test asked for a failure, or
+            FleetRefusal: the text is not a CSR that AWS IoT accepts, a test requested a failure, or
                 the operation's quota is used up.
         """
         self._admit("CreateCertificateFromCsr")
@@ -143,16 +142,16 @@ class FleetProvisioning:
         Args:
             template_name: an enabled template of the type FLEET_PROVISIONING.
             ownership_token: the token that came with the device's certificate.
-            parameters: what the device offers to the template: parameter name to value.
+            parameters: the parameters that the device provides, name to value.
             client: who asks.
 
         Returns:
             The run, and the template's device configuration.
 
         Raises:
-            FleetRefusal: the request is not allowed, template or token are not good, the hook does
-                not allow it, or the run failed, which is then in the refusal. The token stays good
-                for another try.
+            FleetRefusal: the request is not allowed, template or token is not valid, the hook does
+                not allow it, or the run failed, which is then in the refusal. The token remains
+                valid for another try.
         """
         self._admit(_REGISTER_THING)
         template = self._fleet_template(template_name)
@@ -170,7 +169,7 @@ class FleetProvisioning:
             overrides = consult_hook(self._parts.roles, template.hook["targetArn"], request)
             parameters = {**parameters, **overrides}
         with self._registry.lock:
-            self._owner_of(ownership_token)  # which another request may have used up
+            self._owner_of(ownership_token)  # another request may have used it up
             outcome = self._execute(template, certificate, parameters)
             del self.unclaimed[ownership_token]
             return outcome
@@ -216,7 +215,7 @@ class FleetProvisioning:
         return owned.certificate
 
     def drop_unclaimed_certificates(self) -> None:
-        """Delete the certificates that no device has made its own within the hour."""
+        """Delete the certificates that no device claimed within the hour."""
         if not self.unclaimed:
             return
         now = time.time()
@@ -237,7 +236,7 @@ class FleetProvisioning:
 
 
 def _refusal(run: TemplateExecution, failure: ProvisioningFailure) -> FleetRefusal:
-    """Return the refusal for a run that failed: a device learns less, and a person more."""
+    """Return the refusal for a failed run, with less detail for the device and more for people."""
     mistake = failure.mistake
     if isinstance(failure.error, NotAdmitted):
         return refusals.of_error(failure.error, run=run.outcome(failure))

@@ -9,14 +9,14 @@ from moto_jitp.extras import command_for
 
 
 class PayloadError(ValueError):
-    """A message that is not of its topic's format; the text says what is wrong."""
+    """A message that is not in its topic's format; the text says what is wrong."""
 
 
 def require_format(form: str) -> None:
     """Make sure that messages of a format can be read and written.
 
     Args:
-        form: ``json`` or ``cbor``, as the topic has it.
+        form: ``json`` or ``cbor``, as in the topic.
 
     Raises:
         ModuleNotFoundError: the format is CBOR, and the extra ``[mqtt]`` is not installed.
@@ -33,7 +33,7 @@ def decode(form: str, payload: bytes) -> Any:
         payload: the message.
 
     Raises:
-        PayloadError: it is not of that format.
+        PayloadError: it is not in that format.
     """
     if form == "cbor":
         cbor = _cbor()
@@ -48,15 +48,15 @@ def decode(form: str, payload: bytes) -> Any:
 
 
 def encode(form: str, message: dict[str, Any]) -> dict[str, Any] | bytes:
-    """Return a message in a format: CBOR as bytes; JSON as it is, for who puts it on the wire."""
+    """Return a message in a format: CBOR as bytes; JSON unchanged, to be encoded when it is sent."""
     return _cbor().dumps(message) if form == "cbor" else message
 
 
 def shown(value: Any) -> str:
-    """Return a value from a message for an error text, shortened."""
+    """Return a shortened value from a message for an error text."""
     try:
         return f"{value!r:.80}"
-    except ValueError:  # CBOR has whole numbers of thousands of digits
+    except ValueError:  # CBOR has integers with thousands of digits
         return f"something of the type {type(value).__name__}"
 
 

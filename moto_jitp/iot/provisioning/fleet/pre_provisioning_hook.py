@@ -1,9 +1,9 @@
 """Pre-provisioning hooks: a Lambda function that decides whether a device is provisioned.
 
-The function is a Python handler of the test or moto's, whose execution is moto's too: in a
-container, or, with moto's configuration ``{"lambda": {"use_docker": False}}``, with the results
-that the test has queued. AWS IoT waits five seconds for the answer, which are counted by the test's
-clock: a handler that moves a clock held by freezegun takes as long as it moves it.
+The function is a Python handler of the test, or a function in moto's Lambda, which runs it in a
+container or, with moto's configuration ``{"lambda": {"use_docker": False}}``, returns the results
+that the test has queued. AWS IoT waits five seconds for the answer, by the test's clock: a handler
+that moves a clock frozen by freezegun takes as long as it moves it.
 https://docs.aws.amazon.com/iot/latest/developerguide/pre-provisioning-hook.html
 https://docs.getmoto.org/en/latest/docs/services/lambda.html
 """
@@ -29,12 +29,12 @@ LONGEST_ANSWER = timedelta(seconds=5)
 def consult_hook(
     roles: ProvisioningRoles, function_arn: str, request: Mapping[str, Any]
 ) -> dict[str, str]:
-    """Ask a pre-provisioning hook about a device.
+    """Call a pre-provisioning hook for a device.
 
     Args:
-        roles: says how AWS IoT calls the function.
+        roles: makes AWS IoT's call of the function.
         function_arn: the hook's ``targetArn``.
-        request: what the function is given: ``claimCertificateId``, ``certificateId``,
+        request: the function's event: ``claimCertificateId``, ``certificateId``,
             ``certificatePem``, ``templateArn``, ``clientId`` and ``parameters``.
 
     Returns:
@@ -42,7 +42,7 @@ def consult_hook(
 
     Raises:
         FleetRefusal: it does not allow the device, cannot be invoked, fails, takes more than five
-            seconds, or answers something else than a hook should.
+            seconds, or does not return what a hook should.
     """
     event = json.dumps(request)
     asked_at = datetime.now(timezone.utc)
@@ -66,7 +66,7 @@ def consult_hook(
 
 
 def _overrides(function_arn: str, text: str) -> dict[str, str]:
-    """The overrides in a function's answer, which must allow the device."""
+    """Return the overrides in a function's answer, which must allow the device."""
     try:
         answer = json.loads(text)
     except (ValueError, RecursionError):
@@ -74,7 +74,7 @@ def _overrides(function_arn: str, text: str) -> dict[str, str]:
     if not isinstance(answer, dict):
         raise refusals.bad_hook_result(function_arn, f"a JSON {type(answer).__name__}")
     allowed = answer.get("allowProvisioning")
-    # The guide writes the value as a boolean and as text; to Python, 1 equals True.
+    # The guide has the value as a boolean and as text; in Python, 1 equals True.
     if allowed is not True and allowed != "true":
         raise refusals.hook_refused(function_arn)
     overrides = answer.get("parameterOverrides") or {}

@@ -1,7 +1,7 @@
-"""Provisioning claims: certificates of five minutes with which a device may provision itself.
+"""Provisioning claims: certificates for five minutes with which a device may provision itself.
 
-A trusted user asks for one and hands it to a device, which gets a certificate of its own with it.
-AWS IoT lists no claim among the certificates.
+A trusted user requests one and passes it to a device, which uses it to get a certificate of its
+own. AWS IoT does not list claims among the certificates.
 https://docs.aws.amazon.com/iot/latest/developerguide/provision-wo-cert.html
 https://docs.aws.amazon.com/iot/latest/apireference/API_CreateProvisioningClaim.html
 """
@@ -29,7 +29,7 @@ LASTING = timedelta(minutes=5)
 
 
 class ClaimCertificate(DeviceCertificate):
-    """A provisioning claim, which no operation finds among the certificates.
+    """A provisioning claim, which operations do not find among the certificates.
 
     Args:
         pem: its PEM text.
@@ -40,7 +40,7 @@ class ClaimCertificate(DeviceCertificate):
     Attributes:
         template_name: the template that it is for.
         expiration: when it ends, in UTC.
-        policy: what its devices may do: the template's topics and those for a certificate.
+        policy: what its devices may do: use the template's topics and those for a certificate.
     """
 
     def __init__(
@@ -98,16 +98,15 @@ class ProvisioningClaims:
         """Issue a claim for a template.
 
         Args:
-            template_name: a stored template of the type FLEET_PROVISIONING. It does not have to be
-                enabled yet; AWS documents no rule for that.
+            template_name: a stored template of the type FLEET_PROVISIONING. It need not be enabled
+                yet; AWS documents no rule for that.
 
         Returns:
             The claim and its keys. It ends five minutes from now by the test's clock.
 
         Raises:
             ResourceNotFound: there is no template of that name.
-            InvalidRequest: it is of another type, with which no device can use a claim (own
-                wording).
+            InvalidRequest: it has another type, with which no device can use a claim (own wording).
         """
         template = self._templates.describe_provisioning_template(template_name)
         if template.template_type != FLEET_PROVISIONING and settings.current().strict:
@@ -131,7 +130,7 @@ class ProvisioningClaims:
             certificate_id: the SHA-256 of its DER bytes in hexadecimal digits.
 
         Returns:
-            The claim; ``None`` where there is none, or no longer one.
+            The claim; ``None`` if there is none, or no longer one.
         """
         if not self.claims:
             return None
@@ -139,7 +138,7 @@ class ProvisioningClaims:
         return self.claims.get(certificate_id)
 
     def drop_ended_claims(self) -> None:
-        """Forget the claims whose five minutes are over."""
+        """Delete the claims whose five minutes are over."""
         now = datetime.now(timezone.utc)
         with self._registry.lock:
             for certificate_id, claim in list(self.claims.items()):
@@ -148,12 +147,12 @@ class ProvisioningClaims:
 
 
 def connection_has_ended(certificate: DeviceCertificate, connected: datetime) -> bool:
-    """Whether a connection with a claim has lasted as long as it may.
+    """Whether a connection with a claim has reached its time limit.
 
     The device must have got its own certificate within five minutes of connecting.
 
     Args:
-        certificate: the connection's certificate, which may be one of any kind.
+        certificate: the connection's certificate, of any kind.
         connected: when it was made, in UTC.
     """
     is_claim = isinstance(certificate, ClaimCertificate)
@@ -161,7 +160,7 @@ def connection_has_ended(certificate: DeviceCertificate, connected: datetime) ->
 
 
 def _document(registry: Registry, template_name: str) -> str:
-    """The policy of the guide for claims, with the topics of one template (own choice)."""
+    """The guide's policy for claims, with the topics of one template (our own choice)."""
     topics = (
         "$aws/certificates/create/*",
         "$aws/certificates/create-from-csr/*",
@@ -180,7 +179,7 @@ def _document(registry: Registry, template_name: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
-# Nobody else has to wait while a key is made.
+# Other calls need not wait while a key is made.
 @operation("CreateProvisioningClaim", ProvisioningClaims, locks_itself=True)
 def create_provisioning_claim(claims: ProvisioningClaims, arguments: Input) -> Output:
     created = claims.create_provisioning_claim(arguments["templateName"])

@@ -1,6 +1,6 @@
-"""Why a request of the fleet provisioning API is refused; each text lives here.
+"""The texts of refused requests to the fleet provisioning API.
 
-The texts and their codes are those that have been seen on AWS, but for those marked as own wording.
+Texts and codes are those seen on AWS, except those marked as own wording.
 https://docs.aws.amazon.com/iot/latest/developerguide/fleet-provision-api.html
 """
 
@@ -24,11 +24,11 @@ class FleetRefusal(Exception):  # noqa: N818 - becomes a message on …/rejected
 
     Attributes:
         status_code: the HTTP status that the error would have.
-        code: AWS's name of the error, without ``Exception``.
-        message: the error text, which is all that the device learns.
-        bare_message: the part of it that AWS says, where the rest is ours.
-        advice: one plain sentence on what to change; empty where the message says it.
-        run: the provisioning run that failed, if it came to one.
+        code: AWS's name for the error, without ``Exception``.
+        message: the error text, all that the device receives.
+        bare_message: AWS's part of it, if the rest is ours.
+        advice: one plain sentence on what to change; empty if the message says it.
+        run: the failed provisioning run, if there was one.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class FleetRefusal(Exception):  # noqa: N818 - becomes a message on …/rejected
         self.run = run
 
     def body(self) -> dict[str, Any]:
-        """What the message holds."""
+        """The content of the message."""
         return {
             "statusCode": self.status_code,
             "errorCode": self.code,
@@ -87,7 +87,7 @@ def _bad_template(message: str, advice: str = "") -> FleetRefusal:
 
 
 def unreadable(why: str) -> FleetRefusal:
-    """The sentence is AWS's; what follows on it is ours."""
+    """The sentence is AWS's; the rest is ours."""
     return FleetRefusal(
         400,
         "InvalidPayload",
@@ -125,14 +125,14 @@ def unresolved(name: str, run: ProvisioningRun) -> FleetRefusal:
 
 
 def provisioning_failed(error: IoTError, run: ProvisioningRun) -> FleetRefusal:
-    """A value was refused, or something that the template names is missing or in conflict.
+    """A value was refused, or something that the template refers to is missing or in conflict.
 
     The text is RegisterThing's with what AWS's client for Java adds to an error, as the service
     that answers devices is a client of AWS IoT's API.
 
     Args:
-        error: what RegisterThing answered.
-        run: the run that failed with it.
+        error: RegisterThing's error.
+        run: the failed run.
     """
     added = (
         " (Service: AWSIot; Status Code: 400; Error Code: ResourceRegistrationFailureException; "
@@ -179,7 +179,7 @@ def hook_failed(function_arn: str, why: str) -> FleetRefusal:
 
 
 def hook_too_slow(function_arn: str, took: timedelta, longest: timedelta) -> FleetRefusal:
-    """AWS's text for a hook that fails, as AWS IoT does not wait for its answer."""
+    """AWS's text for a failed hook, as AWS IoT does not wait for its answer."""
     return FleetRefusal(
         400,
         "InvocationError",
@@ -214,9 +214,9 @@ def bad_hook_result(function_arn: str, why: str) -> FleetRefusal:
 def of_error(
     error: IoTError, *, advice: str = "", run: ProvisioningRun | None = None
 ) -> FleetRefusal:
-    """Return the refusal for an error of the API that a request ended with.
+    """Return the refusal for an API error with which a request ended.
 
-    Under which code and status AWS passes these on is not documented: here it is the error's own
+    With which code and status AWS passes these on is not documented: here it is the error's own
     code without ``Exception``, and its own status.
     """
     code = error.code
