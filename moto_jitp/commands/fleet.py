@@ -1,4 +1,4 @@
-"""``moto-jitp fleet``: connects many generated devices and prints rates, failures and percentiles."""
+"""``moto-jitp fleet``: connects many generated devices; prints rates and failures."""
 
 from __future__ import annotations
 

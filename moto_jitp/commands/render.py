@@ -86,7 +86,7 @@ def run(arguments: Namespace) -> int:
 
 
 def _body(text: str) -> str:
-    """The template in a file, which may also be a ``registration-config`` as the AWS CLI accepts."""
+    """The template in a file, which may also be a ``registration-config`` of the AWS CLI."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):

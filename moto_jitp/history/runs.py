@@ -196,7 +196,7 @@ class ProvisioningRun(NamedTuple):
 
     @property
     def error_codes(self) -> set[str | None]:
-        """The error codes of the run and its steps; ``None`` is among them for a step without one."""
+        """The error codes of the run and its steps, including ``None`` for a step without one."""
         return {self.error_code, *self.record[3::_ENTRIES]}
 
     def mentions(self, text: str) -> bool:

@@ -69,7 +69,7 @@ def bare_text(error: Exception) -> str:
 
 
 def error_with_status(code: str, message: str, status: int) -> JsonRESTError:
-    """Return an error of a data plane, with the HTTP status that moto cannot derive from its code."""
+    """Return an error of a data plane with a status that moto cannot derive from its code."""
     error = JsonRESTError(code, message)
     error.code = status
     return error

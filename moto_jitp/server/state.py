@@ -152,7 +152,7 @@ def _is_refused(attempt: ConnectionAttempt) -> bool:
 
 
 def _rejected_runs(entries: Sequence[RunEntry]) -> Mapping[int, ProvisioningRun]:
-    """Return the last runs of fleet provisioning that were rejected, by the ids of their attempts."""
+    """Return the last rejected runs of fleet provisioning, by the ids of their attempts."""
     last = {
         entry.attempt_id: entry.run
         for entry in entries

@@ -51,7 +51,7 @@ class CaCertificate(FakeCaCertificate):
         auto_registration: bool = False,
         sequence: int,
     ) -> None:
-        """Set the attributes that moto's own class lacks, even on a CA that plain moto registered."""
+        """Set what moto's own class lacks, even on a CA that plain moto registered."""
         self.presented = presented
         self.arn = self.arn.replace(":cert/", ":cacert/")
         self.certificate_mode = mode

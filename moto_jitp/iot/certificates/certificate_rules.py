@@ -121,7 +121,7 @@ def require_issuer(
 def _not_issued(
     sentence: str, certificate: PresentedCertificate, ca: PresentedCertificate, parameter: str
 ) -> errors.CertificateValidation:
-    """Return AWS's sentence, followed by the certificates in question and what to sign with what."""
+    """Return AWS's sentence, then the certificates in question and what to sign with what."""
     finding = (
         f"The {parameter or 'certificatePem'} {certificate.subject_text!r} has the issuer "
         f"{certificate.issuer_text!r}; the CA certificate has the subject {ca.subject_text!r}."

@@ -68,7 +68,7 @@ class DeviceCertificate(FakeCertificate):
     def complete(
         self, presented: PresentedCertificate | None, *, mode: str = "DEFAULT", sequence: int
     ) -> None:
-        """Set the attributes that moto's own class lacks, even on one that plain moto registered."""
+        """Set what moto's own class lacks, even on one that plain moto registered."""
         self.certificate_mode = mode
         self.sequence = sequence
         self.customer_version = 1

@@ -200,7 +200,7 @@ class ThingRegistration:
 
 
 def _told_to_caller(failure: ProvisioningFailure) -> ProvisioningFailure:
-    """Say what a caller of RegisterThing can change, whose values do not come from a certificate."""
+    """Say what a caller of RegisterThing, with values of its own, can change."""
     if isinstance(failure.mistake, UnresolvedReferenceError):
         failure.advice = advice.parameter_not_given(failure.mistake.parameter)
     elif failure.mistake is not None:

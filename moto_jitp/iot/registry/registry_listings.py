@@ -87,7 +87,7 @@ def list_thing_groups(registry: Registry, arguments: Input, page: Page) -> Outpu
 def _in_order(
     table: ThingGroupTable, groups: Iterable[FakeThingGroup], number: int | None
 ) -> list[tuple[int, FakeThingGroup]]:
-    """Return those of a few groups that come after a place, in the order in which they were made."""
+    """Return those of a few groups that come after a place, in order of creation."""
     numbered = [(table.order.get(group.arn, 0), group) for group in groups]
     later = (entry for entry in numbered if number is None or entry[0] > number)
     return sorted(later, key=itemgetter(0))

@@ -105,7 +105,7 @@ class FleetProvisioning:
             signing_request: the CSR as PEM text.
 
         Raises:
-            FleetRefusal: the text is not a CSR that AWS IoT accepts, a test requested a failure, or
+            FleetRefusal: AWS IoT does not accept the text as a CSR, a test requested a failure, or
                 the operation's quota is used up.
         """
         self._admit("CreateCertificateFromCsr")

@@ -48,7 +48,7 @@ def decode(form: str, payload: bytes) -> Any:
 
 
 def encode(form: str, message: dict[str, Any]) -> dict[str, Any] | bytes:
-    """Return a message in a format: CBOR as bytes; JSON unchanged, to be encoded when it is sent."""
+    """Return a message in a format: CBOR as bytes; JSON unchanged, to be encoded later."""
     return _cbor().dumps(message) if form == "cbor" else message
 
 
