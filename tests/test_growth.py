@@ -9,6 +9,7 @@ import json
 from functools import partial
 from itertools import islice
 from typing import Any
+from urllib.parse import quote
 
 import boto3
 import pytest
@@ -197,18 +198,29 @@ def test_emptying_a_table_page_by_page_costs_as_much_for_each_of_many(ascending:
     assert cost_of_each(8_000) < 1.05 * cost_of_each(2_000)
 
 
+SERVED = ("server.device_index", "server.routes", "server.shapes", "server.state")
+BEHIND_ROUTES = tuple(
+    f"moto_jitp.{part}"
+    for part in ("broker", "devices", "history", "iot", "json_shapes", "ordered_tables", *SERVED)
+)
+"""All but HTTP itself, which takes as many calls as the network has it take."""
+
 NEWEST = ("limit=2", "limit=2&order=asc")
 ROUTES = [
     *(f"/events?{limit}" for limit in (*NEWEST, "limit=2&topicFilter=%24aws/%23")),
     *(f"/runs?{limit}" for limit in NEWEST),
     *(f"/connections?{limit}" for limit in NEWEST),
-    *(f"/state?limit=2{wanted}" for wanted in ("", "&search=bulb", "&refused=true")),
+    *(f"/state?limit=2{wanted}" for wanted in ("", "&refused=true", "&cause=%s")),
+    "/connections/%s",
+    "/runs/%s",
 ]
 
 
 @pytest.mark.slow
-def test_a_control_route_renders_what_is_asked_for_alone() -> None:
-    def renderings(size: int) -> dict[str, int]:
+def test_a_control_route_costs_what_it_answers() -> None:
+    """Also the state of which the page shows a part: nothing looks through all devices for it."""
+
+    def costs(size: int) -> dict[str, int]:
         with ThreadedJitpServer() as server:
             iot = client(server.endpoint_url)
             iot.create_policy(policyName="all", policyDocument=document(0))
@@ -218,13 +230,36 @@ def test_a_control_route_renders_what_is_asked_for_alone() -> None:
             for number in range(size):
                 api.connect(ca.issue(common_name=f"bulb-{number}"))
                 api.connect(ca.issue(common_name=None))  # the template needs a name
+                never = ca.issue(common_name=f"never-{number}").certificate_pem
+                iot.register_certificate(certificatePem=never, status="ACTIVE")
+            run = api.get("/runs?limit=1")["runs"][0]["id"]
+            [cause] = api.get("/state?limit=1")["causes"]
             found = {}
             for route in ROUTES:
+                value = quote(cause["causeId"], safe="") if "cause" in route else run
+                path = route.replace("%s", str(value))
+                api.get(path)  # what is new is read once
                 ask = Api(server.endpoint_url)  # its connection is a new thread, which is watched
-                calls = calls_of(lambda ask=ask, route=route: ask.get(route))
-                found[route] = calls["to_json"] + calls["as_event"]
+                calls = calls_of(lambda ask=ask, path=path: ask.get(path), BEHIND_ROUTES)
+                found[route] = sum(calls.values())
             return found
 
-    few, many = renderings(4), renderings(12)
-    assert few == many
-    assert all(few.values())
+    few, many = costs(20), costs(60)
+    grown = {route: many[route] - few[route] for route in ROUTES}
+    # One call for each of the devices that are more would be forty.
+    assert {route: calls for route, calls in grown.items() if calls > 20} == {}
+
+
+@pytest.mark.slow
+def test_a_search_renders_what_it_finds_alone() -> None:
+    with ThreadedJitpServer() as server:
+        iot = client(server.endpoint_url)
+        iot.create_policy(policyName="all", policyDocument=document(0))
+        ca = CertificateAuthority(common_name="Acme Root")
+        ca.register(iot, template_body=TEMPLATE)
+        api = Api(server.endpoint_url)
+        for number in range(8):
+            api.connect(ca.issue(common_name=f"bulb-{number}"))
+        ask = Api(server.endpoint_url)
+        calls = calls_of(lambda: ask.get("/state?limit=2&search=bulb-5"))
+    assert calls["_device"] == 1

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import NamedTuple
 
 from moto_jitp.broker.message_broker import broker_of
 from moto_jitp.history.messages import Event, Message
-from moto_jitp.iot.models import live_backends
+from moto_jitp.history.order import in_order, walk
+from moto_jitp.iot.models import JitpIoTBackend, live_backends
 
 
 class Published(NamedTuple):
@@ -23,6 +25,11 @@ class Published(NamedTuple):
     message: Message
     account_id: str
     region_name: str
+
+    @property
+    def number(self) -> int:
+        """The message's number, which rises with every message of all accounts and Regions."""
+        return self.message.number
 
     def as_event(self) -> Event:
         """Return the message as tests read it."""
@@ -40,19 +47,21 @@ def all_published() -> list[Published]:
     return published
 
 
-def newest_published(limit: int) -> list[Published]:
-    """Return the newest published messages, oldest first.
+def walk_published(after: int | None, ascending: bool) -> Iterator[Published]:
+    """Walk what has been published since the last reset, from a place on.
 
     Args:
-        limit: how many at most.
+        after: the number of the message before; ``None`` to begin at the first.
+        ascending: oldest first; otherwise newest first.
     """
-    published = [
-        Published(message, backend.account_id, backend.region_name)
-        for backend in live_backends()
-        for message in broker_of(backend).messages[-limit:]
-    ]
-    published.sort(key=lambda entry: entry.message.number)
-    return published[-limit:]
+    walks = [_walk(backend, after, ascending) for backend in live_backends()]
+    return in_order(walks, attrgetter("number"), ascending=ascending)
+
+
+def _walk(backend: JitpIoTBackend, after: int | None, ascending: bool) -> Iterator[Published]:
+    messages = broker_of(backend).messages
+    for message in walk(messages, attrgetter("number"), after, ascending=ascending):
+        yield Published(message, backend.account_id, backend.region_name)
 
 
 def all_events() -> tuple[Event, ...]:

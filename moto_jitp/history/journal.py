@@ -7,11 +7,12 @@ Metrics, the trail, control routes, the page and reports read it. A new kind of 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from bisect import insort
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from .order import sequence
+from .order import sequence, walk
 from .runs import ProvisioningRun
 
 
@@ -59,12 +60,21 @@ The lock of the account and Region may be held meanwhile.
 
 
 class RunJournal:
-    """The provisioning runs of one account and Region."""
+    """The provisioning runs of one account and Region.
 
-    __slots__ = ("_entries", "_of_attempts")
+    Attributes:
+        late_attempts: the ids of attempts of which a run has ended, or whose connection has set off
+            another one, since they were made; an id may stand there more than once.
+    """
+
+    __slots__ = ("_by_api", "_entries", "_numbers", "_of_attempts", "late_attempts")
 
     def __init__(self) -> None:
+        self.late_attempts: list[int] = []
         self._entries: dict[int, RunEntry] = {}
+        # The numbers of all entries, and of those that no connection set off: each list rises.
+        self._numbers: list[int] = []
+        self._by_api: list[int] = []
         # Just-in-time runs have the id of their attempt, and need no index.
         self._of_attempts: dict[int, tuple[int, ...]] = {}
 
@@ -92,9 +102,14 @@ class RunJournal:
         number = next(sequence) if run_id is None else run_id
         entry = RunEntry(number, origin, attempt_id, moment, run, number)
         self._entries[number] = entry
-        if attempt_id not in (None, number):
+        # Threads may come here in another order than that in which they were given numbers.
+        insort(self._numbers, number)
+        if attempt_id is None:
+            insort(self._by_api, number)
+        elif attempt_id != number:
             earlier_entries = self._of_attempts.get(attempt_id, ())
             self._of_attempts[attempt_id] = (*earlier_entries, number)
+            self.late_attempts.append(attempt_id)
         _tell(entry)
         return entry
 
@@ -108,11 +123,26 @@ class RunJournal:
         """
         entry = self._entries[run_id]._replace(run=run, moment=moment, order=next(sequence))
         self._entries[run_id] = entry
+        if entry.attempt_id is not None:
+            self.late_attempts.append(entry.attempt_id)
         _tell(entry)
 
     def entries(self) -> list[RunEntry]:
         """Return all entries, in the order in which the runs were set off."""
         return list(self._entries.values())
+
+    def walk(
+        self, after: int | None = None, *, ascending: bool = True, by_api: bool = False
+    ) -> Iterator[RunEntry]:
+        """Walk the entries by their numbers, from a place on.
+
+        Args:
+            after: the number of the entry before; ``None`` to begin at the first.
+            ascending: oldest first; otherwise newest first.
+            by_api: only those that no connection set off.
+        """
+        numbers = walk(self._by_api if by_api else self._numbers, int, after, ascending=ascending)
+        return (self._entries[number] for number in numbers)
 
     def find(self, run_id: int) -> RunEntry | None:
         """Return the entry with this number; ``None`` if there is none."""

@@ -127,6 +127,7 @@ class RuleRuns:
 
     def __init__(self) -> None:
         self._entries: list[tuple[int, RuleRun | Unheard]] = []
+        self._heard: list[tuple[int, RuleRun]] = []
 
     def __len__(self) -> int:
         """Return the number of entries, of which an :class:`Unheard` may hold many runs."""
@@ -140,18 +141,18 @@ class RuleRuns:
             entry: the run, or the runs of the rules that the message did not concern.
         """
         self._entries.append((number, entry))
+        if isinstance(entry, RuleRun):
+            self._heard.append((number, entry))
 
     def copy(self) -> RuleRuns:
         """Return a copy of the runs so far."""
         copied = RuleRuns()
-        copied._entries = list(self._entries)
+        copied._entries, copied._heard = list(self._entries), list(self._heard)
         return copied
 
-    def heard(self) -> Iterator[RuleRun]:
-        """Yield the runs of rules whose FROM the message matched."""
-        for _, entry in list(self._entries):
-            if isinstance(entry, RuleRun):
-                yield entry
+    def newest_heard(self) -> Iterator[tuple[int, RuleRun]]:
+        """Yield the runs of rules whose FROM the message matched, numbered, the newest first."""
+        return reversed(self._heard)
 
     def numbered(self) -> Iterator[tuple[int, RuleRun]]:
         """Yield all runs, including those of rules that the message did not concern, each with its

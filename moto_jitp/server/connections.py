@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from moto_jitp.devices import DeviceConnection
+from moto_jitp.devices.attempts import find_attempt
 from moto_jitp.devices.session_connection import SessionConnection
 from moto_jitp.devices.sessions import find_session
 from moto_jitp.history.attempts import ConnectionAttempt
-from moto_jitp.history.state import part_of, state_of
+from moto_jitp.history.state import part_of
 from moto_jitp.iot.models import JitpIoTBackend, live_backends
 
 from .answers import RequestRefused
@@ -29,9 +30,9 @@ def attempt_of(attempt_id: int) -> tuple[JitpIoTBackend, ConnectionAttempt]:
         RequestRefused: there is none.
     """
     for backend in live_backends():
-        for attempt in list(state_of(backend).attempts):
-            if attempt.attempt_id == attempt_id:
-                return backend, attempt
+        attempt = find_attempt(backend, attempt_id)
+        if attempt is not None:
+            return backend, attempt
     raise RequestRefused(
         f"There is no connection attempt {attempt_id}; it may have gone with a reset. GET "
         "/moto-api/jitp/connections lists those there are.",

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
-from moto_jitp.broker.rules.run_list import heard_rule_runs
-from moto_jitp.devices import RefusalReason
-from moto_jitp.devices.attempts import all_connection_attempts, all_runs
-from moto_jitp.devices.events import newest_published
+from moto_jitp.broker.rules.run_list import newest_heard_rule_runs
+from moto_jitp.devices.attempts import walk_runs
+from moto_jitp.devices.events import walk_published
 from moto_jitp.devices.refusal_texts import ca_trouble
 from moto_jitp.devices.sessions import Sessions
+from moto_jitp.due_work import carry_out_due_work
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.journal import RunEntry, RunOrigin
-from moto_jitp.history.runs import ProvisioningRun
 from moto_jitp.history.state import part_of, state_of
 from moto_jitp.iot.models import JitpIoTBackend, live_backends
 from moto_jitp.pki import CertificateError, read_certificate
 
+from .device_index import Why, index_of
 from .shapes import Cause, Registered, ShownConnection, State, Totals
 
 MOST_RULE_RUNS = 50
@@ -30,6 +30,8 @@ MOST_MESSAGES = 50
 
 MOST_CAUSES = 10
 """How many causes of refusals are listed."""
+
+_NOTHING = Totals(0, 0, connections=0, accepted=0, refused_devices=0)
 
 # Account, Region, certificate id: one device.
 _Key = tuple[str, str, str]
@@ -56,159 +58,150 @@ class Wanted(NamedTuple):
 def state(version: str, selection: Wanted) -> State:
     """Return what the page shows.
 
+    It costs what it shows, however many devices there are: only a search looks at those that it
+    does not find.
+
     Args:
         version: the version of the state.
         selection: the part to return.
     """
-    attempts = all_connection_attempts()
-    newest = {_key(attempt): attempt for attempt in attempts}
-    runs_so_far = all_runs()
-    rejected = _rejected_runs(runs_so_far)
-    refused = {
-        key: attempt
-        for key, attempt in newest.items()
-        if _is_refused(attempt) or attempt.attempt_id in rejected
-    }
-    found_keys = _found(attempts, newest, selection.search)
-    causes = _causes(refused, found_keys, rejected, selection.cause)
-    if selection.cause:
-        selection = selection._replace(refused=True)
-        found_keys = found_keys & {
-            key
-            for key, attempt in refused.items()
-            if _cause(attempt, rejected)[0] == selection.cause
-        }
-    elif selection.refused:
-        found_keys = found_keys & refused.keys()
-    matching = (attempt for attempt in reversed(attempts) if _key(attempt) in found_keys)
-    shown_devices = list(islice(matching, selection.limit))
+    carry_out_due_work()  # nobody may have called the cloud since they became due
+    limit = selection.limit
+    parts = [_part(backend, selection) for backend in live_backends()]
+    attempts = [attempt for part in parts for attempt in part.attempts]
+    attempts.sort(key=lambda attempt: -attempt.attempt_id)
+    shown_attempts = attempts[:limit]
     # A device comes with its connections; those that have none make up the rest.
-    keys = dict.fromkeys(_key(attempt) for attempt in shown_devices)
-    cas: list[Registered] = []
-    connected: list[Registered] = []
-    other_certificates: list[Registered] = []
-    runs: dict[int, list[RunEntry]] = {attempt.attempt_id: [] for attempt in shown_devices}
-    ca_count = device_count = 0
-    for backend in live_backends():
-        where = (backend.account_id, backend.region_name)
-        journal = state_of(backend).runs
-        for number in runs:
-            later = journal.of_attempt(number)
-            runs[number] += (entry for entry in later if entry.origin is not RunOrigin.JITP)
-        with backend.lock:
-            certificates = backend.certificates
-            ca_count += len(backend.ca_certificates)
-            device_count += len(certificates)
-            cas += [_ca(backend, ca) for ca in _newest(backend.ca_certificates, selection.limit)]
-            connected += [
-                _device(backend, certificates[key[2]])
-                for key in reversed(keys)
-                if key[:2] == where and key[2] in certificates
-            ]
-            if not selection.refused:
-                never = (
-                    certificate
-                    for id_, certificate in reversed(certificates.items())
-                    if (*where, id_) not in newest and _has(backend, certificate, selection.search)
-                )
-                rest = [_device(backend, one) for one in islice(never, selection.limit)]
-                other_certificates += reversed(rest)
+    shown_devices = {_key(attempt) for attempt in shown_attempts}
+    connected = [
+        registered
+        for part in parts
+        for key, registered in reversed(list(part.connected.items()))
+        if key in shown_devices
+    ]
+    never_connected = [registered for part in parts for registered in part.never_connected]
+    runs = walk_runs(None, False, by_api=True)
+    shown_runs = list(islice((run for run in runs if _is_shown(run, selection)), limit))
     return State(
         version,
-        cas[-selection.limit :],
-        [*other_certificates, *connected][-selection.limit :],
-        [ShownConnection(attempt, runs[attempt.attempt_id]) for attempt in reversed(shown_devices)],
-        [entry for entry in runs_so_far if _is_shown(entry, selection)][-selection.limit :],
-        [run for run in heard_rule_runs() if not selection.refused or run.failed][-MOST_RULE_RUNS:],
-        newest_published(min(selection.limit, MOST_MESSAGES)),
-        causes,
-        Totals(
-            ca_count,
-            device_count,
-            connections=len(attempts),
-            accepted=sum(attempt.accepted for attempt in attempts),
-            refused_devices=len(refused),
-        ),
+        [ca for part in parts for ca in part.cas][-limit:],
+        [*never_connected, *connected][-limit:],
+        [
+            ShownConnection(attempt, _fleet_runs(parts, attempt))
+            for attempt in reversed(shown_attempts)
+        ],
+        shown_runs[::-1],
+        newest_heard_rule_runs(MOST_RULE_RUNS, failed=bool(selection.refused or selection.cause)),
+        list(islice(walk_published(None, False), min(limit, MOST_MESSAGES)))[::-1],
+        _causes(parts),
+        Totals(*map(sum, zip(_NOTHING, *(part.totals for part in parts), strict=True))),
     )
 
 
-def _is_shown(entry: RunEntry, selection: Wanted) -> bool:
-    """Whether a run that no connection set off is in the selection."""
-    run = entry.run
-    by_api = (RunOrigin.REGISTER_THING, RunOrigin.BULK_REGISTRATION)
-    if entry.origin not in by_api or (selection.refused and run.succeeded):
-        return False
-    texts = (run.thing_name, run.certificate_id, run.error_code)
-    return selection.search.casefold() in "\n".join(text or "" for text in texts).casefold()
+class _Part(NamedTuple):
+    """What one account and Region has of the state.
+
+    Attributes:
+        attempts: the newest attempts that somebody wants to see, the newest first.
+        connected: the devices that made them, in that order.
+        never_connected: devices that have made none, the oldest first.
+        cas: the CAs, the oldest first.
+        causes: what refused devices have in common, each with the number of devices.
+        totals: as of :class:`~moto_jitp.server.shapes.Totals`.
+        fleet_runs: the runs of fleet provisioning of each of the attempts.
+    """
+
+    attempts: Sequence[ConnectionAttempt]
+    connected: Mapping[_Key, Registered]
+    never_connected: Sequence[Registered]
+    cas: Sequence[Registered]
+    causes: Sequence[tuple[Why, int]]
+    totals: Totals
+    fleet_runs: Mapping[int, Sequence[RunEntry]]
+
+
+def _part(backend: JitpIoTBackend, selection: Wanted) -> _Part:
+    limit, search = selection.limit, selection.search.casefold()
+    with backend.lock:
+        index, certificates = index_of(backend), backend.certificates
+
+        @functools.cache
+        def matches(device: str) -> bool:
+            return not search or _is_found(index.attempts_of(device), search)
+
+        devices = index.devices
+        if selection.cause:
+            devices = index.of_cause.get(selection.cause, [])
+        elif selection.refused:
+            devices = index.refused
+        attempts = list(islice(index.newest_attempts(devices, matches), limit))
+        keys = dict.fromkeys(_key(attempt) for attempt in attempts)
+        never: list[Registered] = []
+        if not (selection.refused or selection.cause):
+            others = (certificates[device] for device in index.never_connected(backend))
+            found = (one for one in others if _has(backend, one, selection.search))
+            never = [_device(backend, one) for one in islice(found, limit)]
+        causes = []
+        for cause_id, of_cause in index.of_cause.items():
+            matching = [one for _, one in reversed(of_cause) if matches(one)] if search else []
+            count = len(matching) if search else len(of_cause)
+            if count or cause_id == selection.cause:
+                example = matching[0] if matching else of_cause[-1][1]
+                causes.append((index.why_refused(example), count))
+        return _Part(
+            attempts,
+            {key: _device(backend, certificates[key[2]]) for key in keys if key[2] in certificates},
+            never[::-1],
+            [_ca(backend, ca) for ca in _newest(backend.ca_certificates, limit)],
+            causes,
+            Totals(
+                len(backend.ca_certificates),
+                len(certificates),
+                connections=len(state_of(backend).attempts),
+                accepted=index.accepted,
+                refused_devices=len(index.refused),
+            ),
+            {attempt.attempt_id: _runs_over(backend, attempt) for attempt in attempts},
+        )
+
+
+def _runs_over(backend: JitpIoTBackend, attempt: ConnectionAttempt) -> list[RunEntry]:
+    entries = state_of(backend).runs.of_attempt(attempt.attempt_id)
+    return [entry for entry in entries if entry.origin is not RunOrigin.JITP]
+
+
+def _fleet_runs(parts: Sequence[_Part], attempt: ConnectionAttempt) -> Sequence[RunEntry]:
+    number = attempt.attempt_id
+    return next(part.fleet_runs[number] for part in parts if number in part.fleet_runs)
 
 
 def _key(attempt: ConnectionAttempt) -> _Key:
     return attempt.account_id, attempt.region_name, attempt.certificate_id
 
 
-def _is_refused(attempt: ConnectionAttempt) -> bool:
-    # A device that only has to connect again has no problem.
-    return not attempt.accepted and attempt.reason is not RefusalReason.RECONNECT_REQUIRED
+def _is_shown(entry: RunEntry, selection: Wanted) -> bool:
+    """Whether a run that no connection set off is one that somebody wants to see."""
+    run = entry.run
+    if (selection.refused or selection.cause) and run.succeeded:
+        return False
+    texts = (run.thing_name, run.certificate_id, run.error_code)
+    return selection.search.casefold() in "\n".join(text or "" for text in texts).casefold()
 
 
-def _rejected_runs(entries: Sequence[RunEntry]) -> Mapping[int, ProvisioningRun]:
-    """Return the last rejected runs of fleet provisioning, by the ids of their attempts."""
-    last = {
-        entry.attempt_id: entry.run
-        for entry in entries
-        if entry.origin is not RunOrigin.JITP and entry.attempt_id is not None
-    }
-    return {attempt_id: run for attempt_id, run in last.items() if run.error_code}
-
-
-def _causes(
-    refused: Mapping[_Key, ConnectionAttempt],
-    found_keys: Set[_Key],
-    rejected: Mapping[int, ProvisioningRun],
-    chosen_cause: str,
-) -> Sequence[Cause]:
-    """Count the refused devices by what they have in common; messages name each device's values.
-
-    Args:
-        refused: the refused devices with their newest attempts.
-        found_keys: the devices that the search found; only these count.
-        rejected: the last runs of fleet provisioning that were rejected, by their attempts.
-        chosen_cause: the id of the cause to list even if the search found no such device.
-    """
+def _causes(parts: Sequence[_Part]) -> Sequence[Cause]:
+    """Count refused devices by what they have in common, in all accounts and Regions."""
     causes: dict[str, Cause] = {}
-    for key, attempt in refused.items():
-        cause_id, reason, place, message = _cause(attempt, rejected)
-        if key in found_keys or cause_id == chosen_cause:
-            before = causes.get(cause_id)
-            count = (before.devices if before else 0) + (key in found_keys)
-            causes[cause_id] = Cause(cause_id, reason, place, message, count)
+    for why, count in (cause for part in parts for cause in part.causes):
+        before = causes.get(why.cause_id)
+        causes[why.cause_id] = Cause(*why, count + (before.devices if before else 0))
     return sorted(causes.values(), key=lambda cause: -cause.devices)[:MOST_CAUSES]
 
 
-def _cause(
-    attempt: ConnectionAttempt, rejected: Mapping[int, ProvisioningRun]
-) -> tuple[str, str, str, str]:
-    """Return the id of the cause of a refusal, its reason, its place and what happened."""
-    run = rejected.get(attempt.attempt_id) or attempt.provisioning
-    code = (run.error_code if run is not None else None) or ""
-    place = run.place if run is not None else ""
-    reason = attempt.reason.value if attempt.reason else code
-    message = (run.message if run is not None else None) or attempt.message
-    return f"{reason}/{code}/{place}", reason, place, message
-
-
-def _found(
-    attempts: Sequence[ConnectionAttempt], newest: Mapping[_Key, ConnectionAttempt], search: str
-) -> Set[_Key]:
-    """Return the devices that have connected and match the search."""
-    if not search:
-        return newest.keys()
-    search = search.casefold()
-    return {
-        _key(attempt)
-        for attempt in attempts
-        if search in _searched(attempt, newest[_key(attempt)] is attempt).casefold()
-    }
+def _is_found(attempts: Sequence[ConnectionAttempt], search: str) -> bool:
+    """Whether a device is searched for, by its attempts; upper and lower case are the same."""
+    return any(
+        search in _searched(attempt, attempt is attempts[-1]).casefold() for attempt in attempts
+    )
 
 
 def _searched(attempt: ConnectionAttempt, is_newest: bool) -> str:

@@ -38,14 +38,21 @@ def steps_of(call: Callable[[], object], packages: str | tuple[str, ...] = "moto
     return steps
 
 
-def calls_of(call: Callable[[], object]) -> Counter[str]:
+def calls_of(call: Callable[[], object], packages: str | tuple[str, ...] = "") -> Counter[str]:
     """How often a call comes to each function, those in C among them, by the function's name.
 
     What threads do that begin meanwhile counts, too.
+
+    Args:
+        call: what is counted.
+        packages: how the names of the modules that count begin; those of the caller for functions
+            in C. Without it all of them do.
     """
     calls: Counter[str] = Counter()
 
     def profile(frame: FrameType, event: str, function: Any) -> None:
+        if not frame.f_globals.get("__name__", "").startswith(packages):
+            return
         if event == "call":
             calls[frame.f_code.co_name] += 1
         elif event == "c_call":

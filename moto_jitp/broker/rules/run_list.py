@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from moto_jitp.due_work import carry_out_due_work
 from moto_jitp.history.rule_runs import RuleRun, RuleRuns
@@ -18,9 +19,20 @@ def all_rule_runs() -> tuple[RuleRun, ...]:
     return _in_order([rule_runs_of(backend) for backend in existing_backends()])
 
 
-def heard_rule_runs() -> tuple[RuleRun, ...]:
-    """The same, without the rules whose FROM a message did not match."""
-    return tuple(run for backend in existing_backends() for run in rule_runs_of(backend).heard())
+def newest_heard_rule_runs(limit: int, *, failed: bool = False) -> list[RuleRun]:
+    """Return the newest runs of rules whose FROM a message matched, the oldest first.
+
+    Args:
+        limit: how many at most.
+        failed: only those that failed.
+    """
+    newest: list[tuple[int, RuleRun]] = []
+    for backend in existing_backends():
+        heard = rule_runs_of(backend).newest_heard()
+        newest += islice((entry for entry in heard if entry[1].failed or not failed), limit)
+    newest.reverse()
+    newest.sort(key=lambda entry: entry[0])  # runs of one message stay as they are
+    return [run for _, run in newest[-limit:]]
 
 
 def rule_runs_until_now() -> Callable[[], tuple[RuleRun, ...]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from operator import attrgetter
 
 from moto_jitp.devices import AmbiguousEndpoint
 from moto_jitp.devices.arguments import ServerName
-from moto_jitp.devices.attempts import all_connection_attempts
+from moto_jitp.devices.attempts import walk_attempts
 from moto_jitp.devices.connecting import make_attempts, request_of
 from moto_jitp.devices.json_form import OUTCOME, Outcome
 from moto_jitp.devices.sessions import find_session
@@ -75,8 +76,13 @@ def _identity(certificate_pem: str, private_key_pem: str) -> DeviceIdentity:
     query=(*PAGING, CERTIFICATE),
 )
 def list_connections(request: ControlRequest) -> Answer:
-    attempts = _of_certificate(request, all_connection_attempts())
-    return page(request, "connections", attempts, ATTEMPT.to_json, _attempt_id)
+    certificate_id = request.query["certificateId"]
+
+    def walk(after: int | None, ascending: bool) -> Iterator[ConnectionAttempt]:
+        attempts = walk_attempts(after, ascending)
+        return (one for one in attempts if certificate_id in (None, one.certificate_id))
+
+    return page(request, "connections", walk, ATTEMPT.to_json, attrgetter("attempt_id"))
 
 
 @route("GET", "connections/{id}", "One connection attempt", "Connection")
@@ -86,16 +92,3 @@ def get_connection(request: ControlRequest) -> Answer:
     connected = session is not None and session.is_open
     runs = state_of(backend).runs.of_attempt(request.id)
     return Answer.of(CONNECTION.to_json(Connection(attempt, connected, runs)))
-
-
-def _of_certificate(
-    request: ControlRequest, attempts: Sequence[ConnectionAttempt]
-) -> Sequence[ConnectionAttempt]:
-    certificate_id = request.query["certificateId"]
-    if certificate_id is None:
-        return attempts
-    return [attempt for attempt in attempts if attempt.certificate_id == certificate_id]
-
-
-def _attempt_id(attempt: ConnectionAttempt) -> int:
-    return attempt.attempt_id

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from moto_jitp.devices.events import Published, all_published
+from collections.abc import Iterator
+from operator import attrgetter
+
+from moto_jitp.devices.events import Published, walk_published
 from moto_jitp.history.json_form import event_to_json
 from moto_jitp.json_shapes import Json
 from moto_jitp.mqtt.topic_filters import check_topic_filter, topic_matches
@@ -14,7 +17,7 @@ from moto_jitp.server.routing import (
     text,
 )
 
-from .paging import first, page
+from .paging import page
 
 
 @route(
@@ -25,19 +28,21 @@ from .paging import first, page
     query=(*PAGING, text("topicFilter", "An MQTT topic filter.")),
 )
 def list_events(request: ControlRequest) -> Answer:
-    numbered = list(enumerate(all_published(), 1))
     topic_filter = request.query["topicFilter"]
     if topic_filter is not None:
         try:
             check_topic_filter(topic_filter)
         except ValueError as error:
             raise RequestRefused(f"topicFilter: {error}") from None
-        numbered = [
-            entry for entry in numbered if topic_matches(topic_filter, entry[1].message.topic)
-        ]
-    return page(request, "events", numbered, _to_json, first)
+
+    def walk(after: int | None, ascending: bool) -> Iterator[Published]:
+        for published in walk_published(after, ascending):
+            if topic_filter is None or topic_matches(topic_filter, published.message.topic):
+                yield published
+
+    return page(request, "events", walk, _to_json, attrgetter("number"))
 
 
-def _to_json(numbered: tuple[int, Published]) -> Json:
+def _to_json(published: Published) -> Json:
     # Few of a fleet's messages are on a page: only these are composed.
-    return event_to_json(numbered[1].as_event())
+    return event_to_json(published.as_event())

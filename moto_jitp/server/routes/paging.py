@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import TypeVar
 
 from moto_jitp.json_shapes import Json
 from moto_jitp.server.answers import Answer
 from moto_jitp.server.routing import ControlRequest
 
+ItemT = TypeVar("ItemT")
+
 
 def page(
     request: ControlRequest,
     name: str,
-    items: Sequence[Any],
-    to_json: Callable[[Any], Json],
-    number_of: Callable[[Any], int],
+    walk: Callable[[int | None, bool], Iterator[ItemT]],
+    to_json: Callable[[ItemT], Json],
+    number_of: Callable[[ItemT], int],
 ) -> Answer:
-    """Answer with a page of a list, whose items have rising numbers."""
-    limit, cursor = request.query["limit"], request.query["cursor"] or 0
-    if request.query["order"] == "asc":
-        remaining_items = [item for item in items if number_of(item) > cursor]
-    else:
-        remaining_items = [
-            item for item in reversed(items) if not cursor or number_of(item) < cursor
-        ]
-    page = remaining_items[:limit]
-    more = len(remaining_items) > limit
+    """Answer with a part of a list, whose items' numbers rise.
+
+    Args:
+        request: the request, with the parameters of :data:`~moto_jitp.server.routing.PAGING`.
+        name: the name of the list in the answer.
+        walk: yields the items behind a number, which is ``None`` for all of them, the oldest first
+            or the newest. No more are taken than the page shows, and one.
+        to_json: renders an item.
+        number_of: returns its number.
+    """
+    limit = request.query["limit"]
+    items = walk(request.query["cursor"] or None, request.query["order"] == "asc")
+    taken = list(islice(items, limit + 1))
+    shown = taken[:limit]
     return Answer.of(
         {
-            name: [to_json(item) for item in page],
-            "nextCursor": str(number_of(page[-1])) if more else None,
+            name: [to_json(item) for item in shown],
+            "nextCursor": str(number_of(shown[-1])) if len(taken) > limit else None,
         }
     )
-
-
-def first(entry: tuple[Any, ...]) -> int:
-    return int(entry[0])

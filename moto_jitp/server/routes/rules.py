@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from moto_jitp.broker.rules.run_list import all_rule_runs
+from moto_jitp.history.order import walk
 from moto_jitp.history.rule_json import RULE_RUN
+from moto_jitp.history.rule_runs import RuleRun
 from moto_jitp.server.answers import Answer
 from moto_jitp.server.routing import PAGING, ControlRequest, Parameter, route, text
 
-from .paging import first, page
+from .paging import page
 
 
 @route(
@@ -28,4 +32,12 @@ def list_rule_runs(request: ControlRequest) -> Answer:
         for number, run in enumerate(all_rule_runs(), 1)
         if name in (None, run.rule_name) and matched in (None, run.matched)
     ]
-    return page(request, "rules", numbered, lambda entry: RULE_RUN.to_json(entry[1]), first)
+
+    def walk_numbered(after: int | None, ascending: bool) -> Iterator[tuple[int, RuleRun]]:
+        return walk(numbered, _number, after, ascending=ascending)
+
+    return page(request, "rules", walk_numbered, lambda entry: RULE_RUN.to_json(entry[1]), _number)
+
+
+def _number(numbered: tuple[int, RuleRun]) -> int:
+    return numbered[0]

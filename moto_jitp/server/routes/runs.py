@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from moto_jitp.devices.attempts import all_runs, find_run
+from collections.abc import Iterator
+from operator import attrgetter
+
+from moto_jitp.devices.attempts import find_run, runs_of_attempt, walk_runs
+from moto_jitp.history.journal import RunEntry
 from moto_jitp.history.json_form import LISTED_RUN
 from moto_jitp.server.answers import Answer, RequestRefused
 from moto_jitp.server.routing import (
@@ -13,7 +17,7 @@ from moto_jitp.server.routing import (
     route,
 )
 
-from .paging import first, page
+from .paging import page
 
 
 @route(
@@ -26,13 +30,15 @@ from .paging import first, page
 def list_runs(request: ControlRequest) -> Answer:
     certificate_id = request.query["certificateId"]
     connection_id = request.query["connectionId"]
-    runs = [
-        one
-        for one in all_runs()
-        if certificate_id in (None, one.run.certificate_id)
-        and connection_id in (None, one.attempt_id)
-    ]
-    return page(request, "runs", runs, LISTED_RUN.to_json, first)
+
+    def walk(after: int | None, ascending: bool) -> Iterator[RunEntry]:
+        if connection_id is None:
+            entries = walk_runs(after, ascending)
+        else:
+            entries = runs_of_attempt(connection_id, after, ascending)
+        return (one for one in entries if certificate_id in (None, one.run.certificate_id))
+
+    return page(request, "runs", walk, LISTED_RUN.to_json, attrgetter("id"))
 
 
 @route("GET", "runs/{id}", "One provisioning run", "ListedRun", id_of="The run's id.")
