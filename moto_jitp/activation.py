@@ -232,10 +232,21 @@ def _plug_in_stacks(undo: ExitStack) -> None:
 def _plug_in_method_names(undo: ExitStack) -> None:
     """Have moto list the methods of a response class once instead of at each call."""
     from moto.core import responses
+
+    undo.enter_context(patch.object(responses, "method_names_from_class", _method_names))
+
+
+def _method_names(response_class: type) -> list[str]:
+    """Return what moto's function does, which takes long for a class of hundreds of methods."""
+    # A class that has got another method since is looked through again.
+    return _listed(response_class, tuple(len(vars(base)) for base in response_class.__mro__))
+
+
+@functools.cache
+def _listed(response_class: type, _sizes: tuple[int, ...]) -> list[str]:
     from moto.core.utils import method_names_from_class
 
-    once = functools.cache(method_names_from_class)
-    undo.enter_context(patch.object(responses, "method_names_from_class", once))
+    return method_names_from_class(response_class)
 
 
 _PLUGS: tuple[Callable[[ExitStack], None], ...] = (

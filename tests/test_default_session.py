@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,53 @@ def test_each_block_has_a_fresh_session() -> None:
             seen.append(boto3.DEFAULT_SESSION)
     assert seen[0] is not seen[1]
     assert boto3.DEFAULT_SESSION is None
+
+
+def test_a_block_that_makes_no_client_makes_no_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    construct = botocore.session.Session.__init__
+
+    def note(self: Any, *args: Any, **kwargs: Any) -> None:
+        made.append(self)
+        construct(self, *args, **kwargs)
+
+    monkeypatch.setattr(botocore.session.Session, "__init__", note)
+    with mock_jitp():
+        assert isinstance(boto3.DEFAULT_SESSION, boto3.Session)
+    assert made == []
+    with mock_jitp():
+        boto3.client("iot", "us-east-1")
+    assert len(made) == 1
+
+
+def test_the_environment_counts_that_is_there_when_boto3_is_called(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with mock_jitp():
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        assert boto3.client("iot").meta.region_name == "eu-central-1"
+
+
+def test_threads_that_use_it_first_find_the_same_complete_session() -> None:
+    with mock_jitp():
+        session = boto3.DEFAULT_SESSION
+        assert session is not None
+        with ThreadPoolExecutor(4) as pool:
+            emitters = set(pool.map(lambda _: session.events, range(4)))
+        assert len(emitters) == 1
+        assert type(session) is boto3.Session
+
+
+def test_the_models_are_looked_for_in_no_more_folders_after_many_blocks() -> None:
+    folders = []
+    for _ in range(3):
+        with mock_jitp():
+            boto3.client("iot", "us-east-1")
+            session = boto3.DEFAULT_SESSION
+            assert session is not None
+            loader = session._session.get_component("data_loader")  # type: ignore[attr-defined]
+            folders.append(list(loader.search_paths))
+    assert folders[0] == folders[-1]
 
 
 def test_what_one_test_listens_to_does_not_reach_the_next() -> None:

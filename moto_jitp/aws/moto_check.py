@@ -87,12 +87,38 @@ def resolve(module: str, path: str) -> Any:
 
 
 def _found(value: Any, path: str) -> Any:
-    owner, is_of_instances, rest = path.partition("().")
-    for name in owner.split("."):
+    names, attribute = _steps(path)
+    owner = _walk(value, names)
+    return _of_instances(owner, attribute) if attribute and owner is not ABSENT else owner
+
+
+def _exists(module: Any, path: str) -> bool:
+    names, attribute = _steps(path)
+    owner = _walk(module, names)
+    if owner is ABSENT or not attribute:
+        return owner is not ABSENT
+    return _instances_have(owner, owner.__init__, attribute)
+
+
+@functools.cache
+def _steps(path: str) -> tuple[tuple[str, ...], str]:
+    """Take a path apart: the names from the module on, and what comes after ``()``."""
+    owner, _, attribute = path.partition("().")
+    return tuple(owner.split(".")), attribute
+
+
+def _walk(value: Any, names: tuple[str, ...]) -> Any:
+    for name in names:
         value = getattr(value, name, ABSENT)
         if value is ABSENT:
-            return ABSENT
-    return _of_instances(value, rest) if is_of_instances else value
+            break
+    return value
+
+
+@functools.cache
+def _instances_have(owner: Any, _constructor: Any, attribute: str) -> bool:
+    # Once for each constructor: each block asks, and there are a hundred instances to be made.
+    return _of_instances(owner, attribute) is not ABSENT
 
 
 def _of_instances(owner: Any, path: str) -> Any:
@@ -103,11 +129,7 @@ def _of_instances(owner: Any, path: str) -> Any:
         # attributes.
         attribute_names = _names_in(tuple(vars(one).get("__init__") for one in owner.__mro__))
         return None if path in attribute_names else ABSENT
-    for name in path.split("."):
-        value = getattr(value, name, ABSENT)
-        if value is ABSENT:
-            break
-    return value
+    return _walk(value, tuple(path.split(".")))
 
 
 @functools.lru_cache(maxsize=128)
@@ -123,7 +145,7 @@ def _missing(module: str, paths: Iterable[str]) -> Iterator[str]:
         yield module
         return
     for path in paths:
-        if _found(owner_module, path) is ABSENT:
+        if not _exists(owner_module, path):
             yield f"{module}.{_first_missing(owner_module, path)}"
 
 

@@ -3,7 +3,8 @@
 moto gives each test a fresh default session. A fresh session registers botocore's own handlers one
 by one, and its first client parses the model of the service, megabytes of JSON: most of a short
 test's time, and megabytes of garbage. The sessions made here are just as fresh, but start with a
-copy of the handlers and share the parsed models.
+copy of the handlers and share the parsed models; and the default session is made when it is used,
+which many tests never do.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from typing import Any
 import boto3
 import botocore.session
 from botocore import handlers
-from botocore.exceptions import BotoCoreError
 from botocore.hooks import EventAliaser, HierarchicalEmitter
 from botocore.loaders import create_loader
+
+from moto_jitp.locks import new_rlock
 
 _NOWHERE = (None, None, os.devnull, None)
 _ISOLATED: dict[str, Any] = {
@@ -28,6 +30,30 @@ _ISOLATED: dict[str, Any] = {
 }
 
 _default: boto3.Session | None = None
+_making = new_rlock()
+
+
+class _SessionOnUse(boto3.Session):  # type: ignore[misc]
+    """A session that is made when something asks for it; from then on it is a ``boto3.Session``.
+
+    Where the configuration cannot be used, boto3's error comes from the user's own call, as without
+    us.
+    """
+
+    def __init__(self) -> None:
+        """Do not make it yet."""
+
+    def __getattr__(self, name: str) -> Any:
+        # Whoever looks for what sessions do not have must not make one.
+        if name.startswith("__"):
+            raise AttributeError(name)
+        with _making:
+            if type(self) is _SessionOnUse:
+                made = boto3.Session(botocore_session=new_session())
+                # At once: another thread that finds a part of it need not come here for the rest.
+                self.__dict__.update(vars(made))
+                self.__class__ = boto3.Session
+        return getattr(self, name)
 
 
 def put_default_session() -> None:
@@ -43,12 +69,7 @@ def put_default_session() -> None:
 
     core = moto_config.default_user_config.get("core", {})
     if boto3.DEFAULT_SESSION is None and core.get("reset_boto3_session", True):
-        try:
-            _default = boto3.Session(botocore_session=new_session())
-        except BotoCoreError:
-            # boto3 cannot use the configuration. The user's own call will say so, as without us.
-            return
-        boto3.DEFAULT_SESSION = _default
+        boto3.DEFAULT_SESSION = _default = _SessionOnUse()
 
 
 def take_default_session() -> None:
@@ -83,8 +104,10 @@ def new_session(session_vars: dict[str, Any] | None = None) -> botocore.session.
     session = botocore.session.Session(
         session_vars, copy.copy(_built_in(tuple(handlers.BUILTIN_HANDLERS))), False
     )
-    path = session.get_config_variable("data_path")
-    session.register_component("data_loader", _loader(path))
+    loader = _loader(session.get_config_variable("data_path"))
+    # Each session of boto3's adds the folder of its own models to the loader that it is given.
+    loader.search_paths[:] = dict.fromkeys(loader.search_paths)
+    session.register_component("data_loader", loader)
     return session
 
 

@@ -38,6 +38,7 @@ class CheckedResponse(BaseResponse):
     It stands before moto's own class among the bases, whose operations then read what was checked.
     """
 
+    _answered: dict[str, Operation]
     _operation: str | None = None
     _input: OperationInput | None = None
     _unreadable = ""
@@ -79,8 +80,14 @@ class CheckedResponse(BaseResponse):
         Args:
             operations: those of the table.
         """
+        answered = vars(cls).get("_answered")
+        if answered is None:
+            answered = cls._answered = {}
         for operation in operations:
-            setattr(cls, method_name(operation.name), cls.answering(operation))
+            # Each mock comes here, and a class that changes is slower for a while.
+            if answered.get(operation.name) is not operation:
+                answered[operation.name] = operation
+                setattr(cls, method_name(operation.name), cls.answering(operation))
 
     @classmethod
     def answering(cls, operation: Operation) -> Callable[[Any], Any]:
