@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,9 @@ settings.load_profile("moto_jitp")
 
 share_between_tests()
 
+# Until the tests are collected, seven thousand of them, nothing becomes garbage.
+gc.disable()
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -48,6 +52,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not _SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish() -> None:
+    # All tests live to the end: the collector need not look at them again and again.
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture
