@@ -1,4 +1,4 @@
-"""Calls several callables of which one may fail, so that the rest are still called."""
+"""Calls several callables, all of them even if one fails."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from typing import Any
 def call_each(functions: Iterable[Callable[..., object]], *args: Any) -> None:
     """Call functions, one after the other.
 
-    What one of them raises is raised once all have been called; if several raise, that of the
-    first.
+    An exception is raised once all have been called; if there are several, the first.
 
     Args:
-        functions: what is called.
-        *args: what each of them is called with.
+        functions: the functions to call.
+        *args: the arguments of each call.
 
     Raises:
-        Exception: the first error of a callable, after all of them were called.
+        Exception: the first error, after all functions were called.
     """
     first: Exception | None = None
     for function in functions:

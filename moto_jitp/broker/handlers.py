@@ -31,17 +31,18 @@ class Subscription:
     def deliver(self, event: Event) -> None:
         """Call the handler."""
         if isinstance(event.payload, dict):
-            # Code that changes what it is given must not change what others hear, or the record.
+            # A handler that changes its argument must not change what others receive, or the
+            # history.
             event = event._replace(payload=copy.deepcopy(event.payload))
         self._call(event)
 
     def cancel(self) -> None:
-        """Stop listening; a second time does nothing."""
+        """Stop listening; a second call does nothing."""
         subscriptions.remove(self.topic_filter, self, self)
 
 
 subscriptions: Subscriptions[Subscription] = Subscriptions()
-"""Those of all handlers."""
+"""The subscriptions of all handlers."""
 
 
 def subscribe(topic_filter: str, handler: Handler) -> Subscription:
@@ -49,8 +50,8 @@ def subscribe(topic_filter: str, handler: Handler) -> Subscription:
 
     Args:
         topic_filter: an MQTT topic filter, such as ``$aws/events/certificates/registered/+``.
-        handler: called with the :class:`Event`, or with topic and payload where it takes two
-            arguments; in the publisher's thread. What it raises reaches the publisher.
+        handler: called with the :class:`Event`, or with topic and payload if it takes two
+            arguments; in the publisher's thread. Its exceptions reach the publisher.
 
     Raises:
         ValueError: it is not a valid MQTT topic filter.
@@ -76,7 +77,8 @@ def call_handlers(backend: IoTBackend, message: Message) -> None:
 
 
 def taking_events(handler: Handler) -> Callable[[Event], object]:
-    """Return what calls a handler with an event or, if it takes two arguments, topic and payload.
+    """Return a function that calls a handler with an event or, if it takes two arguments, with
+    topic and payload.
 
     Raises:
         TypeError: the handler cannot be called.

@@ -1,4 +1,4 @@
-"""The one door for messages: :func:`publish` numbers a message, keeps it and hands it to listeners.
+"""Publishes all messages: :func:`publish` numbers a message, keeps it and delivers it.
 
 Devices, boto3 and AWS IoT itself publish here. Each account and Region has a broker of its own.
 """
@@ -30,31 +30,31 @@ Listener = Callable[[IoTBackend, Message], object]
 listeners: list[Listener] = []
 """Called with the account and Region and each message, once subscribers have received it.
 
-They are also given what is sent by basic ingest, which no subscriber receives. To listen takes one
-line, ``listeners.append(carry_out_rules)``, once in the process. A listener is called in the
-publisher's thread, in the order in which messages are published, and holds no lock. It is called
-for every message, also where nobody wants it, and most are never read: one that has nothing to do
-in an account should find out before it asks for the message's topic or payload, which may have to
-be put together. What it raises reaches the publisher.
+They also receive basic ingest messages, which no subscriber receives. One line adds a listener,
+``listeners.append(carry_out_rules)``, once per process. A listener is called in the publisher's
+thread, in the order in which messages are published, without a lock. It is called for every
+message, and most are never read: a listener with nothing to do in an account should find out before
+it reads the message's topic or payload, which may have to be composed. Its exceptions reach the
+publisher.
 """
 
 client_listeners: list[Listener] = []
-"""As :data:`listeners`, after them, and called with the messages of clients alone.
+"""Like :data:`listeners`, called after them and only with clients' messages.
 
-AWS IoT publishes more than clients do, so that whoever acts on clients' requests listens here.
+AWS IoT publishes more than clients do, so code that acts on clients' requests listens here.
 """
 
 
 class Subscriber(Protocol):
-    """What receives the messages of a topic filter, such as a session's subscription."""
+    """A receiver of the messages of a topic filter, such as a session's subscription."""
 
     @property
     def receiver(self) -> int:
-        """The number of its session, by which a message may name it as its only receiver."""
+        """The number of its session, with which a message may name it as the only receiver."""
         ...
 
     def receive(self, message: Message) -> object:
-        """Take a message; called in the publisher's thread."""
+        """Receive a message; called in the publisher's thread."""
         ...
 
 
@@ -71,10 +71,10 @@ class RetainedMessage(NamedTuple):
 
 
 class MessageBroker:
-    """What was published in one account and Region, who is subscribed, and what is retained.
+    """The messages, subscriptions and retained messages of one account and Region.
 
     Attributes:
-        messages: all that was published, the oldest first.
+        messages: everything that was published, oldest first.
         subscriptions: the subscriptions of its clients.
         retained: retained messages by topic.
     """
@@ -91,15 +91,15 @@ def broker_of(backend: IoTBackend) -> MessageBroker:
 
 
 def publish(backend: IoTBackend, message: Message) -> None:
-    """Publish a message: number it, keep it, and hand it to everybody who listens.
+    """Publish a message: number it, keep it, and deliver it.
 
-    Whether the publisher may publish it, and on this topic, has been checked before. Handlers of
-    the test hear it first, then subscribed clients receive it, then come the :data:`listeners`.
-    Inside a ``with`` block of :class:`HandingOnLater` they hear it when that ends.
+    The caller has checked that the publisher may publish it, and on this topic. Handlers of the
+    test receive it first, then subscribed clients, then the :data:`listeners`. Inside a ``with``
+    block of :class:`HandingOnLater` they receive it when that ends.
 
     Args:
         backend: the account and Region.
-        message: the message. One of a client is also kept where moto's own data plane keeps
+        message: the message. A client's message is also kept where moto's own data plane keeps
             messages, and retained if its RETAIN flag says so.
     """
     broker = broker_of(backend)
@@ -118,10 +118,10 @@ def publish(backend: IoTBackend, message: Message) -> None:
 
 
 class HandingOnLater:
-    """While such a ``with`` block lasts, messages of its thread are kept and not handed on.
+    """Within this ``with`` block, messages of its thread are kept but not delivered.
 
-    Whoever listens may call the cloud, or connect a device. A block around the one that holds a
-    lock lets them do so when the lock is free. Only the outermost block hands on at its end.
+    Listeners may call the cloud or connect a device. A block around one that holds a lock lets them
+    do so when the lock is free. Only the outermost block delivers at its end.
     """
 
     __slots__ = ("_token",)
@@ -150,10 +150,10 @@ _later: ContextVar[list[Callable[[], None]] | None] = ContextVar(
 
 def _hand_on(backend: IoTBackend, broker: MessageBroker, message: Message) -> None:
     hearing: list[Listener] = []
-    # What AWS IoT itself publishes is not basic ingest, and its topic may have to be put together.
+    # Messages of AWS IoT itself are not basic ingest, and their topics may have to be composed.
     is_of_client = isinstance(message, ClientMessage)
     if not (is_of_client and is_basic_ingest(message.topic)):
-        # Without subscribers nothing is called: nearly none of AWS IoT's own messages has any.
+        # Without subscribers nothing is called: hardly any of AWS IoT's own messages have some.
         if not handlers.subscriptions.is_empty:
             hearing.append(handlers.call_handlers)
         # A handler may subscribe a device.
@@ -179,7 +179,7 @@ def _send_to_subscribers(broker: MessageBroker, backend: IoTBackend, message: Me
 
 
 def _keep_as_moto_does(backend: IoTBackend, message: ClientMessage) -> None:
-    # Once it is there, moto's dictionaries would only check names again.
+    # Once it exists, moto's dictionaries would only check names again.
     account = dict.get(iotdata_backends, backend.account_id)
     data_plane = None if account is None else dict.get(account, backend.region_name)
     if data_plane is None:
@@ -188,9 +188,9 @@ def _keep_as_moto_does(backend: IoTBackend, message: ClientMessage) -> None:
 
 
 def _retain(broker: MessageBroker, message: ClientMessage) -> None:
-    """Keep a message for those who subscribe to exactly its topic later, if it is to be retained.
+    """Keep a message for later subscribers to exactly its topic, if it is to be retained.
 
-    One with an empty payload has what was kept forgotten.
+    An empty payload deletes the retained message.
     """
     if not message.retain:
         return
@@ -201,15 +201,15 @@ def _retain(broker: MessageBroker, message: ClientMessage) -> None:
 
 
 def retained_message(backend: IoTBackend, topic: str) -> ClientMessage | None:
-    """Return what somebody who subscribes to a topic now is to receive first.
+    """Return the retained message that a new subscriber to a topic receives first.
 
     Args:
         backend: the account and Region.
-        topic: the topic. AWS IoT sends a retained message to those alone who name its topic, and
+        topic: the topic. AWS IoT sends a retained message only to subscribers that name its topic,
             not for a wildcard.
 
     Returns:
-        A message whose ``is_retained`` is set; ``None`` where none is retained.
+        A message whose ``is_retained`` is set; ``None`` if none is retained.
     """
     retained = broker_of(backend).retained.get(topic)
     if retained is None:

@@ -1,4 +1,4 @@
-"""Who is subscribed to which topic filter."""
+"""The subscribers of topic filters."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_REMEMBERED = 1000
 
 
 class _Group(Generic[SubscriberT]):
-    """Those who share a subscription, by key."""
+    """The members of a shared subscription, by key."""
 
     def __init__(self) -> None:
         self.members: dict[Hashable, SubscriberT] = {}
@@ -28,15 +28,15 @@ class _Group(Generic[SubscriberT]):
 class Subscriptions(Generic[SubscriberT]):
     """Subscribers by topic filter; may be used by several threads.
 
-    Of those who share a subscription (``$share/<name>/<topic filter>``) one receives a message, at
-    random; one who is away only where all of them are.
+    One random member of a shared subscription (``$share/<name>/<topic filter>``) receives a
+    message; a disconnected one only if all are.
     https://docs.aws.amazon.com/iot/latest/developerguide/mqtt.html#mqtt5-shared-subscription
 
-    What a look-up costs depends on the topic and on how many subscribers match it, and not on how
-    many others there are.
+    The cost of a look-up depends on the topic and the number of matching subscribers, not on the
+    number of others.
 
     Attributes:
-        is_empty: whether nobody is subscribed to anything, as for most messages.
+        is_empty: whether there are no subscriptions, as for most messages.
     """
 
     def __init__(self) -> None:
@@ -47,14 +47,14 @@ class Subscriptions(Generic[SubscriberT]):
         self.is_empty = True
 
     def without_room(self, topic_filter: str, key: Hashable) -> str | None:
-        """Say what AWS IoT's quotas of shared subscriptions have against a subscription.
+        """Say which of AWS IoT's quotas of shared subscriptions a subscription would exceed.
 
         Args:
             topic_filter: the topic filter.
-            key: whose subscription it would be.
+            key: the key of the subscriber.
 
         Returns:
-            A clause for people; ``None`` where there is room.
+            A clause for people; ``None`` if there is room.
         """
         share_name, topic_filter = split_shared_filter(topic_filter)
         if share_name is None:
@@ -73,12 +73,12 @@ class Subscriptions(Generic[SubscriberT]):
             return f"{_MOST_MEMBERS} share it already, the most that AWS IoT allows"
 
     def add(self, topic_filter: str, key: Hashable, subscriber: SubscriberT) -> None:
-        """Subscribe somebody, who takes the place of an earlier subscriber of the same key.
+        """Add a subscriber, replacing an earlier one with the same key.
 
         Args:
             topic_filter: a valid MQTT topic filter; it is not checked here.
-            key: whose subscription it is; a filter has one for each key.
-            subscriber: what :meth:`matching` returns.
+            key: the subscriber's key; a filter has one subscription per key.
+            subscriber: the value that :meth:`matching` returns.
         """
         share_name, topic_filter = split_shared_filter(topic_filter)
         with self._lock:
@@ -96,7 +96,7 @@ class Subscriptions(Generic[SubscriberT]):
             group.members[key] = subscriber
 
     def remove(self, topic_filter: str, key: Hashable, subscriber: SubscriberT) -> None:
-        """End a subscription, unless it has ended or another one has taken its place."""
+        """End a subscription, unless it has ended or been replaced."""
         share_name, topic_filter = split_shared_filter(topic_filter)
         with self._lock:
             self._found = {}
@@ -118,7 +118,7 @@ class Subscriptions(Generic[SubscriberT]):
                 self._groups -= 1
 
     def matching(self, topic: str) -> list[SubscriberT]:
-        """Return those who are to receive a message, in the order in which they subscribed.
+        """Return the receivers of a message, in the order in which they subscribed.
 
         Args:
             topic: the message's topic.

@@ -1,14 +1,14 @@
 """Real devices: MQTT and HTTPS over mutual TLS, on sockets of this machine.
 
-What MQTT is stands in :mod:`moto_jitp.mqtt`, what AWS IoT makes of it in the gateway and the
-message broker; here are TLS, sockets and the thread that owns them.
+MQTT itself is in :mod:`moto_jitp.mqtt`, and AWS IoT's behaviour in the gateway and the message
+broker; here are TLS, sockets and the thread that owns them.
 
-- ``device_endpoint``: ``DeviceEndpoint``, what users start and stop.
-- ``front_door``: what the gateway, the sessions and the broker say to what clients ask for.
+- ``device_endpoint``: ``DeviceEndpoint``, which users start and stop.
+- ``front_door``: how the gateway, the sessions and the broker answer clients.
 - ``server``, ``client_connection``: the listening sockets, and one connection.
-- ``client_socket``: what connections have in common, whatever is spoken over them.
+- ``client_socket``: what connections of all protocols have in common.
 - ``http_door``, ``http_connection``: the same two for requests over HTTPS.
-- ``reached``: which account and Region a client has reached, whatever it speaks.
+- ``reached``: the account and Region that a client has reached, for all protocols.
 - ``tls``, ``server_identity``: handshakes, the endpoint's own certificates.
-- ``workers``, ``real_time``: threads for what may take long, and a clock that no test moves.
+- ``workers``, ``real_time``: threads for slow work, and a clock that no test moves.
 """

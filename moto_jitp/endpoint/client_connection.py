@@ -1,4 +1,4 @@
-"""One connection of a client: socket, TLS and MQTT put together, all in the endpoint's thread."""
+"""One client's connection: socket, TLS and MQTT together, all in the endpoint's thread."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from .link import Link
 if TYPE_CHECKING:
     from .server import EndpointServer
 
-# What may wait to be written before QoS 0 is left out and QoS 1 waits in the session.
+# How much may wait to be written before QoS 0 is dropped and QoS 1 waits in the session.
 _HIGH_WATER = 1 << 20
 _LOW_WATER = 1 << 18
-# What clients asked for and nobody has dealt with, beyond which no more is read.
+# The number of unprocessed requests of a client beyond which no more is read.
 _MOST_WAITING = 1000
 _MOST_WAITING_BYTES = 1 << 20
 _LINGERS = 2.0
@@ -53,9 +53,9 @@ class ClientConnection(ClientSocket):
 
     Args:
         server: the endpoint.
-        link: TLS, or nothing in its place.
-        others: what speaks to clients that have negotiated another application protocol (ALPN),
-            by its name.
+        link: TLS, or none.
+        others: by name, the handlers of other application protocols that clients may negotiate
+            (ALPN).
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class ClientConnection(ClientSocket):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._is_half_open and not self._over:
             self._transport = None
-            return  # AWS IoT does not hear of it before the keep alive has run out
+            return  # AWS IoT does not notice before the keep alive has run out
         self._server.connections.discard(self)
         if self._timer is not None:
             self._timer.cancel()
@@ -139,12 +139,12 @@ class ClientConnection(ClientSocket):
             self._write(self._link.send(data))
 
     def _choose_whether_to_read(self) -> None:
-        """Leave bytes in the socket where the client is to wait."""
+        """Leave bytes in the socket if the client must wait."""
         transport = self._transport
         if transport is None or transport.is_closing():
             return
         is_wanted = (
-            # As long as none have come there is nothing to leave: most clients await the CONNACK.
+            # While none have arrived there is nothing to leave: most clients await the CONNACK.
             (self._mqtt.wants_data or not self._mqtt.has_unread)
             and not self._writing_paused
             and len(self._events) < _MOST_WAITING
@@ -161,7 +161,7 @@ class ClientConnection(ClientSocket):
     # -- MQTT ---------------------------------------------------------------------------------
 
     def _handle(self, events: list[Event]) -> None:
-        """Have done what a client asks for, and send what is to be sent."""
+        """Process a client's requests, and send pending data."""
         for event in events:
             if self.disturbed is not UNDISTURBED and not self._gets_through(event):
                 continue
@@ -180,7 +180,7 @@ class ClientConnection(ClientSocket):
         self._set_timer()
 
     def _work(self) -> None:
-        """Hand all that waits to a worker, unless one has something of this client already."""
+        """Pass all waiting requests to a worker, unless one already works for this client."""
         if self._working or self._is_held or not self._events:
             return
         self._working = True
@@ -190,7 +190,7 @@ class ClientConnection(ClientSocket):
         self._server.hand_to_worker(lambda: self._carry_out(batch))
 
     def _carry_out(self, batch: list[Event]) -> None:
-        """Do what a client asks for; in a worker's thread."""
+        """Carry out a client's requests, in a worker's thread."""
         answers: list[Answer] = []
         try:
             if self._client is not None and any(
@@ -212,7 +212,7 @@ class ClientConnection(ClientSocket):
         self._server.call(lambda: self._answer(answers))
 
     def _answer(self, answers: list[Answer]) -> None:
-        """Give a worker's answers; in the endpoint's thread again."""
+        """Send a worker's answers, back in the endpoint's thread."""
         self._working = False
         self._server.batch_ended()
         events: list[Event] = []
@@ -227,7 +227,7 @@ class ClientConnection(ClientSocket):
     # -- what a test has asked to go wrong ------------------------------------------------------
 
     def _begin_disturbed(self, client_id: str) -> None:
-        """Find out what goes wrong on the connection of a client that has sent its CONNECT."""
+        """Determine what goes wrong on the connection of a client that has sent its CONNECT."""
         if not disturbances.any_planned():
             return
         self.disturbed = disturbances.of_connection(client_id)
@@ -241,7 +241,7 @@ class ClientConnection(ClientSocket):
         self._work()
 
     def _gets_through(self, event: Event) -> bool:
-        """Count a packet in, and tell whether it is carried out."""
+        """Count a packet, and return whether to carry it out."""
         if not isinstance(event, _COUNTED):
             return True
         ends = (self.disturbed.drop_after, self.disturbed.half_open_after)
@@ -256,7 +256,7 @@ class ClientConnection(ClientSocket):
         return after is not None and self._client is not None and self._packets >= after
 
     def _break(self) -> None:
-        """Break the connection; what has been carried out last is not answered."""
+        """Break the connection without answering the last request."""
         self._mqtt.data_to_send()
         self._over = True
         self.abort()
@@ -316,7 +316,7 @@ class ClientConnection(ClientSocket):
 
     def _accept(self, event: ConnectReceived, client: Client) -> list[Event]:
         if self._mqtt.phase is not Phase.DECIDING:
-            return []  # it has been closed since
+            return []  # it has since been closed
         session, present = self._server.open_session(event, client, self)
         return self._mqtt.accept_connect(session, self._loop.time(), session_present=present)
 
@@ -342,10 +342,10 @@ class ClientConnection(ClientSocket):
     def close(
         self, reason: DisconnectReason, details: str, code: ReasonCode, *, sends_will: bool = True
     ) -> None:
-        """End the connection; may be called in every thread."""
+        """End the connection; may be called in any thread."""
 
         if self._over:
-            return  # it was the connection's end that has ended the session
+            return  # the connection's end has ended the session
 
         def end() -> None:
             self._handle(self._mqtt.close(reason, details, code, sends_will=sends_will))
@@ -353,7 +353,7 @@ class ClientConnection(ClientSocket):
         self._server.call(end)
 
     def _end(self) -> None:
-        """Close the socket once what is left has been written, or the client takes too long."""
+        """Close the socket once the remaining data is written, or the client takes too long."""
         self._over = True
         transport = self._transport
         if transport is None:
@@ -372,7 +372,7 @@ class ClientConnection(ClientSocket):
 
     @property
     def waiting_to_be_written(self) -> int:
-        """How many bytes the client has not taken yet."""
+        """The number of bytes that the client has not yet received."""
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
     @property
@@ -382,19 +382,19 @@ class ClientConnection(ClientSocket):
         return sock is not None and bool(sock.getsockopt(IPPROTO_TCP, TCP_NODELAY))
 
     def flushed(self) -> bool:
-        """Whether nothing waits to be written or to be done."""
+        """Whether nothing waits to be written or processed."""
         is_gone = self._transport is None or self._is_half_open
         return is_gone and not self._working and not self._events
 
     # -- time ---------------------------------------------------------------------------------
 
     def sent_something(self) -> None:
-        """Write what the MQTT side has to send after messages were delivered."""
+        """Write the MQTT side's data after messages were delivered."""
         self._flush()
         self._set_timer()
 
     def _set_timer(self) -> None:
-        """Have the clock looked at when something is due; a later look finds what has moved."""
+        """Schedule a check of the clock for when something is due."""
         deadline = self._mqtt.deadline
         if deadline is None or (self._transport is None and not self._is_half_open):
             return

@@ -1,4 +1,4 @@
-"""What well-known MQTT clients are to be given, so that they connect to an endpoint."""
+"""Arguments and files for well-known MQTT clients, so that they connect to an endpoint."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class ClientFiles:
     """Files for clients that read files, in a separate folder that only its owner can read.
 
     Args:
-        root_pem: the root certificate that clients are to trust.
+        root_pem: the root certificate that clients must trust.
     """
 
     def __init__(self, root_pem: str) -> None:
@@ -26,7 +26,7 @@ class ClientFiles:
         """Return a folder with ``cert.pem``, ``key.pem`` and ``root.pem``.
 
         Args:
-            device: whose; its chain, if it has one, stands in ``cert.pem`` after its certificate.
+            device: the device; its chain, if any, follows its certificate in ``cert.pem``.
         """
         folder = Path(self._folder.name) / device.certificate_id
         if not folder.exists():
@@ -62,7 +62,7 @@ def curl_args(folder: Path) -> list[str]:
         *("--cacert", str(folder / "root.pem")),
         *("--cert", str(folder / "cert.pem")),
         *("--key", str(folder / "key.pem")),
-        # A proxy for the world outside does not lead to this machine.
+        # A proxy for the outside world does not lead to this machine.
         *("--silent", "--show-error", "--noproxy", "*"),
     ]
 

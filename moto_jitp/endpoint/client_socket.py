@@ -1,4 +1,4 @@
-"""What all connections of clients have in common, whatever is spoken over them: socket and TLS."""
+"""What clients' connections of all protocols have in common: socket and TLS."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ClientSocket(asyncio.Protocol):
 
     Args:
         server: the endpoint.
-        link: TLS, or nothing in its place.
+        link: TLS, or none.
     """
 
     def __init__(self, server: EndpointServer, link: Link) -> None:
@@ -36,19 +36,19 @@ class ClientSocket(asyncio.Protocol):
     # -- what a subclass does -----------------------------------------------------------------
 
     def _handshake_failed(self, details: str) -> None:
-        """Take note of it, and close; the alert is written."""
+        """Note the failure and close; the alert is written."""
         raise NotImplementedError
 
     def _handshake_done(self) -> ClientSocket:
-        """Return what speaks to the client from here on."""
+        """Return the handler that speaks to the client from now on."""
         return self
 
     def _receive(self, data: bytes) -> None:
-        """Take bytes that the client has sent."""
+        """Process bytes that the client has sent."""
         raise NotImplementedError
 
     def _set_timer(self) -> None:
-        """Have the clock looked at when something is due."""
+        """Schedule a check of the clock for when something is due."""
         raise NotImplementedError
 
     # -- the socket ---------------------------------------------------------------------------
@@ -84,7 +84,7 @@ class ClientSocket(asyncio.Protocol):
             speaks._receive(data)
 
     def _leave_to(self, other: ClientSocket) -> None:
-        """Have somebody else speak to the client, who has just been shaken hands with."""
+        """Let another handler speak to the client after the handshake."""
         transport = self._transport
         assert transport is not None
         self._over = True
@@ -101,11 +101,11 @@ class ClientSocket(asyncio.Protocol):
             self._transport.write(data)
 
     def close(self, reason: DisconnectReason, details: str, code: ReasonCode) -> None:
-        """End the connection; may be called in every thread."""
+        """End the connection; may be called in any thread."""
         raise NotImplementedError
 
     def flushed(self) -> bool:
-        """Whether nothing waits to be written or to be done."""
+        """Whether nothing waits to be written or processed."""
         raise NotImplementedError
 
     def abort(self) -> None:

@@ -1,4 +1,4 @@
-"""A device in a few lines: connects to an endpoint over mutual TLS as firmware does.
+"""A minimal device, which connects to an endpoint over mutual TLS as firmware does.
 
 For the commands ``moto-jitp connect --mqtt`` and ``fleet --mqtt``; tests of firmware run the
 firmware itself.
@@ -23,10 +23,10 @@ _READ_SIZE = 65536
 
 
 class EndpointAddress:
-    """Where a device connects to.
+    """The address that a device connects to.
 
     Attributes:
-        host: the host name, which is the server name, too.
+        host: the host name, also used as server name.
         port: the port.
         root_pem: the root certificate to trust.
     """
@@ -45,7 +45,7 @@ class DeviceClient:
         device: the device.
         client_id: the MQTT client id.
         version: of MQTT.
-        timeout: seconds that each answer may take.
+        timeout: the time limit for each answer, in seconds.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class DeviceClient:
         """Make one attempt.
 
         Returns:
-            The CONNACK; ``None`` where AWS IoT hung up without one.
+            The CONNACK; ``None`` if AWS IoT hung up without one.
 
         Raises:
             OSError: nothing listens there, or the TLS handshake failed.
@@ -96,7 +96,7 @@ class DeviceClient:
         self._socket.sendall(b"".join(encode(packet, self._version) for packet in packets))
 
     def receive(self) -> Packet | None:
-        """Return the next packet; ``None`` where the connection ends before it."""
+        """Return the next packet; ``None`` if the connection ends first."""
         assert self._socket is not None
         while (packet := self._decoder.next_packet()) is None:
             try:
@@ -134,7 +134,7 @@ class DeviceClient:
 
 
 def endpoint_at(client: ControlClient) -> EndpointAddress:
-    """Return where devices connect to at a running server.
+    """Return the address that devices of a running server connect to.
 
     Args:
         client: speaks to its control routes.
@@ -150,7 +150,7 @@ def endpoint_at(client: ControlClient) -> EndpointAddress:
 def connect_over_mqtt(
     address: EndpointAddress, device: DeviceIdentity, client_id: str, *, reconnect: bool = True
 ) -> bool:
-    """Have a device connect, and connect again where it was hung up on, as firmware does.
+    """Connect a device, and connect it again if AWS IoT hangs up, as firmware does.
 
     Args:
         address: where to connect to.
@@ -159,7 +159,7 @@ def connect_over_mqtt(
         reconnect: whether to try a second time.
 
     Returns:
-        Whether it was let in; it has disconnected since.
+        Whether it was accepted; it has since disconnected.
 
     Raises:
         OSError: nothing listens there, or the TLS handshake failed.
@@ -175,7 +175,7 @@ def connect_over_mqtt(
 def _context(root_pem: str, device: DeviceIdentity) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=root_pem)
-    # Python reads a private key from files only.
+    # Python only reads a private key from files.
     with tempfile.TemporaryDirectory() as folder:
         files = device.write(Path(folder))
         context.load_cert_chain(files.chain, files.private_key)

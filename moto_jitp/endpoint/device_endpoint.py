@@ -57,8 +57,8 @@ class _KeptSessions(Clients):
 class DeviceEndpoint:
     """Where real devices connect: MQTT 3.1.1 and 5 over mutual TLS, on a port of this machine.
 
-    It works on the state of this process, inside ``mock_jitp`` or the server: what boto3 registers
-    takes effect at once, and boto3 sees what devices do. Usable in a ``with`` block, or with
+    It works on the state of this process, inside ``mock_jitp`` or the server: registrations by
+    boto3 take effect at once, and boto3 sees what devices do. Usable in a ``with`` block, or with
     :meth:`start` and :meth:`stop`.
 
     As on AWS IoT, the TLS handshake completes whatever certificate a device shows. Registration,
@@ -68,7 +68,7 @@ class DeviceEndpoint:
     Args:
         host: where to listen; ``localhost`` for both loopback addresses, another name or address of
             this machine for a LAN.
-        port: the port; 0 for a free one, 8883 for clients whose port cannot be set.
+        port: the port; 0 for a free one, 8883 for clients with a fixed port.
         alpn_port: another port for clients that name the application protocol ``x-amzn-mqtt-ca``
             or ``mqtt``, as on port 443 of AWS IoT, or ``x-amzn-http-ca`` for HTTPS; ``None`` for
             none, 0 for a free one.
@@ -77,17 +77,17 @@ class DeviceEndpoint:
             ``None`` for none, 0 for a free one.
         names: further host names and addresses that devices reach it by, for its certificate.
         identity: its own certificates, to share them between endpoints; the default is new ones.
-        judge_in_tls: refuse unknown certificates inside the TLS handshake, with an alert, which
-            AWS IoT did according to older reports.
+        judge_in_tls: refuse unknown certificates with an alert in the TLS handshake, as AWS IoT did
+            according to older reports.
         reason_in_connack: tell a refused device why: in MQTT 5 by the reason string of a CONNACK,
-            in 3.1.1 by return code 5. AWS IoT tells nothing.
+            in 3.1.1 by return code 5. AWS IoT says nothing.
         takes_unnamed: also register devices that send no server name (SNI).
-        delays_wills: publish a will of MQTT 5 after its Will Delay Interval, and not at all where
-            its session is resumed before, as the specification has it. AWS IoT does not list the
-            property among those that it takes, so that it counts as 0 by default.
+        delays_wills: publish a will of MQTT 5 after its Will Delay Interval, and not at all if its
+            session is resumed first, as in the specification. AWS IoT does not list the property
+            among those that it accepts, so by default it counts as 0.
 
     Raises:
-        ValueError: a name cannot stand in a certificate, or is given beside an identity.
+        ValueError: a name is not valid in a certificate, or is passed together with an identity.
 
     Examples:
         >>> with mock_jitp(), DeviceEndpoint() as endpoint:
@@ -151,9 +151,9 @@ class DeviceEndpoint:
             The endpoint itself.
 
         Raises:
-            OSError: a port is taken, or the address is not one of this machine's.
+            OSError: a port is in use, or the address is not one of this machine's.
             ValueError: a port is not a port.
-            RuntimeError: it has been started already.
+            RuntimeError: it is already running.
             ModuleNotFoundError: pyOpenSSL is missing, which the extra ``[mqtt]`` installs.
         """
         if self._running is not None:
@@ -177,7 +177,7 @@ class DeviceEndpoint:
             )
             local_endpoints.append(local)
             undo.callback(local_endpoints.remove, local)
-            # Behind those that are connected: a connection ends first, then what is kept of it.
+            # After those that are connected: a connection ends first, then its kept session.
             kept_sessions = _KeptSessions(server)
             all_clients.append(kept_sessions)
             undo.callback(all_clients.remove, kept_sessions)
@@ -207,7 +207,7 @@ class DeviceEndpoint:
         plain = TlsContext(self._identity, judge_leaf=judge)
         listeners = [Listener(running.sockets, plain.link)]
         if running.alpn_sockets:
-            # AWS IoT speaks both on port 443, and the name says which is meant.
+            # AWS IoT speaks both on port 443, and the name selects one.
             strict = TlsContext(
                 self._identity,
                 protocols=(*ALPN_PROTOCOLS, HTTP_WITH_CERTIFICATE),

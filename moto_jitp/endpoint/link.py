@@ -1,4 +1,4 @@
-"""What stands between a socket's bytes and a client's: TLS, or nothing."""
+"""The layer between a socket's bytes and a client's: TLS, or none."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from .peer import Peer
 
 
 class HandshakeFailed(Exception):  # noqa: N818 - says what happened
-    """A handshake did not come to its end, or what follows it is not TLS."""
+    """A handshake failed, or the bytes after it are not TLS."""
 
 
 class Link(Protocol):
-    """What stands between a socket's bytes and a client's."""
+    """The layer between a socket's bytes and a client's."""
 
     @property
     def established(self) -> bool:
@@ -20,32 +20,32 @@ class Link(Protocol):
         ...
 
     def feed(self, data: bytes) -> bytes:
-        """Take bytes of the socket and return those of the client.
+        """Convert bytes of the socket to those of the client.
 
         Raises:
-            HandshakeFailed: they are not what was to come.
+            HandshakeFailed: the bytes are not what the handshake expects.
         """
         ...
 
     def outgoing(self) -> bytes:
-        """Return what is to be written to the socket, and forget it."""
+        """Return the data to write to the socket, and clear it."""
         ...
 
     def send(self, data: bytes) -> bytes:
-        """Return what is to be written to the socket for bytes to the client."""
+        """Return the data to write to the socket for bytes to the client."""
         ...
 
     def close(self) -> bytes:
-        """Return what is to be written to the socket at last."""
+        """Return the last data to write to the socket."""
         ...
 
     def peer(self, address: str, port: int) -> Peer:
-        """Return who is at the other end."""
+        """Return the peer."""
         ...
 
 
 class PlainLink:
-    """No TLS at all: for suites that test MQTT alone, on the loopback interface."""
+    """No TLS: for suites that only test MQTT, on the loopback interface."""
 
     established = True
 

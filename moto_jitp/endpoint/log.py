@@ -1,4 +1,4 @@
-"""What the endpoint tells people of, beside what every connection attempt is written down for."""
+"""The endpoint's log of everything that is not a connection attempt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KEPT = 100
 
 
 class EndpointLog:
-    """The last things that were not connection attempts of devices, and one log line for each.
+    """The last events that were not connection attempts of devices, each with one log line.
 
     Attributes:
         entries: sentences, oldest first; the last hundred.
@@ -28,8 +28,7 @@ class EndpointLog:
         self._add(f"{_where(peer)}: {details}")
 
     def client(self, peer: Peer, client_id: str, details: str) -> None:
-        """Log a client: why it was refused before the gateway was asked, or why it is served in
-        this way."""
+        """Log a client: why it was refused before the gateway, or why it is served in this way."""
         self._add(f"{_where(peer)}, client ID {client_id!r}: {details}")
 
     def failed(self, error: Exception) -> None:

@@ -1,4 +1,4 @@
-"""Who is at the other end of a connection."""
+"""The peer of a connection."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Peer:
-    """Who is at the other end of a connection.
+    """The peer of a connection.
 
     Attributes:
         address: the IP address.
         port: the port.
         chain: the certificates that it showed as DER, its own first; empty over plain TCP.
-        server_name: the server name (SNI) that it asked for; ``None`` where it sent none.
+        server_name: the server name (SNI) that it asked for; ``None`` if it sent none.
         alpn: the application protocol that was agreed on; ``None`` for none.
         protocol: the TLS version, such as ``TLSv1.3``.
     """

@@ -1,4 +1,4 @@
-"""Which account and Region a client has reached, and what it brings; for every protocol."""
+"""The account and Region that a client has reached, and its request; for all protocols."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .peer import Peer
 
 
 class ServerNames:
-    """The names that a device endpoint is reached by.
+    """The names by which a device endpoint is reached.
 
     Args:
-        is_own: whether a server name stands in the endpoint's own certificates.
+        is_own: whether a server name is in the endpoint's own certificates.
         takes_unnamed: whether a client that sends no server name is treated as if it had.
     """
 
@@ -26,19 +26,19 @@ class ServerNames:
         self._takes_unnamed = takes_unnamed
 
     def are_local(self, server_name: str | None) -> bool:
-        """Whether a server name, or that there is none, stands for the account's endpoint."""
+        """Whether a server name, or its absence, stands for the account's endpoint."""
         return self._takes_unnamed if server_name is None else self._is_own(server_name)
 
     def request_of(self, peer: Peer, client_id: str | None, transport: Transport) -> ConnectRequest:
-        """Return what a client brings.
+        """Return a client's request.
 
         Args:
-            peer: who is at the other end.
+            peer: the peer.
             client_id: the MQTT client id; ``None`` for a request over HTTPS.
             transport: what carries it.
 
         Raises:
-            CertificateError: it has shown no certificate that can be read.
+            CertificateError: it has not shown a readable certificate.
         """
         leaf, *issuers = read_presented(peer.chain)
         return ConnectRequest(
@@ -55,7 +55,7 @@ class ServerNames:
 def backend_reached(request: ConnectRequest) -> JitpIoTBackend:
     """Return the account and Region whose endpoint a client has reached.
 
-    A name that is nobody's is refused by the gateway, at the account that knows the device.
+    The gateway refuses an unknown name, at the account that knows the device.
 
     Args:
         request: what the client brings.
@@ -77,7 +77,7 @@ def backend_reached(request: ConnectRequest) -> JitpIoTBackend:
 
 
 def require_aws_iot() -> None:
-    """Make sure that there is an AWS IoT in this process.
+    """Make sure that this process has an AWS IoT.
 
     Raises:
         RuntimeError: there is none.

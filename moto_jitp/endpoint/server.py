@@ -1,4 +1,4 @@
-"""The thread that owns the endpoint's sockets, and all that is known of its sessions."""
+"""The thread that owns the endpoint's sockets and sessions."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _threads = itertools.count(1)
 
 @dataclass(frozen=True)
 class Listener:
-    """Sockets that listen, and what their connections speak.
+    """Listening sockets, and the protocol of their connections.
 
     Attributes:
         sockets: bound, listening sockets.
         new_link: makes the server's side of a connection.
-        new_connection: makes what speaks to a client over it, of the server and the link.
+        new_connection: makes the handler that speaks to a client, from the server and the link.
     """
 
     sockets: Sequence[socket.socket]
@@ -49,12 +49,12 @@ class Listener:
 
 
 class EndpointServer:
-    """Serves clients in a thread of its own, which nothing else may keep waiting.
+    """Serves clients in a thread of its own, which nothing else may block.
 
     Args:
         door: decides on clients.
-        limits: what a connection may do at most.
-        report: takes an error that nobody expected.
+        limits: the limits of a connection.
+        report: receives unexpected errors.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class EndpointServer:
         return connection
 
     def stop(self) -> None:
-        """End all connections and give back threads and sockets."""
+        """End all connections and release threads and sockets."""
         if not self._thread.is_alive():
             return
         asyncio.run_coroutine_threadsafe(self._shut_down(), self.loop).result()
@@ -140,7 +140,7 @@ class EndpointServer:
             self.loop.close()
 
     def call(self, function: Callable[[], object]) -> None:
-        """Have something done in the endpoint's thread, unless it has stopped."""
+        """Run a function in the endpoint's thread, unless it has stopped."""
         with contextlib.suppress(RuntimeError):
             self.loop.call_soon_threadsafe(function)
 
@@ -149,10 +149,10 @@ class EndpointServer:
     def open_session(
         self, event: ConnectReceived, client: Client, connection: ClientConnection
     ) -> tuple[SessionState, bool]:
-        """Open or resume the session of a client that is let in.
+        """Open or resume the session of an accepted client.
 
         Returns:
-            The session, and whether it was there before.
+            The session, and whether it existed before.
         """
         store = self._stores.get(client.place)
         if store is None:
@@ -174,7 +174,7 @@ class EndpointServer:
         return session, present
 
     def session_lost_connection(self, session: SessionState, client: Client) -> None:
-        """Take note that a session's connection is over; it may end with it."""
+        """Note that a session's connection is over; the session may end with it."""
         store = self._stores[client.place]
         if session.outlet is not None:
             return  # a newer connection has resumed it
@@ -203,16 +203,16 @@ class EndpointServer:
             self.workers.submit(subscriber.forget)
 
     def keeps_session(self, place: tuple[str, str], client_id: str) -> bool:
-        """Whether the session of a client is kept that is not connected; for every thread."""
+        """Whether the session of a disconnected client is kept; may be called in any thread."""
         store = self._stores.get(place)
         session = store.get(client_id) if store is not None else None
         return session is not None and session.outlet is None
 
     def end_session(self, place: tuple[str, str], client_id: str) -> bool:
-        """End the session that is kept for a client; may be called in every thread.
+        """End the kept session of a client; may be called in any thread.
 
         Returns:
-            Whether there is one.
+            Whether there was one.
         """
 
         def end() -> None:
@@ -231,19 +231,19 @@ class EndpointServer:
     # -- messages to clients ------------------------------------------------------------------
 
     def mail(self, session: SessionState, message: Message, qos: int, retained: bool) -> None:
-        """Have a message delivered to a session; may be called in every thread."""
+        """Deliver a message to a session; may be called in any thread."""
         self._mail.append((session, message, qos, retained))
         if getattr(self._batch, "is_under_way", False):
-            return  # the thread looks for it while a batch lasts, and at its end
+            return  # the thread checks for it during a batch and at its end
         if not self._mail_is_called_for:
             self._mail_is_called_for = True
             self.call(self._deliver_mail)
 
-    # Each call of the endpoint's thread has the caller give up the interpreter, for milliseconds
-    # where that thread is busy. A batch of a client's messages is to cost one call, not one each.
+    # Each call to the endpoint's thread makes the caller give up the interpreter, for milliseconds
+    # if that thread is busy. A batch of a client's messages should cost one call, not one each.
 
     def hand_to_worker(self, batch: Callable[[], object]) -> None:
-        """Have a batch of what a client asks for carried out by a worker.
+        """Let a worker carry out a batch of a client's requests.
 
         Args:
             batch: calls :meth:`batch_ended` in the endpoint's thread when it is done.
@@ -263,19 +263,19 @@ class EndpointServer:
         self.workers.submit(work)
 
     def batch_ended(self) -> None:
-        """Take note that a batch is done, and deliver what it has put in."""
+        """Note that a batch is done, and deliver its messages."""
         self._batches -= 1
         self._deliver_mail()
 
     def _look_for_mail(self) -> None:
-        """A handler may block in the middle of a batch: what came before it is not to wait."""
+        """A handler may block in the middle of a batch: earlier messages must not wait for it."""
         self._deliver_mail()
         self._looking = self._batches > 0
         if self._looking:
             self.loop.call_later(_LOOKS_EVERY, self._look_for_mail)
 
     def _deliver_mail(self) -> None:
-        # First: what is put in from here on calls again.
+        # First: messages added from now on call again.
         self._mail_is_called_for = False
         now = self.loop.time()
         touched: dict[ClientConnection, None] = {}
@@ -290,7 +290,7 @@ class EndpointServer:
 
 
 class _Mailbox:
-    """Leads from the message broker's threads to a session."""
+    """Passes messages from the message broker's threads to a session."""
 
     def __init__(self, server: EndpointServer, session: SessionState) -> None:
         self._server = server
@@ -305,7 +305,7 @@ class _Mailbox:
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """An event loop whose time goes on while a test holds the clock."""
+    """An event loop whose time runs on while a test freezes the clock."""
 
     def __init__(self) -> None:
         self.time = real_monotonic()  # type: ignore[method-assign]
@@ -313,7 +313,7 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
-    """Listen at once, so that a taken port is an error here and not in a thread.
+    """Listen at once, so that a port in use is an error here and not in a thread.
 
     Args:
         host: an address or a name; ``localhost`` for both loopback addresses, with the same port,
@@ -321,7 +321,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
         port: the port; 0 for a free one.
 
     Raises:
-        OSError: the port is taken, or the address is not one of this machine's.
+        OSError: the port is in use, or the address is not one of this machine's.
         ValueError: it is not a port.
     """
     if not 0 <= port <= 65535:
@@ -352,13 +352,13 @@ def _has_ipv6() -> bool:
 
 
 def _listen(family: int, host: str, port: int) -> socket.socket:
-    # With the protocol's number asyncio turns Nagle's algorithm off, which would keep the second of
-    # two small writes waiting for the client's acknowledgement of the first: 40 ms.
+    # With the protocol number asyncio turns off Nagle's algorithm, which would delay the second of
+    # two small writes until the client acknowledges the first: 40 ms.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if family == socket.AF_INET6:
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if hasattr(socket, "SO_REUSEPORT"):  # not on Windows, where it would share a taken port
+        if hasattr(socket, "SO_REUSEPORT"):  # not on Windows, where it would share a port in use
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
         listening.listen(_BACKLOG)

@@ -1,4 +1,4 @@
-"""The endpoint's own certificates, made for the purpose under a root that clients are given."""
+"""The endpoint's own certificates, made under a root that clients trust."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class ServerIdentity:
-    """A root, and under it a server certificate with an RSA key and one with an EC key.
+    """A root, with a server certificate with an RSA key and one with an EC key.
 
-    AWS IoT has both, too, and shows the one that the cipher suite goes with.
+    AWS IoT also has both, and shows the one that fits the cipher suite.
 
     Args:
-        names: host names and addresses beside ``localhost``, the loopback addresses and this
-            machine's own name. A name may begin with ``*.``.
-        domains: the domains of account endpoints, such as ``iot.eu-west-1.amazonaws.com``; those of
-            all Regions, for data and for credentials, without it.
+        names: host names and addresses in addition to ``localhost``, the loopback addresses and
+            this machine's own name. A name may begin with ``*.``.
+        domains: the domains of account endpoints, such as ``iot.eu-west-1.amazonaws.com``; by
+            default those of all Regions, for data and for credentials.
 
     Attributes:
         names: the host names and addresses of the server certificates, without those of account
             endpoints.
 
     Raises:
-        ValueError: a name cannot stand in a certificate.
+        ValueError: a name is not valid in a certificate.
 
     Examples:
         >>> "localhost" in ServerIdentity().names
@@ -69,11 +69,11 @@ class ServerIdentity:
 
     @property
     def root_pem(self) -> str:
-        """The root certificate as PEM text: what clients are to trust."""
+        """The root certificate as PEM text, which clients must trust."""
         return pem_of(self._root)
 
     def serves(self, server_name: str) -> bool:
-        """Whether a server name, or an address in its place, stands in the server certificates."""
+        """Whether a server name, or an address in its place, is in the server certificates."""
         name = server_name.lower().rstrip(".")
         if name in self.names:
             return True

@@ -1,4 +1,4 @@
-"""A client that was let in: between its packets and its session at AWS IoT."""
+"""An accepted client: connects its packets with its session at AWS IoT."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class SessionClient:
     Args:
         session: its session at AWS IoT.
         is_persistent: whether its subscriptions outlive the connection.
-        delays_will: whether its will waits as long as it asks for.
-        log: takes errors of handlers, which no client is to suffer from.
+        delays_will: whether its will waits for its delay.
+        log: receives errors of handlers, which must not affect clients.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class SessionClient:
             seconds_left = max(round(message.expires_at - real_monotonic()()), 1)
             properties = replace(properties, message_expiry_interval=seconds_left)
         try:
-            # What a handler of a test raises comes at the end of the block, and is not a refusal.
+            # A test handler's exception is raised at the end of the block, and is not a refusal.
             with HandingOnLater():
                 refusal = self._publish(message, properties)
         except Exception as error:
@@ -187,7 +187,7 @@ class SessionClient:
             self._log.failed(error)
 
     def _publish_allowed_will(self, will: Will) -> None:
-        """Publish the will; whether the client may was decided when it connected."""
+        """Publish the will; its permission was checked when the client connected."""
         session = self._session
         if block_has_ended(session.backend):
             return
@@ -212,7 +212,7 @@ class SessionSubscriber:
     """The subscriptions of one MQTT session, over all its connections.
 
     Args:
-        mailbox: leads to the client, or to what is kept for it.
+        mailbox: leads to the client, or to its kept session.
 
     Attributes:
         session: the session at AWS IoT of the last connection.
@@ -229,7 +229,7 @@ class SessionSubscriber:
         self._publish_will: Callable[[], object] | None = None
 
     def begin(self, session: Session) -> None:
-        """Take note of a connection; a will that an earlier one left is not published any more.
+        """Note a connection; a will left by an earlier one is no longer published.
 
         Args:
             session: the session at AWS IoT.
@@ -244,7 +244,7 @@ class SessionSubscriber:
         """Publish a will after its delay, or when the MQTT session ends, whichever comes first.
 
         Args:
-            session: whose will; nothing happens where it is resumed by a new connection.
+            session: the will's session; the will is dropped if a new connection resumes it.
             publish_will: publishes it; must not raise.
             seconds: the delay.
         """
@@ -260,10 +260,10 @@ class SessionSubscriber:
             publish_will()
 
     def _will_is_due(self, publish_will: Callable[[], object] | None = None) -> None:
-        """Publish the will that waits.
+        """Publish the waiting will.
 
         Args:
-            publish_will: of which will it is; ``None`` for any.
+            publish_will: that of the will; ``None`` for any.
         """
         with self._lock:
             due = self._publish_will
@@ -273,11 +273,11 @@ class SessionSubscriber:
         due()
 
     def subscribe(self, one: Subscription, *, is_persistent: bool) -> list[Message]:
-        """Subscribe, and return what is retained for the filter.
+        """Subscribe, and return the retained message for the filter.
 
         Args:
             one: the filter with its options.
-            is_persistent: whether the subscription is to outlive the connection.
+            is_persistent: whether the subscription outlives the connection.
         """
         session = self.session
         assert session is not None
@@ -287,7 +287,7 @@ class SessionSubscriber:
         subscription = _KeptSubscription(self, one, session.attempt_id)
         self._retained = []
         try:
-            # In force before the first message can come, and taken back where it is refused.
+            # In force before the first message can arrive, and withdrawn if it is refused.
             self._subscriptions[one.topic_filter] = subscription
             subscription.live = session.subscribe(one.topic_filter, subscription.take, qos=one.qos)
         except BaseException:
@@ -300,7 +300,7 @@ class SessionSubscriber:
         return retained
 
     def unsubscribe(self, topic_filter: str) -> None:
-        """End a subscription; nothing happens where there is none."""
+        """End a subscription, if there is one."""
         session = self.session
         assert session is not None
         subscription = self._subscriptions.pop(topic_filter, None)
@@ -311,7 +311,7 @@ class SessionSubscriber:
             session.unsubscribe(listed)
 
     def list_in_session(self) -> None:
-        """Have the session of a new connection list what was subscribed to before."""
+        """Let the session of a new connection list the existing subscriptions."""
         session = self.session
         assert session is not None
         for topic_filter, subscription in list(self._subscriptions.items()):
@@ -328,7 +328,7 @@ class SessionSubscriber:
         self._will_is_due()
 
     def take(self, message: BrokerMessage, options: Subscription) -> None:
-        """Hand on a message that one of the subscriptions has received.
+        """Pass on a message that one of the subscriptions has received.
 
         A message that several filters match reaches the client once, at the highest QoS.
         """
@@ -357,7 +357,7 @@ class SessionSubscriber:
         self._mailbox.put(converted, qos)
 
     def take_direct(self, message: ClientMessage, acknowledge: Callable[[], object]) -> None:
-        """Hand on a message that was sent to the client, whatever it has subscribed to."""
+        """Pass on a message that was sent directly to the client."""
         converted = _as_sent(message, 0)
         if converted is not None:
             self._mailbox.put(replace(converted, on_acknowledged=acknowledge), message.qos)
@@ -371,18 +371,18 @@ class SessionSubscriber:
         return max(matching, default=0)
 
     def _age(self, message: BrokerMessage) -> float:
-        """How many seconds a retained message has been there."""
+        """The age of a retained message in seconds."""
         assert self.session is not None
         retained = broker_of(self.session.backend).retained.get(message.topic)
         return 0 if retained is None else time.time() - retained.modified / 1000
 
 
 class _KeptSubscription:
-    """A subscription of an MQTT session, which may stand at the broker while nobody is connected.
+    """A subscription of an MQTT session, which may stay at the broker while the client is away.
 
     Attributes:
         options: the filter with its options.
-        live: the subscription of the session at AWS IoT; it checks and records each message.
+        live: the subscription of the session at AWS IoT, which checks and records each message.
     """
 
     def __init__(self, subscriber: SessionSubscriber, options: Subscription, key: int) -> None:
@@ -402,7 +402,7 @@ class _KeptSubscription:
         return -1 if self.live is None else self.live.session.attempt_id
 
     def keep(self, session: Session) -> None:
-        """Take the live subscription's place at the broker, which it loses with its session."""
+        """Take the live subscription's place at the broker, which that loses with its session."""
         self._session = session
         broker_of(session.backend).subscriptions.add(self.options.topic_filter, self._key, self)
 
@@ -413,17 +413,17 @@ class _KeptSubscription:
             subscriptions.remove(self.options.topic_filter, self._key, self)
 
     def receive(self, message: BrokerMessage) -> None:
-        """Have the live subscription decide; where the client is away, keep the message for it."""
+        """Let the live subscription decide; if the client is away, keep the message for it."""
         if self.live is None or not self.live.receive(message):
             self.take(message)
 
     def take(self, message: BrokerMessage) -> None:
-        """Take a message that the client may receive."""
+        """Accept a message that the client may receive."""
         self._subscriber.take(message, self.options)
 
 
 def _as_sent(message: BrokerMessage, age: float) -> Message | None:
-    """Return a message of the broker as it is sent; ``None`` where it has expired."""
+    """Return a message of the broker as it is sent; ``None`` if it has expired."""
     properties, expires_at = message.properties, None
     if properties is not NO_PROPERTIES:
         now = real_monotonic()()

@@ -1,7 +1,7 @@
 """TLS of the endpoint: handshakes over memory, so that each sends its alert.
 
-As on AWS IoT the handshake completes whatever certificate the client shows; what it is worth is
-decided on its CONNECT. asyncio's own TLS would send no alert for a handshake that fails.
+As on AWS IoT the handshake completes whatever certificate the client shows; it is judged on the
+CONNECT. asyncio's own TLS would send no alert for a handshake that fails.
 https://docs.aws.amazon.com/iot/latest/developerguide/transport-security.html
 """
 
@@ -22,10 +22,10 @@ ALPN_PROTOCOLS = (b"x-amzn-mqtt-ca", b"mqtt")
 custom authorizer."""
 
 HTTP_WITH_CERTIFICATE = b"x-amzn-http-ca"
-"""What it accepts there for HTTPS with a certificate."""
+"""The names that it accepts there for HTTPS with a certificate."""
 
 HTTP_PROTOCOLS = (HTTP_WITH_CERTIFICATE, b"http/1.1")
-"""What clients of the HTTPS port may name: AWS IoT's name on port 443, and HTTP's own."""
+"""The names for clients of the HTTPS port: AWS IoT's on port 443, and HTTP's own."""
 
 _READ_SIZE = 65536
 _NO_CERTIFICATE = "peer did not return a certificate"
@@ -57,16 +57,16 @@ JudgeLeaf = Callable[[bytes, "str | None"], bool]
 
 
 class TlsContext:
-    """What the handshakes of a listening socket have in common.
+    """The common settings of a listening socket's handshakes.
 
     Args:
         identity: the endpoint's own certificates.
         protocols: the application protocols (ALPN) that are spoken, the preferred one first.
-        require_alpn: whether a client has to name one of them, as on port 443.
-        require_certificate: whether a client without a certificate is refused in the handshake;
-            otherwise whoever is asked for something has to look.
-        judge_leaf: decides inside the handshake on a client's certificate (DER) and server name;
-            ``None`` to let everybody through to the CONNECT.
+        require_alpn: whether a client must name one of them, as on port 443.
+        require_certificate: whether to refuse a client without a certificate in the handshake;
+            otherwise the handler must check.
+        judge_leaf: decides in the handshake on a client's certificate (DER) and server name;
+            ``None`` to let every client through to the CONNECT.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class TlsContext:
 
 
 class _State:
-    """What callbacks of a handshake note of it."""
+    """What the callbacks of a handshake note."""
 
     __slots__ = ("verdict",)
 
@@ -149,7 +149,7 @@ class TlsLink:
         except SSL.WantReadError:
             pass
         except (SSL.ZeroReturnError, SSL.SysCallError):
-            pass  # the end of the socket's bytes says the same
+            pass  # the end of the socket's bytes means the same
         except SSL.Error as error:
             raise HandshakeFailed(_reason(error)) from None
         except _NoCommonProtocol as error:
@@ -158,7 +158,7 @@ class TlsLink:
 
     def outgoing(self) -> bytes:
         parts = []
-        with contextlib.suppress(SSL.Error):  # WantReadError among them: there is nothing left
+        with contextlib.suppress(SSL.Error):  # including WantReadError: there is nothing left
             while len(part := self._connection.bio_read(_READ_SIZE)) == _READ_SIZE:
                 parts.append(part)
             parts.append(part)
@@ -169,7 +169,7 @@ class TlsLink:
         return self.outgoing()
 
     def close(self) -> bytes:
-        with contextlib.suppress(SSL.Error):  # in the middle of a handshake nothing is to close
+        with contextlib.suppress(SSL.Error):  # nothing to close during a handshake
             self._connection.shutdown()
         return self.outgoing()
 
@@ -193,7 +193,7 @@ class TlsLink:
 
 
 class _NoCommonProtocol(Exception):  # noqa: N818 - says what happened
-    """The client names application protocols of which the endpoint speaks none."""
+    """The client names only application protocols that the endpoint does not speak."""
 
 
 def _select_alpn(
@@ -215,7 +215,7 @@ def _select_alpn(
 
 
 def _note_server_name(_: SSL.Connection) -> None:
-    """OpenSSL keeps the name where somebody has asked for it."""
+    """OpenSSL keeps the name if there is a callback."""
 
 
 def _server_name(connection: SSL.Connection) -> str | None:
@@ -224,7 +224,7 @@ def _server_name(connection: SSL.Connection) -> str | None:
 
 
 def _reason(error: SSL.Error) -> str:
-    """OpenSSL's words for what went wrong, such as ``http request`` or ``unknown ca``."""
+    """OpenSSL's description of an error, such as ``http request`` or ``unknown ca``."""
     details = error.args[0] if error.args else ()
     words = [entry[2] for entry in details if isinstance(entry, tuple) and len(entry) > 2]
     reason = ", ".join(word for word in words if word) or "the connection ended"

@@ -1,6 +1,6 @@
-"""Threads for what may take long: the gateway's work, handlers of tests, keys, functions.
+"""Threads for slow work: the gateway, handlers of tests, keys, functions.
 
-``concurrent.futures`` would keep the interpreter from ending while a handler of a test hangs.
+``concurrent.futures`` would prevent the interpreter from ending while a handler of a test hangs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Job = Callable[[], object]
 
 
 class Workers:
-    """Carries out jobs in threads, which come as they are needed.
+    """Carries out jobs in threads, which are started as needed.
 
     Args:
         name: the beginning of the threads' names.
@@ -28,7 +28,7 @@ class Workers:
     def __init__(self, name: str) -> None:
         self._name = name
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        # One entry for each thread that waits; a semaphore would do the same ten times slower.
+        # One entry for each waiting thread; a semaphore would be ten times slower.
         self._idle: deque[None] = deque()
         self._threads: list[threading.Thread] = []
         # Sockets that close while the endpoint stops still submit jobs.
@@ -36,17 +36,17 @@ class Workers:
         self._has_ended = False
 
     def submit(self, job: Job) -> None:
-        """Have a job carried out; to be called by one thread only.
+        """Submit a job; only one thread may call this.
 
         Args:
-            job: what is to be called; it must not raise.
+            job: the function to call; it must not raise.
         """
         with self._lock:
             if not self._has_ended:
                 self._jobs.put(job)
                 self._have_a_thread()
                 return
-        job()  # what comes while the endpoint stops has nobody else
+        job()  # jobs that arrive while the endpoint stops have no other thread
 
     def _have_a_thread(self) -> None:
         with contextlib.suppress(IndexError):
@@ -60,10 +60,10 @@ class Workers:
             thread.start()
 
     def stop(self, timeout: float) -> None:
-        """Carry out what was submitted, and end the threads.
+        """Carry out the submitted jobs, and end the threads.
 
         Args:
-            timeout: seconds to wait for them altogether; one that hangs is left alone.
+            timeout: total seconds to wait for them; a hanging thread is left alone.
         """
         with self._lock:
             self._has_ended = True

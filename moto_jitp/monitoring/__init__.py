@@ -1,6 +1,6 @@
-"""What AWS records of devices and calls: CloudWatch metrics, CloudTrail events, log entries.
+"""AWS's records of devices and calls: CloudWatch metrics, CloudTrail events, log entries.
 
-It is all in moto's own CloudWatch, CloudTrail and CloudWatch Logs, and read with their clients.
+All of them are in moto's own CloudWatch, CloudTrail and CloudWatch Logs, for their clients.
 """
 
 from .identities import Identity, caller

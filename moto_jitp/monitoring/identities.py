@@ -18,7 +18,7 @@ class Identity(NamedTuple):
     """A caller.
 
     Attributes:
-        user_name: what LookupEvents calls ``Username``: the user, or the role's session.
+        user_name: ``Username`` in LookupEvents: the user, or the role's session.
         element: the ``userIdentity`` of the event.
     """
 
@@ -29,15 +29,15 @@ class Identity(NamedTuple):
 def caller(
     account_id: str, region_name: str, access_key: str | None, sessions: dict[str, Identity]
 ) -> Identity:
-    """The owner of an access key, as GetCallerIdentity answers now.
+    """The owner of an access key, as GetCallerIdentity returns it now.
 
-    An event keeps who made its call, whatever becomes of the user or role later.
+    An event keeps the identity of its caller, whatever happens to the user or role later.
 
     Args:
         account_id: the account that was called.
         region_name: the Region that was called.
         access_key: the access key id that signed the call; ``None`` for an unsigned one.
-        sessions: the sessions of assumed roles by access key, which is added to.
+        sessions: the sessions of assumed roles by access key, to be extended.
     """
     known = sessions.get(access_key or "")
     if known is not None:
@@ -47,7 +47,7 @@ def caller(
     if role is None:
         owner = sts.get_caller_identity(access_key or "", region_name)
         return _user(access_key, *owner)
-    # moto makes up another id each time where its IAM lacks the role.
+    # moto invents a new id each time if its IAM lacks the role.
     session = sessions[role.access_key_id] = _session(role)
     return session
 
@@ -81,7 +81,7 @@ def provisioning_service(account_id: str, region_name: str, role_arn: str | None
     Args:
         account_id: the account of the run.
         region_name: the Region of the run.
-        role_arn: the role; ``None`` where none is configured, and the service acts by itself.
+        role_arn: the role; ``None`` if none is configured, and the service acts as itself.
     """
     if role_arn is None:
         return Identity(None, {"type": "AWSService", "invokedBy": SERVICE})
@@ -102,7 +102,7 @@ def provisioning_service(account_id: str, region_name: str, role_arn: str | None
 
 
 def _role_id(role_arn: str) -> str:
-    """The unique id of a role in moto's IAM; one that looks like it where there is no such role."""
+    """The unique id of a role in moto's IAM; a similar one if there is no such role."""
     role = find_role(role_arn)
     return str(role.id) if role else f"AROAJITP{role_arn.rpartition('/')[2].upper()[:13]}"
 

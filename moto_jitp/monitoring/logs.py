@@ -67,7 +67,7 @@ OTHER_EVENT_TYPES = (
     "RuleEvaluation",
     "RuleExecutionThrottled",
 )
-"""AWS's other event types, which can be configured and are never written here."""
+"""AWS's other event types, which can be configured but are never written here."""
 
 OPT_IN = ("Connection.AuthNError", "Ping")
 """The event types that the account's default level does not enable."""
@@ -88,7 +88,7 @@ _NOT_AUTHORIZED = {"reason": "AUTHORIZATION_FAILURE", "details": "Authorization 
 
 
 class Client(NamedTuple):
-    """Whose doing an entry is about.
+    """The client that an entry is about.
 
     Attributes:
         client_id: the MQTT client ID; ``None`` for a request over HTTPS, which has none.
@@ -105,7 +105,7 @@ class Client(NamedTuple):
     protocol: str = "MQTT"
 
     def fields(self) -> dict[str, Any]:
-        """The entry's fields on the client."""
+        """The entry's fields about the client."""
         return {
             "protocol": self.protocol,
             **({} if self.client_id is None else {"clientId": self.client_id}),
@@ -136,12 +136,12 @@ class JobRequest(NamedTuple):
 
     Attributes:
         event_type: such as ``UpdateJobExecution``.
-        topic: the topic that it is made on, or that would stand for it over HTTPS.
+        topic: the topic of the request, or the equivalent topic of one over HTTPS.
         client_id: the client's id; over HTTPS the thing's name.
         protocol: ``MQTT`` or ``HTTP``.
-        job_id: the job; ``None`` where the request names none.
+        job_id: the job; ``None`` if the request names none.
         client_token: the request's client token; ``None`` for none.
-        status: the status that is to be set; ``None`` for none.
+        status: the status to set; ``None`` for none.
         version: the version that is expected; ``None`` for any.
     """
 
@@ -156,13 +156,13 @@ class JobRequest(NamedTuple):
 
 
 class LogEntry(NamedTuple):
-    """An entry, before it is known whether anybody wants it.
+    """An entry, before it is known whether it will be written.
 
     Attributes:
         event_type: such as ``Connect``.
-        failed: whether what it reports failed; the level is ERROR then, else INFO.
-        fields: what it says beyond the fields that all entries have.
-        for_debugging: whether its level is DEBUG, where nothing failed.
+        failed: whether it reports a failure; the level is then ERROR, else INFO.
+        fields: its fields beyond the common ones.
+        for_debugging: whether its level is DEBUG if nothing failed.
     """
 
     event_type: str
@@ -178,7 +178,7 @@ class LogEntry(NamedTuple):
 
 
 def entries_of_attempt(attempt: ConnectionAttempt, client: Client) -> Iterator[LogEntry]:
-    """Yield what AWS IoT logs of a connection attempt."""
+    """Yield AWS IoT's log entries for a connection attempt."""
     run = attempt.provisioning
     if run is not None and run.status.value != "IN_PROGRESS":
         yield provisioning_entry(run)
@@ -186,7 +186,7 @@ def entries_of_attempt(attempt: ConnectionAttempt, client: Client) -> Iterator[L
         yield LogEntry("Connect", False, client.fields())
     elif attempt.reason is not None and attempt.reason.value == "NOT_AUTHORIZED":
         if client.client_id is None:
-            return  # a request over HTTPS; what it asked for has an entry of its own
+            return  # a request over HTTPS has an entry of its own
         yield LogEntry("Connect", True, client.fields() | _NOT_AUTHORIZED)
     elif is_authentication_error(attempt):
         yield authentication_error(attempt, client)
@@ -199,8 +199,8 @@ def authentication_error(
 
     Args:
         attempt: the attempt.
-        client: who made it.
-        reason: AWS's reason, where it says more than that of the attempt.
+        client: the client that made it.
+        reason: AWS's reason, if it is more specific than that of the attempt.
     """
     assert attempt.reason is not None
     reason = reason or attempt.reason.aws_reason or "NOT_AUTHENTICATED"
@@ -216,8 +216,8 @@ def authentication_error(
 def provisioning_entry(run: ProvisioningRun) -> LogEntry:
     """The entry of a provisioning run that has ended.
 
-    AWS says that errors of auto-registration are logged, but not how: this is the entry that it
-    documents for fleet provisioning.
+    AWS says that errors of auto-registration are logged, but not how: this is the entry documented
+    for fleet provisioning.
     """
     failed = run.status.value == "FAILED"
     template_field = {"provisioningTemplateName": run.template_name} if run.template_name else {}
@@ -227,11 +227,11 @@ def provisioning_entry(run: ProvisioningRun) -> LogEntry:
 
 
 def fleet_entry(call: FleetCall, certificate_id: str | None, error: str | None) -> LogEntry:
-    """The entry of a request to fleet provisioning that no provisioning run came of.
+    """The entry of a request to fleet provisioning that did not lead to a provisioning run.
 
     Args:
         call: the request.
-        certificate_id: the id of the device's new certificate, if it was given one.
+        certificate_id: the id of the device's new certificate, if it got one.
         error: why the request was refused; ``None`` for an accepted one.
     """
     fields: dict[str, Any] = {"details": error or "A certificate was issued to the device."}
@@ -251,14 +251,14 @@ def operation_entry(
     not_authorized: bool = False,
     failed: bool = False,
 ) -> LogEntry:
-    """The entry of what a connected client does, such as ``Publish-In``.
+    """The entry of a connected client's action, such as ``Publish-In``.
 
     Args:
         event_type: the event type.
         client: the client.
         fields: the fields of this event type, such as ``topicName``.
         not_authorized: whether the policies did not allow it.
-        failed: whether it failed for another reason, which ``fields`` tell.
+        failed: whether it failed for another reason, which is in ``fields``.
     """
     more = _NOT_AUTHORIZED if not_authorized else {}
     return LogEntry(event_type, not_authorized or failed, {**client.fields(), **fields, **more})
@@ -281,13 +281,13 @@ def shadow_entry(request: ShadowRequest, error: str | None = None) -> LogEntry:
 
     Args:
         request: the request.
-        error: why it was refused; ``None`` for one that was carried out.
+        error: why it was refused; ``None`` if it was carried out.
     """
     shadow_suffix = f"~{request.shadow_name}" if request.shadow_name is not None else ""
     path = f"/name/{request.shadow_name}" if request.shadow_name is not None else ""
     fields = {
         "protocol": request.protocol,
-        # How a named one is written is not documented; AWS's error texts have this form.
+        # The form of a named shadow is not documented; AWS's error texts have this one.
         "deviceShadowName": f"{request.thing_name}{shadow_suffix}",
         "topicName": f"$aws/things/{request.thing_name}/shadow{path}/{request.operation}",
         **({} if error is None else {"details": error}),
@@ -301,7 +301,7 @@ def job_entry(request: JobRequest, error: str | None = None) -> LogEntry:
 
     Args:
         request: the request.
-        error: why it was refused; ``None`` for one that was carried out.
+        error: why it was refused; ``None`` if it was carried out.
     """
     destination = "" if request.status is None else f"The destination status is {request.status}. "
     outcome = "SUCCESS." if error is None else f"FAILURE. {error}"
@@ -374,7 +374,7 @@ class LogWriter:
     def write_plain(self, group: str, moment: datetime, entry: LogEntry, trace_id: str) -> None:
         """Write an entry as text, as the first generation of IoT logging does.
 
-        Its form is no longer documented (own form, the names of the fields are AWS's).
+        Its form is no longer documented (the form is ours, the field names are AWS's).
         """
         principal = entry.fields.get("principalId", entry.fields.get("deviceCertificateId"))
         parts = [
@@ -395,8 +395,8 @@ class LogWriter:
             logs.put_retention_policy(group, _RETENTION_DAYS)  # type: ignore[arg-type]
         logs.ensure_log_stream(group, self._stream)
         event = {"timestamp": int(moment.timestamp() * 1000), "message": message}
-        # Not by the backend, which refuses what is 14 days old: AWS IoT wrote it when it happened,
-        # only here nobody has looked for so long at a run that takes its time.
+        # Not through the backend, which refuses entries that are 14 days old: AWS would have
+        # written it in time, but here a slow run may be carried out that late.
         log_group: LogGroup = logs.groups[group]
         log_group.put_log_events(self._stream, [event])
 

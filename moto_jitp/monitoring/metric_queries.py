@@ -1,10 +1,10 @@
-"""What a query of CloudWatch finds of ours: from which minute on, and with which dimension.
+"""What CloudWatch queries find of our metrics: from which minute on, and with which dimension.
 
-CloudWatch rounds StartTime down to the whole minute, so that a query which starts just before a
-device connects has the value of that minute; moto compares to the second. A metric with other
-dimensions is another metric to CloudWatch, so that one that is counted by protocol has no values
-for a query that names none; moto adds up whatever has the name. Done for ``AWS/IoT`` alone: what a
-test has put into other namespaces is found as plain moto finds it.
+CloudWatch rounds StartTime down to the whole minute, so that a query that starts just before a
+device connects finds the value of that minute; moto compares to the second. To CloudWatch, a metric
+with other dimensions is another metric, so that a query without dimensions finds no values of a
+metric that is counted by protocol; moto adds up everything with the name. This only applies to
+``AWS/IoT``: a test's own data in other namespaces is found as in plain moto.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricStatistics.html
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
 """
@@ -22,7 +22,7 @@ _NOT_FOUND = " without dimension"
 
 
 def as_cloudwatch_finds_statistics(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Return moto's ``get_metric_statistics``, which for our namespace asks as CloudWatch does.
+    """Return moto's ``get_metric_statistics``, with CloudWatch's behaviour for our namespace.
 
     Args:
         original: the method of moto's CloudWatch backend.
@@ -61,7 +61,7 @@ def as_cloudwatch_finds_statistics(original: Callable[..., Any]) -> Callable[...
 
 
 def as_cloudwatch_finds_data(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Return moto's ``get_metric_data``, which for our namespace asks as CloudWatch does.
+    """Return moto's ``get_metric_data``, with CloudWatch's behaviour for our namespace.
 
     Args:
         original: the method of moto's CloudWatch backend.
@@ -93,7 +93,7 @@ def as_cloudwatch_finds_data(original: Callable[..., Any]) -> Callable[..., Any]
 
 
 def _looked_for(query: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The query, or one that finds nothing under the same label."""
+    """The query, or one that finds nothing and has the same label."""
     metric_stat = query.get("MetricStat", {})
     metric = metric_stat.get("Metric", {})
     if metric.get("Namespace") != NAMESPACE:

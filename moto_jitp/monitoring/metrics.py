@@ -1,7 +1,7 @@
 """CloudWatch metrics of AWS IoT, in the namespace ``AWS/IoT``.
 
 Nothing is written while devices connect: the metrics are counted from the connection attempts when
-CloudWatch is asked, and handed to moto as those of S3 are. As on AWS there is one value a minute,
+CloudWatch is queried, and passed to moto like those of S3. As on AWS there is one value a minute,
 with the minute's beginning as its time.
 https://docs.aws.amazon.com/iot/latest/developerguide/metrics_dimensions.html
 """
@@ -53,10 +53,10 @@ _BY_RULE = {
 
 
 class IoTMetrics(CloudWatchMetricProvider):
-    """Gives moto's CloudWatch the metrics of an account and Region.
+    """Provides moto's CloudWatch with the metrics of an account and Region.
 
-    moto asks every subclass of its provider class, and a class cannot be taken out of that list:
-    ``switched_on`` says whether there is anything to give.
+    moto calls every subclass of its provider class, and a class cannot be removed from that list:
+    ``switched_on`` says whether to return anything.
     """
 
     switched_on = False
@@ -135,7 +135,7 @@ class _MinuteValue(MetricAggregatedDatum):
 
 
 def _occurrences(state: AccountState) -> Iterator[_Metric]:
-    """Yield what is counted by how often it happened."""
+    """Yield the metrics that count occurrences."""
     records, minutes = state.part(Records), _Minutes()
     for attempt in list(state.attempts):
         name = _connection_metric(attempt)
@@ -158,8 +158,8 @@ def _occurrences(state: AccountState) -> Iterator[_Metric]:
 def _fleet_values(calls: Sequence[FleetCall], records: Records) -> Iterator[tuple[_Metric, float]]:
     """Yield the values of the fleet provisioning metrics.
 
-    A request counts 1 where it failed and 0 where it did not; things are counted by claim, each
-    value the number of all so far.
+    A request counts 1 if it failed, else 0; things are counted by claim, with the total so far as
+    value.
     """
     registered: defaultdict[str, set[str]] = defaultdict(set)
     for call in calls:
@@ -178,7 +178,7 @@ def _fleet_values(calls: Sequence[FleetCall], records: Records) -> Iterator[tupl
 
 
 class _Minutes:
-    """Finds the minutes of many moments, of which most are in the minute of the one before."""
+    """Finds the minutes of many moments, most of which share the previous one's minute."""
 
     def __init__(self) -> None:
         self._minute = self._first = self._last = datetime.min.replace(tzinfo=timezone.utc)
@@ -192,7 +192,7 @@ class _Minutes:
 
 
 def _minute(moment: datetime) -> datetime:
-    # moto reckons in UTC without saying so.
+    # moto uses UTC in naive datetimes.
     return moment.replace(second=0, microsecond=0, tzinfo=None)
 
 
@@ -213,7 +213,7 @@ def _connection_metric(attempt: ConnectionAttempt) -> str | None:
 def is_authentication_error(attempt: ConnectionAttempt) -> bool:
     """Whether AWS IoT counts and logs a refused attempt as ``Connection.AuthNError`` here.
 
-    It does so at the account that the server name (SNI) belongs to, and nowhere without one.
+    It does so for the account that the server name (SNI) belongs to, and not at all without one.
     """
     reason = attempt.reason
     return (
@@ -227,6 +227,6 @@ def is_authentication_error(attempt: ConnectionAttempt) -> bool:
 def _provisioning_metric(run: ProvisioningRun) -> str:
     if run.succeeded:
         return "ProvisionThing.Success"
-    # RegisterThing has few errors of its own: the step tells what the trouble was.
+    # RegisterThing has few errors of its own: the step says what the problem was.
     kind = "ClientError" if run.error_codes.isdisjoint(_SERVER_ERRORS) else "ServerError"
     return f"ProvisionThing.{kind}"

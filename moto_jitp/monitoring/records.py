@@ -1,4 +1,4 @@
-"""What metrics and the trail are rendered from, and where it is kept.
+"""The records behind metrics and the trail.
 
 A connection costs nothing here: its attempt is kept anyway, with the provisioning run that it set
 off, and has all that CloudWatch and CloudTrail report about it.
@@ -33,7 +33,7 @@ _DIMENSIONS: dict[str | None, tuple[tuple[str, str], ...]] = {
 
 
 class ApiCall(NamedTuple):
-    """One call of an API operation, in the form in which it came.
+    """One call of an API operation, in its original form.
 
     Attributes:
         moment: when, in UTC.
@@ -42,10 +42,10 @@ class ApiCall(NamedTuple):
         parameters: returns the operation's input.
         access_key: the access key id that signed it; ``None`` for an unsigned call.
         identity: who made it.
-        source_address: where it came from.
-        user_agent: what made it.
+        source_address: its sender's address.
+        user_agent: the user agent of the caller.
         status: the HTTP status of the answer.
-        error_type: the answer's header with the error code, if it has one.
+        error_type: the answer's header with the error code, if any.
         answer: the answer's body.
     """
 
@@ -77,7 +77,7 @@ class ApiCall(NamedTuple):
         return error_fields.get("Code") or str(self.status), error_fields.get("Message")
 
     def answered(self) -> dict[str, Any]:
-        """The answer's members."""
+        """The members of the answer."""
         try:
             body = json.loads(self.answer or "{}")
         except (ValueError, RecursionError):
@@ -86,7 +86,7 @@ class ApiCall(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """Something that the message broker or a rule did, for its metric.
+    """An action of the message broker or a rule, for its metric.
 
     Attributes:
         moment: when, in UTC.
@@ -100,13 +100,13 @@ class Observation(NamedTuple):
 
 
 class Records:
-    """What is kept of one account and Region beside its connection attempts.
+    """The records of one account and Region beside its connection attempts.
 
     Attributes:
         calls: the calls for the trail, oldest first.
-        misdirected: attempts that asked for a server name of this account and Region elsewhere.
-        observations: what the message broker did, oldest first.
-        sessions: who has called with credentials of an assumed role, by access key.
+        misdirected: attempts elsewhere with a server name of this account and Region.
+        observations: the observations, oldest first.
+        sessions: the callers with credentials of an assumed role, by access key.
     """
 
     __slots__ = (
@@ -127,12 +127,12 @@ class Records:
         self._without_trail: set[int] = set()
 
     def leave_out(self, number: int, *, metrics: bool, trail: bool) -> None:
-        """Leave something out of metrics, of the trail, or of both.
+        """Exclude something from metrics, the trail, or both.
 
         Args:
-            number: of the attempt, run or request.
-            metrics: whether metrics do not count it.
-            trail: whether the trail leaves it out.
+            number: that of the attempt, run or request.
+            metrics: whether to exclude it from metrics.
+            trail: whether to exclude it from the trail.
         """
         if metrics:
             self._without_metrics.add(number)
@@ -140,25 +140,25 @@ class Records:
             self._without_trail.add(number)
 
     def is_in_metrics(self, number: int) -> bool:
-        """Whether metrics count the attempt, run or request of a number."""
+        """Whether metrics count the attempt, run or request with a number."""
         return number not in self._without_metrics
 
     def is_in_trail(self, number: int) -> bool:
-        """Whether the trail reports the attempt, run or request of a number."""
+        """Whether the trail reports the attempt, run or request with a number."""
         return number not in self._without_trail
 
 
 def records_of(backend: IoTBackend) -> Records:
-    """Return the records of an account and Region, to be added to."""
+    """Return the records of an account and Region, to be extended."""
     return part_of(backend, Records)
 
 
 def follow_settings(backend: IoTBackend, number: int) -> None:
-    """Leave something that happens now out of what is off by the settings in force.
+    """Exclude something that happens now from metrics or trail where the settings say so.
 
     Args:
         backend: the account and Region.
-        number: of the attempt, run or request.
+        number: that of the attempt, run or request.
     """
     current = settings.current()
     if not (current.metrics and current.trail):
@@ -172,7 +172,7 @@ def record_call(backend: IoTBackend, call: ApiCall) -> None:
 
 
 def count_device_action(backend: IoTBackend, metric: str, protocol: str | None) -> None:
-    """Count something that the message broker does, unless ``metrics`` is off.
+    """Count an action of the message broker, unless ``metrics`` is off.
 
     Args:
         backend: the account and Region.
@@ -185,13 +185,13 @@ def count_device_action(backend: IoTBackend, metric: str, protocol: str | None) 
 def count_rule(
     backend: IoTBackend, metric: str, rule_name: str | None, action_type: str | None = None
 ) -> None:
-    """Count something that a topic rule does, unless ``metrics`` is off.
+    """Count an action of a topic rule, unless ``metrics`` is off.
 
     Args:
         backend: the account and Region.
         metric: the metric's name, such as ``TopicMatch``.
         rule_name: the rule; ``None`` for a metric of all rules.
-        action_type: the kind of the action, as the API names it; ``None`` for a metric of rules.
+        action_type: the kind of the action, by its name in the API; ``None`` for a metric of rules.
 
     https://docs.aws.amazon.com/iot/latest/developerguide/metrics_dimensions.html
     """
@@ -206,7 +206,7 @@ def _count(backend: IoTBackend, metric: str, dimensions: tuple[tuple[str, str], 
 
 
 def is_read_only(operation: str) -> bool:
-    """Whether an operation changes nothing, so that CloudTrail keeps no event of it.
+    """Whether an operation changes nothing, so that CloudTrail has no event for it.
 
     https://docs.aws.amazon.com/iot/latest/developerguide/iot-using-cloudtrail.html
     """

@@ -1,8 +1,7 @@
 """CloudTrail events of AWS IoT: calls of its API, and the steps of just-in-time provisioning.
 
-Events are put together when somebody reads them, from the calls as they came and from the run
-journal. A device's connection itself leaves no
-event, nor do calls that only read.
+Events are composed when they are read, from the recorded calls and the run journal. A device's
+connection itself leaves no event, nor do calls that only read.
 https://docs.aws.amazon.com/iot/latest/developerguide/iot-using-cloudtrail.html
 """
 
@@ -29,7 +28,8 @@ from .trail_resources import Resource, parameter_of, resources_in
 
 _OF_REGISTER_THING = "ResourceRegistrationFailureException"
 """The error codes that only RegisterThing returns; a step with one of them was forbidden and never
-called."""
+called.
+"""
 
 _FIRST_VERSION = "1"
 _ANSWERS_WITH_SECRETS = ("keyPair", "privateKey", "certificateOwnershipToken")
@@ -48,7 +48,7 @@ class Place(NamedTuple):
 
 
 class Details(ABC):
-    """What is looked up only for events that are read, or looked for by it."""
+    """Details that are looked up only for events that are read or searched for by them."""
 
     __slots__ = ()
 
@@ -58,7 +58,7 @@ class Details(ABC):
 
     @abstractmethod
     def identity(self, place: Place) -> Identity:
-        """Who made the call."""
+        """The caller."""
 
     @abstractmethod
     def parameters(self, place: Place) -> Mapping[str, Any]:
@@ -69,7 +69,7 @@ class Details(ABC):
         return None
 
     def subject(self) -> Mapping[str, Any] | None:
-        """What the call is about beyond what input and output name."""
+        """The resources of the call beyond those in input and output."""
         return None
 
 
@@ -81,7 +81,7 @@ class TrailEvent(NamedTuple):
         sequence: orders calls and runs of one moment.
         step: orders the steps of one run.
         name: the API operation.
-        error_code: why it failed, as CloudTrail words it; ``None`` where it succeeded.
+        error_code: why it failed, in CloudTrail's words; ``None`` if it succeeded.
         error_message: the error's text.
         details: the rest.
     """
@@ -96,7 +96,7 @@ class TrailEvent(NamedTuple):
 
     @property
     def time(self) -> datetime:
-        """The event's time, in whole seconds as CloudTrail gives it."""
+        """The event's time in whole seconds, as in CloudTrail."""
         return self.moment.replace(microsecond=0)
 
     def event_id(self, place: Place) -> str:
@@ -106,7 +106,7 @@ class TrailEvent(NamedTuple):
         return f"{own_part}-4{digits[:3]}-8{digits[3:6]}-{digits[6:18]}"
 
     def resources(self, place: Place) -> list[Resource]:
-        """What the call is about."""
+        """The resources of the call."""
         details = self.details
         return resources_in(
             self.name, details.subject(), details.parameters(place), details.answer(place)
@@ -177,17 +177,17 @@ def events_newest_first(
 
 
 def _has_events(entry: RunEntry) -> bool:
-    """Whether AWS IoT has called its API for a run, and the calls are reported nowhere else."""
+    """Whether AWS IoT has called its API for a run, and the calls are not reported elsewhere."""
     if entry.origin is RunOrigin.JITP:
         return entry.run.status is not RunStatus.IN_PROGRESS
-    # Before AWS IoT has assumed the role, nothing has been called. RegisterThing of the API is a
-    # call itself, and the trail has that one.
+    # Before AWS IoT has assumed the role, it has called nothing. RegisterThing of the API is itself
+    # a call, which the trail has.
     by_role = (RunOrigin.FLEET_PROVISIONING, RunOrigin.BULK_REGISTRATION)
     return entry.origin in by_role and entry.run.role_arn is not None
 
 
 def may_have(attribute: str | None, value: str) -> Callable[[ApiCall | ProvisioningRun], bool]:
-    """Return what sorts out calls and runs that cannot match, before events are made of them.
+    """Return a filter for calls and runs that may match, before events are made from them.
 
     Args:
         attribute: the lookup attribute, if there is one.
@@ -252,7 +252,7 @@ class _StepDetails(Details):
     def parameters(self, place: Place) -> Mapping[str, Any]:
         run, (step, parameters) = self._run, self._call
         if step.action == "RegisterThing":
-            # The template's name is not a parameter of the API; it tells whose values these are.
+            # The template's name is not a parameter of the API; it says where these values belong.
             template_field = {"templateName": run.template_name} if run.template_name else {}
             return {**template_field, "parameters": dict(run.parameters)}
         return parameters or parameter_of(step.resource)
@@ -279,7 +279,7 @@ class _StepDetails(Details):
         return None
 
     def subject(self) -> Mapping[str, Any] | None:
-        # Who looks for a device that is not provisioned has its certificate's id.
+        # Someone who looks for a device that is not provisioned has its certificate's id.
         is_run = self._call.step.action == "RegisterThing"
         return {"certificateId": self._run.certificate_id} if is_run else None
 
@@ -298,7 +298,7 @@ def _events_of_run(moment: datetime, sequence: int, run: ProvisioningRun) -> Ite
         if number == 0 and name == "RegisterCertificate" and code is None:
             continue  # the message broker registers the certificate, which is not an API call
         if name == "RegisterThing":
-            # This call ends as the run does.
+            # This call ends like the run.
             code, message = run.error_code, run.message
         elif code == _OF_REGISTER_THING or (code is None and is_read_only(name)):
             continue
@@ -307,7 +307,7 @@ def _events_of_run(moment: datetime, sequence: int, run: ProvisioningRun) -> Ite
 
 
 def _code(code: str | None) -> str | None:
-    """CloudTrail's word for an error code, which is another one where IAM refused."""
+    """CloudTrail's word for an error code, which differs if IAM refused the call."""
     return "AccessDenied" if code == "AccessDeniedException" else code
 
 

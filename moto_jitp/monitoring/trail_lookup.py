@@ -94,7 +94,7 @@ def _read_only(event: TrailEvent) -> str:
 
 
 def _matcher(attributes: Any, place: Place) -> _Matcher:
-    """Return what decides whether an event is one that was asked for."""
+    """Return a function that decides whether an event was asked for."""
     if not isinstance(attributes, list) or len(attributes) > 1:
         raise LookupRefused(
             "InvalidLookupAttributesException",
@@ -159,8 +159,8 @@ def _page_size(response: CloudTrailResponse) -> int:
     return size
 
 
-# A token says after which event the next page begins, and which question it belongs to: newer
-# events may come in between two pages, and shift no page.
+# A token says after which event the next page begins, and which query it belongs to: newer events
+# between two pages do not shift any page.
 
 
 def _place_of(event: TrailEvent) -> _Position:

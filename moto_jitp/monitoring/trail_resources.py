@@ -1,7 +1,7 @@
-"""What a call is about: the resources by which LookupEvents finds its event.
+"""The resources of a call, by which LookupEvents finds its event.
 
-The types are CloudFormation's, as in the events of other services; what AWS IoT itself puts there
-is not documented.
+The types are CloudFormation's, as in the events of other services; AWS IoT's own are not
+documented.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def parameter_of(resource: str) -> dict[str, str]:
 
 
 def resources_in(operation: str, *members: Mapping[str, Any] | None) -> list[Resource]:
-    """Return the resources that an operation's input and output name, each once.
+    """Return the resources that an operation's input and output name, without duplicates.
 
     Args:
         operation: such as ``UpdateCACertificate``.

@@ -37,12 +37,12 @@ _LONGEST_HEADER = 5
 class Decoder:
     """Turns the bytes of one direction of a connection into packets.
 
-    It holds the bytes of packets that have not been read yet, and nothing else: one that is larger
-    than ``max_packet_size`` is refused as soon as its header says so.
+    It holds only the bytes of packets that have not been read yet: a packet that is larger than
+    ``max_packet_size`` is refused as soon as its header says so.
 
     Args:
-        version: the version of the connection; ``None`` where a CONNECT is to say it, before which
-            no other packet may come.
+        version: the version of the connection; ``None`` if a CONNECT must come first and determine
+            it.
         max_packet_size: the largest packet in bytes, with its header.
 
     Examples:
@@ -66,11 +66,11 @@ class Decoder:
 
     @property
     def buffered(self) -> int:
-        """How many bytes wait for the rest of their packet, or to be read."""
+        """The number of bytes that wait for the rest of their packet, or to be read."""
         return len(self._buffer) - self._at
 
     def feed(self, data: bytes) -> None:
-        """Take bytes that have arrived."""
+        """Add bytes that have arrived."""
         if self._error is None:
             self._buffer += data
 
@@ -90,7 +90,7 @@ class Decoder:
         """Return the next packet; ``None`` while it has not arrived in full.
 
         Raises:
-            ProtocolError: what has arrived is not MQTT; it is raised again by each further call.
+            ProtocolError: the bytes are not MQTT; each further call raises the error again.
         """
         if self._error is not None:
             raise self._error
@@ -358,7 +358,7 @@ def _packet_id(reader: Reader) -> int:
 
 
 def _reason(reader: Reader, version: Version, place: Place) -> tuple[int, Properties]:
-    """A reason code and properties, which MQTT 5 lets be left out and 3.1.1 does not have."""
+    """A reason code and properties, which are optional in MQTT 5 and absent in 3.1.1."""
     if version is Version.MQTT_3_1_1 or not reader.left:
         return 0, NO_PROPERTIES
     code = reader.byte()

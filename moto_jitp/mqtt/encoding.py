@@ -36,13 +36,13 @@ def encode(packet: Packet, version: Version) -> bytes:
     """Return a packet as it is sent.
 
     Args:
-        packet: the packet; a CONNECT says itself which version it is of.
+        packet: the packet; a CONNECT itself has its version.
         version: the version of the connection.
 
     Raises:
         ValueError: the packet cannot be sent: a field is too long or has a character that MQTT
-            forbids, a property is not allowed in it, a QoS has no packet identifier, or it has
-            properties or codes that the version does not know.
+            forbids, a property is not allowed in it, a packet identifier is missing for its QoS, or
+            it has properties or codes that the version does not have.
 
     Examples:
         >>> encode(Publish("a", b"hello"), Version.MQTT_3_1_1)
@@ -172,7 +172,7 @@ _BODIES: dict[PacketType, Callable[[Any, Version], bytes]] = {
 
 
 def _reason(code: int, properties: Properties, version: Version, place: Place) -> bytes:
-    """A reason code and properties, which MQTT 5 leaves out where they say nothing."""
+    """A reason code and properties, which MQTT 5 omits if they are the defaults."""
     if version is Version.MQTT_3_1_1:
         if code:
             raise ValueError("MQTT 3.1.1 has no reason codes in this packet.")

@@ -1,4 +1,4 @@
-"""What is wrong with what a peer sent."""
+"""Errors in what a peer sent."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from .reason_codes import ReasonCode
 
 
 class ProtocolError(Exception):
-    """A peer sent what MQTT forbids; the connection has to end.
+    """A peer violated MQTT; the connection must end.
 
     Attributes:
-        reason_code: what a DISCONNECT or CONNACK of MQTT 5 says of it.
+        reason_code: the code for a DISCONNECT or CONNACK of MQTT 5.
     """
 
     def __init__(self, text: str, reason_code: ReasonCode = ReasonCode.PROTOCOL_ERROR) -> None:
@@ -25,7 +25,7 @@ class MalformedPacket(ProtocolError):  # noqa: N818 - the specification's name
 
 
 class PacketTooLarge(ProtocolError):  # noqa: N818 - the specification's name
-    """A packet is larger than its receiver takes."""
+    """A packet is larger than its receiver accepts."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text, ReasonCode.PACKET_TOO_LARGE)

@@ -1,4 +1,4 @@
-"""What a server-side connection reports: the client's requests, and the connection's end."""
+"""The events of a server-side connection: the client's requests, and the connection's end."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class DisconnectReason(str, enum.Enum):
 
 @dataclass(frozen=True)
 class ConnectReceived:
-    """A client asks to be let in; to be answered with ``accept_connect`` or ``refuse_connect``.
+    """A client connects; to be answered with ``accept_connect`` or ``refuse_connect``.
 
     Attributes:
         connect: the packet.
-        client_id: the client identifier; an assigned one where the packet has none.
+        client_id: the client identifier; an assigned one if the packet has none.
         is_assigned: whether it was assigned.
-        keep_alive: the keep alive in seconds that will count.
-        session_expiry: how long the session is to outlive the connection, in seconds.
+        keep_alive: the keep alive in force, in seconds.
+        session_expiry: how long the session outlives the connection, in seconds.
     """
 
     connect: Connect
@@ -91,17 +91,17 @@ class UnsubscribeReceived:
 
 @dataclass(frozen=True)
 class Pinged:
-    """A client said that it is alive, and was answered."""
+    """A client sent a ping, and was answered."""
 
 
 @dataclass(frozen=True)
 class Closed:
-    """The connection is over: what is left to send is to be sent, then the transport is closed.
+    """The connection is over: send the remaining data, then close the transport.
 
     Attributes:
         reason: why.
         details: a sentence for people.
-        was_connected: whether the client had been let in.
+        was_connected: whether the client had been accepted.
         will: the will to publish; ``None`` for none.
     """
 

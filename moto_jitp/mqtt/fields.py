@@ -15,10 +15,10 @@ class Reader:
     """Reads the fields of one packet one after the other.
 
     Args:
-        data: the packet behind its fixed header.
+        data: the packet after its fixed header.
 
-    Every method raises:
-        MalformedPacket: the packet ends too early, or a field holds what MQTT forbids.
+    Every method raises: MalformedPacket: the packet ends too early, or a field has a value that
+        MQTT forbids.
     """
 
     __slots__ = ("_at", "_data", "_end")
@@ -30,7 +30,7 @@ class Reader:
 
     @property
     def left(self) -> int:
-        """How many bytes have not been read."""
+        """The number of bytes that have not been read."""
         return self._end - self._at
 
     def byte(self) -> int:
@@ -69,7 +69,7 @@ class Reader:
         return self._data[at : at + size]
 
     def rest(self) -> bytes:
-        """Return all that has not been read."""
+        """Return the unread bytes."""
         return self.take(self.left)
 
     def require_end(self) -> None:

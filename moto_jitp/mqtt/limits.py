@@ -1,4 +1,4 @@
-"""What AWS IoT accepts at most, as far as one connection and its session notice.
+"""AWS IoT's limits for one connection and its session.
 
 https://docs.aws.amazon.com/general/latest/gr/iot-core.html#iot-protocol-limits
 """
@@ -13,28 +13,28 @@ class Limits:
     """AWS IoT's limits; sizes in bytes, times in seconds.
 
     Attributes:
-        packet_size: of a packet, as the Maximum Packet Size of AWS IoT's CONNACK says.
+        packet_size: of a packet: the Maximum Packet Size in AWS IoT's CONNACK.
         payload_size: of a message and of a will.
         client_id_size: of a client identifier.
         user_properties_size: of all user properties of a packet.
         content_type_size: of a content type.
         response_topic_size: of a response topic.
         correlation_data_size: of correlation data.
-        least_packet_size: the smallest Maximum Packet Size that a client may ask for.
-        shortest_keep_alive: what a shorter keep alive is raised to.
-        longest_keep_alive: what a longer one is lowered to, and what 0 stands for.
+        least_packet_size: the smallest Maximum Packet Size that a client may request.
+        shortest_keep_alive: shorter keep alives are raised to this.
+        longest_keep_alive: longer ones are lowered to this, which 0 also means.
         receive_maximum: unacknowledged messages of QoS 1 in each direction.
         topic_alias_maximum: topic aliases that a client may use.
         filters_per_packet: topic filters of one SUBSCRIBE or UNSUBSCRIBE.
         subscriptions: topic filters of one connection.
-        session_expiry: how long a session outlives its connection at most, and how long one of
-            MQTT 3.1.1 does.
+        session_expiry: how long a session outlives its connection at most, and by default in MQTT
+            3.1.1.
         message_expiry: the longest message expiry interval.
-        resend_after: when a message that was not acknowledged is sent again.
+        resend_after: when an unacknowledged message is sent again.
         resend_for_mqtt_3: how long that is repeated in MQTT 3.1.1.
         resend_for_mqtt_5: how long in MQTT 5.
-        stored_messages_per_second: how many stored messages a session that is resumed gets in a
-            second; ``None`` for all at once. AWS IoT sends 10.
+        stored_messages_per_second: how many stored messages a resumed session gets per second;
+            ``None`` for all at once. AWS IoT sends 10.
         connect_timeout: how long a client may take for its CONNECT. AWS does not document it.
         queued_messages: messages that wait for one session. AWS does not document it.
         queued_size: payloads of those messages. AWS does not document it.

@@ -12,21 +12,20 @@ from .properties import NO_PROPERTIES, Properties
 # A frozen class would take three times as long to make one.
 @dataclass(slots=True)
 class Message:
-    """A message, without what belongs to one connection only (packet identifier, topic alias).
+    """A message, without the parts that belong to one connection (packet identifier, topic alias).
 
-    Nobody changes one that was made.
+    Do not change an instance.
 
     Attributes:
         topic: its topic.
         payload: its payload.
         qos: 0 or 1.
         retain: whether it is, or was, to be retained; see :meth:`as_packet`.
-        properties: what is carried through to receivers: payload format, content type, response
+        properties: those that are passed on to receivers: payload format, content type, response
             topic, correlation data and user properties.
-        expires_at: when it is no longer to be delivered, on the clock of the connections; ``None``
-            for never.
+        expires_at: when it expires, on the connections' clock; ``None`` for never.
         on_acknowledged: called when the receiver has acknowledged it, at QoS 1. Such a message is
-            for the connection that there is, and is not kept for a later one.
+            for the present connection only, and is not kept for a later one.
     """
 
     topic: str
@@ -42,7 +41,7 @@ class Message:
         """Return the message of a PUBLISH.
 
         Args:
-            topic: its topic, also where the packet has an alias.
+            topic: its topic, even if the packet has an alias.
             packet: the packet.
             now: the clock.
             longest_expiry: the longest message expiry interval in seconds.
@@ -54,7 +53,7 @@ class Message:
         return cls(topic, packet.payload, packet.qos, packet.retain, properties, expires_at)
 
     def has_expired(self, now: float) -> bool:
-        """Whether it is too late to deliver it."""
+        """Whether it has expired."""
         return self.expires_at is not None and now >= self.expires_at
 
     def as_packet(
@@ -63,9 +62,9 @@ class Message:
         """Return the PUBLISH that delivers it.
 
         Args:
-            version: of the receiver's connection.
-            qos: of the delivery.
-            packet_id: of the delivery; ``None`` at QoS 0.
+            version: that of the receiver's connection.
+            qos: that of the delivery.
+            packet_id: that of the delivery; ``None`` at QoS 0.
             now: the clock, for the rest of its expiry interval.
             retained: whether it is delivered because it was retained. AWS IoT clears the RETAIN
                 flag of all other copies.
@@ -80,13 +79,13 @@ class Message:
 
 
 def expiry_of(properties: Properties, now: float, longest: int) -> float | None:
-    """When a message with these properties expires; AWS IoT takes 0 as 1."""
+    """When a message with these properties expires; AWS IoT treats 0 as 1."""
     interval = properties.message_expiry_interval
     return None if interval is None else now + min(max(interval, 1), longest)
 
 
 def carried_through(properties: Properties) -> Properties:
-    """What of a message's properties its receivers get as they were sent."""
+    """The properties of a message that its receivers get unchanged."""
     kept_properties = Properties(
         payload_format_indicator=properties.payload_format_indicator,
         content_type=properties.content_type,

@@ -1,7 +1,7 @@
 """The control packets of MQTT 3.1.1 and 5 as frozen values.
 
-One class serves both versions: what only MQTT 5 has (properties, reason codes) keeps its default in
-3.1.1 and is not sent there.
+One class serves both versions: parts that only MQTT 5 has (properties, reason codes) keep their
+defaults in 3.1.1 and are not sent there.
 https://docs.oasis-open.org/mqtt/mqtt/v5.0/os/mqtt-v5.0-os.html#_Toc3901019
 """
 
@@ -25,7 +25,7 @@ class Version(enum.IntEnum):
 
 
 class PacketType(enum.IntEnum):
-    """The type of a packet, which the upper half of its first byte says."""
+    """The type of a packet: the upper half of its first byte."""
 
     CONNECT = 1
     CONNACK = 2
@@ -73,8 +73,8 @@ class Connect:
         clean_start: start without the state of an earlier session (Clean Session in 3.1.1).
         keep_alive: the longest silence in seconds; 0 turns the check off.
         will: the will message; ``None`` for none.
-        user_name: the user name; ``None`` where the packet has none.
-        password: the password; ``None`` where the packet has none.
+        user_name: the user name; ``None`` if the packet has none.
+        password: the password; ``None`` if the packet has none.
         properties: of MQTT 5.
     """
 
@@ -94,7 +94,7 @@ class Connack:
 
     Attributes:
         reason_code: a reason code of MQTT 5, or a return code of MQTT 3.1.1.
-        session_present: whether the server goes on with the state of an earlier session.
+        session_present: whether the server resumes an earlier session.
         properties: of MQTT 5.
     """
 
@@ -111,7 +111,7 @@ class Publish:
     Nobody changes one that was made.
 
     Attributes:
-        topic: its topic; empty where a topic alias stands for it.
+        topic: its topic; empty if a topic alias replaces it.
         payload: the application message.
         qos: 0, 1 or 2.
         packet_id: 1 to 65535 for QoS 1 and 2; ``None`` for QoS 0.
@@ -171,8 +171,8 @@ class Subscription:
 
     Attributes:
         topic_filter: the filter.
-        qos: the highest QoS that the client wants messages with.
-        no_local: send the client none of its own messages (MQTT 5).
+        qos: the highest QoS at which the client wants messages.
+        no_local: do not send the client its own messages (MQTT 5).
         retain_as_published: keep the RETAIN flag of messages (MQTT 5).
         retain_handling: when to send retained messages: 0 now, 1 now if the subscription is new,
             2 not at all (MQTT 5).
@@ -223,7 +223,7 @@ class Unsuback:
 
 @dataclass(frozen=True)
 class Pingreq:
-    """A client says that it is alive."""
+    """A client's ping."""
 
 
 @dataclass(frozen=True)

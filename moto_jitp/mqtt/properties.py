@@ -24,7 +24,7 @@ from .reason_codes import ReasonCode
 
 @dataclass(frozen=True)
 class Properties:
-    """The properties of one packet or will; ``None`` for each that it does not have.
+    """The properties of one packet or will; ``None`` for those that it does not have.
 
     Times are in seconds. ``user_properties`` are pairs of name and value in their order, and names
     may repeat.
@@ -60,11 +60,11 @@ class Properties:
 
 
 NO_PROPERTIES = Properties()
-"""What a packet without properties has, and every packet of MQTT 3.1.1."""
+"""The properties of a packet without any, and of every packet of MQTT 3.1.1."""
 
 
 class Place(enum.Flag):
-    """Where a property may stand: a type of packet, or the will of a CONNECT."""
+    """Where a property may occur: a type of packet, or the will of a CONNECT."""
 
     CONNECT = enum.auto()
     WILL = enum.auto()
@@ -161,15 +161,15 @@ _LISTS = frozenset({0x0B, 0x26})
 
 
 def read_properties(reader: Reader, place: Place) -> Properties:
-    """Read a packet's properties with their length before them.
+    """Read a packet's properties, which their length precedes.
 
     Args:
-        reader: stands at the length.
-        place: what has the properties.
+        reader: positioned at the length.
+        place: the owner of the properties.
 
     Raises:
         MalformedPacket: they cannot be read, or one is not allowed here.
-        ProtocolError: one stands twice, or has a value that MQTT forbids.
+        ProtocolError: one occurs twice, or has a value that MQTT forbids.
     """
     size = reader.variable_integer()
     if not size:
@@ -205,11 +205,11 @@ def read_properties(reader: Reader, place: Place) -> Properties:
 
 
 def write_properties(properties: Properties, place: Place) -> bytes:
-    """Write a packet's properties with their length before them.
+    """Write a packet's properties, preceded by their length.
 
     Args:
         properties: the properties.
-        place: what has the properties.
+        place: the owner of the properties.
 
     Raises:
         ValueError: one is not allowed there, or is longer than MQTT allows.
@@ -230,7 +230,7 @@ def write_properties(properties: Properties, place: Place) -> bytes:
 
 
 def size_of_user_properties(properties: Properties) -> int:
-    """How many bytes the names and values of the user properties have together."""
+    """The total length of the names and values of the user properties, in bytes."""
     return sum(
         len(name.encode()) + len(value.encode()) for name, value in properties.user_properties
     )

@@ -61,12 +61,12 @@ class ReasonCode(enum.IntEnum):
 
     @property
     def is_failure(self) -> bool:
-        """Whether the code says that something was not done."""
+        """Whether the code is a failure."""
         return self >= 0x80
 
 
 class ConnectReturnCode(enum.IntEnum):
-    """What a CONNACK of MQTT 3.1.1 says."""
+    """The return codes of a CONNACK of MQTT 3.1.1."""
 
     ACCEPTED = 0
     UNACCEPTABLE_PROTOCOL_VERSION = 1
@@ -77,4 +77,4 @@ class ConnectReturnCode(enum.IntEnum):
 
 
 SUBACK_FAILURE = 0x80
-"""What a SUBACK of MQTT 3.1.1 says of a filter that was not granted."""
+"""The code in a SUBACK of MQTT 3.1.1 for a filter that was not granted."""

@@ -1,10 +1,9 @@
 """The server's side of one MQTT connection, without a socket and without a clock of its own.
 
-Bytes that have arrived go in, events come out; what is to be sent is asked for. Each event that
-asks for something is answered by a method, at once or later: in between nothing else of the
-connection waits except what has to. Where AWS IoT differs from the specifications, it is AWS IoT's
-behaviour that is found here, and each method says so.
-https://docs.aws.amazon.com/iot/latest/developerguide/mqtt.html
+Received bytes go in, events come out, and the caller fetches the bytes to send. Each request among
+the events is answered by a method, at once or later: meanwhile, nothing else on the connection
+waits unless it has to. Where AWS IoT differs from the specifications, this follows AWS IoT, and
+each method says so. https://docs.aws.amazon.com/iot/latest/developerguide/mqtt.html
 """
 
 from __future__ import annotations
@@ -54,11 +53,11 @@ _PINGRESP = encode(Pingresp(), _V5)
 
 
 class Phase(enum.Enum):
-    """How far a connection has come."""
+    """The phase of a connection."""
 
     WAITING_FOR_CONNECT = enum.auto()
     DECIDING = enum.auto()
-    """The CONNECT has arrived and is not answered."""
+    """The CONNECT has arrived but is not answered."""
     CONNECTED = enum.auto()
     CLOSED = enum.auto()
 
@@ -67,15 +66,15 @@ class ServerConnection:
     """One connection of a client.
 
     Args:
-        now: the clock when the transport was opened; any clock that does not go back, in seconds.
-        limits: what is taken at most.
-        new_id: makes identifiers for reason strings and assigned client identifiers.
+        now: the clock when the transport was opened; any monotonic clock, in seconds.
+        limits: the limits of what is accepted.
+        new_id: makes identifiers for reason strings and client identifiers.
 
     Attributes:
-        phase: how far it has come.
+        phase: its phase.
         client_id: the client identifier; empty before the CONNECT.
         session: the session; ``None`` before ``accept_connect``.
-        sending_paused: whether the transport takes no more at the moment; see
+        sending_paused: whether the transport accepts no more data for now; see
             :meth:`pause_sending`.
 
     Examples:
@@ -126,32 +125,32 @@ class ServerConnection:
 
     @property
     def has_received_connect(self) -> bool:
-        """Whether a CONNECT has arrived that could be read."""
+        """Whether a readable CONNECT has arrived."""
         return self._connect is not None
 
     @property
     def wants_data(self) -> bool:
-        """Whether more of what the client sends can be dealt with now.
+        """Whether more data from the client can be processed now.
 
         Until the CONNECT is answered, and while a client of MQTT 3.1.1 has as many messages
-        unacknowledged as AWS IoT accepts, its bytes are to be left in the transport.
+        unacknowledged as AWS IoT accepts, its bytes should be left in the transport.
         """
         return self.phase in (Phase.WAITING_FOR_CONNECT, Phase.CONNECTED) and not self._is_full
 
     @property
     def has_unread(self) -> bool:
-        """Whether bytes have been received that are not dealt with, or not yet."""
+        """Whether received bytes have not been processed."""
         return self._decoder.buffered > 0
 
     def receive(self, data: bytes, now: float) -> list[Event]:
-        """Take bytes that have arrived.
+        """Process bytes that have arrived.
 
         Args:
             data: the bytes.
             now: the clock.
 
         Returns:
-            What the client asks for, in its order.
+            The client's requests, in order.
         """
         if self.phase is Phase.CLOSED:
             return []
@@ -160,7 +159,7 @@ class ServerConnection:
         return self._read(now)
 
     def peer_closed(self, details: str = "The client closed the transport.") -> list[Event]:
-        """Take note that the transport is gone; without a DISCONNECT before, the will is sent."""
+        """Note that the transport is gone; without an earlier DISCONNECT, the will is sent."""
         return self._close(DisconnectReason.CONNECTION_LOST, details)
 
     def _read(self, now: float) -> list[Event]:
@@ -177,7 +176,7 @@ class ServerConnection:
 
     def _handle(self, packet: Packet, now: float) -> list[Event]:
         if self.phase is Phase.WAITING_FOR_CONNECT:
-            assert isinstance(packet, Connect)  # the decoder lets nothing else come first
+            assert isinstance(packet, Connect)  # the decoder allows nothing else first
             return self._handle_connect(packet)
         kind = type(packet)
         if kind is Publish:
@@ -244,7 +243,7 @@ class ServerConnection:
                 identifier_rejected,
                 f"The client ID has more than {limits.client_id_size} bytes",
             )
-        # Also one that AWS IoT assigned: it cannot be used for a second connection.
+        # Including one that AWS IoT assigned: it cannot be used for a second connection.
         if packet.client_id.startswith("$"):
             return self._refuse(identifier_rejected, "A client ID must not begin with $")
         if not packet.client_id and is_v3 and not packet.clean_start:
@@ -265,7 +264,7 @@ class ServerConnection:
                 f"The Maximum Packet Size is less than {limits.least_packet_size}",
             )
         if will is not None and will.qos == 2:
-            # A client of MQTT 3.1.1 gets no CONNACK then.
+            # A client of MQTT 3.1.1 then gets no CONNACK.
             code = None if is_v3 else ReasonCode.QOS_NOT_SUPPORTED
             return self._refuse(code, "A will of QoS 2 is not supported")
         if will is not None and len(will.payload) > limits.payload_size:
@@ -283,15 +282,15 @@ class ServerConnection:
     def accept_connect(
         self, session: SessionState, now: float, *, session_present: bool = False
     ) -> list[Event]:
-        """Let the client in: CONNACK, then what waits for the session, then what follows.
+        """Accept the client: send the CONNACK and the waiting messages, then process what follows.
 
         Args:
-            session: the session, a new one or one that is resumed.
+            session: the session, new or resumed.
             now: the clock.
             session_present: whether it is resumed.
 
         Returns:
-            What the client has asked for since its CONNECT.
+            The client's requests since its CONNECT.
         """
         if self.phase is not Phase.DECIDING:
             return []
@@ -335,7 +334,7 @@ class ServerConnection:
         *,
         reason: DisconnectReason = DisconnectReason.AUTH_ERROR,
     ) -> list[Event]:
-        """Keep the client out.
+        """Refuse the client.
 
         Args:
             code: the CONNACK's code; ``None`` to close without a CONNACK, which is AWS IoT's answer
@@ -370,7 +369,7 @@ class ServerConnection:
         if packet.qos == 2:
             if self._version is _V5:
                 raise ProtocolError("QoS 2 is not supported", ReasonCode.QOS_NOT_SUPPORTED)
-            return []  # AWS IoT does not answer it, and delivers it to nobody
+            return []  # AWS IoT neither answers nor delivers it
         if len(packet.payload) > limits.payload_size:
             raise ProtocolError(
                 f"PAYLOAD_LIMIT_EXCEEDED: a payload of {len(packet.payload)} bytes is larger than "
@@ -421,7 +420,7 @@ class ServerConnection:
             raise ProtocolError("A response topic has no wildcards")
 
     def _problem_with(self, properties: Properties) -> str | None:
-        """Which of AWS IoT's limits properties exceed."""
+        """Say which of AWS IoT's limits properties exceed."""
         if properties is NO_PROPERTIES:
             return None
         limits = self._limits
@@ -443,10 +442,10 @@ class ServerConnection:
         Args:
             event: the message.
             now: the clock.
-            loses_puback: whether the PUBACK is lost on its way, as a test has asked.
+            loses_puback: whether the PUBACK is lost on its way, at a test's request.
 
         Returns:
-            What the client asked for while it had to wait for the acknowledgement.
+            The client's requests while it had to wait for the acknowledgement.
         """
         if event.packet_id is None or self.phase is not Phase.CONNECTED:
             return []
@@ -457,10 +456,10 @@ class ServerConnection:
     def refuse_publish(
         self, event: PublishReceived, code: ReasonCode, details: str, now: float
     ) -> list[Event]:
-        """Refuse a message, as AWS IoT does: by version and QoS.
+        """Refuse a message as AWS IoT does, depending on version and QoS.
 
         In MQTT 3.1.1 the connection ends without a PUBACK. In MQTT 5 the PUBACK says why; a message
-        of QoS 0 has none, so the connection ends with a DISCONNECT that says it.
+        of QoS 0 has none, so the connection ends with a DISCONNECT that says why.
 
         Args:
             event: the message.
@@ -523,15 +522,15 @@ class ServerConnection:
         codes: Sequence[ReasonCode],
         details: str = "",
     ) -> list[Event]:
-        """Answer a SUBSCRIBE, and note the granted filters in the session.
+        """Answer a SUBSCRIBE, and add the granted filters to the session.
 
-        In MQTT 3.1.1 AWS IoT ends the connection over a filter that is not valid or not allowed,
-        and answers one that is too many with a failure code.
+        In MQTT 3.1.1 AWS IoT ends the connection for a filter that is not valid or not allowed, and
+        answers excess filters with a failure code.
 
         Args:
             event: the subscriptions.
             codes: for each of them the granted QoS or a failure.
-            details: a sentence for people and for the reason string where one failed.
+            details: a sentence for people, and for the reason string if one failed.
         """
         if self.phase is not Phase.CONNECTED:
             return []
@@ -555,9 +554,9 @@ class ServerConnection:
         return []
 
     def answer_unsubscribe(self, event: UnsubscribeReceived) -> list[Event]:
-        """Answer an UNSUBSCRIBE, and forget the filters of the session.
+        """Answer an UNSUBSCRIBE, and remove the filters from the session.
 
-        AWS IoT does not tell a filter that the client had not subscribed to from another one.
+        AWS IoT does not distinguish filters to which the client had not subscribed.
         """
         if self.phase is not Phase.CONNECTED:
             return []
@@ -571,15 +570,15 @@ class ServerConnection:
     # -- messages to the client ---------------------------------------------------------------
 
     def deliver(self, message: Message, qos: int, now: float, *, retained: bool = False) -> None:
-        """Send the client a message, or have it wait in the session.
+        """Send the client a message, or let it wait in the session.
 
         A message of QoS 1 waits while as many are unacknowledged as the client or AWS IoT allows,
-        or while the transport takes no more. One of QoS 0 is lost in the latter case. One that is
-        larger than the client takes is left out (MQTT 5, section 3.1.2.11.4).
+        or while the transport accepts no more data. One of QoS 0 is lost in the latter case. One
+        that is larger than the client accepts is dropped (MQTT 5, section 3.1.2.11.4).
 
         Args:
             message: the message.
-            qos: of the subscription; the message is sent at the lower one of both.
+            qos: that of the subscription; the message is sent at the lower of the two.
             now: the clock.
             retained: whether it is sent because it was retained.
         """
@@ -617,7 +616,7 @@ class ServerConnection:
         return True
 
     def _send_waiting(self, now: float) -> None:
-        """Send messages that wait, as far as the limits allow."""
+        """Send waiting messages, as far as the limits allow."""
         session, rate = self.session, self._limits.stored_messages_per_second
         if session is None:
             return
@@ -632,7 +631,7 @@ class ServerConnection:
             self._send_new(one.message, one.retained, now)
 
     def _resend_all(self, now: float) -> None:
-        """Send what was not acknowledged on the session's last connection."""
+        """Send the messages that were not acknowledged on the session's last connection."""
         assert self.session is not None
         for packet_id in list(self.session.in_flight):
             self._resend(packet_id, now)
@@ -651,7 +650,7 @@ class ServerConnection:
 
     def _handle_puback(self, packet: Puback, now: float) -> list[Event]:
         assert self.session is not None
-        # One that is not known acknowledges a message that was given up.
+        # An unknown one acknowledges a message that was given up.
         acknowledged = self.session.in_flight.pop(packet.packet_id, None)
         if acknowledged is not None and acknowledged.message.on_acknowledged is not None:
             acknowledged.message.on_acknowledged()
@@ -659,11 +658,11 @@ class ServerConnection:
         return []
 
     def pause_sending(self) -> None:
-        """Take note that the transport takes no more at the moment."""
+        """Note that the transport accepts no more data for now."""
         self.sending_paused = True
 
     def resume_sending(self, now: float) -> None:
-        """Take note that the transport takes data again."""
+        """Note that the transport accepts data again."""
         self.sending_paused = False
         if self.phase is Phase.CONNECTED:
             self._send_waiting(now)
@@ -672,7 +671,7 @@ class ServerConnection:
 
     @property
     def deadline(self) -> float | None:
-        """When :meth:`tick` has something to do if nothing else happens; ``None`` for never."""
+        """When :meth:`tick` next has something to do; ``None`` for never."""
         if self.phase is Phase.WAITING_FOR_CONNECT:
             return self._opened + self._limits.connect_timeout
         if self.phase is not Phase.CONNECTED or self.session is None:
@@ -691,12 +690,12 @@ class ServerConnection:
         return next(iter(self.session.in_flight.values()))
 
     def tick(self, now: float, *, client_has_to_wait: bool = False) -> list[Event]:
-        """Do what is due: time limits, messages to send again, stored messages.
+        """Do due work: time limits, messages to resend, stored messages.
 
         Args:
             now: the clock.
-            client_has_to_wait: whether the server is what the client waits for, so that its silence
-                does not count.
+            client_has_to_wait: whether the client waits for the server, so that its silence does
+                not count.
         """
         if self.phase is Phase.WAITING_FOR_CONNECT:
             if now >= self._opened + self._limits.connect_timeout:
@@ -755,26 +754,26 @@ class ServerConnection:
     def close(
         self, reason: DisconnectReason, details: str, code: ReasonCode, *, sends_will: bool = True
     ) -> list[Event]:
-        """End the connection; in MQTT 5 with a DISCONNECT. Once it is over nothing happens.
+        """End the connection; in MQTT 5 with a DISCONNECT. Do nothing if it is over.
 
         Args:
             reason: why.
             details: a sentence for people, in MQTT 5 also the reason string.
             code: the DISCONNECT's reason code.
-            sends_will: whether the will is to be published.
+            sends_will: whether to publish the will.
         """
         if self.phase is Phase.CONNECTED and self._version is _V5:
             self._send_with_reason(Disconnect(code), details)
         return self._close(reason, details, sends_will=sends_will)
 
     def _fail(self, error: ProtocolError) -> list[Event]:
-        """End the connection over what the client sent."""
+        """End the connection because of an error of the client."""
         if isinstance(error, UnsupportedProtocolVersion):
             code = ConnectReturnCode.UNACCEPTABLE_PROTOCOL_VERSION
             return self._refuse(code, str(error))
         reason_code = error.reason_code
         if isinstance(error, PacketTooLarge):
-            # The code that the specification has for it is not among those that AWS IoT lists.
+            # The specification's code for it is not among those that AWS IoT lists.
             reason_code = ReasonCode.QUOTA_EXCEEDED
         return self.close(DisconnectReason.CLIENT_ERROR, str(error), reason_code)
 
@@ -795,7 +794,7 @@ class ServerConnection:
     # -- what goes out ------------------------------------------------------------------------
 
     def data_to_send(self) -> bytes:
-        """Return what is to be sent, and forget it."""
+        """Return the data to send, and clear it."""
         if not self._out:
             return b""
         data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
@@ -806,7 +805,7 @@ class ServerConnection:
         self._out.append(encode(packet, self._version))
 
     def _send_with_reason(self, packet: Connack | Puback | Suback | Disconnect, text: str) -> None:
-        """Send a failure with AWS IoT's form of a reason string, unless the client wants none."""
+        """Send a failure with AWS IoT's form of a reason string, unless the client declines it."""
         data = encode(packet, self._version)
         if self._tells_problems and text:
             name = type(packet).__name__.upper()
@@ -819,7 +818,7 @@ class ServerConnection:
 
 
 def _reason_for(code: ReasonCode) -> DisconnectReason:
-    """AWS's word for the end of a connection over a request that was refused."""
+    """AWS's word for the end of a connection because of a refused request."""
     if code is ReasonCode.NOT_AUTHORIZED:
         return DisconnectReason.AUTH_ERROR
     return DisconnectReason.CLIENT_ERROR

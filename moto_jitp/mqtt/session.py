@@ -1,4 +1,4 @@
-"""What outlives a connection: subscriptions, messages that wait, and how long they are kept.
+"""The state that outlives a connection: subscriptions, waiting messages, and their lifetime.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/mqtt.html#mqtt-persistent-sessions
 """
@@ -21,7 +21,7 @@ class Outlet(Protocol):
     """The connection of a session."""
 
     def deliver(self, message: Message, qos: int, now: float, *, retained: bool = False) -> None:
-        """Send a message, or have it wait; see ``ServerConnection.deliver``."""
+        """Send a message, or let it wait; see ``ServerConnection.deliver``."""
         ...
 
 
@@ -40,7 +40,7 @@ class Waiting:
 
 @dataclass(slots=True)
 class InFlight:
-    """A message of QoS 1 that was sent and has not been acknowledged.
+    """A message of QoS 1 that was sent but not yet acknowledged.
 
     Attributes:
         message: the message.
@@ -61,16 +61,16 @@ class SessionState:
 
     Attributes:
         client_id: the client identifier.
-        version: the protocol version; AWS IoT resumes no session in the other one.
+        version: the protocol version; AWS IoT does not resume a session in another version.
         owner: who may resume it, such as a certificate's id.
-        limits: what may wait at most.
-        expiry: seconds that it outlives its connection; 0 for not at all.
+        limits: the limits of what may wait.
+        expiry: how long it outlives its connection, in seconds; 0 for not at all.
         subscriptions: by topic filter, in the order of subscribing.
-        in_flight: messages that were sent and not acknowledged, by packet identifier, the one that
-            was sent last at the end.
-        waiting: messages that were not sent yet, oldest first.
+        in_flight: messages that were sent but not acknowledged, by packet identifier, the last one
+            sent at the end.
+        waiting: messages not sent yet, oldest first.
         outlet: its connection; ``None`` while it has none.
-        dropped: how many messages found no room.
+        dropped: how many messages were dropped for lack of room.
     """
 
     client_id: str
@@ -91,21 +91,21 @@ class SessionState:
 
         Args:
             message: the message.
-            qos: of the subscription; the message is delivered at the lower one of both.
+            qos: that of the subscription; the message is delivered at the lower of the two.
             now: the clock.
             retained: whether it is delivered because it was retained.
         """
         if self.outlet is not None:
             self.outlet.deliver(message, qos, now, retained=retained)
         elif min(qos, message.qos) and self.expiry and message.on_acknowledged is None:
-            # Nobody waits for messages of QoS 0 that were published while the client was away.
+            # Messages of QoS 0 are not kept while the client is away.
             self.keep(message, retained=retained)
 
     def keep(self, message: Message, *, retained: bool = False) -> bool:
-        """Have a message of QoS 1 wait.
+        """Let a message of QoS 1 wait.
 
         Returns:
-            Whether there was room; where there is none the newest is lost, as on AWS IoT.
+            Whether there was room; if not, the newest is lost, as on AWS IoT.
         """
         size = len(message.payload)
         if (
@@ -119,7 +119,7 @@ class SessionState:
         return True
 
     def next_waiting(self, now: float) -> Waiting | None:
-        """Take the oldest message that waits and has not expired; ``None`` where there is none."""
+        """Take the oldest waiting message that has not expired; ``None`` if there is none."""
         while self.waiting:
             one = self.waiting.popleft()
             self._waiting_size -= len(one.message.payload)
@@ -140,12 +140,12 @@ class SessionState:
 def beyond_the_limit(
     present: Iterable[str], requested_filters: Iterable[str], most: int
 ) -> frozenset[str]:
-    """Say which topic filters would be more than a connection may have at a time.
+    """Return the topic filters that exceed the number a connection may have at a time.
 
     Args:
         present: the filters that the client is subscribed to.
-        requested_filters: those that it wants to subscribe to, in their order.
-        most: how many it may have.
+        requested_filters: those that it requests, in order.
+        most: the maximum number.
     """
     filters, beyond = set(present), set()
     for topic_filter in requested_filters:
@@ -167,11 +167,11 @@ class SessionStore:
         self._order = itertools.count()
 
     def __len__(self) -> int:
-        """Return how many sessions there are."""
+        """Return the number of sessions."""
         return len(self._sessions)
 
     def get(self, client_id: str) -> SessionState | None:
-        """Return a client's session; ``None`` where it has none."""
+        """Return a client's session; ``None`` if it has none."""
         return self._sessions.get(client_id)
 
     def open(
@@ -179,19 +179,19 @@ class SessionStore:
     ) -> tuple[SessionState, bool, SessionState | None]:
         """Open a session for a client that connects.
 
-        An earlier one is resumed where the client wants that, speaks the same version and is the
-        one whose session it is: a client identifier alone opens nobody else's session.
+        An earlier one is resumed if the client wants that, speaks the same version and owns the
+        session: a client identifier alone does not give access to another client's session.
 
         Args:
             client_id: the client identifier.
             version: the version of the connection.
-            owner: who connects, such as a certificate's id.
-            clean_start: whether to start again.
-            expiry: seconds that the session is to outlive its connection.
+            owner: the client's identity, such as a certificate's id.
+            clean_start: whether to start without the earlier state.
+            expiry: how long the session outlives its connection, in seconds.
 
         Returns:
-            The session, whether it is an earlier one, and the earlier one that ends where there is
-            one; its subscriptions are to be removed.
+            The session, whether it is an earlier one, and the earlier one that ends, if any, whose
+            subscriptions must be removed.
         """
         before = self._sessions.get(client_id)
         if (
@@ -210,10 +210,10 @@ class SessionStore:
         return session, False, before
 
     def connection_ended(self, session: SessionState, now: float) -> bool:
-        """Take note that a session has lost its connection.
+        """Note that a session has lost its connection.
 
         Returns:
-            Whether the session ends with it; its subscriptions are to be removed then.
+            Whether the session ends with it; then its subscriptions must be removed.
         """
         session.outlet = None
         if self._sessions.get(session.client_id) is not session:
@@ -233,7 +233,7 @@ class SessionStore:
             del self._sessions[session.client_id]
 
     def expire(self, now: float) -> list[SessionState]:
-        """End the sessions whose time is over, and return them."""
+        """End the sessions that have expired, and return them."""
         ended = []
         while self._ends and self._ends[0][0] <= now:
             due, _, session = heapq.heappop(self._ends)

@@ -16,7 +16,7 @@ class SharedFilter(NamedTuple):
 
     Attributes:
         share_name: the group that shares the messages; ``None`` for an ordinary subscription.
-        topic_filter: the filter that topics are matched with.
+        topic_filter: the filter to match topics with.
     """
 
     share_name: str | None
@@ -27,11 +27,11 @@ def split_shared_filter(topic_filter: str) -> SharedFilter:
     """Split a filter into the group's name and the filter proper.
 
     Args:
-        topic_filter: as it stands in a SUBSCRIBE.
+        topic_filter: as in a SUBSCRIBE.
 
     Raises:
-        ValueError: it begins with ``$share/`` and has no name, one with a wildcard or of more than
-            128 characters, or no filter behind it.
+        ValueError: it begins with ``$share/`` but has no filter, no name, or a name with a wildcard
+            or more than 128 characters.
 
     Examples:
         >>> split_shared_filter("$share/workers/jobs/+")

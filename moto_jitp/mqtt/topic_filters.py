@@ -1,8 +1,8 @@
 """Topic filters, and which topics they match.
 
 Topics and topic filters follow MQTT as AWS IoT understands it: ``+`` stands for one level, a final
-``#`` for all that follow, and neither matches a topic's first level where that begins with ``$``.
-``sensor/#`` hears ``sensor/`` and ``sensor/1``, but not ``sensor``, which MQTT would include.
+``#`` for all that follow, and neither matches a topic's first level if that begins with ``$``.
+``sensor/#`` matches ``sensor/`` and ``sensor/1``, but not ``sensor``, which MQTT would include.
 https://docs.aws.amazon.com/iot/latest/developerguide/topics.html
 https://docs.aws.amazon.com/iot/latest/developerguide/reserved-topics.html
 """
@@ -14,7 +14,7 @@ def check_topic_filter(topic_filter: str) -> None:
     """Check an MQTT topic filter.
 
     Raises:
-        ValueError: a wildcard stands where MQTT allows none, or the filter is empty.
+        ValueError: a wildcard is where MQTT does not allow it, or the filter is empty.
         TypeError: it is not text.
     """
     if not isinstance(topic_filter, str):
@@ -33,10 +33,10 @@ def check_topic_filter(topic_filter: str) -> None:
 
 
 def topic_matches(topic_filter: str, topic: str) -> bool:
-    """Whether a topic is one of those that a topic filter stands for on AWS IoT.
+    """Whether a topic filter matches a topic on AWS IoT.
 
     Args:
-        topic_filter: an MQTT topic filter. ``sensor/#`` does not stand for ``sensor`` itself.
+        topic_filter: an MQTT topic filter. ``sensor/#`` does not match ``sensor`` itself.
         topic: the topic of a message.
     """
     if topic.startswith("$") and topic_filter[:1] in ("+", "#"):

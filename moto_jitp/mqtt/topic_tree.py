@@ -1,4 +1,4 @@
-"""Which subscriptions a topic matches, found by its levels instead of by walking all of them.
+"""Finds the subscriptions that match a topic by its levels, instead of walking all of them.
 
 Filters mean what they mean on AWS IoT: ``+`` stands for one level, a final ``#`` for one or more
 levels (so ``sensor/#`` does not match ``sensor``, which MQTT would include), and neither matches a
@@ -41,8 +41,8 @@ class _Node(Generic[K, V]):
 class TopicTree(Generic[K, V]):
     """Values by topic filter and key, such as subscriptions by filter and subscriber.
 
-    A look-up visits the nodes that the topic's own levels lead to. How many other filters there
-    are makes no difference. The tree has no lock: one that several threads use needs theirs.
+    A look-up only visits the nodes of the topic's own levels; the number of other filters makes no
+    difference. The tree has no lock: several threads must use their own.
 
     Examples:
         >>> tree: TopicTree[str, int] = TopicTree()
@@ -60,7 +60,7 @@ class TopicTree(Generic[K, V]):
         self._next_number = 0
 
     def __len__(self) -> int:
-        """Return how many values are stored."""
+        """Return the number of values."""
         return self._size
 
     def put(self, topic_filter: str, key: K, value: V) -> V | None:
@@ -68,12 +68,12 @@ class TopicTree(Generic[K, V]):
 
         Args:
             topic_filter: a valid MQTT topic filter; this method does not check it.
-            key: whose value it is; a filter has one value for each key.
-            value: what :meth:`match` is to return.
+            key: the value's key; a filter has one value per key.
+            value: the value that :meth:`match` returns.
 
         Returns:
-            The value that was stored for this filter and key before, whose place in the order of
-            :meth:`match` the new one takes; ``None`` where there was none.
+            The previous value for this filter and key, whose place in the order of :meth:`match`
+            the new one takes; ``None`` if there was none.
         """
         node = self._root
         for level in topic_filter.split("/"):
@@ -91,7 +91,7 @@ class TopicTree(Generic[K, V]):
         return None
 
     def get(self, topic_filter: str, key: K) -> V | None:
-        """Return the value of exactly this filter and key; ``None`` where there is none."""
+        """Return the value of exactly this filter and key; ``None`` if there is none."""
         node = self._root
         for level in topic_filter.split("/"):
             child = node.children.get(level)
@@ -102,14 +102,14 @@ class TopicTree(Generic[K, V]):
         return None if entry is None else entry.value
 
     def remove(self, topic_filter: str, key: K) -> V | None:
-        """Forget a value.
+        """Remove a value.
 
         Args:
             topic_filter: the filter that it was stored with.
             key: the key that it was stored with.
 
         Returns:
-            The value; ``None`` where nothing was stored for this filter and key.
+            The value; ``None`` if nothing was stored for this filter and key.
         """
         levels = topic_filter.split("/")
         path = [self._root]
@@ -122,8 +122,7 @@ class TopicTree(Generic[K, V]):
         if entry is None:
             return None
         self._size -= 1
-        # Nodes that no longer lead anywhere are removed, so that clients that come and go leave
-        # nothing.
+        # Empty nodes are removed, so that clients that come and go leave nothing behind.
         for at in range(len(levels), 0, -1):
             if path[at].children or path[at].entries:
                 break
@@ -147,8 +146,8 @@ class TopicTree(Generic[K, V]):
             reached: list[_Node[K, V]] = []
             for node in nodes:
                 children = node.children
-                # A topic that has wildcards in it is not one to publish on; here each of its
-                # levels is just text, so that none is found twice.
+                # A topic with wildcards cannot be published on; here each of its levels is just
+                # text, so that no value is found twice.
                 if level not in ("+", "#") and (child := children.get(level)) is not None:
                     reached.append(child)
                 if wildcards:

@@ -39,12 +39,12 @@ _RULE = re.compile(r"\$aws/rules/[^/]+(?:/.*)?")
 
 
 def shadow_request(topic: str) -> re.Match[str] | None:
-    """Match a topic that asks something of a thing's shadow: ``thing``, ``shadow``, ``request``."""
+    """Match a topic for requests to a thing's shadow: ``thing``, ``shadow``, ``request``."""
     return _SHADOW_REQUEST.fullmatch(topic) if topic.startswith("$aws/things/") else None
 
 
 def jobs_request(topic: str) -> re.Match[str] | None:
-    """Match a topic that asks something of a thing's jobs: ``thing``, ``job``, ``request``.
+    """Match a topic for requests to a thing's jobs: ``thing``, ``job``, ``request``.
 
     Examples:
         >>> jobs_request("$aws/things/bulb-1/jobs/$next/get")["job"]
@@ -57,7 +57,7 @@ def jobs_request(topic: str) -> re.Match[str] | None:
 
 
 class FleetRequest(NamedTuple):
-    """What a topic of the fleet provisioning API asks for.
+    """The request that a topic of the fleet provisioning API stands for.
 
     Attributes:
         operation: ``CreateKeysAndCertificate``, ``CreateCertificateFromCsr`` or ``RegisterThing``.
@@ -83,7 +83,7 @@ def fleet_request(topic: str) -> FleetRequest | None:
 
 
 def is_basic_ingest(topic: str) -> bool:
-    """Whether messages on a topic go to a rule, past the message broker and so to no subscriber.
+    """Whether messages on a topic go to a rule, bypassing the message broker and subscribers.
 
     https://docs.aws.amazon.com/iot/latest/developerguide/iot-basic-ingest.html
     """
@@ -91,22 +91,22 @@ def is_basic_ingest(topic: str) -> bool:
 
 
 class ReservedTopicError(ValueError):
-    """A topic that begins with $ and that a client cannot publish on, or not so."""
+    """A reserved topic that a client cannot publish on, or not with this message."""
 
 
 def check_publish(topic: str, payload: bytes, *, retain: bool, connected: bool) -> None:
-    """Check what a client is about to publish.
+    """Check a message that a client is about to publish.
 
     Args:
         topic: the topic.
         payload: the message.
         retain: whether the message is to be retained.
-        connected: whether the client has an MQTT connection, over which it can be answered; one
+        connected: whether the client has an MQTT connection, which can carry an answer; a client
             that publishes over HTTPS has none.
 
     Raises:
-        ReservedTopicError: the topic is one that clients cannot publish on, or a message on a
-            reserved topic is to be retained.
+        ReservedTopicError: clients cannot publish on the topic, or a message on a reserved topic is
+            to be retained.
         ValueError: the topic is empty, has a wildcard or a character that MQTT forbids, or is too
             long; the payload is too long.
     """
@@ -133,7 +133,7 @@ def _check_topic(topic: str) -> None:
 
 @lru_cache(maxsize=1024)
 def _check_plain_topic(topic: str) -> None:
-    """Check a topic that is not reserved; what a device has published on before costs nothing."""
+    """Check a topic that is not reserved; known topics cost nothing."""
     _check_topic(topic)
     _check_length(topic, "topic")
 
@@ -164,14 +164,14 @@ def check_subscribe(topic_filter: str) -> None:
 
 
 def check_mqtt_text(text: str, what: str) -> None:
-    """Check that a text can stand in an MQTT packet (MQTT 3.1.1, section 1.5.3).
+    """Check that a text can be part of an MQTT packet (MQTT 3.1.1, section 1.5.3).
 
     Args:
         text: the text.
-        what: what it is, for the error text.
+        what: its name, for the error text.
 
     Raises:
-        ValueError: the character U+0000 is in it, or half of a surrogate pair.
+        ValueError: it contains the character U+0000 or half of a surrogate pair.
     """
     wrong = re.search("[\0\ud800-\udfff]", text)
     if wrong is not None:

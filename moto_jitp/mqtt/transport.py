@@ -1,4 +1,4 @@
-"""What carries a client's MQTT connection, and what its CONNECT says of that connection."""
+"""The transport of a client's MQTT connection, with the options of its CONNECT."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class Transport(NamedTuple):
     Attributes:
         address: the client's IP address.
         port: the client's port; 0 for a device in the process, which has none.
-        target_port: the port of the endpoint that it has reached.
+        target_port: the port of the endpoint that it reached.
         protocol: the protocol in log entries and metrics: ``MQTT``, or ``HTTP`` for a request.
         version: the version of MQTT.
-        clean: whether the client asks for a session that ends with the connection.
-        will: the message that it leaves for the case that it ends unexpectedly; ``None`` for none.
-        keep_alive: the keep alive in seconds that counts.
+        clean: whether the client requests a session that ends with the connection.
+        will: the message to publish if the connection ends unexpectedly; ``None`` for none.
+        keep_alive: the keep alive in force, in seconds.
         session_expiry: how many seconds the session outlives the connection.
     """
 
@@ -35,7 +35,7 @@ class Transport(NamedTuple):
 
     @property
     def connect_attributes(self) -> tuple[str, ...]:
-        """Which values of the policy key ``iot:ConnectAttributes`` the CONNECT has.
+        """The values of the policy key ``iot:ConnectAttributes`` for the CONNECT.
 
         https://docs.aws.amazon.com/iot/latest/developerguide/connect-policy.html
         """
@@ -46,4 +46,4 @@ class Transport(NamedTuple):
 
 
 SIMULATED = Transport("127.0.0.1", 0, version=Version.MQTT_5)
-"""That of a device that lives in the process of the test, or acts over the server's routes."""
+"""The transport of a device within the test's process, or over the server's routes."""

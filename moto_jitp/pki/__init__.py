@@ -1,6 +1,6 @@
 """X.509 for device tests: read certificates as AWS IoT does, and make test ones.
 
-Needs ``cryptography`` and nothing of moto or boto3.
+It needs ``cryptography`` but neither moto nor boto3.
 """
 
 from .authority import CertificateAuthority

@@ -52,15 +52,15 @@ class CertificateAuthority:
     """A certificate authority for tests, self-signed or under a parent.
 
     Args:
-        common_name: the CA's common name. Without any field of the subject, the CA gets
-            a unique name; with other fields only, it has no common name.
-        parent: the CA that signs this one; without it the CA is self-signed.
+        common_name: the CA's common name. Without any subject field, the CA gets a unique name;
+            with only other fields, it has no common name.
+        parent: the CA that signs this one; by default the CA is self-signed.
         **fields: the other fields of its certificate; see
             :class:`moto_jitp.pki.CertificateFields`.
 
     Raises:
         ValueError: a field has a value that X.509 does not allow, the validity ends before it
-            starts, or ``key`` is of another kind.
+            starts, or the kind of ``key`` is unknown.
         TypeError: there is no such field, or ``subject`` is not an ``x509.Name``.
 
     Examples:
@@ -119,8 +119,8 @@ class CertificateAuthority:
         Args:
             certificate_pem: its certificate as PEM text or bytes, or the path of their file.
             private_key_pem: its private key likewise, unencrypted; without it the CA can be
-                registered in SNI_ONLY mode, but issues nothing.
-            parent: the CA above it, if ``chain_pem`` of its devices is to name it.
+                registered in SNI_ONLY mode but cannot issue certificates.
+            parent: the CA above it, to include it in its devices' ``chain_pem``.
 
         Raises:
             CertificateError: the first text holds no readable certificate.
@@ -172,13 +172,13 @@ class CertificateAuthority:
         """Make the certificate that proves possession of the CA's key to AWS IoT.
 
         Args:
-            code: what ``get_registration_code`` answered; becomes the common name.
+            code: the code from ``get_registration_code``, which becomes the common name.
 
         Returns:
             The certificate as PEM text, for ``verificationCertificate``.
 
         Raises:
-            ValueError: the CA was taken from its certificate alone, or the code is empty.
+            ValueError: the CA was loaded without its private key, or the code is empty.
 
         Examples:
             >>> code = iot.get_registration_code()["registrationCode"]
@@ -202,7 +202,7 @@ class CertificateAuthority:
         """Issue a device certificate with its own key.
 
         Args:
-            common_name: the subject's CN. Left out, the device gets a unique name; ``None``
+            common_name: the subject's CN. By default the device gets a unique name; ``None``
                 creates a certificate without a common name.
             **fields: the other fields of its certificate; see
                 :class:`moto_jitp.pki.CertificateFields`.
@@ -253,13 +253,13 @@ class CertificateAuthority:
 
         Args:
             client: a boto3 client for ``iot``.
-            template_body: the provisioning template's JSON text, the path of its file, or the
-                object that it describes.
+            template_body: the provisioning template as JSON text, the path of its file, or an
+                object.
             role_arn: the provisioning role, which a template body requires; the default is a role
                 named ``JITPRole`` in account 123456789012.
             template_name: a stored template of type JITP, instead of a body.
             certificate_mode: ``"DEFAULT"``, with a verification certificate, or ``"SNI_ONLY"``.
-            active: whether the CA is set ACTIVE.
+            active: whether the CA becomes ACTIVE.
             auto_registration: whether devices of this CA register themselves.
 
         Returns:
@@ -320,13 +320,13 @@ class CertificateAuthority:
             subject: the certificate's subject.
             public_key: the key.
             not_after: end of validity, in UTC.
-            not_before: start of validity; a day ago without it.
+            not_before: start of validity; by default a day ago.
 
         Returns:
             The certificate as PEM text.
 
         Raises:
-            ValueError: the CA was taken from its certificate alone, or the validity ends before it
+            ValueError: the CA was loaded without its private key, or the validity ends before it
                 starts.
 
         Examples:

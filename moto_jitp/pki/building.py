@@ -16,7 +16,7 @@ from .strings import not_printable
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 KeyKind = Literal["ec", "rsa"]
 
-# A day back, so that a clock that was frozen or set a little early still finds it valid.
+# A day ago, so that the certificate is valid even if the clock is frozen or slightly slow.
 _BACKDATED = timedelta(days=1)
 
 # In the order in which OpenSSL's default configuration writes a subject.
@@ -30,17 +30,17 @@ _FIELDS = {
     "common_name": NameOID.COMMON_NAME,
     "serial_number": NameOID.SERIAL_NUMBER,
 }
-# X.520 makes these PrintableStrings, whatever they hold.
+# X.520 makes these PrintableStrings, whatever they contain.
 _PRINTABLE = ("country", "dn_qualifier", "serial_number")
 _TWO_LETTERS = "it takes two letters, a country's code of ISO 3166 such as KR."
 
 
 def subject_name(subject: x509.Name | None, **fields: str | None) -> x509.Name:
-    """Return a subject: the given one, or one of single fields in the usual order.
+    """Return a subject: the given one, or one made of single fields in the usual order.
 
     Raises:
-        ValueError: both are given, or a field has a value that X.509 does not allow.
-        TypeError: the subject is no ``x509.Name``.
+        ValueError: both are passed, or a field has a value that X.509 does not allow.
+        TypeError: the subject is not an ``x509.Name``.
     """
     given_fields = {field: value for field, value in fields.items() if value is not None}
     if subject is not None:
@@ -73,10 +73,10 @@ def subject_name(subject: x509.Name | None, **fields: str | None) -> x509.Name:
 
 
 def new_key(kind: KeyKind) -> PrivateKey:
-    """Make a key: ``"ec"`` (P-256) or ``"rsa"`` (2048 bit).
+    """Make a key: ``"ec"`` (P-256) or ``"rsa"`` (2048 bits).
 
     Raises:
-        ValueError: it is of another kind.
+        ValueError: the kind is unknown.
     """
     if kind == "ec":
         return ec.generate_private_key(ec.SECP256R1())
@@ -95,20 +95,20 @@ def start_certificate(
     not_after: datetime | None = None,
     is_ca: bool | None = None,
 ) -> x509.CertificateBuilder:
-    """Return a certificate that lacks its issuer, and what its extensions say of that.
+    """Return a builder for a certificate without issuer and issuer extensions.
 
     Args:
         subject: its subject.
-        key: the key, of which the public half counts, or a public key.
-        lasting: how long it is valid where ``not_after`` is not given.
-        serial: its number; a random one without it.
-        not_before: start of validity, in UTC where it names no time zone; a day ago without it.
+        key: the key, of which the public half is used, or a public key.
+        lasting: how long it is valid if ``not_after`` is missing.
+        serial: its number; by default random.
+        not_before: start of validity, in UTC if it has no time zone; by default a day ago.
         not_after: end of validity.
-        is_ca: whether its extensions say that it is a CA's, or a device's; ``None`` for a
-            certificate without extensions.
+        is_ca: whether its extensions are those of a CA or of a device; ``None`` for a certificate
+            without extensions.
 
     Raises:
-        ValueError: the number is not one that X.509 allows, or the validity ends before it starts.
+        ValueError: X.509 does not allow the number, or the validity ends before it starts.
         TypeError: the number is not an integer.
     """
     public_key = key.public_key() if hasattr(key, "public_key") else key
@@ -159,9 +159,9 @@ def _key_usage(is_ca: bool) -> x509.KeyUsage:
 
 
 def authority_key_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
-    """Return what names an issuer's key in the certificates that it signs.
+    """Return the extension that identifies an issuer's key in the certificates that it signs.
 
-    It repeats the issuer's subject key identifier, or is made from its key where it has none.
+    It repeats the issuer's subject key identifier, or is derived from its key if there is none.
 
     Args:
         issuer: the issuer's certificate.

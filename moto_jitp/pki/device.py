@@ -1,4 +1,4 @@
-"""``DeviceIdentity``: what a device holds in its secure element."""
+"""``DeviceIdentity``: the content of a device's secure element."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class DeviceIdentity:
     Args:
         certificate_pem: the device certificate as PEM text.
         private_key_pem: its private key as PEM text (PKCS#8, unencrypted).
-        issuers_pem: the certificates of the CAs above it, the issuing one first, as PEM texts.
+        issuers_pem: the certificates of the CAs above it as PEM texts, the issuing one first.
 
     Examples:
         >>> ca.issue("bulb-1")
@@ -89,17 +89,17 @@ class DeviceIdentity:
 
     @cached_property
     def presented(self) -> PresentedCertificate:
-        """The device certificate, read."""
+        """The parsed device certificate."""
         return read_certificate(self._certificate_pem)
 
     @cached_property
     def issuers(self) -> tuple[PresentedCertificate, ...]:
-        """The certificates of the CAs above it, read, the issuing one first."""
+        """The parsed certificates of the CAs above it, the issuing one first."""
         return tuple(read_issuer(pem) for pem in self._issuers_pem)
 
     @cached_property
     def holds_its_key(self) -> bool:
-        """Whether the private key is the one that the certificate was issued for.
+        """Whether the private key belongs to the certificate.
 
         Raises:
             ValueError: the private key cannot be read.
@@ -120,7 +120,7 @@ class DeviceIdentity:
         """Write the identity for clients that read files (the AWS CLI, MQTT clients, curl).
 
         Args:
-            directory: where to; made if it does not exist.
+            directory: the target, made if it does not exist.
 
         Returns:
             The paths of ``certificate.pem``, ``private_key.pem`` (readable by the owner only) and
@@ -141,7 +141,7 @@ class DeviceIdentity:
         # As bytes: the line ends stay as they are on every platform.
         files.certificate.write_bytes(self.certificate_pem.encode())
         files.private_key.touch(mode=0o600)
-        files.private_key.chmod(0o600)  # of a file that was there before, too
+        files.private_key.chmod(0o600)  # also for a file that existed before
         files.private_key.write_bytes(self.private_key_pem.encode())
         files.chain.write_bytes(self.chain_pem.encode())
         return files

@@ -1,4 +1,4 @@
-"""``CertificateFields``: what a test certificate can be given, of a CA and of a device alike."""
+"""``CertificateFields``: the fields of a test certificate, for CAs and devices alike."""
 
 from __future__ import annotations
 
@@ -19,21 +19,20 @@ class CertificateFields(TypedDict, total=False):
     Attributes:
         serial_number: the subject's serialNumber attribute (2.5.4.5), which is not the
             certificate's own number.
-        country: the subject's C, two letters, a country's code of ISO 3166.
+        country: the subject's C, the two letters of a country's ISO 3166 code.
         organization: the subject's O.
         organizational_unit: the subject's OU.
         state: the subject's ST, the state or province.
         locality: the subject's L.
         dn_qualifier: the subject's dnQualifier.
-        subject: the whole subject as an ``x509.Name``, in the place of the single fields and the
-            common name; for repeated attributes and an order of your own.
-        certificate_serial: the certificate's own number, a positive integer; a random one without
-            it.
-        not_before: start of validity, in UTC where it names no time zone; a day ago without it.
-        not_after: end of validity; without it that of a CA is in twenty years, of a device in ten.
-        key: ``"ec"`` (P-256), which it is without it, or ``"rsa"`` (2048 bit).
-        extensions: whether the certificate has key identifiers, key usage and basic constraints, as
-            OpenSSL's and AWS IoT's have; it has, without it. AWS IoT also registers CAs without
+        subject: the whole subject as an ``x509.Name``, in place of the single fields and the common
+            name; for repeated attributes and a custom order.
+        certificate_serial: the certificate's own number, a positive integer; by default random.
+        not_before: start of validity, in UTC if it has no time zone; by default a day ago.
+        not_after: end of validity; by default in twenty years for a CA, in ten for a device.
+        key: ``"ec"`` (P-256, the default) or ``"rsa"`` (2048 bits).
+        extensions: whether the certificate has key identifiers, key usage and basic constraints,
+            like those of OpenSSL and AWS IoT; true by default. AWS IoT also registers CAs without
             any, which old scripts make.
 
     Examples:
@@ -73,7 +72,7 @@ _OF_THE_SUBJECT = (
 
 
 def check_fields(function: str, fields: Mapping[str, Any], others: Collection[str]) -> None:
-    """Refuse a keyword argument that there is not, and say which one was meant.
+    """Refuse an unknown keyword argument, and suggest the one that was meant.
 
     Args:
         function: what was called, as users call it.

@@ -1,4 +1,4 @@
-"""Reads certificates: PEM or DER in, one value out that knows its AWS IoT certificate id."""
+"""Reads certificates: turns PEM or DER into a value with its AWS IoT certificate id."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ class PresentedCertificate:
 
     Args:
         certificate: the parsed certificate.
-        der: the bytes that it was parsed from, where they are at hand.
+        der: the bytes that it was parsed from, if available.
         pem: the same as PEM text.
 
     Raises:
-        Exception: its subject or issuer cannot be read; of which kind depends on the mistake.
+        Exception: its subject or issuer cannot be read; the type depends on the mistake.
             :func:`read_certificate` and :func:`read_chain` raise :class:`CertificateError`.
     """
 
@@ -76,7 +76,8 @@ class PresentedCertificate:
         self, certificate: x509.Certificate, der: bytes | None = None, pem: str | None = None
     ) -> None:
         self.certificate = certificate
-        # By CA id: verifying a signature is the dear part of a connection, and never changes.
+        # By CA id: verifying a signature is the expensive part of a connection, and its result
+        # never changes.
         self.issuer_checks: dict[str, object] = {}
         try:
             issuer, subject = certificate.issuer, certificate.subject
@@ -86,7 +87,7 @@ class PresentedCertificate:
             subject = unwarned(lambda: certificate.subject)
             self.issuer_key = unwarned(issuer.public_bytes)
         """The issuer as DER."""
-        # Read at once: the library parses much of it late, and what is bad is to be refused here.
+        # Read at once: the library parses much of it lazily, and bad parts must be refused here.
         self.subject = _attributes(subject)
         """The subject's attributes, OID and value, in certificate order."""
         self.subject_text = _name_text(self.subject)
@@ -121,12 +122,12 @@ class PresentedCertificate:
 
     @cached_property
     def subject_key(self) -> bytes:
-        """The subject as DER: what an issuer name is compared with."""
+        """The subject as DER, to compare issuer names with."""
         return unwarned(lambda: self.certificate.subject.public_bytes())
 
     @cached_property
     def public_key(self) -> CertificatePublicKeyTypes:
-        """The public key, kept: for CAs, whose keys check the certificates of many devices.
+        """The public key, cached for CAs, whose keys verify the certificates of many devices.
 
         Raises:
             UnsupportedAlgorithm: it is of an unknown kind.
@@ -136,7 +137,7 @@ class PresentedCertificate:
 
     @cached_property
     def public_key_der(self) -> bytes:
-        """The public key; where it cannot be read, what no other certificate has in its place."""
+        """The public key; if it cannot be read, a value that no other certificate has."""
         try:
             key = self.certificate.public_key()
             return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -145,12 +146,12 @@ class PresentedCertificate:
 
     @property
     def subject_key_identifier(self) -> bytes | None:
-        """What the certificate calls its own key; ``None`` where it does not, or unreadably."""
+        """The certificate's identifier of its own key; ``None`` if missing or unreadable."""
         return self._extension(x509.SubjectKeyIdentifier, lambda found: found.digest)
 
     @property
     def authority_key_identifier(self) -> bytes | None:
-        """What the certificate calls its issuer's key; ``None`` as above."""
+        """The certificate's identifier of its issuer's key; ``None`` if missing or unreadable."""
         return self._extension(x509.AuthorityKeyIdentifier, lambda found: found.key_identifier)
 
     def _extension(
@@ -159,14 +160,14 @@ class PresentedCertificate:
         try:
             extensions = unwarned(lambda: self.certificate.extensions)
             return read(extensions.get_extension_for_class(kind).value)
-        # Either there is none, or the library cannot read an extension, which it says with
-        # ValueError, TypeError, DuplicateExtension and others.
+        # Either there is none, or the library cannot read an extension and raises ValueError,
+        # TypeError, DuplicateExtension or others.
         except Exception:
             return None
 
     @property
     def pem(self) -> str:
-        """The certificate alone, as PEM text."""
+        """Only the certificate, as PEM text."""
         if self._pem is None:
             self._pem = self.certificate.public_bytes(Encoding.PEM).decode("ascii")
         return self._pem
@@ -178,7 +179,7 @@ class PresentedCertificate:
 
     @property
     def common_name(self) -> str | None:
-        """The subject's first common name, ``None`` where it has none or an empty one."""
+        """The subject's first common name, ``None`` if there is none or it is empty."""
         for oid, value in self.subject:
             if oid == NameOID.COMMON_NAME:
                 return value or None
@@ -199,7 +200,7 @@ _SHORT_NAMES = {
 
 
 def unwarned(read: Callable[[], ResultT]) -> ResultT:
-    """Call ``read``, which meets what is unusual but in real use, also where warnings are errors.
+    """Call ``read`` on unusual but real certificates, even where warnings are errors.
 
     ``cryptography`` warns of serial numbers that are not positive and of countries that are not
     two letters; AWS IoT accepts both.
@@ -241,7 +242,7 @@ def read_certificate(pem: str | bytes | PathLike[str]) -> PresentedCertificate:
 
 
 def _read_first(data: bytes) -> PresentedCertificate:
-    # Most texts are as OpenSSL writes them, one certificate and nothing else.
+    # Most texts are as OpenSSL writes them: a single certificate.
     written = _AS_WRITTEN.fullmatch(data)
     if written is not None:
         try:
@@ -249,7 +250,7 @@ def _read_first(data: bytes) -> PresentedCertificate:
             certificate = unwarned(lambda: x509.load_der_x509_certificate(der))
             return PresentedCertificate(certificate, der, data.decode("ascii"))
         except Exception:
-            pass  # read it block by block below, which explains what is wrong
+            pass  # read it block by block below, to explain what is wrong
     return _read_der(_pem_blocks(data)[0])
 
 
@@ -267,9 +268,9 @@ def read_chain(pem: str | bytes | PathLike[str]) -> tuple[PresentedCertificate, 
 
 
 def read_presented(chain: Sequence[bytes]) -> tuple[PresentedCertificate, ...]:
-    """Read the certificates that a client has shown in its handshake.
+    """Read the certificates that a client showed in its handshake.
 
-    Devices come again, so that the last ones are kept and read once.
+    Devices return, so the last ones are cached.
 
     Args:
         chain: the certificates as DER, the leaf first.
@@ -284,9 +285,9 @@ def read_presented(chain: Sequence[bytes]) -> tuple[PresentedCertificate, ...]:
 
 
 def read_issuer(pem: str) -> PresentedCertificate:
-    """Read the first certificate of a PEM text, which stands above that of a device.
+    """Read the first certificate of a PEM text, that of a device's issuer.
 
-    A fleet has few of these, so that the last ones are kept and read once.
+    A fleet has few of these, so the last ones are cached.
 
     Raises:
         CertificateError: there is no certificate in it, or it cannot be parsed.
@@ -350,8 +351,8 @@ def _read_issuer(der: bytes) -> PresentedCertificate:
 def _read_der(der: bytes) -> PresentedCertificate:
     try:
         return PresentedCertificate(unwarned(lambda: x509.load_der_x509_certificate(der)), der)
-    # The library documents ValueError, and raises by the mistake and the release TypeError (a name
-    # attribute of another string type), KeyError, InvalidVersion and more besides.
+    # The library documents ValueError, but depending on mistake and release also raises TypeError
+    # (a name attribute of another string type), KeyError, InvalidVersion and others.
     except Exception as error:
         reason = explain_bad_string(der) or str(error)
         raise CertificateError(
@@ -360,9 +361,10 @@ def _read_der(der: bytes) -> PresentedCertificate:
 
 
 def is_declared_no_ca(certificate: PresentedCertificate) -> bool:
-    """Whether a certificate says of itself that it is not a CA's (basicConstraints CA:FALSE).
+    """Whether a certificate says that it is not a CA's (basicConstraints CA:FALSE).
 
-    One without that extension says nothing; old scripts make CAs so, and all of X.509 v1 are.
+    One without that extension says nothing; old scripts make such CAs, and all X.509 v1
+    certificates are such.
 
     Args:
         certificate: the certificate.

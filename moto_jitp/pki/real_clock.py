@@ -1,8 +1,8 @@
-"""Has cryptography meet the real ``datetime`` before a test holds the clock.
+"""Makes cryptography use the real ``datetime`` before a test freezes the clock.
 
-cryptography looks the class up once, when it first makes or reads a certificate's time. Where that
-happens while freezegun has put its own class in the place, no other time is good enough for it ever
-after: the tests that follow would fail with a TypeError that names no cause.
+cryptography looks the class up once, when it first makes or reads a certificate's time. If that
+happens while freezegun has replaced the class, it never accepts any other again: later tests would
+fail with an unexplained TypeError.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 
 def meet_real_clock() -> None:
-    """Make and read one certificate with the real class in its place; takes half a millisecond."""
+    """Make and read one certificate with the real class in place; this takes half a millisecond."""
     datetime_class: Any = datetime.datetime
     # freezegun's class derives from the real one, and is the only one with a metaclass.
     real: Any = next(kind for kind in datetime_class.__mro__ if type(kind) is type)

@@ -1,9 +1,9 @@
-"""Finds the attribute that keeps a certificate from being read.
+"""Finds the attribute that makes a certificate unreadable.
 
 Some tools (node-forge among them) write a ``PrintableString`` with characters that X.680 does not
-allow in one, such as ``_``. ``cryptography`` refuses those since version 45 without saying which
-attribute it was, so on that path alone we walk the DER ourselves. So it does with a ``BIT STRING``,
-which it takes for the unique identifier (2.5.4.45) only.
+allow in one, such as ``_``. Since version 45 ``cryptography`` refuses those without saying which
+attribute it was, so only then do we walk the DER ourselves. The same goes for a ``BIT STRING``,
+which it only accepts for the unique identifier (2.5.4.45).
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _MAX_DEPTH = 12
 
 
 def explain_bad_string(der: bytes) -> str | None:
-    """Say which name attribute of a certificate cannot be read as a text, if one cannot.
+    """Say which name attribute of a certificate cannot be read as text, if any.
 
     Args:
-        der: the DER bytes of a certificate or of a signing request; anything else is answered with
+        der: the DER bytes of a certificate or a signing request; for anything else the result is
             ``None``.
     """
     for oid, tag, value in _strings(der, 0):
@@ -48,7 +48,7 @@ def explain_bad_string(der: bytes) -> str | None:
 
 
 def not_printable(value: bytes) -> str:
-    """Return the characters that a PrintableString cannot hold, for people; empty for none."""
+    """Return the characters that are not valid in a PrintableString, for people; empty for none."""
     wrong = sorted({one for one in value.decode("utf-8", "replace") if ord(one) not in _ALLOWED})
     return " or ".join(map(repr, wrong))
 

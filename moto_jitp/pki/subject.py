@@ -21,7 +21,7 @@ _FROM_SUBJECT = {
 _ID = _PREFIX + "Id"
 _SERIAL_NUMBER = _PREFIX + "SerialNumber"
 
-# AWS hands a subject's value on with these escaped: a CN of "a=b" arrives as "a\=b", in a recorded
+# AWS passes a subject's value on with these escaped: a CN of "a=b" arrives as "a\=b", in a recorded
 # RegisterThing event as well as in the documentation of the certificate policy variables.
 _ESCAPED = re.compile(r'[,"\\+=<>;]')
 
@@ -29,10 +29,10 @@ _ESCAPED = re.compile(r'[,"\\+=<>;]')
 def certificate_parameters(certificate: PresentedCertificate) -> dict[str, str]:
     """Return the ``AWS::IoT::Certificate::*`` parameters that AWS extracts from a certificate.
 
-    A repeated attribute gives its first value, in certificate order; one that is present but empty
-    counts as missing. ``SerialNumber`` is the subject's serialNumber (2.5.4.5) where there is one
-    and otherwise the certificate's own serial number in decimal: the developer guide describes the
-    first, AWS's published samples work by the second.
+    Of a repeated attribute the first value is used, in certificate order; an empty one counts as
+    missing. ``SerialNumber`` is the subject's serialNumber (2.5.4.5) if there is one, otherwise the
+    certificate's own serial number in decimal: the developer guide describes the former, AWS's
+    published samples rely on the latter.
 
     Args:
         certificate: the device certificate.
@@ -46,7 +46,7 @@ def certificate_parameters(certificate: PresentedCertificate) -> dict[str, str]:
     for oid, value in certificate.subject:
         name = _FROM_SUBJECT.get(oid)
         if name is not None and name not in parameters:
-            # To find that nothing is to be escaped costs less than to replace nothing.
+            # Checking that nothing needs escaping costs less than replacing nothing.
             parameters[name] = _ESCAPED.sub(r"\\\g<0>", value) if _ESCAPED.search(value) else value
     for name in [name for name, value in parameters.items() if not value]:
         del parameters[name]

@@ -1,4 +1,4 @@
-"""Does this CA stand behind that certificate, and this key?"""
+"""Checks whether a CA issued a certificate, and whether a key belongs to it."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class IssuerCheck(enum.Enum):
 def check_issuer(certificate: PresentedCertificate, ca: PresentedCertificate) -> IssuerCheck:
     """Check whether a CA issued a certificate: its name is the issuer, its key made the signature.
 
-    Nothing else is asked of the CA. AWS requires the CA that signs the leaves directly to be
-    registered, so there is no path to build, and CAs without key identifiers or of X.509 v1 are in
+    Nothing else is required of the CA. AWS requires the registration of the CA that directly signs
+    the leaves, so there is no path to build, and CAs without key identifiers or of X.509 v1 are in
     real use.
     """
     earlier_check = certificate.issuer_checks.get(ca.certificate_id)
@@ -52,7 +52,7 @@ def _check_issuer(certificate: PresentedCertificate, ca: PresentedCertificate) -
     try:
         unwarned(lambda: _verify(certificate.certificate, ca))
     except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
-        # All but the first: the signature's algorithm is not one for the CA's kind of key.
+        # All but the first: the signature's algorithm does not fit the CA's kind of key.
         return IssuerCheck.SIGNATURE_DIFFERS
     return IssuerCheck.ISSUED
 
@@ -70,7 +70,7 @@ def _verify(leaf: x509.Certificate, issuer: PresentedCertificate) -> None:
 
 
 def weak_digest(certificate: PresentedCertificate) -> str | None:
-    """Return the digest of a certificate's signature where it is one that is trusted no more.
+    """Return the digest of a certificate's signature if it is no longer trusted.
 
     Args:
         certificate: the certificate.
@@ -88,21 +88,21 @@ def weak_digest(certificate: PresentedCertificate) -> str | None:
 def private_key_belongs_to(
     certificate: PresentedCertificate, private_key_pem: str | bytes | PathLike[str]
 ) -> bool:
-    """Check whether a private key is the one whose public half stands in the certificate.
+    """Check whether a private key belongs to the public key of a certificate.
 
     Args:
         certificate: the certificate.
         private_key_pem: an unencrypted private key as PEM text or bytes.
 
     Raises:
-        ValueError: the text is not a private key that can be read.
+        ValueError: the text is not a readable private key.
     """
     key = read_private_key(private_key_pem)
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     try:
         public_key = certificate.certificate.public_key()
     except (ValueError, UnsupportedAlgorithm):
-        return False  # no key of a kind that could be held
+        return False  # not a kind of key that a device could have
     return key.public_key().public_bytes(*form) == public_key.public_bytes(*form)
 
 
@@ -110,7 +110,7 @@ def read_private_key(private_key_pem: str | bytes | PathLike[str]) -> PrivateKey
     """Read an unencrypted private key from PEM text or bytes.
 
     Raises:
-        ValueError: the text is not a private key that can be read.
+        ValueError: the text is not a readable private key.
     """
     pem = content_of(private_key_pem)
     data = pem.encode() if isinstance(pem, str) else pem
@@ -125,6 +125,6 @@ def read_private_key(private_key_pem: str | bytes | PathLike[str]) -> PrivateKey
 
 @lru_cache(maxsize=64)
 def _loaded(data: bytes) -> PrivateKeyTypes:
-    # OpenSSL tests the primes of an RSA key, which takes longer than all else of a connection; and
-    # the key of a device is read when it is taken over, and when it connects.
+    # OpenSSL tests the primes of an RSA key, which takes longer than the rest of a connection; and
+    # a device's key is read both when it is loaded and when it connects.
     return load_pem_private_key(data, password=None)

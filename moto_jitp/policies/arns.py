@@ -1,4 +1,4 @@
-"""Resource ARNs of the data plane, the resources that IoT policies speak of.
+"""Resource ARNs of the data plane, to which IoT policies refer.
 
 Which action goes with which resource is in the developer guide's page on action resources:
 ``iot:Connect`` with a client, ``iot:Publish``, ``iot:Receive`` and ``iot:RetainPublish`` with a
@@ -26,7 +26,7 @@ def topic_arn(partition: str, region: str, account: str, topic: str) -> str:
 
 
 def topic_filter_arn(partition: str, region: str, account: str, topic_filter: str) -> str:
-    """The resource of ``iot:Subscribe``; ``+`` and ``#`` of the filter stand in it unchanged."""
+    """The resource of ``iot:Subscribe``; ``+`` and ``#`` of the filter are unchanged."""
     return f"arn:{partition}:iot:{region}:{account}:topicfilter/{topic_filter}"
 
 

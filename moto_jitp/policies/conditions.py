@@ -1,15 +1,15 @@
-"""The ``Condition`` element: operators, set operators, and keys that the request does not have.
+"""The ``Condition`` element: operators, set operators, and keys that the request lacks.
 
 AWS IoT follows IAM here (its pages refer to IAM's on condition operators, variables and keys with
 several values). A key that the request lacks makes a condition false, an inverted one (``…Not…``)
 and one with ``IfExists`` true, ``ForAllValues`` true and ``ForAnyValue`` false. A policy value with
 a variable that has no value equals nothing.
 
-In one thing AWS IoT's pages differ from IAM's. Of ``"StringEquals": {"iot:ConnectAttributes":
-"LastWill"}``, without a set operator, the connect policy examples say that it "allows clean connect
-by clients with or without LastWill, no other features will be allowed". So this key, which has
-several values or none, is then compared as with ``ForAllValues``.
-https://docs.aws.amazon.com/iot/latest/developerguide/connect-policy.html
+AWS IoT's pages differ from IAM's in one respect. Of
+``"StringEquals": {"iot:ConnectAttributes": "LastWill"}``, without a set operator, the connect
+policy examples say that it "allows clean connect by clients with or without LastWill, no other
+features will be allowed". So this key, which has several values or none, is then compared as with
+``ForAllValues``. https://docs.aws.amazon.com/iot/latest/developerguide/connect-policy.html
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Test = Callable[[str, Lookup], bool]
 
 @dataclass(frozen=True)
 class _Operator:
-    """One base operator: how it reads a policy value, what that must be, and whether it inverts."""
+    """One base operator: how it reads policy values, which are valid, and whether it inverts."""
 
     build: Callable[[str, bool], Test]
     inverted: bool = False
@@ -62,7 +62,7 @@ class Condition:
 
         Args:
             context: what is known of the connection.
-            missing: takes up the key if the request does not have it.
+            missing: receives the key if the request lacks it.
         """
         values = context.values(self.key)
         if self.operator == "Null":
@@ -91,9 +91,9 @@ def is_operator(name: str) -> bool:
 
 
 def value_problem(operator: str, value: str) -> str | None:
-    """What a value of this operator must be, if this value is not; ``None`` if all is well.
+    """What a value of this operator must be if this value is not valid; ``None`` if it is.
 
-    A value with a variable can only be judged when it is known, and passes.
+    A value with a variable can only be judged once that is known, so it passes.
     """
     operator_found = _find(operator)
     if operator_found is None or "${" in value or operator_found[0].is_valid(value):
@@ -172,7 +172,7 @@ def _number(text: str) -> float | None:
 
 
 def _moment(text: str) -> float | None:
-    """Seconds since 1970 of an ISO 8601 time or of a number, which already are such seconds."""
+    """Seconds since 1970, from an ISO 8601 time or from a number of such seconds."""
     number = _number(text)
     if number is not None:
         return number

@@ -2,9 +2,9 @@
 
 The developer guide says that an IoT policy follows IAM's conventions; it shows ``Version``,
 ``Statement`` and in a statement ``Effect``, ``Action``, ``Resource`` and ``Condition``.
-``NotAction`` and ``NotResource`` are taken as IAM defines them. The names of actions are not
-checked against a list: AWS stores policies with actions of other services (``greengrass:…``) and of
-the control plane; such a statement allows nothing that a device does.
+``NotAction`` and ``NotResource`` work as IAM defines them. Action names are not checked against a
+list: AWS stores policies with actions of other services (``greengrass:…``) and of the control
+plane; such a statement does not concern devices.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class Statement:
         actions: the patterns of ``Action`` or ``NotAction``, as written.
         resources: the patterns of ``Resource`` or ``NotResource``.
         conditions: all must hold.
-        not_action: ``actions`` are those the statement does not speak of.
-        not_resource: ``resources`` are those the statement does not speak of.
+        not_action: ``actions`` are those to which the statement does not apply.
+        not_resource: ``resources`` are those to which the statement does not apply.
     """
 
     index: int
@@ -66,7 +66,7 @@ class Statement:
     _action_patterns: tuple[Pattern, ...] = field(default=(), repr=False)
 
     def covers_action(self, action: str) -> bool:
-        """Whether the statement speaks of an action, given in lower case; case does not count."""
+        """Whether the statement applies to an action, given in lower case; case does not matter."""
         is_named = action in self._exact_actions or any(
             pattern.matches(action, _no_variables) for pattern in self._action_patterns
         )
@@ -75,7 +75,7 @@ class Statement:
     def covers_resource(
         self, resource: str, context: AuthorizationContext, missing: set[str]
     ) -> bool:
-        """Whether the statement speaks of a resource; ``missing`` takes variables without value."""
+        """Whether the statement applies to a resource; ``missing`` receives unset variables."""
         is_named = False
         for pattern in self.resources:
             if pattern.matches(resource, context.variable):
@@ -87,7 +87,7 @@ class Statement:
         return is_named != self.not_resource
 
     def conditions_hold(self, context: AuthorizationContext, missing: set[str]) -> bool:
-        """Whether every condition holds; ``missing`` takes keys that the request lacks."""
+        """Whether every condition holds; ``missing`` receives keys that the request lacks."""
         return all(condition.holds(context, missing) for condition in self.conditions)
 
 
@@ -96,8 +96,7 @@ class PolicyDocument:
     """A checked policy document.
 
     Attributes:
-        version: ``2012-10-17``, or ``2008-10-17`` (also when none is given), where ``${…}`` is
-            ordinary text.
+        version: ``2012-10-17``, or ``2008-10-17`` (the default), where ``${…}`` is ordinary text.
         statements: in the document's order.
     """
 
@@ -108,13 +107,14 @@ class PolicyDocument:
 def parse_policy(document: str) -> PolicyDocument:
     """Read a policy document and check it as AWS IoT does when it is stored.
 
-    Equal texts are read once; the last ones are kept.
+    Equal texts are parsed once; the last ones are kept.
 
     Args:
         document: JSON text, at most 2048 characters without white space.
 
     Raises:
-        MalformedPolicyError: with the place, what stands there and what is allowed.
+        MalformedPolicyError: the document is not valid; the error has the place, what was found and
+            what is allowed.
     """
     if not isinstance(document, str):
         raise errors.not_text(document)
@@ -259,7 +259,7 @@ def _check_resource(place: str, resource: str) -> None:
 
 
 def _check_plain(place: str, resource: str, pieces: tuple[object, ...] | None = None) -> None:
-    # A variable's name may hold colons; they are none of the ARN's.
+    # A variable's name may contain colons, which do not separate parts of the ARN.
     text = resource
     if pieces is not None:
         text = "".join("v" if isinstance(p, Variable) else _plain(p) for p in pieces)

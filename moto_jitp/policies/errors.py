@@ -1,8 +1,8 @@
-"""What is wrong with a policy document, in AWS's opening words and with the place and the remedy.
+"""The errors in a policy document: AWS's opening words, the place and the remedy.
 
 Three openings were seen on AWS: ``Policy document is Malformed`` (text that is not JSON),
 ``…: Invalid policy syntax.`` and ``…: The resource <resource> is not in valid ARN format``. The
-rest of each sentence is ours; AWS says no more than that.
+rest of each sentence is ours; AWS says nothing more.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class MalformedPolicyError(ValueError):
 
     Attributes:
         message: what is wrong, where, and what is allowed there.
-        bare_message: the opening alone, which is all that AWS says.
+        bare_message: only the opening, which is AWS's whole text.
     """
 
     def __init__(self, opening: str, detail: str) -> None:
@@ -85,7 +85,7 @@ def one_of(place: str, first: str, second: str, number: int) -> MalformedPolicyE
 
 
 def unknown_operator(place: str, operator: str, allowed: Iterable[str]) -> MalformedPolicyError:
-    # An operator that negates says the opposite of one that does not.
+    # A negated operator means the opposite, so it is not suggested for one that is not negated.
     negates = "not" in operator.casefold()
     names = [name for name in allowed if ("Not" in name) is negates]
     unknown = f"{place} has the condition operator {quoted(operator)}, which does not exist."
@@ -105,7 +105,7 @@ def not_an_arn(place: str, resource: str) -> MalformedPolicyError:
 
 
 def quoted(found_value: object) -> str:
-    """A found value as people recognise it in their JSON, shortened."""
+    """A found value as it looks in JSON, shortened."""
     if isinstance(found_value, str):
         return f"'{shortened(found_value)}'"
     if isinstance(found_value, (bool, int, float)) or found_value is None:

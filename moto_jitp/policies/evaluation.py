@@ -1,7 +1,7 @@
-"""May this principal do that? Policies against one request, as AWS IoT decides.
+"""Evaluates policies for one request, as AWS IoT does.
 
-A ``Deny`` that applies wins over every ``Allow``; without either the request is denied implicitly
-(API reference, AuthResult). The order of policies and statements does not count.
+A ``Deny`` that applies overrides every ``Allow``; without either, the request is implicitly denied
+(API reference, AuthResult). The order of policies and statements does not matter.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ DecisionKind = Literal["ALLOWED", "EXPLICIT_DENY", "IMPLICIT_DENY"]
 
 @dataclass(frozen=True)
 class Request:
-    """What a principal wants to do.
+    """A principal's request.
 
     Attributes:
-        action: such as ``iot:Connect``; upper and lower case do not count.
+        action: such as ``iot:Connect``; case does not matter.
         resource: the ARN, as the functions of :mod:`moto_jitp.policies.arns` make it, or ``*``
             for an action that has no resource (``iot:ListRetainedMessages``).
         context: what is known of the connection.
 
     Raises:
-        ValueError: when the resource is neither an ARN nor ``*``.
+        ValueError: the resource is neither an ARN nor ``*``.
     """
 
     action: str
@@ -64,11 +64,11 @@ class Decision:
     """The outcome of an evaluation.
 
     Attributes:
-        kind: ``ALLOWED``, ``EXPLICIT_DENY`` or ``IMPLICIT_DENY``, as TestAuthorization says it.
-        allowing: every statement that allows the request, also when another one denies it.
+        kind: ``ALLOWED``, ``EXPLICIT_DENY`` or ``IMPLICIT_DENY``, as in TestAuthorization.
+        allowing: every statement that allows the request, even if another one denies it.
         denying: every statement that denies it.
-        missing_context: variables and condition keys that statements about this action asked for
-            and that the request does not have, in alphabetical order.
+        missing_context: variables and condition keys that statements about this action use but the
+            request lacks, in alphabetical order.
         policy_names: the policies that were evaluated, in the given order.
     """
 
@@ -82,9 +82,10 @@ class Decision:
 
     @property
     def thing_to_attach(self) -> str | None:
-        """The thing that the certificate had to be attached to, for a variable to have a value.
+        """The thing to which the certificate would have to be attached for a variable to have a
+        value.
 
-        ``None`` where no statement about the action asked for a variable of the device's thing.
+        ``None`` if no statement about the action uses a variable of the device's thing.
         """
         context = self._request.context
         if context.client_id is None or context.connected_thing is not None:
@@ -96,7 +97,7 @@ class Decision:
 
     @property
     def allowed(self) -> bool:
-        """Whether the request may go on."""
+        """Whether the request is allowed."""
         return self.kind == "ALLOWED"
 
     @property
@@ -123,12 +124,12 @@ class Decision:
 
 
 def evaluate(policies: Iterable[tuple[str, PolicyDocument]], request: Request) -> Decision:
-    """Decide a request.
+    """Decide on a request.
 
     Args:
         policies: the names and documents of all policies in effect: the certificate's, and those
             of its thing groups and their parents, each in its default version.
-        request: what is to be decided.
+        request: the request.
     """
     policies_given = tuple(policies)
     context, resource = request.context, request.resource

@@ -1,4 +1,4 @@
-"""Decisions in words. Made only when somebody reads them."""
+"""Decisions in words, composed only when they are read."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def not_allowed(
     context: AuthorizationContext,
     policies: Sequence[tuple[str, PolicyDocument]],
 ) -> str:
-    """Why nothing allows a request: which statements come near, and what each of them lacks."""
+    """Why nothing allows a request: which statements come close, and what each of them lacks."""
     head = f"{action} on {resource} is not allowed"
     if not policies:
         return (
@@ -99,7 +99,7 @@ def _would_match_with_stars(
 def _variables(
     document: PolicyDocument, texts: Iterable[str], context: AuthorizationContext
 ) -> Iterator[str]:
-    """What keeps variables in resources or values from being replaced."""
+    """Why variables in resources or values are not replaced."""
     names = dict.fromkeys(name for text in texts for name in _VARIABLE.findall(text))
     if names and document.version != "2012-10-17":
         yield (

@@ -1,10 +1,10 @@
 """Patterns of policies: wildcards and variables, compiled once and matched without backtracking.
 
-In a policy ``*`` stands for any characters (also none, also ``/``) and ``?`` for exactly one.
-MQTT's ``+`` and ``#`` are ordinary characters there (developer guide, publish/subscribe policy
+In a policy ``*`` stands for any number of any characters, including ``/``, and ``?`` for exactly
+one. MQTT's ``+`` and ``#`` are ordinary characters there (developer guide, publish/subscribe policy
 examples). ``${*}``, ``${?}`` and ``${$}`` stand for the characters themselves; the IoT page on
-policy variables writes them with round brackets, so both spellings count. What a variable brings in
-is literal text: a client that calls itself ``*`` does not become a wildcard.
+policy variables writes them with round brackets, so both spellings count. The value of a variable
+is literal text: the client ID ``*`` does not become a wildcard.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 Lookup = Callable[[str], "str | None"]
-"""Gives a policy variable's value by its name as written, or ``None`` when it has none."""
+"""Gives a policy variable's value by its name as written, or ``None`` if it has none."""
 
 
 class Variable(NamedTuple):
@@ -38,7 +38,7 @@ class Template:
     """A text with variables and without wildcards, such as a value of ``StringEquals``.
 
     Args:
-        text: the text as it stands in the policy.
+        text: the text as in the policy.
         variables: whether ``${…}`` are variables; in a policy of version 2008-10-17 they are
             ordinary text.
     """
@@ -53,11 +53,11 @@ class Template:
 
     @property
     def constant(self) -> str | None:
-        """The text itself when no variable is in it."""
+        """The text itself if it has no variables."""
         return self._constant
 
     def fill(self, lookup: Lookup) -> str | None:
-        """The text with its variables replaced; ``None`` when one of them has no value."""
+        """The text with its variables replaced; ``None`` if one of them has no value."""
         if self._constant is not None:
             return self._constant
         filled = _fill(self._pieces, lookup)
@@ -68,7 +68,7 @@ class Pattern:
     """A text with variables and wildcards, such as a ``Resource``.
 
     Args:
-        text: the pattern as it stands in the policy.
+        text: the pattern as in the policy.
         variables: as for :class:`Template`.
     """
 
@@ -81,21 +81,21 @@ class Pattern:
         self._glob = None if self.variable_names else Glob(self._pieces)
 
     def regular_expression(self, lookup: Lookup) -> str | None:
-        """Return the pattern with its variables replaced, for whoever matches with ``re``.
+        """Return the pattern with its variables replaced, for matching with ``re``.
 
-        ``*`` alone stays as it is written, as moto's IAM replaces it itself.
+        ``*`` alone is unchanged, as moto's IAM replaces it itself.
 
         Args:
-            lookup: gives the values of variables.
+            lookup: returns the values of variables.
 
         Returns:
-            The expression; ``None`` where a variable has no value, so that nothing is covered.
+            The expression; ``None`` if a variable has no value, so that nothing matches.
         """
         filled = _fill(self._pieces, lookup)
         return None if filled is None else "".join(map(_as_expression, filled))
 
     def matches(self, value: str, lookup: Lookup) -> bool:
-        """Whether the pattern covers the value; one with a variable without value covers none."""
+        """Whether the pattern matches the value; never if one of its variables has no value."""
         if self._glob is not None:
             return self._glob.matches(value)
         filled = _fill(self._pieces, lookup)
@@ -106,7 +106,7 @@ class ArnPattern:
     """A pattern whose wildcards stay within the six parts of an ARN (``ArnLike``, ``ArnEquals``).
 
     Args:
-        text: the pattern as it stands in the policy.
+        text: the pattern as in the policy.
         variables: as for :class:`Template`.
     """
 
@@ -130,9 +130,9 @@ class ArnPattern:
 class Glob:
     """Literal text and wildcards, matched from left to right.
 
-    Between two ``*`` stands a segment; taking each at its leftmost place is enough, so nothing is
-    ever tried twice. Segments without ``?`` are found by ``str.find``, others in one pass over the
-    text with a bit for each position of the segment (the shift-and algorithm).
+    Between two ``*`` is a segment; taking each at its leftmost place is enough, so nothing is ever
+    tried twice. Segments without ``?`` are found by ``str.find``, others in one pass over the text
+    with a bit for each position of the segment (the shift-and algorithm).
     """
 
     __slots__ = ("_exact", "_segments", "_shortest")
@@ -170,7 +170,7 @@ class Glob:
 
 
 class _Segment:
-    """A stretch of literal text and ``?``: its length and where its literal parts stand in it."""
+    """A stretch of literal text and ``?``: its length and the positions of its literal parts."""
 
     __slots__ = ("length", "literal", "parts")
 
@@ -244,7 +244,7 @@ def parse_pieces(text: str, *, variables: bool, wildcards: bool = True) -> tuple
 
 
 def _dollar(text: str, position: int) -> tuple[Piece, int]:
-    """What a ``$`` begins, and how many characters it takes: an escape, a variable or itself."""
+    """What a ``$`` begins (an escape, a variable or itself), and its length in characters."""
     if text.startswith("$(", position) and text[position + 3 : position + 4] == ")":
         character = text[position + 2]
         if character in _SPECIAL:

@@ -1,4 +1,4 @@
-"""Why a statement does not cover a resource that it was perhaps meant to cover.
+"""Why a statement does not apply to a resource that it was perhaps meant for.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/iot-action-resources.html
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from .matching import Lookup, Pattern
 
-# The action as AWS writes it, and the kind of resource that it goes with.
+# The action as AWS writes it, and its kind of resource.
 _NEEDED = {
     action.lower(): (action, kind)
     for kind, actions in {
@@ -24,7 +24,7 @@ _PLACES = ((1, "partition"), (3, "Region"), (4, "account"))
 
 
 def wrong_kind(action: str, patterns: tuple[Pattern, ...]) -> Iterator[str]:
-    """Say that none of the resources is of the kind that an action goes with.
+    """Say that none of the resources is of the action's kind.
 
     Args:
         action: the action in lower case.
@@ -40,10 +40,10 @@ def wrong_kind(action: str, patterns: tuple[Pattern, ...]) -> Iterator[str]:
 
 
 def other_place(resource: str, patterns: tuple[Pattern, ...], lookup: Lookup) -> Iterator[str]:
-    """Say that one of the resources would do if it were not for its Region or account.
+    """Say that one of the resources would match but for its Region or account.
 
     Args:
-        resource: what was asked for.
+        resource: the requested resource.
         patterns: a statement's ``Resource``.
         lookup: gives the values of variables.
     """
@@ -61,7 +61,7 @@ def other_place(resource: str, patterns: tuple[Pattern, ...], lookup: Lookup) ->
 
 
 def _kind(text: str) -> str | None:
-    """The kind of an ARN's resource; ``None`` where a wildcard or variable stands for it."""
+    """The kind of an ARN's resource; ``None`` if it is a wildcard or variable."""
     parts = text.split(":", 5)
     kind = parts[5].partition("/")[0] if len(parts) == 6 else "*"
     return None if any(character in kind for character in "*?$") else kind

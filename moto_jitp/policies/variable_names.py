@@ -1,4 +1,4 @@
-"""The names of policy variables and condition keys, and which of them a wrong one was meant to be.
+"""The names of policy variables and condition keys, with suggestions for misspelt ones.
 
 The pages: basic, thing and X.509 certificate policy variables of the developer guide; condition
 keys of AWS IoT in the service authorization reference.
@@ -59,11 +59,11 @@ _ABBREVIATIONS = {
 
 
 def is_unknown(name: str) -> bool:
-    """Whether AWS IoT has no policy variable and no condition key of a name.
+    """Whether AWS IoT has no policy variable or condition key with a name.
 
     Args:
         name: such as ``iot:ClientId``. Keys of other services, such as ``aws:SourceVpce``, are not
-            known here and count as known.
+            listed here and count as known.
     """
     lowered = name.lower()
     if ":" in lowered and not lowered.startswith(("iot:", "aws::")):
@@ -74,7 +74,7 @@ def is_unknown(name: str) -> bool:
 
 
 def meant(name: str) -> str | None:
-    """Return the name that an unknown one comes nearest to; ``None`` where none is near."""
+    """Return the known name that is nearest to an unknown one; ``None`` if none is near."""
     attribute = _LIKE_AN_ATTRIBUTE.match(name)
     if attribute is not None:
         return f"iot:Connection.Thing.Attributes[{attribute[1]}]"
@@ -86,13 +86,13 @@ def meant(name: str) -> str | None:
         lowered = f"iot:certificate.subject.{parameter[1]}"
     head, dot, last = lowered.rpartition(".")
     lowered = f"{head}{dot}{_ABBREVIATIONS.get(last, last).lower()}"
-    # Whoever does not name the issuer means the device.
+    # A name without the issuer refers to the device.
     names = (n for n in _NAMES if ".Issuer." not in n or "issuer" in lowered)
     return nearest(lowered, [one for one in names if _has_like_end(lowered, one.lower())])
 
 
 def _has_like_end(name: str, known: str) -> bool:
-    """Whether two names are near each other also without what many names begin with."""
+    """Whether two names are near each other even without the common prefixes of many names."""
     if name.replace(".", "") == known.replace(".", ""):
         return True
     end, known_end = (re.split("[.:]", one)[-1].removeprefix("thing") for one in (name, known))

@@ -1,4 +1,4 @@
-"""What is known of a connection when its policies are evaluated, and the policy variables from it.
+"""What is known about a connection when its policies are evaluated, and its policy variables.
 
 The pages of the developer guide behind this: basic, thing and X.509 certificate policy variables.
 Names of variables and condition keys are looked up without regard to case, as IAM does; the name of
@@ -48,15 +48,15 @@ _ATTRIBUTE_PREFIXES = ("iot:connection.thing.attributes[", "iot:thing.attributes
 
 @dataclass(frozen=True)
 class ThingContext:
-    """The thing that a connection stands for.
+    """The thing that a connection represents.
 
     Attributes:
         name: the thing's name.
         thing_type: the name of its type, if it has one.
         attributes: its attributes, at most 50 on AWS.
         is_attached: the certificate is attached to it (AttachThingPrincipal).
-        exclusive: attached as ``EXCLUSIVE_THING``: the connection is this thing's, whatever the
-            client ID. Otherwise the client ID must be the thing's name.
+        exclusive: attached as ``EXCLUSIVE_THING``: the connection belongs to this thing, whatever
+            the client ID. Otherwise the client ID must be the thing's name.
     """
 
     name: str
@@ -68,13 +68,13 @@ class ThingContext:
 
 @dataclass(frozen=True)
 class CertificateContext:
-    """The certificate that a connection was authenticated with.
+    """The certificate with which a connection was authenticated.
 
     Attributes:
         certificate_id: its id, 64 hexadecimal characters.
         serial_number: the certificate's own number; AWS shows it in decimal.
         subject: values by attribute, in the certificate's order, under the names in
-            :data:`NAME_ATTRIBUTES`. Attributes that AWS has no variable for are ignored.
+            :data:`NAME_ATTRIBUTES`. Attributes without a variable on AWS are ignored.
         issuer: the same of the issuer.
         subject_alternative_names: values by kind, under the names in :data:`ALTERNATIVE_NAMES`; a
             directory name as ``cn=…,ou=…,o=…,c=…``.
@@ -105,7 +105,7 @@ class CertificateContext:
 
 @dataclass(frozen=True)
 class AuthorizationContext:
-    """Everything that policies may ask about one connection; ``None`` for what is not known.
+    """The policy variables of one connection; ``None`` for those that are not known.
 
     Attributes:
         client_id: the MQTT client ID; ``None`` for a request over HTTPS, which has none.
@@ -113,8 +113,8 @@ class AuthorizationContext:
         certificate: the device's certificate.
         source_ip: the device's address, IPv4 or IPv6 (``aws:SourceIp``).
         domain_name: the endpoint's name that the device asked for (``iot:DomainName``).
-        connect_attributes: of a CONNECT, which of ``PersistentConnect`` and ``LastWill`` it uses;
-            empty for neither (``iot:ConnectAttributes``).
+        connect_attributes: which of ``PersistentConnect`` and ``LastWill`` a CONNECT uses; empty
+            for neither (``iot:ConnectAttributes``).
         last_will_topic: the ARN of the will's topic (``iot:LastWillTopic``).
         current_time: with its time zone (``aws:CurrentTime``, ``aws:EpochTime``).
         extra: other condition keys and their values, such as ``aws:SourceVpce`` or
@@ -132,13 +132,13 @@ class AuthorizationContext:
     extra: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
 
     def values(self, key: str) -> tuple[str, ...] | None:
-        """The values of a condition key; ``None`` when the request does not have it."""
+        """The values of a condition key; ``None`` if the request lacks it."""
         if key.lower().startswith(_ATTRIBUTE_PREFIXES):
             return self._thing_attribute(key)
         return self._known.get(key.lower())
 
     def variable(self, name: str) -> str | None:
-        """What ``${name}`` is replaced by; ``None`` when it has no value and stays as it stands.
+        """The value of ``${name}``; ``None`` if it has none and is not replaced.
 
         A variable of the certificate is not replaced by a value with a wildcard character or of
         more than 1024 characters, and a key with a list of values is not a variable.

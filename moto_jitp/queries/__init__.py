@@ -1,6 +1,6 @@
 """The query language of fleet indexing, parsed once and matched against many documents.
 
-It knows neither moto nor things: whoever has documents says what their fields hold.
+It depends neither on moto nor on things: documents provide the values of their fields.
 https://docs.aws.amazon.com/iot/latest/developerguide/query-syntax.html
 
 Examples:

@@ -1,6 +1,6 @@
 """Reads a query of fleet indexing.
 
-NOT binds closest, then AND, which may be left out, then OR (own choice: AWS does not say).
+NOT binds tightest, then AND, which may be omitted, then OR (our own choice: not documented by AWS).
 https://docs.aws.amazon.com/iot/latest/developerguide/query-syntax.html
 https://docs.aws.amazon.com/iot/latest/developerguide/example-queries.html
 """
@@ -41,11 +41,11 @@ class QueryError(ValueError):
 
 @dataclass(frozen=True)
 class Query:
-    """A query that has been read.
+    """A parsed query.
 
     Attributes:
-        text: as it was given.
-        root: what a document is to match.
+        text: the original text.
+        root: the expression that a document must match.
     """
 
     text: str
@@ -57,12 +57,12 @@ class Query:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The fields that it names, in the order in which it names them, each once."""
+        """The fields that it names, in order, without duplicates."""
         named_fields = (leaf.field for leaf in leaves_of(self.root))
         return tuple(dict.fromkeys(field for field in named_fields if field is not None))
 
     def required_words(self, *fields: str) -> frozenset[str]:
-        """Return the words, in lower case, that one of some fields must hold for any match.
+        """Return the words, in lower case, of which some fields must have one for any match.
 
         Args:
             *fields: the fields' names.
@@ -85,7 +85,7 @@ def parse_query(text: str) -> Query:
         text: the query, of 1,000 characters at most.
 
     Raises:
-        QueryError: it is not valid, or it asks for what the language does not have.
+        QueryError: it is not valid, or uses something that the language does not have.
 
     Examples:
         >>> parse_query("thingName:(tv* AND -plasma)").fields
@@ -122,7 +122,7 @@ def _check_wildcards(text: str, terms: list[Leaf]) -> None:
 class _Token(NamedTuple):
     """A sign, a word or words in quotes.
 
-    ``kind`` is ``word``, ``phrase`` or the sign itself. ``literal`` says of each character of a
+    ``kind`` is ``word``, ``phrase`` or the sign itself. ``literal`` says for each character of a
     word whether it was escaped, and so stands for itself.
     """
 
@@ -375,7 +375,7 @@ class _Parser:
 
 
 def _pattern(token: _Token) -> re.Pattern[str] | None:
-    """Return what a word with wildcards matches; ``None`` for one without."""
+    """Return the pattern of a word with wildcards; ``None`` for one without."""
     wild = token.wildcards
     if not wild:
         return None

@@ -1,6 +1,6 @@
-"""A parsed query: terms, ranges and what combines them, each of which matches a document.
+"""A parsed query: terms, ranges and their combinations, each of which can match a document.
 
-Search does not distinguish upper from lower case, and takes text word by word.
+Search ignores case, and matches text word by word.
 https://docs.aws.amazon.com/iot/latest/developerguide/query-syntax.html
 """
 
@@ -12,28 +12,28 @@ from dataclasses import dataclass
 from typing import Protocol
 
 Value = str | int | float | bool
-"""What a field holds: text, a number, or true or false."""
+"""The value of a field: text, a number, or a boolean."""
 
 _LARGEST = 2**53
-"""Integers from here on are indexed as text."""
+"""Integers from this one on are indexed as text."""
 
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 
 
 class Document(Protocol):
-    """What a query is matched against."""
+    """A document to match queries with."""
 
     def values(self, field: str | None) -> Iterable[Value]:
-        """Return what a field holds.
+        """Return the values of a field.
 
         Args:
-            field: its name; ``None`` for all that a term without a field searches.
+            field: its name; ``None`` for everything that a term without a field searches.
         """
         ...
 
 
 def number_in(text: str) -> float | int | None:
-    """Return the number that a text is a JSON literal of; ``None`` where it is not one.
+    """Return the number of which a text is a JSON literal; ``None`` if it is not one.
 
     Examples:
         >>> number_in("75"), number_in("075"), number_in("7.5e1")
@@ -70,12 +70,12 @@ class Everything:
 
 @dataclass(frozen=True)
 class Term:
-    """A word to be found, with or without wildcards.
+    """A word to find, with or without wildcards.
 
     Attributes:
         field: where; ``None`` for everywhere.
         text: the word, its escapes resolved.
-        pattern: what a word must be where it has wildcards; ``None`` where it has none.
+        pattern: the pattern for a word with wildcards; ``None`` if it has none.
     """
 
     field: str | None
@@ -95,13 +95,13 @@ class Term:
 
 
 def _words(value: Value) -> list[str]:
-    # An empty text still is a value of its field.
+    # An empty text is still a value of its field.
     return _text(value).split() or [""]
 
 
 @dataclass(frozen=True)
 class Phrase:
-    """Words in quotes, to be found one after the other.
+    """Words in quotes, to be found in sequence.
 
     Attributes:
         field: where; ``None`` for everywhere.
@@ -112,7 +112,7 @@ class Phrase:
     text: str
 
     def matches(self, document: Document) -> bool:
-        """Whether the field has these words, one after the other."""
+        """Whether the field has these words in sequence."""
         phrase_words = _words(self.text)
         return any(
             value_words[at : at + len(phrase_words)] == phrase_words
@@ -126,9 +126,9 @@ class Bound:
     """One end of a range.
 
     Attributes:
-        text: as it was written, its escapes resolved.
+        text: the text with its escapes resolved.
         is_inclusive: whether the end itself belongs to the range.
-        is_text: whether it stood in quotes, so that it is not a number.
+        is_text: whether it was in quotes, so that it is not a number.
     """
 
     text: str
@@ -137,7 +137,7 @@ class Bound:
 
     @property
     def number(self) -> float | int | None:
-        """The number that it is; ``None`` for text."""
+        """Its number; ``None`` for text."""
         return None if self.is_text else number_in(self.text)
 
 
@@ -147,7 +147,7 @@ class Range:
 
     Attributes:
         field: where.
-        low: its lower end; ``None`` where it is open.
+        low: its lower end; ``None`` if it is open.
         high: its upper end; ``None`` likewise.
     """
 
@@ -156,7 +156,7 @@ class Range:
     high: Bound | None
 
     def matches(self, document: Document) -> bool:
-        """Whether the field holds something in the range."""
+        """Whether the field has a value in the range."""
         bounds = [bound for bound in (self.low, self.high) if bound is not None]
         numeric = all(bound.number is not None for bound in bounds)
         return any(self._holds(value, numeric) for value in document.values(self.field))
@@ -192,7 +192,7 @@ def _is_beyond(
 
 @dataclass(frozen=True)
 class Not:
-    """What is not to match."""
+    """A part that must not match."""
 
     part: Node
 
@@ -203,7 +203,7 @@ class Not:
 
 @dataclass(frozen=True)
 class And:
-    """Parts that all are to match."""
+    """Parts that all must match."""
 
     parts: tuple[Node, ...]
 
@@ -214,7 +214,7 @@ class And:
 
 @dataclass(frozen=True)
 class Or:
-    """Parts of which one is to match."""
+    """Parts of which one must match."""
 
     parts: tuple[Node, ...]
 
@@ -239,7 +239,7 @@ def leaves(node: Node) -> Iterator[Leaf]:
 
 
 def required(node: Node) -> Iterator[Leaf]:
-    """Yield the leaves without which nothing matches."""
+    """Yield the leaves that every match requires."""
     if isinstance(node, And):
         for part in node.parts:
             yield from required(part)

@@ -1,7 +1,7 @@
 """AWS IoT SQL: parse a rule's statement once, apply it to many messages.
 
-It is usable alone: nothing of moto or boto3 is needed, and what a function asks of the account is
-answered by whoever applies the rule.
+It can be used alone: it needs neither moto nor boto3, and the caller provides the functions that
+use the account.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-reference.html
 

@@ -1,4 +1,4 @@
-"""What is refused when a rule is made: names and numbers that the reference does not allow."""
+"""The checks when a rule is made: names and numbers that the reference does not allow."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def check_version(version: object) -> Version:
     """Check the version of a rule's SQL.
 
     Args:
-        version: as CreateTopicRule takes it; ``None`` stands for 2015-10-08, as on AWS.
+        version: as for CreateTopicRule; ``None`` means 2015-10-08, as on AWS.
 
     Raises:
-        SqlError: it is ``beta``, which is not carried out, or no version of AWS's.
+        SqlError: it is ``beta``, which is not emulated, or not a version of AWS's.
     """
     if version is None:
         return V1
@@ -45,7 +45,7 @@ def check_statement(statement: tree.Statement, version: Version) -> None:
     """Check a statement that has been parsed.
 
     Raises:
-        SqlError: with what to change.
+        SqlError: it is not valid; the text says what to change.
     """
     if statement.topic_filter is not None:
         try:
@@ -69,7 +69,7 @@ def check_expression(
         variables: the variables of its SET clause.
 
     Raises:
-        SqlError: with what to change.
+        SqlError: it is not valid; the text says what to change.
     """
     for node in expression.walk():
         _check_node(node, version)

@@ -1,17 +1,17 @@
-"""What can be wrong with a statement, and what ends a rule while it runs."""
+"""Errors in a statement, and failures that end a running rule."""
 
 from __future__ import annotations
 
 
 class SqlError(ValueError):
-    """A statement, or an expression of a substitution template, that is refused.
+    """A refused statement, or expression of a substitution template.
 
-    AWS IoT answers CreateTopicRule with ``SqlParseException``; its texts are documented nowhere,
-    so these are ours.
+    AWS IoT answers CreateTopicRule with ``SqlParseException``; its texts are not documented, so
+    these are ours.
 
     Attributes:
         message: what is wrong, what was expected, and what to change.
-        line: the line of the mistake, from 1; ``None`` where it concerns the whole statement.
+        line: the line of the mistake, from 1; ``None`` if it concerns the whole statement.
         column: the character in that line, from 1.
     """
 
@@ -24,9 +24,9 @@ class SqlError(ValueError):
 
 
 class FunctionFailed(Exception):  # noqa: N818 - the reference says that a function "fails"
-    """A function that asks something of the account did not get an answer.
+    """A function that uses the account failed.
 
-    It ends the rule without any action, unless ``get_or_default()`` stands around it.
+    It ends the rule without any action, unless ``get_or_default()`` encloses it.
 
     Args:
         function: the function's name, such as ``get_thing_shadow``.

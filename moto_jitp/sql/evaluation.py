@@ -35,7 +35,7 @@ CASTS = {
     "decimal": "Decimal",
     **dict.fromkeys(("bool", "boolean"), "Boolean"),
 }
-"""The types behind AS in ``cast()``, and what each makes of a value."""
+"""The types after AS in ``cast()``, with their conversions."""
 
 CASTS_OF_V2 = ("decimal", "bool", "boolean")
 
@@ -48,13 +48,13 @@ class Function(NamedTuple):
     """A function that statements can call.
 
     Attributes:
-        name: as the reference writes it; case does not matter.
-        since: the version that it came with.
-        least: how many arguments it has at least; fewer make its result Undefined.
-        most: how many at most; ``None`` for any number.
-        body: takes the evaluation and the values of the arguments.
-        lazy: gets the expressions instead of their values, for a function that does not need all of
-            them.
+        name: the reference's spelling; case does not matter.
+        since: the version that introduced it.
+        least: its minimum number of arguments; with fewer its result is Undefined.
+        most: the maximum; ``None`` for any number.
+        body: called with the evaluation and the values of the arguments.
+        lazy: whether it gets the expressions instead of their values, because it does not need all
+            of them.
         asks_account: whether its answer comes from a resource of the account.
         role_at: the place of the role's ARN among the arguments, from 0 or, negative, from the end.
         mode_at: the place of the argument that chooses what the function does.
@@ -72,16 +72,17 @@ class Function(NamedTuple):
 
 
 FUNCTIONS: dict[str, Function] = {}
-"""All functions that are carried out, by their name in lower case; :mod:`.functions` fills it."""
+"""All functions that are emulated, by their name in lower case; :mod:`.functions` fills it."""
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What names mean: attributes of the payload, or of an element and then of what is around it.
+    """The meaning of names: attributes of the payload, or of an element and then of its
+    surroundings.
 
     Attributes:
         whole: what ``*`` stands for.
-        alias: the name behind AS in a nested query, which stands for the element.
+        alias: the name after AS in a nested query, which stands for the element.
         outer: the scope around a nested query; ``None`` for the payload itself.
     """
 
@@ -95,7 +96,7 @@ class Scope:
         return self.outer is None
 
     def find(self, name: str) -> Value:
-        """Return what a name stands for; Undefined if nothing."""
+        """Return the value of a name; Undefined if there is none."""
         scope: Scope | None = self
         while scope is not None:
             if name == scope.alias:
@@ -112,11 +113,11 @@ class Evaluation:
 
     Attributes:
         message: the message.
-        environment: what the engine provides.
+        environment: the functions and values that the engine provides.
         version: the version of the rule's SQL.
-        variables: the values of the SET clause, filled as they are calculated.
-        answers: what functions of the account have answered, by their names and arguments.
-        explaining: whether those answers are taken again instead of asking once more.
+        variables: the values of the SET clause, added as they are calculated.
+        answers: the answers of functions of the account, by their names and arguments.
+        explaining: whether to reuse those answers instead of calling again.
     """
 
     message: Message
@@ -139,10 +140,10 @@ class Evaluation:
         return _EVALUATE[type(expression)](self, expression, scope)
 
     def select(self, selection: tree.Selection, scope: Scope) -> Value:
-        """Build what a SELECT clause selects.
+        """Build the result of a SELECT clause.
 
         Returns:
-            An object; for SELECT VALUE and for ``*`` alone whatever that is.
+            An object; for SELECT VALUE and a lone ``*`` a value of any type.
 
         Raises:
             FunctionFailed: a function of the account has no answer.
@@ -204,7 +205,7 @@ class Evaluation:
     def _logical(self, node: tree.Logical, scope: Scope) -> Value:
         values = [to_boolean(self.value_of(operand, scope)) for operand in node.operands]
         if UNDEFINED in values:
-            return UNDEFINED  # the reference knows no short cut
+            return UNDEFINED  # the reference has no short-circuit evaluation
         return all(values) if node.operator == "AND" else any(values)
 
     def _not(self, node: tree.Not, scope: Scope) -> Value:
@@ -272,12 +273,12 @@ _EVALUATE: dict[type, Callable[[Evaluation, Any, Scope], Value]] = {
 
 
 def cast(value: Value, target: str, version: Version) -> Value:
-    """Convert as ``cast()`` does, which also knows numbers of Booleans and Booleans of numbers.
+    """Convert as ``cast()`` does, which also converts between numbers and Booleans.
 
     Args:
         value: the value.
         target: a type that :data:`CASTS` names.
-        version: the version, for what it does to whole Decimals.
+        version: the version, which decides about whole Decimals.
 
     https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-functions.html#iot-sql-function-cast
     """
@@ -308,8 +309,8 @@ def column_name(expression: tree.Expression, place: int) -> str:
         place: its place in the SELECT clause, from 1.
 
     Returns:
-        The attribute's name, the last one of a path, the function's name; ``expr`` with the place
-        for anything else, which the reference leaves open.
+        The attribute's name, the last name of a path, or the function's name; ``expr`` with the
+        place for anything else, where the reference says nothing.
     """
     if isinstance(expression, tree.Name | tree.Member | tree.Call | tree.Variable):
         return expression.name

@@ -1,4 +1,4 @@
-"""``explain_rule``: what a rule's statement makes of a message, without any mock."""
+"""``explain_rule``: the result of a rule's statement for a message, without a mock."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ def explain_rule(
         topic: the topic of the message.
         payload: the message: bytes, text, or a value to encode as JSON.
         principal: what ``principal()`` returns: the ID of the device's certificate, for one.
-        client_id: what ``clientid()`` returns; without it the message did not come over MQTT.
+        client_id: what ``clientid()`` returns; without it the message was not sent over MQTT.
         source_ip: what ``sourceip()`` returns.
-        sql_version: ``2015-10-08`` or ``2016-03-23``; without one the first, which rules on AWS
-            have that name none.
-        functions: stand-ins for the functions that ask the account, by name, such as
+        sql_version: ``2015-10-08`` or ``2016-03-23``; by default the former, like rules on AWS that
+            name none.
+        functions: stand-ins for the functions that use the account, by name, such as
             ``{"get_thing_shadow": lambda thing, shadow, role: {"state": {}}}``; see
             :class:`moto_jitp.sql.Environment` for their arguments.
 
     Returns:
-        The outcome: ``matched``, the ``document`` that the actions get, and as text the clause that
+        The outcome: ``matched``, the ``document`` for the actions, and as text the clause that
         dropped the message, and why.
 
     Raises:
-        SqlError: the statement is one that CreateTopicRule refuses.
+        SqlError: CreateTopicRule refuses the statement.
 
     >>> outcome = explain_rule(
     ...     "SELECT principal() AS certificate FROM 'devices/+' WHERE temperature > 50",

@@ -1,4 +1,4 @@
-"""What a statement is evaluated with: the message, and what the engine around it provides."""
+"""The inputs of a statement: the message, and the environment that the engine provides."""
 
 from __future__ import annotations
 
@@ -23,16 +23,15 @@ def now_in_milliseconds() -> int:
 
 @dataclass(frozen=True)
 class Message:
-    """A message that rules are applied to.
+    """A message to which rules are applied.
 
     Attributes:
-        topic: where it was published; for basic ingest with its first three levels,
-            ``$aws/rules/<rule>/…``.
+        topic: its topic; for basic ingest with its first three levels, ``$aws/rules/<rule>/…``.
         payload: the message itself.
-        client_id: the MQTT client that published it; ``None`` if it did not come over MQTT.
+        client_id: the MQTT client that published it; ``None`` if it was not sent over MQTT.
         principal: the ID of the publisher's certificate, or of the IAM user; ``None`` if unknown.
         source_ip: the publisher's address; ``None`` if unknown.
-        trace_id: a UUID; ``None`` if it did not come over MQTT.
+        trace_id: a UUID; ``None`` if it was not sent over MQTT.
         properties: MQTT 5 properties by the names that ``get_mqtt_property()`` takes.
         user_properties: MQTT 5 user properties, pairs of key and value in the sender's order.
     """
@@ -71,9 +70,9 @@ class Message:
         return True
 
     def read(self, version: Version) -> Value:
-        """The payload as a statement sees it: an Object, an Array, or the bytes that it is.
+        """The payload as a statement sees it: an Object, an Array, or its bytes.
 
-        A string or number alone, though JSON, is bytes to the engine, as is text that is not JSON.
+        A lone string or number, although JSON, is bytes to the engine, as is text that is not JSON.
         """
         try:
             value = read_json(self.payload, version)
@@ -84,18 +83,18 @@ class Message:
 
 @dataclass(frozen=True)
 class Environment:
-    """What the engine provides beside the message.
+    """The functions and values that the engine provides beside the message.
 
     Attributes:
         account_id: the account of the rule.
-        functions: what carries out the functions that ask the account, by name: ``aws_lambda``
+        functions: the implementations of functions that use the account, by name: ``aws_lambda``
             (function ARN, input), ``get_thing_shadow`` (thing, shadow or ``None``, role),
             ``get_dynamodb`` (table, key as a dict, role), ``get_registry_data`` (operation, thing,
             role) and ``get_secret`` (secret, ``SecretString`` or ``SecretBinary``, role). Each
-            returns what JSON has, ``get_secret`` text or bytes; what it raises makes the function
+            returns a JSON value, ``get_secret`` text or bytes; an exception makes the function
             fail.
         clock: returns milliseconds since 1970.
-        random: where ``rand()`` and ``newuuid()`` come from.
+        random: the source of ``rand()`` and ``newuuid()``.
     """
 
     account_id: str = "123456789012"
@@ -105,5 +104,5 @@ class Environment:
 
 
 def or_undefined(value: Value | None) -> Value:
-    """Undefined for what a message does not have."""
+    """Return the value; Undefined for ``None``, which a message lacks."""
     return UNDEFINED if value is None else value

@@ -1,4 +1,4 @@
-"""What the operators do with two values.
+"""The operators on two values.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-operators.html
 """
@@ -32,7 +32,7 @@ def apply(operation: str, left: Value, right: Value) -> Value:
     """Apply an operator of :data:`moto_jitp.sql.tree.OPERATORS`.
 
     Returns:
-        The result; Undefined for operands that the operator does not take.
+        The result; Undefined for operands that the operator does not accept.
     """
     if operation == "=":
         return equal(left, right)
@@ -50,13 +50,13 @@ def apply(operation: str, left: Value, right: Value) -> Value:
     if not (is_number(left) and is_number(right)):
         return UNDEFINED
     if operation in _COMPARISONS:
-        # Strings that are numbers count as such; others are never compared by their letters.
+        # Strings that are numbers count as numbers; others are never compared alphabetically.
         return _COMPARISONS[operation](left, right)
     return _ARITHMETIC[operation](left, right)
 
 
 def remainder(left: int | Decimal, right: int | Decimal) -> Value:
-    """Return what is left over by a division, with the sign of the first number."""
+    """Return the remainder of a division, with the sign of the first number."""
     if right == 0:
         return UNDEFINED
     if isinstance(left, int) and isinstance(right, int):
@@ -66,7 +66,7 @@ def remainder(left: int | Decimal, right: int | Decimal) -> Value:
 
 
 def _divide(left: int | Decimal, right: int | Decimal) -> Value:
-    """Divide: two Ints give an Int where it is exact, as both pages of the reference have it."""
+    """Divide: two Ints give an Int if it is exact, as on both pages of the reference."""
     if right == 0:
         return UNDEFINED
     if isinstance(left, int) and isinstance(right, int) and left % right == 0:

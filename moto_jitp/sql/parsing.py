@@ -1,4 +1,4 @@
-"""From text to the tree: the grammar's parser, and what is said about text that it refuses."""
+"""Parses text into the tree, and explains text that it refuses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lark import Lark, Token
 
 DEEPEST = 100
-"""Levels of an expression; AWS names no limit, and Python needs one."""
+"""The maximum nesting of an expression; AWS has no limit, but Python needs one."""
 
 _WORDS = (
     *("SET", "SELECT", "FROM", "WHERE", "AS", "OR", "AND", "NOT", "TRUE", "FALSE", "NULL"),
@@ -71,11 +71,10 @@ def parse_statement(sql: str) -> tree.Statement:
         sql: such as ``SELECT temperature FROM 'devices/+' WHERE temperature > 50``.
 
     Returns:
-        The tree. What its version and the reference allow is checked by
-        :meth:`moto_jitp.sql.Rule.parse`.
+        The tree. :meth:`moto_jitp.sql.Rule.parse` checks what its version and the reference allow.
 
     Raises:
-        SqlError: the text is not IoT SQL; with line and column.
+        SqlError: the text is not IoT SQL; the error has line and column.
     """
     parsed = _parse(sql, "statement")
     assert isinstance(parsed, tree.Statement)
@@ -83,10 +82,10 @@ def parse_statement(sql: str) -> tree.Statement:
 
 
 def parse_expression(text: str) -> tree.Expression:
-    """Parse one expression, as a substitution template has it.
+    """Parse one expression, as in a substitution template.
 
     Raises:
-        SqlError: the text is not an expression; with line and column.
+        SqlError: the text is not an expression; the error has line and column.
     """
     parsed = _parse(text, "expression")
     assert isinstance(parsed, tree.Expression)
@@ -111,7 +110,7 @@ def _parse(text: str, start: str) -> tree.Node:
 
 @lru_cache(maxsize=1)
 def _parser() -> Lark:
-    """Make the parser, once: lark is imported when the first statement comes."""
+    """Make the parser once; lark is imported for the first statement."""
     from lark import Lark
 
     grammar = files(__package__).joinpath("grammar.lark").read_text("utf-8")
@@ -131,7 +130,7 @@ def _builder() -> Any:
 
     @v_args(inline=True)
     class Builder(Transformer):  # type: ignore[type-arg]
-        """Makes a node of each rule as the parser completes it, so that nothing recurs."""
+        """Makes a node for each rule as the parser completes it, without recursion."""
 
         def statement(self, assignments: Any, selection: Any, topic_filter: Any, where: Any) -> Any:
             return tree.Statement(selection, topic_filter, where, assignments or ())
@@ -285,7 +284,7 @@ def _syntax_error(error: Any, text: str) -> SqlError:
 
 
 def _expectation(expected: set[str]) -> str:
-    """Say in few words what could have stood there."""
+    """Say briefly what was expected."""
     names: list[str] = []
     if expected >= _OF_OPERANDS:
         names.append("an expression")

@@ -1,4 +1,4 @@
-"""Says why a condition is not true for a message: which part of it, and with which values."""
+"""Explains why a condition is not true for a message: which part of it, and with which values."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def why_not_true(evaluation: Evaluation, condition: tree.Expression, scope: Scop
 
     Args:
         evaluation: the evaluation.
-        condition: the condition, which has been evaluated; functions of the account are not asked
+        condition: the condition, which has been evaluated; functions of the account are not called
             again.
-        scope: what its names mean.
+        scope: the meaning of its names.
 
     Returns:
         A sentence such as ``temperature > 50 is false: temperature is 40.``
@@ -30,7 +30,7 @@ def why_not_true(evaluation: Evaluation, condition: tree.Expression, scope: Scop
 
 
 def _culprit(evaluation: Evaluation, condition: tree.Expression, scope: Scope) -> tree.Expression:
-    """The smallest part that already decides: of an AND the first operand that is not true."""
+    """The smallest deciding part: of an AND, the first operand that is not true."""
     while isinstance(condition, tree.Logical):
         values = [
             (operand, to_boolean(evaluation.value_of(operand, scope)))

@@ -1,4 +1,4 @@
-"""A rule's statement, applied to messages: what comes out, or which clause dropped the message."""
+"""A rule's statement, applied to messages: the result, or the clause that dropped the message."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ from .values import (
 Clause = Literal["FROM", "SET", "WHERE", "SELECT"]
 
 LARGEST_VARIABLES = 128 * 1024
-"""Bytes of one variable as JSON, and of all of them together."""
+"""The maximum size of one variable as JSON, and of all together, in bytes."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a statement made of a message.
+    """The outcome of a statement for a message.
 
     Attributes:
         matched: whether the actions run.
-        payload: what they send: compact JSON in UTF-8, or the message's own bytes; empty if not
+        payload: their payload: compact JSON in UTF-8, or the message's own bytes; empty if not
             matched.
         clause: the clause that dropped the message; ``None`` if it matched.
-        reason: why it dropped the message, as a sentence; empty if it matched.
+        reason: why the message was dropped, as a sentence; empty if it matched.
         failed: whether it was an error rather than a condition: a function of the account without
             an answer, a result that cannot be sent.
-        notes: what is worth knowing about a result that came out.
+        notes: remarks on the result.
         variables: the values of the SET clause.
     """
 
@@ -57,7 +57,7 @@ class Outcome:
 
     @property
     def document(self) -> Any:
-        """What the actions get, read as Python reads JSON; bytes if it is not JSON, or ``None``."""
+        """The document for the actions, as read by Python; bytes if it is not JSON, or ``None``."""
         if not self.matched:
             return None
         try:
@@ -80,7 +80,7 @@ class Rule:
     Attributes:
         statement: its tree.
         version: the version of its SQL.
-        notes: what is worth knowing about it, such as a column that has no name.
+        notes: remarks, such as on a column without a name.
     """
 
     statement: tree.Statement
@@ -96,7 +96,7 @@ class Rule:
             version: ``2015-10-08`` or ``2016-03-23``; ``None`` is the first, as on AWS.
 
         Raises:
-            SqlError: the statement is wrong, or has a function that is not carried out.
+            SqlError: the statement is wrong, or has a function that is not emulated.
 
         >>> rule = Rule.parse("SELECT temperature AS t FROM 'devices/+' WHERE temperature > 50")
         >>> rule.apply(Message("devices/bulb-1", b'{"temperature": 60}'), Environment()).payload
@@ -121,12 +121,12 @@ class Rule:
         """Apply the rule to a message.
 
         Args:
-            message: the message. One of basic ingest is taken whatever FROM says, as it names its
+            message: the message. A basic ingest message matches whatever FROM says, as it names its
                 rule itself.
             environment: what the engine provides.
 
         Returns:
-            What came out. Nothing is raised: what fails is in the outcome.
+            The outcome. Nothing is raised: failures are in the outcome.
         """
         unheard = self._why_not_from(message)
         if unheard is not None:

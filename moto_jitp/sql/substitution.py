@@ -21,7 +21,7 @@ _PER_ELEMENT = re.compile(r"@\{[^}]*\}")
 
 @dataclass(frozen=True)
 class Template:
-    """A field of an action: texts and expressions by turns; make it with :meth:`parse`.
+    """A field of an action: alternating texts and expressions; make it with :meth:`parse`.
 
     Attributes:
         parts: plain texts, and the expressions between them.
@@ -40,7 +40,7 @@ class Template:
 
         Raises:
             SqlError: an expression is wrong or has no end, or the field has ``@{…}``, which only
-                the InfluxDB action takes.
+                the InfluxDB action accepts.
         """
         if _PER_ELEMENT.search(text):
             raise SqlError(
@@ -75,7 +75,7 @@ class Template:
             scope: the scope of the original payload; aliases of SELECT mean nothing here.
 
         Returns:
-            The text; what is Undefined becomes nothing.
+            The text; Undefined becomes empty.
 
         Raises:
             FunctionFailed: a function of the account has no answer.

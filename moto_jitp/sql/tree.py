@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 OR, AND, NOT, COMPARISON, SUM, PRODUCT, SIGN, ATOM, POSTFIX = range(1, 10)
-"""How tightly each kind of expression binds; POSTFIX can have ``.name`` behind it."""
+"""How tightly each kind of expression binds; POSTFIX can be followed by ``.name``."""
 
 OPERATORS = {
     **dict.fromkeys(("=", "<>", "<", "<=", ">", ">=", "IN"), COMPARISON),
@@ -27,7 +27,7 @@ VALUE_KEYWORD = (
     r"(?i:value)\b(?=\s*(?:[\w'\"(\[{@]|\*\s*(?:\)|\Z|(?i:from|where|as)\b)))"
     r"(?!\s*(?i:from|where|as|and|or|in)\b)"
 )
-"""VALUE in front of an expression; an attribute of that name stands before anything else."""
+"""VALUE before an expression; an attribute of that name precedes anything else."""
 
 
 def quote(text: str) -> str:
@@ -45,7 +45,7 @@ class Node:
             yield from _nodes(getattr(self, field.name))
 
     def walk(self) -> Iterator[Node]:
-        """This node and all that are below it."""
+        """This node and all those below it."""
         waiting: list[Node] = [self]
         while waiting:
             node = waiting.pop()
@@ -63,12 +63,12 @@ def _nodes(value: object) -> Iterator[Node]:
 
 @dataclass(frozen=True, slots=True)
 class Expression(Node):
-    """What has a value."""
+    """A node with a value."""
 
     precedence: ClassVar[int] = ATOM
 
     def within(self, least: int) -> str:
-        """Print for a place that takes expressions which bind as tightly as ``least``."""
+        """Print for a place that accepts expressions that bind at least as tightly as ``least``."""
         return str(self) if self.precedence >= least else f"({self})"
 
 
@@ -197,7 +197,7 @@ class Operation(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Logical(Expression):
-    """Two operands or more with ``AND``, or ``OR``, between them."""
+    """Two or more operands with ``AND`` or ``OR`` between them."""
 
     operator: str
     operands: tuple[Expression, ...]
@@ -251,7 +251,7 @@ class Item(Node):
 
     Attributes:
         expression: its value.
-        alias: the path behind AS, ``bar.baz`` as two names; empty without AS.
+        alias: the path after AS, ``bar.baz`` as two names; empty without AS.
     """
 
     expression: Expression
@@ -265,10 +265,10 @@ class Item(Node):
 
 @dataclass(frozen=True, slots=True)
 class Selection(Node):
-    """What stands behind SELECT.
+    """The clause after SELECT.
 
     Attributes:
-        items: the items, one at least.
+        items: the items, at least one.
         value: whether it is ``SELECT VALUE``, which has one item without a name.
     """
 
@@ -285,12 +285,12 @@ class Selection(Node):
 
 @dataclass(frozen=True, slots=True)
 class Query(Expression):
-    """A nested query; it stands in parentheses.
+    """A nested query, in parentheses.
 
     Attributes:
         selection: its SELECT clause.
         source: the array or object that it reads.
-        alias: the name behind AS, which stands for each element.
+        alias: the name after AS, which stands for each element.
         where: its condition.
     """
 

@@ -1,4 +1,4 @@
-"""The data types of IoT SQL, and how a value of one becomes a value of another.
+"""The data types of IoT SQL, and conversions between them.
 
 An Int is an ``int``, a Decimal a :class:`decimal.Decimal`, a Boolean a ``bool``, a String a
 ``str``, an Array a ``list``, an Object a ``dict``, Null is ``None`` and Undefined is
@@ -27,7 +27,7 @@ LARGEST_EXPONENT = 999
 CONTEXT = decimal.Context(
     prec=DIGITS, Emin=-LARGEST_EXPONENT, Emax=LARGEST_EXPONENT, rounding="ROUND_HALF_EVEN", traps=[]
 )
-"""How Decimals are calculated; what it cannot hold becomes Undefined, see :func:`number`."""
+"""The context of Decimals; results beyond it become Undefined, see :func:`number`."""
 
 _NUMERIC = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE]-?[0-9]+)?")
 
@@ -47,7 +47,7 @@ UNDEFINED: Final = Undefined()
 
 
 class BinaryValueError(ValueError):
-    """A payload that is not JSON was to become a part of a JSON document."""
+    """A payload that is not JSON would become part of a JSON document."""
 
 
 def is_number(value: Value) -> bool:
@@ -59,7 +59,7 @@ def number(value: int | Decimal) -> Value:
     """Bring the result of a calculation into the range of Int and Decimal.
 
     Returns:
-        The number with 34 digits at most; Undefined for one that is too large or none at all.
+        The number with at most 34 digits; Undefined if it is too large or not a number.
     """
     if isinstance(value, int) and abs(value) < 10**DIGITS:
         return value
@@ -77,7 +77,7 @@ def from_double(value: float) -> Value:
 
 
 def whole_as_int(value: Value, version: Version) -> Value:
-    """Apply what version 2016-03-23 does to whole numbers: ``10.0`` becomes the Int ``10``."""
+    """Apply the rule of version 2016-03-23 for whole numbers: ``10.0`` becomes the Int ``10``."""
     if (
         version != V1
         and isinstance(value, Decimal)
@@ -92,7 +92,7 @@ def to_decimal(value: Value) -> Value:
     """Convert to a number: an Int stays an Int, which is a Decimal without a point.
 
     Returns:
-        An ``int`` or ``Decimal``, Null for Null, Undefined where there is no conversion.
+        An ``int`` or ``Decimal``, Null for Null, Undefined if there is no conversion.
     """
     if value is None or is_number(value):
         return value
@@ -180,10 +180,10 @@ def read_json(text: str | bytes, version: Version) -> Value:
 
 
 def write_json(value: Value) -> str:
-    """Write compact JSON; what is Undefined inside an array or object is left out.
+    """Write compact JSON, omitting what is Undefined inside an array or object.
 
     Raises:
-        BinaryValueError: there is a payload that is not JSON in it.
+        BinaryValueError: it contains a payload that is not JSON.
     """
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
@@ -206,16 +206,16 @@ def write_json(value: Value) -> str:
 
 
 def serialize(value: Value) -> bytes:
-    """Return what an action sends: compact JSON in UTF-8, bytes as they are, nothing for Undefined.
+    """Return an action's payload: compact JSON in UTF-8, unchanged bytes, nothing for Undefined.
 
     Raises:
-        BinaryValueError: a payload that is not JSON stands inside a document.
+        BinaryValueError: a payload that is not JSON is inside a document.
     """
     if isinstance(value, bytes):
         return value
     if value is UNDEFINED:
         return b""
-    # Half of a surrogate pair, which JSON can escape and UTF-8 does not have, stays escaped.
+    # Half of a surrogate pair, which JSON can escape but UTF-8 does not have, stays escaped.
     return write_json(value).encode("utf-8", "backslashreplace")
 
 

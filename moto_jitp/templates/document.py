@@ -1,8 +1,8 @@
 """The JSON text of a template, read with care.
 
-A body comes from a user and may be anything: the length is looked at before the text, the depth
-before the parser, and a number is never computed (``1e999999`` and integers of ten thousand
-digits are only text here).
+A body comes from a user and may be anything: the length is checked before the text, the depth
+before parsing, and a number is never computed (``1e999999`` and integers of ten thousand digits are
+only text here).
 """
 
 import json
@@ -18,32 +18,32 @@ MAXIMUM_LENGTH = 10_240
 """Characters of a template body (service model ``TemplateBody``, and AWS's quota page)."""
 
 MAXIMUM_DEPTH = 64
-"""Objects and lists inside each other; real templates need about ten."""
+"""Nesting depth of objects and lists; real templates need about ten."""
 
-# Of a body that is not JSON. AWS's sentence has so much of it as hides what follows on it.
+# Of a body that is not JSON. AWS's sentence quotes so much of it that the rest is lost.
 _ECHOED_BY_AWS = 500
 _ECHOED = 60
 
 Node = Any
 """A JSON value: dict, list, str, Number, bool or None."""
 
-# Strings are stepped over as a whole; an unclosed one runs to the end and is the parser's error.
+# Strings are skipped as a whole; an unclosed one runs to the end and is left to the parser.
 _BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Number(str):
-    """A JSON number as the text that stood in the document."""
+    """A JSON number as its text in the document."""
 
     __slots__ = ()
 
 
 class _RefusedError(ValueError):
-    """What the parser's hooks found; only ever seen by ``load``."""
+    """An error found by the parser's hooks; only ``load`` sees it."""
 
 
 def depth(text: str) -> int:
-    """How deep objects and lists of a JSON text stand inside each other."""
+    """The nesting depth of objects and lists in a JSON text."""
     level = deepest = 0
     for match in _BRACKET.finditer(text):
         mark = match.group()
@@ -75,7 +75,7 @@ def load(text: str) -> Node:
 
     Raises:
         json.JSONDecodeError: it is not well formed.
-        ValueError: it is too deep, or says something that JSON has no place for: a key twice, NaN,
+        ValueError: it is too deep, or has something that JSON does not allow: a duplicate key, NaN,
             half of a surrogate pair.
     """
     if depth(text) > MAXIMUM_DEPTH:
@@ -105,7 +105,7 @@ def not_an_object(text: str) -> str:
     if depth(text) > MAXIMUM_DEPTH:
         return f"nested more than {MAXIMUM_DEPTH} deep"
     try:
-        # Numbers stay text: an integer of ten thousand digits would take its time.
+        # Numbers stay text: an integer of ten thousand digits would take long.
         node = json.loads(text, parse_int=str)
     except json.JSONDecodeError as error:
         return f"{error.msg} at line {error.lineno}, column {error.colno}"
@@ -118,8 +118,8 @@ def load_template(body: object) -> dict[str, Node]:
     """Read a template body.
 
     Args:
-        body: the text; another type is refused with advice, because handing over the object instead
-            of its text is a common slip.
+        body: the text; another type is refused with advice, because passing the object instead of
+            its text is a common mistake.
 
     Raises:
         TemplateSyntaxError: it is not a JSON object, or longer or deeper than allowed.
@@ -150,7 +150,7 @@ def load_template(body: object) -> dict[str, Node]:
 
 
 def _sentence(body: str, error: json.JSONDecodeError, echoed: int) -> str:
-    """AWS's sentence, with so many characters of the body in it."""
+    """AWS's sentence, with this many characters of the body."""
     excerpt = body[:echoed].encode("utf-8", "backslashreplace").decode("utf-8")
     rest = f"[truncated {len(body) - echoed} chars]" if len(body) > echoed else ""
     location = f'[Source: (String)"{excerpt}"{rest}; line: {error.lineno}, column: {error.colno}]'

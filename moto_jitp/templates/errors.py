@@ -1,8 +1,8 @@
-"""What a mistake in a provisioning template is called, and where each sentence about it lives.
+"""The errors in a provisioning template, with all their texts.
 
 AWS's own sentences are kept word for word, without the prefix that depends on the operation
 ("Invalid registration template. " at a CA certificate and RegisterThing, "The template body is
-invalid: " at a provisioning template). Sentences for which no text of AWS is known are ours.
+invalid: " at a provisioning template). Where no text of AWS is known, the sentences are ours.
 """
 
 import json
@@ -41,7 +41,7 @@ POLICY_EMPTY = "Neither policyName nor policyDocument is present in the Template
 UNRESOLVED = "Cannot resolve reference value: {{Ref={name}}}"
 NOT_WELL_FORMED = "Template format error: JSON not well-formed with location of {location}"
 
-# Names that people write from OpenSSL, X.509 tools and other clouds, to what AWS calls them.
+# Names from OpenSSL, X.509 tools and other clouds, to AWS's names.
 _ALIASES = {
     "c": "Country",
     "countryname": "Country",
@@ -73,16 +73,16 @@ _BY_LAST_WORD = {
 
 
 class TemplateError(ValueError):
-    """A mistake in a provisioning template, or a value that the template cannot take.
+    """A mistake in a provisioning template, or a value that the template does not accept.
 
     Attributes:
         reason: AWS's sentence without its prefix; our own if AWS's is not known.
         place: where it is, such as ``Resources.thing.Properties.ThingName``; empty for the body as
             a whole.
-        found: what stands there.
+        found: what was found there.
         expected: what is allowed there.
         advice: what to change.
-        opening: what the message begins with; a long reason is shortened in it.
+        opening: the beginning of the message, with a long reason shortened.
 
     Examples:
         >>> render('{"Resources": {}}', {})
@@ -183,7 +183,7 @@ def listed(names: Iterable[str]) -> str:
 
 
 def certificate_parameter_like(name: str) -> str | None:
-    """The certificate parameter that a name without or with a wrong namespace stands for.
+    """The certificate parameter meant by a name without a namespace or with a wrong one.
 
     ``CommonName`` and ``AWS::IoT::Certificate::OrganizationName`` have one, ``Color`` has none.
     """
@@ -193,7 +193,7 @@ def certificate_parameter_like(name: str) -> str | None:
 
 
 def missing_advice(name: str, given_names: Iterable[str], *, from_certificate: bool) -> str:
-    """What to do about a parameter that is referred to and has no value.
+    """What to do about a parameter that is referred to but has no value.
 
     Args:
         given_names: the names of the parameters that have one.

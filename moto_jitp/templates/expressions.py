@@ -1,7 +1,7 @@
 """Compiled values of a template, evaluated for each device.
 
 A value is a *text* or a *list of texts*; which of the two is known when the template is parsed
-(``functions.py``), so a list where a name belongs is refused then and not at the first device.
+(``functions.py``), so a list in place of a name is refused then and not at the first device.
 """
 
 from abc import ABC, abstractmethod
@@ -12,9 +12,9 @@ from .errors import TemplateError, UnresolvedReferenceError, listed, shown
 Values = Mapping[str, str]
 
 MAXIMUM_TEXT = 404_600
-"""Characters that a function may put together: what the longest field takes, a policy document.
+"""The maximum length of a function's result: that of the longest field, a policy document.
 
-A short body could otherwise ask for gigabytes, by joining what it has split, over and over.
+Otherwise a short body could produce gigabytes by repeatedly joining what it has split.
 """
 
 
@@ -60,7 +60,7 @@ class Ref(Text):
     def evaluate(self, values: Values) -> str:
         value = values.get(self.name, self.default)
         if value is None:
-            # Only who has all the values can say what to do; see Template.resolve.
+            # Only the code with all the values can say what to do; see Template.resolve.
             raise UnresolvedReferenceError(self.name, place=self.place)
         return value
 
@@ -106,11 +106,11 @@ class Join(Text):
 class WithVariables(Text):
     """``Fn::Sub`` with variables of its own.
 
-    Each is evaluated once, however often it stands in the text: variables within variables would
-    otherwise take a time that doubles with each of them.
+    Each is evaluated once, however often it occurs in the text: nested variables would otherwise
+    take exponential time.
 
     Args:
-        variables: the variables' names and what they stand for.
+        variables: the variables' names and expressions.
         text: the text, in which a variable is a ``Ref`` to its name.
     """
 

@@ -1,8 +1,8 @@
-"""``Ref`` and the functions as they stand in a template, checked and compiled.
+"""``Ref`` and the functions of a template, checked and compiled.
 
 The functions and their restrictions: "Intrinsic functions" in
-https://docs.aws.amazon.com/iot/latest/developerguide/provision-template.html. AWS shows no
-example of ``Fn::Sub``; both forms of CloudFormation are taken.
+https://docs.aws.amazon.com/iot/latest/developerguide/provision-template.html. AWS shows no example
+of ``Fn::Sub``; both forms of CloudFormation are accepted.
 """
 
 import re
@@ -41,7 +41,7 @@ class Parameter:
 
     Attributes:
         name: the name that a ``Ref`` uses.
-        default: the value when none is delivered; None where the template gives none.
+        default: the value if none is passed; None if the template has none.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Scope:
-    """What an expression can see while it is compiled; ``references`` collects what it uses."""
+    """What an expression can refer to while it is compiled; ``references`` collects its use."""
 
     parameters: Mapping[str, Parameter]
     mappings: Mapping[str, Mapping[str, Mapping[str, str | list[str]]]]
@@ -130,7 +130,7 @@ def compile_value(node: Node, place: str, scope: Scope) -> Text | TextList:
 
 
 def is_function(node: Node) -> bool:
-    """Whether an object is meant as ``Ref`` or a function, rightly written or not."""
+    """Whether an object is meant as ``Ref`` or a function, correctly written or not."""
     return isinstance(node, dict) and any(
         key.lower() == "ref" or key.lower().startswith("fn::") for key in node
     )

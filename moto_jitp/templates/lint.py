@@ -1,7 +1,7 @@
-"""What is worth fixing in a template, found without a device.
+"""Finds what is worth fixing in a template, without a device.
 
-``parse_template`` stops at the first mistake; a linter names all that it can see, and also what
-AWS accepts but no device will like.
+``parse_template`` stops at the first mistake; a linter reports everything that it can find,
+including what AWS accepts but fails for every device.
 """
 
 import json
@@ -249,7 +249,7 @@ def _references(document: Mapping[str, Node]) -> Iterator[LintFinding]:
 
 
 def _values(document: Mapping[str, Node]) -> Iterator[LintFinding]:
-    """Values that no device can make right: fixed text, and fixed parts of a function."""
+    """Values that no device can correct: fixed text, and fixed parts of a function."""
     scope = _lenient_scope(document)
     for name, kind, properties in _resources(document):
         place = f"Resources.{name}.Properties"
@@ -278,7 +278,7 @@ def _values(document: Mapping[str, Node]) -> Iterator[LintFinding]:
 
 
 def _lenient_scope(document: Mapping[str, Node]) -> Scope:
-    """A scope in which every name that is used counts as declared; the rest is not judged here."""
+    """A scope in which every used name counts as declared; other rules check the rest."""
     declared = _section(document, "Parameters")
     parameters = {name: Parameter(name) for _, name in _used(document)}
     for name, node in declared.items():
@@ -310,7 +310,7 @@ def _texts(node: Node, place: str, scope: Scope, values: Values) -> list[str]:
     try:
         value = compile_value(node, place, scope).evaluate(values)
     except TemplateError:
-        return []  # parse_template says it, or it depends on the device
+        return []  # parse_template reports it, or it depends on the device
     return [value] if isinstance(value, str) else value
 
 
@@ -348,7 +348,7 @@ def _policies(document: Mapping[str, Node]) -> Iterator[LintFinding]:
 
 
 def _may_connect(document: dict[str, Node]) -> bool:
-    """Whether a policy could allow a connection; in doubt (functions) it could."""
+    """Whether a policy could allow a connection; if in doubt (functions), it could."""
     statements = document.get("Statement")
     for statement in statements if isinstance(statements, list) else [statements]:
         if not isinstance(statement, dict) or is_function(statement):

@@ -1,7 +1,7 @@
-"""From the body of a template to a ``Template``: the structural check.
+"""Parses the body of a template into a ``Template``, and checks its structure.
 
-What is checked here is what AWS checks when a template is registered. Whether names and values
-are possible, and whether types, groups and policies exist, only shows when a device comes.
+These are the checks that AWS makes when a template is registered. Whether names and values are
+valid, and whether types, groups and policies exist, is only known when a device connects.
 """
 
 import copyreg
@@ -42,8 +42,8 @@ def parse_template(body: str, *, certificate_required: bool = True) -> Template:
 
     Args:
         body: the template's JSON text, at most 10,240 characters.
-        certificate_required: whether it must have a certificate resource, as all must but those of
-            RegisterThing, which may make a thing alone.
+        certificate_required: whether it must have a certificate resource; only templates of
+            RegisterThing, which may make just a thing, need none.
 
     Raises:
         TemplateSyntaxError: it is not a JSON object, or too long or too deep.
@@ -52,7 +52,7 @@ def parse_template(body: str, *, certificate_required: bool = True) -> Template:
         TemplateError: any other mistake.
     """
     if not isinstance(body, str) or len(body) > MAXIMUM_LENGTH:
-        load_template(body)  # raises; a huge text is not even hashed
+        load_template(body)  # raises, without even hashing a huge text
     return _parse(body, certificate_required)
 
 
@@ -61,7 +61,7 @@ def _restored(body: str) -> Template:
 
 
 def _reduced(template: Template) -> tuple[Callable[[str], Template], tuple[str]]:
-    """A template goes between processes, as part of a run, by its text."""
+    """A template is pickled as its text, as part of a run."""
     return _restored, (template.body,)
 
 
@@ -198,7 +198,7 @@ def _count(
     resources: Mapping[str, Mapping[str, Node]],
     certificate_required: bool,
 ) -> None:
-    # A policy has nothing to be attached to where there is no certificate.
+    # Without a certificate there is nothing to attach a policy to.
     has_thing_alone = {resource["Type"] for resource in resources.values()} == {THING}
     for kind, reason in (
         (CERTIFICATE, SEVERAL_CERTIFICATES),

@@ -1,4 +1,4 @@
-"""What a template says for one device: plain values, ready for a provisioning run."""
+"""A template's result for one device: plain values, ready for a provisioning run."""
 
 import hashlib
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from moto_jitp.locks import cached_property
 
 
 class Override(str, Enum):
-    """What happens to a value of a resource that exists already (``OverrideSettings``).
+    """What happens to a value of an existing resource (``OverrideSettings``).
 
     https://docs.aws.amazon.com/iot/latest/developerguide/provision-template.html
     """
@@ -23,7 +23,7 @@ class Override(str, Enum):
 
 
 class OverrideSettings(NamedTuple):
-    """The ``OverrideSettings`` of a thing; None where the template says nothing."""
+    """The ``OverrideSettings`` of a thing; None if the template has none."""
 
     attribute_payload: Override | None = None
     thing_type_name: Override | None = None
@@ -35,7 +35,7 @@ class PlannedThing(NamedTuple):
 
     Attributes:
         logical_name: its key under ``Resources``, and in RegisterThing's ``resourceArns``.
-        groups: names of static thing groups, without repetitions.
+        groups: names of static thing groups, without duplicates.
         package_versions: software package name to version.
     """
 
@@ -50,12 +50,12 @@ class PlannedThing(NamedTuple):
 
 
 class PlannedCertificate(NamedTuple):
-    """The certificate to use: exactly one of id, PEM and signing request is given.
+    """The certificate to use: exactly one of id, PEM and signing request is set.
 
     Attributes:
-        certificate_id: of a certificate that AWS IoT knows already.
+        certificate_id: that of a certificate that AWS IoT already knows.
         certificate_pem: to be registered.
-        ca_certificate_pem: its issuer, where several CAs of one subject are registered.
+        ca_certificate_pem: its issuer, if several CAs with one subject are registered.
         certificate_signing_request: to be signed by AWS.
         status: ``ACTIVE`` or ``INACTIVE``.
         status_override: the certificate's ``OverrideSettings``.
@@ -77,8 +77,8 @@ class PlannedPolicy:
     """A policy: by the name of an existing one, or by its document.
 
     Attributes:
-        document: the text that stood in the template; of a document given as an object its JSON
-            without spaces, keys in the template's order.
+        document: the text in the template; for an object, its JSON without spaces, with keys in the
+            template's order.
     """
 
     logical_name: str
@@ -87,20 +87,21 @@ class PlannedPolicy:
 
     @cached_property
     def policy_name(self) -> str:
-        """The name given, or the one made from the document: its SHA-1 in upper-case hex.
+        """The given name, or one made from the document: its SHA-1 in upper-case hex.
 
         AWS documents "a hash of the policy document" and shows 40 upper-case hex characters;
         what exactly it hashes is unknown.
         """
         if self.name is not None:
             return self.name
-        # A value of RegisterThing may hold half a surrogate pair; CreatePolicy judges it, not we.
+        # A value of RegisterThing may contain half a surrogate pair; CreatePolicy judges that, not
+        # we.
         text = (self.document or "").encode("utf-8", "surrogatepass")
         return hashlib.sha1(text, usedforsecurity=False).hexdigest().upper()
 
 
 class ProvisioningPlan(NamedTuple):
-    """All that a template says for one device.
+    """A template's whole result for one device.
 
     Attributes:
         certificate_if_any: the certificate to use; None for a template of RegisterThing that has
@@ -115,7 +116,7 @@ class ProvisioningPlan(NamedTuple):
 
     @property
     def certificate(self) -> PlannedCertificate:
-        """The certificate to use, which every template has but some of RegisterThing.
+        """The certificate to use; only some templates of RegisterThing have none.
 
         Raises:
             ValueError: the template has none.

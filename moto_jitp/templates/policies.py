@@ -53,7 +53,7 @@ class PolicyResource:
             try:
                 self._constant = self._plan({})
             except TemplateError:
-                # Found again at each device: AWS registers a template with such a mistake.
+                # Raised again for each device: AWS registers a template with such a mistake.
                 self._constant = None
 
     def plan(self, values: Values) -> PlannedPolicy:
@@ -79,7 +79,7 @@ class PolicyResource:
 
 
 class _DocumentText(Text):
-    """A document given as text; it must be a JSON object when a device is provisioned."""
+    """A document as text, which must be a JSON object when a device is provisioned."""
 
     def __init__(self, text: Text, place: str) -> None:
         self.text = text
@@ -115,7 +115,7 @@ def document_advice(text: str) -> str:
 
 
 class _DocumentObject(Text):
-    """A document given as an object: its JSON text, with the functions as gaps to be filled."""
+    """A document as an object: its JSON text, with the functions as gaps to be filled."""
 
     def __init__(self, pieces: list[Text | TextList]) -> None:
         self.pieces = pieces

@@ -77,7 +77,7 @@ def require_object(node: Node, place: str) -> dict[str, Node]:
 
 
 def require_known_keys(node: Mapping[str, Node], known_keys: Collection[str], place: str) -> None:
-    """Refuse a key that would do nothing: most are slips of the pen.
+    """Refuse a key that would have no effect: most are typing errors.
 
     Raises:
         TemplateError: the object has an unknown key.
@@ -99,7 +99,7 @@ def parse_overrides(
     """Read ``OverrideSettings``.
 
     Args:
-        known_overrides: property name to the values that it takes.
+        known_overrides: property name to its valid values.
 
     Raises:
         TemplateError: a setting is unknown, set twice, or does not exist for its property.
@@ -175,8 +175,8 @@ class ThingResource:
             settings.get("ThingTypeName"),
             settings.get("ThingGroups"),
         )
-        # Names and their number are the same for every device, so one look is enough. A mistake
-        # stays for the run: AWS registers such a template.
+        # Names and their number are the same for every device, so one check is enough. A mistake is
+        # raised in the run: AWS registers such a template.
         self._names_are_right = (
             len(self.attributes) <= self._attribute_limit()
             and all(ATTRIBUTE_NAME.fits(name) for name, _ in self.attributes)
@@ -260,7 +260,7 @@ def _text_map(node: Node, place: str, rule: Rule, scope: Scope) -> tuple[tuple[s
 
 
 def _groups(node: Node, place: str, scope: Scope) -> tuple[Field, ...] | TextList:
-    """Thing groups are a list; real templates also give one name as a plain string."""
+    """Thing groups are a list; real templates also have a single name as a string."""
     if node is None:
         return ()
     value = compile_value(node, place, scope)
@@ -332,7 +332,7 @@ class CertificateResource:
             )
 
     def refuse_without_status(self) -> None:
-        """Raise TemplateError if the template leaves the Status out.
+        """Raise TemplateError if the template omits the Status.
 
         Raises:
             TemplateError: the resource has no valid Status.
@@ -363,7 +363,7 @@ class CertificateResource:
 
 
 def _form(present_properties: Mapping[str, Node], place: str) -> str:
-    """Which of the three identifications is given."""
+    """Return which of the three identifications is given."""
     forms = [name for name in CERTIFICATE_FORMS if name in present_properties]
     expected = "exactly one of " + listed(CERTIFICATE_FORMS)
     if not forms:

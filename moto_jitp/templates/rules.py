@@ -1,8 +1,7 @@
-"""What names and values may look like (API reference and quotas of AWS IoT).
+"""The valid names and values (API reference and quotas of AWS IoT).
 
-These are rules of the resource calls behind a run: AWS registers a template that breaks them, and
-the run fails. So a value is checked when a device is provisioned; one that the template fixes and
-that is right is checked once.
+These are rules of the API calls of a run: AWS registers a template that breaks them, and the run
+fails. So a value is checked when a device is provisioned; a valid fixed one is checked only once.
 """
 
 import re
@@ -24,9 +23,9 @@ class Rule:
     """The characters and the length of one kind of name or value.
 
     Attributes:
-        what: what it is, for error texts.
+        what: its name, for error texts.
         characters: a regular expression's set, as AWS prints it in its patterns.
-        fits: says of a text whether it keeps the rule.
+        fits: whether a text satisfies the rule.
     """
 
     what: str
@@ -85,9 +84,9 @@ class Field:
     """A text of the template together with its rule.
 
     Args:
-        expression: where the text comes from.
-        rule: what it must look like.
-        place: where it stands in the template.
+        expression: the source of the text.
+        rule: its rule.
+        place: its place in the template.
     """
 
     __slots__ = ("_constant", "_evaluate", "_fits", "expression", "place", "rule")
@@ -98,7 +97,7 @@ class Field:
         self.place = place
         self._evaluate = expression.evaluate
         self._fits = rule.fits
-        # A fixed text that keeps its rule does not have to be checked again for each device.
+        # A fixed text that satisfies its rule need not be checked again for each device.
         fixed = expression.evaluate({}) if expression.constant else None
         self._constant = fixed if fixed is not None and rule.fits(fixed) else None
 

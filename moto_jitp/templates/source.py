@@ -1,4 +1,4 @@
-"""Which template provisions a CA's devices, and with whose role.
+"""The template that provisions a CA's devices, and its role.
 
 A CA certificate's registration config has a template body and a role, or the name of a stored
 template, which has both.
@@ -15,9 +15,9 @@ class TemplateSource(NamedTuple):
     """A stored template's name, or a template body.
 
     Attributes:
-        name: the stored template's name; it goes before a body.
+        name: the stored template's name, which takes precedence over a body.
         body: the body of a template that is not stored.
-        role_arn: the role that is given with it; for a stored template, instead of its own.
+        role_arn: the role passed with it; for a stored template, it replaces the template's own.
 
     Examples:
         >>> TemplateSource.of({"templateName": "bulbs"})
@@ -30,7 +30,7 @@ class TemplateSource(NamedTuple):
 
     @classmethod
     def of(cls, registration_config: Mapping[str, str] | None) -> TemplateSource:
-        """Return what a registration config says.
+        """Return the template source of a registration config.
 
         Args:
             registration_config: ``templateName``, or ``templateBody``, and perhaps ``roleArn``;

@@ -14,13 +14,13 @@ from .rules import POLICIES_PER_CERTIFICATE
 
 @dataclass(frozen=True, repr=False)
 class Template:
-    """A provisioning template whose structure is right; made by ``parse_template``.
+    """A provisioning template with a valid structure; made by ``parse_template``.
 
-    It holds no state of a device and may be shared between threads.
+    It has no state of a device and may be shared between threads.
 
     Attributes:
-        body: the text, as given.
-        parameters: what ``Parameters`` declares, in the template's order.
+        body: the original text.
+        parameters: the parameters declared in ``Parameters``, in the template's order.
         references: every name that a ``Ref`` or a variable of ``Fn::Sub`` uses.
         wanted: the names that the template requires from a device: the declared parameters, then
             the certificate parameters that are used without being declared.
@@ -39,10 +39,10 @@ class Template:
         return f"<Template wanting {', '.join(self.wanted) or 'nothing'}>"
 
     def check_for_jit(self) -> None:
-        """Check what only a template for connecting devices must have.
+        """Check the requirements for a template for connecting devices only.
 
         A body at a CA certificate or in CreateProvisioningTemplate must take the certificate by
-        ``{"Ref": "AWS::IoT::Certificate::Id"}``; RegisterThing takes every form.
+        ``{"Ref": "AWS::IoT::Certificate::Id"}``; RegisterThing accepts every form.
 
         Raises:
             TemplateError: it does not.
@@ -72,8 +72,8 @@ class Template:
     def missing(self, values: Mapping[str, str]) -> tuple[str, ...]:
         """The declared parameters that have neither a value nor a ``Default``.
 
-        JITP fails for each of them, used or not (the developer guide says so); RegisterThing
-        only for those that something refers to, which ``resolve`` finds by itself.
+        JITP fails for each of them, used or not (as the developer guide says); RegisterThing only
+        for those that something refers to, which ``resolve`` finds by itself.
         """
         return tuple(
             name
@@ -84,7 +84,7 @@ class Template:
     def without_empty(self, values: Mapping[str, str]) -> Mapping[str, str]:
         """The values without the empty ones for which there is a ``Default``.
 
-        AWS's own sample of bulk registration sends ``""`` where it means the ``Default``.
+        AWS's own sample of bulk registration sends ``""`` to mean the ``Default``.
         """
         if all(values.values()):
             return values
@@ -101,17 +101,17 @@ class Template:
         from_certificate: bool = False,
         any_number_of_policies: bool = False,
     ) -> ProvisioningPlan:
-        """What the template says for one device.
+        """Return the template's plan for one device.
 
         Args:
-            values: parameter name to value; names that the template does not know are ignored.
+            values: parameter name to value; names that the template does not use are ignored.
             from_certificate: whether they were read from the device's certificate, which decides
-                about what to do where one is missing.
-            any_number_of_policies: whether there may be more than a certificate can have.
+                the advice for a missing one.
+            any_number_of_policies: whether to allow more than a certificate can have.
 
         Raises:
             UnresolvedReferenceError: something refers to a parameter without a value.
-            TemplateError: a value is not a possible thing name, attribute, …; a function fails.
+            TemplateError: a value is not a valid thing name, attribute, …, or a function fails.
         """
         try:
             return self._plan(values, any_number_of_policies)

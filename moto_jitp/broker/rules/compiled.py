@@ -49,7 +49,7 @@ def compile_rule(
         arn: its ARN.
         sql: its statement.
         version: the version of its SQL; ``None`` is 2015-10-08, as on AWS.
-        actions: its actions as CreateTopicRule takes them.
+        actions: its actions, as for CreateTopicRule.
         error_action: its error action; empty or ``None`` without one.
 
     Raises:
@@ -70,8 +70,8 @@ def compile_rule(
 class RulesInForce:
     """The enabled rules of one account and Region, in the order in which they were made.
 
-    moto keeps the rules themselves; this follows them. :meth:`changed` says that one was made,
-    replaced, enabled, disabled or deleted.
+    moto keeps the rules themselves, and this follows them. :meth:`changed` is called when one was
+    made, replaced, enabled, disabled or deleted.
 
     Attributes:
         by_name: the enabled rules that could be parsed.
@@ -84,7 +84,7 @@ class RulesInForce:
         self._known = -1
 
     def changed(self) -> None:
-        """Look at moto's rules again before the next message."""
+        """Read moto's rules again before the next message."""
         self._known = -1
 
     def matching(self, topic: str) -> list[CompiledRule]:
@@ -92,7 +92,7 @@ class RulesInForce:
         return self._tree.match(topic)
 
     def follow(self, backend: IoTBackend) -> None:
-        """Look at moto's rules, unless that was done since the last change."""
+        """Read moto's rules, unless that was done since the last change."""
         if self._known == len(backend.rules):
             return
         rules = list(backend.rules.values())
@@ -120,6 +120,6 @@ class RulesInForce:
                 rule.rule_name, rule.arn, rule.sql, version, rule.actions, rule.error_action
             )
         except (SqlError, ValueError):
-            # Made where rules were not checked: with strict off, or before we were plugged in.
+            # Made without our checks: with strict off, or before we were plugged in.
             return key, None
         return key, compiled

@@ -29,8 +29,9 @@ from .functions import AccountFunctions
 from .timing import run_in_time
 
 observers: list[Callable[[IoTBackend, RuleRun], object]] = []
-"""Called with the account and Region and each run of a rule that heard a message, for what counts,
-logs and reports it; also with that of a rule which basic ingest asks for and does not find."""
+"""Called with the account and Region and each run of a rule that received a message, to count, log
+and report it; also with that of a missing rule named by basic ingest.
+"""
 
 _FORMATS = ("UNSPECIFIED_BYTES", "UTF8_DATA")
 
@@ -46,18 +47,18 @@ def rule_runs_of(backend: IoTBackend) -> RuleRuns:
 
 
 def carry_out_rules(backend: IoTBackend, published: PublishedMessage) -> None:
-    """Run the rules that a message matches; a listener of the message broker.
+    """Run the rules that match a message; a listener of the message broker.
 
     All actions have finished when this returns, in the order in which the rules were made, unless
-    moto's state manager has rules follow later. Nothing that a rule, an action or a function does
-    wrong is raised: it is in the records.
+    moto's state manager delays rules. Errors of a rule, an action or a function are not raised but
+    kept in the runs.
 
     Args:
         backend: the account and Region.
         published: the message.
 
     Raises:
-        UnusableRuleTransition: by the state manager's setting no rule would ever run.
+        UnusableRuleTransition: with the state manager's setting no rule would ever run.
     """
     if backend.rules:
         run_in_time(backend, lambda: _run_rules(backend, published))
@@ -115,7 +116,7 @@ def _note_unheard(
     runs: RuleRuns,
     number: int,
 ) -> None:
-    """Remember which rules did not hear a message; most tests never ask."""
+    """Remember which rules a message did not concern; most tests never read this."""
     everyone = rules.by_name
     if len(heard) == len(everyone):
         return
@@ -185,7 +186,7 @@ def _properties(properties: Properties) -> dict[str, str]:
 
 
 class _RuleExecution:
-    """One rule and one message that it heard."""
+    """One rule and one message that it received."""
 
     def __init__(
         self, backend: IoTBackend, rule: CompiledRule, message: Message, moment: datetime
@@ -266,7 +267,7 @@ class _RuleExecution:
         target = kind.target(fields)
         try:
             function_error = kind.run(call)
-        except Exception as error:  # whatever the service says: the publisher did nothing wrong
+        except Exception as error:  # any error of the service: the publisher did nothing wrong
             failure = describe_failure(call, kind, error)
             return ActionRun(action.name, target, failure.text, failure.advice)
         return ActionRun(action.name, target, function_error=function_error)

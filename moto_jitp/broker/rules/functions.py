@@ -1,4 +1,4 @@
-"""What SQL functions ask of the account: Lambda, shadows, DynamoDB, the registry, secrets.
+"""SQL functions that use the account: Lambda, shadows, DynamoDB, the registry, secrets.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-functions.html
 """
@@ -40,7 +40,7 @@ class AccountFunctions:
         self._moment = moment
 
     def by_name(self) -> Mapping[str, Callable[..., Any]]:
-        """Return the functions by the names that statements call them by."""
+        """Return the functions by their names in statements."""
         return {
             "aws_lambda": self.aws_lambda,
             "get_dynamodb": self.get_dynamodb,
@@ -50,7 +50,7 @@ class AccountFunctions:
         }
 
     def aws_lambda(self, arn: str, event: Any) -> Any:
-        """Invoke a function and return what it answers.
+        """Invoke a function and return its answer.
 
         Raises:
             FunctionFailed: the function failed or cannot be invoked.
@@ -80,7 +80,7 @@ class AccountFunctions:
         return json.loads(answer["payload"].read())
 
     def get_registry_data(self, operation: str, thing: str, role_arn: str) -> Any:
-        """Return what DescribeThing or ListThingGroupsForThing answers."""
+        """Return the answer of DescribeThing or ListThingGroupsForThing."""
         name = "get_registry_data"
         self._require(name, role_arn, f"iot:{operation}", self._iot(f"thing/{thing}"))
         method = {
@@ -167,12 +167,12 @@ class AccountFunctions:
             raise FunctionFailed(
                 function, f"{error_fields['Code']}: {error_fields['Message']}."
             ) from error
-        except BotoCoreError as error:  # a name that the service could not have
+        except BotoCoreError as error:  # a name that is not valid in the service
             raise FunctionFailed(function, str(error)) from error
 
 
 def _plain(value: Mapping[str, Any]) -> Any:
-    """A value of DynamoDB's as JSON has it."""
+    """A DynamoDB value as JSON."""
     ((kind, inner),) = value.items()
     if kind == "N":
         return float(inner) if "." in inner or "E" in inner.upper() else int(inner)

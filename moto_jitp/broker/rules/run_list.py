@@ -14,8 +14,8 @@ from .engine import rule_runs_of
 
 
 def all_rule_runs() -> tuple[RuleRun, ...]:
-    """Every rule's run since the state was last reset, in the order of messages and of rules."""
-    carry_out_due_work()  # nobody may have called the cloud since they became due
+    """Every rule's run since the last reset, in the order of messages and of rules."""
+    carry_out_due_work()  # nothing may have called the cloud since they fell due
     return _in_order([rule_runs_of(backend) for backend in existing_backends()])
 
 
@@ -39,7 +39,7 @@ def rule_runs_until_now() -> Callable[[], tuple[RuleRun, ...]]:
     """Remember what the rules have done so far.
 
     Returns:
-        A function that puts the runs together, also when the state is gone by then.
+        A function that composes the runs, even when the state is gone by then.
     """
     carry_out_due_work()
     run_lists = [rule_runs_of(backend).copy() for backend in existing_backends()]

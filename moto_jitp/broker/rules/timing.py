@@ -1,8 +1,8 @@
-"""When rules run: at once, or after some time, as moto's state manager says for ``iot::rule``.
+"""When rules run: at once or after some time, by moto's state manager setting for ``iot::rule``.
 
 On AWS a rule runs some moments after its message was published. Here it has run when ``publish``
-returns, unless the state manager is told ``{"progression": "time", "seconds": 2}``. Then the next
-call of any AWS service carries out what is due by then, in the order of the messages.
+returns, unless the state manager is set to ``{"progression": "time", "seconds": 2}``. Then the next
+call of any AWS service runs the rules that are due by then, in the order of the messages.
 https://docs.getmoto.org/en/latest/docs/configuration/state_transition/index.html
 """
 
@@ -30,16 +30,16 @@ _is_carrying_out: ContextVar[bool] = ContextVar("moto_jitp_carrying_out_rules", 
 
 
 class UnusableRuleTransition(ValueError):  # noqa: N818 - says what it is about, as moto's word
-    """By the state manager's setting for ``iot::rule`` no rule would ever run."""
+    """With the state manager's setting for ``iot::rule`` no rule would ever run."""
 
 
 class _Waiting(NamedTuple):
     """Rules that are to run later.
 
     Attributes:
-        published: when the message was, in UTC.
+        published: when the message was published, in UTC.
         run: runs them.
-        settings: those in force when it was.
+        settings: those in force then.
     """
 
     published: datetime
@@ -48,7 +48,7 @@ class _Waiting(NamedTuple):
 
 
 class _LaterRules:
-    """What waits in one account and Region, in the order of the messages."""
+    """The waiting rules of one account and Region, in the order of the messages."""
 
     def __init__(self) -> None:
         self.waiting: list[_Waiting] = []
@@ -58,7 +58,7 @@ def delay() -> timedelta | None:
     """Return how long after its message a rule runs; ``None`` for at once.
 
     Raises:
-        UnusableRuleTransition: by the state manager's setting no rule would ever run.
+        UnusableRuleTransition: with the state manager's setting no rule would ever run.
     """
     setting: Any = state_manager.get_transition(MODEL)
     progression = setting.get("progression")
@@ -82,7 +82,7 @@ def run_in_time(backend: IoTBackend, run: Callable[[], None]) -> None:
         run: runs them.
 
     Raises:
-        UnusableRuleTransition: by the state manager's setting no rule would ever run.
+        UnusableRuleTransition: with the state manager's setting no rule would ever run.
     """
     if delay() is None:
         run()
@@ -94,9 +94,9 @@ def run_in_time(backend: IoTBackend, run: Callable[[], None]) -> None:
 
 @finishes(Turn.RULES)
 def carry_out_due_rules() -> None:
-    """Run the rules whose time has come, in every account and Region."""
+    """Run the rules that are due, in every account and Region."""
     if _is_carrying_out.get():
-        return  # an action's own call, of rules that are being carried out in their order
+        return  # an action's own call: the due rules are already being run in order
     token = _is_carrying_out.set(True)
     try:
         for backend in existing_backends():
@@ -115,7 +115,7 @@ def _next_due(backend: IoTBackend) -> tuple[datetime, _Waiting] | None:
     try:
         wait = delay() or timedelta()
     except UnusableRuleTransition:
-        return None  # only the publisher learns of it
+        return None  # the error concerns only the publisher
     with lock_of(backend):
         if not later.waiting or later.waiting[0].published + wait > datetime.now(timezone.utc):
             return None

@@ -1,1 +1,1 @@
-"""What an account and Region have one of: endpoints and logging options."""
+"""Settings of an account and Region: endpoints, domain configurations and logging options."""

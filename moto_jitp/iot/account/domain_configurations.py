@@ -27,10 +27,10 @@ from moto_jitp.iot.registry.tags import Tags
 
 AWS_MANAGED, CUSTOMER_MANAGED = "AWS_MANAGED", "CUSTOMER_MANAGED"
 DISABLED_BEFORE_DELETION = timedelta(days=7)
-"""How long a configuration with a domain name of AWS's own must have been DISABLED."""
+"""How long a configuration with an AWS domain name must have been DISABLED."""
 
 _TLS_DEFAULT = {"securityPolicy": "IoTSecurityPolicy_TLS13_1_2_2022_10"}
-# What devices do here: MQTT over mutual TLS, with the certificate as their identity.
+# What devices use here: MQTT over mutual TLS, with the certificate as identity.
 _CARRIED_OUT = {
     "authenticationType": ("DEFAULT", "AWS_X509"),
     "applicationProtocol": ("DEFAULT", "SECURE_MQTT"),
@@ -47,7 +47,7 @@ class DomainConfiguration(FakeDomainConfiguration):
     """A domain configuration with all the members that AWS describes.
 
     Attributes:
-        details: those that moto's own class does not keep, by the names of the model.
+        details: the members that moto's own class lacks, by the names of the model.
     """
 
     details: dict[str, Any]
@@ -57,7 +57,7 @@ class DomainConfiguration(FakeDomainConfiguration):
 
 
 class DomainConfigurations:
-    """Keeps domain configurations; with ``strict`` off as moto does.
+    """Keeps domain configurations; with ``strict`` off, like moto.
 
     Args:
         registry: the account's and Region's tables.
@@ -70,7 +70,7 @@ class DomainConfigurations:
         tags.add_kind("domainconfiguration", self._by_path)
 
     def _by_path(self, path: str) -> FakeDomainConfiguration | None:
-        """Find one by the end of its ARN: its name, and five characters."""
+        """Find a configuration by the end of its ARN: its name and five characters."""
         configuration = self._all.get(path.partition("/")[0])
         is_it = configuration is not None and configuration.domain_configuration_arn.endswith(
             f"/{path}"
@@ -101,7 +101,7 @@ class DomainConfigurations:
             arguments: the input of CreateDomainConfiguration.
 
         Raises:
-            InvalidRequest: it asks for what is not carried out here.
+            InvalidRequest: it has a setting that is not emulated.
             LimitExceeded: it would have too many tags.
             ResourceAlreadyExists: there is one of that name.
         """
@@ -134,7 +134,7 @@ class DomainConfigurations:
             return configuration
 
     def _managed_name(self) -> str:
-        # Not one of the account's own endpoints, which all begin with an a.
+        # Different from the account's own endpoints, which all begin with an "a".
         label = mock_random.get_random_string(length=13, lower_case=True)
         return f"d{label}-ats.iot.{self._registry.region_name}.amazonaws.com"
 
@@ -147,7 +147,7 @@ class DomainConfigurations:
             arguments: the input of UpdateDomainConfiguration.
 
         Raises:
-            InvalidRequest: it asks for what is not carried out here.
+            InvalidRequest: it has a setting that is not emulated.
             ResourceNotFound: there is none of that name.
         """
         _check(arguments)
@@ -166,7 +166,7 @@ class DomainConfigurations:
             return configuration
 
     def delete(self, name: str) -> None:
-        """Delete a domain configuration that is DISABLED, with a name of AWS's own for seven days.
+        """Delete a domain configuration that is DISABLED; with an AWS domain name, for seven days.
 
         https://docs.aws.amazon.com/iot/latest/developerguide/iot-custom-endpoints-managing.html
 

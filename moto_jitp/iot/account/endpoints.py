@@ -1,4 +1,4 @@
-"""The endpoints of an account and Region: stable addresses that say whose they are."""
+"""The endpoints of an account and Region: stable addresses that identify both."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ _SUFFIXES = {
     "iot:CredentialProvider": ".credentials.iot",
     "iot:Jobs": ".jobs.iot",
 }
-# What devices connect to with MQTT; the credential provider and the jobs endpoint speak HTTPS.
+# The endpoints that devices connect to with MQTT; those of the credentials provider and of jobs
+# speak HTTPS.
 _FOR_DEVICES = ("iot:Data-ATS", "iot:Data")
 _FOR_CREDENTIALS = "iot:CredentialProvider"
 _ADDRESS = re.compile(
@@ -35,12 +36,12 @@ class LocalEndpoint(NamedTuple):
     """A device endpoint that runs in this process.
 
     Attributes:
-        host: the host name that devices are to connect to.
+        host: the host name that devices connect to.
         port: the port.
         alpn_port: the port for devices that name an application protocol; ``None`` for none.
-        root_ca_pem: the root certificate that devices are to trust, as PEM text.
-        https_port: the port for requests over HTTPS, those to the credentials provider among
-            them; ``None`` for none.
+        root_ca_pem: the root certificate that devices must trust, as PEM text.
+        https_port: the port for requests over HTTPS, including those to the credentials provider;
+            ``None`` for none.
     """
 
     host: str
@@ -51,7 +52,7 @@ class LocalEndpoint(NamedTuple):
 
 
 local_endpoints: list[LocalEndpoint] = []
-"""The device endpoints of this process, the oldest first."""
+"""The device endpoints of this process, oldest first."""
 
 
 def endpoint_domains(endpoint_type: str = "iot:Data") -> tuple[str, ...]:
@@ -69,7 +70,7 @@ def endpoint_domains(endpoint_type: str = "iot:Data") -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class EndpointAddress:
-    """What an endpoint's host name says."""
+    """The parts of an endpoint's host name."""
 
     account_id: str
     region_name: str
@@ -83,7 +84,7 @@ class EndpointAddress:
 
 @functools.lru_cache(maxsize=256)
 def endpoint_address(account_id: str, region_name: str, endpoint_type: str) -> str:
-    """Return the host name of an endpoint; always the same for the same arguments.
+    """Return the host name of an endpoint, always the same for the same arguments.
 
     Args:
         account_id: twelve digits.
@@ -96,13 +97,13 @@ def endpoint_address(account_id: str, region_name: str, endpoint_type: str) -> s
 
 @functools.lru_cache(maxsize=256)
 def parse_endpoint(address: str) -> EndpointAddress | None:
-    """Read whose endpoint a host name is.
+    """Parse the host name of an endpoint.
 
     Args:
         address: a host name, with or without ``https://`` and a port.
 
     Returns:
-        ``None`` where it is not an endpoint that ``describe_endpoint`` gave out.
+        ``None`` if it is not an endpoint that ``describe_endpoint`` returns.
     """
     host = re.sub(r"^\w+://", "", address.strip()).partition("/")[0].partition(":")[0]
     match = _ADDRESS.fullmatch(host.lower())
@@ -116,10 +117,10 @@ def parse_endpoint(address: str) -> EndpointAddress | None:
 
 
 def _prefix(account_id: str) -> str:
-    """AWS's prefixes are 14 letters and digits that start with an a and stand for the account.
+    """AWS's prefixes are 14 letters and digits that start with an "a" and identify the account.
 
     Ours spell the account in base 36, so that an address alone leads back to it, and end in a
-    check sum, so that a mistyped one leads nowhere.
+    checksum, so that a mistyped one leads nowhere.
     """
     number, spelled = int(account_id), ""
     for _ in range(8):
@@ -144,7 +145,7 @@ _RETIRED = {
 
 
 class Endpoints:
-    """DescribeEndpoint, and the names under which devices may reach this account and Region.
+    """DescribeEndpoint, and the names by which devices may reach this account and Region.
 
     Args:
         registry: the account's and Region's tables.
@@ -160,7 +161,7 @@ class Endpoints:
             endpoint_type: such as ``iot:Data-ATS``.
 
         Raises:
-            InvalidRequest: there is no such type, or AWS has retired it, where ``strict`` is on.
+            InvalidRequest: there is no such type, or AWS has retired it and ``strict`` is on.
         """
         if settings.current().strict and endpoint_type in _RETIRED:
             raise InvalidRequest(_RETIRED[endpoint_type])
@@ -190,7 +191,7 @@ class Endpoints:
 
         Args:
             server_name: the name.
-            credentials: whether the endpoints of the credentials provider are meant instead.
+            credentials: whether to check the endpoints of the credentials provider instead.
         """
         address = parse_endpoint(server_name)
         if address is not None:
@@ -207,13 +208,13 @@ class Endpoints:
         )
 
     def domain_configuration_of(self, server_name: str) -> FakeDomainConfiguration | None:
-        """Return the domain configuration whose domain name this is, ``None`` where none has it."""
+        """Return the domain configuration with this domain name; ``None`` if none has it."""
         same_named = (
             c
             for c in self._registry.moto.domain_configurations.values()
             if c.domain_name == server_name
         )
-        # Of several the one that is in use counts.
+        # Of several, the one in use counts.
         return min(
             same_named, key=lambda c: c.domain_configuration_status == "DISABLED", default=None
         )

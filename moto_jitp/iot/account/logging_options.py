@@ -1,7 +1,7 @@
 """Logging options: what AWS IoT writes to CloudWatch Logs, and for whom.
 
-Nothing is written until SetV2LoggingOptions has named a role and a level. A level for one resource
-goes before the level of an event type, and this before the account's.
+Nothing is written until SetV2LoggingOptions has named a role and a level. A resource's level
+overrides that of an event type, which overrides the account's.
 https://docs.aws.amazon.com/iot/latest/developerguide/configure-logging.html
 """
 
@@ -48,11 +48,11 @@ class LoggingV2:
     """The options of SetV2LoggingOptions and SetV2LoggingLevel.
 
     Attributes:
-        role_arn: the role that AWS IoT writes with; it is not looked up.
+        role_arn: the role with which AWS IoT writes; it is not looked up.
         default_level: the account's level.
-        disabled: whether nothing is written, whatever the levels say.
-        events: event type to what ``eventConfigurations`` says of it.
-        levels: target type and name to the level of this resource.
+        disabled: whether logging is off, whatever the levels say.
+        events: event type to its entry in ``eventConfigurations``.
+        levels: target type and name to the level of that resource.
     """
 
     role_arn: str
@@ -62,12 +62,12 @@ class LoggingV2:
     levels: ListedTable[tuple[str, str], str] = field(default_factory=ListedTable)
 
     def level_of(self, event_type: str) -> str:
-        """The level of an event type where no resource has one of its own."""
+        """The level of an event type if no resource has its own."""
         inherited = "DISABLED" if event_type in OPT_IN else self.default_level
         return self.events.get(event_type, {}).get("logLevel", inherited)
 
     def destination_of(self, event_type: str) -> str:
-        """The log group that takes an event type."""
+        """The log group of an event type."""
         return self.events.get(event_type, {}).get("logDestination", LOG_GROUP)
 
 
@@ -75,7 +75,7 @@ class LoggingOptions:
     """Knows what is logged, and logs it.
 
     Args:
-        principals: the attachments of certificates to things, by which a client's thing is found.
+        principals: the attachments of certificates to things, to find a client's thing.
     """
 
     def __init__(self, principals: ThingPrincipals) -> None:
@@ -92,7 +92,7 @@ class LoggingOptions:
         return self.logging_v1 is not None
 
     def set_logging_options(self, role_arn: str, level: str | None) -> None:
-        """Set the options of the first generation, which count until the second is set.
+        """Set the options of the first generation, which apply until the second is set.
 
         Raises:
             InvalidRequest: AWS IoT has no such level.
@@ -107,10 +107,10 @@ class LoggingOptions:
         disabled: bool | None,
         events: list[dict[str, str]] | None,
     ) -> None:
-        """Set what is given and leave the rest; the first time needs a role and a level.
+        """Set the given options and leave the rest; the first call needs a role and a level.
 
         Raises:
-            InvalidRequest: it is the first time, and one of these is missing; or AWS IoT has no
+            InvalidRequest: it is the first call, and one of these is missing; or AWS IoT has no
                 such event type or level.
         """
         _check_levels(default_level, *(event.get("logLevel") for event in events or ()))
@@ -147,7 +147,7 @@ class LoggingOptions:
         """Set the level of one resource, or the account's with the target type DEFAULT.
 
         Raises:
-            NotConfigured: SetV2LoggingOptions comes first.
+            NotConfigured: SetV2LoggingOptions must be called first.
             InvalidRequest: the target has a type but no name, or AWS IoT has no such level.
         """
         _check_levels(level)
@@ -160,7 +160,7 @@ class LoggingOptions:
         options.levels[target_type, target_name] = level
 
     def delete_v2_logging_level(self, target_type: str, target_name: str) -> None:
-        """Forget the level of one resource; one that has none is fine.
+        """Delete the level of one resource, if it has one.
 
         Raises:
             InvalidRequest: the target is the account's default level, which can only be changed.
@@ -173,10 +173,10 @@ class LoggingOptions:
             self.logging_v2.levels.pop((target_type, target_name), None)
 
     def log(self, client: Client, moment: datetime, entries: Iterable[LogEntry]) -> None:
-        """Write those of the entries that the options ask for.
+        """Write those entries that the options select.
 
         Args:
-            client: whose doing they are about.
+            client: the client that they are about.
             moment: when, in UTC.
             entries: the entries of one request.
         """
@@ -199,7 +199,7 @@ class LoggingOptions:
                     writer.write_plain(LOG_GROUP_V1, moment, entry, trace_id)
 
     def _level_of_client(self, options: LoggingV2, client: Client) -> str | None:
-        """The level that a client has by what it is; the most talkative where it has several."""
+        """The level of a client by its attributes; the most verbose if it has several."""
         if not options.levels:
             return None
         client_levels = [
@@ -211,8 +211,8 @@ class LoggingOptions:
         return max((level for level in client_levels if level), key=LEVELS.index, default=None)
 
     def _levels_of_groups(self, options: LoggingV2, client: Client) -> Iterator[str]:
-        """Yield, of each group that the client's thing is in, its level or the nearest above."""
-        # A client goes for the thing of its name, or for the one that it has exclusively.
+        """Yield, for each group of the client's thing, its level or the nearest one above."""
+        # A client counts as the thing with its name, or the one exclusively attached to it.
         certificate_arn = self._registry.arn(f"cert/{client.principal_id}")
         name = self._principals.exclusive_thing_of(certificate_arn) or client.client_id
         thing = None if name is None else self._registry.find_thing(name)
@@ -226,7 +226,8 @@ class LoggingOptions:
 
 
 def _check_event_type(name: str) -> None:
-    """Check an event type, which AWS's model leaves open; its guide lists them (own wording).
+    """Check an event type, which AWS's model does not constrain; its guide lists them (own
+    wording).
 
     https://docs.aws.amazon.com/iot/latest/developerguide/cwl-format.html
     """
@@ -238,7 +239,7 @@ def _check_event_type(name: str) -> None:
 
 
 def _check_levels(*levels: str | None) -> None:
-    """Check levels, also where ``strict`` is off: a wrong one would break each entry after it."""
+    """Check levels even if ``strict`` is off: a wrong one would break every later entry."""
     for level in levels:
         if level is not None and level not in LEVELS:
             hint = did_you_mean(str(level), LEVELS) or f"The levels are {', '.join(LEVELS)}."

@@ -1,1 +1,1 @@
-"""How a request becomes a checked, typed input: inputs, paging, quotas, names, callers."""
+"""Turns a request into a checked, typed input: inputs, paging, quotas, names, callers."""

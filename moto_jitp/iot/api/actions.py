@@ -1,4 +1,4 @@
-"""What every API action starts from: the checked input, and the backend of the request."""
+"""The base of every API action: the checked input, and the backend of the request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""May a call happen at all? Faults, and quotas."""
+"""Whether a call may happen at all: faults and quotas."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .quotas import CallMeter
 
 
 def admit(backend: IoTBackend, operation: str, *, over_mqtt: bool = False) -> None:
-    """Let a call of an API operation happen, or not.
+    """Check that a call of an API operation may happen.
 
     Args:
-        backend: the account and Region that it is made in.
+        backend: the account and Region of the call.
         operation: its name, such as ``CreateThing``.
         over_mqtt: whether a device makes it, in the MQTT API of fleet provisioning.
 
     Raises:
-        NotAdmitted: a test asked for a failure, or the operation's quota is used up.
+        NotAdmitted: a test requested a failure, or the operation's quota is used up.
     """
     raise_planned_fault(operation)
     throttling = settings.current().throttling
@@ -31,7 +31,7 @@ def admit(backend: IoTBackend, operation: str, *, over_mqtt: bool = False) -> No
 
 
 def raise_planned_fault(operation: str) -> None:
-    """Fail a call of an API operation if a test asked for it.
+    """Fail a call of an API operation if a test requested that.
 
     Raises:
         FaultOnDemand: it did.

@@ -1,4 +1,4 @@
-"""Hands each call of the API to the trail, as it came; it is read when somebody looks it up."""
+"""Passes each API call unchanged to the trail, which parses it when it is looked up."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .door import RequestParts, read_input
 
 
 def keep_call(request: IoTActions, operation: str, answer: Any) -> None:
-    """Keep a call for CloudTrail, unless it only reads or ``trail`` is off.
+    """Record a call for CloudTrail, unless it only reads or ``trail`` is off.
 
     Args:
         request: the request.
@@ -62,4 +62,4 @@ def _parameters(operation: str, request: RequestParts) -> dict[str, Any]:
     try:
         return read_input("iot", operation, request).values
     except IoTError:
-        return {}  # refused for its form, which the event's error says
+        return {}  # refused for its form, as the event's error says

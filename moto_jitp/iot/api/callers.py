@@ -1,4 +1,4 @@
-"""Who sent a request, and from where."""
+"""The sender of a request, and its address."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CREDENTIAL = re.compile(r"Credential=([^/,\s&]+)/")
 def signing_key(request: BaseResponse) -> str | None:
     """The access key id that signed a request, in whatever form; ``None`` for an unsigned one.
 
-    moto itself takes notice of keys in AWS's form only.
+    moto itself only recognises keys in AWS's form.
     """
     signed = _CREDENTIAL.search(request.headers.get("Authorization", ""))
     credential = signed or _CREDENTIAL.search(unquote(request.parsed_url.query))
@@ -24,7 +24,7 @@ def signing_key(request: BaseResponse) -> str | None:
 
 
 def identity_of(request: BaseResponse, backend: IoTBackend) -> Identity:
-    """Who sent a request, as far as moto's IAM and STS know.
+    """The sender of a request, as far as moto's IAM and STS know it.
 
     Args:
         request: the request.
@@ -35,7 +35,7 @@ def identity_of(request: BaseResponse, backend: IoTBackend) -> Identity:
 
 
 def source_address(request: BaseResponse) -> str:
-    """Where a request came from."""
-    # A request in the process has no address, nor has any in moto before 5.2.5.
+    """The address from which a request came."""
+    # A request within the process has no address, nor has any request in moto before 5.2.5.
     normalized = getattr(request, "normalized_request", None)
     return getattr(normalized, "remote_addr", None) or "127.0.0.1"

@@ -1,4 +1,4 @@
-"""What the response classes of the three services share: requests pass the door first."""
+"""The base of the three services' response classes, which checks every request's input first."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from .operation_names import COMMON_ERRORS
 from .operations import Operation, method_name
 
 _MOST_DECOMPRESSED = 16 * 1024 * 1024
-"""No operation of AWS IoT takes nearly as much; a few KiB can decompress to far more than that."""
+"""No operation of AWS IoT needs nearly as much, but a few KiB can decompress to far more."""
 _GZIP = 16 + zlib.MAX_WBITS
 
 
 class CheckedResponse(BaseResponse):
     """A moto response class whose operations get an input that follows botocore's model.
 
-    It stands before moto's own class among the bases, whose operations then read what was checked.
+    It precedes moto's own class among the bases, so that moto's operations read the checked input.
     """
 
     _answered: dict[str, Operation]
@@ -50,7 +50,7 @@ class CheckedResponse(BaseResponse):
         headers: Any = None,
         use_raw_body: bool | None = None,
     ) -> None:
-        # moto would decompress and decode the body, and end with an exception where it is neither
+        # moto would decompress and decode the body, and fail with an exception if it is neither
         # gzip nor UTF-8.
         self.allow_request_decompression = False
         super().setup_class(request, full_url, headers, use_raw_body=True)
@@ -58,7 +58,7 @@ class CheckedResponse(BaseResponse):
             self.body = self._decompressed(self.body)
 
     def _decompressed(self, body: bytes) -> bytes:
-        """Decompress a body, up to a length that a body may have."""
+        """Decompress a body, up to the maximum length."""
         decompressor = zlib.decompressobj(_GZIP)
         try:
             decompressed = decompressor.decompress(body, _MOST_DECOMPRESSED)
@@ -75,7 +75,7 @@ class CheckedResponse(BaseResponse):
 
     @classmethod
     def answer(cls, operations: Iterable[Operation]) -> None:
-        """Have operations carried out by their functions; moto looks for a method for each.
+        """Let operations' functions carry them out; moto looks for a method for each.
 
         Args:
             operations: those of the table.
@@ -91,16 +91,16 @@ class CheckedResponse(BaseResponse):
 
     @classmethod
     def answering(cls, operation: Operation) -> Callable[[Any], Any]:
-        """Return the method by which moto has an operation of the table carried out."""
+        """Return the method with which moto carries out an operation of the table."""
         raise NotImplementedError
 
     @property
     def service(self) -> str:
-        """The service as boto3 names it, such as ``iot-data``."""
+        """The service by boto3's name, such as ``iot-data``."""
         return self.boto3_service_name
 
     def _get_action(self) -> str:
-        # Asked several times for each request, and moto walks its routes each time.
+        # Called several times per request, while moto walks its routes each time.
         if self._operation is None:
             operation_name = super()._get_action()
             if not operation_name:
@@ -121,7 +121,7 @@ class CheckedResponse(BaseResponse):
         return self.carry_out()
 
     def require_destination(self) -> None:
-        """Make sure that a request can be read, and is for an operation and Region that there are.
+        """Make sure that a request is readable, and is for an existing operation and Region.
 
         Raises:
             IoTError: it does not.
@@ -141,22 +141,22 @@ class CheckedResponse(BaseResponse):
             raise refusal(self.service, operation, UNKNOWN_REGION.format(self.region)) from None
 
     def enter(self) -> None:
-        """Let a request with a right destination in, or not.
+        """Check the input of a request with a valid destination.
 
         Raises:
-            IoTError: nobody emulates the operation, or its input is refused.
+            IoTError: the operation is not emulated, or its input is refused.
         """
         operation = self._get_action()
         if not hasattr(type(self), method_name(operation)):
-            # moto would raise NotImplementedError, which a server answers with a page and a status
-            # of 500 that every SDK retries.
+            # moto would raise NotImplementedError, which a server answers with an HTML page and
+            # status 500, on which every SDK retries.
             raise not_emulated(self.service, operation)
         self._input = checked_input(
             self.service, operation, self.request_parts(), strict=settings.current().strict
         )
 
     def carry_out(self) -> Any:
-        """Let moto carry the operation out, or the method of ours that takes the place of moto's.
+        """Let moto carry the operation out, or our method that replaces moto's.
 
         Returns:
             The HTTP answer: status, headers, body.
@@ -164,7 +164,7 @@ class CheckedResponse(BaseResponse):
         try:
             return super().call_action()
         except Exception:
-            # With strict off moto gets values of wrong types, too, and some it takes.
+            # With strict off moto also gets values of wrong types, some of which it accepts.
             try:
                 self.require_types()
             except IoTError as error:
@@ -172,27 +172,27 @@ class CheckedResponse(BaseResponse):
             raise
 
     def request_parts(self) -> RequestParts:
-        """Return what the operation's input is read from."""
+        """Return the parts of the request from which the operation's input is read."""
         return RequestParts(
             self.parsed_url.path, self.parsed_url.query, self.body or b"", self.headers
         )
 
     def input(self) -> dict[str, Any]:
-        """Return the operation's input: member name to value, for the members that were given.
+        """Return the operation's input: member name to value, for the members that were sent.
 
         Raises:
-            IoTError: with ``strict`` off a value of a wrong type comes as far as this.
+            IoTError: with ``strict`` off a value of a wrong type gets this far.
         """
         self.require_types()
         return self.untyped_input()
 
     def untyped_input(self) -> dict[str, Any]:
-        """Return the input as moto takes it with ``strict`` off: of some types that AWS refuses."""
+        """Return the input as moto accepts it with ``strict`` off."""
         assert self._input is not None, "the request has not passed the door"
         return self._input.values
 
     def require_types(self) -> None:
-        """Make sure that all members are of the model's types.
+        """Make sure that all members have the model's types.
 
         Raises:
             IoTError: one is not.
@@ -201,7 +201,7 @@ class CheckedResponse(BaseResponse):
             raise refusal(self.service, self._get_action(), self._input.wrong_types[0])
 
     def _get_param(self, param_name: str, if_none: Any = None) -> Any:
-        # moto's own operations ask by this. It would parse the body for each parameter.
+        # moto's own operations call this. moto would parse the body for each parameter.
         if self._input is None:
             return super()._get_param(param_name, if_none)
         if param_name in self._input.values:
@@ -211,12 +211,12 @@ class CheckedResponse(BaseResponse):
         return super()._get_param(param_name, if_none)
 
     def determine_response_protocol(self, service_model: ServiceModel) -> str:
-        # moto goes by the request's content type, and ends with an exception where that is of a
-        # protocol that the service does not speak: that of a form, which curl sends by default.
+        # moto uses the request's content type, and fails with an exception if the service does not
+        # speak that protocol, such as that of a form, curl's default.
         return str(service_model.protocol)
 
     def serialized(self, action_result: ActionResult) -> Any:
-        # Every error of the API passes here, or answer_error: what is thrown, and what is returned.
+        # Every error of the API, raised or returned, passes through here or answer_error.
         error = action_result.result
         if isinstance(error, IoTError):
             action_result = ActionResult(error.answer())
@@ -225,7 +225,7 @@ class CheckedResponse(BaseResponse):
     def answer_error(self, error: IoTError) -> Any:
         """Return an error as an HTTP answer: status, headers, body."""
         error = error.answer()
-        # moto's serializer knows the operations and the errors of the model only.
+        # moto's serializer only knows the operations and errors of the model.
         status = COMMON_ERRORS.get(error.code)
         if status is None and self._get_action() in get_service_model(self.service).operation_names:
             status, headers, body = self.serialized(ActionResult(error))

@@ -1,6 +1,6 @@
 """AWS Cloud Control API, which is refused by name: moto does not have it.
 
-A request that nobody answers would leave for AWS itself.
+A request without an answer here would go to AWS itself.
 https://docs.aws.amazon.com/cloudcontrolapi/latest/APIReference/Welcome.html
 """
 
@@ -16,12 +16,12 @@ ENDPOINTS = r"https?://cloudcontrolapi\.(.+)\.amazonaws\.com"
 """Where boto3 sends requests of ``cloudcontrol``."""
 
 _TARGET = "CloudApiService."
-# The operations on requests declare no error that says so; these are for a type of resource.
+# The operations on requests do not declare such an error; these are for a type of resource.
 _CODE = "UnsupportedActionException"
 
 
 def is_cloud_control(headers: Mapping[str, str]) -> bool:
-    """Whether a request is one of Cloud Control.
+    """Whether a request is for Cloud Control.
 
     Args:
         headers: its headers.

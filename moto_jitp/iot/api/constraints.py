@@ -1,7 +1,7 @@
 """Checks values against the types and constraints of botocore's service models.
 
-boto3 itself checks types, required members and minima before it sends, but neither patterns nor
-maxima nor enums, and other SDKs check nothing. A shape is compiled once into a :class:`Check`.
+boto3 itself checks types, required members and minima before it sends a request, but not patterns,
+maxima or enums, and other SDKs check nothing. A shape is compiled once into a :class:`Check`.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from .patterns import matcher
 
 _MISSING = "Member must not be null"
 
-#: The template language says better what is wrong with a body, its length included.
+#: The template language explains better what is wrong with a body, including its length.
 CHECKED_ELSEWHERE = frozenset({"TemplateBody"})
 
 _SHOWN = 200  # characters of a value in an error text
 
 
 class Violation(NamedTuple):
-    """A constraint that a value breaks.
+    """A constraint that a value violates.
 
     Attributes:
         where: the member's path, such as ``attributePayload.attributes`` or ``tags.1.member.Key``.
-        value: the value; ``None`` where it is missing.
-        constraint: what the model demands, in AWS's words.
+        value: the value; ``None`` if it is missing.
+        constraint: what the model requires, in AWS's words.
     """
 
     where: str
@@ -38,7 +38,7 @@ class Violation(NamedTuple):
 
     @property
     def is_missing(self) -> bool:
-        """Whether a required member was not given."""
+        """Whether a required member is missing."""
         return self.constraint is _MISSING
 
     def __str__(self) -> str:
@@ -49,7 +49,7 @@ class Violation(NamedTuple):
 
 
 class WrongTypeError(Exception):
-    """A value is not of the type that its member has, so that its constraints mean nothing."""
+    """A value does not have its member's type, so that its constraints do not apply."""
 
 
 class Check(Protocol):
@@ -59,13 +59,13 @@ class Check(Protocol):
         """Check a value.
 
         Args:
-            value: the value as it came out of JSON; for a member of a path, a query or a header
-                the text.
+            value: the value as parsed from JSON; for a member in a path, a query or a header, the
+                text.
             where: the member's path.
-            violations: gets what the value breaks.
+            violations: receives the violations of the value.
 
         Returns:
-            The value in Python's type, of structures the members that the model knows.
+            The value in Python's type; of structures, the members that the model knows.
 
         Raises:
             WrongTypeError: the value, or one within it, has another type.
@@ -114,7 +114,7 @@ class _Scalar:
         return all(holds(value) for holds, _ in self.constraints)
 
     def listed(self, what: str) -> str:
-        """The constraints as AWS lists them for what a list or a map holds."""
+        """The constraints as AWS lists them for the elements of a list or map."""
         return (
             f"{what} must satisfy constraint: [{', '.join(text for _, text in self.constraints)}]"
         )
@@ -127,7 +127,7 @@ class _Structure:
 
     def __call__(self, value: Any, where: str, violations: list[Violation]) -> dict[str, Any]:
         _require(value, dict, "structure", where)
-        if self._members is None:  # compiled when first met, so that a shape may contain itself
+        if self._members is None:  # compiled at first use, so that a shape may contain itself
             self._members = {
                 member.serialization.get("name", name): (name, compile_shape(member))
                 for name, member in self._shape.members.items()
@@ -189,7 +189,7 @@ class _Map:
 
 
 def missing(where: str) -> Violation:
-    """Return the violation of a required member that was not given."""
+    """Return the violation for a missing required member."""
     return Violation(where, None, _MISSING)
 
 
@@ -248,7 +248,7 @@ def _check_size(
             violations.append(Violation(where, value, constraint))
 
 
-# Types: what JSON or a text gives, and what is not of the member's type.
+# Types: conversions from JSON or text, and values of wrong types.
 
 _LARGEST = sys.float_info.max
 _NUMBERS = {
@@ -298,8 +298,8 @@ def _number_reader(kind: str) -> Callable[[Any, str], Any]:
     types = (int,) if kind in ("integer", "long") else (int, float)
 
     def read(value: Any, where: str) -> Any:
-        # To Python a boolean is an integer, too; JSON's 1e999 becomes infinite, and an integer may
-        # have more digits than a float can tell.
+        # In Python a boolean is an integer, too; JSON's 1e999 becomes infinite, and an integer may
+        # have more digits than a float can represent.
         if (
             not isinstance(value, types)
             or isinstance(value, bool)
@@ -348,7 +348,7 @@ def _number_of_text(kind: str) -> Callable[[Any, str], Any]:
 
     def read_text(value: Any, where: str) -> Any:
         text = str(value)
-        # int() would also take blanks, underscores and the digits of other scripts.
+        # int() would also accept blanks, underscores and the digits of other scripts.
         if not text.isascii() or not text.removeprefix("-")[:1].isdigit() or "_" in text:
             raise _wrong(where, kind, value)
         try:

@@ -1,4 +1,4 @@
-"""What a service's model declares of an operation: its input's members, and how it refuses."""
+"""A service model's declarations of an operation: the members of its input, and its errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def members_of_input(service: str, operation: str) -> frozenset[str]:
     """Return the names of the members that an operation's input can have.
 
     Args:
-        service: the service as boto3 names it: ``iot``, ``iot-data`` or ``iot-jobs-data``.
+        service: the service by boto3's name: ``iot``, ``iot-data`` or ``iot-jobs-data``.
         operation: the operation's name in that service's model, such as ``CreateThing``.
     """
     shape = get_service_model(service).operation_model(operation).input_shape
@@ -23,11 +23,11 @@ def members_of_input(service: str, operation: str) -> frozenset[str]:
 
 @functools.cache
 def refusal_code(service: str, operation: str) -> str:
-    """Return the code of the error that an operation declares for a request that it does not take.
+    """Return the code of the error that an operation declares for a request that is not valid.
 
     Args:
         service: as for :func:`members_of_input`.
-        operation: the operation's name; one that the model does not have counts as any other.
+        operation: the operation's name; unknown names are accepted.
     """
     model = get_service_model(service)
     if operation in model.operation_names:

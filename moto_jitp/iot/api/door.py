@@ -1,8 +1,8 @@
-"""The door that every request goes through: its input is read and checked before anything runs.
+"""Reads and checks the input of every request before anything runs.
 
-botocore's model says where each member of an operation's input travels (path, query string, header,
-body) and what it must be like. What AWS refuses for its form is refused here, whoever carries the
-operation out: this project or moto.
+botocore's model says where each member of an operation's input is (path, query string, header,
+body) and which values are valid. Input that AWS refuses for its form is refused here, whether this
+project or moto carries the operation out.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _EMPTY_IS_ABSENT = ("marker", "nextToken")
 
 
 class RequestParts(NamedTuple):
-    """What of an HTTP request an operation's input comes from.
+    """The parts of an HTTP request that contain an operation's input.
 
     Attributes:
         path: the path, still URL-encoded.
         query: the query string.
-        body: the body; of most operations a JSON object or nothing.
+        body: the body; for most operations a JSON object or empty.
         headers: the headers, by names in any case.
     """
 
@@ -45,13 +45,13 @@ class RequestParts(NamedTuple):
 
 
 class OperationInput(NamedTuple):
-    """An operation's input as it came.
+    """An operation's input as it was sent.
 
     Attributes:
-        values: member name to value, for the members that were given.
-        violations: the constraints of the model that they break.
-        wrong_types: what to say of members that are of another type than the model's; their values
-            are as they came.
+        values: member name to value, for the members that were sent.
+        violations: the model's constraints that they violate.
+        wrong_types: messages about members that do not have the model's type; their values are
+            unchanged.
     """
 
     values: dict[str, Any]
@@ -65,15 +65,15 @@ def checked_input(
     """Read and check an operation's input.
 
     Args:
-        service: the service as boto3 names it: ``iot``, ``iot-data`` or ``iot-jobs-data``.
+        service: the service by boto3's name: ``iot``, ``iot-data`` or ``iot-jobs-data``.
         operation: the operation's name in that service's model, such as ``CreateThing``.
         request: the HTTP request.
-        strict: whether types and all constraints are checked; otherwise only which members are
-            required, without which no operation could go on.
+        strict: whether to check types and all constraints; otherwise only required members, without
+            which no operation could proceed.
 
     Raises:
-        IoTError: the input is refused, with the error that the operation declares for that. The
-            text lists all constraints that it breaks.
+        IoTError: the input is refused, with the error that the operation declares. The text lists
+            all violated constraints.
 
     Examples:
         >>> request = RequestParts("/things/a%20b", "", "", {})
@@ -107,7 +107,7 @@ def _refuse_unsupported(operation: str, values: Mapping[str, Any]) -> None:
 
 
 def read_input(service: str, operation: str, request: RequestParts) -> OperationInput:
-    """Read an operation's input without refusing what breaks a constraint or has a wrong type.
+    """Read an operation's input without refusing violated constraints or wrong types.
 
     Args:
         service: as for :func:`checked_input`.
@@ -126,7 +126,7 @@ def read_input(service: str, operation: str, request: RequestParts) -> Operation
 def operation_at(service: str, method: str, path: str) -> str | None:
     """Return the operation that a request is for, by its method and path alone.
 
-    moto looks at required query parameters and headers, too, and finds no operation without them.
+    moto also looks at required query parameters and headers, and finds no operation without them.
 
     Args:
         service: as for :func:`checked_input`.
@@ -134,7 +134,7 @@ def operation_at(service: str, method: str, path: str) -> str | None:
         path: the path, still URL-encoded.
 
     Returns:
-        Its name, or ``None``; of several the one whose path has most that is fixed.
+        Its name, or ``None``; of several, the one with the longest fixed part of the path.
     """
     for name, its_method, pattern in _routes(service):
         if its_method == method and pattern.match(path):
@@ -153,18 +153,18 @@ def _routes(service: str) -> list[tuple[str, str, re.Pattern[str]]]:
 
 
 def refusal(service: str, operation: str, message: str) -> IoTError:
-    """Return the error that an operation declares for a request that it does not take.
+    """Return the error that an operation declares for a request that is not valid.
 
     Args:
         service: as for :func:`checked_input`.
-        operation: the operation's name; one that the model does not have counts as any other.
+        operation: the operation's name; unknown names are accepted.
         message: the error's text.
     """
     return IoTError(refusal_code(service, operation), message)
 
 
 def not_emulated(service: str, operation: str) -> IoTError:
-    """Return the answer to an operation that is neither moto's nor ours (own wording).
+    """Return the error for an operation that neither moto nor we emulate (own wording).
 
     Args:
         service: as for :func:`checked_input`.
@@ -196,7 +196,7 @@ class _Member(NamedTuple):
 
 
 class _InputReader:
-    """Reads one operation's input, as its model says."""
+    """Reads one operation's input according to its model."""
 
     def __init__(self, operation: OperationModel) -> None:
         shape = operation.input_shape or StructureShape("Empty", {"members": {}})
@@ -250,8 +250,8 @@ def _member(name: str, shape: Any, location: str | None) -> _Member:
 
 def _path_pattern(request_uri: str) -> re.Pattern[str]:
     path = re.escape(request_uri.partition("?")[0])
-    greedy = re.sub(r"\\\{(\w+)\\\+\\\}", r"(?P<\1>.+)", path)  # {arn+} takes slashes, too
-    # A server hands some paths on decoded, so that the last member may have slashes of its own.
+    greedy = re.sub(r"\\\{(\w+)\\\+\\\}", r"(?P<\1>.+)", path)  # {arn+} also matches slashes
+    # A server passes on some paths decoded, so that the last member may contain slashes.
     greedy = re.sub(r"\\\{(\w+)\\\}$", r"(?P<\1>.+)", greedy)
     return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", greedy) + "$", re.DOTALL)
 
@@ -274,7 +274,7 @@ def _json_object(body: str | bytes) -> Mapping[str, Any]:
 
 
 def _not_json(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")  # Python's json takes NaN and Infinity
+    raise ValueError(f"{constant} is not JSON")  # Python's json accepts NaN and Infinity
 
 
 def _json_in_header(name: str, value: Any) -> Any:

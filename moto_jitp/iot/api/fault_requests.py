@@ -1,4 +1,4 @@
-"""Checks what a test asks to fail against botocore's model of AWS IoT."""
+"""Checks requested faults against botocore's model of AWS IoT."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class FaultRequest(NamedTuple):
         operation: the operation's name in the model's spelling.
         code: the error's.
         message: the error text.
-        times: how many calls fail; ``None`` for every one.
+        times: how many calls fail; ``None`` for all.
     """
 
     operation: str
@@ -35,13 +35,13 @@ def checked_fault(
         operation: its name, such as ``RegisterThing`` or ``register_thing``.
         error: the error code, such as ``ThrottlingException``; a boto3 ``ClientError`` to fail
             with; or one of the client's exception classes (``iot.exceptions``).
-        times: how many calls fail; ``None`` for every one.
-        message: the error text; the ``ClientError``'s, or one that says where it comes from, unless
-            given.
+        times: how many calls fail; ``None`` for all.
+        message: the error text; by default that of the ``ClientError``, or one that says where it
+            comes from.
 
     Raises:
-        ValueError: there is no such operation or error in the service model (the text says what may
-            be given), or ``times`` is less than one.
+        ValueError: there is no such operation or error in the service model (the text says what is
+            possible), or ``times`` is less than one.
     """
     name = operation_name(operation)
     if isinstance(error, Exception):

@@ -1,7 +1,7 @@
-"""Calls of AWS IoT's APIs from inside moto, as an AWS service makes them for a customer.
+"""Calls of AWS IoT's APIs from inside moto, as AWS services make them for a customer.
 
-They take the way of any request: the check at the door, quotas, faults, the trail. So a
-rule that holds for boto3 holds for a stack, too.
+They are treated like any request: checked input, quotas, faults, the trail. So a rule for boto3
+also applies to a stack.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class InternalCaller:
     Args:
         account_id: the account.
         region_name: the Region.
-        service: the principal of the service that calls, such as ``cloudformation.amazonaws.com``.
-        api: whose operations are called, as boto3 names it: ``iot``, or ``iot-data``.
+        service: the principal of the calling service, such as ``cloudformation.amazonaws.com``.
+        api: the service to call, by boto3's name: ``iot`` or ``iot-data``.
     """
 
     def __init__(self, account_id: str, region_name: str, service: str, api: str = "iot") -> None:
@@ -54,7 +54,7 @@ class InternalCaller:
 
         Args:
             operation: its name in AWS's model, such as ``CreateThing``.
-            **members: its input's members; one that is ``None`` is left out.
+            **members: the members of its input; those that are ``None`` are omitted.
 
         Returns:
             The output's members.
@@ -80,7 +80,7 @@ class InternalCaller:
                 f"{self._service}/20000101/{self.region_name}/{model.service_model.signing_name}/aws4_request",
             },
         ).prepare()
-        # Whether or not a mock is active here: at a server there is none.
+        # Regardless of active mocks: at a server there is none.
         answered = botocore_stubber.process_request(request)
         assert answered is not None, f"moto has no AWS IoT at {request.url}"
         status, headers, body = answered
@@ -97,7 +97,7 @@ class InternalCaller:
 
 @functools.cache
 def _serializer() -> Serializer:
-    # The door checks the input, and with AWS's sentences.
+    # The input is checked later, with AWS's texts.
     return create_serializer(_PROTOCOL, include_validation=False)
 
 

@@ -1,6 +1,6 @@
 """Names of AWS IoT's operations and errors, checked against botocore's model.
 
-What a test writes in its configuration or in ``jitp.fail`` would do nothing if it were misspelt.
+A misspelt name in a test's configuration or in ``jitp.fail`` would have no effect.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from moto_jitp.names import did_you_mean
 COMMON_ERRORS = {"AccessDeniedException": 403, "ExpiredTokenException": 403}
 
 
-# What devices do; policies have actions of these names.
+# Actions of devices, which are also policy actions.
 _ACTS_OF_DEVICES = ("Connect", "Disconnect", "Receive", "RetainPublish", "Subscribe", "Unsubscribe")
 
 
@@ -45,7 +45,7 @@ def error_code(error: str | type[Exception]) -> str:
         error: the code, such as ``ThrottlingException``, or a class of that name.
 
     Raises:
-        ValueError: AWS IoT has no such error; the text names the nearest, or what may be given.
+        ValueError: AWS IoT has no such error; the text names the nearest, or the possible ones.
     """
     modelled = (shape.error_code for shape in get_service_model("iot").error_shapes)
     codes = {*COMMON_ERRORS, *modelled}
@@ -68,7 +68,7 @@ _EXAMPLE = 'Name an operation of the client "iot", such as CreateThing.'
 
 
 def _instead_of(name: object, operations: Iterable[str]) -> str:
-    """What to say after "no operation of AWS IoT"."""
+    """The advice for an unknown operation."""
     other_kind = None
     if _find(name, get_service_model("iot-data").operation_names):
         other_kind = 'one of its data plane (the client "iot-data")'

@@ -1,7 +1,7 @@
-"""The table of operations: what is carried out here, what by moto, and what is refused.
+"""The table of operations: which are carried out here, which by moto, and which are refused.
 
-Each operation that is emulated here is one function beside its rules. A decorator enters it into
-the table, from which requests are dispatched and the documentation's list is made.
+Each operation that is emulated here is one function beside its rules. A decorator adds it to the
+table, which dispatches requests and yields the documentation's list.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from moto.iotdata.responses import IoTDataPlaneResponse
 from moto_jitp import settings
 
 Input = Mapping[str, Any]
-"""An operation's checked input: member name to value, for the members that were given."""
+"""An operation's checked input: member name to value, for the members that were sent."""
 
 Output = Mapping[str, Any]
-"""An operation's output: member name to value; an operation without any returns ``None``."""
+"""An operation's output: member name to value; ``None`` for an operation without output."""
 
 CallMoto = Callable[[], dict[str, Any]]
-"""Has moto carry the operation out, and returns moto's output."""
+"""Makes moto carry the operation out, and returns moto's output."""
 
 CallParameter = Callable[[str], Any]
-"""Returns one of a call's parameters by its name."""
+"""Returns a parameter of a call by name."""
 
 PartT = TypeVar("PartT")
 _FunctionT = TypeVar("_FunctionT", bound=Callable[..., Any])
@@ -40,7 +40,7 @@ class HasParts(Protocol):
     """A backend that finds its parts by their class."""
 
     def note_call(self, operation: str, parameter: CallParameter) -> None:
-        """Do what an API call is to find done."""
+        """Carry out due work before an API call."""
         ...
 
     def part(self, kind: type[PartT]) -> PartT:
@@ -49,7 +49,7 @@ class HasParts(Protocol):
 
 
 class Emulation(enum.Enum):
-    """Who carries an operation out."""
+    """Who carries out an operation."""
 
     HERE = "moto_jitp"
     BOTH = "moto, and more by moto_jitp"
@@ -61,13 +61,13 @@ class Operation(NamedTuple):
     """An operation that is emulated here.
 
     Attributes:
-        service: the service as boto3 names it: ``iot``, ``iot-data`` or ``iot-jobs-data``.
+        service: the service by boto3's name: ``iot``, ``iot-data`` or ``iot-jobs-data``.
         name: its name in AWS's model, such as ``CreateThing``.
-        part: the class of what it works on: a part of the backend, or a request to ``iot-data``.
+        part: the class of its first argument: a part of the backend, or a request to ``iot-data``.
         function: carries it out.
-        calls_moto: whether the function has moto carry out its share.
-        locks_itself: whether the function takes the locks that it needs, for as long as it needs
-            them; else that of the account and Region is held for it.
+        calls_moto: whether the function calls moto's own operation.
+        locks_itself: whether the function takes its locks itself, only while it needs them;
+            otherwise the caller holds that of the account and Region.
     """
 
     service: str
@@ -83,10 +83,10 @@ class Operation(NamedTuple):
         Args:
             backend: the account and Region.
             arguments: the checked input.
-            moto: what has moto carry the same operation out.
+            moto: makes moto carry out the same operation.
 
         Returns:
-            The output; ``None`` where the operation has none.
+            The output; ``None`` if the operation has none.
 
         Raises:
             IoTError: as the operation itself does.
@@ -100,20 +100,21 @@ class Operation(NamedTuple):
 
 
 OPERATIONS: dict[tuple[str, str], Operation] = {}
-"""The operations that are emulated here, by service and name; importing a module fills it."""
+"""The operations that are emulated here, by service and name; importing modules fills it."""
 
 
 def operation(
     name: str, part: type[PartT], *, service: str = "iot", locks_itself: bool = False
 ) -> Callable[[Callable[[PartT, Input], Output | None]], Callable[[PartT, Input], Output | None]]:
-    """Enter the decorated function into the table of operations.
+    """Add the decorated function to the table of operations.
 
     Args:
         name: the operation's name in AWS's model.
         part: the class of the part of the backend that the function takes, before the input.
-        service: the service as boto3 names it.
+        service: the service by boto3's name.
         locks_itself: whether the function needs the locks of several accounts or Regions, which
-            must be taken in one order, or takes long before it needs any; see :class:`Operation`.
+            must be taken in one order, or works for long before it needs any; see
+            :class:`Operation`.
 
     Example::
 
@@ -130,14 +131,14 @@ def operation_over_moto(
     [Callable[[PartT, Input, CallMoto], Output | None]],
     Callable[[PartT, Input, CallMoto], Output | None],
 ]:
-    """Enter a function that has moto carry out its share, which it takes as a third argument."""
+    """Add a function that calls moto's own operation, which is its third argument."""
     return _entered(name, part, calls_moto=True)
 
 
 def operation_if_strict(
     name: str, part: type[PartT]
 ) -> Callable[[Callable[[PartT, Input], Output | None]], Callable[[PartT, Input], Output | None]]:
-    """Enter a function that carries an operation out by AWS's rules, where ``strict`` is on.
+    """Add a function that carries out an operation by AWS's rules if ``strict`` is on.
 
     With it off, moto carries the operation out.
     """
@@ -182,11 +183,11 @@ def operations_of(service: str) -> list[Operation]:
 
 
 def emulation_of(name: str, service: str = "iot") -> Emulation:
-    """Return who carries an operation out.
+    """Return who carries out an operation.
 
     Args:
         name: its name in AWS's model.
-        service: the service as boto3 names it.
+        service: the service by boto3's name.
     """
     operation = OPERATIONS.get((service, name))
     if operation is not None:

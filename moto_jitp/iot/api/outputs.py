@@ -1,4 +1,4 @@
-"""What operations answer."""
+"""The outputs of operations."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 
 def without_null(output: dict[str, Any]) -> dict[str, Any]:
-    """Return an output without the members that have no value, which AWS leaves out.
+    """Return an output without the members that have no value, which AWS omits.
 
     Args:
-        output: the output, ``None`` for what has no value.
+        output: the output, with ``None`` for members without a value.
     """
     return {name: value for name, value in output.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Pages of a listing, with tokens that survive what is made and deleted between two pages.
+"""Pages of a listing, with tokens that survive additions and deletions between two pages.
 
 A token says where its page ended and which listing it belongs to; AWS's is as opaque.
 https://docs.aws.amazon.com/iot/latest/apireference/API_ListThings.html
@@ -29,7 +29,7 @@ ItemT = TypeVar("ItemT")
 NumberedT = TypeVar("NumberedT", bound=_Numbered)
 
 MOST = 250
-"""How many items a page of most listings holds at most, and one for which no size is given."""
+"""The maximum number of items on a page of most listings, and the default."""
 
 _SIZES = ("maxResults", "pageSize")
 _TOKENS = {"nextToken": "nextToken", "marker": "nextMarker"}
@@ -41,17 +41,17 @@ class Page:
 
     Args:
         operation: the operation that lists, such as ``ListThings``.
-        given: its input. Members that name no page belong to the listing: a token is not taken by
-            the same operation for another thing group, say.
-        default_size: how many items a page holds if the input does not say; ``None`` for all.
+        given: its input. Members that do not select a page belong to the listing: the same
+            operation does not accept the token for another thing group, for example.
+        default_size: the number of items on a page if the input does not say; ``None`` for all.
         ascending: the order if the input does not say.
-        service: the service as boto3 names it.
+        service: the service by boto3's name.
 
     Attributes:
         ascending: whether the oldest comes first.
 
     Raises:
-        IoTError: the token is not one of this listing.
+        IoTError: the token does not belong to this listing.
 
     Example::
 
@@ -84,7 +84,7 @@ class Page:
 
     @property
     def number(self) -> int | None:
-        """The number of the item that the page before ended with, for numbered items."""
+        """The number of the previous page's last item, for numbered items."""
         return None if self._after is None else int(self._after)
 
     def cut(
@@ -95,9 +95,9 @@ class Page:
         """Take the page's items.
 
         Args:
-            entries: the items that come after the page before, each with its place: its number, or
-                the text by which they are sorted. No more of them are read than the page needs.
-            is_included: whether an item belongs to the listing; all do if it is left out.
+            entries: the items after the previous page, each with its place: its number, or the text
+                by which they are sorted. Only as many are read as the page needs.
+            is_included: whether an item belongs to the listing; by default all do.
         """
         items_of_page: list[ItemT] = []
         last: object = None
@@ -112,11 +112,11 @@ class Page:
         return items_of_page
 
     def cut_sorted(self, items: Iterable[ItemT], key: Callable[[ItemT], str]) -> list[ItemT]:
-        """Take the page's items out of a few, which are listed in the order of a text.
+        """Take the page's items from a few, which are sorted by a text.
 
         Args:
             items: all items.
-            key: returns the text, which is another one for each item.
+            key: returns the text, which is unique to each item.
         """
         after = self._after
         entries = ((key(item), item) for item in items)
@@ -124,10 +124,10 @@ class Page:
         return self.cut(sorted(later, key=itemgetter(0)))
 
     def cut_numbered(self, items: Iterable[NumberedT]) -> list[NumberedT]:
-        """Take the page's items out of a few, which are listed in the order they were made.
+        """Take the page's items from a few, which are in order of creation.
 
         Args:
-            items: all items, oldest first; each knows its number.
+            items: all items, oldest first; each has its number.
         """
         after = self.number or 0
         return self.cut((item.sequence, item) for item in items if item.sequence > after)
@@ -159,7 +159,7 @@ class Page:
 def _page_of_moto(name: str, arguments: Input, moto: CallMoto) -> Output:
     try:
         return moto()
-    except ValueError:  # moto's tokens are numbers, and it looks at none before it reads it as one
+    except ValueError:  # moto's tokens are numbers, and it parses them without a check
         token = next((arguments[member] for member in _TOKENS if member in arguments), None)
         if token is None:
             raise
@@ -177,14 +177,14 @@ def _refused(service: str, operation: str, token: str, what: str = "token") -> I
 def listing(
     name: str, part: type[PartT], *, default_size: int = MOST, ascending: bool = True
 ) -> Callable[[Callable[[PartT, Input, Page], Output]], Callable[..., Any]]:
-    """Enter a function that lists into the table of operations.
+    """Add a function that lists to the table of operations.
 
-    With ``strict`` off it is moto that lists: code written for plain moto expects moto's pages.
+    With ``strict`` off moto lists: code written for plain moto expects moto's pages.
 
     Args:
         name: the operation's name in AWS's model.
-        part: the class of the part of the backend that the function takes, before the input and
-            the page that is asked for.
+        part: the class of the part of the backend that the function takes, before the input and the
+            requested page.
         default_size: as for :class:`Page`; moto's, where moto has one.
         ascending: as for :class:`Page`.
 

@@ -1,7 +1,7 @@
 """Matches values against the patterns of AWS's service models, which are written for Java.
 
-https://docs.oracle.com/javase/8/docs/api/java/util/regex/Pattern.html says how they are meant:
-``\\w``, ``\\d`` and ``\\s`` know ASCII alone, a dot stops at every line terminator, and ``\\p{L}``
+https://docs.oracle.com/javase/8/docs/api/java/util/regex/Pattern.html defines their meaning:
+``\\w``, ``\\d`` and ``\\s`` only match ASCII, a dot stops at every line terminator, and ``\\p{L}``
 stands for a Unicode category.
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 _ASCII = [chr(code) for code in range(128)]
 
-# Java's POSIX classes know ASCII alone.
+# Java's POSIX classes only match ASCII.
 _POSIX = {
     "Lower": "a-z",
     "Upper": "A-Z",
@@ -26,8 +26,8 @@ _POSIX = {
     "Cntrl": r"\x00-\x1f\x7f",
 }
 
-# Python's re has no Unicode categories. Each non-ASCII character of a value is replaced by a
-# stand-in for its category, of the private use area, so that a pattern needs one for all of them.
+# Python's re has no Unicode categories. Each non-ASCII character of a value is replaced by one
+# character of the private use area for its category, which the pattern matches instead.
 _STAND_INS = {category: chr(0xE000 + at) for at, category in enumerate("CLMNPSZ")}
 _ANY_BUT_LINE_ENDS = "[^\n\r\x85\u2028\u2029]"
 
@@ -43,8 +43,8 @@ def matcher(pattern: str) -> Callable[[str], object] | None:
         pattern: the pattern of a shape in botocore's model, such as ``[a-zA-Z0-9:_-]+``.
 
     Returns:
-        A function that returns something true for a value that matches as a whole, or ``None`` if
-        Python cannot say, because the pattern uses a part of Java's syntax that is not known here.
+        A function that returns a true value for a value that matches as a whole; ``None`` if the
+        pattern uses a part of Java's syntax that is not supported here.
 
     Examples:
         >>> bool(matcher(r"[\\p{L}\\p{N}]+")("Gerät2"))
@@ -71,7 +71,7 @@ def _translate(token: re.Match[str]) -> str:
 
 @functools.cache
 def _members(name: str) -> str:
-    """Return what stands for a class such as ``L`` or ``Upper`` between brackets."""
+    """Return the members of a class such as ``L`` or ``Upper``, to go between brackets."""
     if name in _POSIX:
         return _POSIX[name]
     stand_in = _STAND_INS[name]

@@ -1,4 +1,4 @@
-"""Request quotas: how many calls per second AWS IoT takes of each operation.
+"""Request quotas: how many calls of each operation AWS IoT accepts per second.
 
 https://docs.aws.amazon.com/general/latest/gr/iot-core.html#throttling-limits
 """
@@ -12,7 +12,7 @@ from moto_jitp.iot.exceptions import Throttled
 from moto_jitp.settings import ALL_OTHERS
 
 # AWS's defaults, in calls per second and account and Region. In some smaller Regions AWS halves the
-# quotas of 100; an operation that stands in no row has no published quota, and none here.
+# quotas of 100; an operation in none of the rows has no published quota, and none here.
 _BY_RATE: Mapping[int, str] = {
     1: """CreateCertificateProvider CreateDomainConfiguration DeleteCertificateProvider
         ListTopicRuleDestinations UpdateCertificateProvider UpdateEncryptionConfiguration""",
@@ -78,15 +78,16 @@ https://docs.aws.amazon.com/general/latest/gr/iot-core.html#fleet-provisioning-l
 """
 
 
-# A tenth of a second later there must be one more call of ten, whatever the clock's last digits.
+# With a quota of ten, one more call must be possible a tenth of a second later, whatever the
+# clock's last digits.
 _ROUNDING = 0.001
 
 
 class CallMeter:
-    """Counts one account's and Region's calls, operation by operation, as a token bucket.
+    """Counts the calls of one account and Region, with a token bucket per operation.
 
     A bucket holds as many calls as its quota allows in a second, at least one, and fills up at that
-    rate. The time is that at which AWS IoT acts; freezegun holds it.
+    rate. The time is that at which AWS IoT acts, which freezegun can freeze.
     """
 
     def __init__(self) -> None:
@@ -101,7 +102,7 @@ class CallMeter:
             operation: the API operation's name.
             over_mqtt: whether a device makes it, in the MQTT API.
             throttling: the setting: ``True`` for AWS's quotas, the test's own (with AWS's for all
-                other operations if it says so, else the only ones), or ``False`` for none.
+                other operations only if it says so), or ``False`` for none.
 
         Raises:
             Throttled: there have been too many within a second; this one does not count.

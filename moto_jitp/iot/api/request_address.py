@@ -1,4 +1,4 @@
-"""Where the request that is being answered was sent to: AWS's own address, or a server's."""
+"""The address to which the current request was sent: AWS's own, or a server's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _AWS = (".amazonaws.com", ".amazonaws.com.cn")
 
 @contextmanager
 def request_sent_to(uri: str) -> Iterator[None]:
-    """Remember where a request was sent to while it is answered.
+    """Remember the address of a request while it is answered.
 
     Args:
         uri: the whole address, such as ``http://127.0.0.1:5000/things``.
@@ -26,7 +26,7 @@ def request_sent_to(uri: str) -> Iterator[None]:
 
 
 def server_address() -> str | None:
-    """Return the address of the server that was called, such as ``http://127.0.0.1:5000``.
+    """Return the address of the called server, such as ``http://127.0.0.1:5000``.
 
     Returns:
         Scheme and host; ``None`` for a call in this process, which was sent to AWS's address.

@@ -1,6 +1,6 @@
-"""Members of inputs that nobody carries out; dropping them would pretend that it was done.
+"""Members of inputs that are not emulated; ignoring them would pretend that they were.
 
-A member that is carried out is taken from this list by whoever writes the code for it.
+Whoever implements a member removes it from this list.
 """
 
 from __future__ import annotations
@@ -34,4 +34,4 @@ UNSUPPORTED_MEMBERS: Mapping[str, tuple[str, ...]] = {
     ),
     "TestAuthorization": ("cognitoIdentityPoolId",),
 }
-"""By operation of ``iot``: what is refused with ``strict`` on, where an input has it."""
+"""By operation of ``iot``: the members of an input that are refused with ``strict`` on."""

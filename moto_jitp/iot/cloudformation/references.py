@@ -1,4 +1,4 @@
-"""References in a stack's template to what it does not declare.
+"""References in a stack's template to undeclared names.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-ref.html
 """
@@ -13,21 +13,21 @@ from moto.cloudformation.exceptions import ValidationError
 
 _PREFIX = "AWS::IoT::"
 _PSEUDO_PARAMETER = "AWS::"
-# Not ${!Literal}, and of ${Resource.Attribute} the resource.
+# Not ${!Literal}; for ${Resource.Attribute} the resource.
 _PLACEHOLDER = re.compile(r"\$\{([^!${}.][^${}.]*)[^${}]*\}")
 
 
 def check_references(template: Mapping[str, Any]) -> None:
-    """Refuse a template whose AWS IoT resources refer to what it does not declare.
+    """Refuse a template whose AWS IoT resources refer to undeclared names.
 
-    moto would leave the reference where it stands, or end with an error of its own. Other services'
-    resources are moto's to judge.
+    moto would leave the reference unresolved, or fail with an error of its own. Other services'
+    resources are up to moto.
 
     Args:
         template: the template's document.
 
     Raises:
-        ValidationError: one does, in CloudFormation's words.
+        ValidationError: one does; the text is CloudFormation's.
     """
     resources = template.get("Resources") or {}
     declared = {*resources, *(template.get("Parameters") or {})}

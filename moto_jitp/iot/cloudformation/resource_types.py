@@ -1,7 +1,7 @@
-"""What CloudFormation's handlers of the ``AWS::IoT`` types do, by operations of AWS IoT's API.
+"""CloudFormation's handlers of the ``AWS::IoT`` types, which call operations of AWS IoT's API.
 
-Each type creates, updates and deletes one kind of resource. What differs from a plain call, such as
-a CA that is made INACTIVE before it is deleted, is what AWS's own handlers do.
+Each type creates, updates and deletes one kind of resource. Differences from a plain call, such as
+making a CA INACTIVE before deleting it, follow AWS's own handlers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Properties = Mapping[str, Any]
 
 _NOT_FOUND = "ResourceNotFoundException"
 _NO_LOGGING = "NotConfiguredException"
-# A thing type can be deleted so long after it was deprecated; AWS's handler waits for it.
+# The time after which a deprecated thing type can be deleted; AWS's handler waits for it.
 _DEPRECATION = timedelta(minutes=5, seconds=1)
 _MOST_VERSIONS = 5
 
@@ -42,13 +42,13 @@ class ResourceType:
     """One ``AWS::IoT`` type.
 
     Attributes:
-        name: its name behind ``AWS::IoT::``.
-        name_property: the property that names the resource; ``None`` where none does.
-        required: the properties that must be given.
-        replaced: the properties whose change replaces the resource.
-        attributes: the names that ``Fn::GetAtt`` takes.
-        underscores: whether generated names have underscores where others have hyphens.
-        longest_name: how many characters a generated name may have.
+        name: its name after ``AWS::IoT::``.
+        name_property: the property that names the resource; ``None`` if none does.
+        required: the required properties.
+        replaced: the properties that replace the resource when they change.
+        attributes: the names that ``Fn::GetAtt`` accepts.
+        underscores: whether generated names have underscores instead of hyphens.
+        longest_name: the maximum length of a generated name.
     """
 
     name: ClassVar[str]
@@ -60,7 +60,7 @@ class ResourceType:
     longest_name: ClassVar[int] = 128
 
     def name_of(self, properties: Properties, generated: str) -> str:
-        """Return the resource's name: the one that is given, or one made for it."""
+        """Return the resource's name, given or generated."""
         if self.name_property is not None and self.name_property in properties:
             return str(properties[self.name_property])
         generated = generated[-self.longest_name :].lstrip("-")
@@ -87,7 +87,7 @@ class ResourceType:
         raise UnusableValue(f"AWS::IoT::{self.name} cannot be changed after it is created.")
 
     def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
-        """Delete the resource; one that is gone already is fine."""
+        """Delete the resource, unless it is already gone."""
         raise NotImplementedError
 
 
@@ -104,7 +104,7 @@ def _call(iot: InternalCaller, operation: str, properties: Properties) -> dict[s
 
 
 def _require_new(iot: InternalCaller, operation: str, **name: str) -> None:
-    """Refuse what exists: AWS's handlers look first, although the operations are idempotent."""
+    """Refuse an existing resource, like AWS's handlers, although the operations are idempotent."""
     try:
         iot(operation, **name)
     except CallRefused as refused:
@@ -123,7 +123,7 @@ def _unless_gone(iot: InternalCaller, operation: str, **members: Any) -> None:
 
 
 def _logging_of(iot: InternalCaller, operation: str) -> dict[str, Any]:
-    """Read logging options; nothing where logging has never been set up."""
+    """Read logging options; empty if logging has never been set up."""
     try:
         return iot(operation)
     except CallRefused as refused:
@@ -834,7 +834,7 @@ class SoftwarePackage(ResourceType):
             if refused.code == _NOT_FOUND:
                 return
             raise
-        # Each look shows a page of them at most.
+        # Each call shows at most one page of them.
         while versions := iot("ListPackageVersions", packageName=resource.id)[
             "packageVersionSummaries"
         ]:

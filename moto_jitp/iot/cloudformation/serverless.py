@@ -1,7 +1,7 @@
 """SAM templates whose functions have ``IoTRule`` events.
 
 CloudFormation expands them with the macro ``AWS::Serverless-2016-10-31``, which moto does not have:
-it passes over a function, and the function's rule with it. AWS publishes the macro as a library.
+it skips a function, and the function's rule with it. AWS publishes the macro as a library.
 
 https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-iotrule.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/transform-aws-serverless.html
@@ -29,7 +29,7 @@ _LIBRARY = "samtranslator"
 
 
 def expand(template: dict[str, Any], parameters: Mapping[str, Any], region_name: str) -> None:
-    """Expand a SAM template with ``IoTRule`` events in place; leave any other one as it is.
+    """Expand a SAM template with ``IoTRule`` events in place; leave any other unchanged.
 
     Args:
         template: the template's document.
@@ -37,8 +37,8 @@ def expand(template: dict[str, Any], parameters: Mapping[str, Any], region_name:
         region_name: the stack's Region.
 
     Raises:
-        ValidationError: the macro refuses the template, or the library that has it is not
-            installed while ``stacks`` is ``"refuse"``.
+        ValidationError: the macro refuses the template, or its library is not installed while
+            ``stacks`` is ``"refuse"``.
     """
     rules = _rules(template)
     if not rules:
@@ -52,7 +52,7 @@ def expand(template: dict[str, Any], parameters: Mapping[str, Any], region_name:
     session = boto3.Session(region_name=region_name)
     translate = translator.Translator({}, parser.Parser(), boto_session=session).translate
     try:
-        # It changes what it is given.
+        # It changes its argument.
         expanded = translate(copy.deepcopy(template), dict(parameters))
     except invalid as error:
         causes = "; ".join(cause.message for cause in error.causes)

@@ -1,7 +1,7 @@
 """Has moto's CloudFormation make, change and delete the ``AWS::IoT`` resources of a stack.
 
-moto's own classes make six of the types, some of them wrongly, and pass over the others in silence.
-Ours stand in the place of all of them while the plugin is active.
+moto's own classes make six of the types, some of them wrongly, and silently skip the others. Ours
+replace all of them while the plugin is active.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class ResourceFailed(ValidationError):  # noqa: N818 - becomes the state of a st
     """A resource could not be made, changed or deleted; the stack is rolled back.
 
     Attributes:
-        logical_id: its logical id, where it is known.
+        logical_id: its logical id, if known.
         type_name: its type.
         reason: AWS IoT's error, or what is wrong with the template.
     """
@@ -47,7 +47,7 @@ class ResourceFailed(ValidationError):  # noqa: N818 - becomes the state of a st
 
 
 class Resource:
-    """A resource of a stack, as moto's CloudFormation asks for it.
+    """A resource of a stack, with the interface that moto's CloudFormation expects.
 
     Attributes:
         kind: its type.
@@ -67,11 +67,11 @@ class Resource:
 
     @property
     def physical_resource_id(self) -> str:
-        """What ``Ref`` returns."""
+        """The value that ``Ref`` returns."""
         return self.made.id
 
     def get_cfn_attribute(self, name: str) -> Any:
-        """Return what ``Fn::GetAtt`` does.
+        """Return the value of ``Fn::GetAtt``.
 
         Raises:
             UnformattedGetAttTemplateException: the type has no such attribute.
@@ -82,7 +82,7 @@ class Resource:
 
     @classmethod
     def has_cfn_attr(cls, name: str) -> bool:
-        """Whether ``Fn::GetAtt`` takes this name."""
+        """Whether ``Fn::GetAtt`` accepts this name."""
         return name in cls.kind.attributes
 
     @staticmethod
@@ -131,7 +131,7 @@ class Resource:
         account_id: str,
         region_name: str,
     ) -> Resource:
-        """Change the resource, or replace it: the new one is made, then the old one deleted."""
+        """Change the resource, or replace it by making a new one and then deleting the old one."""
         kind, iot = cls.kind, _caller(account_id, region_name)
         with _failing(kind, original_resource.logical_resource_id):
             old_properties, resource = original_resource.properties, original_resource.made
@@ -162,7 +162,7 @@ def _caller(account_id: str, region_name: str) -> InternalCaller:
 
 @contextmanager
 def _failing(kind: ResourceType, logical_id: str) -> Iterator[None]:
-    """Turn what AWS IoT refuses within the block into the failure of a resource."""
+    """Turn AWS IoT's refusals within the block into the failure of a resource."""
     try:
         yield
     except (CallRefused, UnusableValue) as error:
@@ -186,10 +186,10 @@ _CLASSES: Mapping[str, type[Resource]] = {
 
 
 def plug_in_cloudformation(undo: ExitStack) -> None:
-    """Put our types in the place of moto's.
+    """Replace moto's types by ours.
 
     Args:
-        undo: is given what takes them out again.
+        undo: receives the functions that undo the changes.
     """
     list_of_models, map_of_models = parsing.get_model_list, parsing.get_model_map
 
@@ -307,7 +307,7 @@ def _rolling_back_change_set(plain: Callable[..., None]) -> Callable[..., None]:
                 before.restore(failure)
             return
         if stack is not None:
-            # moto goes on telling the outputs of the template before the change set.
+            # moto would still report the outputs of the template before the change set.
             stack.template_dict = change_set.template_dict
             stack.output_map = stack._create_output_map()
 
@@ -321,7 +321,7 @@ def _change_set(backend: Any, name: str) -> Any:
 
 
 class _Before:
-    """A stack's template and parameters, as they were before an update."""
+    """A stack's template and parameters before an update."""
 
     def __init__(self, stack: Any) -> None:
         self._stack = stack
@@ -345,7 +345,7 @@ class _Before:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Keep back moto's warnings about resources that were never made."""
+    """Suppress moto's warnings about resources that were never made."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -1,4 +1,4 @@
-"""What a stack's template says, in JSON's types and by the names of AWS IoT's API."""
+"""Values of a stack's template, in JSON's types and with the names of AWS IoT's API."""
 
 from __future__ import annotations
 
@@ -22,16 +22,15 @@ class UnusableValue(ValueError):  # noqa: N818 - says what is wrong with the tem
 def as_json(value: Any, place: str = "Properties") -> Any:
     """Return a value from a template in JSON's types.
 
-    YAML makes a date of ``2012-10-17`` where it stands without quotation marks, and moto leaves a
-    reference that it cannot resolve where it stands.
+    YAML makes a date of an unquoted ``2012-10-17``, and moto leaves unresolvable references in
+    place.
 
     Args:
-        value: what moto hands on.
-        place: where it stands, for the error.
+        value: the value from moto.
+        place: its place, for the error.
 
     Raises:
-        UnusableValue: there is a reference in it that was not resolved, or a value that JSON has
-            not.
+        UnusableValue: it contains an unresolved reference, or a value that JSON does not have.
     """
     if isinstance(value, Mapping):
         for name in value:
@@ -54,14 +53,14 @@ def as_input(operation: str, properties: Mapping[str, Any]) -> dict[str, Any]:
     """Return properties of a resource as the input of an operation.
 
     CloudFormation writes the members of AWS IoT's API with a capital letter. The keys of maps, such
-    as attributes, stay as they are.
+    as attributes, are unchanged.
 
     Args:
         operation: its name in AWS's model.
         properties: property name to value, in JSON's types.
 
     Raises:
-        UnusableValue: the operation knows no such member.
+        UnusableValue: the operation has no such member.
     """
     shape = get_service_model("iot").operation_model(operation).input_shape
     converted: dict[str, Any] = _converted(shape, properties, "Properties")
@@ -95,7 +94,7 @@ def _converted(shape: Shape, value: Any, place: str) -> Any:
 
 
 def _parsed(text: str, place: str) -> Any:
-    """CloudFormation takes an object as JSON text, too."""
+    """CloudFormation also accepts an object as JSON text."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -103,7 +102,7 @@ def _parsed(text: str, place: str) -> Any:
 
 
 def _scalar(kind: str, value: Any) -> Any:
-    """CloudFormation takes numbers and truth values as text, and text as numbers."""
+    """CloudFormation accepts numbers and booleans as text, and text as numbers."""
     if kind == "boolean" and isinstance(value, str):
         return {"true": True, "false": False}.get(value.lower(), value)
     if kind in ("integer", "long") and isinstance(value, str) and value.lstrip("-").isdigit():

@@ -1,1 +1,1 @@
-"""The service iot-data: what clients publish over HTTPS, shadows and retained messages."""
+"""The service iot-data: publishing over HTTPS, shadows and retained messages."""

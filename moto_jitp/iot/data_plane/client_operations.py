@@ -16,7 +16,7 @@ from moto_jitp.iot.api.paging import Page
 from .connections import ConnectionDeletion, delete_connection, find_connection, subscriptions_of
 from .requests import SERVICE, DataRequest
 
-# How many subscriptions a page holds at most.
+# The maximum number of subscriptions on a page.
 _MOST = 20
 
 
@@ -40,7 +40,7 @@ def get_connection(request: DataRequest, arguments: Input) -> Output:
     }
     if arguments.get("includeSocketInformation"):
         output["sourceIp"], output["sourcePort"] = carrier.address, carrier.port
-        # Clients reach an endpoint of this machine from an address of this machine.
+        # Clients reach an endpoint on this machine from an address of this machine.
         output["targetIp"], output["targetPort"] = carrier.address, carrier.target_port
     return without_null(output)
 

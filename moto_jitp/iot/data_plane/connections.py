@@ -1,6 +1,6 @@
-"""Clients as the control plane sees them: their connections, their subscriptions, a message to one.
+"""Clients as the control plane sees them: connections, subscriptions, direct messages.
 
-Whoever has connections or keeps sessions stands above this layer and enters itself in
+Code that has connections or keeps sessions is above this layer and registers itself in
 :data:`all_clients`.
 https://docs.aws.amazon.com/iot/latest/developerguide/mqtt.html#mqtt-client-disconnect
 https://docs.aws.amazon.com/iot/latest/developerguide/direct-messaging.html
@@ -24,12 +24,12 @@ class Connection(NamedTuple):
 
     Attributes:
         client_id: the client's id.
-        thing_name: the thing that its certificate stands for; ``None`` for none.
+        thing_name: the thing that its certificate represents; ``None`` for none.
         transport: what carries it, or carried it.
         since: when it was made, in UTC.
         ended: when it ended, in UTC; ``None`` while the client is connected.
         reason: why it ended, in the words of lifecycle events; ``None`` likewise.
-        subscriptions: topic filter and quality of service, in the order of subscribing.
+        subscriptions: topic filters with quality of service, in the order of subscribing.
     """
 
     client_id: str
@@ -47,7 +47,7 @@ class ConnectionDeletion(NamedTuple):
     Attributes:
         client_id: the client's id.
         clean_session: whether to forget its session, too.
-        prevent_will: whether its will is not to be published.
+        prevent_will: whether to suppress its will.
     """
 
     client_id: str
@@ -56,17 +56,17 @@ class ConnectionDeletion(NamedTuple):
 
 
 class ReceiverNotAuthorized(Exception):  # noqa: N818 - as NotAuthorized
-    """The policies of a message's receiver do not allow ``iot:Receive``; the text says why."""
+    """A receiver's policies do not allow ``iot:Receive``; the text says why."""
 
 
 class Clients:
-    """Those clients that one part of the package has; each part overrides what applies to it.
+    """The clients of one part of the package; each part overrides the methods that apply to it.
 
-    ``backend`` is the account and Region everywhere.
+    ``backend`` is always the account and Region.
     """
 
     def find(self, backend: Any, client_id: str) -> Connection | None:
-        """Return the newest connection of a client; ``None`` where it is not known."""
+        """Return the newest connection of a client; ``None`` if it is not known."""
         return None
 
     def keeps_session(self, backend: Any, client_id: str) -> bool:
@@ -83,8 +83,8 @@ class Clients:
         """Send a message to a client that is connected.
 
         Returns:
-            A function that waits for the client's acknowledgement, so many seconds at most, and
-            returns whether it came; ``None`` where the client is not connected.
+            A function that waits for the client's acknowledgement, with a limit in seconds, and
+            returns whether it came; ``None`` if the client is not connected.
 
         Raises:
             ReceiverNotAuthorized: the client is not allowed to receive it.
@@ -102,17 +102,17 @@ def delete_connection(backend: Any, deletion: ConnectionDeletion) -> bool:
 
     Args:
         backend: the account and Region.
-        deletion: what is asked for.
+        deletion: the request.
 
     Returns:
         Whether there was a connection, or a session to forget.
     """
-    # Each is asked: the session that is kept is another than the connection.
+    # Each is called: the kept session is separate from the connection.
     return sum(clients.delete(backend, deletion) for clients in list(all_clients)) > 0
 
 
 def find_connection(backend: Any, client_id: str) -> Connection | None:
-    """Return a client's connection, if it is there or was there in the last 30 minutes.
+    """Return a client's connection, if it exists or existed in the last 30 minutes.
 
     https://docs.aws.amazon.com/iot/latest/apireference/API_iotdata_GetConnection.html
 
@@ -130,7 +130,7 @@ def find_connection(backend: Any, client_id: str) -> Connection | None:
 
 
 def keeps_session(backend: Any, client_id: str) -> bool:
-    """Whether a client that is not connected has a session that waits for it.
+    """Whether a disconnected client has a session that waits for it.
 
     Args:
         backend: the account and Region.
@@ -149,7 +149,7 @@ def subscriptions_of(backend: Any, client_id: str) -> tuple[tuple[str, int], ...
         client_id: the client's id.
 
     Returns:
-        Topic filter and quality of service of each; ``None`` where there is no such client.
+        Topic filter and quality of service of each; ``None`` if there is no such client.
     """
     for clients in list(all_clients):
         session = clients.find(backend, client_id)
@@ -168,7 +168,7 @@ def send_directly(
     Args:
         backend: the account and Region.
         client_id: the client's id.
-        message: the message, of QoS 1 where its receipt is to be acknowledged.
+        message: the message, with QoS 1 if its receipt is to be acknowledged.
 
     Returns:
         See :meth:`Clients.send`.

@@ -29,7 +29,7 @@ _ERRORS = {
     "TARGET_CLIENT_ID_NOT_FOUND": ("ResourceNotFoundException", 404),
     "DELIVERY_CONFIRMATION_TIMEOUT": ("GatewayTimeoutException", 504),
 }
-"""The reasons of log entries, and the error and the HTTP status of each."""
+"""The reasons in log entries, with the error and the HTTP status of each."""
 
 
 class _DirectMessageRefused(Exception):  # noqa: N818 - becomes an error of the operation
@@ -38,7 +38,7 @@ class _DirectMessageRefused(Exception):  # noqa: N818 - becomes an error of the 
     Args:
         reason: one of those in ``_ERRORS``.
         message: the text.
-        bare: the part of the text that AWS says, where the rest is ours.
+        bare: AWS's part of the text, if the rest is ours.
     """
 
     def __init__(self, reason: str, message: str, *, bare: str | None = None) -> None:

@@ -22,7 +22,7 @@ from moto_jitp.mqtt.topics import check_publish
 from .message_properties import properties_given
 from .requests import SERVICE, DataRequest
 
-# How many retained messages a page holds at most.
+# The maximum number of retained messages on a page.
 _MOST = 200
 
 

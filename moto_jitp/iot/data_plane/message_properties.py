@@ -1,4 +1,4 @@
-"""The properties of MQTT 5 that a message has which is sent over HTTPS."""
+"""The MQTT 5 properties of a message sent over HTTPS."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _FORMATS = {"UNSPECIFIED_BYTES": 0, "UTF8_DATA": 1}
 
 
 def message_properties(arguments: Mapping[str, Any]) -> Properties:
-    """Return the properties that a request asks for.
+    """Return the properties in a request.
 
     Args:
-        arguments: the members of Publish or SendDirectMessage, as botocore names them.
+        arguments: the members of Publish or SendDirectMessage, by botocore's names.
 
     Raises:
         ValueError: one is not valid; the text says which, and what was expected.
@@ -38,7 +38,7 @@ def message_properties(arguments: Mapping[str, Any]) -> Properties:
 
 
 def properties_given(arguments: Mapping[str, Any]) -> Properties:
-    """Return the properties that a call of boto3 asks for, as :func:`message_properties` does.
+    """Return the properties in a boto3 call, as :func:`message_properties` does.
 
     Raises:
         InvalidRequestException: one is not valid.
@@ -50,10 +50,10 @@ def properties_given(arguments: Mapping[str, Any]) -> Properties:
 
 
 def user_properties_in_header(text: str) -> Any:
-    """Return what stands in the header ``x-amz-mqtt5-user-properties``: JSON in base64.
+    """Return the content of the header ``x-amz-mqtt5-user-properties``: JSON in base64.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it has another format.
     """
     try:
         return json.loads(_decoded(text, "userProperties"))
@@ -73,7 +73,7 @@ def _payload_format(value: Any) -> int | None:
 
 
 def _expiry(value: Any) -> int | None:
-    """The seconds of a message expiry; zero is what the SDKs send for none."""
+    """The seconds of a message expiry; SDKs send zero for none."""
     if value is None:
         return None
     if not str(value).isdigit():

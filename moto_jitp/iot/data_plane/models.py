@@ -1,7 +1,7 @@
 """``JitpIoTDataBackend``: moto's data plane, connected with the devices.
 
-What it keeps beyond moto's own state stands in the message broker of the IoT backend, so turning a
-live backend into one of these, and back, is a matter of its class alone.
+Its state beyond moto's own is in the message broker of the IoT backend, so that converting a live
+backend, and back, only means changing its class.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _SOMEBODY = Publisher(None, "", "127.0.0.1", "HTTP")
 
 
 class UnregisteredShadows:
-    """The shadows of names that no thing in the registry has.
+    """The shadows of things that are not in the registry.
 
     https://docs.aws.amazon.com/iot/latest/developerguide/iot-device-shadows.html
 
     Attributes:
-        by_thing: the thing's name to its shadows, of which the unnamed one has the name ``None``.
+        by_thing: the thing's name to its shadows, with ``None`` as the name of the unnamed one.
     """
 
     def __init__(self) -> None:
@@ -42,10 +42,10 @@ class UnregisteredShadows:
 
 
 class JitpIoTDataBackend(IoTDataPlaneBackend):
-    """One account's and Region's data plane; its messages reach devices and theirs reach it.
+    """The data plane of one account and Region, which exchanges messages with devices.
 
-    Where ``strict`` is on, requests to shadows raise :class:`shadows.ShadowRefused` as AWS IoT
-    refuses them. Where it is off, boto3's are checked and carried out by moto alone.
+    With ``strict`` on, requests to shadows raise :class:`shadows.ShadowRefused` where AWS IoT
+    refuses them. With it off, boto3's are checked and carried out by moto alone.
     """
 
     def publish(
@@ -102,13 +102,13 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
     def answer_shadow_request(
         self, thing_name: str, shadow_name: str | None, request: str, payload: bytes
     ) -> None:
-        """Carry out what a client asked of a shadow over MQTT, and publish the answer.
+        """Carry out a client's MQTT request to a shadow, and publish the answer.
 
         Args:
             thing_name: the thing.
             shadow_name: the named shadow; ``None`` for the unnamed one.
             request: ``update``, ``get`` or ``delete``.
-            payload: the message; of ``get`` and ``delete`` only its client token counts.
+            payload: the message, of which ``get`` and ``delete`` only use the client token.
         """
         token = shadows.client_token(payload)
         prefix = shadows.prefix(thing_name, shadow_name)
@@ -130,14 +130,14 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
             self._publish(f"{prefix}/{request}/rejected", {**refused.body(), **token})
 
     def log_shadow_request(self, request: ShadowRequest, error: str | None = None) -> None:
-        """Log a request to a shadow, as far as the logging options ask for it.
+        """Log a request to a shadow if the logging options say so.
 
-        The entry names no client. Levels of resources count as for a client that is named like the
-        thing.
+        The entry does not name a client. Levels of resources apply as for a client with the thing's
+        name.
 
         Args:
             request: the request.
-            error: why it was refused; ``None`` for one that was carried out.
+            error: why it was refused; ``None`` if it was carried out.
         """
         if self._iot.logging.is_logging:
             client = Client(request.thing_name, "", "")
@@ -191,7 +191,7 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
             shadows.check_present(thing_name, self._shadows_of(thing_name), shadow_name)
 
     def _require_thing_where_moto_does(self, thing_name: str) -> None:
-        """With ``strict`` off, ask for the thing over MQTT as moto does over HTTP.
+        """With ``strict`` off, require the thing over MQTT as moto does over HTTP.
 
         Raises:
             ShadowRefused: there is none.
@@ -200,13 +200,12 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
             raise shadows.ShadowRefused(404, f"The thing {thing_name} does not exist.")
 
     def _shadows_of(self, thing_name: str) -> dict[str | None, FakeShadow]:
-        """Return the shadows of a thing by name, to be changed; it does not have to be
-        registered."""
+        """Return the shadows of a thing by name, to be changed; it need not be registered."""
         unregistered = state_of(self._iot).part(UnregisteredShadows).by_thing
         thing = self._iot.registry.find_thing(thing_name)
         if thing is None:
             return unregistered.setdefault(thing_name, {})
-        # What was there before the thing stays when it is registered.
+        # Shadows from before the registration are kept.
         for name, shadow in unregistered.pop(thing_name, {}).items():
             thing.thing_shadows.setdefault(name, shadow)
         return thing.thing_shadows  # type: ignore[no-any-return]
@@ -217,7 +216,7 @@ class JitpIoTDataBackend(IoTDataPlaneBackend):
 
 
 def answer_shadow_requests(backend: IoTBackend, message: Message) -> None:
-    """Carry out what a client's message asks of a shadow; the broker's listener for shadows.
+    """Carry out the request to a shadow in a client's message; the broker's listener for shadows.
 
     Args:
         backend: the account and Region in which the message was published.
@@ -242,7 +241,7 @@ def _check_what_moto_does_not(payload: str | bytes, stored_shadow: FakeShadow | 
 
     Args:
         payload: the update.
-        stored_shadow: the shadow as it is; ``None`` where there is none.
+        stored_shadow: the present shadow; ``None`` if there is none.
     """
     try:
         update = json.loads(payload)

@@ -1,4 +1,4 @@
-"""A request to the data plane, as its operations see it: whose it is, and what it is logged as."""
+"""A request to the data plane, with its sender and its log entries."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class DataRequest:
     """One request.
 
     Args:
-        request: the HTTP request, as moto has it.
+        request: moto's HTTP request.
         backend: the data plane of its account and Region.
 
     Attributes:
@@ -43,7 +43,7 @@ class DataRequest:
 
     @property
     def publisher(self) -> Publisher:
-        """Who has sent the request, as the publisher of a message."""
+        """The sender of the request, as the publisher of a message."""
         return Publisher(None, self._principal_id(), source_address(self._request), "HTTP")
 
     def count(self, metric: str) -> None:
@@ -51,12 +51,12 @@ class DataRequest:
         count_device_action(self.iot, metric, "HTTP")
 
     def log(self, event_type: str, fields: Mapping[str, Any], *, error: str | None = None) -> None:
-        """Log the request, as far as the logging options ask for it.
+        """Log the request if the logging options say so.
 
         Args:
             event_type: the entry's event type.
-            fields: its fields beside those that every entry has.
-            error: why the request was refused; ``None`` for one that was carried out.
+            fields: its fields beside the common ones.
+            error: why the request was refused; ``None`` if it was carried out.
         """
         if not self.iot.logging.is_logging:
             return

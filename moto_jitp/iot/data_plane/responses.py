@@ -11,7 +11,7 @@ from moto.iotdata.responses import IoTDataPlaneResponse
 from moto_jitp.iot.api.checked_response import CheckedResponse
 from moto_jitp.iot.api.operations import Operation, operations_of
 
-# These fill the table of operations.
+# These modules fill the table of operations.
 from . import client_operations as client_operations
 from . import direct_messages as direct_messages
 from . import message_operations as message_operations

@@ -1,7 +1,7 @@
-"""The document of a shadow: what an update makes of it, and what differs in it.
+"""The document of a shadow: how an update changes it, and its delta.
 
-moto's own merges an update into the dictionaries of the version before, keeps a section that is set
-to null, renews every timestamp and reports differences that do not exist.
+moto's own merges an update into the dictionaries of the previous version, keeps a section that is
+set to null, renews every timestamp and reports differences that do not exist.
 https://docs.aws.amazon.com/iot/latest/developerguide/device-shadow-document.html
 """
 
@@ -22,11 +22,11 @@ class Shadow(FakeShadow):
 
     @classmethod
     def parse_payload(cls, desired: Any, reported: Any) -> Any:
-        """Return what is desired and not reported; ``None`` where there is no such thing."""
+        """Return what is desired but not reported; ``None`` if there is nothing."""
         return _difference(desired or {}, reported or {}) or None
 
     def to_dict(self, include_delta: bool = True) -> dict[str, Any]:
-        """Return the document; the metadata of what differs is that of what is desired."""
+        """Return the document; the delta's metadata is that of the desired state."""
         document: dict[str, Any] = super().to_dict(include_delta=include_delta)
         delta = document.get("state", {}).get("delta")
         if delta:
@@ -36,7 +36,7 @@ class Shadow(FakeShadow):
     def to_response_dict(self) -> dict[str, Any]:
         """Return the answer to the update that made this version.
 
-        Its state is the request's, with the nulls in it; what is gone has no timestamp.
+        Its state is the request's, including nulls; removed keys have no timestamp.
         """
         answer: dict[str, Any] = super().to_response_dict()
         state = (self.requested_payload or {})["state"]
@@ -47,7 +47,7 @@ class Shadow(FakeShadow):
 
     @property
     def size(self) -> int:
-        """How many bytes its state has as compact JSON, without metadata."""
+        """The size of its state as compact JSON without metadata, in bytes."""
         state = {section: getattr(self, section) for section in SECTIONS}
         nonempty_sections = {section: values for section, values in state.items() if values}
         text = json.dumps(nonempty_sections, separators=(",", ":"), ensure_ascii=False)
@@ -55,12 +55,13 @@ class Shadow(FakeShadow):
 
 
 def updated(previous: FakeShadow | None, request: Mapping[str, Any]) -> Shadow:
-    """Return the version of a shadow that an update makes; the one before stays as it is.
+    """Return the version of a shadow that an update makes; the previous one is unchanged.
 
     Args:
-        previous: the version before, which may be that of a deleted shadow; ``None`` for a new one.
-        request: a checked request. A null takes away what it stands for: a key, a section, or with
-            ``"state": null`` both of them.
+        previous: the previous version, which may be that of a deleted shadow; ``None`` for a new
+            one.
+        request: a checked request. A null removes its key or section, or with ``"state": null``
+            both sections.
     """
     shadow = Shadow(None, None, dict(request), previous.version + 1 if previous else 1)
     state = request["state"]
@@ -80,7 +81,7 @@ def updated(previous: FakeShadow | None, request: Mapping[str, Any]) -> Shadow:
 
 
 def metadata_of(delta: Any, metadata: Any) -> Any:
-    """Return the timestamps of what stands in a delta.
+    """Return the timestamps of the values in a delta.
 
     Args:
         delta: the delta's state, or a part of it.
@@ -116,7 +117,7 @@ def _stamps(value: Any, now: int) -> Any:
 
 
 def _difference(desired: Mapping[str, Any], reported: Mapping[str, Any]) -> dict[str, Any]:
-    """What of the desired keys is reported otherwise, or not at all; arrays count as one value."""
+    """The desired keys that are reported differently or not at all; an array is one value."""
     delta: dict[str, Any] = {}
     for key, value in desired.items():
         if key not in reported:
@@ -131,5 +132,5 @@ def _difference(desired: Mapping[str, Any], reported: Mapping[str, Any]) -> dict
 
 
 def _same(one: Any, other: Any) -> bool:
-    # To Python 1 equals true; to JSON it does not.
+    # In Python 1 equals True; in JSON it does not.
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)

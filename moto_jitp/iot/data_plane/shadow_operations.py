@@ -19,7 +19,7 @@ from moto_jitp.monitoring.logs import ShadowRequest
 from .requests import SERVICE, DataRequest
 from .shadows import ShadowRefused
 
-# How many names a page holds at most.
+# The maximum number of names on a page.
 _MOST = 100
 _ERRORS = {
     400: "InvalidRequestException",
@@ -66,7 +66,7 @@ def list_named_shadows_for_thing(request: DataRequest, arguments: Input) -> Outp
 def _logged(
     request: DataRequest, operation_name: str, arguments: Input
 ) -> Iterator[tuple[str, str | None]]:
-    """Log a request to a shadow with what comes of it; a refusal becomes the model's error."""
+    """Log a request to a shadow with its result; a refusal becomes the model's error."""
     shadow_request = ShadowRequest(
         operation_name, arguments["thingName"], arguments.get("shadowName"), "HTTP"
     )

@@ -1,4 +1,4 @@
-"""Device shadows: what AWS IoT refuses, and the messages that it answers and tells with.
+"""Device shadows: what AWS IoT refuses, its answers and its notifications.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/device-shadow-mqtt.html
 https://docs.aws.amazon.com/iot/latest/developerguide/device-shadow-document.html
@@ -29,7 +29,7 @@ MOST_LEVELS = 8
 
 
 class ShadowRefused(Exception):  # noqa: N818 - becomes a message on …/rejected, not an error
-    """A request to a shadow that is refused: on its topic ``…/rejected``, or by an HTTP error.
+    """A refused request to a shadow, answered on its topic ``…/rejected`` or by an HTTP error.
 
     The codes and texts are those of
     https://docs.aws.amazon.com/iot/latest/developerguide/device-shadow-error-messages.html
@@ -37,7 +37,7 @@ class ShadowRefused(Exception):  # noqa: N818 - becomes a message on …/rejecte
     Args:
         code: the code.
         message: the text.
-        bare: the part of the text that AWS says, where the rest is ours.
+        bare: AWS's part of the text, if the rest is ours.
     """
 
     def __init__(self, code: int, message: str, *, bare: str | None = None) -> None:
@@ -56,13 +56,13 @@ class ShadowRefused(Exception):  # noqa: N818 - becomes a message on …/rejecte
 
 
 def prefix(thing_name: str, shadow_name: str | None) -> str:
-    """Return what all topics of a shadow begin with."""
+    """Return the prefix of all topics of a shadow."""
     name_part = f"/name/{shadow_name}" if shadow_name is not None else ""
     return f"$aws/things/{thing_name}/shadow{name_part}"
 
 
 def client_token(payload: str | bytes) -> dict[str, str]:
-    """Return the client token of a request, to be put into the answers; empty without one."""
+    """Return the client token of a request, for its answers; empty if there is none."""
     try:
         document = json.loads(payload)
     except (ValueError, RecursionError):
@@ -77,12 +77,12 @@ def check_update(
     """Return the version of a shadow that an update makes, once it is stored.
 
     Args:
-        stored: the shadow as it is, or was before it was deleted; ``None`` where there was none.
+        stored: the shadow as it is, or was before its deletion; ``None`` if there was none.
         shadow_name: the named shadow; ``None`` for the unnamed one.
         payload: the request.
 
     Raises:
-        ShadowRefused: the request is not one that AWS IoT accepts.
+        ShadowRefused: AWS IoT does not accept the request.
     """
     _check_name(shadow_name)
     document = _document(payload)
@@ -91,14 +91,14 @@ def check_update(
     if "version" in document and document["version"] != getattr(previous, "version", None):
         raise ShadowRefused(409, "Version conflict")
     shadow = updated(previous, document)
-    # Of a request only what is kept counts, together with what the shadow has already.
+    # Only the parts of a request that are kept count, together with the shadow's present state.
     if shadow.size > MOST_BYTES:
         raise ShadowRefused(413, "The payload exceeds the maximum size allowed")
     return shadow
 
 
 def _remembered(shadow: FakeShadow | None) -> FakeShadow | None:
-    """Return the shadow whose version the next one counts on from; a deleted one for 48 hours.
+    """Return the shadow whose version the next one follows; a deleted one counts for 48 hours.
 
     https://docs.aws.amazon.com/iot/latest/developerguide/device-shadow-data-flow.html
     """
@@ -116,12 +116,12 @@ def check_present(
     """Make sure that there is a shadow to get or to delete.
 
     Args:
-        thing_name: the thing, which does not have to be registered.
+        thing_name: the thing, which need not be registered.
         stored_shadows: its shadows by name.
         shadow_name: the named shadow; ``None`` for the unnamed one.
 
     Raises:
-        ShadowRefused: there is none, or the name is none that a shadow may have.
+        ShadowRefused: there is none, or a shadow cannot have this name.
     """
     _check_name(shadow_name)
     shadow = stored_shadows.get(shadow_name)
@@ -131,7 +131,7 @@ def check_present(
 
 
 def _check_name(shadow_name: str | None) -> None:
-    # AWS's sentence for members that break a constraint; the API reference gives these two.
+    # AWS's sentence for members that violate a constraint; the API reference lists these two.
     if shadow_name is None:
         return
     constraint = None
@@ -163,7 +163,7 @@ def _document(payload: str | bytes) -> dict[str, Any]:
 
 
 def _finite(text: str) -> float:
-    """Read a number. Python's reader also takes NaN and 1e999, which no JSON can give back."""
+    """Read a number. Python's parser also accepts NaN and 1e999, which JSON cannot represent."""
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"{text} is not a JSON number")
@@ -192,7 +192,7 @@ def _check_document(document: dict[str, Any]) -> None:
 
 def _check_values(section: str, value: Any) -> None:
     if _is_deeper(value, MOST_LEVELS):
-        # The guide's list of errors still says 6, the quota has been raised to 8.
+        # The guide's list of errors still says 6, but the quota was raised to 8.
         raise ShadowRefused(
             400, f"JSON contains too many levels of nesting; maximum is {MOST_LEVELS}"
         )
@@ -207,12 +207,12 @@ def _check_values(section: str, value: Any) -> None:
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
-    """Whether a value has more names or places below each other than this many."""
+    """Whether a value is nested more deeply than this many levels."""
     return any(levels == 0 or _is_deeper(part, levels - 1) for _, part in _parts(value))
 
 
 def _array_with_null(value: Any, place: str) -> str | None:
-    """The place of the first array with null in it; ``None`` where there is none."""
+    """The place of the first array with a null in it; ``None`` if there is none."""
     if isinstance(value, list) and None in value:
         return place
     nested_places = (_array_with_null(part, f"{place}.{key}") for key, part in _parts(value))
@@ -226,18 +226,18 @@ def _parts(value: Any) -> list[tuple[Any, Any]]:
 
 
 def state_document(shadow: FakeShadow | None) -> dict[str, Any] | None:
-    """Return what a shadow holds now; ``None`` where there is none."""
+    """Return the present content of a shadow; ``None`` if there is none."""
     if shadow is None or shadow.deleted:
         return None
     document = shadow.to_dict(include_delta=False)
-    # moto merges an update into the dictionaries of the version before.
+    # moto merges an update into the dictionaries of the previous version.
     return copy.deepcopy({key: document[key] for key in ("state", "metadata", "version")})
 
 
 def update_messages(
     previous: dict[str, Any] | None, now: FakeShadow
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield what an update makes AWS IoT publish: the end of each topic, and the message.
+    """Yield what AWS IoT publishes for an update: the end of each topic, and the message.
 
     Args:
         previous: the :func:`state_document` from before the update.

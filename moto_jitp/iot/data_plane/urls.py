@@ -15,8 +15,10 @@ from .responses import JitpIoTDataResponse
 ENDPOINTS = (
     r"https?://(?:a[0-9a-z]{13}(?:-ats)?\.iot|data\.jobs\.iot|iot-jobs-data)\.(.+)\.amazonaws\.com"
 )
-"""What ``describe_endpoint`` answers for ``iot:Data-ATS`` and ``iot:Data``, and the addresses of
-``iot-jobs-data``: boto3's, and the one that moto's server makes of a request's signature."""
+"""The endpoints that ``describe_endpoint`` returns for ``iot:Data-ATS`` and ``iot:Data``, and the
+addresses of ``iot-jobs-data``: boto3's, and the one that moto's server derives from a request's
+signature.
+"""
 
 _JOBS = re.compile(r"/things/[^/]+/jobs(/|$)|/command-executions")
 

@@ -1,1 +1,1 @@
-"""Jobs: their lists, what there must be to act on one, and the API by which devices see them."""
+"""Jobs, their listings, and the API through which devices see them."""

@@ -1,4 +1,4 @@
-"""What a job and its executions are, and how they move from status to status.
+"""Jobs and their executions, and how they move from status to status.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/iot-jobs-lifecycle.html
 """
@@ -38,7 +38,7 @@ _COUNTS = {
 
 
 def defect_of_details(details: Mapping[str, str]) -> str | None:
-    """Return what is wrong with status details; ``None`` where nothing is.
+    """Return what is wrong with status details; ``None`` if nothing is.
 
     https://docs.aws.amazon.com/general/latest/gr/iot_device_management.html#job-limits
 
@@ -91,7 +91,7 @@ class JobExecution(FakeJobExecution):
 
     @property
     def deadline(self) -> datetime | None:
-        """When it times out, in UTC without a time zone; ``None`` where it does not."""
+        """When it times out, in UTC without a time zone; ``None`` if it does not."""
         if self.status != "IN_PROGRESS":
             return None
         deadlines = [] if self._step_deadline is None else [self._step_deadline]
@@ -100,17 +100,17 @@ class JobExecution(FakeJobExecution):
         return min(deadlines, default=None)
 
     def limit_to(self, minutes: int | None) -> None:
-        """Have it time out so many minutes after its start; ``None`` for never."""
+        """Let it time out this many minutes after its start; ``None`` for never."""
         self._minutes = minutes
 
     def update(
         self, status: str, details: dict[str, str] | None = None, step_minutes: int | None = None
     ) -> None:
-        """Go on to a status.
+        """Move to a status.
 
         Args:
-            status: the status, which may be the one that it has.
-            details: the new status details; ``None`` leaves them as they are.
+            status: the status, which may be the present one.
+            details: the new status details; ``None`` leaves them unchanged.
             step_minutes: when the step times out, in minutes from now; -1 ends that timer.
         """
         now = utcnow()
@@ -139,7 +139,7 @@ class JobExecution(FakeJobExecution):
         return {**listed, "jobExecutionSummary": without_null(listed["jobExecutionSummary"])}
 
     def summary(self) -> dict[str, Any]:
-        """Return it as GetPendingJobExecutions and ``notify`` list it; times in seconds."""
+        """Return it as in GetPendingJobExecutions and ``notify``, with times in seconds."""
         times = {
             "queuedAt": self.queued_at,
             "startedAt": self.started_at,
@@ -189,7 +189,7 @@ class Job(FakeJob):
 
     @job_process_details.setter
     def job_process_details(self, ignored: Any) -> None:
-        """Pass over what moto sets once and for all."""
+        """Ignore the fixed value that moto sets."""
 
     def complete(self) -> bool:
         """End with the last of its executions.
@@ -208,5 +208,5 @@ class Job(FakeJob):
         return True
 
     def parsed_document(self) -> Any:
-        """Return its document as devices get it over MQTT."""
+        """Return its document as devices receive it over MQTT."""
         return json.loads(self.document)

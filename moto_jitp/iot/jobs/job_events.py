@@ -1,4 +1,4 @@
-"""The events of jobs and their executions, where they are switched on.
+"""The events of jobs and their executions, if they are switched on.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/events-jobs.html
 """

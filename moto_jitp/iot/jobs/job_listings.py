@@ -32,7 +32,7 @@ def list_jobs(registry: Registry, arguments: Input, page: Page) -> Output:
 
 
 def _summary(registry: Registry, job: FakeJob) -> Output:
-    # No job is rolled out in parts, which is when AWS IoT calls it concurrent.
+    # Jobs are not rolled out in parts; AWS IoT would call those concurrent.
     summary = {**job.to_dict(), "isConcurrent": False}
     groups = [registry.thing_groups.get(target) for target in job.targets]
     if len(groups) == 1 and groups[0] is not None:

@@ -1,9 +1,8 @@
 """Jobs: made and cancelled by the account, carried out by its things.
 
-Timeouts count by the clock of the test: what has timed out is ended by the next call of any
-service, or by the next thing that a device does. A thing that is deleted, or leaves the last group
-for which a job has it, has its execution REMOVED.
-https://docs.aws.amazon.com/iot/latest/developerguide/iot-jobs.html
+Timeouts follow the test's clock: the next call of any service, or the next action of a device, ends
+what has timed out. The execution of a thing that is deleted, or leaves the last group through which
+a job targets it, is REMOVED. https://docs.aws.amazon.com/iot/latest/developerguide/iot-jobs.html
 """
 
 from __future__ import annotations
@@ -75,23 +74,24 @@ class Jobs:
 
     Args:
         registry: the account's and Region's tables.
-        logging: logs what devices ask for, and how jobs end.
+        logging: logs requests of devices, and how jobs end.
     """
 
     def __init__(self, registry: Registry, logging: LoggingOptions) -> None:
         self._registry = registry
         self.logging = logging
         self._moto: Any = registry.moto
-        # What has not ended, by the thing's name and the job's id, in the order of queueing.
+        # The executions that have not ended, by the thing's name and the job's id, in the order of
+        # queueing.
         self._queues: dict[str, dict[str, JobExecution]] = {}
-        # When executions time out, the earliest first; some have ended or been prolonged since.
+        # When executions time out, the earliest first; some may since have ended or been prolonged.
         self._deadlines: list[tuple[datetime, int, JobExecution]] = []
         self._numbers = itertools.count()
         self._of_groups: dict[str, dict[str, Job]] = {}
         registry.on_thing_deleted.append(self._thing_deleted)
         registry.on_membership.append(self._membership_changed)
 
-    # What the account does.
+    # Actions of the account.
 
     def create_job(self, job_id: str, targets: list[str], **members: Any) -> tuple[str, str, str]:
         """Make a job, and queue an execution for each of its things.
@@ -101,13 +101,13 @@ class Jobs:
         Args:
             job_id: its id.
             targets: the ARNs of things and thing groups.
-            members: the others, as moto's method has them.
+            members: the other parameters of moto's method.
 
         Returns:
             Its ARN, its id and its description.
 
         Raises:
-            IoTError: the id is taken, a target is missing, or there is not one document.
+            IoTError: the id is taken, a target is missing, or there is not exactly one document.
         """
         if not settings.current().strict:
             created_job: tuple[str, str, str] = IoTBackend.create_job(
@@ -141,8 +141,8 @@ class Jobs:
 
         Args:
             job_id: the job.
-            targets: the ARNs of things and thing groups; those that it has stay as they are.
-            comment: why; ``None`` leaves what was said before.
+            targets: the ARNs of things and thing groups; present targets are kept.
+            comment: why; ``None`` leaves the previous comment.
 
         Raises:
             IoTError: there is no such job or target, the job is not CONTINUOUS or not IN_PROGRESS,
@@ -178,10 +178,10 @@ class Jobs:
     def update_job(
         self, job_id: str, description: str | None, timeout: dict[str, int] | None
     ) -> None:
-        """Change what a job says of itself, and how long an execution may be in progress.
+        """Change a job's description, and how long an execution may be in progress.
 
-        A new time limit counts for executions that start later, too, and for those in progress
-        from their start (AWS does not say).
+        A new time limit also applies to executions that start later, and to those in progress from
+        their start (not documented by AWS).
         https://docs.aws.amazon.com/iot/latest/apireference/API_UpdateJob.html
 
         Args:
@@ -207,7 +207,7 @@ class Jobs:
             job.last_updated_at = utcnow()
 
     def cancel_job(self, job_id: str, reason_code: str, comment: str, force: bool) -> FakeJob:
-        """Cancel a job: what is queued, and by force also what is in progress.
+        """Cancel a job with its queued executions, and with force those in progress, too.
 
         Raises:
             IoTError: there is no such job, or it has ended.
@@ -237,7 +237,7 @@ class Jobs:
         """Delete a job with its executions.
 
         Raises:
-            IoTError: there is no such job, or it is in progress and not deleted by force.
+            IoTError: there is no such job, or it is in progress and ``force`` is off.
         """
         self.expire()
         job = self._require_job(job_id)
@@ -284,7 +284,7 @@ class Jobs:
             thing_name: the thing.
             force: whether it may be in progress.
             expected_version: the version that it must have; ``None`` for any.
-            details: its status details from then on; ``None`` leaves them.
+            details: its new status details; ``None`` leaves them.
 
         Raises:
             IoTError: there is none, it has ended, it is in progress and ``force`` is off, there
@@ -337,7 +337,7 @@ class Jobs:
             tell_of_execution(self._registry, execution, "deleted")
             self._complete(job)
 
-    # What a device does.
+    # Actions of devices.
 
     def pending(self, thing_name: str) -> list[JobExecution]:
         """Return a thing's executions that have not ended, the next one first.
@@ -353,10 +353,10 @@ class Jobs:
     def start_next(
         self, thing_name: str, details: dict[str, str] | None, step_minutes: int | None
     ) -> JobExecution | None:
-        """Start the next execution of a thing; one in progress stays as it is.
+        """Start the next execution of a thing; one in progress is left unchanged.
 
         Returns:
-            The execution; ``None`` where none is pending.
+            The execution; ``None`` if none is pending.
         """
         with HandingOnLater(), self._registry.lock:
             execution = next(iter(self.pending(thing_name)), None)
@@ -397,11 +397,11 @@ class Jobs:
         number: int | None = None,
         step_minutes: int | None = None,
     ) -> JobExecution:
-        """Set the status of an execution, as its device says.
+        """Set the status of an execution at its device's request.
 
         Raises:
-            JobRefused: there is no such execution, it has ended, it has another version, or the
-                status is not one that a device may set.
+            JobRefused: there is no such execution, it has ended, it has another version, or a
+                device may not set this status.
         """
         if status not in DEVICE_STATUSES:
             raise JobRefused(
@@ -446,7 +446,7 @@ class Jobs:
         return described
 
     def expire(self) -> None:
-        """End the executions whose time is over."""
+        """End the executions that have timed out."""
         if not self._deadlines:
             return
         with HandingOnLater(), self._registry.lock:
@@ -464,7 +464,7 @@ class Jobs:
                         execution.last_updated_at = deadline
                         self._complete(self.job_of(execution))
 
-    # How it is done.
+    # The implementation.
 
     def _queue(self, job: Job, thing_arn: str) -> None:
         execution = JobExecution(job, thing_arn)
@@ -564,7 +564,7 @@ class Jobs:
 
     @contextmanager
     def _telling(self, thing_names: Iterable[str]) -> Iterator[None]:
-        """Tell things of what has changed for them, by ``notify`` and ``notify-next``."""
+        """Notify things of their changes by ``notify`` and ``notify-next``."""
         before = {name: self._pending(name) for name in thing_names}
         yield
         now = int(unix_time())
@@ -593,11 +593,11 @@ class Jobs:
                 raise ResourceNotFound(f"The target {arn} is neither a thing nor a thing group.")
 
     def _document(self, *, document: str | None, document_source: str | None, **_: Any) -> str:
-        """Return the document of a new job, that of a source fetched now.
+        """Return the document of a new job, fetching it from a source now.
 
         Raises:
-            InvalidRequest: there is not exactly one, it is not JSON, or asks for what is not
-                emulated.
+            InvalidRequest: there is not exactly one, it is not JSON, or it needs something that is
+                not emulated.
         """
         if (document is None) == (document_source is None):
             raise InvalidRequest("Give exactly one of document and documentSource.")

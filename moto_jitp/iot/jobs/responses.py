@@ -23,14 +23,14 @@ _ERRORS = {
     "InvalidRequest": ("InvalidRequestException", 400),
     "ResourceNotFound": ("ResourceNotFoundException", 404),
     "InvalidStateTransition": ("InvalidStateTransitionException", 409),
-    # The model has no error of its own for this.
+    # The model has no specific error for this.
     "VersionMismatch": ("InvalidStateTransitionException", 409),
     "TerminalStateReached": ("TerminalStateException", 410),
 }
 
 
 class JitpIoTJobsDataResponse(CheckedResponse, BaseResponse):
-    """The API by which devices, and tests in their place, carry jobs out."""
+    """The API by which devices, or tests in their place, carry out jobs."""
 
     def __init__(self) -> None:
         super().__init__(service_name="iot-jobs-data")
@@ -77,7 +77,7 @@ def _carried_out(jobs: Jobs, request: str, job_id: str | None, arguments: Input)
         log_request(jobs, *place, arguments, error=str(refused))
         code, status = _ERRORS[refused.code]
         raise error_with_status(code, str(refused), status) from None
-    # Over HTTP a document is a text.
+    # Over HTTP a document is text.
     for holder in (answer, answer.get("execution", {})):
         if "jobDocument" in holder:
             holder["jobDocument"] = json.dumps(holder["jobDocument"])

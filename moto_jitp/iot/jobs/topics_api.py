@@ -1,4 +1,4 @@
-"""The MQTT API of jobs: what a device's message asks for, and what it is answered with.
+"""The MQTT API of jobs: devices' requests and their answers.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/jobs-mqtt-api.html
 """
@@ -39,15 +39,15 @@ def answer_request(
     *,
     client_id: str,
 ) -> tuple[str, dict[str, Any]]:
-    """Carry out what a message on a reserved topic of jobs asks for.
+    """Carry out the request in a message on a reserved topic of jobs.
 
     Args:
         jobs: the account's and Region's jobs.
         thing_name: the thing of the topic.
-        job_id: the job of the topic, or ``$next``; ``None`` where it has none.
+        job_id: the job of the topic, or ``$next``; ``None`` if it has none.
         request: ``get``, ``start-next`` or ``update``.
         payload: the message.
-        client_id: the client that has sent it.
+        client_id: the client that sent it.
 
     Returns:
         ``accepted`` or ``rejected``, and the answer.
@@ -72,7 +72,7 @@ def answer_request(
 def carry_out(
     jobs: Jobs, thing_name: str, job_id: str | None, request: str, arguments: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Carry out a request of a device, whichever way it came.
+    """Carry out a request of a device, however it was sent.
 
     Args:
         jobs: the account's and Region's jobs.
@@ -145,7 +145,7 @@ def log_request(
     client_id: str | None = None,
     error: str | None = None,
 ) -> None:
-    """Log a request of a device, as far as the logging options ask for it.
+    """Log a request of a device if the logging options say so.
 
     Args:
         jobs: the account's and Region's jobs.
@@ -153,8 +153,8 @@ def log_request(
         job_id: as for :func:`answer_request`.
         request: as for :func:`answer_request`.
         arguments: its members.
-        client_id: the client that has sent it; ``None`` for one over HTTPS.
-        error: why it was refused; ``None`` for one that was carried out.
+        client_id: the client that sent it; ``None`` for a request over HTTPS.
+        error: why it was refused; ``None`` if it was carried out.
     """
     if not jobs.logging.is_logging:
         return

@@ -1,1 +1,1 @@
-"""Topic rules as the API knows them; what they do with messages is the broker's affair."""
+"""Topic rules as the API sees them; the broker runs them on messages."""

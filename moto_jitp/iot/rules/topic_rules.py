@@ -1,7 +1,7 @@
 """CreateTopicRule and related operations: what AWS IoT checks when a rule is created, and what it
 returns.
 
-With ``strict`` off moto's checks count, which take any text for SQL.
+With ``strict`` off moto's checks apply, which accept any text as SQL.
 https://docs.aws.amazon.com/iot/latest/developerguide/iot-create-rule.html
 https://docs.aws.amazon.com/iot/latest/apireference/API_CreateTopicRule.html
 https://docs.aws.amazon.com/general/latest/gr/iot-core.html#rules-limits
@@ -67,11 +67,11 @@ class TopicRules:
 
         Args:
             name: its name.
-            payload: what CreateTopicRule takes as ``topicRulePayload``.
+            payload: CreateTopicRule's ``topicRulePayload``.
             tagging: its tags, as ``key=value&key=value``.
 
         Raises:
-            ResourceAlreadyExists: there is one of this name.
+            ResourceAlreadyExists: there is one with this name.
             IoTError: ``SqlParseException`` for the SQL or a substitution template.
             InvalidRequest: something else is not allowed.
         """
@@ -93,7 +93,7 @@ class TopicRules:
             self._changed()
 
     def replace(self, name: str, payload: Payload) -> None:
-        """Give a rule a new definition; when it was made stays.
+        """Give a rule a new definition; its creation date is kept.
 
         Raises:
             IoTError: ``UnauthorizedException`` if there is no such rule, ``SqlParseException`` for
@@ -109,7 +109,7 @@ class TopicRules:
         """Return a rule.
 
         Raises:
-            IoTError: ``UnauthorizedException``: so AWS IoT answers where there is no such rule.
+            IoTError: ``UnauthorizedException``, AWS IoT's answer if there is no such rule.
         """
         rule: FakeRule | None = self._moto.rules.get(name)
         if rule is None:
@@ -144,11 +144,11 @@ class TopicRules:
             self._changed()
 
     def listed(self, topic: str | None, disabled: bool | None) -> Iterator[FakeRule]:
-        """Yield rules, in no order that matters.
+        """Yield rules, in no particular order.
 
         Args:
-            topic: only those that hear this topic, or have exactly this filter; ``None`` for all.
-            disabled: only those that are disabled, or enabled; ``None`` for all.
+            topic: only those that match this topic, or have exactly this filter; ``None`` for all.
+            disabled: only the disabled, or the enabled ones; ``None`` for all.
         """
         for rule in list(self._moto.rules.values()):
             if disabled is not None and rule.rule_disabled != disabled:
@@ -224,7 +224,7 @@ class TopicRules:
         return compiled
 
     def _check_roles(self, role_arns: list[str], rule_arn: str) -> None:
-        """AWS IoT assumes every role of a rule when the rule is made."""
+        """Check that AWS IoT can assume every role of a rule, as AWS does when the rule is made."""
         for role_arn in dict.fromkeys(role_arns):
             try:
                 require_role(self._moto, role_arn, None, "*", rule_arn, acting_moment())

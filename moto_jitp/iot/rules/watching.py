@@ -1,4 +1,4 @@
-"""What CloudWatch is to know of topic rules: their metrics and log entries.
+"""CloudWatch metrics and log entries of topic rules.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/metrics_dimensions.html#rules-metrics
 https://docs.aws.amazon.com/iot/latest/developerguide/cwl-format.html#rule-engine-logs
@@ -51,7 +51,7 @@ def _count(backend: IoTBackend, run: RuleRun) -> None:
 
 
 def entries_of(run: RuleRun) -> Iterator[LogEntry]:
-    """Yield what AWS IoT logs of a rule's run."""
+    """Yield AWS IoT's log entries for a rule's run."""
     fields: dict[str, Any] = {
         "clientId": run.client_id or _NOBODY,
         "topicName": run.topic,

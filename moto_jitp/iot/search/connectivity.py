@@ -1,7 +1,7 @@
-"""Which things are connected, as fleet indexing knows it.
+"""The connectivity of things, as fleet indexing sees it.
 
-A thing's device is the client whose id is the thing's name. Whoever has connections stands above
-this layer and enters itself in :data:`connection_sources`.
+A thing's device is the client whose id is the thing's name. Code that has connections is above this
+layer and registers itself in :data:`connection_sources`.
 https://docs.aws.amazon.com/iot/latest/developerguide/device-connectivity-status.html
 """
 
@@ -34,15 +34,17 @@ class LastConnection(NamedTuple):
 
 
 connection_sources: list[Callable[[Any, str], LastConnection | None]] = []
-"""Called with an account's and Region's backend and a client id; ``None`` is a client unknown."""
+"""Called with the backend of an account and Region and a client id; returns ``None`` for an unknown
+client.
+"""
 
 
 class Connectivity(NamedTuple):
-    """What is indexed of a thing's connection.
+    """The indexed data of a thing's connection.
 
     Attributes:
         client_id: the client's id, which is the thing's name.
-        last: its newest connection; ``None`` where it was never connected.
+        last: its newest connection; ``None`` if it was never connected.
     """
 
     client_id: str
@@ -54,7 +56,7 @@ class Connectivity(NamedTuple):
         return self.last is not None and self.last.ended is None
 
     def members(self) -> dict[str, Any]:
-        """Return the ``connectivity`` of a thing that was found; its time in milliseconds."""
+        """Return the ``connectivity`` of a thing in a search result, with time in milliseconds."""
         last = self.last
         if last is None:
             return {"connected": False}
@@ -67,7 +69,7 @@ class Connectivity(NamedTuple):
         }
 
     def data(self, *, with_socket: bool) -> dict[str, Any]:
-        """Return the answer of GetThingConnectivityData, but for the thing's name."""
+        """Return the answer of GetThingConnectivityData without the thing's name."""
         last = self.last
         if last is None:
             return {"connected": False, "disconnectReason": "UNKNOWN"}
@@ -105,7 +107,7 @@ class Connectivity(NamedTuple):
 
 
 def connectivity_of(backend: Any, thing_name: str, indexed_since: datetime) -> Connectivity:
-    """Return what is indexed of a thing's connection.
+    """Return the indexed data of a thing's connection.
 
     Args:
         backend: the account and Region.

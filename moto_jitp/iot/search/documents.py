@@ -1,4 +1,4 @@
-"""Things and thing groups as their index has them: what is searched, and what is answered.
+"""Things and thing groups in their index: the searched fields, and the search results.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/managing-index.html#index-limitations
 """
@@ -17,16 +17,17 @@ from moto_jitp.queries import Value, number_in
 from .indexing import Indexing
 
 _ONLY_BY_FIELD = ("connectivity", "registry", "thingType")
-"""The fields that a term without a field name does not search; the last two exist under other
-names, too."""
+"""The fields that a term without a field name does not search; the last two also exist under other
+names.
+"""
 
 
 class IndexedDocument:
-    """What is indexed of a thing or a group; nothing is looked up before it is asked for.
+    """The indexed data of a thing or a group, looked up only when it is needed.
 
     Args:
-        sources: what the name of a field begins with to what returns its value, or an object with
-            the fields whose names go on.
+        sources: the first part of a field's name to the function that returns its value, or an
+            object with the nested fields.
     """
 
     def __init__(self, sources: Mapping[str, Callable[[], Any]]) -> None:
@@ -34,7 +35,7 @@ class IndexedDocument:
         self._found: dict[str, Any] = {}
 
     def values(self, field: str | None) -> Iterable[Value]:
-        """Return what a field holds; see :class:`moto_jitp.queries.Document`."""
+        """Return the values of a field; see :class:`moto_jitp.queries.Document`."""
         if field is None:
             return self._all()
         first, _, rest = field.partition(".")
@@ -54,7 +55,7 @@ class IndexedDocument:
 
 
 def _values_at(tree: Any, path: str) -> Iterator[Value]:
-    """Yield what stands at a path of names joined by dots; a name may have dots itself."""
+    """Yield the values at a path of names joined by dots; a name may itself contain dots."""
     if not path:
         yield from _simple(tree)
         return
@@ -76,17 +77,17 @@ def _all_values(tree: Any) -> Iterator[Value]:
 
 
 def _simple(value: Any) -> Iterator[Value]:
-    """Yield a value, or each of an array of values; objects and null are not indexed."""
+    """Yield a value, or each element of an array; objects and null are not indexed."""
     values = value if isinstance(value, list) else [value]
     if all(isinstance(one, (str, int, float)) for one in values):
         yield from values
 
 
 def thing_document(indexing: Indexing, thing: FakeThing) -> IndexedDocument:
-    """Return what is indexed of a thing.
+    """Return the indexed data of a thing.
 
     Args:
-        indexing: what is indexed.
+        indexing: the configuration of the indexes.
         thing: the thing.
     """
     registry = indexing.registry
@@ -98,7 +99,7 @@ def thing_document(indexing: Indexing, thing: FakeThing) -> IndexedDocument:
         "thingName": lambda: thing.thing_name,
         "thingId": lambda: thing.thing_id,
         "thingTypeName": lambda: type_name(thing),
-        # As the page on the query syntax writes it.
+        # The spelling of AWS's page on the query syntax.
         "thingType": lambda: type_name(thing),
         "thingGroupNames": lambda: group_names(registry, thing),
         "registry": of_registry,
@@ -112,7 +113,7 @@ def thing_document(indexing: Indexing, thing: FakeThing) -> IndexedDocument:
 
 
 def _attributes(attributes: Mapping[str, str]) -> dict[str, list[Value]]:
-    """Attributes are text, which is also searched as the number that it may be."""
+    """Attributes are text, which is also searched as a number if it is one."""
     values_by_field: dict[str, list[Value]] = {}
     for name, text in attributes.items():
         number = number_in(text)
@@ -121,13 +122,13 @@ def _attributes(attributes: Mapping[str, str]) -> dict[str, list[Value]]:
 
 
 def group_names(registry: Registry, thing: FakeThing) -> list[str]:
-    """Return the names of a thing's groups, and of its billing group after them."""
+    """Return the names of a thing's groups, followed by that of its billing group."""
     names = [group.thing_group_name for group in registry.thing_groups.of_thing(thing.arn)]
     return [*names, thing.billing_group_name] if thing.billing_group_name else names
 
 
 def shadows_of(indexing: Indexing, thing: FakeThing) -> dict[str, Any]:
-    """Return a thing's shadows as they are indexed: the unnamed one, and others in ``name``."""
+    """Return a thing's shadows as indexed: the unnamed one, and the others in ``name``."""
     shadows = thing.thing_shadows
     unnamed = shadows.get(None)
     shadow_document = _shadow(unnamed) if indexing.has_shadows and unnamed else {}
@@ -152,10 +153,10 @@ def _shadow(shadow: Any) -> dict[str, Any]:
 
 
 def thing_answer(indexing: Indexing, thing: FakeThing) -> dict[str, Any]:
-    """Return a thing as SearchIndex answers it.
+    """Return a thing as in SearchIndex's answer.
 
     Args:
-        indexing: what is indexed.
+        indexing: the configuration of the indexes.
         thing: the thing.
     """
     answer: dict[str, Any] = {
@@ -174,7 +175,7 @@ def thing_answer(indexing: Indexing, thing: FakeThing) -> dict[str, Any]:
 
 
 def group_document(group: FakeThingGroup) -> IndexedDocument:
-    """Return what is indexed of a thing group."""
+    """Return the indexed data of a thing group."""
     answer = group_answer(group)
     return IndexedDocument(
         {
@@ -188,7 +189,7 @@ def group_document(group: FakeThingGroup) -> IndexedDocument:
 
 
 def group_answer(group: FakeThingGroup) -> dict[str, Any]:
-    """Return a thing group as SearchIndex answers it."""
+    """Return a thing group as in SearchIndex's answer."""
     properties: dict[str, Any] = group.thing_group_properties or {}
     above = group.metadata.get("rootToParentThingGroups", ())
     return {

@@ -1,6 +1,6 @@
-"""What is indexed: the configuration of both indexes, and what there is of them.
+"""The configuration of both indexes, and their state.
 
-An index is there as soon as it is switched on; AWS builds it in half a minute.
+An index is ready as soon as it is switched on; AWS takes half a minute to build it.
 https://docs.aws.amazon.com/iot/latest/developerguide/managing-index.html
 https://docs.aws.amazon.com/iot/latest/developerguide/thinggroup-index.html
 """
@@ -81,7 +81,7 @@ class Indexing:
 
     @property
     def _kept(self) -> dict[str, Any]:
-        # moto makes a new one for each change. A search asks for it with each thing.
+        # moto makes a new one for each change. A search reads it for each thing.
         current = self.registry.moto.indexing_configuration.configuration
         if self._read_from is not current:
             self._read = self.registry.moto.indexing_configuration.to_dict()
@@ -108,7 +108,7 @@ class Indexing:
 
     @property
     def has_connectivity(self) -> bool:
-        """Whether it is indexed which things are connected."""
+        """Whether the connectivity of things is indexed."""
         return bool(self.things["thingConnectivityIndexingMode"] == "STATUS")
 
     @property
@@ -142,7 +142,7 @@ class Indexing:
             )
 
     def connectivity_of(self, thing_name: str) -> Connectivity:
-        """Return what is indexed of a thing's connection.
+        """Return the indexed data of a thing's connection.
 
         Args:
             thing_name: the thing.
@@ -151,9 +151,9 @@ class Indexing:
         return connectivity_of(self.registry.moto, thing_name, since)
 
     def update(self, things: Mapping[str, Any] | None, groups: Mapping[str, Any] | None) -> None:
-        """Change what is indexed.
+        """Change the configuration.
 
-        What a configuration does not mention is off, but for the filter for connectivity.
+        Settings that a configuration does not mention are off, except the filter for connectivity.
         https://docs.aws.amazon.com/iot/latest/apireference/API_UpdateIndexingConfiguration.html
 
         Args:
@@ -162,7 +162,7 @@ class Indexing:
 
         Raises:
             InvalidRequest: a mode does not fit another, a custom field does not fit the modes, or
-                something is asked for that is not emulated.
+                something is not emulated.
         """
         with self.registry.lock:
             changed = None if things is None else self._checked_things(things)

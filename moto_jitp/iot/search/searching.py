@@ -97,7 +97,7 @@ def _candidates(
 ) -> Iterable[tuple[int, FakeThing]]:
     """Yield the things after a place that may match.
 
-    A query for a thing by its name, or for the things of a group, does not walk the fleet.
+    A query for a thing by name, or for the things of a group, does not walk the fleet.
     """
     registry = indexing.registry
     order = registry.things.order
@@ -119,7 +119,7 @@ def _later(
 
 
 def _groups_named(registry: Registry, name: str) -> Iterator[Any]:
-    """Yield the thing groups and billing groups of a name, whichever case it is written in."""
+    """Yield the thing groups and billing groups with a name, regardless of case."""
     for group in registry.thing_groups.values():
         if group.thing_group_name.casefold() == name:
             yield group
@@ -129,7 +129,7 @@ def _groups_named(registry: Registry, name: str) -> Iterator[Any]:
 
 
 def _check_field(indexing: Indexing, index: str, field: str) -> None:
-    """Refuse a field that nothing of the index can have; own choice, as AWS does not say.
+    """Refuse a field that nothing in the index can have (our own choice: not documented by AWS).
 
     Raises:
         InvalidQuery: it is.

@@ -1,1 +1,1 @@
-"""The Software Package Catalog: packages and their versions, which things can be said to have."""
+"""The Software Package Catalog: packages and their versions, which things can have."""

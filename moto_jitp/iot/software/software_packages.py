@@ -2,7 +2,8 @@
 
 https://docs.aws.amazon.com/iot/latest/developerguide/preparing-to-use-software-package-catalog.html
 
-AWS publishes the codes of this family's errors, and few of their texts: those are our own wording.
+AWS publishes the codes of this family's errors but few of their texts: the others are our own
+wording.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class PackageVersion:
         name: its name, such as ``1.0.4``.
         arn: its ARN.
         details: the members of CreatePackageVersion that are returned, such as ``attributes``.
-        client_token: that of the call that made it.
+        client_token: the token of the call that made it.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class PackageVersion:
         return dict(self.details.get("attributes") or {})
 
     def summary(self) -> dict[str, Any]:
-        """Return what ListPackageVersions tells."""
+        """Return its entry in ListPackageVersions."""
         return {
             "packageName": self.package.name,
             "versionName": self.name,
@@ -79,7 +80,7 @@ class PackageVersion:
         }
 
     def description(self) -> dict[str, Any]:
-        """Return what GetPackageVersion tells."""
+        """Return the answer of GetPackageVersion."""
         return {"packageVersionArn": self.arn, **self.summary(), **self.details}
 
 
@@ -90,11 +91,11 @@ class SoftwarePackage:
         name: its name, such as ``firmware``.
         arn: its ARN.
         description: its description, if it has one.
-        client_token: that of the call that made it.
+        client_token: the token of the call that made it.
 
     Attributes:
         versions: version name to version.
-        default_version: the name of the default version; ``None`` where none is set.
+        default_version: the name of the default version; ``None`` if none is set.
     """
 
     def __init__(
@@ -109,14 +110,14 @@ class SoftwarePackage:
         self.created_at = self.changed_at = acting_moment()
 
     def summary(self) -> dict[str, Any]:
-        """Return what ListPackages tells."""
+        """Return its entry in ListPackages."""
         summary = {"packageName": self.name, **_dates(self.created_at, self.changed_at)}
         if self.default_version is not None:
             summary["defaultVersionName"] = self.default_version
         return summary
 
     def description(self) -> dict[str, Any]:
-        """Return what GetPackage tells."""
+        """Return the answer of GetPackage."""
         text = {} if self.text is None else {"description": self.text}
         return {"packageArn": self.arn, **self.summary(), **text}
 
@@ -144,7 +145,7 @@ class SoftwarePackages:
         return self.find_version(package_name, version) if slash else self.packages.get(path)
 
     def find_version(self, package_name: str, version_name: str) -> PackageVersion | None:
-        """Return a version, or ``None`` where there is no such package or version."""
+        """Return a version, or ``None`` if there is no such package or version."""
         package = self.packages.get(package_name)
         return None if package is None else package.versions.get(version_name)
 
@@ -174,7 +175,7 @@ class SoftwarePackages:
         return version
 
     def create(self, arguments: Input) -> SoftwarePackage:
-        """Make a package; the same call with the same client token finds the one that it made.
+        """Make a package; a repeated call with the same client token returns the existing one.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_CreatePackage.html
 
@@ -184,7 +185,7 @@ class SoftwarePackages:
         Raises:
             PackageConflict: there is a package of that name.
             PackageQuotaExceeded: there are 100 already.
-            PackageValidation: it has tags that it cannot have.
+            PackageValidation: its tags are not valid.
         """
         name, token = arguments["packageName"], arguments.get("clientToken")
         with self.registry.lock:
@@ -214,7 +215,7 @@ class SoftwarePackages:
         Raises:
             PackageConflict: the package has a version of that name.
             PackageQuotaExceeded: it has 10,000 already.
-            PackageValidation: there is no such package, or the attributes or tags cannot be taken.
+            PackageValidation: there is no such package, or the attributes or tags are not valid.
         """
         package_name, name = arguments["packageName"], arguments["versionName"]
         token = arguments.get("clientToken")
@@ -240,7 +241,7 @@ class SoftwarePackages:
             return version
 
     def _tag(self, arn: str, arguments: Input) -> None:
-        # Here tags are a map, and their faults are errors of this family.
+        # Here tags are a map, and errors about them belong to this family.
         tags = [
             {"Key": key, "Value": value} for key, value in (arguments.get("tags") or {}).items()
         ]
@@ -258,8 +259,8 @@ class SoftwarePackages:
             arguments: the input of UpdatePackage.
 
         Raises:
-            PackageConflict: the default version would be one in draft.
-            PackageValidation: a default version is given and taken away at once.
+            PackageConflict: the default version would be a draft.
+            PackageValidation: a default version is both set and removed.
             ResourceNotFound: there is no such package or version.
         """
         default, unset = arguments.get("defaultVersionName"), arguments.get("unsetDefaultVersion")
@@ -292,8 +293,8 @@ class SoftwarePackages:
             arguments: the input of UpdatePackageVersion.
 
         Raises:
-            PackageConflict: its attributes or artifact are to change and it is no longer a draft,
-                or a draft is to be deprecated.
+            PackageConflict: its attributes or artifact would change although it is no longer a
+                draft, or a draft would be deprecated.
             PackageValidation: its attributes are too large.
             ResourceNotFound: there is no such package or version.
         """
@@ -320,12 +321,12 @@ class SoftwarePackages:
             version.changed_at = acting_moment()
 
     def delete(self, name: str) -> None:
-        """Delete a package; one that does not exist is not an error.
+        """Delete a package; a missing package is not an error.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_DeletePackage.html
 
         Raises:
-            PackageValidation: it has versions still.
+            PackageValidation: it still has versions.
         """
         with self.registry.lock:
             package = self.packages.get(name)
@@ -340,7 +341,7 @@ class SoftwarePackages:
             self._tags.untag_all(package.arn)
 
     def delete_version(self, package_name: str, version_name: str) -> None:
-        """Delete a version; one that does not exist is not an error.
+        """Delete a version; a missing version is not an error.
 
         https://docs.aws.amazon.com/iot/latest/apireference/API_DeletePackageVersion.html
 
@@ -361,7 +362,7 @@ class SoftwarePackages:
 
 
 def _made_by_same_call(existing: _MadeT, token: str | None, text: str) -> _MadeT:
-    """Return what exists where the call that made it is repeated.
+    """Return an existing resource if the call that made it is repeated.
 
     Raises:
         PackageConflict: another call made it.

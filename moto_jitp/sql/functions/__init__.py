@@ -1,4 +1,4 @@
-"""The functions of IoT SQL, which enter themselves in ``FUNCTIONS``; a module for each kind.
+"""The functions of IoT SQL, which register themselves in ``FUNCTIONS``; one module per kind.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-functions.html
 """
@@ -24,4 +24,4 @@ NOT_CARRIED_OUT = {
         "it asks a model of Amazon Machine Learning, and moto has no such service"
     ),
 }
-"""Functions of the reference that no statement can have here, and why."""
+"""Functions of the reference that are not emulated, and why."""

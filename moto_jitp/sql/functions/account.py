@@ -1,8 +1,7 @@
-"""Functions that ask something of the account: of Lambda, DynamoDB, the registry and so on.
+"""Functions that use the account: Lambda, DynamoDB, the registry and so on.
 
-The engine around the statement carries them out, see
-:class:`moto_jitp.sql.messages.Environment`. A failure ends the rule without any action, unless
-``get_or_default()`` stands around the function.
+The engine around the statement carries them out, see :class:`moto_jitp.sql.messages.Environment`. A
+failure ends the rule without any action, unless ``get_or_default()`` encloses the function.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Functions of arrays and objects, and those that look at a value's type."""
+"""Functions of arrays and objects, and those that depend on a value's type."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from moto_jitp.sql.values import (
 from .table import function
 
 LONGEST_ARRAY = 128 * 1024
-"""Bytes of what transform() returns."""
+"""The maximum size of transform()'s result in bytes."""
 
 
 @function("get", 2)
@@ -74,7 +74,7 @@ def _encode(evaluation: Evaluation, arguments: Sequence[Expression], scope: Scop
     if _scheme(evaluation, arguments, scope) != "base64":
         return UNDEFINED
     if isinstance(arguments[0], Star) and scope.is_payload:
-        data = evaluation.message.payload  # as it came, JSON or not
+        data = evaluation.message.payload  # unchanged, JSON or not
     else:
         text = to_string(evaluation.value_of(arguments[0], scope))
         if text is UNDEFINED:

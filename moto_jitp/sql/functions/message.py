@@ -1,4 +1,4 @@
-"""Functions about the message and the rule: who published it, where, when."""
+"""Functions about the message and the rule: publisher, topic, time."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Functions of numbers.
 
-Those that the reference gives double precision are calculated with floats.
+Those that have double precision in the reference are calculated with floats.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from moto_jitp.sql.values import DIGITS, UNDEFINED, Value, floor, from_double, n
 from .table import as_number, function, of_number
 
 _WIDE = Context(prec=3 * DIGITS, traps=[])
-"""For what only takes digits away."""
+"""For operations that only remove digits."""
 
 
 @of_number("abs")
@@ -37,7 +37,7 @@ def round_down(value: int | Decimal) -> Value:
 
 @of_number("round")
 def round_to_nearest(value: int | Decimal) -> Value:
-    # The examples round -1.5 to -2: halves go away from zero.
+    # The examples round -1.5 to -2: halves are rounded away from zero.
     return int(value.to_integral_value("ROUND_HALF_UP")) if isinstance(value, Decimal) else value
 
 
@@ -114,7 +114,7 @@ def trunc(_: Evaluation, arguments: Sequence[Value]) -> Value:
     step = Decimal(1).scaleb(-min(max(floor(places), 0), DIGITS))
     truncated = value.quantize(step, "ROUND_DOWN", _WIDE)
     if truncated.is_nan():
-        truncated = value  # so large that it has no decimal places
+        truncated = value  # too large to have decimal places
     if truncated == truncated.to_integral_value() and truncated.adjusted() < DIGITS:
         return int(truncated)
     return truncated.normalize(_WIDE)

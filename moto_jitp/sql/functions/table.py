@@ -1,4 +1,4 @@
-"""Enters functions in the table: since when they are there, and with how many arguments."""
+"""Adds functions to the table, with their version and number of arguments."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def function(
     since: Version = V1,
     mode_at: int | None = None,
 ) -> Callable[[Body], Body]:
-    """Enter a function in the table.
+    """Add a function to the table.
 
     Args:
-        name: as the reference writes it.
-        least: how many arguments it has at least.
-        most: how many at most; ``None`` for any number, and as many as ``least`` if left out.
-        since: the version that it came with.
+        name: the reference's spelling.
+        least: its minimum number of arguments.
+        most: the maximum; ``None`` for any number, by default the same as ``least``.
+        since: the version that introduced it.
         mode_at: the place of the argument that chooses what the function does.
     """
 
@@ -44,7 +44,7 @@ def function(
 
 
 def of_number(name: str) -> Callable[[Callable[[int | Decimal], Value]], object]:
-    """Enter a function of one number: Undefined for what converts to none."""
+    """Add a function of one number: Undefined for values that do not convert to one."""
 
     def enter(body: Callable[[int | Decimal], Value]) -> object:
         @function(name, 1)
@@ -60,7 +60,7 @@ def of_number(name: str) -> Callable[[Callable[[int | Decimal], Value]], object]
 def of_texts(
     name: str, count: int, since: Version = V1
 ) -> Callable[[Callable[..., Value]], object]:
-    """Enter a function of strings: Undefined for what converts to none."""
+    """Add a function of strings: Undefined for values that do not convert to one."""
 
     def enter(body: Callable[..., Value]) -> object:
         @function(name, count, since=since)
@@ -74,6 +74,6 @@ def of_texts(
 
 
 def as_number(value: Value) -> Value:
-    """The number that a value converts to; Undefined for none, and for Null."""
+    """Convert a value to a number; Undefined if that fails, and for Null."""
     converted = to_decimal(value)
     return converted if is_number(converted) else UNDEFINED

@@ -1,4 +1,4 @@
-"""Functions of strings, regular expressions among them.
+"""Functions of strings, including regular expressions.
 
 Regular expressions are Java's on AWS and those of the package ``regex`` here, which knows Java's
 ``(?<name>…)``, ``\\p{L}`` and possessive quantifiers, and can be told to give up. ``$1`` and
@@ -33,7 +33,7 @@ _Result = TypeVar("_Result")
 
 MOST_SPACES = 1000
 MOST_SECONDS = 5.0
-"""How long one regular expression may take: others need microseconds, and some never end."""
+"""How long one regular expression may take: most need microseconds, but some never end."""
 _WHITE = " \t"
 
 of_texts("lower", 1)(str.lower)
@@ -106,10 +106,10 @@ def _pattern(pattern: str) -> regex.Pattern[str] | None:
 
 
 def _within_limit(function: str, pattern: str, text: str, run: Callable[[], _Result]) -> _Result:
-    """Run a regular expression that may try more ways to match than there is time for.
+    """Run a regular expression with a time limit, as it may backtrack for ever.
 
     Raises:
-        StatementFailed: it was not done in time.
+        StatementFailed: it exceeded the time limit.
     """
     try:
         return run()
@@ -164,11 +164,11 @@ def regexp_replace(text: str, pattern: str, replacement: str) -> Value:
 
 
 def _replacement(text: str, pattern: regex.Pattern[str]) -> list[tuple[bool, str | int]] | None:
-    r"""Take Java's replacement apart: ``$1``, ``${name}``, ``\$`` and plain text.
+    r"""Parse Java's replacement: ``$1``, ``${name}``, ``\$`` and plain text.
 
     Returns:
-        Pairs: whether it is a group, and its number or name, or the text; ``None`` where it is not
-        a valid replacement.
+        Pairs: whether it is a group, and its number or name, or the text; ``None`` if it is not a
+        valid replacement.
     """
     pieces: list[tuple[bool, str | int]] = []
     at = 0

@@ -54,7 +54,7 @@ def read_zone(text: Value) -> tzinfo | None:
     """Read a time zone: its name (``America/Belize``), an offset (``UTC+01:00``), ``Z``.
 
     Returns:
-        The zone; ``None`` if there is no such zone, or this machine has no data of it.
+        The zone; ``None`` if there is no such zone, or this machine has no data for it.
     """
     if not isinstance(text, str):
         return None
@@ -74,7 +74,7 @@ def read_zone(text: Value) -> tzinfo | None:
 
 
 def _tokens(pattern: str) -> Iterator[tuple[str, int]]:
-    """Take a pattern apart: a letter with how often it stands, or a text with 0."""
+    """Parse a pattern: a letter with its number of repetitions, or a text with 0."""
     for token in re.finditer(r"([A-Za-z])\1*|''|'((?:[^']|'')*)'|(.)", pattern, re.DOTALL):
         letter, quoted, plain = token.groups()
         if letter is not None:

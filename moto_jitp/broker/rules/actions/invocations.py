@@ -32,13 +32,13 @@ def invoke_function(call: ActionCall) -> str | None:
             error.advice,
         ) from error
     except FunctionError as error:
-        # AWS IoT does not wait for the function: what it raises is Lambda's affair.
+        # AWS IoT does not wait for the function: its exceptions do not fail the action.
         return str(error)
     return None
 
 
 def permission_to_invoke(call: ActionCall, arn: str) -> IamCall:
-    """Return the call that a function's policy is asked about."""
+    """Return the call to evaluate a function's policy for."""
     return service_call(
         INVOKE,
         arn,

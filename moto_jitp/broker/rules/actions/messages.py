@@ -1,4 +1,4 @@
-"""Actions that send the message on: to queues, topics and streams.
+"""Actions that forward the message to queues, topics and streams.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/sqs-rule-action.html
 https://docs.aws.amazon.com/iot/latest/developerguide/sns-rule-action.html
@@ -64,7 +64,7 @@ def sns(call: ActionCall) -> None:
 def kinesis(call: ActionCall) -> None:
     name = call.fields["streamName"]
     call.require("kinesis:PutRecord", _arn(call, "kinesis", f"stream/{name}"))
-    # The guide does not say which key a rule without one has; a random one spreads the records.
+    # The guide does not say which key a rule without one uses; a random one spreads the records.
     key = call.fields.get("partitionKey") or str(uuid.uuid4())
     call.client("kinesis").put_record(StreamName=name, Data=call.payload, PartitionKey=key)
 

@@ -72,7 +72,7 @@ def logs(call: ActionCall) -> None:
         call.require(f"logs:{permission}", arn)
     events = _batch(call) if call.fields.get("batchMode") else [_event(call)]
     client = call.client("logs")
-    # How AWS IoT names the stream is not documented; here it has the rule's name.
+    # AWS IoT's name for the stream is not documented; here it is the rule's name.
     stream = f"iot-rule/{call.rule_name}"
     with suppress(client.exceptions.ResourceAlreadyExistsException):
         client.create_log_stream(logGroupName=group, logStreamName=stream)

@@ -21,7 +21,7 @@ from moto_jitp.mqtt.topics import is_basic_ingest, shadow_request
 from .table import ActionCall, ActionFailed, action
 
 DEEPEST = 10
-"""How many rules one message may go through by republishing; AWS IoT names no limit, and bills."""
+"""How many rules one message may pass by republishing; AWS IoT has no limit, but bills each."""
 
 _depth: ContextVar[int] = ContextVar("moto_jitp_republish_depth", default=0)
 _NOT_FOR_RULES = re.compile(r"\$aws/things/[^/]+/jobs(?:/.*)?|\$aws/events/.*", re.DOTALL)
@@ -32,7 +32,7 @@ _FORMATS = {"UNSPECIFIED_BYTES": 0, "UTF8_DATA": 1}
 def republish(call: ActionCall) -> None:
     topic = call.fields["topic"]
     if topic.startswith("$$"):
-        topic = topic[1:]  # so is a reserved topic written, as ${ begins a template
+        topic = topic[1:]  # this is how to write a reserved topic, as ${ begins a template
     call.require(
         "iot:Publish",
         f"arn:{call.partition}:iot:{call.region_name}:{call.account_id}:topic/{topic}",

@@ -1,4 +1,4 @@
-"""Actions that keep the message: in S3, DynamoDB and Timestream.
+"""Actions that store the message in S3, DynamoDB and Timestream.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/s3-rule-action.html
 https://docs.aws.amazon.com/iot/latest/developerguide/dynamodb-rule-action.html
@@ -42,7 +42,7 @@ def s3(call: ActionCall) -> None:
 def dynamodb(call: ActionCall) -> None:
     fields = call.fields
     table = fields["tableName"]
-    # The guide asks for this permission whatever the operation is.
+    # The guide requires this permission for every operation.
     call.require("dynamodb:PutItem", _table_arn(call, table))
     key = {fields["hashKeyField"]: _key_value(fields, "hashKey")}
     if fields.get("rangeKeyField"):

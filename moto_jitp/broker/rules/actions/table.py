@@ -1,4 +1,4 @@
-"""The kinds of actions, what a rule's definition of one must look like, and how one is run."""
+"""The kinds of actions, the form of their definitions, and how one is run."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ class ActionFailed(Exception):  # noqa: N818 - AWS speaks of failed actions
 
 
 class ActionKind(NamedTuple):
-    """A kind of action that is carried out.
+    """A kind of action that is emulated.
 
     Attributes:
-        name: as the API names it, such as ``dynamoDBv2``.
-        failed_name: as documents for error actions name it, such as ``S3Action``.
-        doing: what failed, behind "Failed to", such as ``put S3 object``.
-        target: returns from the filled fields what the action acts on.
-        service: how AWS's texts call the service, such as ``Amazon S3``.
-        place: says from the filled fields where it was to happen, for the text of a failure.
+        name: its name in the API, such as ``dynamoDBv2``.
+        failed_name: its name in documents for error actions, such as ``S3Action``.
+        doing: what failed, after "Failed to", such as ``put S3 object``.
+        target: returns, from the filled fields, what the action acts on.
+        service: the service's name in AWS's texts, such as ``Amazon S3``.
+        place: says, from the filled fields, where it was to happen, for the text of a failure.
         run: carries it out.
-        plain: the fields in which no substitution template can stand.
+        plain: the fields that cannot have substitution templates.
     """
 
     name: str
@@ -64,7 +64,7 @@ class ActionKind(NamedTuple):
 
 
 KINDS: dict[str, ActionKind] = {}
-"""The kinds of actions that are carried out, by the name that the API gives them."""
+"""The kinds of actions that are emulated, by their names in the API."""
 
 NOT_CARRIED_OUT = {
     "elasticsearch": "moto's OpenSearch does not accept documents",
@@ -93,16 +93,17 @@ def action(
     plain: tuple[str, ...] = (),
     place: Callable[[Fields], str] | None = None,
 ) -> Callable[[Callable[[ActionCall], str | None]], Callable[[ActionCall], str | None]]:
-    """Enter a kind of action in the table.
+    """Add a kind of action to the table.
 
     Args:
-        name: as the API names it.
-        failed_name: as documents for error actions name it.
-        doing: what failed, behind "Failed to".
-        target: the field that names what it acts on, or what makes that of all fields.
-        service: how AWS's texts call the service.
-        plain: the fields in which no substitution template can stand, beside ``roleArn``.
-        place: says where it was to happen, for the text of a failure; the target unless given.
+        name: its name in the API.
+        failed_name: its name in documents for error actions.
+        doing: what failed, after "Failed to".
+        target: the field that names what it acts on, or a function that derives that from all
+            fields.
+        service: the service's name in AWS's texts.
+        plain: the fields that cannot have substitution templates, beside ``roleArn``.
+        place: says where it was to happen, for the text of a failure; by default the target.
     """
 
     def enter(run: Callable[[ActionCall], str | None]) -> Callable[[ActionCall], str | None]:
@@ -127,9 +128,9 @@ class CompiledAction:
     """An action of a rule, its fields parsed; make it with :func:`compile_action`.
 
     Attributes:
-        name: its kind, as the API names it.
-        kind: how it is carried out; ``None`` for a kind that is not.
-        fields: its fields; a :class:`Template` wherever a text can hold expressions.
+        name: its kind, by its name in the API.
+        kind: how it is carried out; ``None`` for a kind that is not emulated.
+        fields: its fields; a :class:`Template` where a text can contain expressions.
     """
 
     name: str
@@ -137,7 +138,7 @@ class CompiledAction:
     fields: Fields
 
     def filled(self, evaluation: Evaluation, scope: Scope) -> dict[str, Any]:
-        """Return the fields for a message, their templates filled.
+        """Return the fields for a message, with their templates filled.
 
         Raises:
             FunctionFailed: a function of the account has no answer.
@@ -158,7 +159,7 @@ def compile_action(
     """Parse the substitution templates of an action.
 
     Args:
-        definition: the action as CreateTopicRule takes it: one member, by its kind.
+        definition: the action, as for CreateTopicRule: one member, named for its kind.
         version: the version of the rule's SQL.
         variables: the variables of its SET clause.
 
@@ -262,7 +263,7 @@ class ActionCall:
             ) from None
 
     def document(self) -> Any:
-        """The payload as the JSON value that it is.
+        """The payload as a JSON value.
 
         Raises:
             ActionFailed: it is not JSON.
@@ -283,7 +284,7 @@ class ActionCall:
 
         Args:
             permission: the call, such as ``sqs:SendMessage``.
-            resource: the ARN that it is authorised on, or ``*``.
+            resource: the ARN to authorise it on, or ``*``.
 
         Raises:
             RoleRefused: it is not allowed.
@@ -301,18 +302,18 @@ def require_role(
     rule_arn: str,
     moment: datetime,
 ) -> None:
-    """Check, with ``enforce_role``, that a rule can assume a role which allows a call.
+    """Check, with ``enforce_role``, that a rule can assume a role that allows a call.
 
     Args:
         backend: the account and Region of the rule.
         role_arn: the role.
-        permission: the call, such as ``iot:GetThingShadow``; ``None`` to look at the trust alone.
-        resource: the ARN that it is authorised on, or ``*``.
+        permission: the call, such as ``iot:GetThingShadow``; ``None`` to check only the trust.
+        resource: the ARN to authorise it on, or ``*``.
         rule_arn: the rule.
         moment: when, in UTC.
 
     Raises:
-        RoleRefused: it cannot, or it does not.
+        RoleRefused: the role cannot be assumed, or does not allow the call.
     """
     if not settings.current().enforce_role:
         return
@@ -344,12 +345,12 @@ class Failure(NamedTuple):
 
 
 def describe_failure(call: ActionCall, kind: ActionKind, error: Exception) -> Failure:
-    """Say why an action failed, in the form in which AWS tells error actions.
+    """Say why an action failed, in AWS's form for error actions.
 
     Args:
         call: the action.
         kind: its kind.
-        error: what it raised.
+        error: its exception.
     """
     advice = ""
     if isinstance(error, ClientError):
