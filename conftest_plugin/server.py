@@ -186,11 +186,9 @@ class JitpServer:
         import urllib3
 
         try:
-            urllib3.request(
-                "POST",
-                f"{self._endpoint_url}/moto-api/reset",
-                retries=False,
-                timeout=_ANSWERS_WITHIN,  # urllib3's own is three seconds
+            # Not urllib3.request, which urllib3 1.26 does not have.
+            urllib3.PoolManager(retries=False).request(
+                "POST", f"{self._endpoint_url}/moto-api/reset", timeout=_ANSWERS_WITHIN
             )
         except urllib3.exceptions.HTTPError:
             code = self._process.poll()

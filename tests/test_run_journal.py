@@ -6,10 +6,8 @@ import json
 from typing import Any
 
 import pytest
-import urllib3
-from support.patience import HANG
 from support.plugin_runs import Run, run
-from support.servers import Api, client, provisioning_ca
+from support.servers import Api, client, post, provisioning_ca
 
 from moto_jitp.server import ThreadedJitpServer
 
@@ -106,7 +104,7 @@ def test_the_page_shows_registrations_by_boto3(api: Api, iot_at_server: Any) -> 
 
 def test_a_reset_forgets_the_runs(api: Api, iot_at_server: Any, server: ThreadedJitpServer) -> None:
     register(iot_at_server, Serial="bulb-1")
-    urllib3.request("POST", f"{server.endpoint_url}/moto-api/reset", timeout=HANG)
+    post(f"{server.endpoint_url}/moto-api/reset")
     assert api.get("/runs")["runs"] == []
 
 

@@ -9,11 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-import urllib3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.patience import HANG, HEALTH_CHECKS
-from support.servers import CERTIFICATE_ID, Api, client, provisioning_ca
+from support.servers import CERTIFICATE_ID, Api, client, post, provisioning_ca
 
 from moto_jitp import CertificateAuthority
 from moto_jitp.server import ThreadedJitpServer
@@ -507,14 +506,14 @@ def test_connections_are_disturbed_on_demand(api: Api) -> None:
     assert api.get("/disturbances")["disturbances"] == []
     wrong = api.request("POST", "/disturbances", body=b'{"kind": "drop", "seconds": 3}')
     assert wrong.status == 400
-    assert "has no seconds" in wrong.json()["message"]
+    assert "has no seconds" in json.loads(wrong.data)["message"]
     assert api.request("GET", "/disturbances/999999999").status == 404
 
 
 def test_motos_reset_takes_failures_away(server: ThreadedJitpServer, api: Api) -> None:
     body = {"operation": "ListThings", "error": "InvalidRequestException", "times": None}
     api.post("/failures", body)
-    moto_reset = urllib3.request("POST", f"{server.endpoint_url}/moto-api/reset", timeout=HANG)
+    moto_reset = post(f"{server.endpoint_url}/moto-api/reset")
     assert moto_reset.status == 200
     assert api.get("/failures")["failures"] == []
     assert client(server.endpoint_url).list_things()["things"] == []

@@ -5,20 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import urllib3
-from support.patience import HANG
-from support.servers import Api, provisioning_ca
+from support.servers import Api, post, provisioning_ca
 
 from moto_jitp.server import ThreadedJitpServer
 
 
 def set_transition(server: ThreadedJitpServer, transition: dict[str, Any]) -> None:
-    answer = urllib3.request(
-        "POST",
+    answer = post(
         f"{server.endpoint_url}/moto-api/state-manager/set-transition",
         body=json.dumps({"model_name": "iot::jitp", "transition": transition}),
         headers={"Content-Type": "application/json"},
-        timeout=HANG,
     )
     assert answer.status == 201, answer.data
 

@@ -43,6 +43,11 @@ TEMPLATE = {
 }
 
 
+def post(url: str, **options: Any) -> urllib3.BaseHTTPResponse:
+    """Send a POST request, with urllib3 1.26 or 2."""
+    return urllib3.PoolManager().request("POST", url, timeout=HANG, **options)
+
+
 class Api:
     """The control routes of a server, over plain HTTP."""
 
@@ -51,7 +56,7 @@ class Api:
         self._http = urllib3.PoolManager(retries=False, maxsize=200, cert_reqs="CERT_NONE")
 
     def request(self, method: str, path: str, **options: Any) -> urllib3.BaseHTTPResponse:
-        return self._http.request(method, f"{self.url}{path}", **options)
+        return self._http.request(method, f"{self.url}{path}", redirect=False, **options)
 
     def get(self, path: str) -> Any:
         answer = self.request("GET", path)
@@ -172,6 +177,6 @@ def motos_server(config: dict[str, Any] | None = None) -> Iterator[str]:
     try:
         yield url
     finally:
-        urllib3.request("POST", f"{url}/moto-api/reset", timeout=HANG)
+        post(f"{url}/moto-api/reset")
         server.stop()
         moto_jitp.deactivate()
