@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +14,7 @@ from support.bodies import PLAIN_BODY
 from support.cloud import client
 from support.device_doors import SIMULATED, Door, opened
 from support.economy import share_between_tests
+from support.service_models import skipping_what_botocore_lacks
 
 from moto_jitp import (
     CertificateAuthority,
@@ -58,6 +59,18 @@ def pytest_collection_finish() -> None:
     # All tests live to the end: the collector need not look at them again and again.
     gc.freeze()
     gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, None, None]:
+    with skipping_what_botocore_lacks():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, None, None]:
+    with skipping_what_botocore_lacks():
+        return (yield)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from freezegun.api import FrozenDateTimeFactory
 from support.bodies import PLAIN_BODY
 from support.cloud import client, refused
+from support.service_models import needs_complete_models
 
 from moto_jitp import CertificateAuthority, connect_device, mock_jitp
 
@@ -242,6 +243,7 @@ def test_thing_groups_are_found_by_what_they_are_and_where_they_stand(iot: Any) 
         groups("thingName:a")
 
 
+@needs_complete_models
 def test_connectivity_is_that_of_the_sessions_that_are_connected(
     clock: FrozenDateTimeFactory, iot: Any, acme: CertificateAuthority
 ) -> None:

@@ -1,0 +1,46 @@
+"""What tests ask of AWS's service models, which an older botocore does not all have.
+
+The package works with each botocore that pyproject.toml allows; a test that calls what the
+installed one does not know yet is skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import botocore
+import pytest
+from botocore.client import BaseClient
+from botocore.errorfactory import BaseClientExceptions
+from botocore.exceptions import ParamValidationError
+from botocore.model import OperationNotFoundError
+
+#: The first botocore whose models have all that the tests ask of them.
+COMPLETE = (1, 43, 17)
+
+IS_COMPLETE = tuple(map(int, botocore.__version__.split(".")[:3])) >= COMPLETE
+
+#: For a test that looks at members which an older botocore drops from an output.
+needs_complete_models = pytest.mark.skipif(
+    not IS_COMPLETE, reason=f"botocore {botocore.__version__} does not know all of the members"
+)
+
+
+@contextmanager
+def skipping_what_botocore_lacks() -> Iterator[None]:
+    """Skip the test inside which an older botocore turns out not to know something."""
+    try:
+        yield
+    except Exception as error:
+        if IS_COMPLETE or not _is_lack(error):
+            raise
+        pytest.skip(f"botocore {botocore.__version__} does not know this yet: {error}")
+
+
+def _is_lack(error: Exception) -> bool:
+    if isinstance(error, AttributeError):
+        return isinstance(error.obj, (BaseClient, BaseClientExceptions))
+    if isinstance(error, ParamValidationError):
+        return "Unknown parameter in " in str(error)
+    return isinstance(error, OperationNotFoundError)
