@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
+import botocore
 import pytest
 from botocore.exceptions import ClientError
 from support.patience import HANG
@@ -135,4 +136,7 @@ def test_a_path_that_is_no_operation_is_refused_in_json(server: str) -> None:
         assert answer.code == 400
         assert answer.headers["x-amzn-ErrorType"] == "InvalidRequestException"
         message = json.loads(answer.read())["message"]
-    assert message == "GET /no-such-thing is not an AWS IoT operation."
+    assert message == (
+        "GET /no-such-thing is not an AWS IoT operation that the installed botocore "
+        f"{botocore.__version__} knows."
+    )

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import botocore
 from botocore.model import ServiceModel
 from moto.core.responses import ActionResult, BaseResponse
 from moto.core.utils import get_service_model
@@ -131,7 +132,8 @@ class CheckedResponse(BaseResponse):
             raise refusal(
                 self.service,
                 operation,
-                f"{self.method} {self.path} is not an AWS IoT operation.",
+                f"{self.method} {self.path} is not an AWS IoT operation that the installed "
+                f"botocore {botocore.__version__} knows.",
             )
         if self._unreadable:
             raise refusal(self.service, operation, self._unreadable)
