@@ -428,6 +428,16 @@ def test_topics_that_rules_cannot_publish_on(mock: JitpHandle, topic: str) -> No
     assert "cannot be republished on" in error_of(mock)
 
 
+def test_an_action_whose_template_has_no_result_fails_and_the_publisher_hears_nothing(
+    mock: JitpHandle,
+) -> None:
+    make_rule(republish("copies/${(SELECT *, 1 AS x FROM many)}"))
+
+    publish({"many": [1, {"b": 2}]})
+
+    assert "A substitution template failed: * stands beside other items" in error_of(mock)
+
+
 # -- Lambda ---------------------------------------------------------------------------------------
 
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:activate"

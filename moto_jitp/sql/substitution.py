@@ -10,13 +10,12 @@ from dataclasses import dataclass
 
 from . import tree
 from .checks import check_expression
-from .errors import SqlError
+from .errors import SqlError, StatementFailed, shortened
 from .evaluation import Evaluation, Scope
 from .parsing import parse_expression
-from .values import Version, serialize
+from .values import BinaryValueError, Version, serialize
 
 _TOKEN = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[{}]|.", re.DOTALL)
-_PER_ELEMENT = re.compile(r"@\{[^}]*\}")
 
 
 @dataclass(frozen=True)
@@ -42,10 +41,11 @@ class Template:
             SqlError: an expression is wrong or has no end, or the field has ``@{…}``, which only
                 the InfluxDB action accepts.
         """
-        if _PER_ELEMENT.search(text):
+        per_element = text.find("@{")
+        if per_element >= 0 and text.find("}", per_element) >= 0:
             raise SqlError(
-                f"{text!r} has @{{…}}, which stands for a field of each element in the InfluxDB "
-                "action only; write ${…}."
+                f"{shortened(text)!r} has @{{…}}, which stands for a field of each element in the "
+                "InfluxDB action only; write ${…}."
             )
         parts: list[str | tree.Expression] = []
         at = 0
@@ -57,7 +57,8 @@ class Template:
                 expression = parse_expression(text[begin + 2 : end])
                 check_expression(expression, version, variables)
             except SqlError as error:
-                raise SqlError(f"{text[begin : end + 1]}: {error.message}") from None
+                field = shortened(text[begin : end + 1])
+                raise SqlError(f"{field}: {error.message}") from None
             parts.append(expression)
             at = end + 1
         if at < len(text):
@@ -79,6 +80,7 @@ class Template:
 
         Raises:
             FunctionFailed: a function of the account has no answer.
+            StatementFailed: an expression has no result for this message.
         """
         return "".join(
             part if isinstance(part, str) else _filled(evaluation, part, scope)
@@ -87,7 +89,12 @@ class Template:
 
 
 def _filled(evaluation: Evaluation, expression: tree.Expression, scope: Scope) -> str:
-    value = evaluation.value_of(expression, scope)
+    try:
+        value = evaluation.value_of(expression, scope)
+    except BinaryValueError as error:
+        raise StatementFailed(str(error)) from None
+    except RecursionError:
+        raise StatementFailed("The payload is nested too deeply.") from None
     return value if isinstance(value, str) else serialize(value).decode("utf-8", "replace")
 
 
@@ -97,4 +104,4 @@ def _end_of(text: str, begin: int) -> int:
         depth += {"{": 1, "}": -1}.get(token[0], 0)
         if depth == 0:
             return token.start()
-    raise SqlError(f"{text[begin - 2 :]!r} has no closing brace.")
+    raise SqlError(f"{shortened(text[begin - 2 :])!r} has no closing brace.")

@@ -21,7 +21,15 @@ from moto_jitp.history.messages import as_bytes
 from moto_jitp.history.rule_runs import ActionRun, RuleRun, RuleRuns, Unheard
 from moto_jitp.history.state import state_of
 from moto_jitp.mqtt.properties import Properties
-from moto_jitp.sql import Environment, Evaluation, FunctionFailed, Message, Outcome, Scope
+from moto_jitp.sql import (
+    Environment,
+    Evaluation,
+    FunctionFailed,
+    Message,
+    Outcome,
+    Scope,
+    StatementFailed,
+)
 
 from .actions import NOT_CARRIED_OUT, ActionCall, CompiledAction, describe_failure
 from .compiled import CompiledRule, RulesInForce
@@ -252,7 +260,7 @@ class _RuleExecution:
             )
         try:
             fields = action.filled(evaluation, scope)
-        except FunctionFailed as error:
+        except (FunctionFailed, StatementFailed) as error:
             return ActionRun(action.name, "", f"A substitution template failed: {error}")
         call = ActionCall(
             self._backend,
