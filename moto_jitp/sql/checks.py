@@ -8,7 +8,7 @@ from moto_jitp.mqtt.topic_filters import check_topic_filter
 from moto_jitp.names import did_you_mean
 
 from . import tree
-from .errors import SqlError
+from .errors import SqlError, shortened
 from .evaluation import CASTS, CASTS_OF_V2
 from .functions import FUNCTIONS, NOT_CARRIED_OUT
 from .values import V1, V2, Version
@@ -37,7 +37,8 @@ def check_version(version: object) -> Version:
             return version_name
     reason = "which is not carried out here" if version == "beta" else "which AWS IoT does not have"
     raise SqlError(
-        f"The SQL version is {version!r}, {reason}; choose one of {', '.join(_VERSIONS)}."
+        f"The SQL version is {shortened(repr(version))}, {reason}; choose one of "
+        f"{', '.join(_VERSIONS)}."
     )
 
 
@@ -55,6 +56,7 @@ def check_statement(statement: tree.Statement, version: Version) -> None:
     _check_assignments(statement)
     for node in statement.walk():
         _check_node(node, version)
+    _check_defaults(statement)
     _check_variables(statement)
 
 
@@ -75,6 +77,7 @@ def check_expression(
         _check_node(node, version)
         if isinstance(node, tree.Variable):
             _check_variable(node.name, variables)
+    _check_defaults(expression)
 
 
 def external_calls(statement: tree.Statement) -> Counter[str]:
@@ -91,11 +94,13 @@ def _check_assignments(statement: tree.Statement) -> None:
         )
     for name, count in Counter(names).items():
         if count > 1:
-            raise SqlError(f"SET assigns @{name} {count} times; a variable is assigned once.")
+            raise SqlError(
+                f"SET assigns @{shortened(name)} {count} times; a variable is assigned once."
+            )
         if len(name) > LONGEST_VARIABLE_NAME:
             raise SqlError(
-                f"The variable @{name} has {len(name)} characters; {LONGEST_VARIABLE_NAME} are "
-                "allowed."
+                f"The variable @{shortened(name)} has {len(name)} characters; "
+                f"{LONGEST_VARIABLE_NAME} are allowed."
             )
 
 
@@ -121,8 +126,8 @@ def _check_variable(name: str, variables: tuple[str, ...]) -> None:
             did_you_mean(
                 name,
                 variables,
-                after=f"The variable @{name} is not set before it is used; assign it in a SET "
-                "clause in front of SELECT.",
+                after=f"The variable @{shortened(name)} is not set before it is used; assign it in "
+                "a SET clause in front of SELECT.",
                 shown=lambda variable: f"@{variable}",
             )
         )
@@ -140,7 +145,7 @@ def _check_node(node: tree.Node, version: Version) -> None:
             tree.ArrayLiteral: "Array literals",
         }
         if type(node) in kinds:
-            raise _needs_v2(f"{kinds[type(node)]} such as {_short(node)}", plural=True)
+            raise _needs_v2(f"{kinds[type(node)]} such as {shortened(node)}", plural=True)
 
 
 def _check_call(call: tree.Call, version: Version) -> None:
@@ -149,7 +154,7 @@ def _check_call(call: tree.Call, version: Version) -> None:
         raise SqlError(f"{name}() is not carried out here: {NOT_CARRIED_OUT[name]}.")
     function = FUNCTIONS.get(name)
     if function is None:
-        wrong = f"{call.name}() is not a function of AWS IoT SQL."
+        wrong = f"{shortened(call.name)}() is not a function of AWS IoT SQL."
         raise SqlError(did_you_mean(name, FUNCTIONS, after=wrong))
     if version == V1 and function.since == V2:
         raise _needs_v2(f"{function.name}()")
@@ -158,21 +163,32 @@ def _check_call(call: tree.Call, version: Version) -> None:
             "decode(…, 'proto', …) is not carried out here; decode Protocol Buffers behind the "
             "rule, from encode(*, 'base64')."
         )
-    if name == "get_or_default" and len(call.arguments) == 2:
-        for below in call.arguments[1].walk():
-            if isinstance(below, tree.Call) and _asks_account(below):
-                raise SqlError(
-                    f"{below.name}() cannot be the default of get_or_default(): functions that "
-                    "fetch data from your resources are not allowed there."
-                )
     if len(call.arguments) < function.least:
         return  # its result is Undefined, as AWS has it
     for place, what in ((function.role_at, "the role's ARN"), (function.mode_at, "the mode")):
         if place is not None and isinstance(call.arguments[place], tree.Variable):
             raise SqlError(
                 f"{call.name}() takes no variable for {what}; write it as a string in place of "
-                f"{call.arguments[place]}."
+                f"{shortened(call.arguments[place])}."
             )
+
+
+def _check_defaults(root: tree.Node) -> None:
+    """Refuse what the default of get_or_default() may not have; each node is looked at once."""
+    waiting = [(root, False)]
+    while waiting:
+        node, in_default = waiting.pop()
+        if isinstance(node, tree.Call):
+            if in_default and _asks_account(node):
+                raise SqlError(
+                    f"{node.name}() cannot be the default of get_or_default(): functions that "
+                    "fetch data from your resources are not allowed there."
+                )
+            if node.function == "get_or_default" and len(node.arguments) == 2:
+                value, default = node.arguments
+                waiting += [(value, in_default), (default, True)]
+                continue
+        waiting += [(child, in_default) for child in node.children()]
 
 
 def _asks_account(call: tree.Call) -> bool:
@@ -190,7 +206,9 @@ def _constant(call: tree.Call, place: int) -> object:
 def _check_cast(node: tree.Cast, version: Version) -> None:
     name = node.type.lower()
     if name not in CASTS:
-        raise SqlError(f"cast() knows no type {node.type}; it knows {', '.join(sorted(CASTS))}.")
+        raise SqlError(
+            f"cast() knows no type {shortened(node.type)}; it knows {', '.join(sorted(CASTS))}."
+        )
     if version == V1 and name in CASTS_OF_V2:
         raise _needs_v2(f"cast(… as {node.type})")
 
@@ -201,8 +219,3 @@ def _needs_v2(what: str, *, plural: bool = False) -> SqlError:
         f"{what} {verb} SQL version {V2}, and the rule has {V1}, which a rule has that names "
         f"none: set awsIotSqlVersion to {V2}."
     )
-
-
-def _short(node: tree.Node) -> str:
-    text = str(node)
-    return text if len(text) <= 60 else f"{text[:60]}…"

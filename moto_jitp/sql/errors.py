@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+_LONGEST_NAME = 80
+
 
 class SqlError(ValueError):
     """A refused statement, or expression of a substitution template.
@@ -21,6 +23,12 @@ class SqlError(ValueError):
         self.message = str(self)
         self.line = line
         self.column = column
+
+
+def shortened(text: object) -> str:
+    """Return what an error shows of a text that may be as long as a statement."""
+    shown = str(text)
+    return shown if len(shown) <= _LONGEST_NAME else f"{shown[:_LONGEST_NAME]}…"
 
 
 class FunctionFailed(Exception):  # noqa: N818 - the reference says that a function "fails"

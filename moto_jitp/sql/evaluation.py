@@ -28,6 +28,12 @@ from .values import (
     whole_as_int,
 )
 
+MOST_ELEMENTS = 256 * 1024
+"""Elements that the nested queries of a statement go through for one message; AWS names no limit.
+
+The largest array that a message can hold has a quarter of it.
+"""
+
 CASTS = {
     **dict.fromkeys(("string", "nvarchar", "text", "ntext", "varchar"), "String"),
     **dict.fromkeys(("int", "integer"), "Int"),
@@ -126,6 +132,7 @@ class Evaluation:
     variables: dict[str, Value] = field(default_factory=dict)
     answers: dict[str, Any] = field(default_factory=dict)
     explaining: bool = False
+    _elements: int = field(default=0, init=False)
 
     def payload_scope(self) -> Scope:
         """The scope of the statement itself."""
@@ -154,18 +161,19 @@ class Evaluation:
             return self.value_of(first.expression, scope)
         if selection.items == (_ALL,):
             return scope.whole
-        selected: dict[str, Value] = {}
+        selected = _Columns()
         for place, item in enumerate(selection.items, 1):
             value = self.value_of(item.expression, scope)
             if item.alias:
-                _put(selected, item.alias, value)
+                selected.put(item.alias, value)
             elif isinstance(item.expression, tree.Star):
-                selected.update(self._columns(value))
+                selected.put_payload(self._columns(value))
             elif isinstance(item.expression, tree.ObjectLiteral):
-                selected.update(value)
+                for name, one in value.items():
+                    selected.put((name,), one)
             else:
-                _put(selected, (column_name(item.expression, place),), value)
-        return selected
+                selected.put((column_name(item.expression, place),), value)
+        return selected.columns
 
     def _columns(self, whole: Value) -> Mapping[str, Value]:
         if isinstance(whole, dict):
@@ -180,6 +188,12 @@ class Evaluation:
     def _query(self, query: tree.Query, scope: Scope) -> Value:
         source = self.value_of(query.source, scope)
         if isinstance(source, list):
+            self._elements += len(source)
+            if self._elements > MOST_ELEMENTS:
+                raise StatementFailed(
+                    f"its nested queries go through more than {MOST_ELEMENTS} elements for one "
+                    "message; do not nest queries of the same array."
+                )
             results = (self._element(query, element, scope) for element in source)
             return [result for result in results if result is not UNDEFINED]
         return self._element(query, source, scope) if isinstance(source, dict) else UNDEFINED
@@ -317,14 +331,43 @@ def column_name(expression: tree.Expression, place: int) -> str:
     return "cast" if isinstance(expression, tree.Cast) else f"expr{place}"
 
 
-def _put(target: dict[str, Value], path: tuple[str, ...], value: Value) -> None:
-    """Set a value at a path; objects on the way are copied, as the payload's are not ours."""
-    *way, last = path
-    for name in way:
-        inner = target.get(name)
-        target[name] = dict(inner) if isinstance(inner, dict) else {}
-        target = target[name]
-    target[last] = value
+class _Columns:
+    """The object that a SELECT clause builds, column by column.
+
+    Attributes:
+        columns: the object.
+    """
+
+    def __init__(self) -> None:
+        self.columns: dict[str, Value] = {}
+        # The objects that were made for paths; others are the payload's, and copied.
+        self._own: dict[int, dict[str, Value]] = {}
+        self._put_since_payload: set[str] | None = None
+
+    def put(self, path: tuple[str, ...], value: Value) -> None:
+        """Set a value at a path."""
+        if self._put_since_payload is not None:
+            self._put_since_payload.add(path[0])
+        target = self.columns
+        *way, last = path
+        for name in way:
+            inner = target.get(name)
+            own = self._own.get(id(inner))
+            if own is None:
+                own = dict(inner) if isinstance(inner, dict) else {}
+                self._own[id(own)] = own
+                target[name] = own
+            target = own
+        target[last] = value
+
+    def put_payload(self, payload: Mapping[str, Value]) -> None:
+        """Set all columns of the payload; a further time only those that are others by now."""
+        if self._put_since_payload is None:
+            self.columns.update(payload)
+        else:
+            names = self._put_since_payload & payload.keys()
+            self.columns.update((name, payload[name]) for name in names)
+        self._put_since_payload = set()
 
 
 def _described(value: Value) -> str:

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 DEEPEST = 100
 """The maximum nesting of an expression; AWS has no limit, but Python needs one."""
 
+LONGEST = 128 * 1024
+"""Bytes of a statement: AWS IoT allows as many for all of a rule as JSON.
+
+https://docs.aws.amazon.com/general/latest/gr/iot-core.html#rules-limits
+"""
+
 _WORDS = (
     *("SET", "SELECT", "FROM", "WHERE", "AS", "OR", "AND", "NOT", "TRUE", "FALSE", "NULL"),
     *("CASE", "WHEN", "THEN", "ELSE", "END"),
@@ -97,6 +103,12 @@ def _parse(text: str, start: str) -> tree.Node:
 
     if not isinstance(text, str):
         raise SqlError(f"The SQL must be text, not {type(text).__name__}.")
+    size = len(text.encode("utf-8", "replace"))
+    if size > LONGEST:
+        raise SqlError(
+            f"The SQL has {size} bytes; AWS IoT allows {LONGEST} for all of a rule. Take what is "
+            "constant out of it, or make several rules."
+        )
     try:
         parsed = _parser().parse(text, start=start)
     except UnexpectedInput as error:
