@@ -2,17 +2,20 @@
 
     python benchmarks/growth.py                        # 1,000 and 10,000 of each: half an hour
     python benchmarks/growth.py --each                 # every ratio, and not the highest alone
+    python benchmarks/growth.py --by time              # processor time, on a machine at rest
     python benchmarks/growth.py --small 100 --large 1000 --only groups
 
 For each dimension two processes hold a small and a large number of it, and take turns in connecting
-a device, publishing and calling boto3, so that whatever else the machine does slows both alike.
-Times are CPU times; each ratio is the median of the ratios of the rounds. A page of a list holds
-the same number of items in both.
+a device, publishing and calling boto3. What they do is counted in lines of Python that are executed
+and calls of functions in C, which nothing else that the machine does can change; how long a single
+such call takes does not count. By time the processes' CPU times are compared, and each ratio is
+the median of the ratios of the rounds. A page of a list holds the same number of items in both.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import itertools
 import json
 import sys
@@ -30,6 +33,7 @@ from moto_jitp import CertificateAuthority, connect_device, mock_jitp
 GOAL = 1.2
 
 BATCH = 15
+COUNTED_BATCH = 3
 WARM_UP = 5
 MESSAGES = 50
 
@@ -167,6 +171,12 @@ MOST = {"cas": 10, "rules": 1_000}
 """AWS allows no more of these; the small number is a tenth of it."""
 
 
+MEASURES = {
+    "count": "lines of Python and calls of functions in C",
+    "time": "processor time",
+}
+
+
 def _publish(fleet: Fleet) -> None:
     # One alone is so short that the clock would be most of it. All take turns.
     for connection in itertools.islice(fleet.in_turn(), MESSAGES):
@@ -215,17 +225,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="What becomes dearer as a fleet grows.")
     parser.add_argument("--small", type=int, default=1_000)
     parser.add_argument("--large", type=int, default=10_000)
-    parser.add_argument("--rounds", type=int, default=9, help="of each dimension (default: 9)")
+    parser.add_argument("--by", choices=MEASURES, default="count", help="default: count")
+    parser.add_argument("--rounds", type=int, default=9, help="of each, by time (default: 9)")
     parser.add_argument("--only", action="append", choices=DIMENSIONS, help="a dimension")
     parser.add_argument("--each", action="store_true", help="print every ratio")
     parser.add_argument("--at-most", type=float, help="fail where a ratio is above this")
     options = parser.parse_args(argv)
 
     highest = 0.0
+    print(f"by {MEASURES[options.by]}; the goal is {GOAL:.2f} at most")
     for dimension in options.only or DIMENSIONS:
         most = MOST.get(dimension, options.large)
         small, large = min(options.small, max(1, most // 10)), min(options.large, most)
-        ratios = _measure(dimension, (small, large), options.rounds)
+        rounds = options.rounds if options.by == "time" else 1
+        ratios = _measure(dimension, (small, large), rounds, options.by)
         highest = max(highest, *ratios.values())
         if options.each:
             for work, ratio in ratios.items():
@@ -245,13 +258,15 @@ def in_one_line(dimension: str, small: int, large: int, ratios: dict[str, float]
     )
 
 
-def _measure(dimension: str, counts: tuple[int, int], rounds: int) -> dict[str, float]:
+def _measure(
+    dimension: str, counts: tuple[int, int], rounds: int, measure: str
+) -> dict[str, float]:
     """Return how much dearer each work is with the large number."""
     context = get_context("spawn")
     ends = []
     for count in counts:
         end, other = context.Pipe()
-        context.Process(target=_serve, args=(dimension, count, other), daemon=True).start()
+        context.Process(target=_serve, args=(dimension, count, other, measure), daemon=True).start()
         ends.append(end)
     for end in ends:
         end.recv()
@@ -269,34 +284,69 @@ def _measure(dimension: str, counts: tuple[int, int], rounds: int) -> dict[str, 
     }
 
 
-def _serve(dimension: str, count: int, end: Connection) -> None:
+def _serve(dimension: str, count: int, end: Connection, measure: str) -> None:
     with mock_jitp(config={"jitp": {"enforce_policies": True}}):
         fleet = Fleet()
         DIMENSIONS[dimension](fleet, count)
         for connection in fleet.kept:
             connection.publish("state/measured", b"on")  # what is read once is read now
-        _batch(fleet, WARM_UP)
+        _batch(fleet, WARM_UP, _seconds)
         end.send("ready")
         while True:
             try:
                 end.recv()
             except EOFError:
                 return
-            end.send(_batch(fleet, BATCH))
+            if measure == "time":
+                end.send(_batch(fleet, BATCH, _seconds))
+            else:
+                end.send(_batch(fleet, COUNTED_BATCH, _steps))
 
 
-def _batch(fleet: Fleet, size: int) -> dict[str, float]:
+def _batch(
+    fleet: Fleet, size: int, measure: Callable[[Callable[[], object]], float]
+) -> dict[str, float]:
     devices = iter([fleet.issue() for _ in range(size)])
     works = {"connect": lambda fleet: connect_device(next(devices)), **WORK}
     medians = {}
     for name, work in works.items():
-        times = []
-        for _ in range(size):
-            start = time.process_time()
-            work(fleet)
-            times.append(time.process_time() - start)
-        medians[name] = median(times)
+        medians[name] = median([measure(lambda work=work: work(fleet)) for _ in range(size)])
     return medians
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    """Return how much CPU time a piece of work takes."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def _steps(work: Callable[[], object]) -> float:
+    """Return how many lines of Python it executes and how many functions in C it calls."""
+    steps = 0
+
+    def trace(*_: Any) -> Any:
+        nonlocal steps
+        steps += 1
+        return trace
+
+    def profile(_frame: Any, event: str, _argument: Any) -> None:
+        nonlocal steps
+        steps += event == "c_call"
+
+    # What the collector calls is of earlier work.
+    collects = gc.isenabled()
+    gc.disable()
+    sys.settrace(trace)
+    sys.setprofile(profile)
+    try:
+        work()
+    finally:
+        sys.settrace(None)
+        sys.setprofile(None)
+        if collects:
+            gc.enable()
+    return steps
 
 
 if __name__ == "__main__":
