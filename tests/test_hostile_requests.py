@@ -413,7 +413,9 @@ def test_a_signature_that_names_no_service_is_refused(target: Target, signature:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"null", b"[1]", b"\xff", b'"x"', DEEP[1].encode()], ids=ascii
+    "body",
+    [b"", b"null", b"[1]", b"\xff", b'"x"', DEEP[1].encode()],
+    ids=["nothing", "null", "a list", "no UTF-8", "a text", "nested too deeply"],
 )
 @pytest.mark.parametrize(
     "route", ["state-manager/set-transition", "state-manager/unset-transition", "seed", "config"]
@@ -426,6 +428,15 @@ def test_a_malformed_request_for_a_route_of_motos_is_refused(
         return
     assert status == 400
     assert json.loads(answer)["error"] == "InvalidRequest"
+
+
+@pytest.mark.parametrize("name", ["Authorisation", "X-Authorization"])
+def test_a_request_without_a_signature_is_told_so(target: Target, name: str) -> None:
+    """Without one moto takes it for S3's, which fails on a POST that is no form."""
+    headers = {"Content-Type": "application/json", name: IOT}
+    status, answer = target.ask(Request("POST", "/things/unsigned", headers, b"{}"))
+    assert (status, json.loads(answer)["error"]) == (400, "MissingAuthenticationToken")
+    assert "Credential=KEY/DATE/REGION/SERVICE/aws4_request" in json.loads(answer)["message"]
 
 
 def test_a_query_that_moto_cannot_read_is_refused(target: Target) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flask import Flask
+from flask import Flask, request
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from .answers import Answer, RequestRefused
@@ -70,7 +70,22 @@ def _create_app(service: Any) -> Flask:
     if service == "moto_api":
         for kind in _MALFORMED:
             app.register_error_handler(kind, _refuse)
+    if service == "s3":
+        app.register_error_handler(KeyError, _refuse_unsigned)
     return app
+
+
+def _refuse_unsigned(error: KeyError) -> tuple[bytes, int, dict[str, str]]:
+    """Refuse a request that moto takes for S3's because nothing says which service it is for."""
+    if _SIGNED in request.headers.get("Authorization", "") or "X-Amz-Algorithm" in request.args:
+        raise error
+    refused = RequestRefused(
+        "The request has no signature, so moto takes it for one of S3's, which has no such "
+        f"operation. {_EXPECTED}",
+        400,
+        "MissingAuthenticationToken",
+    )
+    return _as_flask_takes_it(refused.answer())
 
 
 def _refuse(error: Exception) -> tuple[bytes, int, dict[str, str]]:
@@ -78,5 +93,8 @@ def _refuse(error: Exception) -> tuple[bytes, int, dict[str, str]]:
         f"moto cannot read this request ({type(error).__name__}: {str(error)[:200]!a}). Look into "
         "moto's documentation for what the route takes."
     )
-    answer: Answer = refused.answer()
+    return _as_flask_takes_it(refused.answer())
+
+
+def _as_flask_takes_it(answer: Answer) -> tuple[bytes, int, dict[str, str]]:
     return answer.body, answer.status, {"Content-Type": answer.content_type}
