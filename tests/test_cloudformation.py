@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import boto3
+import botocore
 import pytest
 from botocore.exceptions import ClientError
 from support.bodies import PLAIN_BODY, ROLE
@@ -27,6 +28,7 @@ OTHER_POLICY = {
 CA = CertificateAuthority(common_name="Stack Root")
 DEVICE = CA.issue(common_name="bulb-1")
 ARN = f"arn:aws:iot:us-east-1:{ACCOUNT}"
+BOTOCORE = f"botocore {botocore.__version__}"
 
 
 def resource(kind: str, properties: Mapping[str, Any], **more: Any) -> dict[str, Any]:
@@ -610,6 +612,7 @@ def test_an_unknown_choice_for_stacks_is_refused() -> None:
     [
         ("CACertificate", {"Status": "ACTIVE"}, r"required key \[CACertificatePem\] not found"),
         ("Thing", {"ThingNmae": "a"}, "unknown property ThingNmae. Did you mean ThingName?"),
+        ("Thing", {"OfALaterModel": 1}, f"OfALaterModel. The installed {BOTOCORE} does"),
         ("ThingGroup", {"QueryString": "*"}, "dynamic thing group, which is not emulated"),
         ("Certificate", {"Status": "ACTIVE"}, "Invalid certificate resource configuration"),
         ("Logging", {"AccountId": "1", "RoleArn": ROLE, "DefaultLogLevel": "INFO"}, ACCOUNT),

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import botocore
 from botocore.model import Shape
 from moto.core.utils import get_service_model
 
@@ -77,11 +78,10 @@ def _converted(shape: Shape, value: Any, place: str) -> Any:
             member = members.get(name.lower())
             if member is None:
                 known_properties = [member[0].upper() + member[1:] for member in shape.members]
-                raise UnusableValue(
-                    did_you_mean(
-                        name, known_properties, after=f"{place} has the unknown property {name}."
-                    )
-                )
+                hint = did_you_mean(name, known_properties)
+                # One that AWS has added since that botocore was made is seldom near another.
+                hint = hint or f"The installed botocore {botocore.__version__} does not have it."
+                raise UnusableValue(f"{place} has the unknown property {name}. {hint}")
             converted[member] = _converted(shape.members[member], one, f"{place}.{name}")
         return converted
     if shape.type_name == "list" and isinstance(value, list):
