@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 import itertools
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
+import botocore.hooks
 import botocore.loaders
 import botocore.session
 import freezegun.api
 import moto.core.models
+from botocore.client import ClientCreator
+from botocore.hooks import EVENT_ALIASES, EventAliaser, HierarchicalEmitter
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 #: So many keys are made; two that are as far apart are the same.
@@ -30,6 +33,40 @@ def share_between_tests() -> None:
     setattr(moto.core.models, "CallbackResponse", routes)  # noqa: B010
     rsa.generate_private_key = key_in_turn
     setattr(freezegun.api, "_get_module_attributes_hash", _size_of)  # noqa: B010
+    _share_clients()
+
+
+def _share_clients() -> None:
+    """Share what botocore finds out for each session and client, though it is always the same."""
+    alias, accepts = EventAliaser._alias_event_name, botocore.hooks.accepts_kwargs
+    make_methods = ClientCreator._create_methods
+    methods: dict[Any, dict[str, Any]] = {}
+
+    @functools.cache
+    def known_alias(event_name: str) -> Any:
+        return alias(EventAliaser(HierarchicalEmitter()), event_name)
+
+    def alias_event_name(aliaser: EventAliaser, event_name: str) -> Any:
+        if aliaser._event_aliases is EVENT_ALIASES:
+            return known_alias(event_name)
+        return alias(aliaser, event_name)
+
+    known_accepts = functools.cache(accepts)
+
+    def accepts_kwargs(handler: Any) -> Any:
+        # What was made inside a function or is a method of an object would be kept for ever.
+        is_lasting = isinstance(handler, FunctionType) and "<" not in handler.__qualname__
+        return (known_accepts if is_lasting else accepts)(handler)
+
+    def create_methods(creator: ClientCreator, model: Any) -> dict[str, Any]:
+        key = model.service_name, *model.operation_names
+        if key not in methods:
+            methods[key] = make_methods(creator, model)
+        return dict(methods[key])
+
+    setattr(EventAliaser, "_alias_event_name", alias_event_name)  # noqa: B010
+    setattr(botocore.hooks, "accepts_kwargs", accepts_kwargs)  # noqa: B010
+    setattr(ClientCreator, "_create_methods", create_methods)  # noqa: B010
 
 
 def _size_of(module: ModuleType) -> str:
