@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import boto3
 import pytest
 from support.documents import ROOT, run, run_by
+from support.node import NEEDS_NODE, NPM, with_package
 from support.patience import HANG
 from support.servers import Api, clean_environment
 
@@ -16,33 +16,14 @@ from moto_jitp import CertificateAuthority
 from moto_jitp.server import ThreadedJitpServer
 
 EXAMPLE = ROOT / "examples" / "cdk"
-NODE, NPM = shutil.which("node"), shutil.which("npm")
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(NODE is None or NPM is None, reason="Node.js is not installed"),
-]
+pytestmark = [pytest.mark.slow, NEEDS_NODE]
 
 
 @pytest.fixture(scope="module")
 def app(pytestconfig: pytest.Config, worker_id: str) -> Path:
     """The example's folder with the CDK in it, kept from one run of the tests to the next."""
-    assert pytestconfig.cache is not None
-    folder = pytestconfig.cache.mkdir(f"cdk-{worker_id}")
-    for file in EXAMPLE.iterdir():
-        shutil.copy(file, folder)
-    if not (folder / "node_modules" / "aws-cdk-lib" / "package.json").exists():
-        installed = subprocess.run(
-            [str(NPM), "install", "--no-audit", "--no-fund", "--no-package-lock"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=HANG,
-            check=False,
-        )
-        if installed.returncode:
-            pytest.skip(f"npm cannot install aws-cdk-lib: {installed.stderr[-300:]}")
-    return folder
+    return with_package(pytestconfig, "cdk", EXAMPLE.iterdir(), "aws-cdk-lib", worker_id)
 
 
 def test_a_device_is_provisioned_by_what_cdk_deployed(app: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from support.documents import ROOT, documents
 from support.patience import HANG
+from support.scripts import load_script
 
 import moto_jitp
 from moto_jitp.cli import COMMANDS
@@ -24,15 +25,6 @@ DOCS = ROOT / "docs"
 
 def page(name: str) -> str:
     return (DOCS / name).read_text(encoding="utf-8")
-
-
-def load(path: str) -> object:
-    specification = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
 
 
 def test_every_public_name_is_in_the_reference() -> None:
@@ -75,7 +67,7 @@ def test_every_command_is_in_the_reference() -> None:
 
 def test_the_drawing_of_the_layers_is_that_of_the_import_contracts() -> None:
     drawn = page("project/architecture.md")
-    assert drawn == load("scripts/draw_layers.py").with_drawing(drawn), (  # type: ignore[attr-defined]
+    assert drawn == load_script("scripts/draw_layers.py").with_drawing(drawn), (
         "docs/project/architecture.md is not what the contracts in pyproject.toml call for. "
         "Run: python scripts/draw_layers.py"
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.bodies import GUIDE_CONFIG_FILE
+from support.node import NEEDS_NODE, NODE, with_package
 from support.patience import HANG
 from support.servers import clean_environment
 
@@ -21,12 +22,11 @@ from moto_jitp.server import ThreadedJitpServer
 TESTS = Path(__file__).resolve().parent
 PAGE = TESTS.parent / "docs" / "how-to" / "server.md"
 EXAMPLE = TESTS.parent / "examples" / "javascript"
-NODE, NPM = shutil.which("node"), shutil.which("npm")
 SCRIPTS = str(Path(sys.executable).parent)
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(NODE is None or NPM is None, reason="Node.js is not installed"),
+    NEEDS_NODE,
     pytest.mark.skipif(
         shutil.which("moto-jitp", path=SCRIPTS) is None,
         reason="the command moto-jitp is not installed beside this Python",
@@ -35,26 +35,10 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def modules(
-    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory, worker_id: str
-) -> Path:
+def modules(pytestconfig: pytest.Config, worker_id: str) -> Path:
     """A folder with the SDK, which is kept from one run of the tests to the next."""
-    assert pytestconfig.cache is not None
-    # One for each process: they may come here at the same time.
-    folder = pytestconfig.cache.mkdir(f"javascript-{worker_id}")
-    shutil.copy(EXAMPLE / "package.json", folder)
-    if not (folder / "node_modules" / "@aws-sdk" / "client-iot" / "package.json").exists():
-        installed = subprocess.run(
-            [str(NPM), "install", "--no-audit", "--no-fund", "--no-package-lock"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=HANG,
-            check=False,
-        )
-        if installed.returncode:
-            pytest.skip(f"npm cannot install @aws-sdk/client-iot: {installed.stderr[-300:]}")
-    return folder
+    files = [EXAMPLE / "package.json"]
+    return with_package(pytestconfig, "javascript", files, "@aws-sdk/client-iot", worker_id)
 
 
 def node(modules: Path, script: Path, *arguments: str, cwd: Path) -> str:

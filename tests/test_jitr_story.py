@@ -7,14 +7,12 @@ https://docs.aws.amazon.com/iot/latest/developerguide/auto-register-device-cert.
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import boto3
 import pytest
+from support.scripts import load_script
 
 from moto_jitp import (
     CertificateAuthority,
@@ -169,16 +167,6 @@ def test_rules_hear_what_aws_iot_says_itself(
     assert value in (None, events[0][key])
 
 
-def example() -> ModuleType:
-    path = Path(__file__).resolve().parents[1] / "examples" / "jitr_lambda.py"
-    spec = importlib.util.spec_from_file_location("jitr_lambda", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_example_tells_the_same_story(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    example().test_a_device_registers_itself()
+    load_script("examples/jitr_lambda.py").test_a_device_registers_itself()

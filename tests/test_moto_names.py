@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import moto
 import pytest
+from support.scripts import load_script
 
 from moto_jitp.aws.moto_check import ABSENT, UnsupportedMotoError, check_names_of, resolve
 from moto_jitp.aws.moto_names import MOTO_NAMES, NAMES_ON_USE
@@ -20,14 +19,7 @@ COMMAND = "python scripts/collect_moto_names.py"
 
 @pytest.fixture(scope="module")
 def collecting() -> ModuleType:
-    path = ROOT / "scripts" / "collect_moto_names.py"
-    spec = importlib.util.spec_from_file_location("collect_moto_names", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script("scripts/collect_moto_names.py")
 
 
 def listed_for(collecting: ModuleType, folder: Path, code: str, **others: str) -> dict[str, Any]:

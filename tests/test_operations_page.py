@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from support.cloud import client
+from support.scripts import load_script
 
 from moto_jitp.iot.api.operations import OPERATIONS
 
@@ -20,13 +20,7 @@ COMMAND = "python scripts/list_operations.py"
 
 @pytest.fixture(scope="module")
 def listing() -> ModuleType:
-    path = ROOT / "scripts" / "list_operations.py"
-    spec = importlib.util.spec_from_file_location("list_operations", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("scripts/list_operations.py")
 
 
 def rows(page: str) -> dict[tuple[str, str], str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -31,8 +32,7 @@ def found(iot: Any, query: str, **more: Any) -> list[str]:
     return [thing["thingName"] for thing in things]
 
 
-@pytest.fixture
-def fleet(iot: Any) -> Any:
+def with_lamps(iot: Any) -> Any:
     """Three lamps that differ in everything, indexed wholly."""
     index(iot, **EVERYTHING)
     iot.create_thing_type(thingTypeName="Lamp")
@@ -59,89 +59,103 @@ def fleet(iot: Any) -> Any:
     return iot
 
 
-@pytest.mark.parametrize(
-    ("query", "names"),
-    [
-        ("*", ["lamp-1", "lamp-2", "LAMP-10"]),
-        ("lamp-1", ["lamp-1"]),
-        ("v2", ["lamp-1"]),
-        ("red", ["lamp-1"]),
-        ("thingName:lamp-10", ["LAMP-10"]),
-        ("thingName:lamp*", ["lamp-1", "lamp-2", "LAMP-10"]),
-        ("thingName:*-1", ["lamp-1"]),
-        ("thingName:*amp-1*", ["lamp-1", "LAMP-10"]),
-        ("thingName:lamp-?", ["lamp-1", "lamp-2"]),
-        ("thingTypeName:lamp", ["lamp-1"]),
-        ("thingType:Lamp", ["lamp-1"]),
-        ("registry.thingTypeName:Lamp", ["lamp-1"]),
-        ("thingGroupNames:hall", ["lamp-1"]),
-        ("thingGroupNames:PAID", ["LAMP-10"]),
-        ("thingGroupNames:h*", ["lamp-1"]),
-        ("attributes.watts:75", ["lamp-1"]),
-        ("attributes.watts:[75 TO 80]", ["lamp-1"]),
-        ("attributes.watts:{75 TO 80]", []),
-        ("attributes.watts:[* TO 10}", ["lamp-2"]),
-        ("attributes.watts<=9", ["lamp-2"]),
-        ("attributes.watts > 9", ["lamp-1"]),
-        ('attributes.serial:["abcd" TO "abcf"]', ["lamp-1"]),
-        ("attributes.serial:a*e", ["lamp-1"]),
-        ("attributes.model:v2 AND attributes.watts>5 NOT attributes.watts>80", ["lamp-1"]),
-        ("NOT attributes.model:v2", ["lamp-2", "LAMP-10"]),
-        ("thingName:(lamp* AND -lamp-1)", ["lamp-2", "LAMP-10"]),
-        ("attributes.watts:9 OR thingGroupNames:Hall", ["lamp-1", "lamp-2"]),
-        ("shadow.reported.stats.battery:{70 TO 100} (v2 OR v3)", ["lamp-1"]),
-        ("shadow.reported.values:2", ["lamp-1"]),
-        ("shadow.reported.on:true", ["lamp-1"]),
-        ("shadow.reported.rooms:*", []),
-        ("shadow.desired.color:* NOT shadow.reported.color:*", ["lamp-1"]),
-        ("shadow.hasDelta:true", ["lamp-1"]),
-        ("shadow.name.gps.hasDelta:false", ["lamp-2"]),
-        ('shadow.name.gps.reported.city:"new york"', ["lamp-2"]),
-        ('shadow.name.gps.reported.city:"york new"', []),
-        ("shadow.name.gps.reported.city:york", ["lamp-2"]),
-        ("connectivity.connected:false", ["lamp-1", "lamp-2", "LAMP-10"]),
-    ],
-)
-def test_a_query_finds_the_things_that_match(fleet: Any, query: str, names: list[str]) -> None:
-    assert found(fleet, query) == names
+@pytest.fixture
+def fleet(iot: Any) -> Any:
+    return with_lamps(iot)
 
 
-@pytest.mark.parametrize(
-    ("query", "named"),
-    [
-        ("thingname:a", "The field thingname does not exist.*Did you mean thingName?"),
-        ("attributes:a", "attributes needs a name"),
-        ("registry.version:1", "registry.version does not exist"),
-        ("shadow.version:1", "cannot be searched"),
-        ("shadow.name.other.reported.a:1", "Indexed shadows: gps"),
-        ("shadow.reportd.a:1", "Did you mean reported?"),
-        ("connectivity.conected:true", "Did you mean connected?"),
-        ("deviceDefender.violationCount:1", "Device Defender is not emulated"),
-        ("thingName:", "The field thingName has no value"),
-        ("(a OR b", "The bracket '(' is not closed (at character 1)"),
-        ("a AND", "A term is missing at the end"),
-        ('thingName:"a', "quotation mark is not closed"),
-        ("thingName:a:b", "A colon in a value needs a backslash"),
-        ("attributes.a:[1 5]", "A range needs TO"),
-        ("attributes.a:<5", "Write attributes.a< without the colon"),
-        ("thingName:a~", "Fuzzy"),
-        ("thingName:a/b", "'/' is not supported"),
-        ("thingName:*a thingTypeName:*b", "second term that begins with a wildcard"),
-        ("thingName:a*b*c*", "3 times '*'"),
-        ("shadow.reported.at:geo_distance,1,2,3km", "Geoqueries"),
-        (" ".join("abcdefghijklm"), "13 terms; at most 12"),
-        ("a" * 1001, "1001 characters; at most 1000"),
-        ("thingName:*" + "a" * 100, "111 characters"),
-    ],
-)
-def test_a_query_that_is_not_valid_is_refused_with_what_is_wrong(
-    fleet: Any, query: str, named: str
-) -> None:
-    with refused("InvalidQueryException", 400, "The ") as caught:
-        fleet.search_index(queryString=query)
-    said = caught.response["Error"]["Message"]
-    for part in named.split(".*"):
-        assert part in said
+@pytest.fixture(scope="class")
+def indexed() -> Iterator[Any]:
+    """The lamps for tests that only look."""
+    with mock_jitp():
+        yield with_lamps(client())
+
+
+class TestQuery:
+    @pytest.mark.parametrize(
+        ("query", "names"),
+        [
+            ("*", ["lamp-1", "lamp-2", "LAMP-10"]),
+            ("lamp-1", ["lamp-1"]),
+            ("v2", ["lamp-1"]),
+            ("red", ["lamp-1"]),
+            ("thingName:lamp-10", ["LAMP-10"]),
+            ("thingName:lamp*", ["lamp-1", "lamp-2", "LAMP-10"]),
+            ("thingName:*-1", ["lamp-1"]),
+            ("thingName:*amp-1*", ["lamp-1", "LAMP-10"]),
+            ("thingName:lamp-?", ["lamp-1", "lamp-2"]),
+            ("thingTypeName:lamp", ["lamp-1"]),
+            ("thingType:Lamp", ["lamp-1"]),
+            ("registry.thingTypeName:Lamp", ["lamp-1"]),
+            ("thingGroupNames:hall", ["lamp-1"]),
+            ("thingGroupNames:PAID", ["LAMP-10"]),
+            ("thingGroupNames:h*", ["lamp-1"]),
+            ("attributes.watts:75", ["lamp-1"]),
+            ("attributes.watts:[75 TO 80]", ["lamp-1"]),
+            ("attributes.watts:{75 TO 80]", []),
+            ("attributes.watts:[* TO 10}", ["lamp-2"]),
+            ("attributes.watts<=9", ["lamp-2"]),
+            ("attributes.watts > 9", ["lamp-1"]),
+            ('attributes.serial:["abcd" TO "abcf"]', ["lamp-1"]),
+            ("attributes.serial:a*e", ["lamp-1"]),
+            ("attributes.model:v2 AND attributes.watts>5 NOT attributes.watts>80", ["lamp-1"]),
+            ("NOT attributes.model:v2", ["lamp-2", "LAMP-10"]),
+            ("thingName:(lamp* AND -lamp-1)", ["lamp-2", "LAMP-10"]),
+            ("attributes.watts:9 OR thingGroupNames:Hall", ["lamp-1", "lamp-2"]),
+            ("shadow.reported.stats.battery:{70 TO 100} (v2 OR v3)", ["lamp-1"]),
+            ("shadow.reported.values:2", ["lamp-1"]),
+            ("shadow.reported.on:true", ["lamp-1"]),
+            ("shadow.reported.rooms:*", []),
+            ("shadow.desired.color:* NOT shadow.reported.color:*", ["lamp-1"]),
+            ("shadow.hasDelta:true", ["lamp-1"]),
+            ("shadow.name.gps.hasDelta:false", ["lamp-2"]),
+            ('shadow.name.gps.reported.city:"new york"', ["lamp-2"]),
+            ('shadow.name.gps.reported.city:"york new"', []),
+            ("shadow.name.gps.reported.city:york", ["lamp-2"]),
+            ("connectivity.connected:false", ["lamp-1", "lamp-2", "LAMP-10"]),
+        ],
+    )
+    def test_it_finds_the_things_that_match(
+        self, indexed: Any, query: str, names: list[str]
+    ) -> None:
+        assert found(indexed, query) == names
+
+    @pytest.mark.parametrize(
+        ("query", "named"),
+        [
+            ("thingname:a", "The field thingname does not exist.*Did you mean thingName?"),
+            ("attributes:a", "attributes needs a name"),
+            ("registry.version:1", "registry.version does not exist"),
+            ("shadow.version:1", "cannot be searched"),
+            ("shadow.name.other.reported.a:1", "Indexed shadows: gps"),
+            ("shadow.reportd.a:1", "Did you mean reported?"),
+            ("connectivity.conected:true", "Did you mean connected?"),
+            ("deviceDefender.violationCount:1", "Device Defender is not emulated"),
+            ("thingName:", "The field thingName has no value"),
+            ("(a OR b", "The bracket '(' is not closed (at character 1)"),
+            ("a AND", "A term is missing at the end"),
+            ('thingName:"a', "quotation mark is not closed"),
+            ("thingName:a:b", "A colon in a value needs a backslash"),
+            ("attributes.a:[1 5]", "A range needs TO"),
+            ("attributes.a:<5", "Write attributes.a< without the colon"),
+            ("thingName:a~", "Fuzzy"),
+            ("thingName:a/b", "'/' is not supported"),
+            ("thingName:*a thingTypeName:*b", "second term that begins with a wildcard"),
+            ("thingName:a*b*c*", "3 times '*'"),
+            ("shadow.reported.at:geo_distance,1,2,3km", "Geoqueries"),
+            (" ".join("abcdefghijklm"), "13 terms; at most 12"),
+            ("a" * 1001, "1001 characters; at most 1000"),
+            ("thingName:*" + "a" * 100, "111 characters"),
+        ],
+    )
+    def test_one_that_is_not_valid_is_refused_with_what_is_wrong(
+        self, indexed: Any, query: str, named: str
+    ) -> None:
+        with refused("InvalidQueryException", 400, "The ") as caught:
+            indexed.search_index(queryString=query)
+        said = caught.response["Error"]["Message"]
+        for part in named.split(".*"):
+            assert part in said
 
 
 def test_an_index_that_is_off_is_not_found(iot: Any) -> None:
