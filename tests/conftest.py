@@ -40,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--long",
         action="store_true",
-        help="draw far more random inputs in the tests that draw them: minutes instead of seconds",
+        help="do far more in tests that are marked long, which takes minutes instead of seconds",
     )
 
 
@@ -51,8 +51,11 @@ _SLOW_FIXTURES = {"openssl", "pytester"}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # Before -m is looked at: who runs a whole suite inside a test, or OpenSSL's commands, is slow.
     for item in items:
-        if not _SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+        fixture_names = getattr(item, "fixturenames", ())
+        if not _SLOW_FIXTURES.isdisjoint(fixture_names):
             item.add_marker(pytest.mark.slow)
+        if "long" in fixture_names:
+            item.add_marker(pytest.mark.long)
 
 
 def pytest_collection_finish() -> None:
@@ -75,7 +78,7 @@ def pytest_runtest_call() -> Generator[None, None, None]:
 
 @pytest.fixture
 def long(request: pytest.FixtureRequest) -> bool:
-    """Whether the tests that draw random inputs are to draw far more of them."""
+    """Whether a test is to do far more: to draw more random inputs, or go on for minutes."""
     return bool(request.config.getoption("--long"))
 
 
