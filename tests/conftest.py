@@ -59,8 +59,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    # All tests live to the end: the collector need not look at them again and again.
+    # All tests live to the end: the collector need not look at them again and again. A client of
+    # boto3 is some ten thousand objects.
     gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
     gc.enable()
 
 
