@@ -32,9 +32,6 @@ settings.load_profile("moto_jitp")
 
 share_between_tests()
 
-# Until the tests are collected, seven thousand of them, nothing becomes garbage.
-gc.disable()
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -56,6 +53,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
         if "long" in fixture_names:
             item.add_marker(pytest.mark.long)
+
+
+def pytest_collectstart() -> None:
+    # Until the tests are collected, seven thousand of them, nothing becomes garbage.
+    gc.disable()
 
 
 def pytest_collection_finish() -> None:
