@@ -21,6 +21,7 @@ from freezegun import freeze_time
 from support.bodies import PLAIN_BODY, ROLE
 from support.cloud import client_of
 from support.fleet import HOOK_FUNCTION, SIMPLE, make_hook_function
+from support.service_models import IS_COMPLETE, without_unknown
 
 from moto_jitp import CertificateAuthority, connect_device, mock_jitp
 from moto_jitp.iot import models as models  # fills the table of operations, as urls does
@@ -432,8 +433,9 @@ class Fleet:
         events = [
             {"eventType": "Connect", "logLevel": "INFO", "logDestination": "AWSIotLogsV2"},
         ]
+        options = {"roleArn": ROLE, "defaultLogLevel": "INFO", "disableAllLogs": False}
         iot.set_v2_logging_options(
-            roleArn=ROLE, defaultLogLevel="INFO", disableAllLogs=False, eventConfigurations=events
+            **without_unknown("SetV2LoggingOptions", **options, eventConfigurations=events)
         )
         iot.get_v2_logging_options()
         group = {"targetType": "THING_GROUP", "targetName": "bulbs"}
@@ -455,17 +457,18 @@ class Fleet:
 
     def _index(self) -> None:
         iot = self.iot
-        iot.update_indexing_configuration(
-            thingIndexingConfiguration={
-                "thingIndexingMode": "REGISTRY_AND_SHADOW",
-                "thingConnectivityIndexingMode": "STATUS",
-                "customFields": [{"name": "attributes.line", "type": "String"}],
-                "namedShadowIndexingMode": "ON",
-                "filter": {
-                    "namedShadowNames": ["settings"],
-                    "connectivity": {"includeSocketInformation": ["GET_THING_CONNECTIVITY_DATA"]},
-                },
+        things = {
+            "thingIndexingMode": "REGISTRY_AND_SHADOW",
+            "thingConnectivityIndexingMode": "STATUS",
+            "customFields": [{"name": "attributes.line", "type": "String"}],
+            "namedShadowIndexingMode": "ON",
+            "filter": {
+                "namedShadowNames": ["settings"],
+                "connectivity": {"includeSocketInformation": ["GET_THING_CONNECTIVITY_DATA"]},
             },
+        }
+        iot.update_indexing_configuration(
+            **without_unknown("UpdateIndexingConfiguration", thingIndexingConfiguration=things),
             thingGroupIndexingConfiguration={
                 "thingGroupIndexingMode": "ON",
                 "customFields": [{"name": "attributes.a", "type": "String"}],
@@ -481,7 +484,8 @@ class Fleet:
         data.update_thing_shadow(thingName=device, payload='{"state": {"reported": {"a": 1}}}')
         iot.search_index(queryString="thingName:*")
         iot.search_index(indexName="AWS_ThingGroups", queryString="thingGroupName:*")
-        iot.get_thing_connectivity_data(thingName=device, includeSocketInformation=True)
+        with_socket = without_unknown("GetThingConnectivityData", includeSocketInformation=True)
+        iot.get_thing_connectivity_data(thingName=device, **with_socket)
 
 
 @pytest.fixture(scope="module")
@@ -517,5 +521,7 @@ def test_an_operation_tells_all_that_is_known(operation: str, told: dict[str, se
 def test_what_is_listed_as_absent_is_absent(
     operation: str, path: str, told: dict[str, set[str]]
 ) -> None:
+    if not IS_COMPLETE and path not in members_of(MODEL.operation_model(operation).output_shape):
+        pytest.skip("the installed botocore does not know the member")
     assert path in set(members_of(MODEL.operation_model(operation).output_shape))
     assert path not in told[operation]

@@ -6,15 +6,17 @@ installed one does not know yet is skipped.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-import botocore
+import botocore.session
 import pytest
 from botocore.client import BaseClient
 from botocore.errorfactory import BaseClientExceptions
 from botocore.exceptions import ParamValidationError
-from botocore.model import OperationNotFoundError
+from botocore.model import OperationNotFoundError, ServiceModel
 
 #: The first botocore whose models have all that the tests ask of them.
 COMPLETE = (1, 43, 17)
@@ -36,6 +38,29 @@ def skipping_what_botocore_lacks() -> Iterator[None]:
         if IS_COMPLETE or not _is_lack(error):
             raise
         pytest.skip(f"botocore {botocore.__version__} does not know this yet: {error}")
+
+
+def without_unknown(operation: str, **arguments: Any) -> dict[str, Any]:
+    """The arguments of an operation of ``iot`` without members that an older botocore lacks.
+
+    For a story in which the member is one thing among many.
+    """
+    if IS_COMPLETE:
+        return arguments
+    known: dict[str, Any] = _known(_model().operation_model(operation).input_shape, arguments)
+    return known
+
+
+@functools.cache
+def _model() -> ServiceModel:
+    return botocore.session.get_session().get_service_model("iot")
+
+
+def _known(shape: Any, value: Any) -> Any:
+    if shape.type_name != "structure":
+        return value
+    members = shape.members
+    return {name: _known(members[name], one) for name, one in value.items() if name in members}
 
 
 def _is_lack(error: Exception) -> bool:
