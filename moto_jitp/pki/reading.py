@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
@@ -23,6 +24,7 @@ from moto_jitp.files import content_of, path_advice
 from moto_jitp.locks import cached_property
 from moto_jitp.printing import one_line
 
+from .der import outline_of
 from .strings import explain_bad_string
 
 _PEM_BLOCK = re.compile(
@@ -79,14 +81,20 @@ class PresentedCertificate:
         # By CA id: verifying a signature is the expensive part of a connection, and its result
         # never changes.
         self.issuer_checks: dict[str, object] = {}
-        try:
-            issuer, subject = certificate.issuer, certificate.subject
-            self.issuer_key = issuer.public_bytes()
-        except Warning:
-            issuer = unwarned(lambda: certificate.issuer)
-            subject = unwarned(lambda: certificate.subject)
-            self.issuer_key = unwarned(issuer.public_bytes)
+        if der is None:
+            der = certificate.public_bytes(Encoding.DER)
+        # Cut out of the bytes at hand: the library would encode them again.
+        self.signed_part, issuer, self.key_algorithm = outline_of(der)
+        """What the issuer has signed, and the kind of the public key; see :class:`.der.Outline`."""
+        issuer_key = _issuer_keys.get(issuer)
+        self.issuer_key = (
+            _read_issuer_key(certificate, issuer) if issuer_key is None else issuer_key
+        )
         """The issuer as DER."""
+        try:
+            subject = certificate.subject
+        except Warning:
+            subject = unwarned(lambda: certificate.subject)
         # Read at once: the library parses much of it lazily, and bad parts must be refused here.
         self.subject = _attributes(subject)
         """The subject's attributes, OID and value, in certificate order."""
@@ -98,8 +106,6 @@ class PresentedCertificate:
         """End of validity, in UTC."""
         self._serial_number: int | None = None
         self._pem = pem
-        if der is None:
-            der = certificate.public_bytes(Encoding.DER)
         self.certificate_id = hashlib.sha256(der).hexdigest()
 
     def __eq__(self, other: object) -> bool:
@@ -134,6 +140,16 @@ class PresentedCertificate:
             ValueError: it cannot be read.
         """
         return self.certificate.public_key()
+
+    @cached_property
+    def ec_public_key(self) -> ec.EllipticCurvePublicKey | None:
+        """The same where it is an EC key; ``None`` where it is another.
+
+        Raises:
+            UnsupportedAlgorithm, ValueError: as :attr:`public_key`.
+        """
+        key = self.public_key
+        return key if isinstance(key, ec.EllipticCurvePublicKey) else None
 
     @cached_property
     def public_key_der(self) -> bytes:
@@ -184,6 +200,20 @@ class PresentedCertificate:
             if oid == NameOID.COMMON_NAME:
                 return value or None
         return None
+
+
+# A fleet has few issuers, and to read their names takes longer than to hash a certificate: so the
+# last ones are kept, by what the certificates have in that place.
+_issuer_keys: dict[bytes, bytes] = {}
+_MOST_ISSUERS = 1024
+
+
+def _read_issuer_key(certificate: x509.Certificate, issuer: bytes) -> bytes:
+    key = unwarned(lambda: certificate.issuer.public_bytes())
+    if len(_issuer_keys) >= _MOST_ISSUERS:
+        _issuer_keys.clear()
+    _issuer_keys[issuer] = key
+    return key
 
 
 _SHORT_NAMES = {

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .der import elements
+
 _OID, _PRINTABLE, _BIT_STRING = 0x06, 0x13, 0x03
 _UNIQUE_IDENTIFIER = b"\x55\x04\x2d"
 _ALLOWED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?")
@@ -56,28 +58,10 @@ def not_printable(value: bytes) -> str:
 def _strings(data: bytes, depth: int) -> Iterator[tuple[bytes, int, bytes]]:
     """Yield (OID, tag, value) of each attribute whose string type may be invalid."""
     oid = b""
-    for tag, content in _elements(data):
+    for tag, content in elements(data):
         if tag == _OID:
             oid = content
         elif oid and (tag == _PRINTABLE or (tag == _BIT_STRING and oid != _UNIQUE_IDENTIFIER)):
             yield oid, tag, content
         elif tag & 0x20 and depth < _MAX_DEPTH:
             yield from _strings(content, depth + 1)
-
-
-def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield (tag, content) of each element; stops at the first that is not whole."""
-    at = 0
-    while at + 2 <= len(data):
-        tag, length = data[at], data[at + 1]
-        at += 2
-        if length & 0x80:
-            size = length & 0x7F
-            if not 0 < size <= 4:
-                return
-            length = int.from_bytes(data[at : at + size], "big")
-            at += size
-        if at + length > len(data):
-            return
-        yield tag, data[at : at + length]
-        at += length

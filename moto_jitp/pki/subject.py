@@ -48,8 +48,8 @@ def certificate_parameters(certificate: PresentedCertificate) -> dict[str, str]:
         if name is not None and name not in parameters:
             # Checking that nothing needs escaping costs less than replacing nothing.
             parameters[name] = _ESCAPED.sub(r"\\\g<0>", value) if _ESCAPED.search(value) else value
-    for name in [name for name, value in parameters.items() if not value]:
-        del parameters[name]
+    if "" in parameters.values():
+        parameters = {name: value for name, value in parameters.items() if value}
     if _SERIAL_NUMBER not in parameters:
         parameters[_SERIAL_NUMBER] = str(certificate.serial_number)
     parameters[_ID] = certificate.certificate_id

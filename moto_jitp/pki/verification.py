@@ -6,8 +6,8 @@ import enum
 from functools import lru_cache
 from os import PathLike
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
@@ -15,11 +15,18 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
+from cryptography.x509.oid import SignatureAlgorithmOID
 
 from moto_jitp.files import content_of
 
 from .reading import PresentedCertificate, unwarned
 
+# What nearly all certificates are signed with; to have it made for each takes its time.
+_ECDSA = {
+    SignatureAlgorithmOID.ECDSA_WITH_SHA256: ec.ECDSA(hashes.SHA256()),
+    SignatureAlgorithmOID.ECDSA_WITH_SHA384: ec.ECDSA(hashes.SHA384()),
+    SignatureAlgorithmOID.ECDSA_WITH_SHA512: ec.ECDSA(hashes.SHA512()),
+}
 _WEAK_DIGESTS = {"sha1": "SHA-1", "md5": "MD5"}
 
 
@@ -50,23 +57,27 @@ def _check_issuer(certificate: PresentedCertificate, ca: PresentedCertificate) -
     if certificate.issuer_key != ca.subject_key:
         return IssuerCheck.NAME_DIFFERS
     try:
-        unwarned(lambda: _verify(certificate.certificate, ca))
+        try:
+            _verify(certificate, ca)
+        except Warning:
+            unwarned(lambda: _verify(certificate, ca))
     except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
         # All but the first: the signature's algorithm does not fit the CA's kind of key.
         return IssuerCheck.SIGNATURE_DIFFERS
     return IssuerCheck.ISSUED
 
 
-def _verify(leaf: x509.Certificate, issuer: PresentedCertificate) -> None:
-    key = issuer.public_key
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        algorithm = leaf.signature_algorithm_parameters
-        if not isinstance(algorithm, ec.ECDSA):
-            raise TypeError("not a signature of an EC key")
-        # As verify_directly_issued_by does, which reads the CA's key again for each device.
-        key.verify(leaf.signature, leaf.tbs_certificate_bytes, algorithm)
-    else:
+def _verify(presented: PresentedCertificate, issuer: PresentedCertificate) -> None:
+    leaf = presented.certificate
+    key = issuer.ec_public_key
+    if key is None:
         leaf.verify_directly_issued_by(issuer.certificate)
+        return
+    algorithm = _ECDSA.get(leaf.signature_algorithm_oid) or leaf.signature_algorithm_parameters
+    if not isinstance(algorithm, ec.ECDSA):
+        raise TypeError("not a signature of an EC key")
+    # As verify_directly_issued_by does, which reads the CA's key again for each device.
+    key.verify(leaf.signature, presented.signed_part, algorithm)
 
 
 def weak_digest(certificate: PresentedCertificate) -> str | None:

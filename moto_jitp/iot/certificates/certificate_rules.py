@@ -23,6 +23,11 @@ from moto_jitp.pki import (
 
 _RSA_MINIMUM = 2048
 _CURVES = ("secp256r1", "secp384r1", "secp521r1")
+# An EC key on one of these, as its AlgorithmIdentifier says (RFC 5480, 2.1.1).
+_ACCEPTED_ALGORITHMS = frozenset(
+    bytes.fromhex(f"30{2 + 7 + len(curve) // 2:02x}06072a8648ce3d0201" + curve)
+    for curve in ("06082a8648ce3d030107", "06052b81040022", "06052b81040023")
+)
 
 
 def certificate_id(presented: PresentedCertificate | None, pem: str) -> str:
@@ -63,6 +68,9 @@ def read_for_registration(pem: str, what: str) -> PresentedCertificate:
 
 def defect_of_certificate(presented: PresentedCertificate) -> str | None:
     """Compare a certificate's key with AWS's list; see :func:`defect_of_key`."""
+    # What stands before the key says enough of most; to read the key itself costs each connection.
+    if presented.key_algorithm in _ACCEPTED_ALGORITHMS:
+        return None
     try:
         key = presented.certificate.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
