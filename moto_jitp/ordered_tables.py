@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 KeyT = TypeVar("KeyT")
 ValueT = TypeVar("ValueT")
@@ -35,7 +35,6 @@ class Order(dict[KeyT, int]):
     __slots__ = ("_begin", "_index")
 
     def __init__(self, keys: Iterable[KeyT] = ()) -> None:
-        super().__init__()
         # Numbers and keys as they were added; those removed since are skipped.
         self._index: tuple[list[int], list[KeyT]] | None = None
         self._begin = 0  # none of those before this place is left
@@ -110,6 +109,78 @@ class Order(dict[KeyT, int]):
         return index
 
 
+class Orders(Generic[KeyT, ValueT]):
+    """An :class:`Order` of entries for each of many keys, most of which have one entry alone.
+
+    Examples:
+        >>> orders = Orders()
+        >>> orders.add("bulbs", "bulb-1")
+        >>> orders.add("bulbs", "bulb-2")
+        >>> orders.of("bulbs"), orders.of("lamps")
+        (('bulb-1', 'bulb-2'), ())
+    """
+
+    __slots__ = ("_by_key",)
+
+    def __init__(self) -> None:
+        # One entry alone stands there with its number: a fleet has very many of these.
+        self._by_key: dict[KeyT, Order[ValueT] | tuple[int, ValueT]] = {}
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._by_key
+
+    def add(self, key: KeyT, entry: ValueT) -> None:
+        """Add an entry at the end of a key's; one that is there already keeps its place."""
+        entries = self._by_key.get(key)
+        if entries is None:
+            self._by_key[key] = (next(_numbers), entry)
+        elif not isinstance(entries, tuple):
+            entries.add(entry)
+        elif entries[1] != entry:
+            order: Order[ValueT] = Order()
+            order[entries[1]] = entries[0]
+            order.add(entry)
+            self._by_key[key] = order
+
+    def discard(self, key: KeyT, entry: ValueT) -> None:
+        """Remove an entry of a key, if it is there."""
+        entries = self._by_key.get(key)
+        if entries is None:
+            return
+        if isinstance(entries, tuple):
+            if entries[1] == entry:
+                self._by_key.pop(key, None)
+            return
+        entries.discard(entry)
+        if not entries:
+            self._by_key.pop(key, None)
+
+    def of(self, key: KeyT) -> tuple[ValueT, ...]:
+        """The entries of a key, the oldest first."""
+        entries = self._by_key.get(key)
+        if entries is None:
+            return ()
+        return entries[1:] if isinstance(entries, tuple) else tuple(entries)
+
+    def after(
+        self, key: KeyT, number: int | None = None, *, ascending: bool = True
+    ) -> Iterator[tuple[int, ValueT]]:
+        """Walk the entries of a key from a place on; see :meth:`Order.after`."""
+        entries = self._by_key.get(key)
+        if entries is None:
+            return iter(())
+        if not isinstance(entries, tuple):
+            return entries.after(number, ascending=ascending)
+        is_past = number is not None and (
+            entries[0] <= number if ascending else entries[0] >= number
+        )
+        return iter(() if is_past else (entries,))
+
+    def clear(self) -> None:
+        """Remove all entries of all keys."""
+        self._by_key.clear()
+
+
 class ListedTable(dict[KeyT, ValueT]):
     """A dictionary of moto's with values that can be listed page by page.
 
@@ -132,7 +203,7 @@ class ListedTable(dict[KeyT, ValueT]):
                 yield at, value
 
     def __setitem__(self, key: KeyT, value: ValueT) -> None:
-        super().__setitem__(key, value)
+        dict.__setitem__(self, key, value)
         self.order.add(key)
 
     def __delitem__(self, key: KeyT) -> None:

@@ -8,7 +8,6 @@ code still reads and writes them) and keep an index up to date with every change
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -20,7 +19,7 @@ from moto.iot.models import (
     FakeThingGroup,
 )
 
-from moto_jitp.ordered_tables import ListedKeys, ListedTable, Order
+from moto_jitp.ordered_tables import ListedKeys, ListedTable, Orders
 from moto_jitp.pki import PresentedCertificate
 
 KeyT = TypeVar("KeyT")
@@ -39,8 +38,8 @@ class PairTable(dict[tuple[str, str], ValueT]):
     def __init__(self, items: dict[tuple[str, str], ValueT] | None = None) -> None:
         super().__init__()
         self._changed: dict[str, int] = {}
-        self._by_first: defaultdict[str, Order[str]] = defaultdict(Order)
-        self._by_second: defaultdict[str, Order[str]] = defaultdict(Order)
+        self._by_first: Orders[str, str] = Orders()
+        self._by_second: Orders[str, str] = Orders()
         for key, value in (items or {}).items():
             self[key] = value
 
@@ -48,11 +47,11 @@ class PairTable(dict[tuple[str, str], ValueT]):
 
     def seconds_of(self, first: str) -> tuple[str, ...]:
         """The second halves paired with this first half, in the order in which they were added."""
-        return tuple(self._by_first.get(first, ()))
+        return self._by_first.of(first)
 
     def firsts_of(self, second: str) -> tuple[str, ...]:
         """The first halves paired with this second half, in the order in which they were added."""
-        return tuple(self._by_second.get(second, ()))
+        return self._by_second.of(second)
 
     def last_change_of(self, first: str) -> int:
         """The number of the last change to the pairs with this first half; 0 if there was none."""
@@ -62,26 +61,26 @@ class PairTable(dict[tuple[str, str], ValueT]):
         self, first: str, number: int | None = None, *, ascending: bool = True
     ) -> Iterator[tuple[int, str]]:
         """Walk the second halves from a place; see :meth:`.order.Order.after`."""
-        return self._by_first.get(first, _NOTHING).after(number, ascending=ascending)
+        return self._by_first.after(first, number, ascending=ascending)
 
     def firsts_after(
         self, second: str, number: int | None = None, *, ascending: bool = True
     ) -> Iterator[tuple[int, str]]:
         """Walk the first halves from a place; see :meth:`.order.Order.after`."""
-        return self._by_second.get(second, _NOTHING).after(number, ascending=ascending)
+        return self._by_second.after(second, number, ascending=ascending)
 
     def __setitem__(self, key: tuple[str, str], value: ValueT) -> None:
         first, second = key
-        super().__setitem__(key, value)
-        self._by_first[first].add(second)
-        self._by_second[second].add(first)
+        dict.__setitem__(self, key, value)
+        self._by_first.add(first, second)
+        self._by_second.add(second, first)
         self._changed[first] = next(_changes)
 
     def __delitem__(self, key: tuple[str, str]) -> None:
         super().__delitem__(key)
         first, second = key
-        _discard(self._by_first, first, second)
-        _discard(self._by_second, second, first)
+        self._by_first.discard(first, second)
+        self._by_second.discard(second, first)
         if first in self._by_first:
             self._changed[first] = next(_changes)
         else:
@@ -101,17 +100,6 @@ class PairTable(dict[tuple[str, str], ValueT]):
         self._changed.clear()
 
 
-_NOTHING: Order[str] = Order()
-
-
-def _discard(index: dict[KeyT, Order[str]], key: KeyT, entry: str) -> None:
-    entries = index.get(key)
-    if entries is not None:
-        entries.discard(entry)
-        if not entries:
-            index.pop(key, None)
-
-
 class CertificateTable(ListedTable[str, FakeCertificate]):
     """Device certificates by id, by the CA that issued them, and by the id of their DER bytes.
 
@@ -120,20 +108,19 @@ class CertificateTable(ListedTable[str, FakeCertificate]):
     """
 
     def __init__(self, items: dict[str, FakeCertificate] | None = None) -> None:
-        self._by_ca: defaultdict[str, Order[str]] = defaultdict(Order)
+        self._by_ca: Orders[str, str] = Orders()
         self._by_der: dict[str, str] = {}
         super().__init__(items)
 
     def of_ca(self, ca_certificate_id: str) -> list[FakeCertificate]:
         """The certificates of one CA, oldest first."""
-        keys = tuple(self._by_ca.get(ca_certificate_id, ()))
-        return [self[key] for key in keys if key in self]
+        return [self[key] for key in self._by_ca.of(ca_certificate_id) if key in self]
 
     def of_ca_after(
         self, ca_certificate_id: str, number: int | None = None, *, ascending: bool = True
     ) -> Iterator[tuple[int, FakeCertificate]]:
         """Walk the certificates of one CA from a place; see :meth:`.order.Order.after`."""
-        keys = self._by_ca.get(ca_certificate_id, _NOTHING).after(number, ascending=ascending)
+        keys = self._by_ca.after(ca_certificate_id, number, ascending=ascending)
         return ((at, self[key]) for at, key in keys if key in self)
 
     def presented_as(self, der_id: str) -> FakeCertificate | None:
@@ -143,7 +130,7 @@ class CertificateTable(ListedTable[str, FakeCertificate]):
     def __setitem__(self, key: str, value: FakeCertificate) -> None:
         super().__setitem__(key, value)
         if value.ca_certificate_id:
-            self._by_ca[value.ca_certificate_id].add(key)
+            self._by_ca.add(value.ca_certificate_id, key)
         der_id = getattr(value, "der_id", None)
         if der_id is not None and der_id != key:
             self._by_der[der_id] = key
@@ -152,7 +139,7 @@ class CertificateTable(ListedTable[str, FakeCertificate]):
         value = self[key]
         super().__delitem__(key)
         if value.ca_certificate_id:
-            _discard(self._by_ca, value.ca_certificate_id, key)
+            self._by_ca.discard(value.ca_certificate_id, key)
         self._by_der.pop(getattr(value, "der_id", ""), None)
 
 
@@ -190,8 +177,12 @@ class CaTable(ListedTable[str, FakeCaCertificate]):
             order = tuple(dict.fromkeys((*first, *order)))
         return filter(None, [self._all(keys.get(key, {})) for key in order])
 
+    def has_subject(self, subject_key: bytes) -> bool:
+        """Whether there is a CA with this subject (as DER)."""
+        return bool(self._by_subject.get(subject_key))
+
     def _all(self, ids: dict[str, None]) -> list[FakeCaCertificate]:
-        return [self[key] for key in tuple(ids) if key in self]
+        return list(filter(None, map(self.get, tuple(ids))))
 
     def presented_as(self, der_id: str) -> FakeCaCertificate | None:
         """The CA whose DER bytes have this SHA-256, whatever its id here."""
@@ -274,7 +265,7 @@ class ThingTable(ListedTable[str, FakeThing]):
     def __init__(self, items: dict[str, FakeThing] | None = None) -> None:
         self._changed: dict[str, int] = {}
         # Few tests search or filter, so the index is made at first use.
-        self._by_trait: defaultdict[_Trait, Order[str]] | None = None
+        self._by_trait: Orders[_Trait, str] | None = None
         self._traits: dict[str, set[_Trait]] = {}
         super().__init__(items)
 
@@ -305,10 +296,10 @@ class ThingTable(ListedTable[str, FakeThing]):
 
     def _with(self, trait: _Trait, number: int | None) -> Iterator[tuple[int, FakeThing]]:
         if self._by_trait is None:
-            self._by_trait = defaultdict(Order)
+            self._by_trait = Orders()
             for thing in tuple(self.values()):
                 self._set_traits(thing.arn, set(_traits_of(thing)))
-        for at, key in self._by_trait.get(trait, Order[str]()).after(number):
+        for at, key in self._by_trait.after(trait, number):
             indexed_things = self.get(key)
             if indexed_things is not None:
                 yield at, indexed_things
@@ -317,9 +308,9 @@ class ThingTable(ListedTable[str, FakeThing]):
         assert self._by_trait is not None
         before = self._traits.pop(key, set())
         for trait in before - traits:
-            _discard(self._by_trait, trait, key)
+            self._by_trait.discard(trait, key)
         for trait in traits - before:
-            self._by_trait[trait].add(key)
+            self._by_trait.add(trait, key)
         if traits:
             self._traits[key] = traits
 
@@ -364,7 +355,7 @@ class ThingGroupTable(ListedTable[str, FakeThingGroup]):
     ) -> None:
         self.observers = observers
         self.by_thing: dict[str, dict[str, FakeThingGroup]] = {}
-        self._by_parent: defaultdict[str, Order[str]] = defaultdict(Order)
+        self._by_parent: Orders[str, str] = Orders()
         super().__init__(items)
 
     def of_thing(self, thing_arn: str) -> list[FakeThingGroup]:
@@ -376,7 +367,7 @@ class ThingGroupTable(ListedTable[str, FakeThingGroup]):
 
     def children_of(self, group_name: str) -> list[FakeThingGroup]:
         """The groups directly below a group, oldest first."""
-        return [self[key] for key in tuple(self._by_parent.get(group_name, ())) if key in self]
+        return [self[key] for key in self._by_parent.of(group_name) if key in self]
 
     def descendants_of(self, group_name: str) -> Iterator[FakeThingGroup]:
         """Yield the groups on all levels below a group."""
@@ -387,7 +378,7 @@ class ThingGroupTable(ListedTable[str, FakeThingGroup]):
     def __setitem__(self, key: str, value: FakeThingGroup) -> None:
         value.things = _Members(value, self, value.things)
         if value.parent_group_name:
-            self._by_parent[value.parent_group_name].add(key)
+            self._by_parent.add(value.parent_group_name, key)
         super().__setitem__(key, value)
 
     def __delitem__(self, key: str) -> None:
@@ -395,7 +386,7 @@ class ThingGroupTable(ListedTable[str, FakeThingGroup]):
         super().__delitem__(key)
         group.things.clear()
         if group.parent_group_name:
-            _discard(self._by_parent, group.parent_group_name, key)
+            self._by_parent.discard(group.parent_group_name, key)
 
 
 class BillingGroupTable(ListedTable[str, FakeBillingGroup]):
