@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
 from moto_jitp.templates import Template
@@ -69,31 +70,30 @@ PackedSteps = tuple[Any, ...]
 _ENTRIES = 6
 
 
+def pack_step(step: ProvisioningStep) -> PackedSteps:
+    """Return a step of which nothing was called, in the form in which a run keeps it."""
+    action, resource, result, error_code, message = step
+    return action, resource, result.value, error_code, message, ()
+
+
 def pack_steps(steps: Iterable[ProvisioningStep]) -> PackedSteps:
     """Return steps in the form that a run keeps."""
-    return pack_calls([(*step[:2], step.result.value, *step[3:], {}) for step in steps])
+    return tuple(chain.from_iterable(map(pack_step, steps)))
 
 
-def pack_calls(calls: Iterable[tuple[Any, ...]]) -> PackedSteps:
+def pack_parameters(parameters: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return steps, with their calls, in the form that a run keeps.
 
     Args:
-        calls: for each step its action, resource, result (as text), error code and message, and the
-            parameters by name: texts, booleans and dicts of these.
+        parameters: texts, truth values and dicts of them, by name.
     """
-    record: list[Any] = []
-    for call in calls:
-        record += call
-        record[-1] = _packed(record[-1]) if record[-1] else ()
-    return tuple(record)
-
-
-def _packed(parameters: Mapping[str, Any]) -> tuple[Any, ...]:
-    # A loop and not a generator: this is done for each step of each device.
-    entries: list[Any] = []
-    for name, value in parameters.items():
-        entries += (name, _packed(value) if isinstance(value, dict) else value)
-    return tuple(entries)
+    # This is done for each step of each device, and few parameters are dicts themselves.
+    entries = tuple(chain.from_iterable(parameters.items()))
+    if dict in map(type, entries):
+        return tuple(
+            [pack_parameters(entry) if type(entry) is dict else entry for entry in entries]
+        )
+    return entries
 
 
 def _unpacked(entries: tuple[Any, ...]) -> dict[str, Any]:
@@ -173,7 +173,7 @@ class ProvisioningRun(NamedTuple):
             template_name,
             parameters,
             (),
-            pack_steps([step]),
+            pack_step(step),
             {},
             certificate_id=certificate_id,
             error_code=step.error_code,

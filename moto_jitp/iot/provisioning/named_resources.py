@@ -4,9 +4,7 @@ anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Sequence
 
 from moto_jitp.aws.declared_resources import declaration_of
 from moto_jitp.iot.exceptions import ResourceRegistrationFailure
@@ -48,37 +46,45 @@ def require_named_resources(
     """
     missing: list[tuple[str, str]] = []
 
-    def look(action: str, resource: str, resource_found: object, text: Callable[[], str]) -> None:
-        if resource_found is not None:
-            steps.do(action, resource, _nothing)
-            return
-        missing.append((resource, text()))
-        steps.fail(action, resource, "ResourceNotFoundException", missing[-1][1])
+    def miss(action: str, resource: str, text: str) -> None:
+        missing.append((resource, text))
+        steps.fail(action, resource, "ResourceNotFoundException", text)
 
     thing = plan.thing
     if thing is not None:
-        if thing.thing_type is not None:
-            name = thing.thing_type
-            thing_type: object = registry.find_thing_type(name)
-            text = partial(registry.not_found, "Thing Type", name)
-            look("DescribeThingType", f"thingtype/{name}", thing_type, text)
+        name = thing.thing_type
+        if name is not None:
+            if registry.find_thing_type(name) is not None:
+                steps.found("DescribeThingType", f"thingtype/{name}")
+            else:
+                text = registry.not_found("Thing Type", name)
+                miss("DescribeThingType", f"thingtype/{name}", text)
         for name in thing.groups:
-            thing_type = registry.find_thing_group(name)
-            text = partial(registry.not_found, "ThingGroup", name)
-            look("DescribeThingGroup", f"thinggroup/{name}", thing_type, text)
-        if thing.billing_group is not None:
-            name = thing.billing_group
-            thing_type = registry.billing_groups.get(name)
-            text = partial(registry.not_found, "BillingGroup", name)
-            look("DescribeBillingGroup", f"billinggroup/{name}", thing_type, text)
+            if registry.find_thing_group(name) is not None:
+                steps.found("DescribeThingGroup", f"thinggroup/{name}")
+            else:
+                text = registry.not_found("ThingGroup", name)
+                miss("DescribeThingGroup", f"thinggroup/{name}", text)
+        name = thing.billing_group
+        if name is not None:
+            if registry.billing_groups.get(name) is not None:
+                steps.found("DescribeBillingGroup", f"billinggroup/{name}")
+            else:
+                text = registry.not_found("BillingGroup", name)
+                miss("DescribeBillingGroup", f"billinggroup/{name}", text)
         for name, version in thing.package_versions.items():
-            thing_type = packages.find_version(name, version)
-            text = partial(_NO_VERSION.format, name, version)
-            look("GetPackageVersion", f"package/{name}/version/{version}", thing_type, text)
+            resource = f"package/{name}/version/{version}"
+            if packages.find_version(name, version) is not None:
+                steps.found("GetPackageVersion", resource)
+            else:
+                miss("GetPackageVersion", resource, _NO_VERSION.format(name, version))
     for policy in plan.policies:
         if policy.name is not None:
-            thing_type = registry.policies.get(policy.name)
-            look("GetPolicy", f"policy/{policy.name}", thing_type, lambda: _NO_POLICY)
+            resource = f"policy/{policy.name}"
+            if registry.policies.get(policy.name) is not None:
+                steps.found("GetPolicy", resource)
+            else:
+                miss("GetPolicy", resource, _NO_POLICY)
     if missing:
         raise ProvisioningFailure(
             ResourceRegistrationFailure(TERMINATED + missing[0][1]),
@@ -99,7 +105,3 @@ def _declared(resources: Sequence[str], registry: Registry) -> str:
             if declaration is not None:
                 sentences.append(" " + advice.declared(resource, declaration))
     return "".join(sentences)
-
-
-def _nothing(parameters: Mapping[str, Any]) -> None:
-    """The call of a step that only looks something up."""

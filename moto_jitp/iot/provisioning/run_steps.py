@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from moto_jitp import settings
-from moto_jitp.history.runs import PackedSteps, ProvisioningStep, pack_calls
+from moto_jitp.history.runs import PackedSteps, ProvisioningStep, pack_parameters, pack_step
 from moto_jitp.iot.exceptions import (
     AwsError,
     IoTError,
@@ -71,17 +71,17 @@ class RunSteps:
         permit: the check that each call must pass, if any; it raises ``NotAdmitted``.
     """
 
-    __slots__ = ("_calls", "_keeps_parameters", "permit")
+    __slots__ = ("_entries", "_keeps_parameters", "permit")
 
     def __init__(self, permit: Callable[[str, str], None] | None = None) -> None:
-        self._calls: list[tuple[Any, ...]] = []
+        self._entries: list[Any] = []
         self._keeps_parameters = settings.current().trail
         self.permit = permit
 
     @property
     def packed_steps(self) -> PackedSteps:
         """The steps so far, in the form that a run keeps."""
-        return pack_calls(self._calls)
+        return tuple(self._entries)
 
     def note(self, action: str, resource: str, message: str | None) -> None:
         """Add a successful step without a call of its own.
@@ -91,19 +91,18 @@ class RunSteps:
             resource: what it acts on.
             message: a remark, if any.
         """
-        self._calls.append((action, resource, "SUCCEEDED", None, message, _NOTHING))
+        self._entries += (action, resource, "SUCCEEDED", None, message, ())
 
     def add(self, step: ProvisioningStep) -> None:
         """Add a step that was carried out elsewhere."""
-        action, resource, result, error_code, message = step
-        self._calls.append((action, resource, result.value, error_code, message, _NOTHING))
+        self._entries += pack_step(step)
 
     def do(
         self,
         action: str,
         resource: str,
         call: Callable[[Mapping[str, Any]], ResultT],
-        parameters: Mapping[str, Any] = _NOTHING,
+        parameters: Mapping[str, Any],
     ) -> ResultT:
         """Carry out a step by a call.
 
@@ -132,9 +131,22 @@ class RunSteps:
                 ),
                 getattr(error, "advice", None) or advice.step_failed(action, resource, code),
             ) from error
-        kept_parameters = parameters if self._keeps_parameters else _NOTHING
-        self._calls.append((action, resource, "SUCCEEDED", None, None, kept_parameters))
+        kept_parameters = pack_parameters(parameters) if self._keeps_parameters else ()
+        self._entries += (action, resource, "SUCCEEDED", None, None, kept_parameters)
         return result
+
+    def found(self, action: str, resource: str) -> None:
+        """Write down a step that only looks for something, and has found it.
+
+        Args:
+            action: the API action's name.
+            resource: what it looks for.
+
+        Raises:
+            ProvisioningFailure: the call is not allowed.
+        """
+        self._pass(action, resource, _NOTHING)
+        self._entries += (action, resource, "SUCCEEDED", None, None, ())
 
     def unchanged(self, action: str, resource: str, parameters: Mapping[str, Any]) -> None:
         """Add a step that found everything as required.
@@ -149,14 +161,18 @@ class RunSteps:
         Raises:
             ProvisioningFailure: the call is not allowed.
         """
+        self._pass(action, resource, parameters)
+        kept_parameters = pack_parameters(parameters) if self._keeps_parameters else ()
+        self._entries += (action, resource, "UNCHANGED", None, None, kept_parameters)
+
+    def _pass(self, action: str, resource: str, parameters: Mapping[str, Any]) -> None:
+        if self.permit is None:
+            return
         try:
-            if self.permit is not None:
-                self.permit(action, resource)
+            self.permit(action, resource)
         except NotAdmitted as error:
             self.fail(action, resource, *code_and_message(error), parameters)
             raise not_admitted(error) from None
-        kept_parameters = parameters if self._keeps_parameters else _NOTHING
-        self._calls.append((action, resource, "UNCHANGED", None, None, kept_parameters))
 
     def refused(
         self, action: str, resource: str, message: str, advice_text: str, place: str = ""
@@ -183,8 +199,8 @@ class RunSteps:
         parameters: Mapping[str, Any] = _NOTHING,
     ) -> None:
         """Add a failed step."""
-        kept_parameters = parameters if self._keeps_parameters else _NOTHING
-        self._calls.append((action, resource, "FAILED", error_code, message, kept_parameters))
+        kept_parameters = pack_parameters(parameters) if self._keeps_parameters else ()
+        self._entries += (action, resource, "FAILED", error_code, message, kept_parameters)
 
 
 def not_admitted(error: NotAdmitted) -> ProvisioningFailure:

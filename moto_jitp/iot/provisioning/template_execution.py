@@ -107,25 +107,35 @@ class TemplateExecution:
         return own_resources
 
     def outcome(self, failure: ProvisioningFailure | None = None) -> ProvisioningRun:
-        certificate = self.certificate
-        code, message = code_and_message(failure.error) if failure else (None, None)
+        certificate, template, source, thing = (
+            self.certificate,
+            self.template,
+            self.source,
+            self._thing,
+        )
+        status, code, message, advice_text, place = RunStatus.SUCCEEDED, None, None, None, ""
+        if failure is not None:
+            code, message = code_and_message(failure.error)
+            status, advice_text, place = RunStatus.FAILED, failure.advice, failure.place
         return ProvisioningRun(
-            RunStatus.FAILED if failure else RunStatus.SUCCEEDED,
-            self.source.name,
+            status,
+            source.name,
             self.parameters,
-            self.template.wanted if self.template else (),
+            template.wanted if template is not None else (),
             self.steps.packed_steps,
             self._resource_arns,
-            self._thing.thing_name,
-            certificate.certificate_id if certificate else None,
-            certificate.status if certificate and self._is_registered(certificate) else None,
+            thing.thing_name,
+            certificate.certificate_id if certificate is not None else None,
+            certificate.status
+            if certificate is not None and self._is_registered(certificate)
+            else None,
             code,
             message,
-            failure.advice if failure else None,
-            failure.place if failure else "",
-            self.source.role_arn,
-            self.template,
-            self._thing.thing_id,
+            advice_text,
+            place,
+            source.role_arn,
+            template,
+            thing.thing_id,
         )
 
     # Before the first call: the template and its values.
