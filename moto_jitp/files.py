@@ -25,7 +25,7 @@ def content_of(source: Any) -> Any:
         OSError: the file cannot be read.
         ValueError: it is not UTF-8 text.
     """
-    if not isinstance(source, os.PathLike):
+    if isinstance(source, str) or not isinstance(source, os.PathLike):
         return source
     try:
         return Path(source).read_text(encoding="utf-8")

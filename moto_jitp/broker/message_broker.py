@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 from moto.iot.models import IoTBackend
 from moto.iotdata.models import iotdata_backends
 
-from moto_jitp.history.acting_moment import acting_moment
+from moto_jitp.history.acting_moment import acting_timestamp
 from moto_jitp.history.messages import ClientMessage, Message
 from moto_jitp.history.order import sequence
 from moto_jitp.history.state import lock_of, state_of
@@ -105,7 +105,7 @@ def publish(backend: IoTBackend, message: Message) -> None:
     broker = broker_of(backend)
     with lock_of(backend):
         message.number = next(sequence)
-        message.published = acting_moment().timestamp()
+        message.published = acting_timestamp()
         broker.messages.append(message)
         if isinstance(message, ClientMessage):
             _keep_as_moto_does(backend, message)
@@ -149,9 +149,14 @@ _later: ContextVar[list[Callable[[], None]] | None] = ContextVar(
 
 
 def _hand_on(backend: IoTBackend, broker: MessageBroker, message: Message) -> None:
+    is_of_client = isinstance(message, ClientMessage)
+    unheard = handlers.subscriptions.is_empty and broker.subscriptions.is_empty
+    if unheard and not is_of_client:
+        # Most messages of AWS IoT's own, of which each connection sends some.
+        call_each(listeners, backend, message)
+        return
     hearing: list[Listener] = []
     # Messages of AWS IoT itself are not basic ingest, and their topics may have to be composed.
-    is_of_client = isinstance(message, ClientMessage)
     if not (is_of_client and is_basic_ingest(message.topic)):
         # Without subscribers nothing is called: hardly any of AWS IoT's own messages have some.
         if not handlers.subscriptions.is_empty:

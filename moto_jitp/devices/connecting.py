@@ -230,7 +230,7 @@ def _may_know(backend: JitpIoTBackend, request: ConnectRequest) -> bool:
     presented = request.certificate
     if _has_certificate(backend, presented.certificate_id):
         return True
-    return bool(backend.ca_certificates.with_subject(presented.issuer_key))
+    return backend.ca_certificates.has_subject(presented.issuer_key)
 
 
 def _knows(backend: JitpIoTBackend, request: ConnectRequest) -> bool:

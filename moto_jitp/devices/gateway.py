@@ -426,7 +426,8 @@ def _thing_of(backend: JitpIoTBackend, certificate: DeviceCertificate | None) ->
     """The thing that a certificate is attached to, if any."""
     if certificate is None:
         return None
-    return next(iter(backend.principal_things.seconds_of(certificate.arn)), None)
+    things = backend.principal_things.seconds_of(certificate.arn)
+    return things[0] if things else None
 
 
 def _client_id(request: ConnectRequest, thing_name: str | None) -> str:

@@ -25,13 +25,12 @@ class CertificateRegistered(Message):
         is_first: whether it has just been registered.
     """
 
-    __slots__ = ("_account_id", "_ca_certificate_id", "_certificate_id", "_moment", "_registered")
+    __slots__ = ("_account_id", "_ca_certificate_id", "_certificate_id", "_registered")
 
     def __init__(self, certificate: DeviceCertificate, account_id: str, *, is_first: bool) -> None:
         self._certificate_id = certificate.certificate_id
         self._ca_certificate_id = certificate.ca_certificate_id or ""
         self._account_id = account_id
-        self._moment = datetime.now(timezone.utc)
         # Seen on AWS: no registration time in the first event, text in the later ones.
         self._registered = None if is_first else certificate.creation_date
 
@@ -45,7 +44,7 @@ class CertificateRegistered(Message):
         return {
             "certificateId": self._certificate_id,
             "caCertificateId": self._ca_certificate_id,
-            "timestamp": _milliseconds(self._moment),
+            "timestamp": int(self.published * 1000),
             "certificateStatus": "PENDING_ACTIVATION",
             "awsAccountId": self._account_id,
             "certificateRegistrationTimestamp": (

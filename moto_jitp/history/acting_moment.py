@@ -6,6 +6,7 @@ bear the time at which it would have ended.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,6 +18,12 @@ _held: ContextVar[datetime | None] = ContextVar("moto_jitp_acting_moment", defau
 def acting_moment() -> datetime:
     """Return the moment in UTC, by the clock that freezegun can freeze."""
     return _held.get() or datetime.now(timezone.utc)
+
+
+def acting_timestamp() -> float:
+    """Return the same moment in seconds since 1970."""
+    held = _held.get()
+    return time.time() if held is None else held.timestamp()
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Things and certificates of a template: their shape when it is parsed, their plan per device."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from moto_jitp.names import did_you_mean
 
@@ -290,12 +290,9 @@ class CertificateResource:
             name: compile_text(node, f"{place}.{name}", scope)
             for name, node in present_properties.items()
         }
-        for check, text in (
-            (self._check_status, self._texts.get("Status")),
-            (self._check_principal_type, self._texts.get("ThingPrincipalType")),
-        ):
-            if text is not None and text.constant:
-                check(text.evaluate({}))
+        # A fixed status or type is checked once, and not for each device.
+        self._status = self._fixed("Status", self._check_status) or "ACTIVE"
+        self._principal_type = self._fixed("ThingPrincipalType", self._check_principal_type)
         settings = parse_overrides(
             overrides, f"Resources.{logical_name}.OverrideSettings", CERTIFICATE_OVERRIDES
         )
@@ -311,10 +308,20 @@ class CertificateResource:
             arguments.get("CertificatePem"),
             arguments.get("CACertificatePem"),
             arguments.get("CertificateSigningRequest"),
-            "ACTIVE" if status is None else self._check_status(status),
+            self._status if status is None else self._check_status(status),
             self._status_override,
-            None if principal_type is None else self._check_principal_type(principal_type),
+            self._principal_type
+            if principal_type is None
+            else self._check_principal_type(principal_type),
         )
+
+    def _fixed(self, name: str, check: Callable[[str], str]) -> str | None:
+        """Check a property that is the same for every device, and take it out of the others."""
+        text = self._texts.get(name)
+        if text is None or not text.constant:
+            return None
+        del self._texts[name]
+        return check(text.evaluate({}))
 
     def refuse_unless_by_reference(self) -> None:
         """Raise TemplateError unless the id is a Ref to the device certificate's id.

@@ -75,6 +75,8 @@ class Template:
         JITP fails for each of them, used or not (as the developer guide says); RegisterThing only
         for those that something refers to, which ``resolve`` finds by itself.
         """
+        if self.parameters.keys() <= values.keys():
+            return ()
         return tuple(
             name
             for name, parameter in self.parameters.items()

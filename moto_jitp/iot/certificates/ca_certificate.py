@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/iot/latest/developerguide/manage-your-CA-certs.html
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from moto.iot.models import FakeCaCertificate, FakeCertificate
 from moto.moto_api._internal import mock_random
@@ -126,8 +126,9 @@ def issuers_of(registry: Registry, presented: PresentedCertificate) -> list[CaCe
     """
     table = registry.ca_certificates
     for cas in table.by_key(presented.issuer_key, lambda: presented.authority_key_identifier):
-        issuers = [ca for ca in cas if isinstance(ca, CaCertificate)]
-        known_issuer = issuers[0].presented if issuers else None
+        # Only what we have read has a key to be found by.
+        issuers = cast("list[CaCertificate]", cas)
+        known_issuer = issuers[0].presented
         if known_issuer is not None and check_issuer(presented, known_issuer) is IssuerCheck.ISSUED:
             if len(issuers) > 1:
                 issuers.sort(key=lambda ca: (ca.is_active, ca.registers_devices), reverse=True)

@@ -23,8 +23,10 @@ _WANTED = (
 
 def not_a_target(target: str) -> InvalidRequest | None:
     """Return the error for the ARN of something that cannot have policies; ``None`` for others."""
+    if not target.startswith("arn:"):
+        return None
     match = _ARN.fullmatch(target)
-    if not target.startswith("arn:") or (match is not None and match["kind"] in _KINDS):
+    if match is not None and match["kind"] in _KINDS:
         return None
     bare = f"The given ARN does not represent a cert: {target}"
     return InvalidRequest(f"{bare}. {_WANTED}", bare=bare)

@@ -32,7 +32,7 @@ def transition_of(model: str) -> Mapping[str, Any]:
         UnusableTransition: it is not one of these.
     """
     setting: Any = state_manager.get_transition(model)
-    if isinstance(setting, Mapping):
+    if isinstance(setting, (dict, Mapping)):  # the first is told at once
         progression = setting.get("progression")
         if progression == "immediate":
             return setting

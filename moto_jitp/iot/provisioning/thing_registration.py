@@ -112,11 +112,12 @@ class ThingRegistration:
                 state manager.
         """
 
+        if (seconds is None and is_immediate()) or not self._can_begin(certificate, source):
+            return self._provision(certificate, parameters, source, first_step)
+
         def execute() -> ProvisioningRun:
             return self._provision(certificate, parameters, source, first_step)
 
-        if (seconds is None and is_immediate()) or not self._can_begin(certificate, source):
-            return execute()
         thing_name = self._planned_thing(parameters, source)
         self._deferred.defer(DeferredRun(certificate, thing_name, execute, seconds))
         return ProvisioningRun(

@@ -127,7 +127,8 @@ class ThingSteps:
         update(parameters["thingName"], parameters.get("thingTypeName"), payload, False)
 
     def _join_group(self, parameters: Mapping[str, Any]) -> None:
-        self._parts.memberships.add(*self._membership(parameters))
+        # Whether the thing can be in all its groups was found out before it was made or changed.
+        self._parts.memberships.put(*self._membership(parameters))
 
     def _leave_group(self, parameters: Mapping[str, Any]) -> None:
         self._parts.memberships.remove(*self._membership(parameters))

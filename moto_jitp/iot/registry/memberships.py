@@ -95,7 +95,12 @@ class Memberships:
         has = self.groups_of(thing)
         if has:
             self.check(thing.thing_name, [*has, group])
-        group.things[thing.arn] = thing
+        self.put(group, thing)
+
+    def put(self, group: FakeThingGroup, thing: FakeThing) -> None:
+        """Put a thing into a group after :meth:`check`; nothing happens where it is in it."""
+        if thing.arn not in group.things:
+            group.things[thing.arn] = thing
 
     def remove(self, group: FakeThingGroup, thing: FakeThing) -> None:
         """Take a thing out of a group; do nothing if it is not in it.

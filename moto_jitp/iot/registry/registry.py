@@ -104,7 +104,8 @@ class Registry:
         return self.things.get(f"{self._arn_prefix}thing/{thing_name}")
 
     def describe_thing(self, thing_name: str) -> FakeThing:
-        return self.find_thing(thing_name) or self._missing("Thing", thing_name)
+        thing = self.things.get(f"{self._arn_prefix}thing/{thing_name}")
+        return thing or self._missing("Thing", thing_name)
 
     def find_thing_type(self, thing_type_name: str) -> FakeThingType | None:
         """Return a thing type, or ``None`` if there is none of that name."""
@@ -118,7 +119,7 @@ class Registry:
         return self.thing_groups.get(f"{self._arn_prefix}thinggroup/{thing_group_name}")
 
     def describe_thing_group(self, thing_group_name: str) -> FakeThingGroup:
-        group = self.find_thing_group(thing_group_name)
+        group = self.thing_groups.get(f"{self._arn_prefix}thinggroup/{thing_group_name}")
         return group or self._missing("ThingGroup", thing_group_name)
 
     def describe_billing_group(self, billing_group_name: str) -> FakeBillingGroup:
@@ -208,9 +209,10 @@ class Registry:
         """Return a certificate, a thing group or a Cognito identity."""
         if ":cert/" in principal_arn:
             certificate = self.certificates.get(principal_arn.rpartition("/")[2])
-            return _found(
-                certificate if certificate and certificate.arn == principal_arn else None,
-                "The certificate given in the principal does not exist.",
+            if certificate is not None and certificate.arn == principal_arn:
+                return certificate
+            raise ResourceNotFoundException(
+                "The certificate given in the principal does not exist."
             )
         return IoTBackend._get_principal(self.moto, principal_arn)
 

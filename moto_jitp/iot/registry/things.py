@@ -82,16 +82,19 @@ class Things:
                     f"Can not create new thing with depreated thing type:{thing_type_name}"
                 )
             check_thing_attributes(attributes, has_type=kind is not None)
-            thing = IoTBackend.create_thing(
-                registry.moto, thing_name, thing_type_name or "", {"attributes": attributes}
+            # What moto's own create_thing checks has been checked.
+            thing = FakeThing(  # type: ignore[abstract]
+                thing_name, kind, attributes, registry.account_id, registry.region_name
             )
+            registry.things[thing.arn] = thing
             if group is not None:
                 join_billing_group(group, thing)
             return self._created(thing)
 
     def _created(self, thing: FakeThing) -> FakeThing:
-        tell_of_thing(self.registry, "CREATED", thing)
-        tell_of_association(self.registry, thing, None, thing.thing_type)
+        if self.registry.events.on:
+            tell_of_thing(self.registry, "CREATED", thing)
+            tell_of_association(self.registry, thing, None, thing.thing_type)
         return thing
 
     def update_thing(
