@@ -60,13 +60,13 @@ class PairTable(dict[tuple[str, str], ValueT]):
     def seconds_after(
         self, first: str, number: int | None = None, *, ascending: bool = True
     ) -> Iterator[tuple[int, str]]:
-        """Walk the second halves from a place; see :meth:`.order.Order.after`."""
+        """Walk the second halves from a place; see :meth:`.Order.after`."""
         return self._by_first.after(first, number, ascending=ascending)
 
     def firsts_after(
         self, second: str, number: int | None = None, *, ascending: bool = True
     ) -> Iterator[tuple[int, str]]:
-        """Walk the first halves from a place; see :meth:`.order.Order.after`."""
+        """Walk the first halves from a place; see :meth:`.Order.after`."""
         return self._by_second.after(second, number, ascending=ascending)
 
     def __setitem__(self, key: tuple[str, str], value: ValueT) -> None:
@@ -119,7 +119,7 @@ class CertificateTable(ListedTable[str, FakeCertificate]):
     def of_ca_after(
         self, ca_certificate_id: str, number: int | None = None, *, ascending: bool = True
     ) -> Iterator[tuple[int, FakeCertificate]]:
-        """Walk the certificates of one CA from a place; see :meth:`.order.Order.after`."""
+        """Walk the certificates of one CA from a place; see :meth:`.Order.after`."""
         keys = self._by_ca.after(ca_certificate_id, number, ascending=ascending)
         return ((at, self[key]) for at, key in keys if key in self)
 
