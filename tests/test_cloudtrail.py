@@ -158,7 +158,7 @@ def test_a_call_that_breaks_down_in_moto_leaves_an_event(
     def breaks(*arguments: Any, **named: Any) -> None:
         raise KeyError("bulb")
 
-    monkeypatch.setattr("moto.iot.models.IoTBackend.create_thing", breaks)
+    monkeypatch.setattr("moto.iot.models.FakeThing.__init__", breaks)
     with pytest.raises(KeyError, match="bulb"):
         iot.create_thing(thingName="bulb")
 
