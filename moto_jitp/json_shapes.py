@@ -30,6 +30,7 @@ class Field(NamedTuple):
         write: turns that value into JSON.
         read: reads it back; ``None`` for a member that is written and never read.
         attribute: the attribute that it is read back into; by default its name in snake case.
+        left_out: whether the object lacks the member where its value is ``None``.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Field(NamedTuple):
     write: Callable[[Any], Any] | None = None
     read: Callable[[Any], Any] | None = lambda value: value
     attribute: str | None = None
+    left_out: bool = False
 
     @property
     def target(self) -> str:
@@ -57,16 +59,29 @@ class Shape:
         name: the name of the schema in a document.
         description: what the object is.
         fields: its members, in the order in which they are written.
+        alternatives: the names of members of which each object has exactly one.
     """
 
-    def __init__(self, name: str, description: str, fields: tuple[Field, ...]) -> None:
+    def __init__(
+        self,
+        name: str,
+        description: str,
+        fields: tuple[Field, ...],
+        alternatives: tuple[str, ...] = (),
+    ) -> None:
         self.name = name
         self.description = description
         self.fields = fields
+        self._alternatives = alternatives
 
     def to_json(self, value: Any) -> Json:
         """Return a value as a JSON object."""
-        return {field.name: field.value_of(value) for field in self.fields}
+        document: Json = {}
+        for field in self.fields:
+            member = field.value_of(value)
+            if member is not None or not field.left_out:
+                document[field.name] = member
+        return document
 
     def arguments(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """Return the members of a JSON object by the names of the value's attributes.
@@ -94,8 +109,14 @@ class Shape:
 
     @property
     def schema(self) -> Schema:
-        """The JSON schema: all members are required, and no others are allowed."""
-        return object_schema(self.description, {field.name: field.schema for field in self.fields})
+        """The JSON schema: members that are never left out are required, others not allowed."""
+        schema = object_schema(
+            self.description, {field.name: field.schema for field in self.fields}
+        )
+        schema["required"] = [field.name for field in self.fields if not field.left_out]
+        if self._alternatives:
+            schema["oneOf"] = [{"required": [name]} for name in self._alternatives]
+        return schema
 
 
 def _through(attribute: str, field: Field) -> Callable[[Any], Any]:

@@ -9,18 +9,15 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from moto_jitp.json_shapes import (
     Field,
-    Json,
-    Schema,
     Shape,
     boolean,
     integer,
     list_of,
     moment,
-    object_schema,
     of,
     one_of,
     optional_object,
@@ -161,55 +158,74 @@ def attempt_from_json(document: Mapping[str, Any]) -> ConnectionAttempt:
     return ConnectionAttempt(**ATTEMPT.arguments(document))
 
 
-_EVENT = Shape(
+def _text_of(payload: bytes) -> str | None:
+    try:
+        return payload.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _event_json(event: Event) -> dict[str, Any] | None:
+    return None if isinstance(event.payload, bytes) else event.payload
+
+
+def _event_text(event: Event) -> str | None:
+    return _text_of(event.payload) if isinstance(event.payload, bytes) else None
+
+
+def _event_bytes(event: Event) -> bytes | None:
+    is_other = isinstance(event.payload, bytes) and _text_of(event.payload) is None
+    return event.payload if is_other else None
+
+
+def _bytes_to_json(payload: bytes) -> str:
+    return base64.b64encode(payload).decode("ascii")
+
+
+def _bytes_from_json(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"payloadBase64 is not base64: {error}.") from None
+
+
+_PAYLOAD = (
+    Field(
+        "payloadText",
+        of("string", "What a device sent, where it is text."),
+        _event_text,
+        read=lambda text: str(text).encode("utf-8"),
+        attribute="payload",
+        left_out=True,
+    ),
+    Field(
+        "payloadBase64",
+        of("string", "What a device sent otherwise, in base64."),
+        _event_bytes,
+        _bytes_to_json,
+        _bytes_from_json,
+        "payload",
+        left_out=True,
+    ),
+)
+
+EVENT = Shape(
     "Event",
     "A published message, with its payload in one of three forms.",
     (
         string("topic", "Where it was published."),
         string("accountId", "Whose topic it is."),
         string("regionName", "The Region."),
+        Field("payload", {"description": "AWS IoT's own."}, _event_json, left_out=True),
+        *_PAYLOAD,
     ),
+    ("payload", "payloadText", "payloadBase64"),
 )
 
 
-def event_schema() -> Schema:
-    """Return the JSON schema of a message."""
-    schema = object_schema(
-        _EVENT.description,
-        {field.name: field.schema for field in _EVENT.fields},
-        unevaluatedProperties=False,
-        oneOf=[
-            {"required": ["payload"], "properties": {"payload": {"description": "AWS IoT's own."}}},
-            {"required": ["payloadText"], "properties": {"payloadText": of("string", "Text.")}},
-            {
-                "required": ["payloadBase64"],
-                "properties": {"payloadBase64": of("string", "Bytes in base64.")},
-            },
-        ],
-    )
-    del schema["additionalProperties"]
-    return schema
-
-
-def event_to_json(event: Event) -> Json:
-    """Return a message as a JSON object.
-
-    What AWS IoT publishes is in ``payload``, a device's text in ``payloadText``, and other bytes in
-    ``payloadBase64``.
-    """
-    document = _EVENT.to_json(event)
-    if not isinstance(event.payload, bytes):
-        return document | {"payload": event.payload}
-    try:
-        return document | {"payloadText": event.payload.decode("utf-8")}
-    except UnicodeDecodeError:
-        return document | {"payloadBase64": base64.b64encode(event.payload).decode("ascii")}
-
-
 def event_from_json(document: Mapping[str, Any]) -> Event:
-    """Return the message that :func:`event_to_json` described."""
-    payload = document["payload"] if "payload" in document else payload_from_json(document)
-    return Event(payload=payload, **_EVENT.arguments(document))
+    """Return the message that an object of the shape :data:`EVENT` describes."""
+    return Event(**EVENT.arguments(document))
 
 
 def payload_from_json(document: Mapping[str, Any]) -> bytes:
@@ -218,9 +234,40 @@ def payload_from_json(document: Mapping[str, Any]) -> bytes:
     Raises:
         ValueError: the former cannot be encoded as UTF-8, or the latter is not base64.
     """
-    if "payloadText" in document:
-        return str(document["payloadText"]).encode("utf-8")
-    try:
-        return base64.b64decode(document["payloadBase64"], validate=True)
-    except binascii.Error as error:
-        raise ValueError(f"payloadBase64 is not base64: {error}.") from None
+    payload: bytes = Shape("Payload", "A payload.", _PAYLOAD).arguments(document)["payload"]
+    return payload
+
+
+class ErrorAnswer(NamedTuple):
+    """Why a server did not carry a request out.
+
+    Attributes:
+        error: a name for programs.
+        message: a sentence for people.
+        action: what the policies do not allow, for ``NotAuthorized``.
+        resource: the ARN that they do not allow it on.
+    """
+
+    error: str
+    message: str
+    action: str | None = None
+    resource: str | None = None
+
+
+ERROR = Shape(
+    "Error",
+    "Why a request was not carried out.",
+    (
+        string("error", "A name for programs."),
+        string("message", "A sentence for people."),
+        string("action", "What the policies do not allow (NotAuthorized).")._replace(left_out=True),
+        string("resource", "The ARN that they do not allow it on.")._replace(left_out=True),
+    ),
+)
+
+
+def error_from_json(document: Any) -> ErrorAnswer | None:
+    """Return the refusal that a document describes; ``None`` if it is of another shape."""
+    if not isinstance(document, dict) or not {"error", "message"} <= document.keys():
+        return None
+    return ErrorAnswer(**ERROR.arguments(document))

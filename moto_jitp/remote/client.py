@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 import urllib3
 
+from moto_jitp.history.json_form import error_from_json
+
 PREFIX = "/moto-api/jitp"
 """The control routes have this path, beside moto's own."""
 
@@ -141,8 +143,9 @@ class ControlClient:
             document = None
         if answer.status == 200 and document is not None:
             return document
-        if isinstance(document, dict) and {"error", "message"} <= document.keys():
-            raise ControlError(answer.status, document["error"], document["message"], document)
+        refusal = error_from_json(document)
+        if refusal is not None:
+            raise ControlError(answer.status, refusal.error, refusal.message, refusal._asdict())
         raise ControlError(
             answer.status,
             "",

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from moto_jitp.history.json_form import ERROR, ErrorAnswer
+
 
 class Answer(NamedTuple):
     """An HTTP answer.
@@ -36,7 +38,7 @@ class RequestRefused(Exception):  # noqa: N818 - the request's fault, not the se
         status: the HTTP status.
         code: the error's name in the answer.
         headers: further headers.
-        details: further members of the answer.
+        details: ``action`` and ``resource`` of what the policies do not allow.
     """
 
     def __init__(
@@ -55,5 +57,5 @@ class RequestRefused(Exception):  # noqa: N818 - the request's fault, not the se
 
     def answer(self) -> Answer:
         """Return this error as an HTTP answer."""
-        document = {"error": self.code, "message": str(self), **self.details}
-        return Answer.of(document, self.status)._replace(headers=self.headers)
+        error = ErrorAnswer(self.code, str(self), **self.details)
+        return Answer.of(ERROR.to_json(error), self.status)._replace(headers=self.headers)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from moto_jitp.devices.json_form import OUTCOME
 from moto_jitp.disturbances import DisturbanceKind
-from moto_jitp.history.json_form import ATTEMPT, LISTED_RUN, RUN, STEP, event_schema
+from moto_jitp.history.json_form import ATTEMPT, ERROR, EVENT, LISTED_RUN, RUN, STEP
 from moto_jitp.history.rule_json import ACTION_RUN, RULE_RUN
 from moto_jitp.history.rule_json import OUTCOME as RULE_OUTCOME
 from moto_jitp.json_shapes import Schema, Shape, list_of, object_schema, of, or_null
@@ -200,6 +200,8 @@ _ANSWERS: tuple[Shape, ...] = (
     DISTURBANCE,
     DISTURBANCES,
     DONE,
+    ERROR,
+    EVENT,
     FAILURE,
     FAILURES,
     LISTED_RUN,
@@ -225,17 +227,6 @@ def schemas() -> dict[str, Schema]:
         **{shape.name: shape.schema for shape in _ANSWERS},
         "Config": CONFIG,
         "Connections": _page_of("connections", "Attempt"),
-        "Error": object_schema(
-            "Why a request was not carried out.",
-            {
-                "error": of("string", "A name for programs."),
-                "message": of("string", "A sentence for people."),
-                "action": of("string", "What the policies do not allow (NotAuthorized)."),
-                "resource": of("string", "The ARN that they do not allow it on."),
-            },
-        )
-        | {"required": ["error", "message"]},
-        "Event": event_schema(),
         "Events": _page_of("events", "Event"),
         "RuleRuns": _page_of("rules", "RuleRun"),
         "Runs": _page_of("runs", "ListedRun"),

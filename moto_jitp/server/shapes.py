@@ -14,7 +14,7 @@ from moto_jitp.disturbances import Disturbance
 from moto_jitp.faults import Fault
 from moto_jitp.history.attempts import ConnectionAttempt
 from moto_jitp.history.journal import RunEntry
-from moto_jitp.history.json_form import ATTEMPT, LISTED_RUN, event_to_json
+from moto_jitp.history.json_form import ATTEMPT, EVENT, LISTED_RUN
 from moto_jitp.history.messages import Event, as_bytes
 from moto_jitp.history.rule_json import RULE_RUN
 from moto_jitp.history.rule_runs import RuleRun
@@ -478,7 +478,7 @@ RECEIVED = Shape(
     "Received",
     "The next message.",
     (
-        Field("message", {"anyOf": [ref("Event"), {"type": "null"}]}, write=event_to_json),
+        Field("message", {"anyOf": [ref("Event"), {"type": "null"}]}, write=EVENT.to_json),
         optional_string("explanation", "Why there is none."),
     ),
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from operator import attrgetter
 
 from moto_jitp.devices.events import Published, walk_published
-from moto_jitp.history.json_form import event_to_json
+from moto_jitp.history.json_form import EVENT
 from moto_jitp.json_shapes import Json
 from moto_jitp.mqtt.topic_filters import check_topic_filter, topic_matches
 from moto_jitp.server.answers import Answer, RequestRefused
@@ -45,4 +45,4 @@ def list_events(request: ControlRequest) -> Answer:
 
 def _to_json(published: Published) -> Json:
     # Few of a fleet's messages are on a page: only these are composed.
-    return event_to_json(published.as_event())
+    return EVENT.to_json(published.as_event())
