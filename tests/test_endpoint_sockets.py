@@ -16,6 +16,7 @@ from freezegun import freeze_time
 
 pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt]")
 
+from OpenSSL import SSL
 from support.endpoint_clients import PATIENCE, RawClient, client_context
 from support.endpoint_doors import OpenDoor
 
@@ -197,6 +198,44 @@ def test_no_session_of_tls_is_resumed(
         raw = socket.create_connection(("127.0.0.1", there.port), timeout=PATIENCE)
         with context.wrap_socket(raw, server_hostname="localhost", session=session) as again:
             assert not again.session_reused
+
+
+def test_the_suite_is_the_first_of_awss_policy_that_the_client_knows(
+    there: Running, device: DeviceIdentity
+) -> None:
+    context = client_context(there.identity.root_pem, device, tls=ssl.TLSVersion.TLSv1_2)
+    context.set_ciphers("ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256")
+    with RawClient(there.port, context) as client:
+        assert isinstance(client.socket, ssl.SSLSocket)
+        assert client.socket.cipher() == ("ECDHE-ECDSA-AES128-GCM-SHA256", "TLSv1.2", 128)
+    if not hasattr(SSL.Context, "set_tls13_ciphersuites"):
+        return  # an older pyOpenSSL leaves the order of these to OpenSSL
+    context = client_context(there.identity.root_pem, device, tls=ssl.TLSVersion.TLSv1_3)
+    with RawClient(there.port, context) as client:
+        assert isinstance(client.socket, ssl.SSLSocket)
+        assert client.socket.cipher() == ("TLS_AES_128_GCM_SHA256", "TLSv1.3", 128)
+
+
+def test_nothing_is_sent_between_a_handshake_of_tls_1_3_and_the_first_answer(
+    identity: ServerIdentity, device: DeviceIdentity
+) -> None:
+    link = TlsContext(identity).link()
+    context = client_context(identity.root_pem, device, tls=ssl.TLSVersion.TLSv1_3)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+    with pytest.raises(ssl.SSLWantReadError):
+        client.do_handshake()
+    link.feed(outgoing.read())
+    incoming.write(link.outgoing())
+    client.do_handshake()
+    link.feed(outgoing.read())
+    assert link.established
+    assert link.outgoing() == b""
+
+    incoming.write(link.send(b"an answer"))
+    assert client.read() == b"an answer"
+    client.write(b"a question")
+    assert link.feed(outgoing.read()) == b"a question"
 
 
 def test_tls_before_1_2_is_refused(there: Running, device: DeviceIdentity) -> None:
