@@ -25,7 +25,7 @@ from moto_jitp.mqtt.reason_codes import ReasonCode
 from moto_jitp.mqtt.server_connection import Phase, ServerConnection
 
 from .client_socket import ClientSocket
-from .door import Client, Refusal
+from .door import Client, Refusal, Subscriber
 from .link import Link
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ class ClientConnection(ClientSocket):
         self._others = others
         self._mqtt = ServerConnection(self._loop.time(), limits=server.limits)
         self._client: Client | None = None
+        self._leaving: Subscriber | None = None
         self._events: deque[Event] = deque()
         self._events_size = 0
         self._working = False
@@ -209,6 +210,8 @@ class ClientConnection(ClientSocket):
                     DisconnectReason.SERVER_ERROR, text, ReasonCode.UNSPECIFIED_ERROR
                 )
             )
+        if self._leaving is not None:
+            self._leaving.forget()
         self._server.call(lambda: self._answer(answers))
 
     def _answer(self, answers: list[Answer]) -> None:
@@ -323,7 +326,7 @@ class ClientConnection(ClientSocket):
     def _session_ended(self) -> None:
         session = self._mqtt.session
         if session is not None and self._client is not None:
-            self._server.session_lost_connection(session, self._client)
+            self._leaving = self._server.session_lost_connection(session, self._client)
 
     def _tell_the_end(self, closed: Closed) -> None:
         door = self._server.door

@@ -173,15 +173,19 @@ class EndpointServer:
             self.workers.submit(client.resumed)
         return session, present
 
-    def session_lost_connection(self, session: SessionState, client: Client) -> None:
-        """Note that a session's connection is over; the session may end with it."""
+    def session_lost_connection(self, session: SessionState, client: Client) -> Subscriber | None:
+        """Note that a session's connection is over; the session may end with it.
+
+        Returns:
+            Where it has ended: what subscribed for it, which is to forget it in a worker.
+        """
         store = self._stores[client.place]
         if session.outlet is not None:
-            return  # a newer connection has resumed it
+            return None  # a newer connection has resumed it
         self._connected.pop(id(session), None)
-        if store.connection_ended(session, self.loop.time()):
-            self._forget(session)
+        has_ended = store.connection_ended(session, self.loop.time())
         self._look_for_expired_sessions()
+        return self._subscribers.pop(id(session), None) if has_ended else None
 
     def _look_for_expired_sessions(self) -> None:
         now = self.loop.time()
