@@ -2,13 +2,14 @@ r"""What the device endpoint costs, beside bare TLS and, where they are installe
 
     python benchmarks/endpoint.py                      # a few minutes
     python benchmarks/endpoint.py --quick              # seconds, for a look
+    python benchmarks/endpoint.py --at-most            # fails where a goal is missed
     python benchmarks/endpoint.py --peer amqtt=/path/to/venv/bin/python --peer mosquitto \
         --peer ministack=/path/to/venv/bin/python
 
 Servers run in processes of their own, clients in another, and those that are compared take turns
-in the same minutes: over mutual TLS all of them, with the same lean client. The peers are not among
-the project's dependencies: amqtt and MiniStack are looked for in the environment whose Python is
-named, mosquitto on the PATH.
+in the same minutes: over mutual TLS all of them, with the same lean client, whose key is an EC key
+(P-256) as in an ESP32. The peers are not among the project's dependencies: amqtt and MiniStack are
+looked for in the environment whose Python is named, mosquitto on the PATH.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import shutil
 import socket
 import ssl
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -29,6 +31,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,6 +40,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from OpenSSL import SSL
 
 from moto_jitp.mqtt.decoding import Decoder
 from moto_jitp.mqtt.encoding import encode
@@ -55,7 +59,10 @@ GOAL_CONNECTS = 0.7
 GOAL_AMQTT = 4.0
 GOAL_MINISTACK = 3.0
 GOAL_FLAT = 1.3
+BARE = "bare pyOpenSSL"
+MINISTACK = "ministack"
 LONGEST_SILENCE = 30.0
+LONGEST_WORK = 600.0
 _SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -162,9 +169,11 @@ def _serve_ours(pipe: Any, folder: str, devices: int, subscriptions: int) -> Non
 
 
 def _serve_bare_tls(pipe: Any, folder: str) -> None:
-    """A server that verifies client certificates with pyOpenSSL and does nothing else."""
-    from OpenSSL import SSL
+    """A server that verifies client certificates with pyOpenSSL and does nothing else.
 
+    It is as lean as such a server can be: OpenSSL alone verifies, no line of Python is called
+    meanwhile, and the suites are those of this project's endpoint.
+    """
     from moto_jitp import CertificateAuthority
     from moto_jitp.endpoint.server_identity import ServerIdentity
 
@@ -175,16 +184,20 @@ def _serve_bare_tls(pipe: Any, folder: str) -> None:
     trusted.write_text(ca.certificate_pem)
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_options(SSL.OP_NO_TICKET | SSL.OP_CIPHER_SERVER_PREFERENCE)
+    if hasattr(context, "set_tls13_ciphersuites"):
+        context.set_tls13_ciphersuites(b"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384")
     for certificate, key in identity.server_certificates:
         context.use_certificate(certificate)
         context.use_privatekey(key)
     context.load_verify_locations(str(trusted))
-    context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *a: bool(a[4]))
+    context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT)
     listening = socket.create_server(("127.0.0.1", 0), backlog=512)
 
     def serve() -> None:
         while True:
             raw, _ = listening.accept()
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = SSL.Connection(context, raw)
             connection.set_accept_state()
             with contextlib.suppress(SSL.Error):
@@ -193,24 +206,82 @@ def _serve_bare_tls(pipe: Any, folder: str) -> None:
                 connection.recv(1)
             raw.close()
 
-    for _ in range(4):
+    for _ in range(_CLIENTS):
         threading.Thread(target=serve, daemon=True).start()
     port = listening.getsockname()[1]
     pipe.send((port, str(root), str(files.certificate), str(files.private_key), os.getpid()))
     pipe.recv()
 
 
+class ProcessEnded(RuntimeError):  # noqa: N818 - says what happened
+    """A process of the benchmark's own has ended, or is silent, and its result is awaited."""
+
+
+class Process:
+    """A process of the benchmark's own, which is awaited no longer than it lives.
+
+    Args:
+        errors: the file that takes its stderr.
+        target: what it does; called with its end of a pipe and the arguments.
+        arguments: of the target.
+    """
+
+    def __init__(self, errors: Path, target: Callable[..., None], *arguments: Any) -> None:
+        self._errors = errors
+        self._pipe, its_end = _SPAWN.Pipe()
+        self._process = _SPAWN.Process(
+            target=_with_its_errors_in, args=(str(errors), target, its_end, *arguments), daemon=True
+        )
+        self._process.start()
+        its_end.close()
+
+    def recv(self) -> Any:
+        """Return what it sends next.
+
+        Raises:
+            ProcessEnded: it has ended, or sends nothing; the text has its stderr.
+        """
+        ready = wait([self._pipe, self._process.sentinel], LONGEST_WORK)
+        if not ready:
+            raise ProcessEnded(f"A process sends nothing for {LONGEST_WORK:.0f} seconds.")
+        with contextlib.suppress(EOFError, OSError):
+            if self._pipe.poll():
+                return self._pipe.recv()
+        self._process.join()
+        said = self._errors.read_text() if self._errors.exists() else ""
+        raise ProcessEnded(
+            f"A process has ended with exit code {self._process.exitcode} before it has sent what "
+            f"is awaited. Its stderr: {said.strip() or 'nothing'}"
+        )
+
+    def send(self, what: object) -> None:
+        """Send it something; nothing happens where it has ended."""
+        with contextlib.suppress(OSError):
+            self._pipe.send(what)
+
+    def stop(self) -> None:
+        """Have it end."""
+        self.send("stop")
+        self._process.join(LONGEST_SILENCE)
+        self._process.kill()
+        self._process.join()
+        self._pipe.close()
+
+
+def _with_its_errors_in(path: str, target: Callable[..., None], *arguments: Any) -> None:
+    with open(path, "w") as file:
+        os.dup2(file.fileno(), 2)
+    target(*arguments)
+
+
 @contextlib.contextmanager
-def _process(target: Callable[..., None], *arguments: Any) -> Iterator[Any]:
-    here, there = _SPAWN.Pipe()
-    process = _SPAWN.Process(target=target, args=(there, *arguments), daemon=True)
-    process.start()
-    try:
-        yield here
-        here.send("stop")
-        process.join()
-    finally:
-        process.kill()
+def _process(target: Callable[..., None], *arguments: Any) -> Iterator[Process]:
+    with tempfile.TemporaryDirectory() as folder:
+        process = Process(Path(folder) / "stderr", target, *arguments)
+        try:
+            yield process
+        finally:
+            process.stop()
 
 
 TEMPLATE: dict[str, Any] = {
@@ -508,6 +579,7 @@ class Connects(NamedTuple):
 
 
 _CLIENTS = 4
+_UNKNOWN = (Connects(0, 1, 0), Connects(0, 0, 0))
 
 
 def count_connects(server: Server, number: int, *, speaks_mqtt: bool = True) -> Connects:
@@ -541,25 +613,32 @@ def count_connects(server: Server, number: int, *, speaks_mqtt: bool = True) -> 
 def _connect_again_and_again(
     pipe: Any, server: Server, who: int, number: int, speaks_mqtt: bool
 ) -> None:
-    # The server is to be measured: it is not verified, and the context is made once.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.load_cert_chain(server.certificate, server.key)
+    # The server is to be measured: it is not verified, and the context is made once. pyOpenSSL
+    # brings an OpenSSL whose handshake costs half of that of many a Python's ssl.
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_min_proto_version(SSL.TLS1_3_VERSION)
+    context.use_certificate_chain_file(server.certificate)
+    context.use_privatekey_file(server.key)
     packets = [
         encode(Connect(f"device-0-{who}-{n}", V3, keep_alive=600), V3) for n in range(number)
     ]
+    silence = struct.pack("ll", int(LONGEST_SILENCE), 0)
     pipe.send("ready")
     pipe.recv()
     began = time.process_time()
     for packet in packets:
-        raw = socket.create_connection(("127.0.0.1", server.port), timeout=LONGEST_SILENCE)
+        raw = socket.create_connection(("127.0.0.1", server.port))
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with context.wrap_socket(raw, server_hostname="localhost") as connection:
-            if speaks_mqtt:
-                connection.sendall(packet)
-            assert connection.recv(64), "the server closed the connection"
+        # A time limit of Python's own would take the socket away from OpenSSL.
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, silence)
+        connection = SSL.Connection(context, raw)
+        connection.set_tlsext_host_name(b"localhost")
+        connection.set_connect_state()
+        connection.do_handshake()
+        if speaks_mqtt:
+            connection.sendall(packet)
+        connection.recv(64)
+        raw.close()
     pipe.send(time.process_time() - began)
     pipe.recv()
 
@@ -590,25 +669,40 @@ def measure_connects(number: int, rounds: int, peers: dict[str, str]) -> None:
         ours() as (endpoint, _),
         _process(_serve_bare_tls, folder) as told,
     ):
-        wanted = {name: python for name, python in peers.items() if name == "ministack"}
-        others = {"bare pyOpenSSL": Server(*told.recv()), **running_peers(running, wanted)}
-        rates: dict[str, list[float]] = {name: [] for name in others}
-        costs: dict[str, list[float]] = {name: [] for name in others}
+        wanted = {name: python for name, python in peers.items() if name == MINISTACK}
+        others = {BARE: Server(*told.recv()), **running_peers(running, wanted)}
+        found: dict[str, list[Connects]] = {name: [] for name in ("ours", *others)}
         for _ in range(rounds):
-            mine = count_connects(endpoint, number)
-            print(f"  {'ours':>14} {mine}")
-            for name, other in others.items():
-                theirs = count_connects(other, number, speaks_mqtt=name == "ministack")
-                print(f"  {name:>14} {theirs}")
-                rates[name].append(mine.per_second / theirs.per_second)
-                if mine.server_ms:
-                    costs[name].append(theirs.server_ms / mine.server_ms)
-        for name in others:
-            if costs[name]:
-                cost = statistics.median(costs[name])
-                print(f"  processor time of {name} for a connect: {cost:.2f} times ours")
-            goal = GOAL_MINISTACK if name == "ministack" else GOAL_CONNECTS
-            report(f"connects beside {name}", statistics.median(rates[name]), goal)
+            for name, server in {"ours": endpoint, **others}.items():
+                speaks_mqtt = name != BARE
+                found[name].append(count_connects(server, number, speaks_mqtt=speaks_mqtt))
+                print(f"  {name:>14} {found[name][-1]}")
+        report(
+            "connects beside bare pyOpenSSL",
+            _times_as_many(found["ours"], found[BARE]),
+            GOAL_CONNECTS,
+        )
+        if MINISTACK in found:
+            for name in ("ours", BARE):
+                rate = _times_as_many(found[name], found[MINISTACK])
+                cost = _times_as_cheap(found[name], found[MINISTACK])
+                print(
+                    f"  {name} beside {MINISTACK}: {rate:.2f} times as many connects a second, "
+                    f"{cost:.2f} by the server's processor time"
+                )
+            rate = _times_as_many(found["ours"], found[MINISTACK])
+            report(f"connects beside {MINISTACK}", rate, GOAL_MINISTACK)
+
+
+def _times_as_many(some: list[Connects], others: list[Connects]) -> float:
+    pairs = zip(some, others, strict=True)
+    return statistics.median(one.per_second / other.per_second for one, other in pairs)
+
+
+def _times_as_cheap(some: list[Connects], others: list[Connects]) -> float:
+    """By the processor time of the servers; 0 where that is not known."""
+    pairs = [(one, other) for one, other in zip(some, others, strict=True) if one.server_ms]
+    return statistics.median(other.server_ms / one.server_ms for one, other in pairs or [_UNKNOWN])
 
 
 def measure_jitp(number: int) -> None:
@@ -666,18 +760,17 @@ def measure_subscriptions(number: int, rounds: int) -> None:
 def measure_memory(number: int) -> None:
     with ours() as (server, _):
         links = [server.connect(f"device-0-{n}") for n in range(50)]
-        before = _resident()
+        before = _resident(server)
         links += [server.connect(f"device-0-{50 + n}") for n in range(number)]
-        after = _resident()
+        after = _resident(server)
         print(f"  {(after - before) / number / 1024:.0f} KB for each connected device")
         for link in links:
             link.close()
 
 
-def _resident() -> int:
+def _resident(server: Server) -> int:
     """The resident memory of the server's process in bytes."""
-    [child] = multiprocessing.active_children()
-    for line in Path(f"/proc/{child.pid}/status").read_text().splitlines():
+    for line in Path(f"/proc/{server.process}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
     raise AssertionError("there is no VmRSS")
@@ -689,7 +782,7 @@ _missed: list[str] = []
 def report(what: str, found: float, goal: float, *, most: bool = False) -> None:
     met = found <= goal if most else found >= goal
     bound = "at most" if most else "at least"
-    print(f"{what}: {found:.2f} ({bound} {goal}){'' if met else '  MISSED'}")
+    print(f"  {what}: {found:.2f}   goal: {bound} {goal}{'' if met else ': MISSED'}")
     if not met:
         _missed.append(what)
 
@@ -697,6 +790,7 @@ def report(what: str, found: float, goal: float, *, most: bool = False) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small numbers")
+    parser.add_argument("--at-most", action="store_true", help="fail where a goal is missed")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME[=PYTHON]")
     parser.add_argument(
         "--only", choices=["connects", "jitp", "messages", "subscriptions", "memory"]
@@ -716,7 +810,7 @@ def main() -> int:
         if arguments.only in (None, name):
             print(name.capitalize())
             measure()
-    return 1 if _missed else 0
+    return 1 if arguments.at_most and _missed else 0
 
 
 if __name__ == "__main__":
