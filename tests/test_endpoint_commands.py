@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,8 +22,22 @@ from support.endpoint_clients import RawClient, client_context
 from support.patience import HANG
 from support.servers import Api, clean_environment, client, program, provisioning_ca, serving
 
+from moto_jitp import DeviceIdentity
 from moto_jitp.cli import main
 from moto_jitp.endpoint.device_client import DeviceClient, EndpointAddress, connect_over_mqtt
+from moto_jitp.mqtt.packets import (
+    Connack,
+    Connect,
+    Publish,
+    Suback,
+    Subscribe,
+    Subscription,
+    Version,
+    Will,
+)
+from moto_jitp.mqtt.properties import Properties
+
+V5 = Version.MQTT_5
 
 pytestmark = [
     pytest.mark.slow,
@@ -94,6 +109,43 @@ def test_a_port_beside_the_one_for_mqtt_needs_it(
 ) -> None:
     assert main(["serve", option, "0"]) == 2
     assert f"{option} needs --mqtt-port" in capsys.readouterr().err
+
+
+def test_wills_wait_at_a_server_where_that_is_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["serve", "--delays-wills"]) == 2
+    assert "--delays-wills needs --mqtt-port" in capsys.readouterr().err
+
+    with serving("--mqtt-port", "0", "--delays-wills") as server:
+        api = Api(server.endpoint_url)
+        endpoint = api.get("/endpoint")
+        address = EndpointAddress(endpoint["host"], endpoint["port"], endpoint["rootCaPem"])
+        ca = provisioning_ca(server.endpoint_url)
+        bulb, other = (ca.issue(common_name=f"bulb-{n}", country="KR") for n in range(2))
+        for number, device in enumerate((bulb, other)):
+            assert connect_over_mqtt(address, device, f"bulb-{number}")
+        properties = Properties(will_delay_interval=3600)
+        kept = Properties(session_expiry_interval=3600)
+        will = Will("wills", b"gone", 1, properties=properties)
+
+        def connected(device: DeviceIdentity, client_id: str, **more: Any) -> RawClient:
+            context = client_context(endpoint["rootCaPem"], device)
+            there = RawClient(endpoint["port"], context)
+            there.send(Connect(client_id, V5, properties=kept, **more))
+            there.receive(Connack)
+            return there
+
+        with connected(other, "bulb-1") as listener:
+            listener.send(Subscribe(1, (Subscription("wills", 1),)))
+            listener.receive(Suback)
+            connected(bulb, "bulb-0", will=will).close()
+            with connected(bulb, "bulb-0", clean_start=False):
+                listener.send(Publish("wills", b"no will has come", 1, 2))
+                packets = [listener.next_packet() for _ in range(2)]
+
+    [heard] = [one.payload for one in packets if isinstance(one, Publish)]
+    assert heard == b"no will has come"
 
 
 def test_serve_tells_programs_where_devices_connect() -> None:

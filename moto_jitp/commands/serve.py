@@ -126,6 +126,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="another name or address by which devices reach the endpoint, for its certificate",
     )
     parser.add_argument(
+        "--delays-wills",
+        action="store_true",
+        help="publish a will of MQTT 5 after its Will Delay Interval, which AWS IoT does not list",
+    )
+    parser.add_argument(
         "--exit-with-stdin",
         action="store_true",
         help="stop when standard input ends, that is, with the process that started the server",
@@ -207,9 +212,13 @@ def run(arguments: Namespace) -> int:
         raise CommandFailed(str(error)) from None
     if arguments.mqtt_port is not None and not extras.is_installed("mqtt"):
         raise CommandFailed(f"The device endpoint needs an extra: {extras.command_for('mqtt')}")
-    more = {"--alpn-port": arguments.alpn_port, "--https-port": arguments.https_port}
-    for option, port in more.items():
-        if port is not None and arguments.mqtt_port is None:
+    of_endpoint = {
+        "--alpn-port": arguments.alpn_port is not None,
+        "--https-port": arguments.https_port is not None,
+        "--delays-wills": arguments.delays_wills,
+    }
+    for option, is_used in of_endpoint.items():
+        if is_used and arguments.mqtt_port is None:
             raise CommandFailed(f"{option} needs --mqtt-port: 0 picks a free one.", USAGE)
     config = {"jitp": arguments.config}
     try:
@@ -279,6 +288,7 @@ def _start_endpoint(arguments: Namespace) -> DeviceEndpoint:
             alpn_port=arguments.alpn_port,
             https_port=arguments.https_port,
             names=arguments.mqtt_host,
+            delays_wills=arguments.delays_wills,
         )
     except ValueError as error:
         raise CommandFailed(str(error), USAGE) from None

@@ -47,7 +47,7 @@ _DETAILS = {
 _NO_DELAY = (
     "the will delay interval of {will.properties.will_delay_interval} s counts as 0: the will on "
     "{will.topic!r} is published as soon as the connection breaks. AWS IoT does not list the "
-    "property; DeviceEndpoint(delays_wills=True) has it wait."
+    "property; DeviceEndpoint(delays_wills=True), or moto-jitp serve --delays-wills, has it wait."
 )
 _AUTHORIZER = "x-amz-customauthorizer-"
 _NO_AUTHORIZERS = (
