@@ -588,6 +588,13 @@ def test_the_51st_subscription_is_refused_and_the_others_stay() -> None:
             codes += there.receive(Suback).reason_codes
 
         assert codes == [0] * 50 + [0x97] * 6
+        there.send(Subscribe(1, (Subscription("t/51"),)))
+        refused = there.receive(Suback)
+        assert "'bulb-1' has 50 subscriptions, the most" in str(refused.properties.reason_string)
+        there.send(Unsubscribe(2, ("t/1",)))
+        there.receive(Unsuback)
+        subscribed(there, "t/51")
+        assert metric_sum("Subscribe.Throttle", by_protocol="MQTT") == 7
 
 
 # -- shared subscriptions ---------------------------------------------------------------------
@@ -636,6 +643,74 @@ def test_more_shared_subscriptions_than_an_account_may_have_are_refused(
 
         worker.disconnect()
         subscribed(there, "$share/more/jobs/1")
+
+
+@VERSIONS
+def test_messages_for_those_who_are_all_away_wait_for_the_first_who_comes(
+    version: Version,
+) -> None:
+    options: dict[str, Any] = {"clean_start": False}
+    if version is V5:
+        options["properties"] = KEPT
+    with running() as place:
+        workers = [place.device(f"worker-{n}") for n in range(2)]
+        for number, worker in enumerate(workers):
+            there = place.connect(worker, version, **options)
+            subscribed(there, "$share/workers/jobs/+")
+            there.close()
+            place.endpoint.wait_for("disconnection", client_id=f"worker-{number}")
+        publish = client(service="iot-data").publish
+        for number in range(20):
+            publish(topic="jobs/x", payload=b"%d" % number, qos=1)
+        publish(topic="jobs/x", payload=b"lost", qos=0)
+
+        back = place.connect(workers[1], version, **options)
+        assert [said(back) for _ in range(20)] == [b"%d" % number for number in range(20)]
+        publish(topic="jobs/x", payload=b"live", qos=1)
+        assert said(back) == b"live"
+        back.close()
+        place.endpoint.wait_for("disconnection", client_id="worker-1")
+
+        publish(topic="jobs/x", payload=b"next", qos=1)
+        new = place.connect(place.device("worker-2"), version)
+        new.send(Subscribe(1, (Subscription("$share/workers/jobs/+", 1),)))
+        packets = [new.next_packet() for _ in range(2)]
+        assert [one.payload for one in packets if isinstance(one, Publish)] == [b"next"]
+        last = place.connect(workers[0], version, **options)
+        last.send(Publish("jobs/x", b"for either", 1, 7))
+        assert last.next_packet() in (Puback(7), Publish("jobs/x", b"for either", 1, 1))
+
+
+def test_a_simulated_worker_gets_what_waits_for_real_ones() -> None:
+    with running() as place:
+        there = place.connect(place.device("real"), clean_start=False, properties=KEPT)
+        subscribed(there, "$share/workers/jobs/+")
+        there.close()
+        place.endpoint.wait_for("disconnection", client_id="real")
+        client(service="iot-data").publish(topic="jobs/x", payload=b"waits", qos=1)
+
+        simulated = connect_device(place.device("simulated"))
+        simulated.subscribe("$share/workers/jobs/+")
+        assert simulated.receive().payload == b"waits"
+
+
+@pytest.mark.parametrize(("version", "code"), [(V3, 0x80), (V5, 0x97)], ids=["3.1.1", "5"])
+def test_a_shared_subscription_changes_a_hundred_times_a_second_where_calls_are_throttled(
+    version: Version, code: int
+) -> None:
+    with running({"throttling": {"*": True}}) as place, freeze_time() as frozen:
+        there = place.connect(place.device(), version)
+        for _ in range(50):
+            subscribed(there, "$share/workers/jobs/1")
+            there.send(Unsubscribe(2, ("$share/workers/jobs/1",)))
+            there.receive(Unsuback)
+
+        there.send(Subscribe(1, (Subscription("$share/workers/jobs/1", 1),)))
+        assert there.receive(Suback).reason_codes == (code,)
+        subscribed(there, "$share/others/jobs/1", "jobs/1")
+        frozen.tick(timedelta(seconds=1))
+        subscribed(there, "$share/workers/jobs/1")
+        assert metric_sum("Subscribe.Throttle", by_protocol="MQTT") == 1
 
 
 # -- handlers of tests ------------------------------------------------------------------------

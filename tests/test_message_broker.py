@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from freezegun import freeze_time
 from support.bodies import PLAIN_BODY
 from support.cloud import client
 from support.sessions import session_of
@@ -14,7 +15,9 @@ from support.sessions import session_of
 from moto_jitp import CertificateAuthority, DeviceIdentity, JitpHandle, connect_device
 from moto_jitp.broker.message_broker import listeners
 from moto_jitp.broker.subscriptions import Subscriptions
-from moto_jitp.history.messages import Message
+from moto_jitp.broker.waiting_messages import MAX_WAITING, WaitingMessages
+from moto_jitp.history.messages import ClientMessage, Message, Publisher
+from moto_jitp.mqtt.properties import Properties
 
 
 @pytest.fixture
@@ -158,3 +161,40 @@ def test_a_hundred_share_a_subscription_and_no_more() -> None:
 
     subscriptions.remove("$share/group/a", 7, members[7])
     assert subscriptions.without_room("$share/group/a", 100) is None
+
+
+def waiting_message(published: float, **properties: Any) -> ClientMessage:
+    message = ClientMessage(
+        "a",
+        b"x",
+        Publisher("bulb", "0", "127.0.0.1", "MQTT"),
+        qos=1,
+        properties=Properties(**properties),
+    )
+    message.published, message.number = published, 1
+    return message
+
+
+def test_what_waits_is_bounded_and_the_newest_is_lost() -> None:
+    waiting = WaitingMessages()
+    oldest, newest = waiting_message(0), waiting_message(1)
+    assert waiting.keep(oldest)
+    assert all(waiting.keep(newest) for _ in range(MAX_WAITING - 1))
+    assert not waiting.keep(newest)
+
+    assert waiting.take(1) == [oldest]
+    assert waiting.keep(newest)
+    assert len(waiting.take()) == MAX_WAITING == 500_000
+    assert waiting.take() == []
+
+
+def test_what_has_expired_while_it_waited_is_not_taken() -> None:
+    with freeze_time("2026-01-01") as frozen:
+        now = frozen.time_to_freeze.timestamp()
+        waiting = WaitingMessages()
+        for interval in (10, 30, None):
+            waiting.keep(waiting_message(now, message_expiry_interval=interval))
+        frozen.tick(10)
+
+        left = [message.properties.message_expiry_interval for message in waiting.take()]
+        assert left == [20, None]

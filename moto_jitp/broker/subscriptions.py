@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Hashable
-from typing import Generic, TypeVar
+from threading import Lock
+from typing import Any, Generic, TypeVar, cast
 
+from moto_jitp.history.messages import Message
 from moto_jitp.locks import new_lock
-from moto_jitp.mqtt.shared_filters import split_shared_filter
+from moto_jitp.mqtt.shared_filters import PREFIX, split_shared_filter
 from moto_jitp.mqtt.topic_tree import TopicTree
+
+from .waiting_messages import WaitingMessages
 
 SubscriberT = TypeVar("SubscriberT")
 _SHARED = "$share"
@@ -19,17 +23,40 @@ _MOST_REMEMBERED = 1000
 
 
 class _Group(Generic[SubscriberT]):
-    """The members of a shared subscription, by key."""
+    """Those who share a subscription, by key, and the messages that wait for the next of them.
 
-    def __init__(self) -> None:
+    It stands for a member that is away.
+    """
+
+    receiver = -1
+
+    def __init__(self, lock: Lock) -> None:
         self.members: dict[Hashable, SubscriberT] = {}
+        self.waiting = WaitingMessages()
+        self._lock = lock
+
+    def choose(self) -> SubscriberT | None:
+        """Return a member at random that is not away; ``None`` where all are."""
+        members = list(self.members.values())
+        present = [one for one in members if not getattr(one, "is_away", False)]
+        return random.choice(present) if present else None
+
+    def receive(self, message: Message) -> None:
+        """Keep a message, unless a member has come meanwhile, or none asked for QoS 1."""
+        with self._lock:
+            member: Any = self.choose()
+            if member is None:
+                if message.qos and any(getattr(one, "qos", 0) for one in self.members.values()):
+                    self.waiting.keep(message)
+                return
+        member.receive(message)
 
 
 class Subscriptions(Generic[SubscriberT]):
     """Subscribers by topic filter; may be used by several threads.
 
-    One random member of a shared subscription (``$share/<name>/<topic filter>``) receives a
-    message; a disconnected one only if all are.
+    Of those who share a subscription (``$share/<name>/<topic filter>``) one receives a message, at
+    random. Where all of them are away, a message of QoS 1 waits for who comes first.
     https://docs.aws.amazon.com/iot/latest/developerguide/mqtt.html#mqtt5-shared-subscription
 
     The cost of a look-up depends on the topic and the number of matching subscribers, not on the
@@ -90,7 +117,7 @@ class Subscriptions(Generic[SubscriberT]):
             group_key = (_SHARED, share_name)
             group = self._tree.get(topic_filter, group_key)
             if not isinstance(group, _Group):
-                group = _Group()
+                group = _Group(self._lock)
                 self._groups += 1
                 self._tree.put(topic_filter, group_key, group)
             group.members[key] = subscriber
@@ -134,12 +161,21 @@ class Subscriptions(Generic[SubscriberT]):
                     self._found = {}
                 matching_subscriptions = self._found[topic] = self._tree.match(topic)
             return [
-                one if not isinstance(one, _Group) else _choose(one)
+                # A group is what receives where nobody else can.
+                one if not isinstance(one, _Group) else cast("SubscriberT", one.choose() or one)
                 for one in matching_subscriptions
             ]
 
+    def take_waiting(self, topic_filter: str, most: int | None = None) -> list[Message]:
+        """Take what waits for those who share a subscription, now that one of them is there.
 
-def _choose(group: _Group[SubscriberT]) -> SubscriberT:
-    members = list(group.members.values())
-    present = [one for one in members if not getattr(one, "is_away", False)]
-    return random.choice(present or members)
+        Args:
+            topic_filter: the topic filter; nothing waits for one that is not shared.
+            most: how many messages; ``None`` for all.
+        """
+        if not topic_filter.startswith(PREFIX):
+            return []
+        share_name, topic_filter = split_shared_filter(topic_filter)
+        with self._lock:
+            group = self._tree.get(topic_filter, (_SHARED, share_name))
+            return group.waiting.take(most) if isinstance(group, _Group) else []

@@ -64,6 +64,7 @@ from moto_jitp.mqtt.transport import Transport
 from . import fleet, jobs
 from .authorization import NotAuthorized, Permissions, Principal
 from .lifecycle_events import Connected, Disconnected, SubscriptionChanged, has_events
+from .shared_changes import TOO_MANY_CHANGES, count_shared_change
 from .telemetry import count, record_device_action
 
 
@@ -440,7 +441,8 @@ class Session:
         Raises:
             ConnectionError: the session has ended.
             NotAuthorized: policies are enforced and do not allow it.
-            QuotaExceeded: it would be the session's 51st, or too many share a subscription.
+            QuotaExceeded: it would be the session's 51st, too many share a subscription, or, with
+                the setting ``throttling``, a shared one changes too often.
             ValueError: the filter is not valid.
             TypeError: the filter is not text.
         """
@@ -476,6 +478,9 @@ class Session:
         retained = retained_message(backend, topic_filter) if with_retained else None
         if retained is not None:
             subscription.receive(retained)
+        if not self.transport.port:  # a real device takes them as fast as it can read
+            for message in broker_of(backend).subscriptions.take_waiting(topic_filter):
+                subscription.receive(message)
         self._answer_packet()
         return subscription
 
@@ -508,6 +513,7 @@ class Session:
             return
         if self.is_open:
             self._tell_of_subscription("unsubscribed", topic_filter)
+            count_shared_change(self.backend, topic_filter)
             # AWS IoT's entry does not name the filter.
             record_device_action(self.backend, self.attempt, "Unsubscribe", {})
         subscription.end()
@@ -634,12 +640,14 @@ class Session:
         if size >= MAX_SUBSCRIPTIONS:
             problem = (
                 f"{self.client_id!r} has {size} subscriptions, the most that AWS IoT allows per "
-                f"connection, so it cannot subscribe to {topic_filter!r}: cancel() another first, "
-                "or use a filter with a wildcard."
+                f"connection, so it cannot subscribe to {topic_filter!r}: end another first, or "
+                "use a filter with a wildcard."
             )
         else:
             subscriptions = broker_of(self.backend).subscriptions
             without_room = subscriptions.without_room(topic_filter, self.attempt_id)
+            if without_room is None and not count_shared_change(self.backend, topic_filter):
+                without_room = TOO_MANY_CHANGES
             if without_room is None:
                 return
             problem = f"{self.client_id!r} cannot subscribe to {topic_filter!r}: {without_room}."

@@ -11,7 +11,7 @@ from functools import partial
 from moto_jitp.broker.message_broker import HandingOnLater, broker_of, publish
 from moto_jitp.devices.authorization import NotAuthorized
 from moto_jitp.devices.sessions import QuotaExceeded, Session, SessionSubscription, block_has_ended
-from moto_jitp.devices.telemetry import count, record_device_action, record_ping
+from moto_jitp.devices.telemetry import record_device_action, record_ping
 from moto_jitp.history.messages import ClientMessage, as_bytes
 from moto_jitp.history.messages import Message as BrokerMessage
 from moto_jitp.locks import new_lock
@@ -21,7 +21,6 @@ from moto_jitp.mqtt.messages import Message, carried_through, expiry_of
 from moto_jitp.mqtt.packets import Subscription, Will
 from moto_jitp.mqtt.properties import NO_PROPERTIES, Properties
 from moto_jitp.mqtt.reason_codes import ReasonCode
-from moto_jitp.mqtt.session import beyond_the_limit
 from moto_jitp.mqtt.topic_filters import topic_matches
 
 from .door import Grants, Mailbox, Refusal, Subscriber
@@ -29,6 +28,8 @@ from .log import EndpointLog
 from .real_time import real_monotonic
 
 _REMEMBERED = 64
+# Of the messages that wait for those who share a subscription; AWS IoT sends 20 a second.
+_PORTION = 1000
 _ENDED = Refusal(ReasonCode.UNSPECIFIED_ERROR, "The session has ended")
 
 
@@ -131,11 +132,6 @@ class SessionClient:
         self, one: Subscription, retained: list[tuple[Message, int]]
     ) -> tuple[ReasonCode, str]:
         session, subscriber = self._session, self._own_subscriber
-        most = AWS_LIMITS.subscriptions
-        if beyond_the_limit(session.subscriptions, [one.topic_filter], most):
-            # https://docs.aws.amazon.com/iot/latest/developerguide/metrics_dimensions.html
-            count(session.backend, "Subscribe.Throttle")
-            return ReasonCode.QUOTA_EXCEEDED, f"More than {most} subscriptions"
         is_new = one.topic_filter not in session.subscriptions
         try:
             with HandingOnLater():
@@ -297,7 +293,20 @@ class SessionSubscriber:
             retained, self._retained = self._retained, None
         if is_persistent:
             subscription.keep(session)
+        self._take_waiting(one.topic_filter)
         return retained
+
+    def _take_waiting(self, topic_filter: str) -> None:
+        """Take what waits for those who share a subscription, a portion each second."""
+        subscription = self._subscriptions.get(topic_filter)
+        if subscription is None or subscription.live is None or subscription.is_away:
+            return
+        backend = subscription.live.session.backend
+        waiting = broker_of(backend).subscriptions.take_waiting(topic_filter, _PORTION)
+        for message in waiting:
+            subscription.receive(message)
+        if len(waiting) == _PORTION:
+            self._mailbox.call_later(1.0, partial(self._take_waiting, topic_filter))
 
     def unsubscribe(self, topic_filter: str) -> None:
         """End a subscription, if there is one."""
@@ -318,6 +327,7 @@ class SessionSubscriber:
             subscription.live = session.take_over(
                 topic_filter, subscription.take, qos=subscription.options.qos
             )
+            self._take_waiting(topic_filter)
 
     def forget(self) -> None:
         for subscription in list(self._subscriptions.values()):
@@ -400,6 +410,11 @@ class _KeptSubscription:
     @property
     def receiver(self) -> int:
         return -1 if self.live is None else self.live.session.attempt_id
+
+    @property
+    def qos(self) -> int:
+        """The quality of service that the client asked for."""
+        return self.options.qos
 
     def keep(self, session: Session) -> None:
         """Take the live subscription's place at the broker, which that loses with its session."""

@@ -26,7 +26,6 @@ class Limits:
         receive_maximum: unacknowledged messages of QoS 1 in each direction.
         topic_alias_maximum: topic aliases that a client may use.
         filters_per_packet: topic filters of one SUBSCRIBE or UNSUBSCRIBE.
-        subscriptions: topic filters of one connection.
         session_expiry: how long a session outlives its connection at most, and by default in MQTT
             3.1.1.
         message_expiry: the longest message expiry interval.
@@ -53,7 +52,6 @@ class Limits:
     receive_maximum: int = 100
     topic_alias_maximum: int = 8
     filters_per_packet: int = 8
-    subscriptions: int = 50
     session_expiry: int = 3600
     message_expiry: int = 604_800
     resend_after: float = 30

@@ -8,7 +8,6 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -135,25 +134,6 @@ class SessionState:
             if packet_id not in self.in_flight:
                 self._last_packet_id = packet_id
                 return packet_id
-
-
-def beyond_the_limit(
-    present: Iterable[str], requested_filters: Iterable[str], most: int
-) -> frozenset[str]:
-    """Return the topic filters that exceed the number a connection may have at a time.
-
-    Args:
-        present: the filters that the client is subscribed to.
-        requested_filters: those that it requests, in order.
-        most: the maximum number.
-    """
-    filters, beyond = set(present), set()
-    for topic_filter in requested_filters:
-        if topic_filter not in filters and len(filters) >= most:
-            beyond.add(topic_filter)
-        else:
-            filters.add(topic_filter)
-    return frozenset(beyond)
 
 
 class SessionStore:

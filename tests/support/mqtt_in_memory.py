@@ -23,7 +23,8 @@ from moto_jitp.mqtt.messages import Message
 from moto_jitp.mqtt.packets import Connack, Connect, Packet, Publish, Version
 from moto_jitp.mqtt.reason_codes import ReasonCode
 from moto_jitp.mqtt.server_connection import ServerConnection
-from moto_jitp.mqtt.session import SessionState, SessionStore, beyond_the_limit
+from moto_jitp.mqtt.session import SessionState, SessionStore
+from moto_jitp.mqtt.topics import MAX_SUBSCRIPTIONS
 from support.mqtt_subscriptions import Subscriptions
 
 PacketT = TypeVar("PacketT")
@@ -166,13 +167,13 @@ class MemoryServer:
     def _subscribe(self, link: Link, event: SubscribeReceived, now: float) -> list[Event]:
         session = self.sessions.get(link.server.client_id)
         assert session is not None
-        wanted = [one.topic_filter for one in event.subscriptions]
-        beyond = beyond_the_limit(session.subscriptions, wanted, self.limits.subscriptions)
         codes = []
+        present = set(session.subscriptions)
         for one in event.subscriptions:
-            if one.topic_filter in beyond:
+            if one.topic_filter not in present and len(present) >= MAX_SUBSCRIPTIONS:
                 codes.append(ReasonCode.QUOTA_EXCEEDED)
                 continue
+            present.add(one.topic_filter)
             self.subscriptions.add(link.server.client_id, one)
             codes.append(ReasonCode(one.qos))
         more = link.server.answer_subscribe(event, codes, "Too many subscriptions")

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/general/latest/gr/iot-core.html#throttling-limits
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
 from moto_jitp.history.acting_moment import acting_moment
 from moto_jitp.iot.exceptions import Throttled
@@ -83,15 +83,45 @@ https://docs.aws.amazon.com/general/latest/gr/iot-core.html#fleet-provisioning-l
 _ROUNDING = 0.001
 
 
-class CallMeter:
-    """Counts the calls of one account and Region, with a token bucket per operation.
+_MOST_BUCKETS = 1000
 
-    A bucket holds as many calls as its quota allows in a second, at least one, and fills up at that
-    rate. The time is that at which AWS IoT acts, which freezegun can freeze.
+
+class TokenBuckets:
+    """Counts what may happen so many times in a second, each kind of it in a token bucket.
+
+    A bucket holds as many as its rate allows in a second, at least one, and fills up at that rate.
+    The time is that at which AWS IoT acts, which freezegun can freeze.
     """
 
     def __init__(self) -> None:
-        self._buckets: dict[tuple[str, bool], tuple[float, float]] = {}
+        self._buckets: dict[Hashable, tuple[float, float]] = {}
+
+    def take(self, kind: Hashable, rate: float) -> bool:
+        """Count one more.
+
+        Args:
+            kind: of what.
+            rate: how many are allowed in a second.
+
+        Returns:
+            Whether it is allowed; one that is not does not count.
+        """
+        now, most = acting_moment().timestamp(), max(float(rate), 1.0)
+        left, since = self._buckets.pop(kind, (most, now))
+        left = min(most, left + max(0.0, now - since) * rate)
+        is_allowed = left >= 1.0 - _ROUNDING
+        if len(self._buckets) >= _MOST_BUCKETS:
+            # The one that was used longest ago is the one that is most likely full again.
+            del self._buckets[next(iter(self._buckets))]
+        self._buckets[kind] = (left - is_allowed, now)
+        return is_allowed
+
+
+class CallMeter:
+    """Counts one account's and Region's calls, operation by operation."""
+
+    def __init__(self) -> None:
+        self._buckets = TokenBuckets()
 
     def take(
         self, operation: str, throttling: bool | Mapping[str, float], *, over_mqtt: bool = False
@@ -110,14 +140,8 @@ class CallMeter:
         quota = _quota(operation, throttling, MQTT_QUOTAS if over_mqtt else DEFAULT_QUOTAS)
         if quota is None:
             return
-        bucket = (operation, over_mqtt)
-        now, most = acting_moment().timestamp(), max(float(quota), 1.0)
-        calls_left, since = self._buckets.get(bucket, (most, now))
-        calls_left = min(most, calls_left + max(0.0, now - since) * quota)
-        if calls_left < 1.0 - _ROUNDING:
-            self._buckets[bucket] = (calls_left, now)
+        if not self._buckets.take((operation, over_mqtt), quota):
             raise Throttled(operation, quota)
-        self._buckets[bucket] = (calls_left - 1.0, now)
 
 
 def _quota(
