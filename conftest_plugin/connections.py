@@ -88,13 +88,15 @@ class Connections:
         self.rule_count += 1
 
 
-def _keep_newest(refused: dict[Device, ConnectionAttempt], attempt: ConnectionAttempt) -> None:
+def _keep_newest(
+    refused_attempts: dict[Device, ConnectionAttempt], attempt: ConnectionAttempt
+) -> None:
     """Keep only the newest attempt of each device."""
     device = (attempt.account_id, attempt.region_name, attempt.certificate_id)
     if attempt.reason is None or attempt.reason.value == "RECONNECT_REQUIRED":
-        refused.pop(device, None)
+        refused_attempts.pop(device, None)
     else:
-        refused[device] = attempt
+        refused_attempts[device] = attempt
 
 
 class AttemptLog:

@@ -43,7 +43,7 @@ class Jitp:
         def __getattr__(self, name: str) -> Any:
             from moto_jitp.names import did_you_mean
 
-            public_names = [one for one in dir(self) if not one.startswith("_")]
+            public_names = [name for name in dir(self) if not name.startswith("_")]
             text = f"{type(self).__name__!r} object has no attribute {name!r}."
             if not name.startswith("_") and hasattr(type(self.__dict__.get("mock")), name):
                 text = (

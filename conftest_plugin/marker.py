@@ -84,8 +84,8 @@ def merged(under: Mapping[str, Any] | None, over: Mapping[str, Any]) -> dict[str
     result = dict(under or {})
     for section, keys in over.items():
         below = result.get(section)
-        both = isinstance(below, Mapping) and isinstance(keys, Mapping)
-        result[section] = {**below, **keys} if both else keys  # type: ignore[dict-item]
+        are_mappings = isinstance(below, Mapping) and isinstance(keys, Mapping)
+        result[section] = {**below, **keys} if are_mappings else keys  # type: ignore[dict-item]
     return result
 
 

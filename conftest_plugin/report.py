@@ -148,9 +148,9 @@ def _rules(noted: Connections) -> Iterator[str]:
     if noted.rule_count > SHOWN:
         yield f"The last {SHOWN} of {noted.rule_count} runs:"
     for number, run in enumerate(noted.rules, noted.rule_count - len(noted.rules) + 1):
-        first, *more = str(run).splitlines()
+        first, *further_lines = str(run).splitlines()
         yield f"{number}. {first}"
-        yield from (f"   {line}" for line in more)
+        yield from (f"   {line}" for line in further_lines)
 
 
 def _chapter(

@@ -68,4 +68,4 @@ def judge(
         return frozenset()
     report.outcome = "failed"
     report.longrepr = text
-    return frozenset() if is_told_below else frozenset(one.attempt_id for one in unseen)
+    return frozenset() if is_told_below else frozenset(attempt.attempt_id for attempt in unseen)

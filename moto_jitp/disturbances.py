@@ -104,12 +104,12 @@ def checked_disturbance(
     try:
         known_kind = DisturbanceKind(kind)
     except ValueError:
-        kinds = [one.value for one in DisturbanceKind]
+        kinds = [kind.value for kind in DisturbanceKind]
         problem = f"{kind!r} is not a kind of disturbance. The kinds are: {', '.join(kinds)}."
         raise ValueError(did_you_mean(str(kind), kinds, after=problem, shown=repr)) from None
     if times is not None:
-        _check_number("times", times, least=1, what="a number of connections", or_all=True)
-    _check_number("every", every, least=1, what="a number of connections")
+        _check_number("times", times, least=1, quantity="a number of connections", or_all=True)
+    _check_number("every", every, least=1, quantity="a number of connections")
     if seconds is None:
         seconds = _SECONDS.get(known_kind, 0.0)
         if seconds is None:
@@ -124,7 +124,7 @@ def checked_disturbance(
         raise ValueError(f"{known_kind} has no packets; only {_names(_PACKETS)} do.")
     else:
         least = 1 if known_kind is DisturbanceKind.LOSE_PUBACK else 0
-        _check_number("packets", packets, least=least, what="a number of packets")
+        _check_number("packets", packets, least=least, quantity="a number of packets")
     return DisturbanceRequest(known_kind, client_id, times, every, float(seconds), packets)
 
 
@@ -132,10 +132,12 @@ def _names(kinds: dict[DisturbanceKind, float | None] | dict[DisturbanceKind, in
     return " and ".join(kind.value for kind in kinds)
 
 
-def _check_number(name: str, value: int, *, least: int, what: str, or_all: bool = False) -> None:
+def _check_number(
+    name: str, value: int, *, least: int, quantity: str, or_all: bool = False
+) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        more = ", or None (null in JSON) for every one" if or_all else ""
-        raise ValueError(f"{name} must be {what}, {least} or more{more}; not {value!r}.")
+        alternative = ", or None (null in JSON) for every one" if or_all else ""
+        raise ValueError(f"{name} must be {quantity}, {least} or more{alternative}; not {value!r}.")
 
 
 class Disturbance(PlannedRequest):
@@ -176,9 +178,9 @@ class Disturbance(PlannedRequest):
 
 def described(request: DisturbanceRequest, remaining: int | None) -> str:
     """Describe a request, for its ``repr``."""
-    whose = "every client" if request.client_id is None else repr(request.client_id)
+    clients = "every client" if request.client_id is None else repr(request.client_id)
     remaining_text = "always" if remaining is None else f"{remaining} more"
-    return f"{request.kind} of {whose} ({remaining_text})"
+    return f"{request.kind} of {clients} ({remaining_text})"
 
 
 class Disturbed(NamedTuple):
@@ -236,12 +238,14 @@ def of_connection(client_id: str, *, held_from: datetime | None = None) -> Distu
             now on :func:`held_until` returns its end. ``None`` for a real client.
     """
     with _plan.lock:
-        due = _due(client_id, provisioning=False)
-        delay = due.get(DisturbanceKind.DELAY)
+        disturbances_by_kind = _due(client_id, provisioning=False)
+        delay = disturbances_by_kind.get(DisturbanceKind.DELAY)
         if delay is not None and held_from is not None:
             until = held_from + timedelta(seconds=delay.asked.seconds)
             _held[client_id] = (until, delay)
-    requests_by_kind = {kind: one.asked for kind, one in due.items()}
+    requests_by_kind = {
+        kind: disturbance.asked for kind, disturbance in disturbances_by_kind.items()
+    }
     kinds = DisturbanceKind
     return Disturbed(
         requests_by_kind[kinds.DELAY].seconds if kinds.DELAY in requests_by_kind else 0.0,
@@ -265,17 +269,23 @@ def of_provisioning(client_id: str) -> float | None:
     if not _plan:
         return None
     with _plan.lock:
-        due = _due(client_id, provisioning=True).get(DisturbanceKind.SLOW_PROVISIONING)
-    return None if due is None else due.asked.seconds
+        slow_provisioning = _due(client_id, provisioning=True).get(
+            DisturbanceKind.SLOW_PROVISIONING
+        )
+    return None if slow_provisioning is None else slow_provisioning.asked.seconds
 
 
 def _due(client_id: str, *, provisioning: bool) -> dict[DisturbanceKind, Disturbance]:
     """Use up the requests for a connection or a run: one of each kind, as with failures."""
     disturbances_by_kind: dict[DisturbanceKind, list[Disturbance]] = {}
-    for one in _plan.still_planned():
-        is_of_run = one.kind is DisturbanceKind.SLOW_PROVISIONING
-        if is_of_run is provisioning and one.is_about(client_id) and one.counts_in():
-            disturbances_by_kind.setdefault(one.kind, []).append(one)
+    for disturbance in _plan.still_planned():
+        is_of_run = disturbance.kind is DisturbanceKind.SLOW_PROVISIONING
+        if (
+            is_of_run is provisioning
+            and disturbance.is_about(client_id)
+            and disturbance.counts_in()
+        ):
+            disturbances_by_kind.setdefault(disturbance.kind, []).append(disturbance)
     return {kind: _plan.use_one(requests) for kind, requests in disturbances_by_kind.items()}
 
 

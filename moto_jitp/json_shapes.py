@@ -124,7 +124,7 @@ def _through(attribute: str, field: Field) -> Callable[[Any], Any]:
     return lambda owner: get(getattr(owner, attribute))
 
 
-def object_schema(description: str, properties: Mapping[str, Schema], **more: Any) -> Schema:
+def object_schema(description: str, properties: Mapping[str, Schema], **keywords: Any) -> Schema:
     """Return the schema of an object that has all these properties and no others."""
     return {
         "type": "object",
@@ -132,7 +132,7 @@ def object_schema(description: str, properties: Mapping[str, Schema], **more: An
         "required": list(properties),
         "additionalProperties": False,
         "properties": dict(properties),
-        **more,
+        **keywords,
     }
 
 
@@ -141,19 +141,19 @@ def ref(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def of(kind: str, description: str, **more: Any) -> Schema:
+def of(kind: str, description: str, **keywords: Any) -> Schema:
     """Return the schema of a JSON type."""
-    return {"type": kind, "description": description, **more}
+    return {"type": kind, "description": description, **keywords}
 
 
-def or_null(kind: str, description: str, **more: Any) -> Schema:
+def or_null(kind: str, description: str, **keywords: Any) -> Schema:
     """Return the schema of a JSON type or null."""
-    return {"type": [kind, "null"], "description": description, **more}
+    return {"type": [kind, "null"], "description": description, **keywords}
 
 
-def list_of(name: str, **more: Any) -> Schema:
+def list_of(name: str, **keywords: Any) -> Schema:
     """Return the schema of a list of the document's objects of that name."""
-    return {"type": "array", "items": ref(name), **more}
+    return {"type": "array", "items": ref(name), **keywords}
 
 
 def string(name: str, description: str, get: Callable[[Any], Any] | None = None) -> Field:
@@ -196,10 +196,10 @@ def one_of(
     get: Callable[[Any], Any] | None = None,
 ) -> Field:
     """Return a member of an enumeration, written as its value."""
-    schema: Schema = {"enum": [one.value for one in kind] + [None] * optional}
+    schema: Schema = {"enum": [member.value for member in kind] + [None] * optional}
     if description is not None:
         schema["description"] = description
-    return Field(name, schema, get, write=lambda one: one.value, read=kind)
+    return Field(name, schema, get, write=lambda member: member.value, read=kind)
 
 
 def strings(name: str, description: str | None = None) -> Field:
@@ -227,10 +227,12 @@ def optional_object(
     return Field(name, schema, get, write=shape.to_json, read=read)
 
 
-def objects(name: str, shape: Shape, get: Callable[[Any], Any] | None = None, **more: Any) -> Field:
+def objects(
+    name: str, shape: Shape, get: Callable[[Any], Any] | None = None, **keywords: Any
+) -> Field:
     """Return a list of objects of another shape, which is written but never read."""
 
     def write(values: Any) -> list[Json]:
         return [shape.to_json(value) for value in values]
 
-    return Field(name, list_of(shape.name, **more), get, write, read=None)
+    return Field(name, list_of(shape.name, **keywords), get, write, read=None)

@@ -57,7 +57,7 @@ def pointed_at(text: str, error: json.JSONDecodeError, *, width: int = 78) -> li
     column = place - start
     first = max(0, min(column - width // 2, len(line) - width))
     printable_line = "".join(
-        one if one.isprintable() else " " for one in line[first : first + width]
+        character if character.isprintable() else " " for character in line[first : first + width]
     )
     return [
         f"line {text.count(chr(10), 0, place) + 1}:",

@@ -102,14 +102,14 @@ def refuse_unknown_keywords(
             raise TypeError(f"{unknown} It takes {', '.join(parameter_names)}.")
 
 
-def question(meant: str, shown: Callable[[str], str] = str) -> str:
+def question(name: str, shown: Callable[[str], str] = str) -> str:
     """Return the question whether a name was meant, for a name found in another way.
 
     Args:
-        meant: the name.
+        name: the name.
         shown: see :func:`did_you_mean`.
     """
-    return f"Did you mean {shown(meant)}?"
+    return f"Did you mean {shown(name)}?"
 
 
 def are_alike(one: str, other: str) -> bool:

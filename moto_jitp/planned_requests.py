@@ -88,7 +88,9 @@ class Plan(Generic[RequestT]):
         Those that end by themselves come first, oldest first, since their turn would never come
         after one that does not end. Of those that do not end, the newest counts.
         """
-        request = next((one for one in requests if one.remaining is not None), requests[-1])
+        request = next(
+            (request for request in requests if request.remaining is not None), requests[-1]
+        )
         request.calls += 1
         if request.remaining is not None:
             request.remaining -= 1
@@ -98,7 +100,7 @@ class Plan(Generic[RequestT]):
 
     def drop(self, has_ended: Callable[[RequestT], bool]) -> None:
         """Remove requests that ended before they were used up; the caller holds the lock."""
-        ended = [request for request in self._requests if has_ended(request)]
-        for request in ended:
+        ended_requests = [request for request in self._requests if has_ended(request)]
+        for request in ended_requests:
             request.remaining = 0
             self._requests.remove(request)

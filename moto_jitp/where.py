@@ -144,8 +144,8 @@ def all_rule_runs() -> tuple[RuleRun, ...]:
 def rule_runs_until_now() -> Callable[[], tuple[RuleRun, ...]]:
     """Return a function that returns what rules have done so far, even after a reset."""
     if is_at_server():
-        done = at_server.rule_runs_at(at_server.server_client())
-        return lambda: done
+        rule_runs = at_server.rule_runs_at(at_server.server_client())
+        return lambda: rule_runs
     return run_list.rule_runs_until_now()
 
 
@@ -210,4 +210,4 @@ def kept_over_reset(
 
     In this process they stay anyway; a server drops them with its state, so they are sent again.
     """
-    return asked_again([one for one in requested if isinstance(one, ServerRequest)])
+    return asked_again([request for request in requested if isinstance(request, ServerRequest)])

@@ -79,7 +79,9 @@ class _Element:
 
     def for_moto(self, context: AuthorizationContext) -> list[str]:
         """The patterns in a form that moto's evaluation understands."""
-        return [one.regular_expression(context.variable) or _NOTHING for one in self.patterns]
+        return [
+            pattern.regular_expression(context.variable) or _NOTHING for pattern in self.patterns
+        ]
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,9 @@ class IamStatement:
 
     def unmet(self, context: AuthorizationContext) -> tuple[Condition, ...]:
         """Return the conditions that a call does not meet."""
-        return tuple(one for one in self.conditions if not one.holds(context, set()))
+        return tuple(
+            condition for condition in self.conditions if not condition.holds(context, set())
+        )
 
     def _names(self, service: str) -> bool:
         return service in self._services or "*" in self._services
@@ -165,7 +169,9 @@ def _asked(statement: Mapping[str, Any], action: str, resource: str) -> Permissi
 
 
 def _in_words(conditions: Iterable[Condition], context: AuthorizationContext) -> str:
-    return "; ".join(dict.fromkeys(_condition_in_words(one, context) for one in conditions))
+    return "; ".join(
+        dict.fromkeys(_condition_in_words(condition, context) for condition in conditions)
+    )
 
 
 def _condition_in_words(condition: Condition, context: AuthorizationContext) -> str:

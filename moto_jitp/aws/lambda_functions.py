@@ -172,7 +172,14 @@ def register_handler(function: str, handler: Handler) -> HandlerRegistration:
 def handler_of(arn: str, name: FunctionName) -> HandlerRegistration | None:
     """Return the newest handler for a function; ``None`` if there is none."""
     with _lock:
-        return next((one for one in reversed(_handlers) if one.is_for(arn, name)), None)
+        return next(
+            (
+                registration
+                for registration in reversed(_handlers)
+                if registration.is_for(arn, name)
+            ),
+            None,
+        )
 
 
 def can_be_found(arn: str) -> bool:

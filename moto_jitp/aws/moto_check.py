@@ -127,7 +127,7 @@ def _of_instances(owner: Any, path: str) -> Any:
     except TypeError:
         # It takes arguments. The names in its constructors serve as well as an instance's
         # attributes.
-        attribute_names = _names_in(tuple(vars(one).get("__init__") for one in owner.__mro__))
+        attribute_names = _names_in(tuple(vars(base).get("__init__") for base in owner.__mro__))
         return None if path in attribute_names else ABSENT
     return _walk(value, tuple(path.split(".")))
 
@@ -153,7 +153,9 @@ def _first_missing(module: Any, path: str) -> str:
     """The first name on a path that moto lacks."""
     names = path.split(".")
     beginnings = (".".join(names[: length + 1]).removesuffix("()") for length in range(len(names)))
-    return next((one for one in beginnings if _found(module, one) is ABSENT), path)
+    return next(
+        (beginning for beginning in beginnings if _found(module, beginning) is ABSENT), path
+    )
 
 
 def _refuse(missing: Iterator[str]) -> None:

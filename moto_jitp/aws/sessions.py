@@ -49,9 +49,9 @@ class _SessionOnUse(boto3.Session):  # type: ignore[misc]
             raise AttributeError(name)
         with _making:
             if type(self) is _SessionOnUse:
-                made = boto3.Session(botocore_session=new_session())
+                session = boto3.Session(botocore_session=new_session())
                 # At once: another thread that finds a part of it need not come here for the rest.
-                self.__dict__.update(vars(made))
+                self.__dict__.update(vars(session))
                 self.__class__ = boto3.Session
         return getattr(self, name)
 

@@ -137,10 +137,10 @@ class HandingOnLater:
     ) -> None:
         if self._token is None:
             return
-        waiting = _later.get() or ()
+        waiting_messages = _later.get() or ()
         _later.reset(self._token)
-        if waiting:
-            call_each(waiting)
+        if waiting_messages:
+            call_each(waiting_messages)
 
 
 _later: ContextVar[list[Callable[[], None]] | None] = ContextVar(

@@ -162,8 +162,8 @@ class Subscriptions(Generic[SubscriberT]):
                 matching_subscriptions = self._found[topic] = self._tree.match(topic)
             return [
                 # A group is what receives where nobody else can.
-                one if not isinstance(one, _Group) else cast("SubscriberT", one.choose() or one)
-                for one in matching_subscriptions
+                match if not isinstance(match, _Group) else cast("SubscriberT", match.choose() or match)
+                for match in matching_subscriptions
             ]
 
     def take_waiting(self, topic_filter: str, most: int | None = None) -> list[Message]:

@@ -151,9 +151,9 @@ def _over_mqtt(device: Any, arguments: Namespace) -> int:
     client = control_client(arguments)
     client_id = arguments.client_id or device.presented.common_name or device.certificate_id[:36]
     try:
-        where = endpoint_at(client)
+        address = endpoint_at(client)
         before = len(attempts_of_certificate(client, device.certificate_id))
-        connect_over_mqtt(where, device, client_id, reconnect=not arguments.no_reconnect)
+        connect_over_mqtt(address, device, client_id, reconnect=not arguments.no_reconnect)
         attempts = attempts_of_certificate(client, device.certificate_id)[before:]
     except (ControlError, OSError) as error:
         raise CommandFailed(str(error)) from None

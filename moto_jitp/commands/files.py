@@ -52,9 +52,9 @@ def write_files(directory: str, contents: dict[str, str], *, force: bool) -> dic
     """
     folder = Path(directory)
     paths = {name: folder / name for name in contents}
-    there = [str(path) for path in paths.values() if path.exists()]
-    if there and not force:
-        raise CommandFailed(f"{there[0]} already exists; use --force to overwrite it.")
+    existing_paths = [str(path) for path in paths.values() if path.exists()]
+    if existing_paths and not force:
+        raise CommandFailed(f"{existing_paths[0]} already exists; use --force to overwrite it.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, path in paths.items():

@@ -157,20 +157,20 @@ def _endpoint_in_this_process() -> Generator[Connect]:
         raise CommandFailed(str(error)) from None
     observers.append(note)
     try:
-        where = EndpointAddress(endpoint.host, endpoint.port, endpoint.root_ca_pem)
-        yield _over_mqtt(where, lambda device: last.get(device.certificate_id))
+        address = EndpointAddress(endpoint.host, endpoint.port, endpoint.root_ca_pem)
+        yield _over_mqtt(address, lambda device: last.get(device.certificate_id))
     finally:
         observers.remove(note)
         endpoint.stop()
 
 
 def _over_mqtt(
-    where: EndpointAddress, last_of: Callable[[DeviceIdentity], ConnectionAttempt | None]
+    address: EndpointAddress, last_of: Callable[[DeviceIdentity], ConnectionAttempt | None]
 ) -> Connect:
     """Return a function that connects a device with MQTT, and asks for the reason if it is refused.
 
     Args:
-        where: the device endpoint.
+        address: the device endpoint.
         last_of: returns the last attempt of a device.
     """
     from moto_jitp.endpoint.device_client import connect_over_mqtt
@@ -178,11 +178,11 @@ def _over_mqtt(
     def connect(device: DeviceIdentity) -> Result:
         began = time.perf_counter()
         name = device.presented.common_name or device.certificate_id[:36]
-        accepted = connect_over_mqtt(where, device, name)
+        is_accepted = connect_over_mqtt(address, device, name)
         seconds = time.perf_counter() - began
-        attempt = None if accepted else last_of(device)
-        if accepted or attempt is None:
-            return Result(None if accepted else "CONNECTION_LOST", None, seconds)
+        attempt = None if is_accepted else last_of(device)
+        if is_accepted or attempt is None:
+            return Result(None if is_accepted else "CONNECTION_LOST", None, seconds)
         return Result(str(attempt.reason), attempt.advice, seconds)
 
     return connect
@@ -326,14 +326,14 @@ def _with_progress(items: Iterable[Any], label: str, total: int) -> Generator[An
         yield from items
         return
     began = shown_at = time.perf_counter()
-    for done, item in enumerate(items, 1):
+    for count, item in enumerate(items, 1):
         yield item
         now = time.perf_counter()
-        if now - shown_at > 0.1 or done == total:
+        if now - shown_at > 0.1 or count == total:
             shown_at = now
-            filled = "#" * (_BAR * done // total)
-            rate = done / (now - began or 1e-9)
-            sys.stderr.write(f"\r{label} [{filled:<{_BAR}}] {done}/{total} {rate:.0f}/s ")
+            bar = "#" * (_BAR * count // total)
+            rate = count / (now - began or 1e-9)
+            sys.stderr.write(f"\r{label} [{bar:<{_BAR}}] {count}/{total} {rate:.0f}/s ")
             sys.stderr.flush()
     sys.stderr.write("\n")
 

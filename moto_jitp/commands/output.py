@@ -77,17 +77,17 @@ _PERSONAL = (
 @contextmanager
 def neutral_environment() -> Generator[None]:
     """Have boto3 and moto ignore the user's AWS configuration inside the block."""
-    changed = {name: os.environ.get(name) for name in _PERSONAL}
+    original_values = {name: os.environ.get(name) for name in _PERSONAL}
     files = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     files["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "true"
-    changed.update({name: os.environ.get(name) for name in files})
+    original_values.update({name: os.environ.get(name) for name in files})
     for name in _PERSONAL:
         os.environ.pop(name, None)
     os.environ.update(files)
     try:
         yield
     finally:
-        for name, value in changed.items():
+        for name, value in original_values.items():
             if value is None:
                 os.environ.pop(name, None)
             else:

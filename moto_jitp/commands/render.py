@@ -80,8 +80,8 @@ def run(arguments: Namespace) -> int:
     else:
         slip = _slip(body)
         say(*(slip or _lines(plan, failure, findings)))
-    counted = ("error", "warning") if arguments.fail_on_warning else ("error",)
-    bad = failure is not None or any(finding.severity in counted for finding in findings)
+    severities = ("error", "warning") if arguments.fail_on_warning else ("error",)
+    bad = failure is not None or any(finding.severity in severities for finding in findings)
     return FAILED if bad else OK
 
 

@@ -193,9 +193,9 @@ def _json_object(text: str) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         body = error.doc
         advice = json_slips.slip(body, error)
-        where = "\n  ".join(json_slips.pointed_at(body, error))
+        excerpt = "\n  ".join(json_slips.pointed_at(body, error))
         raise ArgumentTypeError(
-            f"this is not a JSON object: {error.msg}. {advice}\n  {where}"
+            f"this is not a JSON object: {error.msg}. {advice}\n  {excerpt}"
         ) from None
     except (ValueError, RecursionError) as error:
         raise ArgumentTypeError(f"this is not a JSON object: {error}") from None

@@ -41,7 +41,7 @@ class Outcome(NamedTuple):
     @property
     def provisioning(self) -> ProvisioningRun | None:
         """The newest provisioning run, if any."""
-        runs = (one.provisioning for one in reversed(self.attempts) if one.provisioning)
+        runs = (attempt.provisioning for attempt in reversed(self.attempts) if attempt.provisioning)
         return next(runs, None)
 
     @property

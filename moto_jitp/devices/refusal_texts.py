@@ -330,23 +330,23 @@ def not_registered(
 ) -> Verdict:
     """No registered CA issued the certificate; name the nearest match."""
     presented = request.certificate
-    where = f"account {backend.account_id}, Region {backend.region_name}"
+    place = f"account {backend.account_id}, Region {backend.region_name}"
     issuer = presented.issuer_text or "no name"
     if not same_subject and presented.issuer_key == presented.subject_key:
         message = (
             f"The device's certificate {issuer!r} is self-signed, and is not a CA certificate that "
-            f"is registered in {where}."
+            f"is registered in {place}."
         )
         advice = "Give the device its own certificate, issued by a registered CA."
     elif same_subject and (digest := weak_digest(presented)):
         message = (
-            f"A CA certificate with the subject {issuer!r} is registered in {where}, but the "
+            f"A CA certificate with the subject {issuer!r} is registered in {place}, but the "
             f"signature of the device's certificate uses {digest}, which is refused."
         )
         advice = "Sign the device's certificate with SHA-256, SHA-384 or SHA-512."
     elif same_subject:
         message = (
-            f"A CA certificate with the subject {issuer!r} is registered in {where}, but its key "
+            f"A CA certificate with the subject {issuer!r} is registered in {place}, but its key "
             "did not sign the device's certificate."
         )
         advice = (
@@ -356,14 +356,14 @@ def not_registered(
     elif higher := _registered_above(request, backend):
         message = (
             f"The device's certificate was issued by {issuer!r}, which is not registered in "
-            f"{where}; {higher!r} above it is."
+            f"{place}; {higher!r} above it is."
         )
         advice = (
             "Register the intermediate CA that signs the devices directly; AWS IoT does not "
             "follow a chain up to a registered root."
         )
     elif not backend.ca_certificates:
-        message = f"No CA certificate is registered in {where}; the device's issuer is {issuer!r}."
+        message = f"No CA certificate is registered in {place}; the device's issuer is {issuer!r}."
         advice = (
             "Register that CA there with register_ca_certificate; registrations belong to one "
             "account and Region."
@@ -371,7 +371,7 @@ def not_registered(
     else:
         message = (
             f"No CA certificate with the subject {issuer!r}, the issuer of the device's "
-            f"certificate, is registered in {where}; registered {_registered(backend)}."
+            f"certificate, is registered in {place}; registered {_registered(backend)}."
         )
         advice = "Register the CA that signs the devices directly, in this account and Region."
     return Verdict(RefusalReason.DEVICE_CERTIFICATE_NOT_REGISTERED, message, advice)

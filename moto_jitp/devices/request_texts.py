@@ -97,13 +97,13 @@ def thing_not_attached(
 
 
 def alias_missing(name: str, aliases: Sequence[str]) -> Verdict:
-    there = f"There are: {', '.join(sorted(aliases))}." if aliases else "There is none."
+    listing = f"There are: {', '.join(sorted(aliases))}." if aliases else "There is none."
     return Verdict(
         RefusalReason.CREDENTIALS_REFUSED,
         did_you_mean(
             name,
             aliases,
-            after=f"The role alias {name!r} does not exist; names are case-sensitive. {there}",
+            after=f"The role alias {name!r} does not exist; names are case-sensitive. {listing}",
             shown=repr,
         ),
         f"Create it with create_role_alias(roleAlias={name!r}, roleArn=…), or correct the path "

@@ -75,7 +75,9 @@ class SessionConnection(DeviceConnection):
             subscribed = session.subscribe(topic_filter, take)
         subscription = _SessionConnectionSubscription(self, subscribed, handler)
         other_subscriptions = [
-            one for one in self._subscriptions if one.topic_filter != topic_filter
+            listed_subscription
+            for listed_subscription in self._subscriptions
+            if listed_subscription.topic_filter != topic_filter
         ]
         self._subscriptions = (*other_subscriptions, subscription)
         return subscription
@@ -100,14 +102,22 @@ class SessionConnection(DeviceConnection):
     def unsubscribe(self, subscription: _SessionConnectionSubscription) -> None:
         """End a subscription; do nothing if it has ended."""
         self._session.unsubscribe(subscription.subscribed)
-        self._subscriptions = tuple(one for one in self._subscriptions if one is not subscription)
+        self._subscriptions = tuple(
+            listed_subscription
+            for listed_subscription in self._subscriptions
+            if listed_subscription is not subscription
+        )
 
     def _as_event(self, message: Message) -> Event:
         backend = self._session.backend
         return message.as_event(backend.account_id, backend.region_name).as_sent()
 
     def _nothing_received(self) -> str:
-        filters = [one.topic_filter for one in self._subscriptions if one.handler is None]
+        filters = [
+            subscription.topic_filter
+            for subscription in self._subscriptions
+            if subscription.handler is None
+        ]
         if not filters:
             return (
                 f"{self.client_id!r} has no subscription that queues messages for receive(): call "

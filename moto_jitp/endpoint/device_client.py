@@ -165,8 +165,8 @@ def connect_over_mqtt(
         OSError: nothing listens there, or the TLS handshake failed.
     """
     for _ in range(2 if reconnect else 1):
-        with DeviceClient(address, device, client_id) as there:
-            answer = there.connect()
+        with DeviceClient(address, device, client_id) as client:
+            answer = client.connect()
             if answer is not None:
                 return answer.reason_code == 0
     return False

@@ -124,11 +124,11 @@ class DeviceEndpoint:
         self._wanted_alpn_port = alpn_port
         self._wanted_https_port = https_port
         if identity is None:
-            more = [host] if host not in _EVERYWHERE else []
+            listening_names = [host] if host not in _EVERYWHERE else []
             domains = endpoint_domains()
             if https_port is not None:
                 domains += endpoint_domains("iot:CredentialProvider")
-            identity = ServerIdentity([*more, *names], domains)
+            identity = ServerIdentity([*listening_names, *names], domains)
         self._identity = identity
         self._judges_in_tls = judge_in_tls
         self._log = EndpointLog()
@@ -248,8 +248,8 @@ class DeviceEndpoint:
         self.stop()
 
     def __repr__(self) -> str:
-        where = f"{self.host}:{self.port}" if self._running is not None else "not running"
-        return f"<DeviceEndpoint {where}>"
+        address = f"{self.host}:{self.port}" if self._running is not None else "not running"
+        return f"<DeviceEndpoint {address}>"
 
     # -- where it is --------------------------------------------------------------------------
 
@@ -530,8 +530,8 @@ class _Running:
 
 def _opened(undo: contextlib.ExitStack, host: str, port: int) -> list[socket.socket]:
     sockets = listen(host, port)
-    for one in sockets:
-        undo.callback(one.close)
+    for listening_socket in sockets:
+        undo.callback(listening_socket.close)
     return sockets
 
 

@@ -122,7 +122,9 @@ class EndpointServer:
                 ReasonCode.SERVER_SHUTTING_DOWN,
             )
         ends_at = self.loop.time() + _STOPS_WITHIN
-        while self.loop.time() < ends_at and not all(one.flushed() for one in leaving):
+        while self.loop.time() < ends_at and not all(
+            connection.flushed() for connection in leaving
+        ):
             await asyncio.sleep(0.005)
         for connection in list(self.connections):
             connection.abort()

@@ -121,21 +121,23 @@ class SessionClient:
     def subscribe(self, subscriptions: Sequence[Subscription]) -> Grants:
         codes, problems = [], []
         retained: list[tuple[Message, int]] = []
-        for one in subscriptions:
-            code, problem = self._subscribe(one, retained)
+        for subscription in subscriptions:
+            code, problem = self._subscribe(subscription, retained)
             codes.append(code)
             if problem:
                 problems.append(problem)
         return Grants(codes, " ".join(problems), retained)
 
     def _subscribe(
-        self, one: Subscription, retained: list[tuple[Message, int]]
+        self, subscription: Subscription, retained: list[tuple[Message, int]]
     ) -> tuple[ReasonCode, str]:
         session, subscriber = self._session, self._own_subscriber
-        is_new = one.topic_filter not in session.subscriptions
+        is_new = subscription.topic_filter not in session.subscriptions
         try:
             with HandingOnLater():
-                retained_messages = subscriber.subscribe(one, is_persistent=self._is_persistent)
+                retained_messages = subscriber.subscribe(
+                    subscription, is_persistent=self._is_persistent
+                )
         except NotAuthorized as error:
             return ReasonCode.NOT_AUTHORIZED, str(error)
         except QuotaExceeded as error:
@@ -147,9 +149,9 @@ class SessionClient:
         except Exception as error:
             self._log.failed(error)
             retained_messages = []
-        if one.retain_handling == 0 or (one.retain_handling == 1 and is_new):
-            retained += ((message, one.qos) for message in retained_messages)
-        return ReasonCode(one.qos), ""
+        if subscription.retain_handling == 0 or (subscription.retain_handling == 1 and is_new):
+            retained += ((message, subscription.qos) for message in retained_messages)
+        return ReasonCode(subscription.qos), ""
 
     def unsubscribe(self, topic_filters: Sequence[str]) -> None:
         for topic_filter in topic_filters:
@@ -268,26 +270,28 @@ class SessionSubscriber:
             self._publish_will = None
         due()
 
-    def subscribe(self, one: Subscription, *, is_persistent: bool) -> list[Message]:
+    def subscribe(self, options: Subscription, *, is_persistent: bool) -> list[Message]:
         """Subscribe, and return the retained message for the filter.
 
         Args:
-            one: the filter with its options.
+            options: the filter with its options.
             is_persistent: whether the subscription outlives the connection.
         """
         session = self.session
         assert session is not None
-        before = self._subscriptions.pop(one.topic_filter, None)
+        before = self._subscriptions.pop(options.topic_filter, None)
         if before is not None:
             before.forget()
-        subscription = _KeptSubscription(self, one, session.attempt_id)
+        subscription = _KeptSubscription(self, options, session.attempt_id)
         self._retained = []
         try:
             # In force before the first message can arrive, and withdrawn if it is refused.
-            self._subscriptions[one.topic_filter] = subscription
-            subscription.live = session.subscribe(one.topic_filter, subscription.take, qos=one.qos)
+            self._subscriptions[options.topic_filter] = subscription
+            subscription.live = session.subscribe(
+                options.topic_filter, subscription.take, qos=options.qos
+            )
         except BaseException:
-            del self._subscriptions[one.topic_filter]
+            del self._subscriptions[options.topic_filter]
             raise
         finally:
             retained, self._retained = self._retained, None

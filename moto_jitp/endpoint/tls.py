@@ -195,7 +195,11 @@ class TlsLink:
             connection.get_peer_certificate(),
             *(connection.get_peer_cert_chain() or []),
         ]
-        chain = [crypto.dump_certificate(crypto.FILETYPE_ASN1, one) for one in certificates if one]
+        chain = [
+            crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
+            for certificate in certificates
+            if certificate
+        ]
         alpn = connection.get_alpn_proto_negotiated()
         return Peer(
             address,
@@ -214,15 +218,17 @@ class _NoCommonProtocol(Exception):  # noqa: N818 - says what happened
 def _select_alpn(
     protocols: Sequence[bytes], required: bool
 ) -> Callable[[SSL.Connection, list[bytes]], Any]:
-    def select(_: SSL.Connection, offered: list[bytes]) -> Any:
+    def select(_: SSL.Connection, client_protocols: list[bytes]) -> Any:
         for protocol in protocols:
-            if protocol in offered:
+            if protocol in client_protocols:
                 return protocol
         if required:
-            names = ", ".join(repr(one.decode("ascii", "replace")) for one in offered)
-            spoken = ", ".join(protocol.decode("ascii") for protocol in protocols)
+            names = ", ".join(
+                repr(protocol.decode("ascii", "replace")) for protocol in client_protocols
+            )
+            supported = ", ".join(protocol.decode("ascii") for protocol in protocols)
             raise _NoCommonProtocol(
-                f"it offers the application protocols {names}, and this port speaks {spoken}"
+                f"it offers the application protocols {names}, and this port speaks {supported}"
             )
         return SSL.NO_OVERLAPPING_PROTOCOLS
 

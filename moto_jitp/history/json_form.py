@@ -47,7 +47,7 @@ STEP = Shape(
 
 
 def _read_steps(documents: Any) -> Any:
-    return pack_steps(ProvisioningStep(**STEP.arguments(one)) for one in documents)
+    return pack_steps(ProvisioningStep(**STEP.arguments(document)) for document in documents)
 
 
 RUN = Shape(
@@ -117,8 +117,8 @@ LISTED_RUN = Shape(
 
 def listed_run_from_json(document: Mapping[str, Any]) -> RunEntry:
     """Return the run that an object of the shape :data:`LISTED_RUN` describes."""
-    where = Shape(LISTED_RUN.name, LISTED_RUN.description, _ENTRY).arguments(document)
-    return RunEntry(run=run_from_json(document), order=where["id"], **where)
+    entry_fields = Shape(LISTED_RUN.name, LISTED_RUN.description, _ENTRY).arguments(document)
+    return RunEntry(run=run_from_json(document), order=entry_fields["id"], **entry_fields)
 
 
 def reason_field(get: Any = None) -> Field:

@@ -146,9 +146,9 @@ class RuleRuns:
 
     def copy(self) -> RuleRuns:
         """Return a copy of the runs so far."""
-        copied = RuleRuns()
-        copied._entries, copied._heard = list(self._entries), list(self._heard)
-        return copied
+        copy = RuleRuns()
+        copy._entries, copy._heard = list(self._entries), list(self._heard)
+        return copy
 
     def newest_heard(self) -> Iterator[tuple[int, RuleRun]]:
         """Yield the runs of rules whose FROM the message matched, numbered, the newest first."""

@@ -136,7 +136,9 @@ def locks_held(*backends: BaseBackend) -> Iterator[None]:
     Args:
         backends: the accounts and Regions.
     """
-    with ExitStack() as held:
-        for backend in sorted(backends, key=lambda one: (one.account_id, one.region_name)):
-            held.enter_context(lock_of(backend))
+    with ExitStack() as locks:
+        for backend in sorted(
+            backends, key=lambda backend: (backend.account_id, backend.region_name)
+        ):
+            locks.enter_context(lock_of(backend))
         yield

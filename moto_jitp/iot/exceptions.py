@@ -102,8 +102,8 @@ class ResourceAlreadyExists(IoTError):
 class VersionConflict(IoTError):
     """The ``expectedVersion`` is not the resource's version."""
 
-    def __init__(self, what: str, name: str, version: int, expected: int) -> None:
-        bare = f"The version for {what} {name} does not match the expected version."
+    def __init__(self, kind: str, name: str, version: int, expected: int) -> None:
+        bare = f"The version for {kind} {name} does not match the expected version."
         super().__init__(
             "VersionConflictException",
             f"{bare} It is {version}, and {expected} was expected.",
@@ -262,7 +262,7 @@ class Throttled(NotAdmitted):
 class RoleNotAssumable(NotAdmitted):
     """AWS IoT cannot assume the provisioning role."""
 
-    def __init__(self, role_arn: str, why: str) -> None:
+    def __init__(self, role_arn: str, reason: str) -> None:
         bare = (
             f"AWS IoT (iot.amazonaws.com) is unable to assume role (sts:AssumeRole) on "
             f"resource: {role_arn}.  If the role was just created or updated, please try again in "
@@ -270,8 +270,8 @@ class RoleNotAssumable(NotAdmitted):
         )
         super().__init__(
             "InvalidRequestException",
-            f"{bare} The role cannot be assumed: {why}",
-            f"Fix the provisioning role {role_arn}: {why}",
+            f"{bare} The role cannot be assumed: {reason}",
+            f"Fix the provisioning role {role_arn}: {reason}",
             bare=bare,
         )
 

@@ -72,7 +72,7 @@ class JitpHandle:
                     "returns, often also called jitp, does not have it. Use "
                     f"{_OF_THE_FIXTURE[name]}."
                 )
-            public_names = [one for one in dir(self) if not one.startswith("_")]
+            public_names = [name for name in dir(self) if not name.startswith("_")]
             text = f"{type(self).__name__!r} object has no attribute {name!r}."
             raise AttributeError(did_you_mean(name, public_names, after=text))
 

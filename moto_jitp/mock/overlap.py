@@ -154,11 +154,11 @@ def _start_layer(layer: _Layer, reset: bool) -> None:
     count_before = type(mock)._nested_count
     layer.opened = count_before == 0
     # moto would overwrite everyone's configuration with its copy; ours is already applied.
-    patcher, nothing = mock._user_config_mock, patch.dict({})
+    patcher, no_change = mock._user_config_mock, patch.dict({})
     saved_before = mock._orig_creds
     _layers.append(layer)
     _apply_config(layer.sections)
-    mock._user_config_mock, mock._orig_creds = nothing, {}
+    mock._user_config_mock, mock._orig_creds = no_change, {}
     try:
         _plain_start(mock, reset=reset)
         layer.found = mock._orig_creds or None
@@ -173,7 +173,7 @@ def _start_layer(layer: _Layer, reset: bool) -> None:
             _end_watch()
         raise
     finally:
-        nothing.stop()
+        no_change.stop()
         mock._user_config_mock, mock._orig_creds = patcher, saved_before
 
 

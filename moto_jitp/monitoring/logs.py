@@ -260,8 +260,10 @@ def operation_entry(
         not_authorized: whether the policies did not allow it.
         failed: whether it failed for another reason, which is in ``fields``.
     """
-    more = _NOT_AUTHORIZED if not_authorized else {}
-    return LogEntry(event_type, not_authorized or failed, {**client.fields(), **fields, **more})
+    failure_fields = _NOT_AUTHORIZED if not_authorized else {}
+    return LogEntry(
+        event_type, not_authorized or failed, {**client.fields(), **fields, **failure_fields}
+    )
 
 
 def ping_entry(client: Client, moment: datetime) -> LogEntry:

@@ -85,8 +85,8 @@ def as_cloudwatch_finds_data(original: Callable[..., Any]) -> Callable[..., Any]
         exact = original(self, queries, start_time, *more, **keywords)
         # The same queries have the same results, in the same order.
         return [
-            begun if begun["id"] in ours else as_asked
-            for begun, as_asked in zip(rounded, exact, strict=True)
+            rounded_query if rounded_query["id"] in ours else as_asked
+            for rounded_query, as_asked in zip(rounded, exact, strict=True)
         ]
 
     return get_metric_data

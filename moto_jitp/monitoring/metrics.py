@@ -126,12 +126,12 @@ class _MinuteValue(MetricAggregatedDatum):
         already_present_metrics: Any = None,
     ) -> bool:
         # moto lists a metric without dimensions once for each of its values.
-        listed = any(
+        is_listed = any(
             (metric.namespace, metric.name) == (self.namespace, self.name)
             and are_dimensions_same(metric.dimensions, self.dimensions)
             for metric in already_present_metrics or ()
         )
-        return not listed and bool(super().filter(namespace, name, dimensions))
+        return not is_listed and bool(super().filter(namespace, name, dimensions))
 
 
 def _occurrences(state: AccountState) -> Iterator[_Metric]:

@@ -55,18 +55,18 @@ def lookup_events(response: CloudTrailResponse) -> str:
             f"{category!r} is not an event category: give insight, or leave it out.",
         )
     page: list[TrailEvent] = []
-    more = False
+    has_more = False
     if category is None:  # there are no Insights events here
         is_selected = may_have(*_attribute(attributes))
         first = max(start or now - _KEPT_FOR, (now - _KEPT_FOR).replace(microsecond=0))
         for event in events_newest_first(place, first, end or _LATEST, is_selected):
             if (after is None or _place_of(event) < after) and matches(event):
-                more = len(page) == size
-                if more:
+                has_more = len(page) == size
+                if has_more:
                     break
                 page.append(event)
     answer: dict[str, Any] = {"Events": [_summary(event, place) for event in page]}
-    if more:
+    if has_more:
         answer["NextToken"] = _token(_place_of(page[-1]), query)
     return json.dumps(answer)
 

@@ -110,13 +110,21 @@ def _subscribe(packet: Subscribe, version: Version) -> bytes:
         encode_uint16(packet.packet_id),
         _properties(packet.properties, version, Place.SUBSCRIBE),
     ]
-    for one in packet.subscriptions:
-        options = one.qos
+    for subscription in packet.subscriptions:
+        options = subscription.qos
         if version is Version.MQTT_5:
-            options |= one.no_local << 2 | one.retain_as_published << 3 | one.retain_handling << 4
-        elif one.no_local or one.retain_as_published or one.retain_handling:
+            options |= (
+                subscription.no_local << 2
+                | subscription.retain_as_published << 3
+                | subscription.retain_handling << 4
+            )
+        elif (
+            subscription.no_local
+            or subscription.retain_as_published
+            or subscription.retain_handling
+        ):
             raise ValueError("MQTT 3.1.1 has no options of a subscription but its QoS.")
-        parts.append(encode_text(one.topic_filter) + bytes((options,)))
+        parts.append(encode_text(subscription.topic_filter) + bytes((options,)))
     return b"".join(parts)
 
 

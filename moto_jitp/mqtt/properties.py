@@ -223,8 +223,8 @@ def write_properties(properties: Properties, place: Place) -> bytes:
             continue
         if not property_type.places & place:
             raise ValueError(f"The property {property_type.name} cannot stand in {place.name}.")
-        for one in value if identifier in _LISTS else (value,):
-            parts.append(bytes((identifier,)) + property_type.kind.write(one))
+        for element in value if identifier in _LISTS else (value,):
+            parts.append(bytes((identifier,)) + property_type.kind.write(element))
     encoded = b"".join(parts)
     return encode_variable_integer(len(encoded)) + encoded
 

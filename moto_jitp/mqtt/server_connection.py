@@ -207,9 +207,9 @@ class ServerConnection:
         limits, properties = self._limits, packet.properties
         self._tells_problems = properties.request_problem_information != 0
         self._largest_outgoing = properties.maximum_packet_size or 0
-        refused = self._judge_connect(packet)
-        if refused is not None:
-            return refused
+        refusal = self._judge_connect(packet)
+        if refusal is not None:
+            return refusal
         is_assigned = not packet.client_id
         if is_assigned:
             self.client_id = f"$GEN/{self._new_id()}"
@@ -489,12 +489,12 @@ class ServerConnection:
                 "Subscription Id is not supported now",
                 ReasonCode.SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED,
             )
-        if any(one.qos == 2 for one in packet.subscriptions):
+        if any(subscription.qos == 2 for subscription in packet.subscriptions):
             if self._version is _V5:
                 raise ProtocolError("QoS 2 is not supported", ReasonCode.QOS_NOT_SUPPORTED)
             return []  # AWS IoT sends no SUBACK
-        for one in packet.subscriptions:
-            if one.no_local and one.topic_filter.startswith("$share/"):
+        for subscription in packet.subscriptions:
+            if subscription.no_local and subscription.topic_filter.startswith("$share/"):
                 raise ProtocolError("A shared subscription has the option No Local")
         return [SubscribeReceived(packet.packet_id, packet.subscriptions)]
 
@@ -539,9 +539,9 @@ class ServerConnection:
             for code in codes:
                 if code.is_failure and code is not ReasonCode.QUOTA_EXCEEDED:
                     return self.close(_reason_for(code), details, code)
-        for one, code in zip(event.subscriptions, codes, strict=True):
+        for subscription, code in zip(event.subscriptions, codes, strict=True):
             if not code.is_failure:
-                self.session.subscriptions[one.topic_filter] = one
+                self.session.subscriptions[subscription.topic_filter] = subscription
         if self._version is _V5:
             answer = Suback(event.packet_id, tuple(codes))
             if any(code.is_failure for code in codes):
@@ -625,10 +625,10 @@ class ServerConnection:
                 if now < self._next_stored:
                     return
                 self._next_stored = max(self._next_stored, now - 1) + 1 / rate
-            one = session.next_waiting(now)
-            if one is None:
+            entry = session.next_waiting(now)
+            if entry is None:
                 return
-            self._send_new(one.message, one.retained, now)
+            self._send_new(entry.message, entry.retained, now)
 
     def _resend_all(self, now: float) -> None:
         """Send the messages that were not acknowledged on the session's last connection."""
@@ -639,14 +639,14 @@ class ServerConnection:
     def _resend(self, packet_id: int, now: float) -> None:
         session = self.session
         assert session is not None
-        one = session.in_flight.pop(packet_id)
-        if one.message.has_expired(now):
+        entry = session.in_flight.pop(packet_id)
+        if entry.message.has_expired(now):
             return
         # AWS IoT does not set DUP.
-        packet = one.message.as_packet(self._version, 1, packet_id, now, retained=one.retained)
+        packet = entry.message.as_packet(self._version, 1, packet_id, now, retained=entry.retained)
         if self._send_message(packet):
-            one.last_sent = now
-            session.in_flight[packet_id] = one
+            entry.last_sent = now
+            session.in_flight[packet_id] = entry
 
     def _handle_puback(self, packet: Puback, now: float) -> list[Event]:
         assert self.session is not None
@@ -676,13 +676,13 @@ class ServerConnection:
             return self._opened + self._limits.connect_timeout
         if self.phase is not Phase.CONNECTED or self.session is None:
             return None
-        due = self._last_heard + 1.5 * self._keep_alive
+        deadline = self._last_heard + 1.5 * self._keep_alive
         session = self.session
         if session.in_flight:
-            due = min(due, self._oldest_in_flight.last_sent + self._limits.resend_after)
+            deadline = min(deadline, self._oldest_in_flight.last_sent + self._limits.resend_after)
         if session.waiting and self._may_send:
-            due = min(due, self._next_stored)
-        return due
+            deadline = min(deadline, self._next_stored)
+        return deadline
 
     @property
     def _oldest_in_flight(self) -> InFlight:

@@ -120,10 +120,10 @@ class SessionState:
     def next_waiting(self, now: float) -> Waiting | None:
         """Take the oldest waiting message that has not expired; ``None`` if there is none."""
         while self.waiting:
-            one = self.waiting.popleft()
-            self._waiting_size -= len(one.message.payload)
-            if not one.message.has_expired(now):
-                return one
+            entry = self.waiting.popleft()
+            self._waiting_size -= len(entry.message.payload)
+            if not entry.message.has_expired(now):
+                return entry
         return None
 
     def new_packet_id(self) -> int:
@@ -201,9 +201,9 @@ class SessionStore:
         if not session.expiry:
             del self._sessions[session.client_id]
             return True
-        due = now + session.expiry
-        self._due[id(session)] = due
-        heapq.heappush(self._ends, (due, next(self._order), session))
+        expires_at = now + session.expiry
+        self._due[id(session)] = expires_at
+        heapq.heappush(self._ends, (expires_at, next(self._order), session))
         return False
 
     def end(self, session: SessionState) -> None:
@@ -214,13 +214,13 @@ class SessionStore:
 
     def expire(self, now: float) -> list[SessionState]:
         """End the sessions that have expired, and return them."""
-        ended = []
+        ended_sessions = []
         while self._ends and self._ends[0][0] <= now:
-            due, _, session = heapq.heappop(self._ends)
-            if self._due.get(id(session)) == due:
+            expires_at, _, session = heapq.heappop(self._ends)
+            if self._due.get(id(session)) == expires_at:
                 self.end(session)
-                ended.append(session)
-        return ended
+                ended_sessions.append(session)
+        return ended_sessions
 
     @property
     def next_expiry(self) -> float | None:

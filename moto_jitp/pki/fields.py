@@ -71,18 +71,18 @@ _OF_THE_SUBJECT = (
 )
 
 
-def check_fields(function: str, fields: Mapping[str, Any], others: Collection[str]) -> None:
+def check_fields(function: str, fields: Mapping[str, Any], other_names: Collection[str]) -> None:
     """Refuse an unknown keyword argument, and suggest the one that was meant.
 
     Args:
         function: what was called, as users call it.
         fields: the keyword arguments given.
-        others: the names of its further arguments.
+        other_names: the names of its further arguments.
 
     Raises:
         TypeError: one is not a field.
     """
-    known_fields = [*others, *CertificateFields.__annotations__]
+    known_fields = [*other_names, *CertificateFields.__annotations__]
     refuse_unknown_keywords(function, fields, known_fields)
 
 

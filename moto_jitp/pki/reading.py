@@ -163,12 +163,14 @@ class PresentedCertificate:
     @property
     def subject_key_identifier(self) -> bytes | None:
         """The certificate's identifier of its own key; ``None`` if missing or unreadable."""
-        return self._extension(x509.SubjectKeyIdentifier, lambda found: found.digest)
+        return self._extension(x509.SubjectKeyIdentifier, lambda extension: extension.digest)
 
     @property
     def authority_key_identifier(self) -> bytes | None:
         """The certificate's identifier of its issuer's key; ``None`` if missing or unreadable."""
-        return self._extension(x509.AuthorityKeyIdentifier, lambda found: found.key_identifier)
+        return self._extension(
+            x509.AuthorityKeyIdentifier, lambda extension: extension.key_identifier
+        )
 
     def _extension(
         self, kind: type[ExtensionT], read: Callable[[ExtensionT], bytes | None]
@@ -273,10 +275,10 @@ def read_certificate(pem: str | bytes | PathLike[str]) -> PresentedCertificate:
 
 def _read_first(data: bytes) -> PresentedCertificate:
     # Most texts are as OpenSSL writes them: a single certificate.
-    written = _AS_WRITTEN.fullmatch(data)
-    if written is not None:
+    match = _AS_WRITTEN.fullmatch(data)
+    if match is not None:
         try:
-            der = binascii.a2b_base64(written[1])
+            der = binascii.a2b_base64(match[1])
             certificate = unwarned(lambda: x509.load_der_x509_certificate(der))
             return PresentedCertificate(certificate, der, data.decode("ascii"))
         except Exception:

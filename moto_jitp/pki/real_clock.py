@@ -21,10 +21,10 @@ def meet_real_clock() -> None:
     real: Any = next(kind for kind in datetime_class.__mro__ if type(kind) is type)
     datetime.datetime = real  # type: ignore[misc]
     try:
-        key, nobody = Ed25519PrivateKey.generate(), x509.Name([])
+        key, name = Ed25519PrivateKey.generate(), x509.Name([])
         moment = real(2000, 1, 1)
         certificate = (
-            x509.CertificateBuilder(nobody, nobody, key.public_key(), 1, moment, moment)
+            x509.CertificateBuilder(name, name, key.public_key(), 1, moment, moment)
         ).sign(key, None)
         assert certificate.not_valid_after_utc
     finally:

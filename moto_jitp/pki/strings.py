@@ -51,7 +51,13 @@ def explain_bad_string(der: bytes) -> str | None:
 
 def not_printable(value: bytes) -> str:
     """Return the characters that are not valid in a PrintableString, for people; empty for none."""
-    wrong = sorted({one for one in value.decode("utf-8", "replace") if ord(one) not in _ALLOWED})
+    wrong = sorted(
+        {
+            character
+            for character in value.decode("utf-8", "replace")
+            if ord(character) not in _ALLOWED
+        }
+    )
     return " or ".join(map(repr, wrong))
 
 

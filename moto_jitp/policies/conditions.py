@@ -148,8 +148,8 @@ def _text(compare: Callable[[str, str], bool]) -> Callable[[str, bool], Test]:
         template = Template(policy_value, variables=variables)
 
         def test(value: str, lookup: Lookup) -> bool:
-            filled = template.fill(lookup)
-            return filled is not None and compare(value, filled)
+            text = template.fill(lookup)
+            return text is not None and compare(value, text)
 
         return test
 

@@ -286,19 +286,22 @@ def _conditions(place: str, node: object, variables: bool) -> Iterator[Condition
                 f"{place}.{operator}", keys, "an object of condition keys such as iot:ClientId"
             )
         for key, key_values in keys.items():
-            where = f"{place}.{operator}.{key}"
+            condition_place = f"{place}.{operator}.{key}"
             if ":" not in key:
                 raise errors.wrong_value(
                     f"A key of {place}.{operator}", key, "a condition key such as 'aws:SourceIp'"
                 )
             values = _one_or_more(
-                where, key_values, (str, bool, int, float), "a text, a number, a boolean or a list"
+                condition_place,
+                key_values,
+                (str, bool, int, float),
+                "a text, a number, a boolean or a list",
             )
             texts = tuple(_as_text(value) for value in values)
             for text in texts:
                 expected = value_problem(operator, text)
                 if expected is not None:
-                    raise errors.wrong_value(where, text, expected)
+                    raise errors.wrong_value(condition_place, text, expected)
             yield compile_condition(operator, key, texts, variables=variables)
 
 

@@ -52,8 +52,8 @@ def not_allowed(
     ]
     if not near:
         return f"{head}: {_granted(policies)}. Add a statement that allows {action} there."
-    more = len(near) - _MOST_NEAR_MISSES
-    tail = f"; and {more} more" if more > 0 else ""
+    remainder = len(near) - _MOST_NEAR_MISSES
+    tail = f"; and {remainder} more" if remainder > 0 else ""
     return f"{head}: {'; '.join(near[:_MOST_NEAR_MISSES])}{tail}."
 
 
@@ -165,13 +165,16 @@ def _granted(policies: Sequence[tuple[str, PolicyDocument]]) -> str:
         if statement.effect == "Allow"
     ]
     actions = dict.fromkeys(
-        action for _, one in allowing if not one.not_action for action in one.actions
+        action
+        for _, statement in allowing
+        if not statement.not_action
+        for action in statement.actions
     )
     rests = [
-        f"everything but {', '.join(one.actions)} by NotAction of "
-        f"{_reference((name, one.index, one.sid))}"
-        for name, one in allowing
-        if one.not_action
+        f"everything but {', '.join(statement.actions)} by NotAction of "
+        f"{_reference((name, statement.index, statement.sid))}"
+        for name, statement in allowing
+        if statement.not_action
     ]
     other_actions = f" (only {', '.join((*actions, *rests))})" if allowing else ""
     return f"no statement of {names} allows this action{other_actions}"

@@ -60,8 +60,8 @@ class Template:
         """The text with its variables replaced; ``None`` if one of them has no value."""
         if self._constant is not None:
             return self._constant
-        filled = _fill(self._pieces, lookup)
-        return None if filled is None else "".join(map(str, filled))
+        pieces = _fill(self._pieces, lookup)
+        return None if pieces is None else "".join(map(str, pieces))
 
 
 class Pattern:
@@ -91,15 +91,15 @@ class Pattern:
         Returns:
             The expression; ``None`` if a variable has no value, so that nothing matches.
         """
-        filled = _fill(self._pieces, lookup)
-        return None if filled is None else "".join(map(_as_expression, filled))
+        pieces = _fill(self._pieces, lookup)
+        return None if pieces is None else "".join(map(_as_expression, pieces))
 
     def matches(self, value: str, lookup: Lookup) -> bool:
         """Whether the pattern matches the value; never if one of its variables has no value."""
         if self._glob is not None:
             return self._glob.matches(value)
-        filled = _fill(self._pieces, lookup)
-        return filled is not None and Glob(filled).matches(value)
+        pieces = _fill(self._pieces, lookup)
+        return pieces is not None and Glob(pieces).matches(value)
 
 
 class ArnPattern:
@@ -121,8 +121,8 @@ class ArnPattern:
         if len(parts) != len(self._parts):
             return False
         for pieces, part in zip(self._parts, parts, strict=True):
-            filled = _fill(pieces, lookup)
-            if filled is None or not Glob(filled).matches(part):
+            filled_pieces = _fill(pieces, lookup)
+            if filled_pieces is None or not Glob(filled_pieces).matches(part):
                 return False
         return True
 
@@ -209,10 +209,12 @@ class _Segment:
                 any_character &= ~(1 << bit)
                 variable_ends[character] = variable_ends.get(character, 0) | 1 << bit
         last = 1 << (self.length - 1)
-        begun = 0
+        partial_matches = 0
         for position in range(start, end):
-            begun = (begun << 1 | 1) & (variable_ends.get(text[position], 0) | any_character)
-            if begun & last:
+            partial_matches = (partial_matches << 1 | 1) & (
+                variable_ends.get(text[position], 0) | any_character
+            )
+            if partial_matches & last:
                 return position + 1 - self.length
         return -1
 
@@ -263,16 +265,16 @@ def _has_variable(pieces: Sequence[Piece]) -> bool:
 
 
 def _fill(pieces: Sequence[Piece], lookup: Lookup) -> list[Piece] | None:
-    filled: list[Piece] = []
+    filled_pieces: list[Piece] = []
     for piece in pieces:
         if isinstance(piece, Variable):
             value = lookup(piece.name)
             if value is None:
                 return None
-            filled.append(value)
+            filled_pieces.append(value)
         else:
-            filled.append(piece)
-    return filled
+            filled_pieces.append(piece)
+    return filled_pieces
 
 
 def _as_expression(piece: Piece) -> str:

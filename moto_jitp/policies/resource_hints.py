@@ -54,10 +54,10 @@ def other_place(resource: str, patterns: tuple[Pattern, ...], lookup: Lookup) ->
             ":".join([*pattern_parts[:5], *requested_parts[5:]]), lookup
         ):
             continue
-        for at, what in _PLACES:
+        for at, part_name in _PLACES:
             if not Pattern(pattern_parts[at], variables=False).matches(requested_parts[at], lookup):
                 place = requested_parts[at]
-                yield f"it is for {what} {pattern_parts[at]}, and the request goes to {place}"
+                yield f"it is for {part_name} {pattern_parts[at]}, and the request goes to {place}"
 
 
 def _kind(text: str) -> str | None:

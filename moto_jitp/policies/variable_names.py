@@ -88,12 +88,12 @@ def meant(name: str) -> str | None:
     lowered = f"{head}{dot}{_ABBREVIATIONS.get(last, last).lower()}"
     # A name without the issuer refers to the device.
     names = (n for n in _NAMES if ".Issuer." not in n or "issuer" in lowered)
-    return nearest(lowered, [one for one in names if _has_like_end(lowered, one.lower())])
+    return nearest(lowered, [name for name in names if _has_like_end(lowered, name.lower())])
 
 
 def _has_like_end(name: str, known: str) -> bool:
     """Whether two names are near each other even without the common prefixes of many names."""
     if name.replace(".", "") == known.replace(".", ""):
         return True
-    end, known_end = (re.split("[.:]", one)[-1].removeprefix("thing") for one in (name, known))
+    end, known_end = (re.split("[.:]", name)[-1].removeprefix("thing") for name in (name, known))
     return are_alike(end, known_end)

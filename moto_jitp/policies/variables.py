@@ -186,10 +186,10 @@ class AuthorizationContext:
     @cached_property
     def _lists(self) -> frozenset[str]:
         fixed = {"iot:connectattributes", "iot:certificate.availablekeys"}
-        listed = {key.lower() for key, value in self.extra.items() if not isinstance(value, str)}
+        list_keys = {key.lower() for key, value in self.extra.items() if not isinstance(value, str)}
         return frozenset(
             fixed
-            | listed
+            | list_keys
             | {
                 key
                 for key in self._known

@@ -216,8 +216,8 @@ def _word(text: str, at: int) -> tuple[_Token, int]:
     return _Token("word", "".join(characters), at, tuple(literal)), place
 
 
-def _error(what: str, at: int, advice: str = "") -> QueryError:
-    return QueryError(f"{what} (at character {at + 1}). {advice}".rstrip())
+def _error(message: str, at: int, advice: str = "") -> QueryError:
+    return QueryError(f"{message} (at character {at + 1}). {advice}".rstrip())
 
 
 class _Parser:
@@ -359,18 +359,18 @@ class _Parser:
             high = Bound(high.text, closing.kind == "]", high.is_text)
         return Range(field, low, high)
 
-    def _bound(self, where: str, is_inclusive: bool) -> Bound | None:
+    def _bound(self, field: str, is_inclusive: bool) -> Bound | None:
         """Read an end of a range; ``None`` is ``*``, which leaves it open."""
         token = self._take()
         if token is None or token.kind not in ("word", "phrase"):
             at = self._length if token is None else token.at
-            raise _error(f"A value {where} is missing", at)
+            raise _error(f"A value {field} is missing", at)
         if token.kind == "phrase":
             return Bound(token.text, is_inclusive, is_text=True)
         if token.text == "*" and not token.literal[0]:
             return None
         if _pattern(token) is not None:
-            raise _error(f"A value {where} cannot have wildcards", token.at)
+            raise _error(f"A value {field} cannot have wildcards", token.at)
         return Bound(token.text, is_inclusive)
 
 

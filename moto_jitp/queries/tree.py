@@ -42,8 +42,8 @@ def number_in(text: str) -> float | int | None:
     if not _NUMBER.fullmatch(text):
         return None
     if text.lstrip("-").isdigit():
-        whole = int(text)
-        return whole if -_LARGEST <= whole < _LARGEST else None
+        number = int(text)
+        return number if -_LARGEST <= number < _LARGEST else None
     return float(text)
 
 

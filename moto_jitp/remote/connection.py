@@ -224,7 +224,9 @@ class ServerModeConnection(DeviceConnection):
             runs = []
         if runs:
             return run_from_json(runs[0])
-        return next((one.provisioning for one in self.attempts if one.provisioning), None)
+        return next(
+            (attempt.provisioning for attempt in self.attempts if attempt.provisioning), None
+        )
 
     @property
     def subscriptions(self) -> tuple[DeviceSubscription, ...]:
@@ -249,7 +251,11 @@ class ServerModeConnection(DeviceConnection):
             )
         check_topic_filter(topic_filter)
         self._do("subscribe", {"topicFilter": topic_filter})
-        self._subscriptions = [one for one in self._subscriptions if not one.is_of(topic_filter)]
+        self._subscriptions = [
+            subscription
+            for subscription in self._subscriptions
+            if not subscription.is_of(topic_filter)
+        ]
         subscription = _ServerModeSubscription(self, topic_filter)
         self._subscriptions.append(subscription)
         return subscription

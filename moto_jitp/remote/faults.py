@@ -116,7 +116,7 @@ class ServerDisturbance(ServerRequest):
 @contextlib.contextmanager
 def asked_again(requested: Iterable[ServerRequest]) -> Iterator[None]:
     """Keep pending requests over a reset of the server's state within the ``with`` block."""
-    unfinished = [one for one in requested if one.remaining != 0]
+    unfinished = [request for request in requested if request.remaining != 0]
     yield
-    for one in unfinished:
-        one.ask_again()
+    for request in unfinished:
+        request.ask_again()

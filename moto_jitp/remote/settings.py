@@ -72,8 +72,8 @@ class _Server:
     def take_out(self, layer: ServerLayer) -> None:
         self._layers.remove(layer)
         remaining_settings = dict(self._found)
-        for one in self._layers:
-            remaining_settings.update(one.keys)
+        for remaining_layer in self._layers:
+            remaining_settings.update(remaining_layer.keys)
         self._client.put("config", remaining_settings)
 
 

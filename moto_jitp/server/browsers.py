@@ -105,9 +105,11 @@ class BrowserGuard:
 def without_cors(start_response: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap a WSGI ``start_response`` so that no page of another origin may read the answer."""
 
-    def start(status: str, headers: Iterable[tuple[str, str]], *more: Any) -> Any:
-        kept_headers = [one for one in headers if not one[0].lower().startswith("access-control-")]
-        return start_response(status, kept_headers, *more)
+    def start(status: str, headers: Iterable[tuple[str, str]], *further_arguments: Any) -> Any:
+        kept_headers = [
+            header for header in headers if not header[0].lower().startswith("access-control-")
+        ]
+        return start_response(status, kept_headers, *further_arguments)
 
     return start
 

@@ -53,13 +53,13 @@ def _answer_moto(request: Any, full_url: str, headers: Any) -> tuple[int, Header
         path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
         context = environ.get(ENVIRON_KEY, _no_server)
         answer = respond(request.method, path, query, lambda: read_body(environ), context)
-    more = {
+    headers_of_answer = {
         "Content-Type": answer.content_type,
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
     }
     body = b"" if request.method == "HEAD" else answer.body
-    return answer.status, {**more, **dict(answer.headers)}, body
+    return answer.status, {**headers_of_answer, **dict(answer.headers)}, body
 
 
 def respond(
@@ -119,12 +119,12 @@ def _check_method(method: str, allowed: Iterable[str]) -> str:
     """Return the method to carry out; HEAD is answered like GET."""
     allowed_method = "GET" if method == "HEAD" else method
     if allowed_method not in allowed:
-        listed = ", ".join(allowed)
+        names = ", ".join(allowed)
         raise RequestRefused(
-            f"This route takes {listed}, not {method}.",
+            f"This route takes {names}, not {method}.",
             405,
             "MethodNotAllowed",
-            (("Allow", listed),),
+            (("Allow", names),),
         )
     return allowed_method
 

@@ -88,24 +88,28 @@ class DeviceIndex:
             matches: whether a device is searched for, by its certificate's id. It is asked about
                 as many as it takes.
         """
-        waiting: list[tuple[int, str, int]] = []  # the next attempt of each device so far
+        next_attempts: list[tuple[int, str, int]] = []  # the next attempt of each device so far
         candidates = reversed(devices)
         candidate = next(candidates, None)
         while True:
-            while candidate is not None and (not waiting or candidate[0] > -waiting[0][0]):
+            while candidate is not None and (
+                not next_attempts or candidate[0] > -next_attempts[0][0]
+            ):
                 place, device = candidate
                 if matches(device):
-                    heapq.heappush(waiting, (-place, device, len(self._attempts_of[device]) - 1))
+                    heapq.heappush(
+                        next_attempts, (-place, device, len(self._attempts_of[device]) - 1)
+                    )
                 candidate = next(candidates, None)
-            if not waiting:
+            if not next_attempts:
                 return
-            place, device, index = waiting[0]
+            place, device, index = next_attempts[0]
             yield self._state.attempts[-place]
             if index:
                 earlier = self._attempts_of[device][index - 1]
-                heapq.heapreplace(waiting, (-earlier, device, index - 1))
+                heapq.heapreplace(next_attempts, (-earlier, device, index - 1))
             else:
-                heapq.heappop(waiting)
+                heapq.heappop(next_attempts)
 
     def attempts_of(self, device: str) -> list[ConnectionAttempt]:
         """Return the attempts of a device, the oldest first."""
@@ -178,8 +182,8 @@ def _remove(devices: Devices, device: tuple[int, str]) -> None:
 
 def _is_refused(state: AccountState, attempt: ConnectionAttempt) -> bool:
     # A device that is to connect again has nothing wrong with it.
-    refused = not attempt.accepted and attempt.reason is not RefusalReason.RECONNECT_REQUIRED
-    return refused or _rejected_run(state, attempt) is not None
+    is_refused = not attempt.accepted and attempt.reason is not RefusalReason.RECONNECT_REQUIRED
+    return is_refused or _rejected_run(state, attempt) is not None
 
 
 def _rejected_run(state: AccountState, attempt: ConnectionAttempt) -> ProvisioningRun | None:

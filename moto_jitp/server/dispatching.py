@@ -79,21 +79,21 @@ def _refuse_unsigned(error: KeyError) -> tuple[bytes, int, dict[str, str]]:
     """Refuse a request that moto takes for S3's because nothing says which service it is for."""
     if _SIGNED in request.headers.get("Authorization", "") or "X-Amz-Algorithm" in request.args:
         raise error
-    refused = RequestRefused(
+    refusal = RequestRefused(
         "The request has no signature, so moto takes it for one of S3's, which has no such "
         f"operation. {_EXPECTED}",
         400,
         "MissingAuthenticationToken",
     )
-    return _as_flask_takes_it(refused.answer())
+    return _as_flask_takes_it(refusal.answer())
 
 
 def _refuse(error: Exception) -> tuple[bytes, int, dict[str, str]]:
-    refused = RequestRefused(
+    refusal = RequestRefused(
         f"moto cannot read this request ({type(error).__name__}: {str(error)[:200]!a}). Look into "
         "moto's documentation for what the route takes."
     )
-    return _as_flask_takes_it(refused.answer())
+    return _as_flask_takes_it(refusal.answer())
 
 
 def _as_flask_takes_it(answer: Answer) -> tuple[bytes, int, dict[str, str]]:

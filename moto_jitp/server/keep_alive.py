@@ -153,12 +153,12 @@ class _Answer:
         if self._left is not None:
             data = data[: self._left]
             self._left -= len(data)
-        out = self._handler.wfile
+        stream = self._handler.wfile
         if self._is_chunked:
-            out.write(b"%x\r\n%b\r\n" % (len(data), data))
+            stream.write(b"%x\r\n%b\r\n" % (len(data), data))
         else:
-            out.write(data)
-        out.flush()
+            stream.write(data)
+        stream.flush()
 
     def _begin(self) -> None:
         assert self._headers is not None, "an application calls start_response first"

@@ -71,14 +71,14 @@ class RequestHandler(KeepAliveHandler):
         protocol = _NOT_HTTP.get(first)
         if protocol is None:
             return False
-        where = "no device endpoint runs here: start the server with --mqtt-port 8883"
+        advice = "no device endpoint runs here: start the server with --mqtt-port 8883"
         if local_endpoints:
             local = local_endpoints[-1]
-            where = f"devices connect to host {local.host}, port {local.port}"
+            advice = f"devices connect to host {local.host}, port {local.port}"
         log.warning(
             "A client speaks %s to this port, which is for HTTP; %s",
             protocol,
-            where,
+            advice,
             extra=_extra("error", {"client": self.address_string()}),
         )
         return True
@@ -169,7 +169,7 @@ def write_log(log_format: LogFormat) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     # The endpoint's logger reports devices that never got as far as a connection attempt.
-    for one in (log, logging.getLogger("moto_jitp.endpoint")):
-        one.handlers[:] = [handler]
-        one.propagate = False
-        one.setLevel(logging.INFO)
+    for logger in (log, logging.getLogger("moto_jitp.endpoint")):
+        logger.handlers[:] = [handler]
+        logger.propagate = False
+        logger.setLevel(logging.INFO)

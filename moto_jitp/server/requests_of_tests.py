@@ -27,13 +27,13 @@ def asked_since_reset(table: type[TableT]) -> TableT:
     return part_of(iot_backends[DEFAULT_ACCOUNT_ID][_HOME], table)
 
 
-def asked_for(table: dict[int, RequestT], number: int, what: str) -> RequestT:
+def asked_for(table: dict[int, RequestT], number: int, kind: str) -> RequestT:
     """Return a request, even one that is used up.
 
     Args:
         table: the requests by number.
         number: its number.
-        what: its name in the text and, in the plural, in the path of its routes.
+        kind: its name in the text and, in the plural, in the path of its routes.
 
     Raises:
         RequestRefused: there is none with this number since the last reset.
@@ -41,8 +41,8 @@ def asked_for(table: dict[int, RequestT], number: int, what: str) -> RequestT:
     request = table.get(number)
     if request is None:
         raise RequestRefused(
-            f"No {what} {number} has been asked for, or it has gone with a reset. GET "
-            f"/moto-api/jitp/{what}s lists those that are still to come.",
+            f"No {kind} {number} has been asked for, or it has gone with a reset. GET "
+            f"/moto-api/jitp/{kind}s lists those that are still to come.",
             404,
             "NotFound",
         )

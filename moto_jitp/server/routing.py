@@ -173,7 +173,9 @@ class Route(NamedTuple):
                     f"The parameters are: {', '.join(names)}." if names else "It takes none."
                 )
                 raise RequestRefused(f"Unknown query parameter {shown(name)}. {parameters_text}")
-        values = {one.name: one.read(query.get(one.name)) for one in self.query}
+        values = {
+            parameter.name: parameter.read(query.get(parameter.name)) for parameter in self.query
+        }
         return ControlRequest(context, values, self._checked_body(body), number_in_path)
 
     def _checked_body(self, read: Callable[[], bytes]) -> Mapping[str, Any]:
@@ -199,12 +201,12 @@ class Routes:
         self._by_path: dict[str, dict[str, Route]] = {}
 
     def route(
-        self, method: str, path: str, summary: str, answer: str | None, **more: Any
+        self, method: str, path: str, summary: str, answer: str | None, **keywords: Any
     ) -> Callable[[HandlerT], HandlerT]:
         """Declare the route of a function; the arguments are the attributes of :class:`Route`."""
 
         def declare(handler: HandlerT) -> HandlerT:
-            declared = Route(method, path, handler, summary, answer, **more)
+            declared = Route(method, path, handler, summary, answer, **keywords)
             self._by_path.setdefault(path, {})[method] = declared
             return handler
 

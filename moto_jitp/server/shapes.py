@@ -63,7 +63,9 @@ SHOWN_RUN = Shape(
     "A run of RegisterThing, with what came of it.",
     (
         *LISTED_RUN.fields,
-        string("ending", "What came of it, in words.", lambda one: register_thing_ending(one.run)),
+        string(
+            "ending", "What came of it, in words.", lambda entry: register_thing_ending(entry.run)
+        ),
     ),
 )
 
@@ -85,7 +87,11 @@ SHOWN_CONNECTION = Shape(
     "One MQTT CONNECT of a device, with the runs of fleet provisioning over it.",
     (
         *ATTEMPT.of_part("attempt"),
-        string("ending", "How it ended, in words.", lambda one: ending(one.attempt)),
+        string(
+            "ending",
+            "How it ended, in words.",
+            lambda shown_connection: ending(shown_connection.attempt),
+        ),
         objects("fleetRuns", SHOWN_RUN),
     ),
 )
@@ -95,22 +101,26 @@ DISTURBANCE = Shape(
     "Something that is to go wrong on connections of devices.",
     (
         integer("id", "Its number.", attribute="number"),
-        string("kind", "What goes wrong.", lambda one: one.kind.value),
+        string("kind", "What goes wrong.", lambda disturbance: disturbance.kind.value),
         optional_string(
             "clientId",
             "The MQTT client id whose connections are meant; null for every one.",
-            lambda one: one.asked.client_id,
+            lambda disturbance: disturbance.asked.client_id,
         ),
-        integer("every", "Of how many connections one is disturbed.", lambda one: one.asked.every),
+        integer(
+            "every",
+            "Of how many connections one is disturbed.",
+            lambda disturbance: disturbance.asked.every,
+        ),
         Field(
             "seconds",
             {"type": "number", "description": "How long it takes; 0 where it takes no time."},
-            lambda one: one.asked.seconds,
+            lambda disturbance: disturbance.asked.seconds,
         ),
         integer(
             "packets",
             "After how many packets it goes wrong, or how many PUBACKs are lost.",
-            lambda one: one.asked.packets,
+            lambda disturbance: disturbance.asked.packets,
         ),
         Field("remaining", or_null("integer", "How many connections are still to come.")),
         integer("calls", "How many connections have been disturbed so far."),
@@ -136,13 +146,17 @@ SESSION = Shape(
     "ShownSession",
     "A device that is connected.",
     (
-        string("clientId", "Its MQTT client id.", lambda one: one.attempt.client_id),
-        string("address", "Its IP address.", lambda one: one.attempt.transport.address),
-        integer("port", "Its port; 0 where there is none.", lambda one: one.attempt.transport.port),
+        string("clientId", "Its MQTT client id.", lambda session: session.attempt.client_id),
+        string("address", "Its IP address.", lambda session: session.attempt.transport.address),
+        integer(
+            "port",
+            "Its port; 0 where there is none.",
+            lambda session: session.attempt.transport.port,
+        ),
         Field(
             "subscriptions",
             {"type": "array", "items": {"type": "string"}},
-            lambda one: list(one.subscriptions),
+            lambda session: list(session.subscriptions),
         ),
     ),
 )
@@ -181,7 +195,7 @@ class Registered(NamedTuple):
 
 
 _CERTIFICATE = (
-    string("certificateId", "Its id.", lambda one: one.certificate.certificate_id),
+    string("certificateId", "Its id.", lambda registered: registered.certificate.certificate_id),
     string("accountId", "Its account."),
     string("regionName", "Its Region."),
     optional_string("subject", "Its subject; null where it cannot be read."),
@@ -192,16 +206,16 @@ CA = Shape(
     "A registered CA certificate.",
     (
         *_CERTIFICATE,
-        string("status", "ACTIVE or INACTIVE.", lambda one: one.certificate.status),
+        string("status", "ACTIVE or INACTIVE.", lambda registered: registered.certificate.status),
         string(
             "autoRegistrationStatus",
             "ENABLE or DISABLE.",
-            lambda one: one.certificate.auto_registration_status,
+            lambda registered: registered.certificate.auto_registration_status,
         ),
         string(
             "certificateMode",
             "DEFAULT or SNI_ONLY.",
-            lambda one: one.certificate.certificate_mode,
+            lambda registered: registered.certificate.certificate_mode,
         ),
         optional_string("templateName", "The stored template that its devices are given."),
         optional_string("templateBody", "The template's text, the CA's own or the stored one."),
@@ -218,12 +232,12 @@ DEVICE = Shape(
         string(
             "status",
             "ACTIVE, INACTIVE, PENDING_ACTIVATION, ...",
-            lambda one: one.certificate.status,
+            lambda registered: registered.certificate.status,
         ),
         optional_string(
             "caCertificateId",
             "The CA that registered it.",
-            lambda one: one.certificate.ca_certificate_id,
+            lambda registered: registered.certificate.ca_certificate_id,
         ),
         optional_string("thingName", "A thing that it is attached to."),
         strings("groups", "The thing groups that the thing is directly in."),
@@ -299,16 +313,16 @@ LONGEST_PAYLOAD = 2000
 """How many characters of a message's payload the page shows."""
 
 
-def _sender(one: Published) -> str:
-    publisher = one.message.publisher
+def _sender(published: Published) -> str:
+    publisher = published.message.publisher
     if publisher is None:
         return "AWS IoT"
     return publisher.client_id or f"{publisher.principal_id} over {publisher.protocol}S"
 
 
-def _payload_text(one: Published) -> str | None:
+def _payload_text(published: Published) -> str | None:
     # No more than is shown: a character has four bytes at most.
-    payload = as_bytes(one.message.payload)
+    payload = as_bytes(published.message.payload)
     start = payload[: 4 * LONGEST_PAYLOAD]
     try:
         # The cut may leave half a character.
@@ -322,15 +336,19 @@ SHOWN_MESSAGE = Shape(
     "ShownMessage",
     "A published message, as the page shows it.",
     (
-        integer("id", "Rises with every message.", lambda one: one.message.number),
+        integer("id", "Rises with every message.", lambda published: published.message.number),
         Field(
             "timestamp",
             of("string", "When it was published.", format="date-time"),
-            lambda one: datetime.fromtimestamp(one.message.published, timezone.utc).isoformat(),
+            lambda published: datetime.fromtimestamp(
+                published.message.published, timezone.utc
+            ).isoformat(),
         ),
-        string("topic", "Where it was published.", lambda one: one.message.topic),
+        string("topic", "Where it was published.", lambda published: published.message.topic),
         string("sender", "The client id or principal of its publisher, or AWS IoT.", _sender),
-        integer("bytes", "How long it is.", lambda one: len(as_bytes(one.message.payload))),
+        integer(
+            "bytes", "How long it is.", lambda published: len(as_bytes(published.message.payload))
+        ),
         optional_string(
             "payloadText",
             f"Its first {LONGEST_PAYLOAD} characters; null where it is not text in UTF-8.",

@@ -138,12 +138,21 @@ def _part(backend: JitpIoTBackend, selection: Wanted) -> _Part:
         keys = dict.fromkeys(_key(attempt) for attempt in attempts)
         never: list[Registered] = []
         if not (selection.refused or selection.cause):
-            others = (certificates[device] for device in index.never_connected(backend))
-            found = (one for one in others if _has(backend, one, selection.search))
-            never = [_device(backend, one) for one in islice(found, limit)]
+            never_connected = (certificates[device] for device in index.never_connected(backend))
+            matching_certificates = (
+                certificate
+                for certificate in never_connected
+                if _has(backend, certificate, selection.search)
+            )
+            never = [
+                _device(backend, certificate)
+                for certificate in islice(matching_certificates, limit)
+            ]
         causes = []
         for cause_id, of_cause in index.of_cause.items():
-            matching = [one for _, one in reversed(of_cause) if matches(one)] if search else []
+            matching = (
+                [attempt for _, attempt in reversed(of_cause) if matches(attempt)] if search else []
+            )
             count = len(matching) if search else len(of_cause)
             if count or cause_id == selection.cause:
                 example = matching[0] if matching else of_cause[-1][1]
@@ -191,9 +200,9 @@ def _is_shown(entry: RunEntry, selection: Wanted) -> bool:
 def _causes(parts: Sequence[_Part]) -> Sequence[Cause]:
     """Count refused devices by what they have in common, in all accounts and Regions."""
     causes: dict[str, Cause] = {}
-    for why, count in (cause for part in parts for cause in part.causes):
-        before = causes.get(why.cause_id)
-        causes[why.cause_id] = Cause(*why, count + (before.devices if before else 0))
+    for cause, count in (cause for part in parts for cause in part.causes):
+        before = causes.get(cause.cause_id)
+        causes[cause.cause_id] = Cause(*cause, count + (before.devices if before else 0))
     return sorted(causes.values(), key=lambda cause: -cause.devices)[:MOST_CAUSES]
 
 

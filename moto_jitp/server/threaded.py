@@ -188,8 +188,8 @@ class ThreadedJitpServer:
         self.stop()
 
     def __repr__(self) -> str:
-        where = self.endpoint_url if self._server is not None else "not running"
-        return f"<ThreadedJitpServer {where}>"
+        address = self.endpoint_url if self._server is not None else "not running"
+        return f"<ThreadedJitpServer {address}>"
 
 
 class _HttpServer(ThreadedWSGIServer):

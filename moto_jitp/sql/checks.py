@@ -165,10 +165,13 @@ def _check_call(call: tree.Call, version: Version) -> None:
         )
     if len(call.arguments) < function.least:
         return  # its result is Undefined, as AWS has it
-    for place, what in ((function.role_at, "the role's ARN"), (function.mode_at, "the mode")):
+    for place, value in (
+        (function.role_at, "the role's ARN"),
+        (function.mode_at, "the mode"),
+    ):
         if place is not None and isinstance(call.arguments[place], tree.Variable):
             raise SqlError(
-                f"{call.name}() takes no variable for {what}; write it as a string in place of "
+                f"{call.name}() takes no variable for {value}; write it as a string in place of "
                 f"{shortened(call.arguments[place])}."
             )
 
@@ -213,9 +216,9 @@ def _check_cast(node: tree.Cast, version: Version) -> None:
         raise _needs_v2(f"cast(… as {node.type})")
 
 
-def _needs_v2(what: str, *, plural: bool = False) -> SqlError:
+def _needs_v2(feature: str, *, plural: bool = False) -> SqlError:
     verb = "need" if plural else "needs"
     return SqlError(
-        f"{what} {verb} SQL version {V2}, and the rule has {V1}, which a rule has that names "
+        f"{feature} {verb} SQL version {V2}, and the rule has {V1}, which a rule has that names "
         f"none: set awsIotSqlVersion to {V2}."
     )

@@ -263,15 +263,15 @@ def _number(text: Token) -> int | Decimal:
 
 
 def _check_depth(root: tree.Node) -> None:
-    waiting = [(root, 1)]
-    while waiting:
-        node, depth = waiting.pop()
+    pending_nodes = [(root, 1)]
+    while pending_nodes:
+        node, depth = pending_nodes.pop()
         if depth > DEEPEST:
             raise SqlError(
                 f"The statement is nested more than {DEEPEST} levels deep; take it apart, for "
                 "instance with variables of a SET clause."
             )
-        waiting.extend((child, depth + 1) for child in node.children())
+        pending_nodes.extend((child, depth + 1) for child in node.children())
 
 
 def _syntax_error(error: Any, text: str) -> SqlError:

@@ -46,11 +46,11 @@ class Node:
 
     def walk(self) -> Iterator[Node]:
         """This node and all those below it."""
-        waiting: list[Node] = [self]
-        while waiting:
-            node = waiting.pop()
+        pending_nodes: list[Node] = [self]
+        while pending_nodes:
+            node = pending_nodes.pop()
             yield node
-            waiting.extend(node.children())
+            pending_nodes.extend(node.children())
 
 
 def _nodes(value: object) -> Iterator[Node]:
@@ -279,8 +279,8 @@ class Selection(Node):
         if not self.value:
             return f"SELECT {', '.join(map(str, self.items))}"
         text = str(self.items[0])
-        taken = re.match(VALUE_KEYWORD, f"VALUE {text}")
-        return f"SELECT VALUE {text}" if taken else f"SELECT VALUE ({text})"
+        match = re.match(VALUE_KEYWORD, f"VALUE {text}")
+        return f"SELECT VALUE {text}" if match else f"SELECT VALUE ({text})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,7 +206,11 @@ def missing_advice(name: str, given_names: Iterable[str], *, from_certificate: b
         return f"A certificate gives only {listed(CERTIFICATE_PARAMETERS)}: give {name} a Default."
     names = list(given_names)
     given_text = f"Given: {listed(names[:_NAMES_LISTED]) or 'none'}{_more(names)}."
-    short = [one for one in names if "::" not in one and certificate_parameter_like(one) == name]
+    short = [
+        candidate
+        for candidate in names
+        if "::" not in candidate and certificate_parameter_like(candidate) == name
+    ]
     if short:
         return (
             f"{given_text} {short[0]} does not stand for {name} here: give it under its whole name."
@@ -218,7 +222,9 @@ def missing_advice(name: str, given_names: Iterable[str], *, from_certificate: b
         )
     # Without the namespace, which makes all certificate parameters alike.
     last_words = {
-        one.rpartition("::")[2]: one for one in names if one not in CERTIFICATE_PARAMETERS
+        candidate.rpartition("::")[2]: candidate
+        for candidate in names
+        if candidate not in CERTIFICATE_PARAMETERS
     }
     near = nearest(name.rpartition("::")[2], last_words)
     hint = f" {last_words[near]} is near it." if near is not None else ""
@@ -226,8 +232,8 @@ def missing_advice(name: str, given_names: Iterable[str], *, from_certificate: b
 
 
 def _more(names: Sequence[str]) -> str:
-    more = len(names) - _NAMES_LISTED
-    return f" and {more} more" if more > 0 else ""
+    remainder = len(names) - _NAMES_LISTED
+    return f" and {remainder} more" if remainder > 0 else ""
 
 
 def reference_advice(name: str, declared: Iterable[str], resources: Iterable[str]) -> str:
@@ -239,18 +245,26 @@ def reference_advice(name: str, declared: Iterable[str], resources: Iterable[str
         )
     like = certificate_parameter_like(name)
     own_parameters = [
-        one for one in declared if one not in CERTIFICATE_PARAMETERS and "::" not in name
+        candidate
+        for candidate in declared
+        if candidate not in CERTIFICATE_PARAMETERS and "::" not in name
     ]
     near = next(
-        (one for one in own_parameters if like and certificate_parameter_like(one) == like), None
+        (
+            candidate
+            for candidate in own_parameters
+            if like and certificate_parameter_like(candidate) == like
+        ),
+        None,
     )
     if near is not None:
         return question(near)
     if like is None and name.startswith(CERTIFICATE_PREFIX):
         # Without the namespace, which makes them all alike.
-        alike = [one for one in declared if one.startswith(CERTIFICATE_PREFIX)]
+        alike = [candidate for candidate in declared if candidate.startswith(CERTIFICATE_PREFIX)]
         last_words = {
-            one.removeprefix(CERTIFICATE_PREFIX): one for one in (*alike, *CERTIFICATE_PARAMETERS)
+            candidate.removeprefix(CERTIFICATE_PREFIX): candidate
+            for candidate in (*alike, *CERTIFICATE_PARAMETERS)
         }
         last_word = nearest(name.removeprefix(CERTIFICATE_PREFIX), last_words)
         if last_word is not None:

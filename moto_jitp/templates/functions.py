@@ -283,8 +283,8 @@ def _compile_sub(node: Node, place: str, scope: Scope) -> Text:
         else:
             raise _malformed("Fn::Sub", place, text, "a name between ${ and }")
     pieces.append(Literal(text[end:]))
-    filled = ListOf(tuple(piece for piece in pieces if not _empty(piece)))
-    joined = Join("", filled, "Fn::Sub", place)
+    items = ListOf(tuple(piece for piece in pieces if not _empty(piece)))
+    joined = Join("", items, "Fn::Sub", place)
     return WithVariables(used, joined) if used else joined
 
 

@@ -143,8 +143,8 @@ def _wrong_case(document: Mapping[str, Node]) -> Iterator[LintFinding]:
             CERTIFICATE: (CERTIFICATE_PROPERTIES, tuple(CERTIFICATE_OVERRIDES)),
         }.get(str(resource.get("Type")), (POLICY_PROPERTIES, ()))
         yield from _case(resource.get("Properties"), properties, f"{place}.Properties", "error")
-        where = f"{place}.OverrideSettings"
-        yield from _case(resource.get("OverrideSettings"), overrides, where, "error")
+        settings_place = f"{place}.OverrideSettings"
+        yield from _case(resource.get("OverrideSettings"), overrides, settings_place, "error")
     for place, node in _walk(document, ""):
         if is_function(node):
             yield from _case(node, FUNCTIONS, place, "error")
@@ -262,15 +262,17 @@ def _values(document: Mapping[str, Node]) -> Iterator[LintFinding]:
                 yield from _value(properties.get(key), rule, f"{place}.{key}", scope)
             attributes = properties.get("AttributePayload")
             for key, node in attributes.items() if isinstance(attributes, dict) else ():
-                where = f"{place}.AttributePayload.{key}"
-                yield from _value(node, ATTRIBUTE_VALUE, where, scope)
+                value_place = f"{place}.AttributePayload.{key}"
+                yield from _value(node, ATTRIBUTE_VALUE, value_place, scope)
                 if not ATTRIBUTE_NAME.fits(key):
-                    message = ATTRIBUTE_NAME.broken(key, where).message
-                    yield LintFinding(where, "invalid-value", message, "error")
+                    message = ATTRIBUTE_NAME.broken(key, value_place).message
+                    yield LintFinding(value_place, "invalid-value", message, "error")
             groups = properties.get("ThingGroups")
             for index, node in enumerate(groups if isinstance(groups, list) else [groups]):
-                where = f"{place}.ThingGroups" + (f"[{index}]" if isinstance(groups, list) else "")
-                yield from _value(node, THING_GROUP_NAME, where, scope)
+                value_place = f"{place}.ThingGroups" + (
+                    f"[{index}]" if isinstance(groups, list) else ""
+                )
+                yield from _value(node, THING_GROUP_NAME, value_place, scope)
         elif kind == POLICY and properties.get("PolicyName") != "":
             yield from _value(
                 properties.get("PolicyName"), POLICY_NAME, f"{place}.PolicyName", scope

@@ -148,22 +148,22 @@ def _document(node: Node, place: str, scope: Scope) -> Text:
     )
 
 
-def _pieces(node: Node, place: str, scope: Scope, out: list[str | Text | TextList]) -> None:
+def _pieces(node: Node, place: str, scope: Scope, pieces: list[str | Text | TextList]) -> None:
     if is_function(node):
         value = compile_value(node, place, scope)
-        out.append(_json(value.evaluate({})) if isinstance(value, Literal) else value)
+        pieces.append(_json(value.evaluate({})) if isinstance(value, Literal) else value)
     elif isinstance(node, dict):
         for index, (key, value) in enumerate(node.items()):
-            out.append(("," if index else "{") + _json(key) + ":")
-            _pieces(value, f"{place}.{key}", scope, out)
-        out.append("}" if node else "{}")
+            pieces.append(("," if index else "{") + _json(key) + ":")
+            _pieces(value, f"{place}.{key}", scope, pieces)
+        pieces.append("}" if node else "{}")
     elif isinstance(node, list):
         for index, value in enumerate(node):
-            out.append("," if index else "[")
-            _pieces(value, f"{place}[{index}]", scope, out)
-        out.append("]" if node else "[]")
+            pieces.append("," if index else "[")
+            _pieces(value, f"{place}[{index}]", scope, pieces)
+        pieces.append("]" if node else "[]")
     else:
-        out.append(str(node) if isinstance(node, Number) else _json(node))
+        pieces.append(str(node) if isinstance(node, Number) else _json(node))
 
 
 def _merged(pieces: list[str | Text | TextList]) -> list[Text | TextList]:

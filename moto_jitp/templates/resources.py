@@ -131,8 +131,8 @@ def _optional(
 ) -> Field | None:
     if properties.get(name) is None:
         return None
-    where = f"{place}.{name}"
-    return Field(compile_text(properties[name], where, scope), rule, where)
+    setting_place = f"{place}.{name}"
+    return Field(compile_text(properties[name], setting_place, scope), rule, setting_place)
 
 
 class ThingResource:
@@ -246,16 +246,18 @@ def _text_map(node: Node, place: str, rule: Rule, scope: Scope) -> tuple[tuple[s
         return ()
     entries: list[tuple[str, Field]] = []
     for name, value in require_object(node, place).items():
-        where = f"{place}.{name}"
+        attribute_place = f"{place}.{name}"
         if name.lower() == "attributes" and isinstance(value, dict):
             raise TemplateError(
                 "AttributePayload holds the attributes themselves.",
-                place=where,
+                place=attribute_place,
                 found=shown(value),
                 expected='{"name": "value", …}',
                 advice=f'Leave out the level "{name}", which the CreateThing API has.',
             )
-        entries.append((name, Field(compile_text(value, where, scope), rule, where)))
+        entries.append(
+            (name, Field(compile_text(value, attribute_place, scope), rule, attribute_place))
+        )
     return tuple(entries)
 
 

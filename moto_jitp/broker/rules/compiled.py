@@ -62,7 +62,7 @@ def compile_rule(
         name,
         arn,
         rule,
-        tuple(compile_action(one, rule.version, names) for one in actions),
+        tuple(compile_action(definition, rule.version, names) for definition in actions),
         compile_action(error_action, rule.version, names) if error_action else None,
     )
 

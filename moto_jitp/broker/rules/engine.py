@@ -81,9 +81,9 @@ def _run_rules(backend: IoTBackend, published: PublishedMessage) -> None:
     if message.rule_name is not None:
         _by_name(backend, rules, message, moment, runs, published.number)
         return
-    heard = rules.matching(message.topic)
-    _note_unheard(backend, rules, heard, message, moment, runs, published.number)
-    for rule in heard:
+    matching_rules = rules.matching(message.topic)
+    _note_unheard(backend, rules, matching_rules, message, moment, runs, published.number)
+    for rule in matching_rules:
         _note(backend, runs, published.number, _RuleExecution(backend, rule, message, moment).run())
 
 
@@ -118,7 +118,7 @@ def _note(backend: IoTBackend, runs: RuleRuns, number: int, run: RuleRun) -> Non
 def _note_unheard(
     backend: IoTBackend,
     rules: RulesInForce,
-    heard: list[CompiledRule],
+    matching_rules: list[CompiledRule],
     message: Message,
     moment: datetime,
     runs: RuleRuns,
@@ -126,11 +126,11 @@ def _note_unheard(
 ) -> None:
     """Remember which rules a message did not concern; most tests never read this."""
     everyone = rules.by_name
-    if len(heard) == len(everyone):
+    if len(matching_rules) == len(everyone):
         return
 
     def render() -> Iterator[RuleRun]:
-        names = {rule.name for rule in heard}
+        names = {rule.name for rule in matching_rules}
         for rule in everyone.values():
             if rule.name not in names:
                 outcome = rule.sql.apply(message, Environment())

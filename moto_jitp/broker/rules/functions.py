@@ -177,11 +177,11 @@ def _plain(value: Mapping[str, Any]) -> Any:
     if kind == "N":
         return float(inner) if "." in inner or "E" in inner.upper() else int(inner)
     if kind == "NS":
-        return [_plain({"N": one}) for one in inner]
+        return [_plain({"N": element}) for element in inner]
     if kind == "L":
-        return [_plain(one) for one in inner]
+        return [_plain(element) for element in inner]
     if kind == "M":
-        return {key: _plain(one) for key, one in inner.items()}
+        return {key: _plain(element) for key, element in inner.items()}
     if kind == "NULL":
         return None
     if kind == "B":

@@ -28,8 +28,8 @@ def newest_heard_rule_runs(limit: int, *, failed: bool = False) -> list[RuleRun]
     """
     newest: list[tuple[int, RuleRun]] = []
     for backend in existing_backends():
-        heard = rule_runs_of(backend).newest_heard()
-        newest += islice((entry for entry in heard if entry[1].failed or not failed), limit)
+        newest_runs = rule_runs_of(backend).newest_heard()
+        newest += islice((entry for entry in newest_runs if entry[1].failed or not failed), limit)
     newest.reverse()
     newest.sort(key=lambda entry: entry[0])  # runs of one message stay as they are
     return [run for _, run in newest[-limit:]]

@@ -100,10 +100,10 @@ def carry_out_due_rules() -> None:
     token = _is_carrying_out.set(True)
     try:
         for backend in existing_backends():
-            while (due := _next_due(backend)) is not None:
-                moment, waiting = due
-                with acting_at(moment), settings.held(waiting.settings):
-                    waiting.run()
+            while (next_due := _next_due(backend)) is not None:
+                moment, waiting_rules = next_due
+                with acting_at(moment), settings.held(waiting_rules.settings):
+                    waiting_rules.run()
     finally:
         _is_carrying_out.reset(token)
 
@@ -119,5 +119,5 @@ def _next_due(backend: IoTBackend) -> tuple[datetime, _Waiting] | None:
     with lock_of(backend):
         if not later.waiting or later.waiting[0].published + wait > datetime.now(timezone.utc):
             return None
-        waiting = later.waiting.pop(0)
-    return waiting.published + wait, waiting
+        waiting_rules = later.waiting.pop(0)
+    return waiting_rules.published + wait, waiting_rules

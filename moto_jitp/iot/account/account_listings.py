@@ -19,12 +19,17 @@ def list_role_aliases(registry: Registry, arguments: Input, page: Page) -> Outpu
 def list_domain_configurations(registry: Registry, arguments: Input, page: Page) -> Output:
     kind = arguments.get("serviceType")
     configurations: list[FakeDomainConfiguration] = [
-        one
-        for one in registry.moto.domain_configurations.values()
-        if kind in (None, one.service_type)
+        configuration
+        for configuration in registry.moto.domain_configurations.values()
+        if kind in (None, configuration.service_type)
     ]
-    items_of_page = page.cut_sorted(configurations, lambda one: str(one.domain_configuration_name))
+    items_of_page = page.cut_sorted(
+        configurations, lambda configuration: str(configuration.domain_configuration_name)
+    )
     return page.output(
         "domainConfigurations",
-        [{**one.to_dict(), "serviceType": one.service_type} for one in items_of_page],
+        [
+            {**configuration.to_dict(), "serviceType": configuration.service_type}
+            for configuration in items_of_page
+        ],
     )

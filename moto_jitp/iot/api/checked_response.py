@@ -81,13 +81,13 @@ class CheckedResponse(BaseResponse):
         Args:
             operations: those of the table.
         """
-        answered = vars(cls).get("_answered")
-        if answered is None:
-            answered = cls._answered = {}
+        methods = vars(cls).get("_answered")
+        if methods is None:
+            methods = cls._answered = {}
         for operation in operations:
             # Each mock comes here, and a class that changes is slower for a while.
-            if answered.get(operation.name) is not operation:
-                answered[operation.name] = operation
+            if methods.get(operation.name) is not operation:
+                methods[operation.name] = operation
                 setattr(cls, method_name(operation.name), cls.answering(operation))
 
     @classmethod

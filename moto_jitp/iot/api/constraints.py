@@ -27,12 +27,12 @@ class Violation(NamedTuple):
     """A constraint that a value violates.
 
     Attributes:
-        where: the member's path, such as ``attributePayload.attributes`` or ``tags.1.member.Key``.
+        path: the member's path, such as ``attributePayload.attributes`` or ``tags.1.member.Key``.
         value: the value; ``None`` if it is missing.
         constraint: what the model requires, in AWS's words.
     """
 
-    where: str
+    path: str
     value: Any
     constraint: str
 
@@ -44,7 +44,7 @@ class Violation(NamedTuple):
     def __str__(self) -> str:
         shown_value = "null" if self.is_missing else f"'{_shown(self.value)}'"
         return (
-            f"Value {shown_value} at '{self.where}' failed to satisfy constraint: {self.constraint}"
+            f"Value {shown_value} at '{self.path}' failed to satisfy constraint: {self.constraint}"
         )
 
 
@@ -55,13 +55,13 @@ class WrongTypeError(Exception):
 class Check(Protocol):
     """A compiled shape."""
 
-    def __call__(self, value: Any, where: str, violations: list[Violation]) -> Any:
+    def __call__(self, value: Any, path: str, violations: list[Violation]) -> Any:
         """Check a value.
 
         Args:
             value: the value as parsed from JSON; for a member in a path, a query or a header, the
                 text.
-            where: the member's path.
+            path: the member's path.
             violations: receives the violations of the value.
 
         Returns:
@@ -103,20 +103,20 @@ class _Scalar:
         self.read = readers[shape.type_name]
         self.constraints = () if shape.name in CHECKED_ELSEWHERE else _constraints(shape)
 
-    def __call__(self, value: Any, where: str, violations: list[Violation]) -> Any:
-        value = self.read(value, where)
+    def __call__(self, value: Any, path: str, violations: list[Violation]) -> Any:
+        value = self.read(value, path)
         for holds, constraint in self.constraints:
             if not holds(value):
-                violations.append(Violation(where, value, constraint))
+                violations.append(Violation(path, value, constraint))
         return value
 
     def accepts(self, value: Any) -> bool:
         return all(holds(value) for holds, _ in self.constraints)
 
-    def listed(self, what: str) -> str:
+    def listed(self, holder: str) -> str:
         """The constraints as AWS lists them for the elements of a list or map."""
         return (
-            f"{what} must satisfy constraint: [{', '.join(text for _, text in self.constraints)}]"
+            f"{holder} must satisfy constraint: [{', '.join(text for _, text in self.constraints)}]"
         )
 
 
@@ -125,8 +125,8 @@ class _Structure:
         self._shape = shape
         self._members: dict[str, tuple[str, Check]] | None = None
 
-    def __call__(self, value: Any, where: str, violations: list[Violation]) -> dict[str, Any]:
-        _require(value, dict, "structure", where)
+    def __call__(self, value: Any, path: str, violations: list[Violation]) -> dict[str, Any]:
+        _require(value, dict, "structure", path)
         if self._members is None:  # compiled at first use, so that a shape may contain itself
             self._members = {
                 member.serialization.get("name", name): (name, compile_shape(member))
@@ -136,10 +136,10 @@ class _Structure:
         for wire_name, (name, check) in self._members.items():
             item = value.get(wire_name)
             if item is not None:
-                members_read[name] = check(item, f"{where}.{name}", violations)
+                members_read[name] = check(item, f"{path}.{name}", violations)
         for name in self._shape.required_members:
             if name not in members_read:
-                violations.append(missing(f"{where}.{name}"))
+                violations.append(missing(f"{path}.{name}"))
         return members_read
 
 
@@ -148,18 +148,21 @@ class _List:
         self._sizes = _constraints(shape)
         self._item = compile_shape(shape.member)
 
-    def __call__(self, value: Any, where: str, violations: list[Violation]) -> list[Any]:
-        _require(value, list, "list", where)
+    def __call__(self, value: Any, path: str, violations: list[Violation]) -> list[Any]:
+        _require(value, list, "list", path)
         item = self._item
         if isinstance(item, _Scalar):
-            items_read = [item.read(one, f"{where}.{at}.member") for at, one in enumerate(value, 1)]
+            items_read = [
+                item.read(element, f"{path}.{at}.member") for at, element in enumerate(value, 1)
+            ]
             if not all(map(item.accepts, items_read)):
-                violations.append(Violation(where, items_read, item.listed("Member")))
+                violations.append(Violation(path, items_read, item.listed("Member")))
         else:
             items_read = [
-                item(one, f"{where}.{at}.member", violations) for at, one in enumerate(value, 1)
+                item(element, f"{path}.{at}.member", violations)
+                for at, element in enumerate(value, 1)
             ]
-        _check_size(self._sizes, items_read, where, violations)
+        _check_size(self._sizes, items_read, path, violations)
         return items_read
 
 
@@ -169,28 +172,33 @@ class _Map:
         self._key = _Scalar(shape.key)
         self._item = compile_shape(shape.value)
 
-    def __call__(self, value: Any, where: str, violations: list[Violation]) -> dict[str, Any]:
-        _require(value, dict, "map", where)
+    def __call__(self, value: Any, path: str, violations: list[Violation]) -> dict[str, Any]:
+        _require(value, dict, "map", path)
         key, item = self._key, self._item
-        broken = []
+        violated_constraints = []
         if not all(map(key.accepts, value)):
-            broken.append(key.listed("Map keys"))
+            violated_constraints.append(key.listed("Map keys"))
         if isinstance(item, _Scalar):
-            values_read = {name: item.read(one, f"{where}.{name}") for name, one in value.items()}
+            values_read = {
+                name: item.read(element, f"{path}.{name}") for name, element in value.items()
+            }
             if not all(map(item.accepts, values_read.values())):
-                broken.append(item.listed("Map value"))
+                violated_constraints.append(item.listed("Map value"))
         else:
             values_read = {
-                name: item(one, f"{where}.{name}.member", violations) for name, one in value.items()
+                name: item(element, f"{path}.{name}.member", violations)
+                for name, element in value.items()
             }
-        violations.extend(Violation(where, values_read, constraint) for constraint in broken)
-        _check_size(self._sizes, values_read, where, violations)
+        violations.extend(
+            Violation(path, values_read, constraint) for constraint in violated_constraints
+        )
+        _check_size(self._sizes, values_read, path, violations)
         return values_read
 
 
-def missing(where: str) -> Violation:
+def missing(path: str) -> Violation:
     """Return the violation for a missing required member."""
-    return Violation(where, None, _MISSING)
+    return Violation(path, None, _MISSING)
 
 
 _Constraint = tuple[Callable[[Any], object], str]
@@ -203,12 +211,12 @@ def _constraints(shape: Shape) -> tuple[_Constraint, ...]:
     constraints: list[_Constraint] = []
     is_number = kind in _NUMBERS
     size: Callable[[Any], Any] = _itself if is_number else len
-    what = "value" if is_number else "length"
+    measure = "value" if is_number else "length"
     if "max" in metadata:
-        constraints.append(_at_most(size, metadata["max"], what))
+        constraints.append(_at_most(size, metadata["max"], measure))
     if "min" in metadata or (kind == "string" and "max" in metadata):
         constraints.append(
-            _at_least(size, metadata.get("min", 0), what)
+            _at_least(size, metadata.get("min", 0), measure)
         )  # AWS lists a minimum of 0, too
     if kind == "string":
         if "enum" in metadata:
@@ -226,26 +234,26 @@ def _itself(value: Any) -> Any:
     return value
 
 
-def _at_most(size: Callable[[Any], Any], most: float, what: str) -> _Constraint:
+def _at_most(size: Callable[[Any], Any], most: float, measure: str) -> _Constraint:
     return (
         lambda value: size(value) <= most,
-        f"Member must have {what} less than or equal to {most}",
+        f"Member must have {measure} less than or equal to {most}",
     )
 
 
-def _at_least(size: Callable[[Any], Any], least: float, what: str) -> _Constraint:
+def _at_least(size: Callable[[Any], Any], least: float, measure: str) -> _Constraint:
     return (
         lambda value: size(value) >= least,
-        f"Member must have {what} greater than or equal to {least}",
+        f"Member must have {measure} greater than or equal to {least}",
     )
 
 
 def _check_size(
-    sizes: tuple[_Constraint, ...], value: Any, where: str, violations: list[Violation]
+    sizes: tuple[_Constraint, ...], value: Any, path: str, violations: list[Violation]
 ) -> None:
     for holds, constraint in sizes:
         if not holds(value):
-            violations.append(Violation(where, value, constraint))
+            violations.append(Violation(path, value, constraint))
 
 
 # Types: conversions from JSON or text, and values of wrong types.
@@ -259,11 +267,11 @@ _NUMBERS = {
 }
 
 
-def _wrong(where: str, kind: str, value: Any) -> WrongTypeError:
+def _wrong(path: str, kind: str, value: Any) -> WrongTypeError:
     found_value = (
         repr(value[:_SHOWN]) if isinstance(value, str) else _JSON_TYPES.get(type(value), "null")
     )
-    return WrongTypeError(f"The member {where} must be of type {kind}; found {found_value}.")
+    return WrongTypeError(f"The member {path} must be of type {kind}; found {found_value}.")
 
 
 _JSON_TYPES = {
@@ -276,20 +284,20 @@ _JSON_TYPES = {
 }
 
 
-def _require(value: Any, expected: type, kind: str, where: str) -> None:
+def _require(value: Any, expected: type, kind: str, path: str) -> None:
     if not isinstance(value, expected):
-        raise _wrong(where, kind, value)
+        raise _wrong(path, kind, value)
 
 
-def _string(value: Any, where: str) -> Any:
+def _string(value: Any, path: str) -> Any:
     if not isinstance(value, str):
-        raise _wrong(where, "string", value)
+        raise _wrong(path, "string", value)
     return value
 
 
-def _boolean(value: Any, where: str) -> Any:
+def _boolean(value: Any, path: str) -> Any:
     if not isinstance(value, bool):
-        raise _wrong(where, "boolean", value)
+        raise _wrong(path, "boolean", value)
     return value
 
 
@@ -297,7 +305,7 @@ def _number_reader(kind: str) -> Callable[[Any, str], Any]:
     lowest, highest = _NUMBERS[kind]
     types = (int,) if kind in ("integer", "long") else (int, float)
 
-    def read(value: Any, where: str) -> Any:
+    def read(value: Any, path: str) -> Any:
         # In Python a boolean is an integer, too; JSON's 1e999 becomes infinite, and an integer may
         # have more digits than a float can represent.
         if (
@@ -305,24 +313,24 @@ def _number_reader(kind: str) -> Callable[[Any, str], Any]:
             or isinstance(value, bool)
             or not lowest <= value <= highest
         ):
-            raise _wrong(where, kind, value)
+            raise _wrong(path, kind, value)
         return value
 
     return read
 
 
-def _timestamp(value: Any, where: str) -> Any:
+def _timestamp(value: Any, path: str) -> Any:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise _wrong(where, "timestamp", value)
+        raise _wrong(path, "timestamp", value)
     try:
         return parse_timestamp(value)
     except (ValueError, OverflowError, OSError, RuntimeError):
-        raise _wrong(where, "timestamp", value) from None
+        raise _wrong(path, "timestamp", value) from None
 
 
-def _blob(value: Any, where: str) -> Any:
+def _blob(value: Any, path: str) -> Any:
     if not isinstance(value, (str, bytes)):
-        raise _wrong(where, "blob", value)
+        raise _wrong(path, "blob", value)
     return value
 
 
@@ -335,10 +343,10 @@ _FROM_JSON: Mapping[str, Callable[[Any, str], Any]] = {
 }
 
 
-def _boolean_of_text(value: Any, where: str) -> bool:
+def _boolean_of_text(value: Any, path: str) -> bool:
     text = str(value).lower()
     if text not in ("true", "false"):
-        raise _wrong(where, "boolean", value)
+        raise _wrong(path, "boolean", value)
     return text == "true"
 
 
@@ -346,16 +354,16 @@ def _number_of_text(kind: str) -> Callable[[Any, str], Any]:
     read = _FROM_JSON[kind]
     parse = int if kind in ("integer", "long") else float
 
-    def read_text(value: Any, where: str) -> Any:
+    def read_text(value: Any, path: str) -> Any:
         text = str(value)
         # int() would also accept blanks, underscores and the digits of other scripts.
         if not text.isascii() or not text.removeprefix("-")[:1].isdigit() or "_" in text:
-            raise _wrong(where, kind, value)
+            raise _wrong(path, kind, value)
         try:
             number = parse(text)
         except ValueError:
-            raise _wrong(where, kind, value) from None
-        return read(number, where)
+            raise _wrong(path, kind, value) from None
+        return read(number, path)
 
     return read_text
 

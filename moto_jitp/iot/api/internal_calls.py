@@ -81,9 +81,9 @@ class InternalCaller:
             },
         ).prepare()
         # Regardless of active mocks: at a server there is none.
-        answered = botocore_stubber.process_request(request)
-        assert answered is not None, f"moto has no AWS IoT at {request.url}"
-        status, headers, body = answered
+        response = botocore_stubber.process_request(request)
+        assert response is not None, f"moto has no AWS IoT at {request.url}"
+        status, headers, body = response
         content = body if isinstance(body, bytes) else str(body).encode()
         answer = {"status_code": int(status), "headers": headers, "body": content}
         output: dict[str, Any] = _parser().parse(answer, model.output_shape)

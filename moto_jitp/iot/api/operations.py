@@ -146,8 +146,8 @@ def operation_if_strict(
     def enter(
         function: Callable[[PartT, Input], Output | None],
     ) -> Callable[[PartT, Input], Output | None]:
-        def carry_out(its_part: PartT, arguments: Input, moto: CallMoto) -> Output | None:
-            return function(its_part, arguments) if settings.current().strict else moto()
+        def carry_out(part: PartT, arguments: Input, moto: CallMoto) -> Output | None:
+            return function(part, arguments) if settings.current().strict else moto()
 
         _entered(name, part, calls_moto=True)(carry_out)
         return function

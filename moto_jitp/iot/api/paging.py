@@ -166,10 +166,10 @@ def _page_of_moto(name: str, arguments: Input, moto: CallMoto) -> Output:
         raise _refused("iot", name, str(token)) from None
 
 
-def _refused(service: str, operation: str, token: str, what: str = "token") -> IoTError:
+def _refused(service: str, operation: str, token: str, name: str = "token") -> IoTError:
     return IoTError(
         refusal_code(service, operation),
-        f"The {what} {token!r} was not returned by this operation. Leave it out to start from the "
+        f"The {name} {token!r} was not returned by this operation. Leave it out to start from the "
         "first page.",
     )
 

@@ -65,7 +65,7 @@ def _translate(token: re.Match[str]) -> str:
     if token[1]:
         return f"[{_members(token[1])}]"
     if token[0].startswith("["):
-        return re.sub(_CLASS, lambda found: _members(found[1]), token[0])
+        return re.sub(_CLASS, lambda match: _members(match[1]), token[0])
     return token[0]
 
 

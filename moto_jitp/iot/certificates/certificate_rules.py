@@ -45,12 +45,12 @@ def read_or_none(pem: str) -> PresentedCertificate | None:
         return None
 
 
-def read_for_registration(pem: str, what: str) -> PresentedCertificate:
+def read_for_registration(pem: str, subject: str) -> PresentedCertificate:
     """Read a certificate for registration, and check its key.
 
     Args:
         pem: its PEM text.
-        what: its name in an error, such as ``The certificate``.
+        subject: its name in an error, such as ``The certificate``.
 
     Raises:
         CertificateValidation: it cannot be read, or AWS does not accept its kind of key (own
@@ -59,10 +59,10 @@ def read_for_registration(pem: str, what: str) -> PresentedCertificate:
     try:
         presented = read_certificate(pem)
     except CertificateError as error:
-        raise errors.CertificateValidation(f"{what} is not valid: {error}") from None
+        raise errors.CertificateValidation(f"{subject} is not valid: {error}") from None
     fault = defect_of_certificate(presented)
     if fault is not None:
-        raise errors.CertificateValidation(f"{what} has {fault}")
+        raise errors.CertificateValidation(f"{subject} has {fault}")
     return presented
 
 

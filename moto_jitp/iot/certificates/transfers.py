@@ -87,22 +87,22 @@ class CertificateTransfers:
             data: dict[str, Any] = {"transferDate": acting_moment()}
             if message is not None:
                 data["transferMessage"] = message
-            for one in (certificate, arriving):
-                one.transfer_data = dict(data)
-                one.transfers = (registry.account_id, account_id)
+            for certificate_of_account in (certificate, arriving):
+                certificate_of_account.transfer_data = dict(data)
+                certificate_of_account.transfers = (registry.account_id, account_id)
             certificate.set_status(PENDING_TRANSFER)
             self.outgoing[certificate_id] = certificate
             return str(arriving.arn)
 
     def _check_detached(self, certificate: DeviceCertificate) -> None:
         registry, arn = self._registry, certificate.arn
-        for what, attached in (
+        for kind, attached in (
             ("authorization policies", registry.principal_policies.seconds_of(arn)),
             ("things", registry.principal_things.seconds_of(arn)),
         ):
             if attached:
                 raise errors.TransferConflict(
-                    f"Can't transfer the certificate {certificate.certificate_id} because {what} "
+                    f"Can't transfer the certificate {certificate.certificate_id} because {kind} "
                     f"are still attached to it: {', '.join(attached)}. Detach them first."
                 )
 
@@ -247,7 +247,9 @@ def cancel_certificate_transfer(transfers: CertificateTransfers, arguments: Inpu
 def list_outgoing_certificates(transfers: CertificateTransfers, arguments: Input) -> Output:
     page = Page("ListOutgoingCertificates", arguments, default_size=_PAGE, ascending=False)
     items_of_page = page.cut(transfers.outgoing.after(page.number, ascending=page.ascending))
-    return page.output("outgoingCertificates", [_outgoing(one) for one in items_of_page])
+    return page.output(
+        "outgoingCertificates", [_outgoing(certificate) for certificate in items_of_page]
+    )
 
 
 def _outgoing(certificate: DeviceCertificate) -> dict[str, Any]:

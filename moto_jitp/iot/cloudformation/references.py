@@ -50,8 +50,8 @@ def check_references(template: Mapping[str, Any]) -> None:
 def _references(value: Any) -> Iterator[str]:
     """Yield the names that a value of a template refers to by ``Ref`` and ``Fn::Sub``."""
     if isinstance(value, list):
-        for one in value:
-            yield from _references(one)
+        for element in value:
+            yield from _references(element)
         return
     if not isinstance(value, Mapping):
         return
@@ -63,8 +63,8 @@ def _references(value: Any) -> Iterator[str]:
         if function == "Fn::Sub":
             yield from _substituted(argument)
             return
-    for one in value.values():
-        yield from _references(one)
+    for element in value.values():
+        yield from _references(element)
 
 
 def _substituted(argument: Any) -> Iterator[str]:

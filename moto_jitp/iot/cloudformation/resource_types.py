@@ -139,9 +139,9 @@ def _retag(
     removed_keys = [key for key in old_tags if key not in new_tags]
     if removed_keys:
         iot("UntagResource", resourceArn=arn, tagKeys=removed_keys)
-    changed = {key: value for key, value in new_tags.items() if old_tags.get(key) != value}
-    if changed:
-        tags = [{"Key": key, "Value": value} for key, value in changed.items()]
+    changed_tags = {key: value for key, value in new_tags.items() if old_tags.get(key) != value}
+    if changed_tags:
+        tags = [{"Key": key, "Value": value} for key, value in changed_tags.items()]
         iot("TagResource", resourceArn=arn, tags=tags)
 
 
@@ -316,7 +316,9 @@ class Policy(ResourceType):
         document = _document(properties["PolicyDocument"])
         if document != _document(old_properties["PolicyDocument"]):
             versions = self._versions(iot, resource.id)
-            other_versions = [one["versionId"] for one in versions if not one["isDefaultVersion"]]
+            other_versions = [
+                version["versionId"] for version in versions if not version["isDefaultVersion"]
+            ]
             if len(versions) >= _MOST_VERSIONS:
                 iot(
                     "DeletePolicyVersion",
@@ -352,7 +354,7 @@ class Policy(ResourceType):
     @staticmethod
     def _versions(iot: InternalCaller, name: str) -> list[dict[str, Any]]:
         versions = iot("ListPolicyVersions", policyName=name)["policyVersions"]
-        return sorted(versions, key=lambda one: int(one["versionId"]), reverse=True)
+        return sorted(versions, key=lambda version: int(version["versionId"]), reverse=True)
 
 
 class PolicyPrincipalAttachment(ResourceType):
@@ -399,8 +401,8 @@ class ProvisioningTemplate(ResourceType):
         if "TemplateType" in properties:
             arguments["Type"] = properties["TemplateType"]
         body = _document(properties["TemplateBody"])
-        more = {"TemplateName": name, "TemplateBody": body, **_only(properties, "Tags")}
-        template = _call(iot, "CreateProvisioningTemplate", {**arguments, **more})
+        members = {"TemplateName": name, "TemplateBody": body, **_only(properties, "Tags")}
+        template = _call(iot, "CreateProvisioningTemplate", {**arguments, **members})
         return Made(name, {"TemplateArn": template["templateArn"]})
 
     def update(
@@ -438,7 +440,9 @@ class ProvisioningTemplate(ResourceType):
     @staticmethod
     def _make_room(iot: InternalCaller, name: str) -> None:
         versions = iot("ListProvisioningTemplateVersions", templateName=name)["versions"]
-        other_versions = sorted(one["versionId"] for one in versions if not one["isDefaultVersion"])
+        other_versions = sorted(
+            version["versionId"] for version in versions if not version["isDefaultVersion"]
+        )
         if len(versions) >= _MOST_VERSIONS:
             iot("DeleteProvisioningTemplateVersion", templateName=name, versionId=other_versions[0])
 
@@ -650,11 +654,12 @@ class ResourceSpecificLogging(ResourceType):
 
     def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
         target = _only(properties, "TargetType", "TargetName")
-        listed = _logging_of(iot, "ListV2LoggingLevels")
-        levels = listed.get("logTargetConfigurations", [])
+        page = _logging_of(iot, "ListV2LoggingLevels")
+        levels = page.get("logTargetConfigurations", [])
         log_target = (properties["TargetType"], properties["TargetName"])
         same_targets = [
-            (one["logTarget"]["targetType"], one["logTarget"].get("targetName")) for one in levels
+            (entry["logTarget"]["targetType"], entry["logTarget"].get("targetName"))
+            for entry in levels
         ]
         if log_target in same_targets:
             raise CallRefused("AlreadyExists", f"The log level of {':'.join(log_target)} exists.")

@@ -107,10 +107,10 @@ class Resource:
         cloudformation_json: Mapping[str, Any],
         account_id: str,
         region_name: str,
-        **about: Any,
+        **further_arguments: Any,
     ) -> Resource:
         """Make the resource."""
-        logical_id = str(about.get("LogicalId", ""))
+        logical_id = str(further_arguments.get("LogicalId", ""))
         with _failing(cls.kind, logical_id):
             return cls._made(resource_name, cloudformation_json, _caller(account_id, region_name))
 
@@ -136,14 +136,14 @@ class Resource:
         with _failing(kind, original_resource.logical_resource_id):
             old_properties, resource = original_resource.properties, original_resource.made
             properties = _checked_properties(kind, cloudformation_json)
-            changed = [
+            changed_properties = [
                 name
                 for name in {**old_properties, **properties}
                 if old_properties.get(name) != properties.get(name)
             ]
-            if not changed:
+            if not changed_properties:
                 return original_resource
-            if any(name in kind.replaced for name in changed):
+            if any(name in kind.replaced for name in changed_properties):
                 new_resource = cls._made(new_resource_name, cloudformation_json, iot)
                 if new_resource.made.id != resource.id:
                     kind.delete(iot, resource, old_properties)
@@ -316,7 +316,11 @@ def _rolling_back_change_set(plain: Callable[..., None]) -> Callable[..., None]:
 
 def _change_set(backend: Any, name: str) -> Any:
     change_set = backend.change_sets.get(name)
-    same_named = (one for one in backend.change_sets.values() if one.change_set_name == name)
+    same_named = (
+        change_set
+        for change_set in backend.change_sets.values()
+        if change_set.change_set_name == name
+    )
     return change_set or next(same_named, None)
 
 
@@ -351,7 +355,7 @@ def _silence() -> Iterator[None]:
         yield
 
 
-def _tell_failure(stack: Any, failure: ResourceFailed, resource: str, whole: str) -> None:
+def _tell_failure(stack: Any, failure: ResourceFailed, resource: str, action: str) -> None:
     event = Event(
         stack_id=stack.stack_id,
         stack_name=stack.name,
@@ -364,7 +368,7 @@ def _tell_failure(stack: Any, failure: ResourceFailed, resource: str, whole: str
     )
     stack.events.append(event)
     failed = f"The following resource(s) failed: [{failure.logical_id}]. {failure.reason}"
-    stack._add_stack_event(whole, resource_status_reason=failed)
+    stack._add_stack_event(action, resource_status_reason=failed)
 
 
 def _end(stack: Any, status: str, reason: str | None = None) -> None:

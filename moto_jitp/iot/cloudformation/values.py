@@ -40,9 +40,9 @@ def as_json(value: Any, place: str = "Properties") -> Any:
                     f"{place} has {json.dumps(value, default=str)}, which could not be resolved: "
                     "refer to a parameter or a resource of this template."
                 )
-        return {str(name): as_json(one, f"{place}.{name}") for name, one in value.items()}
+        return {str(name): as_json(element, f"{place}.{name}") for name, element in value.items()}
     if isinstance(value, list | tuple):
-        return [as_json(one, f"{place}[{at}]") for at, one in enumerate(value)]
+        return [as_json(element, f"{place}[{at}]") for at, element in enumerate(value)]
     if isinstance(value, datetime.datetime | datetime.date):
         return value.isoformat()
     if value is None or isinstance(value, str | int | float):
@@ -74,7 +74,7 @@ def _converted(shape: Shape, value: Any, place: str) -> Any:
     if shape.type_name == "structure" and isinstance(value, Mapping):
         members = {name.lower(): name for name in shape.members}
         converted = {}
-        for name, one in value.items():
+        for name, member_value in value.items():
             member = members.get(name.lower())
             if member is None:
                 known_properties = [member[0].upper() + member[1:] for member in shape.members]
@@ -82,13 +82,16 @@ def _converted(shape: Shape, value: Any, place: str) -> Any:
                 # One that AWS has added since that botocore was made is seldom near another.
                 hint = hint or f"The installed botocore {botocore.__version__} does not have it."
                 raise UnusableValue(f"{place} has the unknown property {name}. {hint}")
-            converted[member] = _converted(shape.members[member], one, f"{place}.{name}")
+            converted[member] = _converted(shape.members[member], member_value, f"{place}.{name}")
         return converted
     if shape.type_name == "list" and isinstance(value, list):
-        return [_converted(shape.member, one, f"{place}[{at}]") for at, one in enumerate(value)]
+        return [
+            _converted(shape.member, element, f"{place}[{at}]") for at, element in enumerate(value)
+        ]
     if shape.type_name == "map" and isinstance(value, Mapping):
         return {
-            name: _converted(shape.value, one, f"{place}.{name}") for name, one in value.items()
+            name: _converted(shape.value, element, f"{place}.{name}")
+            for name, element in value.items()
         }
     return _scalar(shape.type_name, value)
 

@@ -51,11 +51,11 @@ def list_subscriptions(request: DataRequest, arguments: Input) -> Output:
     client_subscriptions = subscriptions_of(request.iot, client_id)
     if client_subscriptions is None:
         raise _no_client(request, "ListSubscriptions", client_id)
-    more = {"maxResults": arguments["maxResults"]} if "maxResults" in arguments else {}
-    request.log("ListSubscriptions", {"clientId": client_id, **more})
+    page_arguments = {"maxResults": arguments["maxResults"]} if "maxResults" in arguments else {}
+    request.log("ListSubscriptions", {"clientId": client_id, **page_arguments})
     page = Page("ListSubscriptions", arguments, default_size=_MOST, service=SERVICE)
-    listed = page.cut_sorted(client_subscriptions, lambda one: one[0])
-    subscriptions = [{"topicFilter": name, "qos": qos} for name, qos in listed]
+    items_of_page = page.cut_sorted(client_subscriptions, lambda subscription: subscription[0])
+    subscriptions = [{"topicFilter": name, "qos": qos} for name, qos in items_of_page]
     return without_null(page.output("subscriptions", subscriptions))
 
 

@@ -68,9 +68,14 @@ def get_retained_message(request: DataRequest, arguments: Input) -> Output:
 @operation("ListRetainedMessages", DataRequest, service=SERVICE)
 def list_retained_messages(request: DataRequest, arguments: Input) -> Output:
     page = Page("ListRetainedMessages", arguments, default_size=_MOST, service=SERVICE)
-    retained = page.cut_sorted(request.broker.retained.values(), lambda one: one.message.topic)
+    retained = page.cut_sorted(
+        request.broker.retained.values(), lambda retained_message: retained_message.message.topic
+    )
     request.log("ListRetainedMessage", {})
-    topics = [{**_summary(one), "payloadSize": len(one.message.payload)} for one in retained]
+    topics = [
+        {**_summary(retained_message), "payloadSize": len(retained_message.message.payload)}
+        for retained_message in retained
+    ]
     return without_null(page.output("retainedTopics", topics))
 
 

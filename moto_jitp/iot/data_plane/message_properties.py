@@ -94,8 +94,10 @@ def _user_properties(encoded: Any) -> tuple[tuple[str, str], ...]:
         pairs = json.loads(encoded) if isinstance(encoded, str) else encoded or []
     except (ValueError, RecursionError):
         pairs = None
-    listed = pairs if isinstance(pairs, list) else []
-    found = [pair for one in listed if isinstance(one, dict) for pair in one.items()]
-    if listed is not pairs or len(found) != len(listed):
+    entries = pairs if isinstance(pairs, list) else []
+    user_properties = [
+        pair for entry in entries if isinstance(entry, dict) for pair in entry.items()
+    ]
+    if entries is not pairs or len(user_properties) != len(entries):
         raise ValueError('userProperties is not a JSON array such as [{"deviceName": "alpha"}].')
-    return tuple((name, str(value)) for name, value in found)
+    return tuple((name, str(value)) for name, value in user_properties)

@@ -62,8 +62,10 @@ class DataRequest:
             return
         address = source_address(self._request)
         client = Client(None, self._principal_id(), address, protocol="HTTP")
-        more = {} if error is None else {"details": error}
-        entry = operation_entry(event_type, client, {**fields, **more}, failed=error is not None)
+        error_fields = {} if error is None else {"details": error}
+        entry = operation_entry(
+            event_type, client, {**fields, **error_fields}, failed=error is not None
+        )
         self.iot.logging.log(client, datetime.now(timezone.utc), [entry])
 
     def _principal_id(self) -> str:

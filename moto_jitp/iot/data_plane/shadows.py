@@ -72,12 +72,12 @@ def client_token(payload: str | bytes) -> dict[str, str]:
 
 
 def check_update(
-    stored: FakeShadow | None, shadow_name: str | None, payload: str | bytes
+    stored_shadow: FakeShadow | None, shadow_name: str | None, payload: str | bytes
 ) -> Shadow:
     """Return the version of a shadow that an update makes, once it is stored.
 
     Args:
-        stored: the shadow as it is, or was before its deletion; ``None`` if there was none.
+        stored_shadow: the shadow as it is, or was before its deletion; ``None`` if there was none.
         shadow_name: the named shadow; ``None`` for the unnamed one.
         payload: the request.
 
@@ -87,7 +87,7 @@ def check_update(
     _check_name(shadow_name)
     document = _document(payload)
     _check_document(document)
-    previous = _remembered(stored)
+    previous = _remembered(stored_shadow)
     if "version" in document and document["version"] != getattr(previous, "version", None):
         raise ShadowRefused(409, "Version conflict")
     shadow = updated(previous, document)

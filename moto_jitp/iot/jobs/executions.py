@@ -135,8 +135,11 @@ class JobExecution(FakeJobExecution):
         return without_null(described)
 
     def to_dict(self) -> dict[str, Any]:
-        listed: dict[str, Any] = super().to_dict()
-        return {**listed, "jobExecutionSummary": without_null(listed["jobExecutionSummary"])}
+        description: dict[str, Any] = super().to_dict()
+        return {
+            **description,
+            "jobExecutionSummary": without_null(description["jobExecutionSummary"]),
+        }
 
     def summary(self) -> dict[str, Any]:
         """Return it as in GetPendingJobExecutions and ``notify``, with times in seconds."""

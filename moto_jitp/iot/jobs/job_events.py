@@ -81,5 +81,5 @@ def tell_of_execution(
         "status": execution.status,
         "statusDetails": dict(execution.status_details_map),
     }
-    where = f"jobExecution/{execution.job_id}"
-    registry.events.publish(where, "JOB_EXECUTION", operation, members)
+    topic_part = f"jobExecution/{execution.job_id}"
+    registry.events.publish(topic_part, "JOB_EXECUTION", operation, members)

@@ -70,4 +70,4 @@ def _executions(
         return job in (None, execution.job_id) and status in (None, execution.status)
 
     executions = page.cut(numbered_executions, wanted)
-    return page.output("executionSummaries", [one.to_dict() for one in executions])
+    return page.output("executionSummaries", [execution.to_dict() for execution in executions])

@@ -560,7 +560,7 @@ class Jobs:
 
     def _pending(self, thing_name: str) -> list[JobExecution]:
         queued_executions = self._queues.get(thing_name, {}).values()
-        return sorted(queued_executions, key=lambda one: one.status == "QUEUED")
+        return sorted(queued_executions, key=lambda execution: execution.status == "QUEUED")
 
     @contextmanager
     def _telling(self, thing_names: Iterable[str]) -> Iterator[None]:
@@ -571,10 +571,10 @@ class Jobs:
         for name, earlier in before.items():
             later = self._pending(name)
             topic = f"$aws/things/{name}/jobs/notify"
-            if {id(one) for one in earlier} != {id(one) for one in later}:
+            if {id(execution) for execution in earlier} != {id(execution) for execution in later}:
                 jobs: dict[str, list[dict[str, Any]]] = {}
-                for one in later[:_MOST_LISTED]:
-                    jobs.setdefault(one.status, []).append(one.summary())
+                for execution in later[:_MOST_LISTED]:
+                    jobs.setdefault(execution.status, []).append(execution.summary())
                 publish(self._moto, AwsMessage(topic, {"timestamp": now, "jobs": jobs}))
             if earlier[:1] != later[:1]:
                 message: dict[str, Any] = {"timestamp": now}

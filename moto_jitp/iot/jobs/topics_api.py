@@ -116,9 +116,13 @@ def carry_out(
         execution = jobs.start_next(thing_name, details, step)
         with_document = True
     elif job_id is None:
-        pending = jobs.pending(thing_name)
+        pending_executions = jobs.pending(thing_name)
         return {
-            name: [one.summary() for one in pending if one.status == status]
+            name: [
+                execution.summary()
+                for execution in pending_executions
+                if execution.status == status
+            ]
             for name, status in (("inProgressJobs", "IN_PROGRESS"), ("queuedJobs", "QUEUED"))
         }
     else:

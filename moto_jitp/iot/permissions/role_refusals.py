@@ -38,13 +38,13 @@ class RoleCall:
 
 def by_policies(call: RoleCall, decision: IamDecision) -> AccessDenied:
     """The role's own policies deny a call, or none allows it."""
-    where = f"the policies of the provisioning role {call.role_arn}"
+    place = f"the policies of the provisioning role {call.role_arn}"
     if decision.denied:
         because = "with an explicit deny in an identity-based policy"
-        return call.refused(because, _take_out(call, where, decision))
+        return call.refused(because, _take_out(call, place, decision))
     because = f"because no identity-based policy allows the iot:{call.action} action"
     if decision.conditions:
-        return call.refused(because, _unmet(call, where, decision))
+        return call.refused(because, _unmet(call, place, decision))
     return call.refused(
         because,
         f"Allow {call} in a policy of the provisioning role {call.role_arn}; AWS's managed policy "
@@ -55,16 +55,16 @@ def by_policies(call: RoleCall, decision: IamDecision) -> AccessDenied:
 
 def by_boundary(call: RoleCall, decision: IamDecision, boundary_arn: str) -> AccessDenied:
     """The role's permissions boundary denies a call, or does not allow it."""
-    where = f"the permissions boundary {boundary_arn} of the provisioning role {call.role_arn}"
+    place = f"the permissions boundary {boundary_arn} of the provisioning role {call.role_arn}"
     if decision.denied:
         because = "with an explicit deny in a permissions boundary"
-        return call.refused(because, _take_out(call, where, decision))
+        return call.refused(because, _take_out(call, place, decision))
     because = _no_boundary_allows(call)
     if decision.conditions:
-        return call.refused(because, _unmet(call, where, decision))
+        return call.refused(because, _unmet(call, place, decision))
     return call.refused(
         because,
-        f"Allow {call} in {where}: a role may do what its policies and its boundary both allow.",
+        f"Allow {call} in {place}: a role may do what its policies and its boundary both allow.",
     )
 
 
@@ -90,16 +90,16 @@ def _no_boundary_allows(call: RoleCall) -> str:
     return f"because no permissions boundary allows the iot:{call.action} action"
 
 
-def _take_out(call: RoleCall, where: str, decision: IamDecision) -> str:
+def _take_out(call: RoleCall, place: str, decision: IamDecision) -> str:
     change = ""
     if decision.conditions:
         change = f", or change its Condition, which is met: {decision.conditions}"
-    return f"Take the Deny that covers {call} out of {where}{change}; it wins over every Allow."
+    return f"Take the Deny that covers {call} out of {place}{change}; it wins over every Allow."
 
 
-def _unmet(call: RoleCall, where: str, decision: IamDecision) -> str:
+def _unmet(call: RoleCall, place: str, decision: IamDecision) -> str:
     return (
-        f"A statement in {where} would allow {call}, but its Condition is not met: "
+        f"A statement in {place} would allow {call}, but its Condition is not met: "
         f"{decision.conditions}. Change the Condition, or allow the call in another statement."
     )
 
@@ -129,10 +129,10 @@ def not_trusted(role_arn: str, service: str, decision: IamDecision) -> RoleNotAs
     """The role's trust policy forbids AWS IoT to assume it, or does not allow it."""
     change = "change it with iam.update_assume_role_policy."
     if decision.denied:
-        met = f" (its Condition is met: {decision.conditions})" if decision.conditions else ""
+        note = f" (its Condition is met: {decision.conditions})" if decision.conditions else ""
         return RoleNotAssumable(
             role_arn,
-            f"a Deny in its trust policy covers sts:AssumeRole by the service {service}{met}, and "
+            f"a Deny in its trust policy covers sts:AssumeRole by the service {service}{note}, and "
             f"it wins over every Allow: {change}",
         )
     if decision.conditions:

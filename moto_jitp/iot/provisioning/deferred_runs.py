@@ -182,10 +182,10 @@ class DeferredRuns:
             if connecting in self.runs:
                 self.runs[connecting].look()
             moments = {key: run.due() for key, run in self.runs.items()}
-            due = {key: moment for key, moment in moments.items() if moment is not None}
+            due_moments = {key: moment for key, moment in moments.items() if moment is not None}
             # In the order in which they would have ended: a run may need what an earlier one makes.
-            for key in sorted(due, key=due.__getitem__):
-                self.runs.pop(key).carry_out(due[key])
+            for key in sorted(due_moments, key=due_moments.__getitem__):
+                self.runs.pop(key).carry_out(due_moments[key])
 
 
 @finishes(Turn.RUNS)

@@ -49,21 +49,21 @@ class ThingChanges(NamedTuple):
         return {**before, **payload["attributes"]}
 
 
-def changes(thing: FakeThing, groups: Mapping[str, str], planned: PlannedThing) -> ThingChanges:
+def changes(thing: FakeThing, groups: Mapping[str, str], plan: PlannedThing) -> ThingChanges:
     """Compare a thing with what a template requires.
 
     Args:
         thing: the thing as it is.
         groups: the groups that it is in, name to ARN.
-        planned: the template's values. A property that the template omits or leaves empty requires
+        plan: the template's values. A property that the template omits or leaves empty requires
             nothing.
 
     Raises:
         ThingConflict: with AWS's text.
     """
-    to_join, to_leave = _groups(groups, planned)
+    to_join, to_leave = _groups(groups, plan)
     update: dict[str, Any] = {}
-    payload, thing_type = _attributes(thing, planned), _type(thing, planned)
+    payload, thing_type = _attributes(thing, plan), _type(thing, plan)
     if thing_type is not None:
         update["thingTypeName"] = thing_type
     if payload is not None:
@@ -71,11 +71,11 @@ def changes(thing: FakeThing, groups: Mapping[str, str], planned: PlannedThing) 
     return ThingChanges(update, to_join, to_leave)
 
 
-def _attributes(thing: FakeThing, planned: PlannedThing) -> dict[str, Any] | None:
-    planned_attributes = planned.attributes
+def _attributes(thing: FakeThing, plan: PlannedThing) -> dict[str, Any] | None:
+    planned_attributes = plan.attributes
     if not planned_attributes or planned_attributes == thing.attributes:
         return None
-    override = planned.overrides.attribute_payload
+    override = plan.overrides.attribute_payload
     if override is Override.DO_NOTHING:
         return None
     if override is Override.MERGE:
@@ -94,29 +94,29 @@ def _attributes(thing: FakeThing, planned: PlannedThing) -> dict[str, Any] | Non
     )
 
 
-def _type(thing: FakeThing, planned: PlannedThing) -> str | None:
+def _type(thing: FakeThing, plan: PlannedThing) -> str | None:
     existing = type_name(thing)
-    if planned.thing_type is None or planned.thing_type == existing:
+    if plan.thing_type is None or plan.thing_type == existing:
         return None
-    override = planned.overrides.thing_type_name
+    override = plan.overrides.thing_type_name
     if override is Override.DO_NOTHING:
         return None
     if override is Override.REPLACE:
-        return planned.thing_type
+        return plan.thing_type
     raise ThingConflict(
         "ThingTypeName",
         f"Existing ThingType: {existing or 'null'} conflicts with ThingType: "
-        f"{planned.thing_type} in Template.",
+        f"{plan.thing_type} in Template.",
     )
 
 
 def _groups(
-    existing: Mapping[str, str], planned: PlannedThing
+    existing: Mapping[str, str], plan: PlannedThing
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    to_join = tuple(name for name in planned.groups if name not in existing)
-    to_leave = tuple(name for name in existing if name not in planned.groups)
-    override = planned.overrides.thing_groups
-    if not planned.groups or not (to_join or to_leave) or override is Override.DO_NOTHING:
+    to_join = tuple(name for name in plan.groups if name not in existing)
+    to_leave = tuple(name for name in existing if name not in plan.groups)
+    override = plan.overrides.thing_groups
+    if not plan.groups or not (to_join or to_leave) or override is Override.DO_NOTHING:
         return (), ()
     if override is Override.MERGE:
         return to_join, ()
@@ -127,7 +127,7 @@ def _groups(
     raise ThingConflict(
         "ThingGroups",
         f"Existing ThingGroups: [{has}] conflict with ThingGroups: "
-        f"[{', '.join(planned.groups)}] in Template.",
+        f"[{', '.join(plan.groups)}] in Template.",
     )
 
 

@@ -187,8 +187,11 @@ class ProvisioningTemplates:
     def _check_fleet_limit(self, kind: str) -> None:
         if kind != FLEET_PROVISIONING:
             return
-        stored = self.provisioning_templates.values()
-        if sum(t.template_type == FLEET_PROVISIONING for t in stored) >= MAX_FLEET_TEMPLATES:
+        stored_templates = self.provisioning_templates.values()
+        if (
+            sum(t.template_type == FLEET_PROVISIONING for t in stored_templates)
+            >= MAX_FLEET_TEMPLATES
+        ):
             raise LimitExceeded(
                 f"The account already has {MAX_FLEET_TEMPLATES} fleet provisioning templates, the "
                 "maximum that AWS IoT allows."
@@ -229,8 +232,10 @@ class ProvisioningTemplates:
         """
         if source.name is None:
             return ResolvedTemplate(None, source.body or "", source.role_arn)
-        stored = self.provisioning_templates.get(source.name)
-        role_arn = source.role_arn or (stored.role_arn if stored is not None else None)
+        stored_template = self.provisioning_templates.get(source.name)
+        role_arn = source.role_arn or (
+            stored_template.role_arn if stored_template is not None else None
+        )
         try:
             template = self.jitp_template(source.name)
             return ResolvedTemplate(

@@ -109,10 +109,10 @@ def missing_resources(resources: Sequence[str]) -> str:
     calls = []
     for resource in resources:
         kind, _, name = resource.partition("/")
-        what, call = _CREATE[kind]
+        description, call = _CREATE[kind]
         # A package version is identified by both names.
         names = name.split("/version/")
-        calls.append(f"{what} {' '.join(map(repr, names))} (iot.{call.format(*names)})")
+        calls.append(f"{description} {' '.join(map(repr, names))} (iot.{call.format(*names)})")
     return (
         f"Create {' and '.join(calls)} before devices connect: a template does not create thing "
         "types, groups, billing groups, package versions or named policies."

@@ -238,21 +238,21 @@ class TemplateExecution:
         require_named_resources(
             self.steps, plan, self.parts.registry, self.parts.on_things.packages
         )
-        planned = plan.certificate_if_any
-        if certificate is None and planned is not None:
-            self.certificate = certificate = self._certificate(planned)
-        if planned is not None and certificate is not None:
-            self._resource_arns[planned.logical_name] = certificate.arn
+        planned_certificate = plan.certificate_if_any
+        if certificate is None and planned_certificate is not None:
+            self.certificate = certificate = self._certificate(planned_certificate)
+        if planned_certificate is not None and certificate is not None:
+            self._resource_arns[planned_certificate.logical_name] = certificate.arn
         if plan.thing is not None:
             thing = self._thing.make_or_change_thing(plan.thing)
             self._resource_arns[plan.thing.logical_name] = thing.arn
-        if planned is None or certificate is None:
+        if planned_certificate is None or certificate is None:
             return plan
         for policy in plan.policies:
             self._policy(policy, certificate)
         if plan.thing is not None:
-            self._attach_thing(plan.thing, planned, certificate)
-        self._status(planned, certificate)
+            self._attach_thing(plan.thing, planned_certificate, certificate)
+        self._status(planned_certificate, certificate)
         return plan
 
     def _require_usable(self, certificate: DeviceCertificate) -> None:
@@ -277,19 +277,21 @@ class TemplateExecution:
     def _is_registered(self, certificate: DeviceCertificate) -> bool:
         return self.parts.registry.certificates.get(certificate.certificate_id) is certificate
 
-    def _certificate(self, planned: PlannedCertificate) -> DeviceCertificate:
-        if planned.certificate_id is not None:
-            parameters = {"certificateId": planned.certificate_id}
-            resource = f"cert/{planned.certificate_id}"
+    def _certificate(self, planned_certificate: PlannedCertificate) -> DeviceCertificate:
+        if planned_certificate.certificate_id is not None:
+            parameters = {"certificateId": planned_certificate.certificate_id}
+            resource = f"cert/{planned_certificate.certificate_id}"
             return self.steps.do("DescribeCertificate", resource, self._find, parameters)
-        if planned.certificate_pem is not None:
-            parameters = {"certificatePem": planned.certificate_pem}
-            if planned.ca_certificate_pem is not None:
-                parameters["caCertificatePem"] = planned.ca_certificate_pem
+        if planned_certificate.certificate_pem is not None:
+            parameters = {"certificatePem": planned_certificate.certificate_pem}
+            if planned_certificate.ca_certificate_pem is not None:
+                parameters["caCertificatePem"] = planned_certificate.ca_certificate_pem
             return self.steps.do(
                 "RegisterCertificate", "certificate", self._register_or_find, parameters
             )
-        parameters = {"certificateSigningRequest": planned.certificate_signing_request or ""}
+        parameters = {
+            "certificateSigningRequest": planned_certificate.certificate_signing_request or ""
+        }
         return self.steps.do("CreateCertificateFromCsr", "certificate", self._issue, parameters)
 
     # The calls, with the parameters that boto3 takes.
@@ -321,16 +323,18 @@ class TemplateExecution:
     def _attach_policy(self, parameters: Mapping[str, Any]) -> None:
         self.parts.policies.attach_policy(parameters["policyName"], parameters["target"])
 
-    def _policy(self, planned: PlannedPolicy, certificate: DeviceCertificate) -> None:
-        name = planned.policy_name
+    def _policy(self, planned_policy: PlannedPolicy, certificate: DeviceCertificate) -> None:
+        name = planned_policy.policy_name
         resource = f"policy/{name}"
-        if planned.document is not None:
-            parameters = {"policyName": name, "policyDocument": planned.document}
+        if planned_policy.document is not None:
+            parameters = {"policyName": name, "policyDocument": planned_policy.document}
             if name in self.parts.registry.policies:
                 self.steps.unchanged("CreatePolicy", resource, parameters)
             else:
                 self.steps.do("CreatePolicy", resource, self._create_policy, parameters)
-            self._resource_arns[planned.logical_name] = self.parts.registry.policies[name].arn
+            self._resource_arns[planned_policy.logical_name] = self.parts.registry.policies[
+                name
+            ].arn
         parameters = {"policyName": name, "target": certificate.arn}
         if (certificate.arn, name) in self.parts.registry.principal_policies:
             self.steps.unchanged("AttachPolicy", resource, parameters)
@@ -338,9 +342,12 @@ class TemplateExecution:
         self.steps.do("AttachPolicy", resource, self._attach_policy, parameters)
 
     def _attach_thing(
-        self, thing: PlannedThing, planned: PlannedCertificate, certificate: DeviceCertificate
+        self,
+        thing: PlannedThing,
+        planned_certificate: PlannedCertificate,
+        certificate: DeviceCertificate,
     ) -> None:
-        kind, resource = planned.thing_principal_type, f"thing/{thing.name}"
+        kind, resource = planned_certificate.thing_principal_type, f"thing/{thing.name}"
         parameters = {"thingName": thing.name, "principal": certificate.arn}
         if kind is not None:
             parameters["thingPrincipalType"] = kind
@@ -350,23 +357,28 @@ class TemplateExecution:
         attach = functools.partial(attach_thing_principal, self.parts.principals)
         self.steps.do("AttachThingPrincipal", resource, attach, parameters)
 
-    def _status(self, planned: PlannedCertificate, certificate: DeviceCertificate) -> None:
+    def _status(
+        self, planned_certificate: PlannedCertificate, certificate: DeviceCertificate
+    ) -> None:
         resource = f"cert/{certificate.certificate_id}"
-        parameters = {"certificateId": certificate.certificate_id, "newStatus": planned.status}
+        parameters = {
+            "certificateId": certificate.certificate_id,
+            "newStatus": planned_certificate.status,
+        }
         # DO_NOTHING and FAIL refer to a status set earlier. Read literally they would leave a
         # pending certificate pending, yet AWS's own example has DO_NOTHING and works.
-        pending = certificate.status == "PENDING_ACTIVATION"
-        if certificate.status == planned.status or (
-            planned.status_override is Override.DO_NOTHING and not pending
+        is_pending = certificate.status == "PENDING_ACTIVATION"
+        if certificate.status == planned_certificate.status or (
+            planned_certificate.status_override is Override.DO_NOTHING and not is_pending
         ):
             self.steps.unchanged("UpdateCertificate", resource, parameters)
             return
-        if planned.status_override is Override.FAIL and not pending:
+        if planned_certificate.status_override is Override.FAIL and not is_pending:
             raise self.steps.refused(
                 "UpdateCertificate",
                 resource,
-                f"Existing Status: {certificate.status} conflicts with Status: {planned.status} in "
-                "Template.",
+                f"Existing Status: {certificate.status} conflicts with "
+                f"Status: {planned_certificate.status} in Template.",
                 "Use REPLACE for Status in the certificate's OverrideSettings.",
             )
         update = functools.partial(update_certificate, self.parts.certificates)

@@ -63,49 +63,49 @@ class ThingSteps:
         self.thing_name: str | None = None
         self.thing_id: str | None = None
 
-    def make_or_change_thing(self, planned: PlannedThing) -> FakeThing:
+    def make_or_change_thing(self, plan: PlannedThing) -> FakeThing:
         """Make the thing, or change the existing one to match the template.
 
         Raises:
             ProvisioningFailure: a step failed, or the thing is in conflict with the template.
         """
-        self.thing_name = planned.name
-        thing = self._registry.find_thing(planned.name)
+        self.thing_name = plan.name
+        thing = self._registry.find_thing(plan.name)
         if thing is None:
-            self._check_groups(planned.groups, planned)
-            resource, parameters = f"thing/{planned.name}", _creation(planned)
+            self._check_groups(plan.groups, plan)
+            resource, parameters = f"thing/{plan.name}", _creation(plan)
             thing = self._steps.do("CreateThing", resource, self._create, parameters)
             self.thing_id = thing.thing_id
-            self._join_groups(thing, planned.groups)
+            self._join_groups(thing, plan.groups)
         else:
             self.thing_id = thing.thing_id
-            self._update_thing(thing, planned)
-        self._join_billing_group(thing, planned.billing_group)
-        self._report_packages(planned)
+            self._update_thing(thing, plan)
+        self._join_billing_group(thing, plan.billing_group)
+        self._report_packages(plan)
         return thing
 
-    def _update_thing(self, thing: FakeThing, planned: PlannedThing) -> None:
+    def _update_thing(self, thing: FakeThing, plan: PlannedThing) -> None:
         """Change an existing thing to match the template, as far as OverrideSettings allow."""
-        resource = f"thing/{planned.name}"
+        resource = f"thing/{plan.name}"
         own_groups = self._parts.memberships.groups_of(thing)
         groups = {group.thing_group_name: group.arn for group in own_groups}
         try:
-            update_arguments = changes(thing, groups, planned)
+            update_arguments = changes(thing, groups, plan)
         except ThingConflict as conflict:
-            raise self._conflict(planned, conflict) from None
+            raise self._conflict(plan, conflict) from None
         stays = [name for name in groups if name not in update_arguments.groups_to_leave]
-        self._check_groups([*stays, *update_arguments.groups_to_join], planned)
+        self._check_groups([*stays, *update_arguments.groups_to_join], plan)
         if update_arguments.update:
-            parameters = {"thingName": planned.name, **update_arguments.update}
+            parameters = {"thingName": plan.name, **update_arguments.update}
             self._steps.do("UpdateThing", resource, self._update, parameters)
         else:
-            self._steps.unchanged("CreateThing", resource, _creation(planned))
+            self._steps.unchanged("CreateThing", resource, _creation(plan))
         for name in update_arguments.groups_to_leave:
             self._steps.do(
                 "RemoveThingFromThingGroup",
                 f"thinggroup/{name}",
                 self._leave_group,
-                {"thingGroupName": name, "thingName": planned.name},
+                {"thingGroupName": name, "thingName": plan.name},
             )
         self._join_groups(thing, update_arguments.groups_to_join)
 
@@ -141,19 +141,19 @@ class ThingSteps:
         group = self._registry.describe_billing_group(parameters["billingGroupName"])
         join_billing_group(group, self._registry.describe_thing(parameters["thingName"]))
 
-    def _check_groups(self, names: Sequence[str], planned: PlannedThing) -> None:
+    def _check_groups(self, names: Sequence[str], plan: PlannedThing) -> None:
         """Check that the thing can be in all its groups before anything is made."""
         groups = [self._registry.describe_thing_group(name) for name in names]
         try:
-            self._parts.memberships.check(planned.name, groups)
+            self._parts.memberships.check(plan.name, groups)
         except MembershipRefused as error:
             too_many = error.group is None
             raise self._steps.refused(
                 "AddThingToThingGroup",
-                f"thing/{planned.name}" if too_many else f"thinggroup/{error.group}",
+                f"thing/{plan.name}" if too_many else f"thinggroup/{error.group}",
                 str(error.message),
                 error.advice or "",
-                "" if too_many else f"Resources.{planned.logical_name}.Properties.ThingGroups",
+                "" if too_many else f"Resources.{plan.logical_name}.Properties.ThingGroups",
             ) from None
 
     def _join_groups(self, thing: FakeThing, names: Sequence[str]) -> None:
@@ -185,30 +185,28 @@ class ThingSteps:
             )
         self._steps.do("AddThingToBillingGroup", resource, self._be_billed, parameters)
 
-    def _report_packages(self, planned: PlannedThing) -> None:
+    def _report_packages(self, plan: PlannedThing) -> None:
         """Write the thing's package versions into its reserved shadow.
 
         The guide says that this shadow associates a thing with package versions, but not what a
         template's PackageVersions does; we take it to mean this.
         https://docs.aws.amazon.com/iot/latest/developerguide/associating-package-version.html
         """
-        if not planned.package_versions:
+        if not plan.package_versions:
             return
         reported: dict[str, Any] = {}
-        for package_name, version_name in planned.package_versions.items():
+        for package_name, version_name in plan.package_versions.items():
             package_version = self._parts.packages.version(package_name, version_name)
             reported[package_name] = {
                 "version": version_name,
                 "attributes": package_version.attributes,
             }
         parameters = {
-            "thingName": planned.name,
+            "thingName": plan.name,
             "shadowName": PACKAGE_SHADOW,
             "payload": json.dumps({"state": {"reported": reported}}),
         }
-        self._steps.do(
-            "UpdateThingShadow", f"thing/{planned.name}", self._update_shadow, parameters
-        )
+        self._steps.do("UpdateThingShadow", f"thing/{plan.name}", self._update_shadow, parameters)
 
     def _update_shadow(self, parameters: Mapping[str, Any]) -> None:
         account = self._registry
@@ -218,21 +216,21 @@ class ThingSteps:
         except CallRefused as refused:
             raise IoTError(refused.code, refused.message) from None
 
-    def _conflict(self, planned: PlannedThing, conflict: ThingConflict) -> ProvisioningFailure:
+    def _conflict(self, plan: PlannedThing, conflict: ThingConflict) -> ProvisioningFailure:
         error = ResourceRegistrationFailure(str(conflict))
-        self._steps.fail("UpdateThing", f"thing/{planned.name}", error.code, str(conflict))
+        self._steps.fail("UpdateThing", f"thing/{plan.name}", error.code, str(conflict))
         return ProvisioningFailure(
             error,
-            advice.conflict(planned.name, conflict.setting),
-            f"Resources.{planned.logical_name}.Properties.{conflict.setting}",
+            advice.conflict(plan.name, conflict.setting),
+            f"Resources.{plan.logical_name}.Properties.{conflict.setting}",
         )
 
 
-def _creation(planned: PlannedThing) -> dict[str, Any]:
+def _creation(plan: PlannedThing) -> dict[str, Any]:
     """The parameters of CreateThing for a template's thing."""
-    parameters: dict[str, Any] = {"thingName": planned.name}
-    if planned.thing_type:
-        parameters["thingTypeName"] = planned.thing_type
-    if planned.attributes:
-        parameters["attributePayload"] = {"attributes": dict(planned.attributes)}
+    parameters: dict[str, Any] = {"thingName": plan.name}
+    if plan.thing_type:
+        parameters["thingTypeName"] = plan.thing_type
+    if plan.attributes:
+        parameters["attributePayload"] = {"attributes": dict(plan.attributes)}
     return parameters

@@ -72,11 +72,11 @@ class Events:
         """Return for each kind whether it is on, as DescribeEventConfigurations does."""
         return {kind: {"Enabled": kind in self.on} for kind in KINDS}
 
-    def publish(self, where: str, event_type: str, operation: str, members: Any) -> None:
+    def publish(self, topic: str, event_type: str, operation: str, members: Any) -> None:
         """Publish an event of a kind that, as the caller has checked, is switched on.
 
         Args:
-            where: the part of its topic between ``$aws/events/`` and the operation in lower case.
+            topic: the part of its topic between ``$aws/events/`` and the operation in lower case.
             event_type: its ``eventType``.
             operation: its ``operation``.
             members: its other members; a ``timestamp`` among them replaces the one in milliseconds.
@@ -88,7 +88,7 @@ class Events:
             "operation": operation,
             **members,
         }
-        publish(self._moto, AwsMessage(f"$aws/events/{where}/{operation.lower()}", payload))
+        publish(self._moto, AwsMessage(f"$aws/events/{topic}/{operation.lower()}", payload))
 
 
 def milliseconds(moment: datetime) -> int:

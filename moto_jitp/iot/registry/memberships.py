@@ -125,10 +125,10 @@ class Memberships:
             ResourceNotFoundException: a group does not exist.
         """
         registry = self.registry
-        both = sorted(set(to_add) & set(to_remove))
-        if both:
+        names = sorted(set(to_add) & set(to_remove))
+        if names:
             raise InvalidRequest(
-                f"The thing group {both[0]} is in both thingGroupsToAdd and thingGroupsToRemove."
+                f"The thing group {names[0]} is in both thingGroupsToAdd and thingGroupsToRemove."
             )
         leaving = [registry.describe_thing_group(name) for name in to_remove]
         joining = [registry.describe_thing_group(name) for name in to_add]

@@ -126,11 +126,11 @@ class Registry:
         group = self.billing_groups.get(billing_group_name)
         return group or self._missing("BillingGroup", billing_group_name)
 
-    def not_found(self, what: str, name: str) -> str:
+    def not_found(self, kind: str, name: str) -> str:
         """Return AWS's text for a resource that does not exist.
 
         Args:
-            what: the kind of resource by its name in the text: ``Thing``, ``Thing Type``,
+            kind: the kind of resource by its name in the text: ``Thing``, ``Thing Type``,
                 ``ThingGroup``, ``BillingGroup``.
             name: its name.
 
@@ -138,10 +138,10 @@ class Registry:
             >>> registry.not_found("Thing", "bulb-1")  # doctest: +SKIP
             'Thing 123456789012:bulb-1 not found.'
         """
-        return f"{what} {self.account_id}:{name} not found."
+        return f"{kind} {self.account_id}:{name} not found."
 
-    def _missing(self, what: str, name: str) -> NoReturn:
-        raise ResourceNotFoundException(self.not_found(what, name))
+    def _missing(self, kind: str, name: str) -> NoReturn:
+        raise ResourceNotFoundException(self.not_found(kind, name))
 
     def remove_thing(self, thing: FakeThing) -> None:
         """Take a thing out of the registry and out of its groups."""

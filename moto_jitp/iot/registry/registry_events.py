@@ -60,9 +60,9 @@ def tell_of_association(
             "thingName": thing.thing_name,
             "thingTypeName": name,
         }
-        where = f"thing/{thing.thing_name}/thingType/{name}"
+        topic_part = f"thing/{thing.thing_name}/thingType/{name}"
         registry.events.publish(
-            f"thingTypeAssociation/{where}", "THING_TYPE_ASSOCIATION_EVENT", operation, members
+            f"thingTypeAssociation/{topic_part}", "THING_TYPE_ASSOCIATION_EVENT", operation, members
         )
 
 
@@ -109,8 +109,8 @@ def tell_of_group(registry: Registry, operation: str, group: FakeThingGroup) -> 
         return
     properties: Any = group.thing_group_properties or {}
     path = [
-        {"groupArn": one["groupArn"], "groupId": _id_of(registry, one["groupName"])}
-        for one in group.metadata.get("rootToParentThingGroups", ())
+        {"groupArn": ancestor["groupArn"], "groupId": _id_of(registry, ancestor["groupName"])}
+        for ancestor in group.metadata.get("rootToParentThingGroups", ())
     ]
     members = {
         "accountId": registry.account_id,
@@ -152,9 +152,9 @@ def tell_of_hierarchy(registry: Registry, operation: str, child: FakeThingGroup)
         "childGroupId": child.thing_group_id,
         "childGroupName": child.thing_group_name,
     }
-    where = f"thingGroup/{parent}/childThingGroup/{child.thing_group_name}"
+    topic_part = f"thingGroup/{parent}/childThingGroup/{child.thing_group_name}"
     registry.events.publish(
-        f"thingGroupHierarchy/{where}", "THING_GROUP_HIERARCHY_EVENT", operation, members
+        f"thingGroupHierarchy/{topic_part}", "THING_GROUP_HIERARCHY_EVENT", operation, members
     )
 
 
@@ -180,7 +180,7 @@ def tell_of_membership(
         # The same for one pair, so that nothing has to be stored for it.
         "membershipId": str(uuid.uuid5(uuid.UUID(group.thing_group_id), thing.thing_id)),
     }
-    where = f"thingGroup/{group.thing_group_name}/thing/{thing.thing_name}"
+    topic_part = f"thingGroup/{group.thing_group_name}/thing/{thing.thing_name}"
     registry.events.publish(
-        f"thingGroupMembership/{where}", "THING_GROUP_MEMBERSHIP_EVENT", operation, members
+        f"thingGroupMembership/{topic_part}", "THING_GROUP_MEMBERSHIP_EVENT", operation, members
     )

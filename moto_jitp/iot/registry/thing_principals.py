@@ -170,7 +170,10 @@ def list_thing_principals_v2(principals: ThingPrincipals, arguments: Input) -> O
         principals.registry.principal_things.firsts_after(thing_name, page.number),
         lambda principal: kind in (None, kind_of(principal)),
     )
-    attachments = [{"principal": one, "thingPrincipalType": kind_of(one)} for one in items_of_page]
+    attachments = [
+        {"principal": principal, "thingPrincipalType": kind_of(principal)}
+        for principal in items_of_page
+    ]
     return page.output("thingPrincipalObjects", attachments)
 
 
@@ -187,5 +190,8 @@ def list_principal_things_v2(principals: ThingPrincipals, arguments: Input) -> O
         principals.registry.principal_things.seconds_after(principal, page.number),
         lambda thing_name: kind in (None, kind_of(thing_name)),
     )
-    attachments = [{"thingName": one, "thingPrincipalType": kind_of(one)} for one in items_of_page]
+    attachments = [
+        {"thingName": thing_name, "thingPrincipalType": kind_of(thing_name)}
+        for thing_name in items_of_page
+    ]
     return page.output("principalThingObjects", attachments)

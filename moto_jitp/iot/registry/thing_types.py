@@ -172,21 +172,23 @@ def _check(properties: Mapping[str, Any]) -> None:
             f"A thing type can have {PROPAGATING_ATTRIBUTES} propagating attributes; found "
             f"{len(propagating)}."
         )
-    for one in propagating:
-        sources = [name for name in ("thingAttribute", "connectionAttribute") if one.get(name)]
-        if not one.get("userPropertyKey") or len(sources) != 1:
+    for attribute in propagating:
+        sources = [
+            name for name in ("thingAttribute", "connectionAttribute") if attribute.get(name)
+        ]
+        if not attribute.get("userPropertyKey") or len(sources) != 1:
             raise InvalidRequest(
                 "A propagating attribute needs a userPropertyKey and either a thingAttribute or a "
-                f"connectionAttribute; found {dict(one)}."
+                f"connectionAttribute; found {dict(attribute)}."
             )
 
 
 def _compared(properties: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return properties in a form in which equivalent ones are equal."""
-    meant = {name: value for name, value in (properties or {}).items() if value}
-    if "searchableAttributes" in meant:
-        meant["searchableAttributes"] = sorted(meant["searchableAttributes"])
-    return meant
+    set_properties = {name: value for name, value in (properties or {}).items() if value}
+    if "searchableAttributes" in set_properties:
+        set_properties["searchableAttributes"] = sorted(set_properties["searchableAttributes"])
+    return set_properties
 
 
 @operation_over_moto("CreateThingType", ThingTypes)

@@ -125,7 +125,7 @@ class Things:
         registry = self.registry
         with registry.lock:
             thing = registry.describe_thing(thing_name)
-            had = thing.thing_type
+            previous_type = thing.thing_type
             if settings.current().strict:
                 check_version("thing", thing_name, thing.version, expected_version)
                 self._update(thing, thing_type_name, attribute_payload, remove_thing_type)
@@ -139,7 +139,7 @@ class Things:
                 )
             registry.things.note(thing)
             tell_of_thing(registry, "UPDATED", thing)
-            tell_of_association(registry, thing, had, thing.thing_type)
+            tell_of_association(registry, thing, previous_type, thing.thing_type)
 
     def _update(
         self,
@@ -209,7 +209,9 @@ def _exists(
 ) -> ResourceAlreadyExists:
     names = ("thing type", "attributes", "billing group")
     differs = [
-        name for name, one, other in zip(names, configuration, has, strict=True) if one != other
+        name
+        for name, required, other in zip(names, configuration, has, strict=True)
+        if required != other
     ]
     return ResourceAlreadyExists(
         f"Thing {thing.thing_name} already exists in current account with different "

@@ -5,11 +5,11 @@ from __future__ import annotations
 from moto_jitp.iot.exceptions import VersionConflict
 
 
-def check_version(what: str, name: str, version: int, expected: int | None) -> None:
+def check_version(kind: str, name: str, version: int, expected: int | None) -> None:
     """Refuse a change that is based on an older version.
 
     Args:
-        what: the kind of resource, such as ``thing``.
+        kind: the kind of resource, such as ``thing``.
         name: its name.
         version: its version.
         expected: the ``expectedVersion`` of the call, if it has one.
@@ -18,4 +18,4 @@ def check_version(what: str, name: str, version: int, expected: int | None) -> N
         VersionConflict: the two differ.
     """
     if expected is not None and expected != version:
-        raise VersionConflict(what, name, version, expected)
+        raise VersionConflict(kind, name, version, expected)

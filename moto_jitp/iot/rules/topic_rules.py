@@ -154,12 +154,12 @@ class TopicRules:
             if disabled is not None and rule.rule_disabled != disabled:
                 continue
             pattern = rule.topic_pattern
-            heard = (
+            matches_topic = (
                 pattern is not None
                 and topic is not None
                 and (pattern == topic or topic_matches(pattern, topic))
             )
-            if topic is None or heard:
+            if topic is None or matches_topic:
                 yield rule
 
     def changed(self) -> None:

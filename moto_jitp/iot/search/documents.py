@@ -79,7 +79,7 @@ def _all_values(tree: Any) -> Iterator[Value]:
 def _simple(value: Any) -> Iterator[Value]:
     """Yield a value, or each element of an array; objects and null are not indexed."""
     values = value if isinstance(value, list) else [value]
-    if all(isinstance(one, (str, int, float)) for one in values):
+    if all(isinstance(element, (str, int, float)) for element in values):
         yield from values
 
 
@@ -197,5 +197,5 @@ def group_answer(group: FakeThingGroup) -> dict[str, Any]:
         "thingGroupId": group.thing_group_id,
         "thingGroupDescription": properties.get("thingGroupDescription"),
         "attributes": properties.get("attributePayload", {}).get("attributes", {}),
-        "parentGroupNames": [one["groupName"] for one in above],
+        "parentGroupNames": [group["groupName"] for group in above],
     }

@@ -165,13 +165,13 @@ class Indexing:
                 something is not emulated.
         """
         with self.registry.lock:
-            changed = None if things is None else self._checked_things(things)
+            new_things = None if things is None else self._checked_things(things)
             if groups is not None:
                 _check_custom_fields(groups, ("attributes.",), "thing groups")
                 _check_managed_fields(groups, _fields(_OF_GROUPS))
             of_groups = None if groups is None else {**_GROUPS_OFF, **groups, "managedFields": []}
             self.registry.moto.indexing_configuration.update_configuration(
-                changed or {}, of_groups or {}
+                new_things or {}, of_groups or {}
             )
             if not self.has_connectivity:
                 self._connectivity_since = None
@@ -202,16 +202,16 @@ class Indexing:
             connectivity_filter = self.things["filter"].get("connectivity")
             if connectivity_filter is not None:
                 new_filter["connectivity"] = connectivity_filter
-        changed = {**_THINGS_OFF, **arguments, "filter": new_filter}
+        configuration = {**_THINGS_OFF, **arguments, "filter": new_filter}
         sources = ["attributes."]
         if mode == "REGISTRY_AND_SHADOW":
             sources += ["shadow.desired.", "shadow.reported."]
-        if changed["namedShadowIndexingMode"] == "ON":
+        if configuration["namedShadowIndexingMode"] == "ON":
             names = new_filter.get("namedShadowNames") or ()
             sources += [f"shadow.name.{name}." for name in names]
         _check_custom_fields(arguments, tuple(sources), "things with these modes")
-        _check_managed_fields(arguments, _managed_fields(changed))
-        return {**changed, "managedFields": []}
+        _check_managed_fields(arguments, _managed_fields(configuration))
+        return {**configuration, "managedFields": []}
 
 
 _THINGS_OFF: dict[str, Any] = {

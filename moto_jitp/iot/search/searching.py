@@ -158,7 +158,14 @@ def _check_field(indexing: Indexing, index: str, field: str) -> None:
 def _check_shadow_field(indexing: Indexing, field: str, rest: str) -> None:
     first, _, below = rest.partition(".")
     if first == "name":
-        name = next((one for one in indexing.named_shadows if below.startswith(f"{one}.")), None)
+        name = next(
+            (
+                shadow_name
+                for shadow_name in indexing.named_shadows
+                if below.startswith(f"{shadow_name}.")
+            ),
+            None,
+        )
         if name is None:
             indexed = ", ".join(indexing.named_shadows) or "none"
             raise InvalidQuery(

@@ -420,8 +420,8 @@ def delete_package(packages: SoftwarePackages, arguments: Input) -> None:
 def list_packages(packages: SoftwarePackages, arguments: Input) -> Output:
     page = Page("ListPackages", arguments, default_size=_PAGE)
     with packages.registry.lock:
-        items_of_page = page.cut_sorted(packages.packages.values(), lambda one: one.name)
-        return page.output("packageSummaries", [one.summary() for one in items_of_page])
+        items_of_page = page.cut_sorted(packages.packages.values(), lambda package: package.name)
+        return page.output("packageSummaries", [package.summary() for package in items_of_page])
 
 
 @operation("CreatePackageVersion", SoftwarePackages)
@@ -456,6 +456,10 @@ def list_package_versions(packages: SoftwarePackages, arguments: Input) -> Outpu
     with packages.registry.lock:
         package = packages.packages.get(arguments["packageName"])
         versions = package.versions.values() if package is not None else ()
-        matching_versions = [one for one in versions if status is None or one.status == status]
-        items_of_page = page.cut_sorted(matching_versions, lambda one: one.name)
-        return page.output("packageVersionSummaries", [one.summary() for one in items_of_page])
+        matching_versions = [
+            version for version in versions if status is None or version.status == status
+        ]
+        items_of_page = page.cut_sorted(matching_versions, lambda version: version.name)
+        return page.output(
+            "packageVersionSummaries", [version.summary() for version in items_of_page]
+        )

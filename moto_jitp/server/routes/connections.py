@@ -80,7 +80,7 @@ def list_connections(request: ControlRequest) -> Answer:
 
     def walk(after: int | None, ascending: bool) -> Iterator[ConnectionAttempt]:
         attempts = walk_attempts(after, ascending)
-        return (one for one in attempts if certificate_id in (None, one.certificate_id))
+        return (attempt for attempt in attempts if certificate_id in (None, attempt.certificate_id))
 
     return page(request, "connections", walk, ATTEMPT.to_json, attrgetter("attempt_id"))
 

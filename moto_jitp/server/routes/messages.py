@@ -56,13 +56,18 @@ def unsubscribe(request: ControlRequest) -> Answer:
     topic_filter = request.body["topicFilter"]
     connection = connection_of(request.id)
     matching_subscriptions = [
-        one for one in connection.subscriptions if one.topic_filter == topic_filter
+        subscription
+        for subscription in connection.subscriptions
+        if subscription.topic_filter == topic_filter
     ]
     if not matching_subscriptions:
-        listed = ", ".join(one.topic_filter for one in connection.subscriptions) or "none"
+        filters = (
+            ", ".join(subscription.topic_filter for subscription in connection.subscriptions)
+            or "none"
+        )
         raise RequestRefused(
             f"The device is not subscribed to {topic_filter[:80]!a}; its topic filters are: "
-            f"{listed}."
+            f"{filters}."
         )
     for subscription in matching_subscriptions:
         subscription.cancel()

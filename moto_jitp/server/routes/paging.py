@@ -32,11 +32,11 @@ def page(
     """
     limit = request.query["limit"]
     items = walk(request.query["cursor"] or None, request.query["order"] == "asc")
-    taken = list(islice(items, limit + 1))
-    shown = taken[:limit]
+    items_read = list(islice(items, limit + 1))
+    items_of_page = items_read[:limit]
     return Answer.of(
         {
-            name: [to_json(item) for item in shown],
-            "nextCursor": str(number_of(shown[-1])) if len(taken) > limit else None,
+            name: [to_json(item) for item in items_of_page],
+            "nextCursor": str(number_of(items_of_page[-1])) if len(items_read) > limit else None,
         }
     )

@@ -36,7 +36,7 @@ def list_runs(request: ControlRequest) -> Answer:
             entries = walk_runs(after, ascending)
         else:
             entries = runs_of_attempt(connection_id, after, ascending)
-        return (one for one in entries if certificate_id in (None, one.run.certificate_id))
+        return (entry for entry in entries if certificate_id in (None, entry.run.certificate_id))
 
     return page(request, "runs", walk, LISTED_RUN.to_json, attrgetter("id"))
 

@@ -95,15 +95,17 @@ def _event(call: ActionCall) -> dict[str, Any]:
 def _batch(call: ActionCall) -> list[dict[str, Any]]:
     document = call.document()
     if not isinstance(document, list) or not all(
-        isinstance(one, dict) and isinstance(one.get("timestamp"), int) and "message" in one
-        for one in document
+        isinstance(entry, dict) and isinstance(entry.get("timestamp"), int) and "message" in entry
+        for entry in document
     ):
         raise ActionFailed(
             "batchMode is true, and the payload is not an array of objects with timestamp and "
             "message.",
             'Have the rule\'s SQL give [{"timestamp": <milliseconds>, "message": …}, …].',
         )
-    return [{"timestamp": one["timestamp"], "message": str(one["message"])} for one in document]
+    return [
+        {"timestamp": entry["timestamp"], "message": str(entry["message"])} for entry in document
+    ]
 
 
 def _number(text: str, field: str) -> float:

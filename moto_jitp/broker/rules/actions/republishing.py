@@ -98,7 +98,8 @@ def _properties(headers: Mapping[str, Any]) -> Properties:
             response_topic=headers.get("responseTopic"),
             correlation_data=correlation,
             user_properties=tuple(
-                (one["key"], one["value"]) for one in headers.get("userProperties") or ()
+                (user_property["key"], user_property["value"])
+                for user_property in headers.get("userProperties") or ()
             ),
         )
     except (KeyError, ValueError, binascii.Error):

@@ -145,7 +145,8 @@ def timestream(call: ActionCall) -> None:
     time, unit = _time(call)
     common = {
         "Dimensions": [
-            {"Name": one["name"], "Value": one["value"]} for one in call.fields["dimensions"]
+            {"Name": dimension["name"], "Value": dimension["value"]}
+            for dimension in call.fields["dimensions"]
         ],
         "Time": time,
         "TimeUnit": unit,

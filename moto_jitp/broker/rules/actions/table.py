@@ -143,8 +143,8 @@ class CompiledAction:
         Raises:
             FunctionFailed: a function of the account has no answer.
         """
-        filled: dict[str, Any] = _filled(self.fields, evaluation, scope)
-        return filled
+        fields: dict[str, Any] = _filled(self.fields, evaluation, scope)
+        return fields
 
     @property
     def role_arns(self) -> tuple[str, ...]:

@@ -163,8 +163,8 @@ class _Stored(io.RawIOBase):
     moto's GetObject would hold the whole object in memory, again for each range.
     """
 
-    def __init__(self, stored: Any, size: int) -> None:
-        self._stored = stored
+    def __init__(self, stored_file: Any, size: int) -> None:
+        self._stored = stored_file
         self._size = size
         self._at = 0
 

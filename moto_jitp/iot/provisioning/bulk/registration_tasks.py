@@ -196,10 +196,12 @@ class RegistrationTask:
                     line = file.next_line()
                     if line is None:
                         break
-                    done = file.position / file.size
-                    moment = self._started + timedelta(seconds=done * seconds) if seconds else now
+                    share_done = file.position / file.size
+                    moment = (
+                        self._started + timedelta(seconds=share_done * seconds) if seconds else now
+                    )
                     self._take(line, min(moment, now))
-                    self._percentage = int(100 * done)
+                    self._percentage = int(100 * share_done)
         except UnreadableFile as error:
             self._end("Failed", now, str(error))
             return

@@ -86,12 +86,12 @@ def _bad_template(message: str, advice: str = "") -> FleetRefusal:
     return FleetRefusal(400, "InvalidTemplate", message, advice=advice)
 
 
-def unreadable(why: str) -> FleetRefusal:
+def unreadable(reason: str) -> FleetRefusal:
     """The sentence is AWS's; the rest is ours."""
     return FleetRefusal(
         400,
         "InvalidPayload",
-        f"Message cannot be parsed: {why}",
+        f"Message cannot be parsed: {reason}",
         bare="Message cannot be parsed",
         advice="The device must send an object with certificateOwnershipToken and, if the "
         "template requires any, parameters, in the format that the topic ends with.",
@@ -134,15 +134,15 @@ def provisioning_failed(error: IoTError, run: ProvisioningRun) -> FleetRefusal:
         error: RegisterThing's error.
         run: the failed run.
     """
-    added = (
+    suffix = (
         " (Service: AWSIot; Status Code: 400; Error Code: ResourceRegistrationFailureException; "
         f"Request ID: {mock_random.uuid4()}; Proxy: null)"
     )
     return FleetRefusal(
         400,
         "ProvisioningFailed",
-        f"{error.message}{added}",
-        bare=error.bare_message + added,
+        f"{error.message}{suffix}",
+        bare=error.bare_message + suffix,
         run=run,
     )
 
@@ -157,21 +157,21 @@ def hook_refused(function_arn: str) -> FleetRefusal:
     )
 
 
-def hook_not_invoked(function_arn: str, why: str) -> FleetRefusal:
+def hook_not_invoked(function_arn: str, reason: str) -> FleetRefusal:
     return FleetRefusal(
         400,
         "InvocationError",
         "Access denied while invoking Lambda function",
-        advice=f"The pre-provisioning hook {function_arn} cannot be invoked: {why}",
+        advice=f"The pre-provisioning hook {function_arn} cannot be invoked: {reason}",
     )
 
 
-def hook_failed(function_arn: str, why: str) -> FleetRefusal:
+def hook_failed(function_arn: str, reason: str) -> FleetRefusal:
     return FleetRefusal(
         400,
         "InvocationError",
         "The provisioning hook was not executed successfully.",
-        advice=f"The pre-provisioning hook {function_arn} failed: {why}. moto runs functions in "
+        advice=f"The pre-provisioning hook {function_arn} failed: {reason}. moto runs functions in "
         "Docker; without Docker, register a Python callable with jitp.lambda_handler(), or use "
         "moto's configuration {'lambda': {'use_docker': False}} and queue the function's results "
         f"at {_QUEUE}.",
@@ -201,12 +201,12 @@ def hook_without_result(function_arn: str) -> FleetRefusal:
     )
 
 
-def bad_hook_result(function_arn: str, why: str) -> FleetRefusal:
+def bad_hook_result(function_arn: str, reason: str) -> FleetRefusal:
     return FleetRefusal(
         400,
         "InvalidResult",
         "Provisioning hook result is in an invalid format.",
-        advice=f"The pre-provisioning hook {function_arn} answered {why}; it must return a JSON "
+        advice=f"The pre-provisioning hook {function_arn} answered {reason}; it must return a JSON "
         'object with "allowProvisioning" and, optionally, "parameterOverrides" with string values.',
     )
 
