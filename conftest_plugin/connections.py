@@ -30,7 +30,7 @@ class Connections:
             under ``None`` those of RegisterThing calls by the API.
         rules: the last few runs of topic rules that received a message.
         rule_count: how many of those there were.
-        told: how many attempts a report has shown; -1 before the first report.
+        reported_count: how many attempts a report has shown; -1 before the first report.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Connections:
         )
         self.rules: deque[RuleRun] = deque(maxlen=SHOWN)
         self.rule_count = 0
-        self.told = -1
+        self.reported_count = -1
         self._refused: dict[Device, ConnectionAttempt] = {}
         self._seen: set[tuple[int, str]] = set()
 

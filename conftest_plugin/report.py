@@ -46,9 +46,9 @@ def add_section(
         # No attempts are news too, for a test that ran. And a test that failed can fail again in
         # its teardown.
         tell_none = is_used and report.when == "call"
-        if count == connections.told or not (count or tell_none):
+        if count == connections.reported_count or not (count or tell_none):
             return
-        connections.told = count
+        connections.reported_count = count
         runs = server.runs() if server is not None else ()
         told_ids = _told_by(error) | told_above
         if told_ids and not connections.rule_count:

@@ -37,11 +37,11 @@ def client_of(service: str, account_id: str, region_name: str) -> Any:
         by itself.
     """
     with _lock:  # making clients of one session is not thread-safe
-        return _made(service, account_id, region_name)
+        return _make_client(service, account_id, region_name)
 
 
 @functools.lru_cache(maxsize=64)
-def _made(service: str, account_id: str, region_name: str) -> Any:
+def _make_client(service: str, account_id: str, region_name: str) -> Any:
     from botocore.config import Config
 
     config = Config(

@@ -238,11 +238,13 @@ def invoke(
     if function is not None and check_policy:
         _check_policy(function.policy.statements, permission(arn), name)
     if registration is not None:
-        return _called(registration, arn, name, event)
+        return _call_handler(registration, arn, name, event)
     return _run_by_moto(functions, name, event)
 
 
-def _called(registration: HandlerRegistration, arn: str, name: FunctionName, event: str) -> str:
+def _call_handler(
+    registration: HandlerRegistration, arn: str, name: FunctionName, event: str
+) -> str:
     context = LambdaContext(arn, name.name, name.qualifier or "$LATEST")
     try:
         answer = registration.call(json.loads(event), context)

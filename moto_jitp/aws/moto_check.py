@@ -81,12 +81,12 @@ def resolve(module: str, path: str) -> Any:
         such name.
     """
     try:
-        return _found(importlib.import_module(module), path)
+        return _find(importlib.import_module(module), path)
     except ImportError:
         return ABSENT
 
 
-def _found(value: Any, path: str) -> Any:
+def _find(value: Any, path: str) -> Any:
     names, attribute = _steps(path)
     owner = _walk(value, names)
     return _of_instances(owner, attribute) if attribute and owner is not ABSENT else owner
@@ -153,9 +153,7 @@ def _first_missing(module: Any, path: str) -> str:
     """The first name on a path that moto lacks."""
     names = path.split(".")
     beginnings = (".".join(names[: length + 1]).removesuffix("()") for length in range(len(names)))
-    return next(
-        (beginning for beginning in beginnings if _found(module, beginning) is ABSENT), path
-    )
+    return next((beginning for beginning in beginnings if _find(module, beginning) is ABSENT), path)
 
 
 def _refuse(missing: Iterator[str]) -> None:

@@ -117,7 +117,7 @@ class _Answer:
         self._headers: list[tuple[str, str]] | None = None
         self._is_chunked = False
         self._has_body = True
-        self._left: int | None = None
+        self._bytes_promised: int | None = None
         self.has_begun = False
 
     def start(
@@ -137,7 +137,7 @@ class _Answer:
             self._write(b"")
             if self._is_chunked:
                 self._handler.wfile.write(b"0\r\n\r\n")
-            if self._left:
+            if self._bytes_promised:
                 self._handler.close_connection = True  # less than the head promised
             self._handler.wfile.flush()
         finally:
@@ -150,9 +150,9 @@ class _Answer:
             self._begin()
         if not data or not self._has_body:
             return
-        if self._left is not None:
-            data = data[: self._left]
-            self._left -= len(data)
+        if self._bytes_promised is not None:
+            data = data[: self._bytes_promised]
+            self._bytes_promised -= len(data)
         stream = self._handler.wfile
         if self._is_chunked:
             stream.write(b"%x\r\n%b\r\n" % (len(data), data))
@@ -176,7 +176,7 @@ class _Answer:
             handler.send_header(name, value)
         if self._has_body:
             if "content-length" in given_headers:
-                self._left = int(given_headers["content-length"])
+                self._bytes_promised = int(given_headers["content-length"])
             elif handler.request_version >= "HTTP/1.1":
                 self._is_chunked = True
                 handler.send_header("Transfer-Encoding", "chunked")

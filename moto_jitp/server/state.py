@@ -37,7 +37,7 @@ _NOTHING = Totals(0, 0, connections=0, accepted=0, refused_devices=0)
 _Key = tuple[str, str, str]
 
 
-class Wanted(NamedTuple):
+class StateSelection(NamedTuple):
     """The part of the state that was requested.
 
     Attributes:
@@ -55,7 +55,7 @@ class Wanted(NamedTuple):
     cause: str = ""
 
 
-def state(version: str, selection: Wanted) -> State:
+def state(version: str, selection: StateSelection) -> State:
     """Return what the page shows.
 
     It costs what it shows, however many devices there are: only a search looks at those that it
@@ -120,7 +120,7 @@ class _Part(NamedTuple):
     fleet_runs: Mapping[int, Sequence[RunEntry]]
 
 
-def _part(backend: JitpIoTBackend, selection: Wanted) -> _Part:
+def _part(backend: JitpIoTBackend, selection: StateSelection) -> _Part:
     limit, search = selection.limit, selection.search.casefold()
     with backend.lock:
         index, certificates = index_of(backend), backend.certificates
@@ -188,7 +188,7 @@ def _key(attempt: ConnectionAttempt) -> _Key:
     return attempt.account_id, attempt.region_name, attempt.certificate_id
 
 
-def _is_shown(entry: RunEntry, selection: Wanted) -> bool:
+def _is_shown(entry: RunEntry, selection: StateSelection) -> bool:
     """Whether a run that no connection set off is one that somebody wants to see."""
     run = entry.run
     if (selection.refused or selection.cause) and run.succeeded:

@@ -214,13 +214,13 @@ def _builder() -> Any:
             return tree.Exists(query)
 
         def object_literal(self, *pairs: Any) -> Any:
-            return tree.ObjectLiteral(_given(pairs))
+            return tree.ObjectLiteral(_without_placeholder(pairs))
 
         def pair(self, key: Token, value: Any) -> Any:
             return _unquote(key), value
 
         def array_literal(self, *items: Any) -> Any:
-            return tree.ArrayLiteral(_given(items))
+            return tree.ArrayLiteral(_without_placeholder(items))
 
         def name(self, name: Token) -> Any:
             return tree.Name(str(name))
@@ -229,7 +229,7 @@ def _builder() -> Any:
             return tree.Variable(str(name[1:]))
 
         def call(self, name: Token, *arguments: Any) -> Any:
-            return tree.Call(str(name), _given(arguments))
+            return tree.Call(str(name), _without_placeholder(arguments))
 
         def member(self, of: Any, name: Token) -> Any:
             return tree.Member(of, str(name))
@@ -240,7 +240,7 @@ def _builder() -> Any:
     return Builder()
 
 
-def _given(children: tuple[Any, ...]) -> tuple[Any, ...]:
+def _without_placeholder(children: tuple[Any, ...]) -> tuple[Any, ...]:
     """Without the placeholder of an empty list."""
     return tuple(child for child in children if child is not None)
 

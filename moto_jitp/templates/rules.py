@@ -23,12 +23,12 @@ class Rule:
     """The characters and the length of one kind of name or value.
 
     Attributes:
-        what: its name, for error texts.
+        label: its name, for error texts.
         characters: a regular expression's set, as AWS prints it in its patterns.
         fits: whether a text satisfies the rule.
     """
 
-    what: str
+    label: str
     characters: str
     minimum: int
     maximum: int
@@ -57,7 +57,7 @@ class Rule:
         elif "${" in text:
             advice = "${…} is only replaced inside Fn::Sub."
         return TemplateError(
-            f"{shown(text)} cannot be {self.what}.",
+            f"{shown(text)} cannot be {self.label}.",
             place=place,
             found=found_text,
             expected=f"{self.minimum} to {self.maximum} characters of {self.characters}",

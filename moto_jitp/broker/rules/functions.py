@@ -74,7 +74,7 @@ class AccountFunctions:
             "get_thing_shadow", role_arn, "iot:GetThingShadow", self._iot(f"thing/{thing}")
         )
         name_argument = {} if shadow is None else {"shadowName": shadow}
-        answer = self._called(
+        answer = self._call(
             "get_thing_shadow", "iot-data", "get_thing_shadow", thingName=thing, **name_argument
         )
         return json.loads(answer["payload"].read())
@@ -87,7 +87,7 @@ class AccountFunctions:
             "DescribeThing": "describe_thing",
             "ListThingGroupsForThing": "list_thing_groups_for_thing",
         }[operation]
-        answer = self._called(name, "iot", method, thingName=thing)
+        answer = self._call(name, "iot", method, thingName=thing)
         answer.pop("ResponseMetadata", None)
         return answer
 
@@ -104,7 +104,7 @@ class AccountFunctions:
         )
         self._require(name, role_arn, "dynamodb:GetItem", arn)
         typed = {part: attribute(read_json(json.dumps(value), V2)) for part, value in key.items()}
-        answer = self._called(name, "dynamodb", "get_item", TableName=table, Key=typed)
+        answer = self._call(name, "dynamodb", "get_item", TableName=table, Key=typed)
         if "Item" not in answer:
             raise FunctionFailed(name, f"the table {table} has no item with the key {dict(key)}.")
         return {column: _plain(value) for column, value in answer["Item"].items()}
@@ -124,7 +124,7 @@ class AccountFunctions:
             )
         for permission in ("GetSecretValue", "DescribeSecret"):
             self._require(name, role_arn, f"secretsmanager:{permission}", resource)
-        answer = self._called(name, "secretsmanager", "get_secret_value", SecretId=secret_id)
+        answer = self._call(name, "secretsmanager", "get_secret_value", SecretId=secret_id)
         if kind not in answer:
             raise FunctionFailed(name, f"the secret {secret_id} has no {kind}.")
         value: str | bytes = answer[kind]
@@ -158,7 +158,7 @@ class AccountFunctions:
         except RoleRefused as error:
             raise FunctionFailed(function, str(error)) from None
 
-    def _called(self, function: str, service: str, method: str, **arguments: Any) -> Any:
+    def _call(self, function: str, service: str, method: str, **arguments: Any) -> Any:
         client = client_of(service, self._backend.account_id, self._backend.region_name)
         try:
             return getattr(client, method)(**arguments)

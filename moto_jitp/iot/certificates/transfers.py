@@ -42,7 +42,7 @@ class CertificateTransfers:
         self._certificates = certificates
         self._registry = certificates.registry
         self.outgoing: ListedTable[str, DeviceCertificate] = ListedTable()
-        self._gone: set[str] = set()
+        self._completed: set[str] = set()
 
     def transfer(self, certificate_id: str, account_id: str, message: str | None) -> str:
         """Begin the transfer of a certificate.
@@ -135,8 +135,8 @@ class CertificateTransfers:
             certificate = self._certificates.describe_certificate(certificate_id)
             other_transfers._let_go(certificate_id)
             del other_transfers._registry.certificates[certificate_id]
-            other_transfers._gone.add(certificate_id)
-            self._gone.discard(certificate_id)
+            other_transfers._completed.add(certificate_id)
+            self._completed.discard(certificate_id)
             certificate.previous_owner = source
             certificate.transfer_data["acceptDate"] = acting_moment()
             certificate.set_status("ACTIVE" if set_as_active else "INACTIVE")
@@ -195,7 +195,7 @@ class CertificateTransfers:
     def _accounts_of(self, certificate_id: str, is_right: Any) -> tuple[str, str]:
         """Return the accounts between which a certificate is being transferred."""
         certificate = self._registry.certificates.get(certificate_id)
-        if certificate is None and certificate_id in self._gone:
+        if certificate is None and certificate_id in self._completed:
             raise errors.TransferAlreadyCompleted(certificate_id)
         transferred = self._certificates.describe_certificate(certificate_id)
         if (

@@ -26,7 +26,7 @@ _DEPRECATION = timedelta(minutes=5, seconds=1)
 _MOST_VERSIONS = 5
 
 
-class Made(NamedTuple):
+class PhysicalResource(NamedTuple):
     """A resource that exists.
 
     Attributes:
@@ -68,17 +68,17 @@ class ResourceType:
         with_underscores = self.underscores and settings.current().strict
         return generated.replace("-", "_") if with_underscores else generated
 
-    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> PhysicalResource:
         """Make the resource."""
         raise NotImplementedError
 
     def update(
         self,
         iot: InternalCaller,
-        resource: Made,
+        resource: PhysicalResource,
         properties: Properties,
         old_properties: Properties,
-    ) -> Made:
+    ) -> PhysicalResource:
         """Change the resource in place.
 
         Raises:
@@ -86,7 +86,9 @@ class ResourceType:
         """
         raise UnusableValue(f"AWS::IoT::{self.name} cannot be changed after it is created.")
 
-    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+    def delete(
+        self, iot: InternalCaller, resource: PhysicalResource, properties: Properties
+    ) -> None:
         """Delete the resource, unless it is already gone."""
         raise NotImplementedError
 
@@ -159,24 +161,28 @@ class Thing(ResourceType):
     replaced = ("ThingName",)
     attributes = ("Arn", "Id", "Name")
 
-    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> PhysicalResource:
         _require_new(iot, "DescribeThing", thingName=name)
         thing = _call(iot, "CreateThing", {**properties, "ThingName": name})
-        return Made(name, {"Arn": thing["thingArn"], "Id": thing["thingId"], "Name": name})
+        return PhysicalResource(
+            name, {"Arn": thing["thingArn"], "Id": thing["thingId"], "Name": name}
+        )
 
     def update(
         self,
         iot: InternalCaller,
-        resource: Made,
+        resource: PhysicalResource,
         properties: Properties,
         old_properties: Properties,
-    ) -> Made:
+    ) -> PhysicalResource:
         payload = properties.get("AttributePayload") or {"Attributes": {}}
         change = {"ThingName": resource.id, "AttributePayload": {**payload, "Merge": False}}
         _call(iot, "UpdateThing", change)
         return resource
 
-    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+    def delete(
+        self, iot: InternalCaller, resource: PhysicalResource, properties: Properties
+    ) -> None:
         _unless_gone(iot, "DeleteThing", thingName=resource.id)
 
 
@@ -187,22 +193,24 @@ class ThingType(ResourceType):
     attributes = ("Arn", "Id")
     underscores = True
 
-    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> PhysicalResource:
         _require_new(iot, "DescribeThingType", thingTypeName=name)
         arguments = {**_without(properties, "DeprecateThingType"), "ThingTypeName": name}
         _call(iot, "CreateThingType", arguments)
         thing_type = iot("DescribeThingType", thingTypeName=name)
         if self._deprecated(properties):
             iot("DeprecateThingType", thingTypeName=name)
-        return Made(name, {"Arn": thing_type["thingTypeArn"], "Id": thing_type["thingTypeId"]})
+        return PhysicalResource(
+            name, {"Arn": thing_type["thingTypeArn"], "Id": thing_type["thingTypeId"]}
+        )
 
     def update(
         self,
         iot: InternalCaller,
-        resource: Made,
+        resource: PhysicalResource,
         properties: Properties,
         old_properties: Properties,
-    ) -> Made:
+    ) -> PhysicalResource:
         new_details = properties.get("ThingTypeProperties")
         if new_details != old_properties.get("ThingTypeProperties"):
             change = {"ThingTypeName": resource.id, "ThingTypeProperties": new_details}
@@ -216,7 +224,9 @@ class ThingType(ResourceType):
         _retag(iot, resource.attributes["Arn"], properties, old_properties)
         return resource
 
-    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+    def delete(
+        self, iot: InternalCaller, resource: PhysicalResource, properties: Properties
+    ) -> None:
         _unless_gone(iot, "DeprecateThingType", thingTypeName=resource.id)
         with acting_at(acting_moment() + _DEPRECATION):
             _unless_gone(iot, "DeleteThingType", thingTypeName=resource.id)
@@ -233,26 +243,28 @@ class ThingGroup(ResourceType):
     attributes = ("Arn", "Id")
     underscores = True
 
-    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> PhysicalResource:
         self._refuse_query(properties)
         _require_new(iot, "DescribeThingGroup", thingGroupName=name)
         group = _call(iot, "CreateThingGroup", {**properties, "ThingGroupName": name})
-        return Made(name, {"Arn": group["thingGroupArn"], "Id": group["thingGroupId"]})
+        return PhysicalResource(name, {"Arn": group["thingGroupArn"], "Id": group["thingGroupId"]})
 
     def update(
         self,
         iot: InternalCaller,
-        resource: Made,
+        resource: PhysicalResource,
         properties: Properties,
         old_properties: Properties,
-    ) -> Made:
+    ) -> PhysicalResource:
         self._refuse_query(properties)
         details = {"ThingGroupProperties": {}, **_only(properties, "ThingGroupProperties")}
         _call(iot, "UpdateThingGroup", {"ThingGroupName": resource.id, **details})
         _retag(iot, resource.attributes["Arn"], properties, old_properties)
         return resource
 
-    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+    def delete(
+        self, iot: InternalCaller, resource: PhysicalResource, properties: Properties
+    ) -> None:
         _unless_gone(iot, "DeleteThingGroup", thingGroupName=resource.id)
 
     @staticmethod
@@ -271,24 +283,28 @@ class BillingGroup(ResourceType):
     attributes = ("Arn", "Id")
     underscores = True
 
-    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> PhysicalResource:
         _require_new(iot, "DescribeBillingGroup", billingGroupName=name)
         group = _call(iot, "CreateBillingGroup", {**properties, "BillingGroupName": name})
-        return Made(name, {"Arn": group["billingGroupArn"], "Id": group["billingGroupId"]})
+        return PhysicalResource(
+            name, {"Arn": group["billingGroupArn"], "Id": group["billingGroupId"]}
+        )
 
     def update(
         self,
         iot: InternalCaller,
-        resource: Made,
+        resource: PhysicalResource,
         properties: Properties,
         old_properties: Properties,
-    ) -> Made:
+    ) -> PhysicalResource:
         details = {"BillingGroupProperties": {}, **_only(properties, "BillingGroupProperties")}
         _call(iot, "UpdateBillingGroup", {"BillingGroupName": resource.id, **details})
         _retag(iot, resource.attributes["Arn"], properties, old_properties)
         return resource
 
-    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+    def delete(
+        self, iot: InternalCaller, resource: PhysicalResource, properties: Properties
+    ) -> None:
         _unless_gone(iot, "DeleteBillingGroup", billingGroupName=resource.id)
 
 
@@ -300,19 +316,19 @@ class Policy(ResourceType):
     attributes = ("Arn", "Id")
     underscores = True
 
-    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> PhysicalResource:
         document = _document(properties["PolicyDocument"])
         arguments = {**properties, "PolicyName": name, "PolicyDocument": document}
         policy = _call(iot, "CreatePolicy", arguments)
-        return Made(name, {"Arn": policy["policyArn"], "Id": name})
+        return PhysicalResource(name, {"Arn": policy["policyArn"], "Id": name})
 
     def update(
         self,
         iot: InternalCaller,
-        resource: Made,
+        resource: PhysicalResource,
         properties: Properties,
         old_properties: Properties,
-    ) -> Made:
+    ) -> PhysicalResource:
         document = _document(properties["PolicyDocument"])
         if document != _document(old_properties["PolicyDocument"]):
             versions = self._versions(iot, resource.id)
@@ -334,7 +350,9 @@ class Policy(ResourceType):
         _retag(iot, resource.attributes["Arn"], properties, old_properties)
         return resource
 
-    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+    def delete(
+        self, iot: InternalCaller, resource: PhysicalResource, properties: Properties
+    ) -> None:
         try:
             versions = self._versions(iot, resource.id)
         except CallRefused as refused:
@@ -363,13 +381,15 @@ class PolicyPrincipalAttachment(ResourceType):
     replaced = ("PolicyName", "Principal")
     attributes = ("Id",)
 
-    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> PhysicalResource:
         policy_name, principal = properties["PolicyName"], properties["Principal"]
         iot("AttachPolicy", policyName=policy_name, target=principal)
         attachment_id = f"{policy_name}|{principal}"
-        return Made(attachment_id, {"Id": attachment_id})
+        return PhysicalResource(attachment_id, {"Id": attachment_id})
 
-    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+    def delete(
+        self, iot: InternalCaller, resource: PhysicalResource, properties: Properties
+    ) -> None:
         policy_name, principal = resource.id.split("|", 1)
         _unless_gone(iot, "DetachPolicy", policyName=policy_name, target=principal)
 
@@ -379,11 +399,13 @@ class ThingPrincipalAttachment(ResourceType):
     required = ("ThingName", "Principal")
     replaced = ("ThingName", "Principal", "ThingPrincipalType")
 
-    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> PhysicalResource:
         _call(iot, "AttachThingPrincipal", properties)
-        return Made(f"{properties['ThingName']}|{properties['Principal']}")
+        return PhysicalResource(f"{properties['ThingName']}|{properties['Principal']}")
 
-    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+    def delete(
+        self, iot: InternalCaller, resource: PhysicalResource, properties: Properties
+    ) -> None:
         thing_name, principal = resource.id.split("|", 1)
         _unless_gone(iot, "DetachThingPrincipal", thingName=thing_name, principal=principal)
 
@@ -396,22 +418,22 @@ class ProvisioningTemplate(ResourceType):
     attributes = ("TemplateArn",)
     longest_name = 36
 
-    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
-        arguments = self._given(properties)
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> PhysicalResource:
+        arguments = self._template_arguments(properties)
         if "TemplateType" in properties:
             arguments["Type"] = properties["TemplateType"]
         body = _document(properties["TemplateBody"])
         members = {"TemplateName": name, "TemplateBody": body, **_only(properties, "Tags")}
         template = _call(iot, "CreateProvisioningTemplate", {**arguments, **members})
-        return Made(name, {"TemplateArn": template["templateArn"]})
+        return PhysicalResource(name, {"TemplateArn": template["templateArn"]})
 
     def update(
         self,
         iot: InternalCaller,
-        resource: Made,
+        resource: PhysicalResource,
         properties: Properties,
         old_properties: Properties,
-    ) -> Made:
+    ) -> PhysicalResource:
         body = _document(properties["TemplateBody"])
         if body != _document(old_properties["TemplateBody"]):
             self._make_room(iot, resource.id)
@@ -421,18 +443,20 @@ class ProvisioningTemplate(ResourceType):
                 templateBody=body,
                 setAsDefault=True,
             )
-        arguments = self._given(properties)
+        arguments = self._template_arguments(properties)
         if "PreProvisioningHook" in old_properties and "PreProvisioningHook" not in properties:
             arguments["RemovePreProvisioningHook"] = True
         _call(iot, "UpdateProvisioningTemplate", {**arguments, "TemplateName": resource.id})
         _retag(iot, resource.attributes["TemplateArn"], properties, old_properties)
         return resource
 
-    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+    def delete(
+        self, iot: InternalCaller, resource: PhysicalResource, properties: Properties
+    ) -> None:
         _unless_gone(iot, "DeleteProvisioningTemplate", templateName=resource.id)
 
     @staticmethod
-    def _given(properties: Properties) -> dict[str, Any]:
+    def _template_arguments(properties: Properties) -> dict[str, Any]:
         return _only(
             properties, "Description", "Enabled", "ProvisioningRoleArn", "PreProvisioningHook"
         )
@@ -453,7 +477,7 @@ class CACertificate(ResourceType):
     replaced = ("CACertificatePem", "CertificateMode", "VerificationCertificatePem")
     attributes = ("Arn", "Id")
 
-    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> PhysicalResource:
         ca = _call(
             iot,
             "RegisterCACertificate",
@@ -469,15 +493,17 @@ class CACertificate(ResourceType):
                 ),
             },
         )
-        return Made(ca["certificateId"], {"Arn": ca["certificateArn"], "Id": ca["certificateId"]})
+        return PhysicalResource(
+            ca["certificateId"], {"Arn": ca["certificateArn"], "Id": ca["certificateId"]}
+        )
 
     def update(
         self,
         iot: InternalCaller,
-        resource: Made,
+        resource: PhysicalResource,
         properties: Properties,
         old_properties: Properties,
-    ) -> Made:
+    ) -> PhysicalResource:
         change: dict[str, Any] = {
             "CertificateId": resource.id,
             "NewStatus": properties["Status"],
@@ -489,7 +515,9 @@ class CACertificate(ResourceType):
         _retag(iot, resource.attributes["Arn"], properties, old_properties)
         return resource
 
-    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+    def delete(
+        self, iot: InternalCaller, resource: PhysicalResource, properties: Properties
+    ) -> None:
         _unless_gone(iot, "UpdateCACertificate", certificateId=resource.id, newStatus="INACTIVE")
         _unless_gone(iot, "DeleteCACertificate", certificateId=resource.id)
 
@@ -505,7 +533,7 @@ class Certificate(ResourceType):
     )
     attributes = ("Arn", "Id")
 
-    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> PhysicalResource:
         status = properties["Status"]
         pem = properties.get("CertificatePem")
         ca_pem = properties.get("CACertificatePem")
@@ -533,21 +561,23 @@ class Certificate(ResourceType):
                 "with the CertificateMode SNI_ONLY."
             )
         certificate_id = created_certificate["certificateId"]
-        return Made(
+        return PhysicalResource(
             certificate_id, {"Arn": created_certificate["certificateArn"], "Id": certificate_id}
         )
 
     def update(
         self,
         iot: InternalCaller,
-        resource: Made,
+        resource: PhysicalResource,
         properties: Properties,
         old_properties: Properties,
-    ) -> Made:
+    ) -> PhysicalResource:
         iot("UpdateCertificate", certificateId=resource.id, newStatus=properties["Status"])
         return resource
 
-    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+    def delete(
+        self, iot: InternalCaller, resource: PhysicalResource, properties: Properties
+    ) -> None:
         _unless_gone(iot, "UpdateCertificate", certificateId=resource.id, newStatus="INACTIVE")
         _unless_gone(iot, "DeleteCertificate", certificateId=resource.id)
 
@@ -560,22 +590,24 @@ class RoleAlias(ResourceType):
     attributes = ("RoleAliasArn",)
     underscores = True
 
-    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> PhysicalResource:
         alias = _call(iot, "CreateRoleAlias", {**properties, "RoleAlias": name})
-        return Made(name, {"RoleAliasArn": alias["roleAliasArn"]})
+        return PhysicalResource(name, {"RoleAliasArn": alias["roleAliasArn"]})
 
     def update(
         self,
         iot: InternalCaller,
-        resource: Made,
+        resource: PhysicalResource,
         properties: Properties,
         old_properties: Properties,
-    ) -> Made:
+    ) -> PhysicalResource:
         _call(iot, "UpdateRoleAlias", {**_without(properties, "Tags"), "RoleAlias": resource.id})
         _retag(iot, resource.attributes["RoleAliasArn"], properties, old_properties)
         return resource
 
-    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+    def delete(
+        self, iot: InternalCaller, resource: PhysicalResource, properties: Properties
+    ) -> None:
         _unless_gone(iot, "DeleteRoleAlias", roleAlias=resource.id)
 
 
@@ -587,25 +619,27 @@ class TopicRule(ResourceType):
     attributes = ("Arn",)
     underscores = True
 
-    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> PhysicalResource:
         tags = "&".join(f"{key}={value}" for key, value in _tags(properties).items())
         arguments = {"RuleName": name, "TopicRulePayload": properties["TopicRulePayload"]}
         _call(iot, "CreateTopicRule", {**arguments, **({"Tags": tags} if tags else {})})
-        return Made(name, {"Arn": iot("GetTopicRule", ruleName=name)["ruleArn"]})
+        return PhysicalResource(name, {"Arn": iot("GetTopicRule", ruleName=name)["ruleArn"]})
 
     def update(
         self,
         iot: InternalCaller,
-        resource: Made,
+        resource: PhysicalResource,
         properties: Properties,
         old_properties: Properties,
-    ) -> Made:
+    ) -> PhysicalResource:
         change = {"RuleName": resource.id, "TopicRulePayload": properties["TopicRulePayload"]}
         _call(iot, "ReplaceTopicRule", change)
         _retag(iot, resource.attributes["Arn"], properties, old_properties)
         return resource
 
-    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+    def delete(
+        self, iot: InternalCaller, resource: PhysicalResource, properties: Properties
+    ) -> None:
         _unless_gone(iot, "DeleteTopicRule", ruleName=resource.id)
 
 
@@ -614,7 +648,7 @@ class Logging(ResourceType):
     required = ("AccountId", "DefaultLogLevel", "RoleArn")
     replaced = ("AccountId",)
 
-    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> PhysicalResource:
         account_id = str(properties["AccountId"])
         if account_id != iot.account_id:
             raise UnusableValue(
@@ -625,19 +659,21 @@ class Logging(ResourceType):
         if current_options.get("roleArn") and not current_options.get("disableAllLogs"):
             raise CallRefused("AlreadyExists", "The V2LoggingOptions already exists.")
         self._set(iot, properties)
-        return Made(account_id)
+        return PhysicalResource(account_id)
 
     def update(
         self,
         iot: InternalCaller,
-        resource: Made,
+        resource: PhysicalResource,
         properties: Properties,
         old_properties: Properties,
-    ) -> Made:
+    ) -> PhysicalResource:
         self._set(iot, properties)
         return resource
 
-    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+    def delete(
+        self, iot: InternalCaller, resource: PhysicalResource, properties: Properties
+    ) -> None:
         iot("SetV2LoggingOptions", disableAllLogs=True)
 
     @staticmethod
@@ -652,7 +688,7 @@ class ResourceSpecificLogging(ResourceType):
     replaced = ("TargetName", "TargetType")
     attributes = ("TargetId",)
 
-    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> PhysicalResource:
         target = _only(properties, "TargetType", "TargetName")
         page = _logging_of(iot, "ListV2LoggingLevels")
         levels = page.get("logTargetConfigurations", [])
@@ -665,19 +701,21 @@ class ResourceSpecificLogging(ResourceType):
             raise CallRefused("AlreadyExists", f"The log level of {':'.join(log_target)} exists.")
         self._set(iot, target, properties)
         target_id = ":".join(log_target)
-        return Made(target_id, {"TargetId": target_id})
+        return PhysicalResource(target_id, {"TargetId": target_id})
 
     def update(
         self,
         iot: InternalCaller,
-        resource: Made,
+        resource: PhysicalResource,
         properties: Properties,
         old_properties: Properties,
-    ) -> Made:
+    ) -> PhysicalResource:
         self._set(iot, _only(properties, "TargetType", "TargetName"), properties)
         return resource
 
-    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+    def delete(
+        self, iot: InternalCaller, resource: PhysicalResource, properties: Properties
+    ) -> None:
         target_type, target_name = resource.id.split(":", 1)
         _unless_gone(iot, "DeleteV2LoggingLevel", targetType=target_type, targetName=target_name)
 
@@ -699,7 +737,7 @@ class DomainConfiguration(ResourceType):
     )
     attributes = ("Arn", "DomainType", "ServerCertificates")
 
-    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> PhysicalResource:
         arguments = {
             **_without(properties, "DomainConfigurationStatus"),
             "DomainConfigurationName": name,
@@ -713,15 +751,15 @@ class DomainConfiguration(ResourceType):
             "DomainType": description.get("domainType"),
             "ServerCertificates": description.get("serverCertificates", []),
         }
-        return Made(name, attributes)
+        return PhysicalResource(name, attributes)
 
     def update(
         self,
         iot: InternalCaller,
-        resource: Made,
+        resource: PhysicalResource,
         properties: Properties,
         old_properties: Properties,
-    ) -> Made:
+    ) -> PhysicalResource:
         change = _without(properties, "Tags", *self.replaced)
         if "AuthorizerConfig" in old_properties and "AuthorizerConfig" not in properties:
             change["RemoveAuthorizerConfig"] = True
@@ -730,7 +768,9 @@ class DomainConfiguration(ResourceType):
         _retag(iot, resource.attributes["Arn"], properties, old_properties)
         return resource
 
-    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+    def delete(
+        self, iot: InternalCaller, resource: PhysicalResource, properties: Properties
+    ) -> None:
         try:
             self._set_status(iot, resource.id, "DISABLED")
         except CallRefused as refused:
@@ -756,26 +796,28 @@ class Job(ResourceType):
     underscores = True
     longest_name = 64
 
-    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> PhysicalResource:
         document = (
             {"Document": _document(properties["Document"])} if "Document" in properties else {}
         )
         job = _call(iot, "CreateJob", {**properties, **document, "JobId": name})
-        return Made(name, {"Arn": job["jobArn"]})
+        return PhysicalResource(name, {"Arn": job["jobArn"]})
 
     def update(
         self,
         iot: InternalCaller,
-        resource: Made,
+        resource: PhysicalResource,
         properties: Properties,
         old_properties: Properties,
-    ) -> Made:
+    ) -> PhysicalResource:
         change = _without(properties, "Tags", *self.replaced)
         _call(iot, "UpdateJob", {**change, "JobId": resource.id})
         _retag(iot, resource.attributes["Arn"], properties, old_properties)
         return resource
 
-    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+    def delete(
+        self, iot: InternalCaller, resource: PhysicalResource, properties: Properties
+    ) -> None:
         _unless_gone(iot, "DeleteJob", jobId=resource.id, force=True)
 
 
@@ -800,11 +842,13 @@ class JobTemplate(ResourceType):
     )
     attributes = ("Arn",)
 
-    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> PhysicalResource:
         template = _call(iot, "CreateJobTemplate", {**properties, "JobTemplateId": name})
-        return Made(name, {"Arn": template["jobTemplateArn"]})
+        return PhysicalResource(name, {"Arn": template["jobTemplateArn"]})
 
-    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+    def delete(
+        self, iot: InternalCaller, resource: PhysicalResource, properties: Properties
+    ) -> None:
         _unless_gone(iot, "DeleteJobTemplate", jobTemplateId=resource.id)
 
 
@@ -814,25 +858,27 @@ class SoftwarePackage(ResourceType):
     replaced = ("PackageName",)
     attributes = ("PackageArn",)
 
-    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> PhysicalResource:
         _require_new(iot, "GetPackage", packageName=name)
         arguments = {**_without(properties, "Tags"), "PackageName": name}
         package = _call(iot, "CreatePackage", _with_tag_map(arguments, properties))
-        return Made(name, {"PackageArn": package["packageArn"]})
+        return PhysicalResource(name, {"PackageArn": package["packageArn"]})
 
     def update(
         self,
         iot: InternalCaller,
-        resource: Made,
+        resource: PhysicalResource,
         properties: Properties,
         old_properties: Properties,
-    ) -> Made:
+    ) -> PhysicalResource:
         change = {"PackageName": resource.id, "Description": properties.get("Description", "")}
         _call(iot, "UpdatePackage", change)
         _retag(iot, resource.attributes["PackageArn"], properties, old_properties)
         return resource
 
-    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+    def delete(
+        self, iot: InternalCaller, resource: PhysicalResource, properties: Properties
+    ) -> None:
         try:
             iot("UpdatePackage", packageName=resource.id, unsetDefaultVersion=True)
         except CallRefused as refused:
@@ -856,10 +902,10 @@ class SoftwarePackageVersion(ResourceType):
     replaced = ("PackageName", "VersionName")
     attributes = ("ErrorReason", "PackageVersionArn", "SbomValidationStatus", "Status")
 
-    def create(self, iot: InternalCaller, name: str, properties: Properties) -> Made:
+    def create(self, iot: InternalCaller, name: str, properties: Properties) -> PhysicalResource:
         arguments = {**_without(properties, "Tags"), "VersionName": name}
         version = _call(iot, "CreatePackageVersion", _with_tag_map(arguments, properties))
-        return Made(
+        return PhysicalResource(
             f"{properties['PackageName']}|{name}",
             {
                 "PackageVersionArn": version["packageVersionArn"],
@@ -872,10 +918,10 @@ class SoftwarePackageVersion(ResourceType):
     def update(
         self,
         iot: InternalCaller,
-        resource: Made,
+        resource: PhysicalResource,
         properties: Properties,
         old_properties: Properties,
-    ) -> Made:
+    ) -> PhysicalResource:
         package_name, version_name = resource.id.split("|", 1)
         names = {"PackageName": package_name, "VersionName": version_name}
         change = _only(properties, "Description", "Attributes", "Artifact", "Recipe")
@@ -883,7 +929,9 @@ class SoftwarePackageVersion(ResourceType):
         _retag(iot, resource.attributes["PackageVersionArn"], properties, old_properties)
         return resource
 
-    def delete(self, iot: InternalCaller, resource: Made, properties: Properties) -> None:
+    def delete(
+        self, iot: InternalCaller, resource: PhysicalResource, properties: Properties
+    ) -> None:
         package_name, version_name = resource.id.split("|", 1)
         _unless_gone(
             iot, "DeletePackageVersion", packageName=package_name, versionName=version_name

@@ -22,7 +22,7 @@ from moto_jitp.iot.api.internal_calls import CallRefused, InternalCaller
 from moto_jitp.names import did_you_mean
 
 from .references import check_references
-from .resource_types import RESOURCE_TYPES, Made, ResourceType
+from .resource_types import RESOURCE_TYPES, PhysicalResource, ResourceType
 from .serverless import expand
 from .values import UnusableValue, as_json
 
@@ -51,7 +51,7 @@ class Resource:
 
     Attributes:
         kind: its type.
-        made: what was made.
+        resource: the existing resource.
         properties: the properties it was made with.
         logical_resource_id: its logical id; moto sets it.
         cf_resource_type: the name of its type; moto sets it.
@@ -59,8 +59,8 @@ class Resource:
 
     kind: ResourceType
 
-    def __init__(self, resource: Made, properties: Mapping[str, Any]) -> None:
-        self.made = resource
+    def __init__(self, resource: PhysicalResource, properties: Mapping[str, Any]) -> None:
+        self.resource = resource
         self.properties = properties
         self.logical_resource_id = ""
         self.cf_resource_type = f"{_PREFIX}{self.kind.name}"
@@ -68,7 +68,7 @@ class Resource:
     @property
     def physical_resource_id(self) -> str:
         """The value that ``Ref`` returns."""
-        return self.made.id
+        return self.resource.id
 
     def get_cfn_attribute(self, name: str) -> Any:
         """Return the value of ``Fn::GetAtt``.
@@ -78,7 +78,7 @@ class Resource:
         """
         if name not in self.kind.attributes:
             raise UnformattedGetAttTemplateException()
-        return self.made.attributes[name]
+        return self.resource.attributes[name]
 
     @classmethod
     def has_cfn_attr(cls, name: str) -> bool:
@@ -112,10 +112,10 @@ class Resource:
         """Make the resource."""
         logical_id = str(further_arguments.get("LogicalId", ""))
         with _failing(cls.kind, logical_id):
-            return cls._made(resource_name, cloudformation_json, _caller(account_id, region_name))
+            return cls._make(resource_name, cloudformation_json, _caller(account_id, region_name))
 
     @classmethod
-    def _made(
+    def _make(
         cls, generated_name: str, document: Mapping[str, Any], iot: InternalCaller
     ) -> Resource:
         properties = _checked_properties(cls.kind, document)
@@ -134,7 +134,7 @@ class Resource:
         """Change the resource, or replace it by making a new one and then deleting the old one."""
         kind, iot = cls.kind, _caller(account_id, region_name)
         with _failing(kind, original_resource.logical_resource_id):
-            old_properties, resource = original_resource.properties, original_resource.made
+            old_properties, resource = original_resource.properties, original_resource.resource
             properties = _checked_properties(kind, cloudformation_json)
             changed_properties = [
                 name
@@ -144,8 +144,8 @@ class Resource:
             if not changed_properties:
                 return original_resource
             if any(name in kind.replaced for name in changed_properties):
-                new_resource = cls._made(new_resource_name, cloudformation_json, iot)
-                if new_resource.made.id != resource.id:
+                new_resource = cls._make(new_resource_name, cloudformation_json, iot)
+                if new_resource.resource.id != resource.id:
                     kind.delete(iot, resource, old_properties)
                 return new_resource
             return cls(kind.update(iot, resource, properties, old_properties), properties)
@@ -153,7 +153,7 @@ class Resource:
     def delete(self, account_id: str, region_name: str) -> None:
         """Delete the resource."""
         with _failing(self.kind, self.logical_resource_id):
-            self.kind.delete(_caller(account_id, region_name), self.made, self.properties)
+            self.kind.delete(_caller(account_id, region_name), self.resource, self.properties)
 
 
 def _caller(account_id: str, region_name: str) -> InternalCaller:

@@ -20,14 +20,14 @@ def list_jobs(registry: Registry, arguments: Input, page: Page) -> Output:
     group = arguments.get("thingGroupName")
     target = None if group is None else registry.describe_thing_group(group).arn
 
-    def wanted(job: FakeJob) -> bool:
+    def is_listed(job: FakeJob) -> bool:
         return (
             status in (None, job.status)
             and selection in (None, job.target_selection)
             and (target is None or target in job.targets)
         )
 
-    jobs = page.cut(registry.jobs.after(page.number), wanted)
+    jobs = page.cut(registry.jobs.after(page.number), is_listed)
     return page.output("jobs", [_summary(registry, job) for job in jobs])
 
 
@@ -66,8 +66,8 @@ def _executions(
 ) -> Output:
     job, status = arguments.get("jobId"), arguments.get("status")
 
-    def wanted(execution: FakeJobExecution) -> bool:
+    def is_listed(execution: FakeJobExecution) -> bool:
         return job in (None, execution.job_id) and status in (None, execution.status)
 
-    executions = page.cut(numbered_executions, wanted)
+    executions = page.cut(numbered_executions, is_listed)
     return page.output("executionSummaries", [execution.to_dict() for execution in executions])

@@ -16,12 +16,12 @@ class Kind(NamedTuple):
     Attributes:
         member: the beginning of its members, as in ``thingGroupName`` and ``thingGroupArn``.
         path: its name in ARNs.
-        what: its name in texts.
+        label: its name in texts.
     """
 
     member: str
     path: str
-    what: str
+    label: str
 
 
 THING = Kind("thing", "thing", "thing")
@@ -65,7 +65,7 @@ def _name_in(registry: Registry, kind: Kind, arn: str) -> str:
     fields = arn.split(":", 5)
     if len(fields) == 6 and fields[2] == "iot" and fields[5].startswith(f"{kind.path}/"):
         raise ResourceNotFound(
-            f"The {kind.what} {arn} does not exist in account {registry.account_id}, Region "
+            f"The {kind.label} {arn} does not exist in account {registry.account_id}, Region "
             f"{registry.region_name}."
         )
-    raise InvalidRequest(f"{arn} is not the ARN of a {kind.what}, which begins with {arn_prefix}.")
+    raise InvalidRequest(f"{arn} is not the ARN of a {kind.label}, which begins with {arn_prefix}.")

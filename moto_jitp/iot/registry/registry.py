@@ -159,7 +159,9 @@ class Registry:
     # Policies and what they are attached to.
 
     def get_policy(self, policy_name: str) -> FakePolicy:
-        return _found(self.policies.get(policy_name), f"The policy {policy_name} does not exist.")
+        return _require_found(
+            self.policies.get(policy_name), f"The policy {policy_name} does not exist."
+        )
 
     def detach_all_policies(self, target: str) -> None:
         """Detach every policy of a target that is deleted."""
@@ -219,7 +221,7 @@ class Registry:
     # Certificates.
 
     def describe_certificate(self, certificate_id: str) -> FakeCertificate:
-        return _found(
+        return _require_found(
             self.certificates.get(certificate_id), f"CertificateId {certificate_id} does not exist"
         )
 
@@ -255,7 +257,7 @@ def type_name(thing: FakeThing) -> str | None:
     return thing.thing_type.thing_type_name if thing.thing_type else None
 
 
-def _found(resource: ResourceT | None, text: str) -> ResourceT:
+def _require_found(resource: ResourceT | None, text: str) -> ResourceT:
     if resource is None:
         raise ResourceNotFoundException(text)
     return resource

@@ -32,7 +32,7 @@ def list_things(registry: Registry, arguments: Input, page: Page) -> Output:
     if value is not None and name is None:
         raise InvalidRequest("An attributeValue requires an attributeName.")
 
-    def wanted(thing: FakeThing) -> bool:
+    def is_listed(thing: FakeThing) -> bool:
         if kind is not None and type_name(thing) != kind:
             return False
         if name is None:
@@ -49,7 +49,7 @@ def list_things(registry: Registry, arguments: Input, page: Page) -> Output:
         entries = table.of_type(kind, page.number)
     else:
         entries = table.after(page.number)
-    things = page.cut(entries, wanted)
+    things = page.cut(entries, is_listed)
     return page.output("things", [thing.to_dict() for thing in things])
 
 
@@ -57,11 +57,11 @@ def list_things(registry: Registry, arguments: Input, page: Page) -> Output:
 def list_thing_types(registry: Registry, arguments: Input, page: Page) -> Output:
     beginning = arguments.get("thingTypeName", "")
 
-    def wanted(kind: FakeThingType) -> bool:
+    def is_listed(kind: FakeThingType) -> bool:
         # AWS takes the name as a prefix.
         return bool(kind.thing_type_name.startswith(beginning))
 
-    types = page.cut(registry.thing_types.after(page.number), wanted)
+    types = page.cut(registry.thing_types.after(page.number), is_listed)
     return page.output("thingTypes", [kind.to_dict() for kind in types])
 
 
@@ -70,7 +70,7 @@ def list_thing_groups(registry: Registry, arguments: Input, page: Page) -> Outpu
     parent, beginning = arguments.get("parentGroup"), arguments.get("namePrefixFilter", "")
     recursive = arguments.get("recursive", True)
 
-    def wanted(group: FakeThingGroup) -> bool:
+    def is_listed(group: FakeThingGroup) -> bool:
         is_listed = recursive or parent is not None or not group.parent_group_name
         return is_listed and bool(group.thing_group_name.startswith(beginning))
 
@@ -80,7 +80,7 @@ def list_thing_groups(registry: Registry, arguments: Input, page: Page) -> Outpu
         registry.describe_thing_group(parent)
         below = table.descendants_of if recursive else table.children_of
         entries = _in_order(table, below(parent), page.number)
-    groups = page.cut(entries, wanted)
+    groups = page.cut(entries, is_listed)
     return page.output("thingGroups", [_name_and_arn(group) for group in groups])
 
 
@@ -141,10 +141,10 @@ def _listed_things(group: FakeThingGroup) -> ListedTable[str, Any]:
 def list_billing_groups(registry: Registry, arguments: Input, page: Page) -> Output:
     beginning = arguments.get("namePrefixFilter", "")
 
-    def wanted(group: FakeBillingGroup) -> bool:
+    def is_listed(group: FakeBillingGroup) -> bool:
         return bool(group.billing_group_name.startswith(beginning))
 
-    groups = page.cut(registry.billing_groups.after(page.number), wanted)
+    groups = page.cut(registry.billing_groups.after(page.number), is_listed)
     return page.output("billingGroups", [group.to_short_dict() for group in groups])
 
 

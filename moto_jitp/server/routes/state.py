@@ -13,7 +13,7 @@ from moto_jitp.server.routing import (
     text,
 )
 from moto_jitp.server.shapes import STATE
-from moto_jitp.server.state import Wanted, state
+from moto_jitp.server.state import StateSelection, state
 
 
 @route(
@@ -39,7 +39,7 @@ from moto_jitp.server.state import Wanted, state
 )
 def get_state(request: ControlRequest) -> Answer:
     query = request.query
-    selection = Wanted(
+    selection = StateSelection(
         query["limit"], query["search"] or "", query["refused"], query["cause"] or ""
     )
     changes = request.context.changes

@@ -103,7 +103,7 @@ def get_secret(evaluation: Evaluation, arguments: Sequence[Value]) -> Value:
     key = _text(name, "key", arguments[2]) if len(arguments) == 4 else None
     if key is not None and kind == "SecretBinary":
         raise FunctionFailed(name, "a key is for secrets of the type SecretString only.")
-    secret = _called(evaluation, name, secret_id, kind, role)
+    secret = _call(evaluation, name, secret_id, kind, role)
     if isinstance(secret, bytes):
         return base64.b64encode(secret).decode("ascii")
     try:
@@ -127,14 +127,14 @@ def _text(function: str, argument: str, value: Value) -> str:
 
 
 def _ask(evaluation: Evaluation, name: str, *arguments: Any) -> Value:
-    answer = _called(evaluation, name, *arguments)
+    answer = _call(evaluation, name, *arguments)
     try:
         return read_json(json.dumps(answer), evaluation.version)
     except (TypeError, ValueError) as error:
         raise FunctionFailed(name, f"the answer is not JSON: {error}.") from error
 
 
-def _called(evaluation: Evaluation, name: str, *arguments: Any) -> Any:
+def _call(evaluation: Evaluation, name: str, *arguments: Any) -> Any:
     question = f"{name}{arguments!r}"
     if evaluation.explaining and question in evaluation.answers:
         return evaluation.answers[question]
