@@ -26,7 +26,7 @@ from moto_jitp import (
 if TYPE_CHECKING:
     from moto_jitp.server import ThreadedJitpServer
 
-# A busy machine is not a mistake of what is tested.
+# A busy machine is not an error of the code under test.
 settings.register_profile("moto_jitp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("moto_jitp")
 
@@ -46,7 +46,7 @@ _SLOW_FIXTURES = {"openssl", "pytester"}
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # Before -m is looked at: who runs a whole suite inside a test, or OpenSSL's commands, is slow.
+    # Before -m is evaluated: tests that run a whole suite or OpenSSL's commands are slow.
     for item in items:
         fixture_names = getattr(item, "fixturenames", ())
         if not _SLOW_FIXTURES.isdisjoint(fixture_names):
@@ -82,7 +82,7 @@ def pytest_runtest_call() -> Generator[None, None, None]:
 
 @pytest.fixture
 def long(request: pytest.FixtureRequest) -> bool:
-    """Whether a test is to do far more: to draw more random inputs, or go on for minutes."""
+    """Whether a test does far more: draws more random inputs, or runs for minutes."""
     return bool(request.config.getoption("--long"))
 
 
@@ -101,7 +101,7 @@ def iot(mocked: JitpHandle) -> Any:
 
 @pytest.fixture
 def clock() -> Iterator[FrozenDateTimeFactory]:
-    """A clock that only the test moves, at noon."""
+    """A clock at noon that only the test moves."""
     with freeze_time("2026-03-01 12:00:00") as frozen:
         assert isinstance(frozen, FrozenDateTimeFactory)
         yield frozen
@@ -131,7 +131,9 @@ def server() -> Iterator[ThreadedJitpServer]:
 
 @pytest.fixture
 def door(request: pytest.FixtureRequest) -> Iterator[Door]:
-    """How devices connect; see :mod:`support.device_doors`. It is opened inside the test's mock."""
+    """The way in which devices connect; see :mod:`support.device_doors`. It is opened inside the
+    test's mock.
+    """
     for name in ("jitp", "mocked"):
         if name in request.fixturenames:
             request.getfixturevalue(name)
@@ -149,7 +151,7 @@ def bulb(acme: CertificateAuthority, iot: Any, door: Door) -> DeviceConnection:
 
 @pytest.fixture(scope="session")
 def package_loaded() -> None:
-    """All of the package is imported; of the session, so that it comes before any pytester."""
+    """Imports the whole package; session-scoped, so that it comes before any pytester."""
     from support.plugin_runs import load_everything
 
     load_everything()

@@ -1,4 +1,4 @@
-"""What is kept of an account and Region lies in one place, and goes with moto's reset."""
+"""The state of an account and Region is in one place, and moto's reset clears it."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def test_what_is_alive_is_converted_with_its_state_both_ways() -> None:
         assert iot_backends["123456789012"]["us-east-1"] is backend
         iot().create_thing(thingName="during")
         assert things() == ["before", "during"]
-        # A Region that an account alive before had not used yet.
+        # A Region that an existing account had not used yet.
         iot("ap-northeast-2").create_thing(thingName="new-region")
         assert live_backends() == {JitpIoTBackend}
 
@@ -116,7 +116,7 @@ def test_deactivating_what_is_not_active_does_nothing() -> None:
 
 
 def of_moto() -> dict[str, Any]:
-    """What moto itself has in each place that an activation changes."""
+    """moto's own objects in each place that an activation changes."""
     return {
         "IoT": iot_backends.backend,
         "data plane": iotdata_backends.backend,

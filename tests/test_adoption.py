@@ -1,4 +1,4 @@
-"""IoT state goes to and fro between plain moto and our backend, and stays usable in both."""
+"""IoT state moves between plain moto and our backend, and stays usable in both."""
 
 from __future__ import annotations
 

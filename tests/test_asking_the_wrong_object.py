@@ -1,4 +1,4 @@
-"""Who asks the wrong object, or with a wrong argument, is told in the project's own words."""
+"""Using the wrong object, or a wrong argument, gives an error in the project's own words."""
 
 from __future__ import annotations
 

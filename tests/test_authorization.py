@@ -1,4 +1,4 @@
-"""test_authorization tells what a device may do, without a device."""
+"""test_authorization says what a device may do, without a device."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def document(*statements: tuple[str, str, str]) -> str:
 
 
 class Bench:
-    """One certificate, and short ways to give it policies and to ask."""
+    """One certificate, with shortcuts to give it policies and to test it."""
 
     def __init__(self, iot: Any) -> None:
         self.iot = iot

@@ -64,7 +64,7 @@ def test_the_guide_with_a_template_name_in_sni_only_mode(
     bulb = shell.issue("bulb", "/C=KR/CN=bulb-1/serialNumber=42")
     api = Api(server.endpoint_url)
 
-    # Its thing type and groups do not exist yet: the device says so, and comes again.
+    # Its thing type and groups do not exist yet: the device reports it, and connects again.
     refused = api.connect(bulb)
     assert refused["reason"] == "PROVISIONING_FAILED"
     assert "lightBulb-versionA" in refused["explanation"]
@@ -110,6 +110,7 @@ def test_the_cli_shows_awss_errors_at_once(shell: Shell) -> None:
         "--verification-cert file://wrong.pem"
     )
     assert "Registration code provided in the CN field" in said
-    # What nobody emulates is an error that names it, and not a server error that the CLI retries.
+    # An operation that is not emulated gets an error that names it, not a server error that the CLI
+    # retries.
     said = shell.aws_refused("iot describe-managed-job-template --template-name x")
     assert "DescribeManagedJobTemplate" in said

@@ -60,7 +60,7 @@ def nothing(cloud: Cloud) -> None:
     pytest.fail("the test has run")
 
 
-# What it asks for.
+# Its requirements.
 
 
 @pytest.mark.parametrize(
@@ -154,12 +154,12 @@ def test_fixtures_and_parameters_of_pytest_still_come(
     outcome.assert_outcomes(passed=2, deselected=1)
 
 
-# Names and what is left.
+# Names and leftovers.
 
 
 @pytest.fixture
 def mocked_aws(mocked: Any) -> Account:
-    """A mock that tests take for an account on AWS, so that they look more than once."""
+    """A mock that tests take for an account on AWS, so that they check more than once."""
     account = account_of_mock()
     return Account(account.session, account.account_id, patience=1.0)
 
@@ -173,7 +173,7 @@ def test_no_two_tests_have_a_name_in_common(mocked_aws: Account) -> None:
 
 
 def one_of_each_kind(cloud: Cloud) -> None:
-    """Make something of every kind that a verified test makes, as entangled as can be."""
+    """Make something of every kind that a verified test makes, as interlinked as possible."""
     iot = cloud.iot
     policy = cloud.policy("devices")
     iot.create_policy_version(
@@ -239,7 +239,7 @@ def test_everything_that_is_made_is_found_and_deleted() -> None:
         *("CA certificate", "certificate", "thing", "thing type", "thing group", "billing group"),
         *("provisioning template", "topic rule", "role alias", "policy", "role"),
     }
-    # Of which AWS deletes none in the first five minutes.
+    # AWS does not delete these in the first five minutes.
     assert [one.rpartition(" ")[0] for one in left] == ["thing type"]
     assert others == ["of-somebody-else"]
 
@@ -283,7 +283,7 @@ def test_a_test_that_fails_leaves_nothing_behind(mocked: Any) -> None:
 
 
 def refuse(client: Any, operation: str, times: list[int]) -> None:
-    """Have an operation fail, as on AWS while not all of it has seen what was done."""
+    """Make an operation fail, as on AWS before a change is visible everywhere."""
 
     def fail(**_: Any) -> None:
         if times[0]:
@@ -350,7 +350,7 @@ def test_on_aws_it_is_waited_for_and_in_the_mock_it_is_so(mocked_aws: Account) -
         Cloud(mocked_aws).until(lambda: False)
 
 
-# What a process that was killed has left.
+# Leftovers of a killed process.
 
 
 def test_the_command_finds_what_tests_have_left_and_deletes_it(

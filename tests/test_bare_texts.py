@@ -148,7 +148,7 @@ def test_calls_of_a_run_that_registers_a_thing_answer_with_the_text_of_aws() -> 
     assert "comma" not in message
 
 
-# What devices are told on …/rejected.
+# The messages to devices on …/rejected.
 
 
 def unreadable_request(claim: ClaimDevice) -> tuple[str, Any]:

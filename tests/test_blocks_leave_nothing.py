@@ -1,4 +1,4 @@
-"""However many blocks a process has had, and however they ended, nothing of them is left."""
+"""However many blocks a process has had, and however they ended, nothing of them remains."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ class Crash(Exception):  # noqa: N818 - how a test may end
 
 
 def live_through(number: int) -> None:
-    """A block in which all is done that could stay behind; each fifth ends by an exception."""
+    """A block that does everything that could leave something behind; every fifth ends with an
+    exception.
+    """
     expected = contextlib.suppress(Crash) if number % 5 == 0 else contextlib.nullcontext()
     with expected, mock_jitp(config=CONFIG) as jitp:
         iot = client()
@@ -88,7 +90,7 @@ def crash_in_a_thread() -> None:
 
 
 def what_stays(blocks: int) -> dict[str, int]:
-    """Live through blocks, and count what they have left, but for what the first ones load."""
+    """Run blocks, and count what they leave, except what the first ones load."""
     for number in range(6):
         live_through(number)
     crash_in_a_thread()
@@ -98,13 +100,13 @@ def what_stays(blocks: int) -> dict[str, int]:
     crash_in_a_thread()
     after = left_over()
     found = {kind: after[kind] - before[kind] for kind in after}
-    # Caches may hold a few things more; what each block left would be as many as the blocks.
+    # Caches may hold a few more objects; leftovers of each block would be as many as the blocks.
     return {**found, "objects for each block": (len(gc.get_objects()) - objects) // blocks}
 
 
 @pytest.mark.slow
 def test_blocks_leave_nothing(long: bool) -> None:
-    """In a process of its own, as the plugin keeps for its report what a test's devices did."""
+    """In a separate process, as the plugin keeps the history of a test's devices for its report."""
     program = [sys.executable, __file__, "1000" if long else "20"]
     done = subprocess.run(program, capture_output=True, text=True, timeout=HANG, check=False)
     assert done.returncode == 0, done.stderr

@@ -282,7 +282,7 @@ def test_a_file_that_is_not_there_fails_the_task() -> None:
 
 
 def test_a_name_that_no_bucket_has_fails_the_task_and_nothing_else() -> None:
-    """With strict off nobody refuses it at the door; the task looks for the file at each call."""
+    """With strict off its form is not refused; the task looks for the file at each call."""
     with mock_jitp(config={"jitp": {"strict": False}}):
         found = describe(start(inputFileBucket="a b"))
         assert found["status"] == "Failed"

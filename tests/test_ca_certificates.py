@@ -25,7 +25,7 @@ UNKNOWN = "0" * 64
 
 
 def request(iot: Any, ca: CertificateAuthority, **changes: Any) -> dict[str, Any]:
-    """What registers a CA in DEFAULT mode; a change to None takes the argument out."""
+    """The arguments to register a CA in DEFAULT mode; a change to None removes the argument."""
     code = iot.get_registration_code()["registrationCode"]
     arguments = {
         "caCertificate": ca.certificate_pem,

@@ -1,4 +1,4 @@
-"""What AWS's pages leave open about certificates is decided one way, and stays so.
+"""Questions about certificates that AWS's pages leave open are decided in one way, which stays.
 
 Which keys and certificates a device may connect with, what a CA must be, and what happens to a run
 whose certificate or template changes meanwhile.
@@ -99,7 +99,7 @@ def test_a_ca_does_not_connect_with_its_own_certificate(
 
 
 def by_openssl(folder: Path, *arguments: str) -> str:
-    """The PEM text that OpenSSL writes; with it, digests can be used that are out of use."""
+    """The PEM text that OpenSSL writes, which also supports obsolete digests."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("needs the command openssl")

@@ -1,4 +1,4 @@
-"""A certificate goes from one account to another, and nobody connects with it on the way."""
+"""A certificate moves from one account to another, and no device connects with it on the way."""
 
 from __future__ import annotations
 

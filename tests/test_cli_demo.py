@@ -1,4 +1,4 @@
-"""The README's first command tells the story of two devices."""
+"""The README's first command shows two devices."""
 
 from __future__ import annotations
 

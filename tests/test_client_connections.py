@@ -1,4 +1,4 @@
-"""Clients through boto3: who is connected, to what it is subscribed, and a message to it alone."""
+"""Clients through boto3: their connections, their subscriptions, and direct messages."""
 
 from __future__ import annotations
 

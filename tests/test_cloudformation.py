@@ -99,7 +99,7 @@ def stack(mocked: JitpHandle) -> Stack:
 
 
 class Kind(NamedTuple):
-    """A type of resource, for the tests that every type passes.
+    """A type of resource, for the tests that apply to every type.
 
     Attributes:
         properties: what it is made with.

@@ -1,4 +1,4 @@
-"""CloudTrail tells of each call that changes something, and of each step of a provisioning run."""
+"""CloudTrail reports each call that changes something, and each step of a provisioning run."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def cloudtrail(mocked: JitpHandle) -> Any:
 
 @pytest.fixture
 def ca(iot: Any, acme: CertificateAuthority) -> CertificateAuthority:
-    """A registered CA with the guide's template and a role; what the template names exists."""
+    """A registered CA with the guide's template and a role; all resources of the template exist."""
     make_guide_resources(iot)
     acme.register(iot, template_body=GUIDE_BODY, role_arn=ROLE)
     return acme
@@ -69,7 +69,7 @@ def made_role(name: str, path: str) -> dict[str, Any]:
 
 
 def refused_lookup(code: str, **arguments: Any) -> str:
-    """Make a LookupEvents that is to be refused, and return the error's text."""
+    """Call LookupEvents so that it is refused, and return the error's text."""
     with pytest.raises(ClientError) as info:
         client(service="cloudtrail").lookup_events(**arguments)
     assert info.value.response["Error"]["Code"] == code
@@ -363,7 +363,7 @@ RICH_BODY = body(
 
 @pytest.fixture
 def rich_ca(iot: Any, acme: CertificateAuthority) -> CertificateAuthority:
-    """A registered CA whose template has something for each step to carry."""
+    """A registered CA whose template has something for each step."""
     iot.create_thing_type(thingTypeName="bulb")
     iot.create_thing_group(thingGroupName="lamps")
     iot.create_billing_group(billingGroupName="household")
@@ -570,7 +570,7 @@ def test_a_call_that_a_rule_kept_from_happening_leaves_no_event(
         assert not try_to_connect(acme.issue(common_name=name))
 
     found = events(Username="iot-provisioning")
-    # The lamp's thing is as wanted, which the run finds by CreateThing.
+    # The lamp's thing is as required, which the run finds by CreateThing.
     assert names(found) == ["CreateThing", "RegisterThing", "RegisterThing"]
     of_lamp, of_bulb = map(record, found[1:])
     assert of_lamp["errorCode"] == of_bulb["errorCode"] == "ResourceRegistrationFailureException"

@@ -1,4 +1,4 @@
-"""Which account and Region a device reaches, and under which names."""
+"""The account and Region that a device reaches, and their names."""
 
 from __future__ import annotations
 
@@ -321,7 +321,7 @@ def test_the_root_of_a_registered_intermediate_need_not_be_registered(iot: Any) 
     assert connect_device(line.issue()).connected
 
 
-# What connect_device takes and refuses.
+# What connect_device accepts and refuses.
 
 
 def test_text_without_a_certificate_is_a_value_error(iot: Any) -> None:

@@ -1,4 +1,4 @@
-"""What becomes of a connection, by the state of the device's certificate and of its CA.
+"""The outcome of a connection by the state of the device's certificate and of its CA.
 
 The rows are those of AWS's documentation on just-in-time registration and provisioning:
 https://docs.aws.amazon.com/iot/latest/developerguide/auto-register-device-cert.html

@@ -1,4 +1,4 @@
-"""A device's connection that somebody still holds when its block has ended."""
+"""A device's connection that is still referred to when its block has ended."""
 
 from __future__ import annotations
 

@@ -38,7 +38,8 @@ pytestmark = [
     pytest.mark.skipif(
         not FILES, reason=f"no certificates in {CORPUS}; name their folder in MOTO_JITP_CORPUS"
     ),
-    # The library warns of unusual certificates; a suite that makes errors of warnings reads them.
+    # The library warns of unusual certificates; a suite that turns warnings into errors can read
+    # them.
     pytest.mark.filterwarnings("error::UserWarning"),
 ]
 
@@ -64,7 +65,7 @@ def test_a_certificate_is_read_or_refused_for_a_stated_reason(path: Path) -> Non
     except CertificateError as error:
         refusal = str(error)
     if presented is None:
-        # The library takes no PrintableString with an underscore; AWS IoT does.
+        # The library does not accept a PrintableString with an underscore; AWS IoT does.
         assert refusal is not None
         assert refusal.startswith(f"The certificate {identifier} cannot be read: its common name")
         assert "is a PrintableString, which cannot hold '_'" in refusal

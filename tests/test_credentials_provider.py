@@ -59,7 +59,7 @@ def ask(place: Place, device: DeviceIdentity, *options: str, alias: str = "uploa
 
 
 def status_at(place: Place, device: DeviceIdentity, name: str) -> int:
-    """The status of a request to a host name, or an address, that leads to the endpoint."""
+    """The status of a request to a host name or an address of the endpoint."""
     port = place.endpoint.https_port
     command = ["curl", *place.endpoint.curl_args(device), "-o", "/dev/null", "-w", "%{http_code}"]
     command += ["--resolve", f"{name}:{port}:127.0.0.1"]

@@ -1,4 +1,4 @@
-"""``boto3.client(...)`` in a block is quick, and finds whatever session and handlers are there."""
+"""``boto3.client(...)`` in a block is quick, and uses the session and handlers that exist."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def handler_of_another_library() -> Iterator[list[str]]:
 
 def models_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     read: list[str] = []
-    # Sessions of this suite share a loader, those of a user do not.
+    # Sessions of this suite share a loader, unlike those of a user.
     monkeypatch.setattr(botocore.session, "create_loader", botocore.loaders.create_loader)
     loader = botocore.loaders.JSONFileLoader.load_file
 

@@ -1,4 +1,4 @@
-"""Clean-up code runs here as on AWS: what is gone already is an error only where its page says so.
+"""Clean-up code works here as on AWS: deleting twice is an error only where AWS's page says so.
 
 Each operation that deletes, detaches, removes, cancels or stops is called for what never existed,
 and, where it can be, twice for what did.
@@ -28,7 +28,7 @@ ALLOW = {"Effect": "Allow", "Action": "iot:*", "Resource": "*"}
 DOCUMENT = json.dumps({"Version": "2012-10-17", "Statement": ALLOW})
 TAGGED = f"arn:aws:iot:us-east-1:{ACCOUNT}:thinggroup/gone"
 
-#: What each operation is called with, for something that does not exist.
+#: The arguments of each operation for something that does not exist.
 GONE: dict[str, dict[str, Any]] = {
     "CancelCertificateTransfer": {"certificateId": CERTIFICATE_ID},
     "CancelJob": {"jobId": "gone"},

@@ -1,4 +1,4 @@
-"""``DeviceEndpoint``: started, asked where it is, and gone without a trace."""
+"""``DeviceEndpoint``: it starts, says where it is, and ends without a trace."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ IN_VAIN = 0.0
 
 def test_nothing_is_left_of_it() -> None:
     with running():
-        pass  # what is entered once in the process stays
+        pass  # what is registered once per process stays
     before = (len(observers), len(listeners), len(local_endpoints), set(threading.enumerate()))
     with running() as place:
         place.connect(place.device()).close()

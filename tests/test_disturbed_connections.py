@@ -36,7 +36,7 @@ def bulb(ca: CertificateAuthority) -> DeviceIdentity:
 
 
 def reason_of(device: DeviceIdentity, **options: Any) -> str | None:
-    """Why a device is refused; ``None`` where it is let in."""
+    """Why a device is refused; ``None`` if it is accepted."""
     try:
         connect_device(device, **options)
     except ConnectionRefused as refused:

@@ -42,7 +42,7 @@ BODY = plain_template(
 
 @contextlib.contextmanager
 def world(text: str, folder: Path) -> Iterator[dict[str, Any]]:
-    """What examples take for granted: a mock with a registered CA, a device, an endpoint."""
+    """What examples presuppose: a mock with a registered CA, a device, an endpoint."""
     with contextlib.ExitStack() as stack:
         jitp = stack.enter_context(mock_jitp())
         ca = CertificateAuthority("Acme Root")
@@ -111,7 +111,7 @@ def takes_arguments(function: Any) -> bool:
     return bool(set(inspect.signature(function).parameters) - {"self"})
 
 
-#: Methods for the package itself: nobody outside makes these values.
+#: Methods for the package itself: users do not make these values.
 INTERNAL = {"NotAuthorized.of", "ProvisioningRun.refused"}
 
 

@@ -1,4 +1,4 @@
-"""The documentation names all that there is, is built without network, and leads nowhere wrong."""
+"""The documentation is complete, builds without a network, and has no broken links."""
 
 from __future__ import annotations
 

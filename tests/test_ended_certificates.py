@@ -1,4 +1,4 @@
-"""AWS IoT disconnects the clients of a certificate that is not ACTIVE any more; here at once.
+"""AWS IoT disconnects the clients of a certificate that is no longer ACTIVE; here at once.
 
 https://docs.aws.amazon.com/iot/latest/apireference/API_UpdateCertificate.html
 """

@@ -1,4 +1,4 @@
-"""Programs and SDKs that people run against AWS IoT connect to the endpoint as they are."""
+"""Programs and SDKs that people use with AWS IoT connect to the endpoint unchanged."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_mosquitto_is_told_by_an_alert_what_is_wrong_with_its_handshake(place: P
 
 
 class Paho:
-    """A paho client with what it has told of."""
+    """A paho client with the events it reported."""
 
     def __init__(self, place: Place, device: DeviceIdentity, name: str, version: int) -> None:
         from paho.mqtt.client import Client
@@ -145,7 +145,7 @@ class Paho:
         self.client.loop_start()
 
     def next(self) -> Any:
-        """Return what it tells next."""
+        """Return its next event."""
         return self.told.get(timeout=HANG)
 
     def stop(self) -> None:

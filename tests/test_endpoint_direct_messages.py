@@ -15,7 +15,7 @@ from support.endpoint_stories import V3, V5, running
 from moto_jitp.mqtt.packets import Disconnect, Puback, Publish, Version
 from moto_jitp.mqtt.properties import Properties
 
-# What AWS allows, in seconds: this much patience a sender can have.
+# AWS's limit of a sender's timeout, in seconds.
 SHORTEST, LONGEST = 1, 15
 VERSIONS = pytest.mark.parametrize("version", [V3, V5])
 

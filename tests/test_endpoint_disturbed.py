@@ -248,6 +248,6 @@ def test_mosquitto_loses_its_connection_before_the_puback(
         assert event.payload == b"on"
         return done.returncode, done.stderr.strip()
 
-    # The message arrives both times, and mosquitto knows of the second time alone.
+    # The message arrives both times, but mosquitto only learns of the second.
     assert published() == (7, "Error: The connection was lost.")
     assert published() == (0, "")

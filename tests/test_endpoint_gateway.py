@@ -1,4 +1,4 @@
-"""Real devices meet the same gateway as simulated ones: who is let in, who is refused, and why."""
+"""Real devices meet the same gateway as simulated ones: which are accepted, refused, and why."""
 
 from __future__ import annotations
 

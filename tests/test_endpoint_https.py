@@ -1,4 +1,4 @@
-"""Devices publish over HTTPS, with curl and nothing else: who may, and what arrives."""
+"""Devices publish over HTTPS with nothing but curl: which may, and what arrives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What real devices alone do is logged and counted: pings, and messages that wait for a client."""
+"""Actions of only real devices are logged and counted: pings, and waiting messages."""
 
 from __future__ import annotations
 

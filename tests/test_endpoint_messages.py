@@ -1,4 +1,4 @@
-"""What real devices say and hear: the same broker, policies and shadows as for simulated ones."""
+"""Messages of real devices: the same broker, policies and shadows as for simulated ones."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ KEPT = Properties(session_expiry_interval=600)
 
 
 def subscribed(there: RawClient, *filters: str, qos: int = 1) -> None:
-    """Subscribe, and see it granted."""
+    """Subscribe, and check that it is granted."""
     there.send(Subscribe(9, tuple(Subscription(one, qos) for one in filters)))
     assert there.receive(Suback).reason_codes == (qos,) * len(filters)
 
@@ -288,7 +288,7 @@ def test_a_will_comes_at_once_whatever_its_delay_and_the_log_says_so() -> None:
 
 
 def _topics(place: Place) -> list[str]:
-    """What was published of wills and of connections, oldest first."""
+    """The published wills and lifecycle events, oldest first."""
     topics = [event.topic.removeprefix("$aws/events/presence/") for event in place.jitp.events]
     return [one for one in topics if one in ("will", "connected/bulb-1", "disconnected/bulb-1")]
 

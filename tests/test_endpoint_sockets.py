@@ -1,4 +1,6 @@
-"""Sockets and TLS of the device endpoint: who is served, and who ends only their own connection."""
+"""Sockets and TLS of the device endpoint: which clients are served, and which only end their own
+connection.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """One story, two doors: real devices leave the same record as simulated ones.
 
-Each story is told twice, by ``connect_device`` and by MQTT over TLS, with the same certificates at
-the same frozen moment. What differs is what the transport adds, and nothing else.
+Each story runs twice, by ``connect_device`` and by MQTT over TLS, with the same certificates at the
+same frozen moment. Only what the transport adds may differ.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def provisioned(door: Door, device: DeviceIdentity) -> DeviceConnection:
 
 
 def is_refused(call: Callable[..., object], *arguments: object) -> bool:
-    """Whether what a device wants to do is refused."""
+    """Whether a device's action is refused."""
     try:
         call(*arguments)
     except (NotAuthorized, ValueError):
@@ -274,7 +274,7 @@ def test_what_no_policy_allows_leaves_the_same_record_by_both_doors() -> None:
 def _record_of(
     story: Callable[[Door], None], config: dict[str, Any], *, real: bool, policy: bool = False
 ) -> dict[str, Any]:
-    """Tell a story and return what it has left behind."""
+    """Run a story and return the records that it left."""
     with (
         freeze_time(MOMENT),
         mock_jitp(config={"jitp": config}) as jitp,
@@ -331,7 +331,7 @@ _VARIES = frozenset(
 
 
 def _plain(payload: Any) -> Any:
-    """Leave out what is new each time, or what the transport adds."""
+    """Remove what is new each time, or what the transport adds."""
     if isinstance(payload, bytes):
         with contextlib.suppress(ValueError):
             return _plain(json.loads(payload))
@@ -342,7 +342,7 @@ def _plain(payload: Any) -> Any:
 
 
 def _with_ids_numbered(record: dict[str, Any]) -> dict[str, Any]:
-    """Put numbers in the place of certificate ids, which a new key changes."""
+    """Replace certificate ids, which a new key changes, by numbers."""
     numbers: dict[str, str] = {}
     count = itertools.count(1)
 

@@ -1,4 +1,4 @@
-"""With enforce_policies a device may do what its IoT policies allow, and hears why not."""
+"""With enforce_policies a device may do what its IoT policies allow, and learns why not."""
 
 from __future__ import annotations
 
@@ -274,7 +274,7 @@ def test_publishing_needs_permission_for_the_topic(
     assert "policy 'publishes', Statement[0] (S0) allows the action, but on" in str(error)
     assert "Policies looked at: connects, publishes." in str(error)
     assert error.decision.kind == "IMPLICIT_DENY"
-    # Nothing was published, and the device may go on.
+    # Nothing was published, and the device may continue.
     assert jitp.events == before
     assert connection.connected
 

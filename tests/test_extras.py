@@ -1,4 +1,4 @@
-"""A missing extra is told with the command that installs it where the package came from."""
+"""The error about a missing extra has the command that installs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A path where text is wanted is read, and a text that is wrong in a common way says how."""
+"""A path in place of text is read, and common mistakes in texts are explained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fleet provisioning by claim: a device asks for a certificate and has a template executed."""
+"""Fleet provisioning by claim: a device requests a certificate and the execution of a template."""
 
 from __future__ import annotations
 
@@ -258,7 +258,7 @@ def test_with_policies_enforced_a_claim_does_what_its_policy_lets_it_do() -> Non
 
 
 def advice_of(device: ClaimDevice) -> str:
-    """What a failed request's run says is to be changed."""
+    """The advice of a failed request's run."""
     run = device.connection.provisioning
     assert run is not None
     assert run.status == "FAILED"

@@ -54,7 +54,7 @@ def statistics(name: str, **dimension: str) -> dict[str, float]:
 
 
 def provision(device: ClaimDevice, *serials: str) -> None:
-    """Have devices provision themselves one after another over one connection."""
+    """Let devices provision themselves one after another over one connection."""
     for serial in serials:
         token = device.accepted(CREATE_KEYS)["certificateOwnershipToken"]
         assert device.register(token, SerialNumber=serial)[0] == "accepted"

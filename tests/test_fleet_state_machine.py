@@ -1,7 +1,7 @@
-"""Whatever happens to a fleet in whichever order, the account is what a page of rules says.
+"""Whatever happens to a fleet, in any order, the account matches a page of rules.
 
 Hypothesis draws what a user and devices do; a model of a few plain fields, written from the table
-of AWS's guide and not from the code, says what must have come of it: in this process, behind a
+of AWS's guide and not from the code, says what the result must be: in this process, behind a
 server, and behind an endpoint of real devices.
 https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
 """
@@ -139,7 +139,7 @@ class Account:
 
 
 class Fleet(RuleBasedStateMachine):
-    """Does the same to the emulation and to the model, and compares."""
+    """Applies the same actions to the emulation and the model, and compares."""
 
     place: ClassVar[str]
 
@@ -312,7 +312,7 @@ class Fleet(RuleBasedStateMachine):
 
     @rule(at=some_device)
     def rely_on_the_group(self, at: int) -> None:
-        """What chance alone would seldom put together: only the group's policy lets it in."""
+        """A combination that chance would rarely produce: only the group's policy admits it."""
         self.create_group()
         self.change_group_policy(True)
         self.change_membership(at, True)

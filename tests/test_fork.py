@@ -1,4 +1,4 @@
-"""A process that is forked while another thread is at work does not hang in what it inherits."""
+"""A process that is forked while another thread is at work does not hang in inherited locks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ pytestmark = [
 
 
 def succeeds_in_a_child(act: Callable[[], object]) -> bool:
-    """Fork, and tell whether it went well in the child, which is ended if it hangs."""
+    """Fork, and return whether the child succeeded; it is ended if it hangs."""
     process_id = os.fork()
     if process_id == 0:
         code = 1
@@ -56,7 +56,7 @@ def succeeds_in_a_child(act: Callable[[], object]) -> bool:
 
 @contextmanager
 def held_elsewhere(lock: Any) -> Iterator[None]:
-    """Have another thread hold a lock until the block ends."""
+    """Let another thread hold a lock until the block ends."""
     is_held, let_go = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -194,6 +194,6 @@ def test_every_lock_of_the_package_is_made_where_a_fork_is_thought_of() -> None:
                     for name in node.names
                     if name.name == "cached_property"
                 ]
-    # moto_jitp.policies has a Condition of its own, which is none of threads.
+    # moto_jitp.policies has its own Condition, unrelated to threads.
     found = [one for one in found if not one.startswith("conditions.py")]
     assert not found, "\n".join([*found, "Make it with moto_jitp.locks."])

@@ -1,4 +1,4 @@
-"""What grows with a fleet: nothing that is done for one device, one message or one page.
+"""The work for one device, one message or one page does not grow with the fleet.
 
 Counted are the lines of Python that are executed and the calls of functions, and no times.
 """
@@ -22,7 +22,7 @@ from moto_jitp.ordered_tables import ListedTable
 from moto_jitp.server import ThreadedJitpServer
 
 SEVERAL = 300
-"""More than any cache of ours once held."""
+"""More than any of our caches ever held."""
 
 TEMPLATE = plain_template(PolicyName="all")
 ENFORCED = {"jitp": {"enforce_policies": True}}
@@ -119,7 +119,7 @@ def test_what_happens_to_others_makes_no_message_of_a_device_dearer() -> None:
 
 
 class Account:
-    """An account and Region with a number of everything that is listed."""
+    """An account and Region with several of everything that is listed."""
 
     def __init__(self, size: int) -> None:
         self.iot, ca = cloud()
@@ -203,7 +203,7 @@ BEHIND_ROUTES = tuple(
     f"moto_jitp.{part}"
     for part in ("broker", "devices", "history", "iot", "json_shapes", "ordered_tables", *SERVED)
 )
-"""All but HTTP itself, which takes as many calls as the network has it take."""
+"""Everything but HTTP itself, whose calls depend on the network."""
 
 NEWEST = ("limit=2", "limit=2&order=asc")
 ROUTES = [
@@ -218,7 +218,7 @@ ROUTES = [
 
 @pytest.mark.slow
 def test_a_control_route_costs_what_it_answers() -> None:
-    """Also the state of which the page shows a part: nothing looks through all devices for it."""
+    """Including the state behind the page: nothing walks all devices for it."""
 
     def costs(size: int) -> dict[str, int]:
         with ThreadedJitpServer() as server:
@@ -246,7 +246,7 @@ def test_a_control_route_costs_what_it_answers() -> None:
 
     few, many = costs(20), costs(60)
     grown = {route: many[route] - few[route] for route in ROUTES}
-    # One call for each of the devices that are more would be forty.
+    # One call for each of the additional devices would be forty.
     assert {route: calls for route, calls in grown.items() if calls > 20} == {}
 
 

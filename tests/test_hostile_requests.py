@@ -1,4 +1,4 @@
-"""Whatever is sent to a server, it answers with a status below 500, and goes on.
+"""Whatever is sent to a server, it answers with a status below 500 and keeps working.
 
 A small sample of random requests in every run; a hundred times as many with ``--long``.
 """
@@ -58,7 +58,7 @@ DEVICES = [CA.issue(common_name=f"d{number}") for number in range(8)]
 
 
 class Target:
-    """A server with a fleet that requests can mean, which is made anew after some of them."""
+    """A server with a fleet to which requests can refer, rebuilt after some of them."""
 
     def __init__(self, config: Any) -> None:
         self.server = ThreadedJitpServer(config=config).start()
@@ -248,7 +248,7 @@ def control_request(source: random.Random, path: str, method: str) -> Request:
         for name in ("limit", "cursor", "order", "topicFilter", "certificateId", "since", "wait")
         if source.random() < 0.15
     ]
-    # A wait for changes that nobody makes would take its time.
+    # Waiting for changes that never happen would take long.
     query = "&".join(one for one in parameters if not one.startswith(("wait", "since")))
     known = next(values for ending, values in SAMPLES.items() if path.endswith(ending))
     body = to_bytes(mutated_json(source, source.choice(known)))
@@ -289,7 +289,7 @@ def raw_samples() -> list[bytes]:
 def test_no_bytes_end_in_an_error_of_the_server_or_keep_it_from_answering(
     target: Target, long: bool
 ) -> None:
-    """HTTP as no client writes it: mutated request lines, headers, lengths and chunks."""
+    """Invalid HTTP: mutated request lines, headers, lengths and chunks."""
     api = Api(target.server.endpoint_url)
     samples = raw_samples()
 
@@ -308,7 +308,7 @@ def test_no_bytes_end_in_an_error_of_the_server_or_keep_it_from_answering(
 def is_ours(data: bytes) -> bool:
     """Whether a request is one for a control route or AWS IoT still, and not one for S3.
 
-    That is where moto sends what bears no signature that it knows.
+    moto sends requests without a known signature to S3.
     """
     line, _, rest = data.partition(b"\n")
     try:
@@ -320,7 +320,7 @@ def is_ours(data: bytes) -> bool:
 
 
 def answered(port: int, data: bytes) -> bytes:
-    """Send bytes, say that no more come, and return all that comes back."""
+    """Send bytes, close the sending side, and return the whole answer."""
     found = bytearray()
     with socket.create_connection(("127.0.0.1", port), timeout=HANG) as connection:
         try:
@@ -329,7 +329,7 @@ def answered(port: int, data: bytes) -> bytes:
             while piece := connection.recv(65536):
                 found += piece
         except ConnectionError:
-            pass  # it has heard enough
+            pass  # it has read enough
     return bytes(found)
 
 

@@ -1,7 +1,7 @@
 """Mutated certificates, templates, policies, rules, queries and messages are read or refused.
 
-What is refused is told in the language's own error, and never in one of Python's. A small sample of
-random mutations in every run; a hundred times as many with ``--long``.
+Refusals are the language's own errors, never Python's. A small sample of random mutations in every
+run; a hundred times as many with ``--long``.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ HERE = ("aws", "us-east-1", "123456789012")
 
 
 def each(few: int, long: bool, check: Callable[[random.Random], None]) -> None:
-    """Have this checked with a few random choices, or with a hundred times as many."""
+    """Check this with a few random choices, or with a hundred times as many."""
     drawn(check, st.randoms(use_true_random=False), few=few, many=few * 100, long=long)
 
 
@@ -274,7 +274,7 @@ def test_a_mutated_policy_decides_or_is_refused(long: bool) -> None:
 
 
 def test_json_is_nowhere_so_deep_that_python_gives_up() -> None:
-    """Whoever expects that a text is not JSON expects that it is nested too deeply, too."""
+    """Code that handles invalid JSON must also handle JSON that is nested too deeply."""
     found = []
     for path in Path(moto_jitp.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -357,7 +357,7 @@ def test_a_mutated_query_is_parsed_or_refused(long: bool) -> None:
     each(80, long, check)
 
 
-# Messages of devices to the topics that AWS IoT itself answers at
+# Messages of devices to topics on which AWS IoT itself answers
 
 SHADOW = {
     "state": {"desired": {"a": 1, "b": {"c": [1]}}, "reported": {"a": None}},

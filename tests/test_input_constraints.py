@@ -1,4 +1,4 @@
-"""Every operation, moto's too, refuses what breaks AWS's service model, and says what it breaks."""
+"""Every operation, even moto's, refuses input that violates AWS's service model, and says how."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ ADDRESSES = {
 }
 
 
-# A generator of inputs that break one constraint each.
+# A generator of inputs that each violate one constraint.
 
 
 class Break(NamedTuple):
@@ -254,7 +254,7 @@ def test_each_constraint_of_each_emulated_operation_is_kept_to(service: str) -> 
                 if not names(found, broken):
                     wrong.append((operation, broken, found))
     assert wrong == [], "\n".join(map(str, wrong))
-    # A model without constraints, or a generator without ideas, would pass as well.
+    # A model without constraints, or a generator without inputs, would also pass.
     assert tried > {"iot": 900, "iot-data": 20, "iot-jobs-data": -1}[service]
 
 
@@ -422,7 +422,7 @@ def test_without_strict_a_missing_member_is_named_and_the_rest_is_accepted() -> 
     ["application/x-www-form-urlencoded", "application/x-amz-json-1.0", "text/plain", ""],
 )
 def test_a_body_counts_whatever_its_content_type(server: str, content_type: str) -> None:
-    """curl names that of a form if it is told nothing else."""
+    """By default curl sends that of a form."""
     headers = {"Content-Type": content_type}
     name = f"bulb-{len(content_type)}"
     found = request("iot", "POST", f"/things/{name}", b"{}", headers=headers, url=server)

@@ -1,4 +1,4 @@
-"""What an operation accepts is carried out, or refused by name: nothing is dropped in silence."""
+"""Members that an operation accepts are carried out or refused, never silently dropped."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def functions(function: Any) -> Iterator[Any]:
 
 
 def code_of(operation: str) -> str | None:
-    """The code that carries an operation out, or None where nobody does."""
+    """The code that carries out an operation; None if there is none."""
     moto = getattr(IoTResponse, method_name(operation), None)
     known = OPERATIONS.get(("iot", operation))
     if known is None:

@@ -1,4 +1,6 @@
-"""What is installed, in three ways: one top-level package, whose pytest plugin nothing hides."""
+"""What three kinds of installation contain: one top-level package, whose pytest plugin nothing
+hides.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,7 @@ def test_server(jitp_server: JitpServer) -> None:
 
 
 class Installation:
-    """A new virtual environment with the project in it, and with what the project needs."""
+    """A new virtual environment with the project and its dependencies."""
 
     def __init__(self, folder: Path, wheel: Path) -> None:
         self.folder = folder
@@ -48,7 +50,7 @@ class Installation:
         self.packages = Path(sysconfig.get_path("purelib", "venv", vars=paths))
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(self.packages)
-        # What the project needs is taken from here; it comes last, and its .pth files do not count.
+        # Dependencies are taken from here; it comes last, and its .pth files are ignored.
         (self.packages / "needs.pth").write_text(sysconfig.get_path("purelib") + "\n")
 
     def run(self, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

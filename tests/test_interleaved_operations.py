@@ -1,6 +1,6 @@
 """An operation has the tables to itself: other operations wait until it has ended.
 
-Here that is no matter of chance: others are let go at each line of the operation's code.
+This does not depend on chance: others are released at each line of the operation's code.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ Works = tuple[Callable[[Scene], Callable[[], object]], ...]
 
 
 def call(operation: str, **given: str) -> Callable[[Scene], Callable[[], object]]:
-    """A call of an operation; of the certificate where a target or principal is to be given."""
+    """A call of an operation, with the certificate as target or principal."""
 
     def of(scene: Scene) -> Callable[[], object]:
         known = {key: scene.certificate if value == "C" else value for key, value in given.items()}
@@ -114,7 +114,7 @@ BILLS: Works = tuple(
     call("add_thing_to_billing_group", thingName=f"thing-{number}", billingGroupName="billing")
     for number in (1, 2)
 )
-#: What is done, and what is done in the middle of it.
+#: Operations, and operations in the middle of them.
 RACES: dict[str, tuple[Works, Works]] = {
     "delete_thing and groups": ((call("delete_thing", thingName="thing-2"),), GROUPS),
     "delete_thing and billing groups": ((call("delete_thing", thingName="thing-1"),), BILLS),
@@ -149,12 +149,12 @@ RACES: dict[str, tuple[Works, Works]] = {
 
 #: Those that every run tries; the others are slow.
 QUICK = ("delete_policy", "delete_thing_group")
-#: Where an intrusion does harm; elsewhere each table happens to be read in one go.
+#: Where an interruption does harm; elsewhere each table happens to be read in one go.
 HARMFUL = ("delete_thing and billing groups", "delete_policy")
 
 
 def interleaved(race: str, lock: TellingLock) -> tuple[Meanwhile, list[str]]:
-    """Do something with something else in its middle; return that, and loose ends."""
+    """Do something with something else in its middle; return the latter, and loose ends."""
     works, others = RACES[race]
     scene = Scene(lock)
     meanwhile = Meanwhile(itertools.cycle([other(scene) for other in others]), is_expected)
@@ -179,14 +179,14 @@ def test_nothing_happens_in_the_middle_of_an_operation(race: str) -> None:
 
 @pytest.mark.parametrize("race", HARMFUL)
 def test_without_the_lock_something_would(race: str) -> None:
-    """So the test above fails where the lock is taken away."""
+    """So the test above fails without the lock."""
     meanwhile, ends = interleaved(race, TellingLock(keeps_out=False))
     assert meanwhile.intrusions
     assert meanwhile.raised or ends
 
 
 class NotingLock(TellingLock):
-    """Notes when it is taken.
+    """A lock that notes when it is taken.
 
     Args:
         order: the locks that are held, the first that was taken first.
@@ -221,7 +221,7 @@ def transfer(here: Account, there: Account) -> Callable[[], object]:
 
 
 def test_an_operation_on_two_accounts_takes_their_locks_in_one_order() -> None:
-    """Whichever of them calls; else two that transfer to each other could wait for ever."""
+    """Otherwise two accounts that transfer to each other could deadlock."""
     order: list[NotingLock] = []
     seen: set[tuple[NotingLock, ...]] = set()
     locks = [NotingLock(order, seen) for _ in range(2)]
@@ -241,7 +241,7 @@ def test_an_operation_on_two_accounts_takes_their_locks_in_one_order() -> None:
 
 
 def test_locks_are_taken_in_the_order_of_account_and_region() -> None:
-    """In whichever they are named."""
+    """Regardless of the order of the arguments."""
     order: list[NotingLock] = []
     seen: set[tuple[NotingLock, ...]] = set()
     locks = [NotingLock(order, seen) for _ in range(4)]
@@ -260,7 +260,7 @@ def backend_of(account: Account) -> Any:
 
 
 def raised_in_threads(*works: Callable[[], object]) -> list[BaseException]:
-    """Do each of these in a thread of its own, and return what they have raised."""
+    """Do each of these in its own thread, and return their exceptions."""
     raised: list[BaseException] = []
 
     def work(one: Callable[[], object]) -> None:
@@ -301,7 +301,7 @@ def test_two_regions_whose_locks_are_wanted_at_once_do_not_wait_for_ever() -> No
 
 
 def test_locks_that_are_taken_in_two_orders_are_found_to_be_a_deadlock() -> None:
-    """So the tests above fail where the order is lost."""
+    """So the tests above fail without the order."""
     crossing = Crossing()
     locks = [crossing.lock() for _ in range(2)]
     for lock in locks:

@@ -1,4 +1,4 @@
-"""create_policy and create_policy_version take what AWS IoT accepts, and say what is wrong."""
+"""create_policy and create_policy_version accept what AWS IoT accepts, and say what is wrong."""
 
 from __future__ import annotations
 

@@ -313,7 +313,7 @@ def test_all_that_is_missing_is_listed_in_aws_order_and_nothing_is_created(iot: 
     assert run.resource_arns.keys() <= {"certificate"}
     assert status_of(iot, device) == "PENDING_ACTIVATION"
 
-    # One after the other, as somebody who reads only the error's first line would mend it.
+    # One after the other, as a user who only reads the error's first line would fix them.
     mending: list[tuple[Callable[[], object], str]] = [
         (lambda: iot.create_thing_type(thingTypeName="Bulb"), "ThingGroup 123456789012:one"),
         (lambda: iot.create_thing_group(thingGroupName="one"), "ThingGroup 123456789012:two"),

@@ -36,7 +36,7 @@ REGISTERED = "SELECT * FROM '$aws/events/certificates/registered/#'"
 
 
 def activate(event: dict[str, Any], context: Any = None) -> None:
-    """What a function behind the rule does, by the developer guide."""
+    """The function behind the rule, as in the developer guide."""
     iot = boto3.client("iot", region_name=REGION)
     certificate = iot.describe_certificate(certificateId=event["certificateId"])
     description = certificate["certificateDescription"]

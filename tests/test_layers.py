@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def test_imports_point_down_the_layers() -> None:
     pytest.importorskip("importlinter", reason="import-linter is not installed")
 
-    # In a process of its own, for it disables the loggers of the one that it runs in.
+    # In a separate process, because it disables the loggers of its own.
     program = "from importlinter.cli import lint_imports_command; lint_imports_command()"
     done = subprocess.run(
         [sys.executable, "-c", program, "--no-cache"],
@@ -43,7 +43,7 @@ def test_one_module_asks_whether_aws_is_a_server() -> None:
 
 
 def test_what_test_modules_share_is_in_a_package_of_its_own() -> None:
-    """One that is imported from another would bring its fixtures and conditions along."""
+    """A test module imported from another would bring its fixtures and conditions along."""
     importing = [
         path.name
         for path in (ROOT / "tests").rglob("*.py")

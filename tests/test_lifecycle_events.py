@@ -1,4 +1,4 @@
-"""AWS IoT tells on $aws/events/… who connects, disconnects, subscribes and is not let in."""
+"""AWS IoT publishes which clients connect, disconnect, subscribe or are refused."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def jitp() -> Iterator[Any]:
 
 
 class Listener:
-    """Hears a topic filter, and compares with what can be read afterwards."""
+    """Subscribes to a topic filter, and compares with the events that can be read afterwards."""
 
     def __init__(self, jitp: Any, topic_filter: str) -> None:
         self.jitp = jitp

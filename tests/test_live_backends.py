@@ -1,4 +1,4 @@
-"""What only reads finds every account and Region that has been used, and makes no other."""
+"""Code that only reads finds every used account and Region, and creates no others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many threads at once do everything that a fleet and its users do, and all is consistent after it.
+"""Many threads at once do everything that a fleet and its users do, and the result is consistent.
 
 A little in every run; for minutes with ``--long``.
 """
@@ -37,7 +37,7 @@ def threads_that_change_often() -> Iterator[None]:
 
 
 class Fleet:
-    """Devices that nobody but themselves touches, others that come and go, and what is done."""
+    """Devices that only touch themselves, others that come and go, and all actions."""
 
     def __init__(self, place: InProcess) -> None:
         self.place = place
@@ -60,7 +60,7 @@ class Fleet:
         self.passing = [self.cas[1].issue(common_name=f"passing-{at}") for at in range(8)]
 
     def works(self) -> list[Callable[[random.Random], object]]:
-        """Return everything that is done, by chance."""
+        """Return all actions, in random order."""
         return [
             self.connect_and_talk,
             self.connect_and_talk,
@@ -142,7 +142,7 @@ class Fleet:
             self.iot.create_topic_rule(ruleName="copy", topicRulePayload=self.rule)
 
     def inconsistencies(self) -> list[str]:
-        """Return what must not be so, whatever was done."""
+        """Return violated invariants."""
         found = loose_ends()
         backend: Any = iot_backends[ACCOUNT][REGION]
         for table in (backend.principal_things, backend.principal_policies):
@@ -186,7 +186,7 @@ class Fleet:
 
 
 def is_a_mistake(error: BaseException) -> bool:
-    """Whether this is none of what AWS answers to somebody whom another has beaten to it."""
+    """Whether this is not one of AWS's errors for a caller that came second."""
     if isinstance(error, ClientError):
         return int(error.response["ResponseMetadata"]["HTTPStatusCode"]) >= 500
     # A newer connection of the same client ends the older one.
@@ -211,7 +211,7 @@ def test_under_load_nothing_fails_and_nothing_is_left_half_done(place: str, long
 
 
 def run(fleet: Fleet, rounds: int) -> list[BaseException]:
-    """Have many threads at work, and return what none of them should have met."""
+    """Run many threads, and return the errors that none of them should have met."""
     mistakes: list[BaseException] = []
     works = fleet.works()
 

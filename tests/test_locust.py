@@ -22,7 +22,7 @@ from support.servers import Api, clean_environment, serving
 
 pytestmark = [
     pytest.mark.slow,
-    # Not imported here: it would put gevent in the place of this process's threads.
+    # Not imported here: it would replace this process's threads by gevent.
     pytest.mark.skipif(
         importlib.util.find_spec("locust") is None,
         reason="Locust is not installed: pip install -r examples/locust/requirements.txt",
@@ -39,7 +39,7 @@ USERS = 3
 
 @contextmanager
 def locust(folder: Path, *arguments: str) -> Iterator[Path]:
-    """Run Locust until the block ends; yield the file with what it says."""
+    """Run Locust until the block ends; yield the file with its output."""
     log = folder / f"{len(list(folder.iterdir()))}.log"
     command = [sys.executable, "-m", "locust", "-f", str(FILE), *arguments]
     with log.open("wb") as output:

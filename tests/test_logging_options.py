@@ -1,4 +1,4 @@
-"""Logging options and levels: set, listed and taken away as with AWS."""
+"""Logging options and levels: set, listed and deleted as on AWS."""
 
 from __future__ import annotations
 

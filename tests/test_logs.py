@@ -1,4 +1,4 @@
-"""Log entries of devices in CloudWatch Logs, for whom and as far as logging is configured."""
+"""Log entries of devices in CloudWatch Logs, as logging is configured."""
 
 from __future__ import annotations
 

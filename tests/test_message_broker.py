@@ -1,4 +1,4 @@
-"""All messages go through one door, in one order, and whoever listens there hears all of them."""
+"""All messages go through one function, in one order, and its listeners receive all of them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def bulb(iot: Any, acme: CertificateAuthority) -> DeviceIdentity:
 
 @pytest.fixture
 def heard() -> Iterator[list[Message]]:
-    """What a listener of all messages is given."""
+    """The messages of a listener."""
     messages: list[Message] = []
 
     def listen(backend: Any, message: Message) -> None:

@@ -78,7 +78,7 @@ def no_message(connection: DeviceConnection) -> bool:
     return True
 
 
-# Who hears what.
+# Receivers.
 
 
 @BOTH_DOORS
@@ -523,7 +523,7 @@ def test_a_connection_has_50_subscriptions_at_most(bulb: DeviceConnection) -> No
     with pytest.raises(ValueError, match="50 subscriptions"):
         bulb.subscribe("b")
     assert metric_sum("Subscribe.Throttle", by_protocol="MQTT") == 1
-    bulb.subscribe("a/49")  # takes the place of the one before
+    bulb.subscribe("a/49")  # replaces the previous one
     subscriptions[0].cancel()
     bulb.subscribe("b")
     bulb.publish("b", b"1")

@@ -1,4 +1,4 @@
-"""CloudWatch counts what devices meet, in the namespace AWS/IoT."""
+"""CloudWatch counts the outcomes of devices in the namespace AWS/IoT."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def test_values_carry_the_minute_in_which_they_were_counted(
 
 
 def points_since(start: datetime, namespace: str, name: str) -> list[tuple[datetime, float]]:
-    """What get_metric_statistics has of a metric from a moment on, for an hour."""
+    """The values of a metric from get_metric_statistics for an hour from a moment on."""
     found = client(service="cloudwatch").get_metric_statistics(
         Namespace=namespace,
         MetricName=name,

@@ -1,4 +1,4 @@
-"""An operation that names what does not exist is refused with an error that AWS declares."""
+"""An operation on a missing resource is refused with an error that AWS declares."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The handle, the configuration's errors, and what is put back at the end of a block."""
+"""The handle, the configuration's errors, and what the end of a block restores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TRANSITION = "iot::jitp"
 
 
 def by_hand(times: int) -> dict[str, Any]:
-    """A speed: devices have their state when they have been looked at so often."""
+    """A speed: devices change their state after this many looks."""
     return {"progression": "manual", "times": times}
 
 
@@ -189,7 +189,7 @@ def test_blocks_that_overlap_keep_their_own_speed_of_devices() -> None:
     one.stop()
     assert state_manager.get_transition(TRANSITION) == by_hand(3)
     three.stop()
-    # The second has set nothing, and the first is no more.
+    # The second has set nothing, and the first has ended.
     assert state_manager.get_transition(TRANSITION) == default
     two.stop()
     assert state_manager.get_transition(TRANSITION) == default

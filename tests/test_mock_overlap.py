@@ -71,7 +71,7 @@ def leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @functools.cache
 def client(service: str) -> Any:
-    # Made once, for the speed of these tests; moto answers to clients made before a mock too.
+    # Made once, for speed; moto also answers clients made before a mock.
     session = boto3.Session("any-key", "any-secret", region_name=REGION)
     return session.client(service)
 

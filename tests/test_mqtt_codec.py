@@ -1,4 +1,4 @@
-"""MQTT packets as bytes: written, read, and refused where a peer sends what is not MQTT."""
+"""MQTT packets as bytes: written, read, and refused if they are not MQTT."""
 
 from __future__ import annotations
 

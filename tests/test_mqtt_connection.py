@@ -50,7 +50,7 @@ VERSIONS = pytest.mark.parametrize("version", [V3, V5], ids=["3.1.1", "5"])
 
 
 def asked(link: Link, connect: Connect) -> ConnectReceived:
-    """Have a client send a CONNECT that is to be decided on."""
+    """Let a client send a CONNECT that needs a decision."""
     [event] = link.send(connect)
     assert isinstance(event, ConnectReceived)
     return event
@@ -754,7 +754,7 @@ def test_a_hostile_client_ends_its_own_connection_and_nothing_else(
 
 
 def answer(link: Link, event: Event, source: random.Random) -> list[Event]:
-    """Answer what a client asks for one way or the other."""
+    """Answer a client's request positively or negatively."""
     failure = source.choice([ReasonCode.NOT_AUTHORIZED, ReasonCode.QUOTA_EXCEEDED])
     if isinstance(event, PublishReceived):
         if source.randrange(4):

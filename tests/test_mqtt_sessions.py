@@ -431,7 +431,7 @@ class Simulation:
         assert len(session.in_flight) <= 100
 
     def settle(self) -> None:
-        """Everybody comes back and acknowledges until nothing is left to say."""
+        """All devices return and acknowledge until nothing is left to send."""
         for device in self.devices:
             if device.link is None:
                 self.connect(device)
@@ -441,7 +441,7 @@ class Simulation:
                 self.read(device)
 
     def check(self) -> None:
-        """Everything that was acknowledged has arrived wherever it was to arrive."""
+        """Everything that was acknowledged has reached all its receivers."""
         for device in self.devices:
             assert not device.owed, f"{device.name} never received {device.owed}"
             assert device.link is not None

@@ -1,4 +1,4 @@
-"""The version of MQTT decides what becomes of a connection whose device goes beyond its policies.
+"""The version of MQTT decides what happens to a connection whose device exceeds its policies.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/mqtt.html
 """
@@ -44,7 +44,7 @@ def jitp() -> Iterator[Any]:
 def connected(
     acme: CertificateAuthority, version: Literal["5", "3.1.1"] | None = None
 ) -> DeviceConnection:
-    """A device that may connect and do no more."""
+    """A device that may only connect."""
     iot, bulb = client(), acme.issue(common_name="bulb")
     acme.register(iot, template_body=PLAIN_BODY)
     iot.create_policy(policyName="connect", policyDocument=CONNECT_ONLY)

@@ -1,4 +1,6 @@
-"""What nobody emulates is refused by name: an error that boto3 knows and does not repeat."""
+"""Operations that are not emulated are refused by name, with an error that boto3 knows and does not
+retry.
+"""
 
 from __future__ import annotations
 

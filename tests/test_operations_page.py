@@ -1,4 +1,4 @@
-"""The page that lists who carries out each operation says what the code does."""
+"""The page that lists who carries out each operation agrees with the code."""
 
 from __future__ import annotations
 

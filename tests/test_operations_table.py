@@ -85,4 +85,4 @@ def test_two_functions_cannot_carry_out_one_operation() -> None:
 
         @operation("TagResource", Tags)
         def tag_resource(tags: Tags, given: Input) -> None:
-            """Never entered."""
+            """Never called."""

@@ -1,7 +1,7 @@
-"""What an operation's output can tell and the mock knows, it tells; what it leaves out is listed.
+"""An operation's output has every member that the mock knows; missing members are listed.
 
-One fleet has a bit of everything. Each operation that answers with something is asked about it, and
-the members of its answers are compared with those of AWS's service model.
+One fleet has a bit of everything. Each operation with an output is called for it, and the members
+of its answers are compared with those of AWS's service model.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def told_by(value: Any, shape: Any, path: str = "") -> Iterator[str]:
 
 
 class Fleet:
-    """Notes what each operation tells, while one account goes through all of them."""
+    """Notes the output of each operation, while one account goes through all of them."""
 
     def __init__(self) -> None:
         self.told: dict[str, set[str]] = {}
@@ -160,7 +160,7 @@ class Fleet:
             self.told.setdefault(model.name, set()).update(told_by(parsed, model.output_shape))
 
     def live(self) -> None:
-        """Make one of each resource with all that it can be given, and ask for each."""
+        """Make one of each resource with all its members, and read each."""
         acme, device = CertificateAuthority(common_name="Acme Root"), "bulb-1"
         self._registry(device)
         self._policies()
@@ -490,7 +490,7 @@ class Fleet:
 
 @pytest.fixture(scope="module")
 def told() -> dict[str, set[str]]:
-    """What each operation told in the life of one fleet."""
+    """The output of each operation in the life of one fleet."""
     with mock_jitp(config=SIMPLE), freeze_time("2026-03-01 12:00:00"):
         fleet = Fleet()
         fleet.live()

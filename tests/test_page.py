@@ -1,4 +1,4 @@
-"""The page at /moto-api/jitp/, in a real Chromium: what somebody who looks at it sees and does."""
+"""The page at /moto-api/jitp/ in a real Chromium: what a user sees and does."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ FLEET_TEMPLATE = {
 Opener = Callable[..., "Page"]
 
 
-# These end with this file: as long as playwright runs, so does an event loop in this thread, and
-# other files have tests that are coroutines.
+# These end with this file: while playwright runs, so does an event loop in this thread, and other
+# files have tests that are coroutines.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
@@ -97,7 +97,7 @@ def ca(url: str) -> CertificateAuthority:
 
 @contextmanager
 def opening(browser: Browser) -> Iterator[tuple[Opener, list[str], list[str]]]:
-    """Give what opens the page, the requests it made, and what it complained about."""
+    """Yield a function that opens the page, the requests it made, and its errors."""
     requests: list[str] = []
     complaints: list[str] = []
     contexts = []
@@ -126,7 +126,7 @@ def opening(browser: Browser) -> Iterator[tuple[Opener, list[str], list[str]]]:
 
 @pytest.fixture
 def opened(browser: Browser, url: str) -> Iterator[Opener]:
-    """Opens the page; in the end nothing came from elsewhere, and nothing was complained about."""
+    """Opens the page; at the end nothing came from other origins, and there were no errors."""
     with opening(browser) as (open_page, requests, complaints):
 
         def opened(**options: Any) -> Page:
@@ -472,7 +472,7 @@ def test_what_has_the_focus_keeps_it_while_devices_connect(
     api.connect(ca.issue(common_name="bulb-2", country="KR"))
     row(page, "bulb-2").wait_for()
     assert row(page, "bulb-1").evaluate("(link) => link === document.activeElement")
-    api.connect(bulb)  # which is made anew, and moves to the top
+    api.connect(bulb)  # which is rebuilt, and moves to the top
     row(page, "bulb-1").filter(has_text="Accepted").wait_for()
     assert row(page, "bulb-1").evaluate("(link) => link === document.activeElement")
 
@@ -640,7 +640,7 @@ def test_a_server_that_goes_away_is_missed_and_found_again(browser: Browser) -> 
             row(page, "bulb-1").wait_for()
         notice = page.locator("#notice")
         notice.filter(has_text=f"{first.endpoint_url} does not answer").wait_for()
-        # What was known stays in sight.
+        # The known state stays visible.
         assert row(page, "bulb-1").is_visible()
         assert "no server" in page.locator("#live").inner_text()
         with serving("--port", str(urlsplit(first.endpoint_url).port)):
@@ -776,7 +776,7 @@ def test_a_cause_counts_the_devices_that_are_searched_for(
     page.locator("#search").fill("lamp")
     causes.filter(has_text="2 × PROVISIONING_FAILED").click()
     page.get_by_text("2 devices found.").wait_for()
-    # One that is chosen stays, so that it can be let go.
+    # A selected one stays, so that it can be deselected.
     page.locator("#search").fill("no such device")
     causes.filter(has_text="0 × PROVISIONING_FAILED").wait_for()
     assert [one["devices"] for one in api.get("/state?search=pump")["causes"]] == [1]

@@ -1,4 +1,4 @@
-"""Every list comes in pages: in process and from the server, whatever comes and goes meanwhile."""
+"""Every list has pages, in process and from the server, whatever is added or removed meanwhile."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TEMPLATE = json.dumps(
 
 
 class Listing(NamedTuple):
-    """An operation that lists, its input in the world below, and what tells its items apart."""
+    """An operation that lists, its input in the world below, and the key of its items."""
 
     operation: str
     given: dict[str, Any]

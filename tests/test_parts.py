@@ -1,4 +1,4 @@
-"""Each part of the backend works on moto's own tables alone, given only what it needs."""
+"""Each part of the backend works on moto's own tables, with only the parts that it needs."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_a_source_is_resolved_to_the_stored_template_and_its_role(
     after = templates.resolve(source)
     assert (after.body, after.role_arn, after.problem) == (BODY, ROLE, None)
     assert after.resource == "provisioningtemplate/bulbs"
-    # A role that the CA certificate names goes before the template's own.
+    # A role named by the CA certificate takes precedence over the template's own.
     assert templates.resolve(TemplateSource("bulbs", None, OTHER_ROLE)).role_arn == OTHER_ROLE
 
 

@@ -1,4 +1,4 @@
-"""``DeviceIdentity`` holds what a device holds, and hands it to real clients."""
+"""``DeviceIdentity`` has a device's key and certificate, and passes them to real clients."""
 
 from __future__ import annotations
 

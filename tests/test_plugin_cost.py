@@ -1,4 +1,4 @@
-"""What the plugin costs those who do not use it: nothing that they could notice."""
+"""The plugin costs those who do not use it nothing noticeable."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytest_plugins = ["pytester"]
 __all__ = ["run", "run_apart"]
 
 HEAVY = ("moto", "boto3", "botocore", "cryptography")
-#: Of ours, a session loads the package itself, which loads nothing, and the plugin in it.
+#: Of our modules, a session loads the package itself, which loads nothing, and the plugin in it.
 OTHERS_OF_OURS = r"moto_jitp\.(?!pytest_plugin\b)"
 LOADED = (
     f"sorted(name for name in sys.modules if name in {HEAVY} or re.match({OTHERS_OF_OURS!r}, name))"

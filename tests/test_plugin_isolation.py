@@ -1,4 +1,4 @@
-"""No test leaves anything to the next, in any order, in parallel, again and again."""
+"""No test leaves anything behind for the next, in any order, in parallel, again and again."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_the_failed_ones_can_be_run_again(pytester: pytest.Pytester, run: Run) -
 
 
 def _without(plugin: str) -> list[str]:
-    """The options of a plain run, less the one that keeps a plugin out."""
+    """The options of a plain run, without the one that disables a plugin."""
     at = PLAIN.index(plugin)
     return [*PLAIN[: at - 1], *PLAIN[at + 1 :]]
 

@@ -1,4 +1,4 @@
-"""The report of a failed test tells each connection, whatever became of its exception."""
+"""The report of a failed test explains each connection, whatever happened to its exception."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["run", "run_apart"]
 
 TITLE = "*- JITP connections -*"
 
-#: A template that wants a Country, and a device without one whose refusal is swallowed.
+#: A template that requires a Country, and a device without one whose refusal is swallowed.
 SWALLOWED = """
     import pytest
     from moto_jitp import ConnectionRefused

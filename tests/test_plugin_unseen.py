@@ -1,4 +1,4 @@
-"""A refused connection that no test looked at fails it or warns, where a suite asks for that."""
+"""On request, a refused connection that a test did not look at makes it fail or warn."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_swallowed_refusal_fails_the_test_with_its_explanation(
             "FAILED *::test_it - CA_CERTIFICATE_INACTIVE: *",
         ]
     )
-    # The story is told once.
+    # The explanation appears once.
     assert result.stdout.str().count("Call update_ca_certificate(") == 1
 
 

@@ -16,7 +16,7 @@ CLIENT = "arn:aws:iot:eu-central-1:111122223333:client/bulb-7"
 
 
 def document(**changes: Any) -> str:
-    """A good policy of one statement with some of its elements changed; None takes one out."""
+    """A valid policy of one statement with some of its elements changed; None removes one."""
     statement = {"Effect": "Allow", "Action": "iot:Connect", "Resource": CLIENT, **changes}
     kept = {key: value for key, value in statement.items() if value is not None}
     return json.dumps({"Version": "2012-10-17", "Statement": [kept]})

@@ -1,4 +1,4 @@
-"""AWS's policy example pages, restated: who may do what under each kind of policy, both sides.
+"""AWS's policy example pages, restated: what each kind of policy allows and denies.
 
 The pages: connect, publish/subscribe, connect and publish, retained message, certificate, thing,
 basic job and VPC policy examples of the developer guide, and Device Defender's check for

@@ -38,7 +38,7 @@ def hooked() -> Iterator[Any]:
 
 
 def queue(*results: Any) -> None:
-    """Have the function answer these, one call each."""
+    """Let the function return these, one per call."""
     texts = [result if isinstance(result, str) else json.dumps(result) for result in results]
     answer = requests.post(
         "http://motoapi.amazonaws.com/moto-api/static/lambda-simple/response",

@@ -1,4 +1,4 @@
-"""What a device chooses to be called makes no line of its own in a log or on a terminal."""
+"""The name that a device chooses never starts a line of its own in a log or on a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Provisioning claims: a trusted user hands a device a certificate of five minutes."""
+"""Provisioning claims: a trusted user gives a device a certificate for five minutes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``import moto_jitp`` offers; ``test_layers.py`` has what it does not load."""
+"""What ``import moto_jitp`` provides; ``test_layers.py`` checks what it does not load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many threads at once: each operation finds the tables as another has left them, not half done."""
+"""Many threads at once: no operation sees the tables half changed by another."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def iot() -> Iterator[Any]:
 
 
 def all_at_once(*works: Callable[[random.Random], object]) -> list[BaseException]:
-    """Do each of these in many threads, and return what was raised but for AWS's own answers."""
+    """Do each of these in many threads, and return their exceptions, except AWS's own errors."""
     raised: list[BaseException] = []
 
     def work(number: int) -> None:

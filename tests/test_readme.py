@@ -1,4 +1,4 @@
-"""What README and documentation say is true: their code runs and prints what they show.
+"""README and documentation are true: their code runs and prints what they show.
 
 ``documents.py`` says how a block is checked.
 """

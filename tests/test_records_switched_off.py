@@ -1,4 +1,4 @@
-"""What happens while ``metrics`` or ``trail`` is off is in neither, whatever it is."""
+"""What happens while ``metrics`` or ``trail`` is off is missing from it, whatever it is."""
 
 from __future__ import annotations
 

@@ -126,7 +126,13 @@ def _require_mock() -> None:
 def request_of(
     device: DeviceIdentity | str | bytes, client_id: str | None, mqtt_version: str = "5"
 ) -> ConnectRequest:
-    """Return what a device brings; see :func:`connect_here`."""
+    """Return a device's connection request; arguments as for :func:`connect_here`.
+
+    Raises:
+        ValueError: the version of MQTT is unknown, there is no readable certificate, or the chain
+            does not begin with the device's own.
+        TypeError: an argument has the wrong type.
+    """
     if mqtt_version not in _TRANSPORTS:
         raise ValueError(
             f"mqtt_version must be one of {', '.join(map(repr, _TRANSPORTS))}; found "

@@ -42,7 +42,13 @@ def current() -> JitpHandle:
 
 
 class Block:
-    """One active block, from its construction to :meth:`end`."""
+    """One active block, from its construction to :meth:`end`.
+
+    Raises:
+        UnsupportedMotoError: the installed moto lacks a name that we hook.
+        ConnectionError: under ``TEST_SERVER_MODE``, no server answers.
+        RuntimeError: under ``TEST_SERVER_MODE``, the server has no just-in-time provisioning.
+    """
 
     def __init__(
         self, moto_config: Mapping[str, Mapping[str, Any]], keys: Mapping[str, Any], reset: bool

@@ -79,6 +79,7 @@ def connect_at(
     """Connect a device to the server that a client speaks to, whatever mock is active here.
 
     Raises:
+        ConnectionRefused: AWS IoT does not accept the device.
         RuntimeError: the server has no just-in-time provisioning.
         ConnectionError: the server does not answer.
     """

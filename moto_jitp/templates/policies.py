@@ -14,7 +14,11 @@ POLICY_PROPERTIES = ("PolicyName", "PolicyDocument")
 
 
 class PolicyResource:
-    """A resource of type ``AWS::IoT::Policy``."""
+    """A resource of type ``AWS::IoT::Policy``.
+
+    Raises:
+        TemplateError: a property is not valid, or there is not exactly one of name and document.
+    """
 
     def __init__(
         self, logical_name: str, properties: dict[str, Node], overrides: Node, scope: Scope

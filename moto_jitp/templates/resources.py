@@ -136,7 +136,11 @@ def _optional(
 
 
 class ThingResource:
-    """A resource of type ``AWS::IoT::Thing``."""
+    """A resource of type ``AWS::IoT::Thing``.
+
+    Raises:
+        TemplateError: a property is not valid, or the name is missing.
+    """
 
     def __init__(
         self, logical_name: str, properties: dict[str, Node], overrides: Node, scope: Scope

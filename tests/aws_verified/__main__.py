@@ -1,4 +1,4 @@
-"""``python -m aws_verified``: what verified tests have left in an account."""
+"""``python -m aws_verified``: lists what verified tests have left in an account."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .clean_up import PROJECT, CleanUp
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """List what is there, and delete it where that is asked for.
+    """List what is there, and delete it if requested.
 
     Returns:
-        The exit code: 0, 1 where something could not be deleted, 2 where AWS cannot be asked.
+        The exit code: 0, 1 if something could not be deleted, 2 if AWS cannot be reached.
     """
     parser = argparse.ArgumentParser(
         prog="python -m aws_verified",
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def sweep(account: Account, *, delete: bool) -> int:
-    """Print what is there in an account, and delete it where that is asked for.
+    """Print what is left in an account, and delete it if requested.
 
     Returns:
         The exit code.

@@ -1,4 +1,4 @@
-"""Where a verified test runs: in the mock, or in the account of somebody who has asked for it."""
+"""Where a verified test runs: in the mock, or on request in a user's account."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 VARIABLE = "MOTO_JITP_TEST_ON_AWS"
 SECONDS_ON_AWS = 120.0
-"""How long what was done may take until it is seen everywhere; reports have JITP take 1 to 3."""
+"""How long a change may take until it is visible everywhere; JITP is reported to take 1 to 3."""
 ROLE_SETTLES = 15.0
 """How long IAM takes until a new role can be assumed, with a margin."""
 
 _ON, _OFF = ("1", "true", "yes"), ("", "0", "false", "no")
-#: With these, calls that are meant for AWS go elsewhere.
+#: These send calls that are meant for AWS elsewhere.
 _ELSEWHERE = ("AWS_ENDPOINT_URL", "TEST_SERVER_MODE")
 _ACCOUNT_OF_MOTO = "123456789012"
 
@@ -37,8 +37,9 @@ class Account:
         session: the boto3 session.
         account_id: twelve digits.
         partition: such as ``aws``.
-        patience: seconds until what was done must be seen; 0 in the mock, which does all at once.
-        role_settles: seconds until a new role can be assumed everywhere, which nothing tells.
+        patience: seconds until a change must be visible; 0 in the mock, where changes are
+            immediate.
+        role_settles: seconds until a new role can be assumed everywhere, of which there is no sign.
     """
 
     session: Any
@@ -64,7 +65,7 @@ class Account:
     def client(self, service: str) -> Any:
         """Return a client of a service; made once."""
         if service not in self._clients:
-            # AWS allows some ten calls a second of each operation.
+            # AWS allows about ten calls per second of each operation.
             patient = Config(retries={"mode": "standard", "total_max_attempts": 10})
             config = patient if self.is_on_aws else None
             self._clients[service] = self.session.client(service, config=config)
@@ -72,10 +73,10 @@ class Account:
 
 
 def is_asked_for(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether tests are to run on AWS.
+    """Whether tests should run on AWS.
 
     Raises:
-        NotReadyForAwsError: the variable is set to something else than yes or no.
+        NotReadyForAwsError: the variable is set to something other than yes or no.
     """
     value = environ.get(VARIABLE, "").strip().lower()
     if value in _ON:
@@ -113,7 +114,7 @@ def account_on_aws() -> Account:
             f"{VARIABLE} asks for AWS, but {' and '.join(elsewhere)} would send calls elsewhere. "
             f"Unset {'it' if len(elsewhere) == 1 else 'them'}."
         )
-    # boto3 itself reads AWS_DEFAULT_REGION alone, other SDKs AWS_REGION.
+    # boto3 itself only reads AWS_DEFAULT_REGION, other SDKs AWS_REGION.
     session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
     if session.region_name is None:
         raise NotReadyForAwsError(
@@ -142,9 +143,9 @@ def account_on_aws() -> Account:
 
 
 def the_account() -> Account:
-    """The account that tests are to run in.
+    """The account in which tests run.
 
-    A test fails where it cannot be had, with what is missing.
+    A test fails if it is not available, and says what is missing.
     """
     try:
         return account_on_aws() if is_asked_for() else account_of_mock()

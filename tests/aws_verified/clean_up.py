@@ -1,4 +1,4 @@
-"""What verified tests have made is found by its prefix, and deleted in an order that AWS allows."""
+"""Finds what verified tests have made by its prefix, and deletes it in an order that AWS allows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROJECT = "moto-jitp-"
 ROLE_PATH = "/moto-jitp/"
 
 _IS_GONE = ("ResourceNotFoundException", "NoSuchEntity")
-#: What AWS says while it has not yet seen everywhere what was detached or deactivated.
+#: AWS's errors until a detachment or deactivation is visible everywhere.
 _NOT_YET = (
     "CertificateStateException",
     "ConflictException",
@@ -57,10 +57,10 @@ class CleanUp:
 
     Args:
         account: where.
-        prefix: of one test, or ``moto-jitp-`` for all that tests have ever left.
+        prefix: that of one test, or ``moto-jitp-`` for everything that tests have ever left.
 
     Attributes:
-        certificates: ids of certificates to delete beside those that are found.
+        certificates: ids of certificates to delete in addition to those that are found.
     """
 
     def __init__(self, account: Account, prefix: str) -> None:
@@ -70,13 +70,13 @@ class CleanUp:
         self.certificates: set[str] = set()
 
     def found(self) -> list[str]:
-        """Name all that there is."""
+        """Return the names of everything that is found."""
         nouns = dict.fromkeys(step.noun for step in _STEPS)
         finders = {step.noun: step.find for step in _STEPS}
         return [f"{noun} {name}" for noun in nouns for name in finders[noun](self)]
 
     def run(self) -> list[Left]:
-        """Delete all of it; what is refused does not keep the rest from being deleted.
+        """Delete all of it; a refused deletion does not prevent the others.
 
         Returns:
             What is left.
@@ -144,7 +144,7 @@ class CleanUp:
         return [ca["certificateId"] for ca in self._descriptions_of_cas()]
 
     def cas_in_use(self) -> list[str]:
-        """Those of them that still let devices in."""
+        """Those that still admit devices."""
         return [
             ca["certificateId"]
             for ca in self._descriptions_of_cas()
@@ -164,7 +164,7 @@ class CleanUp:
         return self._named("list_policies", "policies", "policyName")
 
     def groups(self) -> list[str]:
-        """Thing groups, those that lie deepest first."""
+        """Thing groups, the deepest first."""
 
         def depth(name: str) -> int:
             metadata = self.iot.describe_thing_group(thingGroupName=name)["thingGroupMetadata"]
@@ -174,7 +174,9 @@ class CleanUp:
         return sorted(names, key=depth, reverse=True)
 
     def device_certificates(self) -> list[str]:
-        """The ids of certificates: of the CAs, at things and policies, and those that are told."""
+        """The ids of certificates: those of the CAs, those attached to things and policies, and
+        given ones.
+        """
         ids = set(self.certificates)
         for ca in self.cas():
             ids.update(
@@ -265,8 +267,8 @@ def _deleted_by(operation: str, argument: str) -> Any:
     return lambda self, name: getattr(self.iot, operation)(**{argument: name})
 
 
-# What lets in further devices ends first; then devices are hung up on; then all goes, each kind
-# after what hangs on it.
+# Admission of further devices ends first, then connections; then everything is deleted, each kind
+# after its dependents.
 _STEPS = (
     _Step("CA certificate", CleanUp.cas_in_use, CleanUp._deactivate_ca),
     _Step(

@@ -1,4 +1,4 @@
-"""``Cloud``: what a verified test has of the account that it runs in."""
+"""``Cloud``: a verified test's view of the account that it runs in."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .device import MqttDevice
 
 #: As strict as AWS is.
 _LIKE_AWS = {"enforce_policies": True, "enforce_role": True, "local_endpoint": True}
-#: What AWS's managed policy for registrations has, as far as the tests' templates need it.
+#: The part of AWS's managed policy for registrations that the tests' templates need.
 _FOR_PROVISIONING = (
     "AddThingToThingGroup",
     "AttachPolicy",
@@ -52,19 +52,19 @@ _FOR_PROVISIONING = (
 
 
 class LeftBehindError(AssertionError):
-    """A test has passed, and what it has made could not be deleted."""
+    """A test has passed, but what it made could not be deleted."""
 
 
 class Cloud:
-    """An account and Region that a test has for itself, as far as names go.
+    """An account and Region, in which a test has its own names.
 
     Args:
         account: where.
-        open_endpoint: starts an endpoint for devices and returns the PEM of the root certificate
-            that they are to trust; ``None`` where AWS has one.
+        open_endpoint: starts an endpoint for devices and returns the root certificate that they
+            must trust, as PEM text; ``None`` if AWS has one.
 
     Attributes:
-        prefix: what all names begin with that the test makes; no two tests have the same.
+        prefix: the prefix of all names that the test makes, unique to each test.
         clean_up: finds and deletes what the test has made.
     """
 
@@ -101,11 +101,11 @@ class Cloud:
         return self._account.client(service)
 
     def name(self, stem: str, joint: str = "-") -> str:
-        """Make a name of a thing, policy, CA or whatever else, by which it is found again.
+        """Make a name for a thing, policy, CA or anything else, by which it is found again.
 
         Args:
-            stem: what it is called in the test, such as ``bulb``.
-            joint: what stands in the place of hyphens, which some names must not have.
+            stem: its name in the test, such as ``bulb``.
+            joint: the replacement for hyphens, which some names must not have.
         """
         return f"{self.prefix}-{stem}".replace("-", joint)
 
@@ -116,7 +116,7 @@ class Cloud:
         return f"arn:{account.partition}:iot:{where}:{resource}"
 
     def until(self, is_so: Callable[[], bool]) -> None:
-        """See that something is so: at once in the mock, in the end on AWS."""
+        """Check that something is true: at once in the mock, eventually on AWS."""
         if self.is_on_aws:
             until(is_so, seconds=self._account.patience, every=1.0)
         else:
@@ -142,7 +142,7 @@ class Cloud:
         return str(role["Role"]["Arn"])
 
     def policy(self, stem: str, action: str | list[str] = "iot:*", resource: Any = "*") -> str:
-        """Make an IoT policy that allows something, everything by itself; return its name."""
+        """Make an IoT policy that allows something, by default everything; return its name."""
         name = self.name(stem)
         document = _document({"Action": action, "Resource": resource})
         self.iot.create_policy(policyName=name, policyDocument=document)
@@ -153,13 +153,13 @@ class Cloud:
         return CertificateAuthority(common_name=self.name(stem), **options)
 
     def certificate(self, policy: str | None = None) -> DeviceIdentity:
-        """Make a certificate of AWS's; it is active once it has its policy.
+        """Make a certificate issued by AWS; it becomes active once it has its policy.
 
         Args:
             policy: the name of its policy; ``None`` for one that allows everything.
         """
         policy = policy or self.policy("everything")
-        # Inactive until it hangs on something by which it is found again.
+        # Inactive until it is attached to something by which it is found again.
         made = self.iot.create_keys_and_certificate(setAsActive=False)
         self.clean_up.certificates.add(made["certificateId"])
         self.iot.attach_policy(policyName=policy, target=made["certificateArn"])
@@ -195,7 +195,9 @@ class Cloud:
         return path
 
     def close(self) -> list[str]:
-        """Disconnect devices, delete all that was made, and return what is left, with reasons."""
+        """Disconnect devices, delete everything that was made, and return what is left, with
+        reasons.
+        """
         self._undo.close()
         left = self.clean_up.run()
         for one in left:
@@ -210,10 +212,10 @@ def _document(statement: dict[str, Any]) -> str:
 
 @contextlib.contextmanager
 def a_cloud() -> Iterator[Cloud]:
-    """Have a cloud; all that was made in it is deleted at the end, also where the test fails.
+    """Provide a cloud; everything made in it is deleted at the end, even if the test fails.
 
     Raises:
-        LeftBehindError: nothing else has failed, and something could not be deleted.
+        LeftBehindError: nothing else has failed, but something could not be deleted.
     """
     account = the_account()
     with contextlib.ExitStack() as undo:
@@ -230,7 +232,7 @@ def a_cloud() -> Iterator[Cloud]:
 
 @contextlib.contextmanager
 def cleaned_up(cloud: Cloud) -> Iterator[None]:
-    """Close a cloud at the end; a test's own failure counts for more than what it leaves.
+    """Close a cloud at the end; a test's own failure takes precedence over leftovers.
 
     Raises:
         LeftBehindError: as :func:`a_cloud`.

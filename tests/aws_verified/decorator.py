@@ -1,4 +1,4 @@
-"""``aws_verified``: a test that runs in the mock, or on AWS where the user asks for it."""
+"""``aws_verified``: a test that runs in the mock, or on request on AWS."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from .cloud import a_cloud
 
 
 def aws_verified(test: Callable[..., None]) -> Callable[..., None]:
-    """Give a test a ``cloud``, and take away again all that it has made there.
+    """Pass a ``cloud`` to a test, and delete everything that it made there.
 
     Args:
-        test: a test function or method with a parameter ``cloud``; further parameters are fixtures
-            and parameters of pytest's, as ever. None of them may make a mock of its own.
+        test: a test function or method with a parameter ``cloud``; further parameters are pytest's
+            fixtures and parameters, as usual. None of them may make a mock of its own.
 
     Returns:
         The test, marked ``aws_verified``, without that parameter.
 
     Raises:
-        TypeError: it takes no ``cloud``.
+        TypeError: it has no parameter ``cloud``.
 
     Example:
         >>> @aws_verified

@@ -1,4 +1,4 @@
-"""``MqttDevice``: a device as they are built, over paho-mqtt and mutual TLS."""
+"""``MqttDevice``: a typical device, with paho-mqtt over mutual TLS."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ class Received(NamedTuple):
 
     @property
     def json(self) -> Any:
-        """The payload, read as JSON."""
+        """The payload, parsed as JSON."""
         return json.loads(self.payload)
 
 
 class MqttDevice:
-    """A device; skips the test where paho-mqtt is not installed.
+    """A device; skips the test if paho-mqtt is not installed.
 
     Args:
         files: its certificate with chain, and its key.
         client_id: its MQTT client id.
-        address: what ``describe_endpoint`` has answered, with or without a port.
+        address: the address from ``describe_endpoint``, with or without a port.
         root: the file of root certificates that it trusts.
         patience: seconds to wait for an answer; ``None`` for as long as it takes here.
     """
@@ -65,7 +65,7 @@ class MqttDevice:
         self._messages: queue.SimpleQueue[Received] = queue.SimpleQueue()
 
     def connect(self) -> bool:
-        """Connect once; return whether the device is let in, or hung up on."""
+        """Connect once; return whether the device is accepted."""
         self.disconnect()
         told = self._told = queue.SimpleQueue()
         client = self._mqtt.Client(
@@ -88,7 +88,7 @@ class MqttDevice:
         try:
             client.connect(self._host, self._port)
         except (ConnectionError, ssl.SSLError):
-            return False  # where the handshake itself is refused, as older reports have it
+            return False  # if the handshake itself is refused, as in older reports
         client.loop_start()
         self._client = client
         is_let_in = bool(self._next())

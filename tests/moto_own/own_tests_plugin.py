@@ -1,6 +1,6 @@
 """The pytest plugin with which run.py puts our backend under moto's own tests.
 
-MOTO_JITP_OWN_TESTS says in which way: ``activated`` or ``strict``.
+MOTO_JITP_OWN_TESTS selects the way: ``activated`` or ``strict``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LIST = Path(__file__).with_name("strict_failures.txt")
 _mock_aws = moto.mock_aws
 _not_found: list[str] = []
 
-# Now, because the first conftest.py is imported before any hook of ours runs.
+# Now, because the first conftest.py is imported before any of our hooks runs.
 if STRICT:
     moto.mock_aws = moto_jitp.mock_jitp  # type: ignore[assignment]
 else:
@@ -65,12 +65,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    # The tests have their mock now, and ours asks moto for the real one.
+    # The tests have their mock now, and ours needs moto's real one.
     moto.mock_aws = _mock_aws
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    # No failure: another version of moto may have them.
+    # Not a failure: another version of moto may have them.
     for test in _not_found:
         terminalreporter.write_line(f"{LIST.name}: moto {moto.__version__} has no {test}")
     if STRICT and (terminalreporter.stats.get("failed") or terminalreporter.stats.get("error")):

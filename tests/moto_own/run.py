@@ -24,7 +24,7 @@ HERE = Path(__file__).resolve().parent
 DOWNLOADS = HERE.parents[1] / "build" / "moto_own"
 WAYS = ("activated", "strict")
 SUITES = ("test_iot", "test_iotdata")
-#: What the suites import from the folder above them.
+#: The modules that the suites import from the folder above them.
 SHARED = ("__init__.py", "conftest.py", "markers.py")
 
 #: moto's own settings, as far as these suites need them.
@@ -93,13 +93,13 @@ def _belongs(name: str) -> bool:
 
 
 def run(way: str, root: Path) -> int:
-    """Run the suites in one way, in a process of their own, and return pytest's exit status."""
+    """Run the suites in one way, in a separate process, and return pytest's exit status."""
     environment = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
     environment["MOTO_JITP_OWN_TESTS"] = way
     environment["PYTHONPATH"] = os.pathsep.join(
         filter(None, [str(HERE), os.environ.get("PYTHONPATH")])
     )
-    # moto does not promise that its tests stand a random order.
+    # moto does not promise that its tests pass in random order.
     options = ["-p", "own_tests_plugin", "-p", "no:randomly", "-p", "no:cacheprovider", "-q"]
     paths = [f"tests/{suite}" for suite in SUITES]
     command = [sys.executable, "-m", "pytest", *options, "--tb=short", "--color=no", *paths]

@@ -1,1 +1,1 @@
-"""What tests share: the cloud side, devices, servers, clients of the endpoint, inputs, patience."""
+"""Shared helpers of tests: the cloud side, devices, servers, endpoint clients, inputs, patience."""

@@ -1,4 +1,4 @@
-"""The AWS CLI and OpenSSL's command, which the guide's pages are followed with."""
+"""The AWS CLI and OpenSSL's command, with which the guide's pages are followed."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Shell:
         return json.loads(done.stdout) if done.stdout.strip() else None
 
     def aws_refused(self, arguments: str) -> str:
-        """Run a command that AWS refuses, and return what it says."""
+        """Run a command that AWS refuses, and return its error text."""
         done = self._aws(arguments)
         assert done.returncode in (254, 255), done.stdout  # version 2, version 1
         return done.stderr
@@ -85,7 +85,7 @@ class Shell:
         )
 
     def make_ca(self) -> None:
-        """The CA's key and certificate, as AWS's page on creating a CA makes them."""
+        """Make the CA's key and certificate as on AWS's page on creating a CA."""
         (self.folder / "openssl.cnf").write_text(
             "[req]\ndistinguished_name = subject\nx509_extensions = v3_ca\nprompt = no\n"
             "[subject]\nO = Acme\nCN = Acme Root\n"
@@ -99,7 +99,7 @@ class Shell:
         )
 
     def issue(self, name: str, subject: str) -> str:
-        """A certificate that the CA signs, as AWS's pages make them; returns its PEM text."""
+        """Issue a certificate by the CA as on AWS's pages; return its PEM text."""
         self.openssl(f"genrsa -out {name}.key 2048")
         self.openssl(f"req -new -key {name}.key -out {name}.csr -subj {shlex.quote(subject)}")
         self.openssl(

@@ -23,7 +23,7 @@ _ONCE = Config(retries={"total_max_attempts": 1})
 
 @functools.cache
 def client(region: str = "us-east-1", service: str = "iot") -> Any:
-    """A client of the default account; made once, as making one takes most of a test's time."""
+    """A client of the default account, made once, as that takes most of a test's time."""
     session = boto3.Session("testing", "testing", region_name=region)
     return session.client(service, config=_ONCE)
 
@@ -38,7 +38,7 @@ def client_of(account_id: str, region: str = "us-east-1") -> Any:
 
 
 def an_hour_later() -> Any:
-    """A context in which it is an hour later: dates come in milliseconds, and calls are faster."""
+    """A context in which it is an hour later: dates have milliseconds, and calls are faster."""
     return freeze_time(datetime.now(timezone.utc) + timedelta(hours=1))
 
 

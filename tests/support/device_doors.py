@@ -1,6 +1,6 @@
-"""The two doors by which a device connects: ``connect_device``, and MQTT 5 over TLS to an endpoint.
+"""The two ways for a device to connect: ``connect_device``, and MQTT 5 over TLS to an endpoint.
 
-A test of what a device does asks the fixture ``door`` for its connections and is marked with
+A test of a device's actions gets its connections from the fixture ``door`` and is marked with
 :data:`BOTH_DOORS`. Without the mark the door is the simulated one.
 """
 
@@ -52,7 +52,7 @@ class Door:
     """The door of ``connect_device``."""
 
     def connect(self, device: DeviceIdentity, **options: Any) -> DeviceConnection:
-        """Connect a device, which is provisioned before where it is new.
+        """Connect a device, after provisioning it if it is new.
 
         Args:
             device: the device.
@@ -63,7 +63,7 @@ class Door:
     def attempt(
         self, device: DeviceIdentity, client_id: str | None = None
     ) -> DeviceConnection | None:
-        """Make one attempt to connect; ``None`` where the device is refused."""
+        """Make one attempt to connect; ``None`` if the device is refused."""
         with contextlib.suppress(ConnectionRefused):
             return connect_device(device, client_id=client_id, reconnect=False)
         return None
@@ -74,7 +74,7 @@ class Door:
         return self.connect(DeviceIdentity.from_pem(created["certificatePem"], key), **options)
 
     def close(self) -> None:
-        """Give back what the door has, at the end of a test."""
+        """Release the door's resources at the end of a test."""
 
 
 class MqttDoor(Door):
@@ -116,7 +116,7 @@ class MqttDoor(Door):
         return connection
 
     def _until_written_down(self, client_id: str) -> None:
-        """Wait for the record of a disconnection that the client has asked for."""
+        """Wait for the record of a disconnection by the client."""
         is_its_own = False
         while not is_its_own:
             event = self.endpoint.wait_for("disconnection", client_id=client_id)
@@ -135,9 +135,9 @@ class MqttDoor(Door):
 class MqttConnection(DeviceConnection):
     """A device on a socket, with the interface of a simulated one.
 
-    What it publishes has QoS 1, so that by its PUBACK all who receive it have been written to; and
-    a PINGRESP comes after all that was written before. That is how it knows, without a limit of
-    time, that nothing is to come.
+    Its messages have QoS 1, so that after the PUBACK they have been written to all receivers; and a
+    PINGRESP follows everything written before it. So it knows, without a time limit, that nothing
+    is left to come.
     """
 
     def __init__(
@@ -204,7 +204,7 @@ class MqttConnection(DeviceConnection):
     def unsubscribe(self, subscription: MqttSubscription) -> None:
         if subscription not in self._subscriptions:
             return
-        self._settle()  # what has arrived for its handler goes there
+        self._settle()  # messages for its handler go there
         self._subscriptions = tuple(one for one in self._subscriptions if one is not subscription)
         self._ask(Unsubscribe(1, (subscription.topic_filter,)), Unsuback)
 
@@ -235,7 +235,7 @@ class MqttConnection(DeviceConnection):
         self._link.close()
 
     def read_all(self) -> None:
-        """Take what has been written to the device; nothing happens once the connection is over."""
+        """Read what has been written to the device; do nothing once the connection is over."""
         if self._end is None:
             with contextlib.suppress(ConnectionError):
                 self._ask(Pingreq(), Pingresp)
@@ -296,7 +296,7 @@ def _without_share(topic_filter: str) -> str:
 
 
 def _require(code: int, answer: Puback | Suback) -> None:
-    """Raise what a simulated connection raises, with the reason string for its text."""
+    """Raise the error of a simulated connection, with the reason string as its text."""
     if code < 0x80:
         return
     text = answer.properties.reason_string or str(code)

@@ -12,14 +12,14 @@ GUIDE_TYPE, GUIDE_GROUP = "lightBulb-versionA", "v1-lightbulbs"
 
 
 def refusal_of(device: Any, **options: Any) -> ConnectionRefused:
-    """Connect a device that is to be refused, and return the error."""
+    """Connect a device that should be refused, and return the error."""
     with pytest.raises(ConnectionRefused) as info:
         connect_device(device, **options)
     return info.value
 
 
 def refused_for(reason: str, device: Any, **options: Any) -> ConnectionRefused:
-    """Connect a device that is to be refused for this reason, and return the error."""
+    """Connect a device that should be refused for this reason, and return the error."""
     refusal = refusal_of(device, **options)
     assert refusal.reason == reason, str(refusal)
     assert refusal.reason is RefusalReason[reason]
@@ -27,7 +27,7 @@ def refused_for(reason: str, device: Any, **options: Any) -> ConnectionRefused:
 
 
 def failed_run(device: Any, **options: Any) -> ProvisioningRun:
-    """Connect a device whose provisioning is to fail, and return the run."""
+    """Connect a device whose provisioning should fail, and return the run."""
     run = refused_for("PROVISIONING_FAILED", device, **options).provisioning
     assert run is not None
     return run
@@ -40,7 +40,7 @@ def described(iot: Any, certificate_id: str) -> dict[str, Any]:
 
 
 def status_of(iot: Any, device: Any) -> str | None:
-    """The status of a device's certificate, ``None`` where it is not registered."""
+    """The status of a device's certificate; ``None`` if it is not registered."""
     try:
         return str(described(iot, device.certificate_id)["status"])
     except iot.exceptions.ResourceNotFoundException:
@@ -48,7 +48,9 @@ def status_of(iot: Any, device: Any) -> str | None:
 
 
 def make_guide_resources(iot: Any, country: str = "KR") -> None:
-    """Create what the guide's example template names: its thing type and its groups."""
+    """Create the resources that the guide's example template refers to: its thing type and its
+    groups.
+    """
     iot.create_thing_type(thingTypeName=GUIDE_TYPE)
     for name in (GUIDE_GROUP, country):
         iot.create_thing_group(thingGroupName=name)

@@ -3,20 +3,20 @@
 How a block is checked follows from its language, and from a comment on the line above it:
 
 - ``python``: a file of its own. With a test in it, it is run by pytest, otherwise by python.
-- ``console``, ``bash``, ``sh``: run by bash, with each line's ``$ `` taken off; where a line has
-  one, those without are output. A block that begins with ``python3 -m venv`` is not run here but
-  stands word for word in ``.ci/run``, which runs it.
-- ``json``, ``toml``, ``yaml``: can be parsed. So can ``hcl``, ``javascript`` and ``java`` where the
-  program that reads them is installed.
-- ``text``: is not checked, unless ``<!-- prints -->`` stands above it: then the code block before
-  it prints just this, where ``…`` stands for anything.
-- ``<!-- drawing: who writes it -->`` stands above a drawing, which another test compares.
-- ``<!-- figures: which benchmark -->`` stands above what ``benchmarks/run.py`` has written.
-- ``<!-- file: conftest.py -->`` names the file of a block, which stays for the blocks after it.
-- ``<!-- continues -->`` runs a python block with the one before it in front.
-- ``<!-- run by: tests/test_x.py, where … -->`` has a shell block read by bash here and run by
-  another test, which skips where the program it needs is missing.
-- ``<!-- parsed: the reason -->`` has a shell block read by bash and not run.
+- ``console``, ``bash``, ``sh``: run by bash, without each line's ``$ ``; if a line has one, those
+  without it are output. A block that begins with ``python3 -m venv`` is not run here but is
+  repeated word for word in ``.ci/run``, which runs it.
+- ``json``, ``toml``, ``yaml``: must be parsable, and so must ``hcl``, ``javascript`` and ``java``
+  if the program that reads them is installed.
+- ``text``: is not checked, unless ``<!-- prints -->`` is above it: then the previous code block
+  prints exactly this, where ``…`` stands for anything.
+- ``<!-- drawing: who writes it -->`` is above a drawing, which another test compares.
+- ``<!-- figures: which benchmark -->`` is above text written by ``benchmarks/run.py``.
+- ``<!-- file: conftest.py -->`` names the file of a block, which remains for the blocks after it.
+- ``<!-- continues -->`` runs a python block after the previous one.
+- ``<!-- run by: tests/test_x.py, where … -->`` lets bash parse a shell block here and another test
+  run it, which is skipped if the program it needs is missing.
+- ``<!-- parsed: the reason -->`` lets bash parse a shell block without running it.
 - ``<!-- not run: the reason -->`` leaves a block alone.
 """
 
@@ -75,7 +75,7 @@ class Block:
 
 
 def documents() -> list[Path]:
-    """The README, and each page of the documentation that somebody wrote."""
+    """The README, and each handwritten page of the documentation."""
     return [README, *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -109,7 +109,7 @@ def note_in(line: str) -> tuple[str, str]:
 
 
 def run_by(test_file: str, document: Path) -> Block:
-    """The block of a page that says that a file of tests runs it."""
+    """The block of a page that names a test file which runs it."""
     name = f"tests/{Path(test_file).name}"
     (block,) = (
         block
@@ -162,7 +162,7 @@ def before(block: Block) -> tuple[Block, ...]:
 
 
 def source_of(block: Block) -> str:
-    # Empty lines in front make the numbers in a traceback those of the document.
+    # Leading empty lines make the line numbers in a traceback those of the document.
     if block.note[0] != "continues":
         return "\n" * block.line + block.text
     others = [other for other in before(block) if other.language == "python"]
@@ -179,7 +179,7 @@ def shell_commands(text: str) -> str:
 
 
 def same_text(shown: str, printed: str) -> bool:
-    """Compare; ``…`` in what is shown stands for anything, also for several lines."""
+    """Compare; ``…`` stands for anything, even several lines."""
     pattern = ".*?".join(re.escape(part) for part in shown.strip().split("…"))
     return re.fullmatch(pattern, printed.strip(), re.DOTALL) is not None
 

@@ -1,4 +1,4 @@
-"""What all tests of a process share, since making it again takes most of a short test's time."""
+"""Resources that all tests of a process share, as making them takes most of a short test's time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from botocore.client import ClientCreator
 from botocore.hooks import EVENT_ALIASES, EventAliaser, HierarchicalEmitter
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-#: So many keys are made; two that are as far apart are the same.
+#: The number of keys; later ones repeat.
 KEYS = 16
 
 _generate = rsa.generate_private_key
@@ -25,10 +25,10 @@ _turns = itertools.count()
 
 
 def share_between_tests() -> None:
-    """Share botocore's parsed models and moto's 1,300 routes, and let RSA keys come round again."""
-    # Of a session that a test makes. Those of mock_jitp share them in any case.
+    """Share botocore's parsed models and moto's 1,300 routes, and reuse RSA keys."""
+    # For a session that a test makes. Those of mock_jitp share them in any case.
     setattr(botocore.session, "create_loader", functools.cache(botocore.loaders.create_loader))  # noqa: B010
-    # Each block of moto's makes them anew, which takes half of its start.
+    # Each moto block makes them again, which takes half of its start.
     routes = functools.cache(moto.core.models.CallbackResponse)
     setattr(moto.core.models, "CallbackResponse", routes)  # noqa: B010
     rsa.generate_private_key = key_in_turn
@@ -70,15 +70,15 @@ def _share_clients() -> None:
 
 
 def _size_of(module: ModuleType) -> str:
-    """What tells freezegun that a module has other names than before.
+    """The value by which freezegun notices that a module's names have changed.
 
-    It sorts the names of all 2,000 modules of the process each time that the clock is stopped.
+    freezegun sorts the names of all 2,000 modules at each freeze.
     """
     return f"{id(module)}-{len(module.__dict__)}"
 
 
 def key_in_turn(public_exponent: int, key_size: int, backend: Any = None) -> rsa.RSAPrivateKey:
-    """An RSA key of the last sixteen of 2048 bit, which take long to find; others are new."""
+    """One of the last sixteen 2048-bit RSA keys, which are slow to make; others are new."""
     if (public_exponent, key_size) != (65537, 2048):
         return _generate(public_exponent, key_size, backend)
     if len(_keys) < KEYS:

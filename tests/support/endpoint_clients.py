@@ -17,7 +17,7 @@ from moto_jitp.mqtt.packets import Connack, Connect, Packet, Version
 
 PacketT = TypeVar("PacketT")
 PATIENCE = 60.0
-"""Seconds after which a test fails that waits in vain; a slow machine needs far fewer."""
+"""Seconds after which a test that waits in vain fails; even a slow machine needs far fewer."""
 
 
 def client_context(
@@ -43,11 +43,11 @@ def client_context(
 
 
 class RawClient:
-    """A connection to an endpoint, or to a plain port where no context is given.
+    """A connection to an endpoint, or to a plain port without a context.
 
     Args:
         port: the port on this machine.
-        context: TLS as the client wants it.
+        context: the client's TLS context.
         server_name: the server name that it sends; ``None`` for none, without a check of names.
         version: of MQTT.
         address: the address that it connects to.
@@ -80,13 +80,13 @@ class RawClient:
         self.socket.sendall(b"".join(encode(packet, self.version) for packet in packets))
 
     def receive(self, kind: type[PacketT]) -> PacketT:
-        """Return the next packet, which has to be of this type."""
+        """Return the next packet, which must be of this type."""
         packet = self.next_packet()
         assert isinstance(packet, kind), f"expected {kind.__name__}, received {packet}"
         return packet
 
     def next_packet(self) -> Packet | None:
-        """Return the next packet; ``None`` where the server closes the connection instead."""
+        """Return the next packet; ``None`` if the server closes the connection instead."""
         while True:
             packet = self._decoder.next_packet()
             if packet is not None:
@@ -100,7 +100,7 @@ class RawClient:
             self._decoder.feed(data)
 
     def is_closed(self) -> bool:
-        """Wait for the server to close the connection; fail where it sends something before."""
+        """Wait for the server to close the connection; fail if it sends something first."""
         packet = self.next_packet()
         assert packet is None, f"expected the end of the connection, received {packet}"
         return True

@@ -1,4 +1,4 @@
-"""A door that lets everybody do everything, for tests of sockets, TLS and MQTT alone."""
+"""A door that allows everything, for tests of only sockets, TLS and MQTT."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from support.mqtt_subscriptions import Subscriptions
 
 
 class OpenDoor:
-    """Lets everybody in and everything through.
+    """Accepts every client and every request.
 
     Attributes:
         peers: who has connected.
-        strangers: what was said of transports that ended before a CONNECT.
+        strangers: the log entries of transports that ended before a CONNECT.
     """
 
     def __init__(self) -> None:

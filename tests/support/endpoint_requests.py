@@ -12,7 +12,7 @@ from support.patience import HANG
 
 
 class Answer(NamedTuple):
-    """What curl was answered with."""
+    """The answer that curl received."""
 
     status: int
     error_type: str
@@ -20,7 +20,7 @@ class Answer(NamedTuple):
 
 
 def curl(place: Place, device: DeviceIdentity | None, path: str, *options: str) -> Answer:
-    """Send a request with curl as a device, or as somebody without a certificate."""
+    """Send a request with curl as a device, or without a certificate."""
     endpoint = place.endpoint
     arguments = (
         endpoint.curl_args(device)

@@ -21,7 +21,7 @@ V3, V5 = Version.MQTT_3_1_1, Version.MQTT_5
 
 @functools.cache
 def identity() -> ServerIdentity:
-    """Certificates of an endpoint; made once, as RSA keys take their time."""
+    """Certificates of an endpoint, made once, as RSA keys are slow to generate."""
     return ServerIdentity(["test-server.lan"], endpoint_domains())
 
 
@@ -55,7 +55,7 @@ class Place:
         server_name: str | None = "localhost",
         chain: bool = False,
     ) -> RawClient:
-        """Come as far as through the TLS handshake."""
+        """Connect up to the end of the TLS handshake."""
         context = client_context(self.endpoint.root_ca_pem, device, chain=chain)
         return RawClient(self.endpoint.port, context, server_name=server_name, version=version)
 
@@ -67,7 +67,7 @@ class Place:
         client_id: str | None = None,
         **options: Any,
     ) -> RawClient:
-        """Connect a device that is let in."""
+        """Connect a device that should be accepted."""
         name = client_id or device.presented.common_name or "device"
         there = self.open(device, version)
         there.send(Connect(name, version, **options))
@@ -75,7 +75,7 @@ class Place:
         return there
 
     def is_refused(self, device: DeviceIdentity, version: Version = V5, **options: Any) -> Any:
-        """Connect a device that is hung up on without a CONNACK; return the attempt."""
+        """Connect a device on which AWS IoT hangs up without a CONNACK; return the attempt."""
         name = device.presented.common_name or "device"
         with self.open(device, version, **options) as there:
             there.send(Connect(name, version))
@@ -93,7 +93,7 @@ class Place:
 def running(
     config: dict[str, Any] | None = None, *, register: bool = True, **options: Any
 ) -> Iterator[Place]:
-    """A mock with an endpoint and a CA that is registered with a template, unless told otherwise.
+    """A mock with an endpoint and a CA, by default registered with a template.
 
     Args:
         config: the section ``jitp``.

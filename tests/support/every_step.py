@@ -49,7 +49,7 @@ ACTIONS = (
 
 
 def prepare(iot: Any) -> None:
-    """Make what the template only names."""
+    """Make the resources that the template refers to."""
     iot.create_thing_type(thingTypeName="bulb")
     iot.create_thing_group(thingGroupName="lamps")
     iot.create_billing_group(billingGroupName="household")
@@ -67,7 +67,7 @@ def failed_run(device: DeviceIdentity) -> ProvisioningRun:
 
 
 def traces(iot: Any, device: DeviceIdentity, name: str) -> set[str]:
-    """The API actions of a run that left something behind, found by looking through boto3."""
+    """The API actions of a run that left something behind, as found through boto3."""
     found = set()
     certificate = iot.describe_certificate(certificateId=device.certificate_id)
     arn = certificate["certificateDescription"]["certificateArn"]

@@ -43,7 +43,7 @@ TEMPLATE: dict[str, Any] = {
     "DeviceConfiguration": {"url": {"Fn::FindInMap": ["Urls", {"Ref": "Location"}, "Url"]}},
 }
 
-#: Of moto, so that a function runs without a container.
+#: moto's setting for running functions without a container.
 SIMPLE = {"lambda": {"use_docker": False}}
 HOOK_FUNCTION = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:gatekeeper"
 HOOK_PERMISSION = {
@@ -66,12 +66,12 @@ def make_template(name: str = "bulbs", body: Any = TEMPLATE, **options: Any) -> 
 
 
 def claim_certificate() -> Any:
-    """A claim certificate: what CreateKeysAndCertificate answers."""
+    """A claim certificate: the answer of CreateKeysAndCertificate."""
     return client().create_keys_and_certificate(setAsActive=True)
 
 
 class ClaimDevice:
-    """A device that is connected with a claim certificate and asks for one of its own."""
+    """A device that is connected with a claim certificate and requests one of its own."""
 
     def __init__(self, claim: Any = None, *, door: Door | None = None, **options: Any) -> None:
         self.claim = claim or claim_certificate()
@@ -90,26 +90,26 @@ class ClaimDevice:
         return outcome, json.loads(answer) if isinstance(answer, bytes) else answer
 
     def ask_in_bytes(self, topic: str, payload: bytes) -> tuple[str, Any]:
-        """Publish a request as it is; return ``accepted`` or ``rejected``, and the payload."""
+        """Publish an encoded request; return ``accepted`` or ``rejected``, and the payload."""
         self.connection.publish(topic, payload)
         answer = self.connection.receive()
         assert answer.topic.startswith(f"{topic}/"), answer
         return answer.topic.rpartition("/")[2], answer.payload
 
     def accepted(self, topic: str, request: Any = None) -> dict[str, Any]:
-        """Publish a request that is to be accepted; return the answer."""
+        """Publish a request that should be accepted; return the answer."""
         outcome, answer = self.ask(topic, request)
         assert outcome == "accepted", answer
         return answer
 
     def register(self, token: str, template: str = "bulbs", **parameters: str) -> tuple[str, Any]:
-        """Ask for the template to be executed; return the outcome and the answer."""
+        """Request the execution of the template; return the outcome and the answer."""
         request = {"certificateOwnershipToken": token, "parameters": parameters}
         return self.ask(f"$aws/provisioning-templates/{template}/provision", request)
 
 
 def identity(answer: dict[str, Any]) -> DeviceIdentity:
-    """The device that CreateKeysAndCertificate of the MQTT API has answered."""
+    """The device in an answer of CreateKeysAndCertificate of the MQTT API."""
     return DeviceIdentity.from_pem(answer["certificatePem"], answer["privateKey"])
 
 

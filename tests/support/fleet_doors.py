@@ -1,6 +1,6 @@
-"""Where a fleet's machine stands: in this process, behind a server, or behind an endpoint.
+"""The places of a fleet's state machine: this process, behind a server, or behind an endpoint.
 
-A place has an IoT client of boto3's, lets devices connect, and tells what has happened.
+A place has a boto3 IoT client, lets devices connect, and reports what has happened.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ class InProcess:
         self.reset_url = "http://motoapi.amazonaws.com"
 
     def client(self, service: str) -> Any:
-        """Return a client of boto3's."""
+        """Return a boto3 client."""
         return client(service=service)
 
     def connect(self, device: DeviceIdentity) -> DeviceConnection:
-        """Connect a device, again after its provisioning.
+        """Connect a device, and again after its provisioning.
 
         Raises:
             ConnectionRefused: it is refused.
@@ -68,7 +68,7 @@ class InProcess:
     def talk(self, device: DeviceIdentity, topic: str) -> None:
         """Connect a device, subscribe, publish a JSON object, and disconnect.
 
-        Other threads may do so at the same time, with the same device, too.
+        Other threads may do so at the same time, even with the same device.
         """
         connection = self.connect(device)
         connection.subscribe("to/#")
@@ -84,11 +84,11 @@ class InProcess:
         return self.jitp.rules
 
     def reset(self) -> None:
-        """Forget everything, by moto's own route."""
+        """Reset everything by moto's own route."""
         requests.post(f"{self.reset_url}/moto-api/reset", timeout=HANG)
 
     def close(self) -> None:
-        """Give back all that it has."""
+        """Release all resources."""
         self.undo.close()
 
 

@@ -1,6 +1,6 @@
-"""Inputs that nobody sends by intent: values of wrong types, mutated texts, requests of both.
+"""Inputs that nobody sends on purpose: values of wrong types, mutated texts, requests with both.
 
-Each function draws from a ``random.Random``; one that hypothesis hands out makes what fails small.
+Each function draws from a ``random.Random``; one from hypothesis makes failures shrinkable.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def junk(source: random.Random, depth: int = 0) -> Any:
 
 
 def mutated(source: random.Random, data: bytes, most: int = 4) -> bytes:
-    """Bytes of which a few are others, more or fewer."""
+    """Bytes of which a few are changed, added or removed."""
     found = bytearray(data)
     for _ in range(source.randint(1, most)):
         kind, at = source.randrange(6), source.randrange(len(found) + 1)
@@ -74,7 +74,7 @@ def mutated(source: random.Random, data: bytes, most: int = 4) -> bytes:
 
 
 def mutated_text(source: random.Random, text: str, most: int = 4) -> str:
-    """A text of which a few parts are others, more or fewer."""
+    """A text of which a few parts are changed, added or removed."""
     for _ in range(source.randint(1, most)):
         at, there = source.randrange(len(text) + 1), source.randrange(len(text) + 1)
         cut = at + source.choice((0, 0, 1, 1, 5))
@@ -84,7 +84,7 @@ def mutated_text(source: random.Random, text: str, most: int = 4) -> str:
 
 
 def mutated_json(source: random.Random, value: Any, most: int = 3) -> Any:
-    """A JSON value of which a few parts are others, gone, or under another name."""
+    """A JSON value of which a few parts are changed, removed or renamed."""
     value = copy.deepcopy(value)
     for _ in range(source.randint(1, most)):
         places = list(_places(value))
@@ -121,7 +121,7 @@ def _places(value: Any) -> Any:
 
 
 def to_bytes(value: Any) -> bytes:
-    """JSON that may hold halves of surrogate pairs, NaN and Infinity."""
+    """Encode JSON that may contain halves of surrogate pairs, NaN and Infinity."""
     return json.dumps(value).encode()
 
 
@@ -145,7 +145,7 @@ def operations(service: str) -> dict[str, OperationModel]:
 
 
 def signed_for(service: str) -> dict[str, str]:
-    """The headers by which moto knows the service, the account and the Region."""
+    """The headers from which moto derives the service, the account and the Region."""
     scope = f"testing/20260101/us-east-1/{SIGNING_NAMES.get(service, service)}/aws4_request"
     signature = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
     return {"Authorization": signature, "Content-Type": "application/json"}
@@ -157,10 +157,10 @@ def hostile_request(
     """A request for an operation, of which each member may be missing, junk or right.
 
     Args:
-        source: of chance.
+        source: the source of randomness.
         service: as boto3 names it.
         operation: its name.
-        known: values that mean something in the account, by the names of members.
+        known: values that exist in the account, by the names of members.
     """
     model = operations(service)[operation]
     shape = model.input_shape

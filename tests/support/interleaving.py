@@ -1,10 +1,10 @@
-"""Has other operations run in the middle of one, at each of its lines, unless a lock is in the way.
+"""Runs other operations in the middle of one, at each of its lines, unless a lock prevents it.
 
-Threads left to themselves meet a race once in a long while, however many they are. Here the thread
-under test is traced: at each line of code on tables that it comes to, another thread is let go
-until it has done one thing, or waits for the lock of the account and Region. So a walk over a
-table is interrupted at each of its turns, and what is read before a change and used after it is
-found at once; and with the lock in its place nothing of that happens.
+Threads left to themselves rarely hit a race, however many they are. Here the thread under test is
+traced: at each line of code on tables that it reaches, another thread runs until it has done one
+thing, or waits for the lock of the account and Region. So a walk over a table is interrupted at
+each step, and values read before a change and used after it are found at once; with the lock in
+place none of that happens.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ON_TABLES = (
         for part in ("certificates", "permissions", "registry", "search")
     ),
 )
-"""The code that works on the tables of an account and Region, and has them to itself."""
+"""The code that works on the tables of an account and Region, with exclusive access."""
 _numbers = itertools.count()
 
 
@@ -39,11 +39,11 @@ class TellingLock:
     """A ``threading.RLock`` that tells a thread's observer when the thread has to wait for it.
 
     Args:
-        keeps_out: whether it is a lock at all; otherwise it lets everybody in at any time.
+        keeps_out: whether it works as a lock; otherwise any thread may enter at any time.
     """
 
     observers: ClassVar[dict[int, Callable[[], None]]] = {}
-    """Called before the thread of this id begins to wait."""
+    """Called before the thread with this id begins to wait."""
 
     def __init__(self, keeps_out: bool = True) -> None:
         self._keeps_out = keeps_out
@@ -72,10 +72,12 @@ class TellingLock:
 
 
 class Crossing:
-    """Where two threads meet that take several locks: each has one when they go for a second.
+    """The meeting point of two threads that take several locks: each has one when they try to take
+    a second.
 
-    A thread that has taken its first lock goes on once the other has one, too, or waits for one. A
-    thread that would then wait for ever is told so: no limit of time is needed to find a deadlock.
+    A thread that has taken its first lock continues once the other has one, too, or waits for one.
+    A thread that would then wait for ever gets an error: no time limit is needed to find a
+    deadlock.
     """
 
     def __init__(self) -> None:
@@ -87,7 +89,7 @@ class Crossing:
         """The lock that a thread waits for."""
 
     def meet(self, thread: int) -> None:
-        """Wait for the other thread; once they have met, nobody waits any more."""
+        """Wait for the other thread; once they have met, neither waits again."""
         if thread not in self._met and len(self._met) < self._both.parties:
             self._met.add(thread)
             self._both.wait(HANG)
@@ -137,7 +139,9 @@ class CrossingLock(TellingLock):
         super().release()
 
     def _is_waited_for_by(self, thread: int) -> bool:
-        """Whether who holds this waits, by whatever way, for what the thread holds."""
+        """Whether the holder of this lock waits, directly or indirectly, for a lock that the thread
+        holds.
+        """
         further = self._crossing.waiting.get(self._holder)
         return further is not None and (
             further._holder == thread or further._is_waited_for_by(thread)
@@ -147,12 +151,12 @@ class CrossingLock(TellingLock):
 def account_with(
     lock: TellingLock, touch: Callable[[str], object], account: str | None = None
 ) -> str:
-    """Return an account whose lock in a Region that nobody has used is this one.
+    """Return an account whose lock in an unused Region is this one.
 
     Args:
         lock: the lock.
         touch: makes a call in the account, in that Region.
-        account: the account; one that nobody has used, if not given.
+        account: the account; by default an unused one.
     """
     account = account or f"7777{next(_numbers):08}"
     with pytest.MonkeyPatch.context() as patch:
@@ -162,14 +166,14 @@ def account_with(
 
 
 class Meanwhile:
-    """Another thread, which does the next of its things each time it is let go.
+    """Another thread, which does its next task each time it is released.
 
     Args:
-        things: what it does, one after the other.
+        things: its tasks, in order.
 
     Attributes:
         turns: how many it has begun.
-        intrusions: the lines of the other's at which it got something done.
+        intrusions: the other thread's lines at which it got something done.
         raised: what they have raised, but for what ``expected`` takes.
     """
 
@@ -182,7 +186,7 @@ class Meanwhile:
         self._things = things
         self._expected = expected
         self._go = threading.Event()
-        self._stands = threading.Event()  # has done its thing, or waits for the lock
+        self._stands = threading.Event()  # has done its task, or waits for the lock
         self._is_busy = False
         self._over = False
         self._thread = threading.Thread(target=self._work)
@@ -205,7 +209,7 @@ class Meanwhile:
             self._stands.set()
 
     def let_go(self) -> bool:
-        """Have it do one thing, as far as it comes; nothing happens while it waits for the lock.
+        """Let it do one task, as far as it gets; do nothing while it waits for the lock.
 
         Returns:
             Whether it has done it.
@@ -220,7 +224,7 @@ class Meanwhile:
         return not self._is_busy
 
     def during(self, work: Callable[[], object]) -> None:
-        """Do this in the calling thread, and let the other go at each line of code on tables."""
+        """Do this in the calling thread, and release the other at each line of code on tables."""
         home = threading.get_ident()
 
         def at_line(frame: FrameType, event: str, argument: Any) -> Any:
@@ -244,7 +248,7 @@ class Meanwhile:
             sys.settrace(before)
 
     def end(self) -> None:
-        """Wait for what it is at, and end it."""
+        """Wait for its current task, and end it."""
         while self._is_busy:
             self._stands.wait(HANG)
             self._stands.clear()

@@ -12,20 +12,20 @@ from hypothesis.strategies import SearchStrategy
 from support.patience import HEALTH_CHECKS
 
 LONG_MINUTES = 3.0
-"""How long one test goes on drawing with ``--long``, if it does not come to its end before.
+"""How long one test draws with ``--long`` at most.
 
-It is time of the processor: what else a machine does makes no test draw fewer inputs.
+It is processor time: other work on the machine does not make a test draw fewer inputs.
 """
 
 
 def portions(few: int, many: int, long: bool, size: int = 50) -> Iterator[int]:
-    """Tell how many examples hypothesis is to draw, in portions, until it is enough.
+    """Yield the numbers of examples that hypothesis should draw, in portions, until they suffice.
 
     Args:
         few: how many in every run, in one portion.
-        many: how many with ``--long``, or as many as :data:`LONG_MINUTES` are enough for.
+        many: how many with ``--long``, or as many as possible in :data:`LONG_MINUTES`.
         long: whether ``--long`` was given.
-        size: how many in a portion, which is drawn to its end.
+        size: how many in a portion, which is always completed.
     """
     if not long:
         yield few
@@ -39,11 +39,11 @@ def portions(few: int, many: int, long: bool, size: int = 50) -> Iterator[int]:
 def drawn(
     check: Callable[..., None], *strategies: SearchStrategy[Any], few: int, many: int, long: bool
 ) -> None:
-    """Have a property checked with inputs that hypothesis draws.
+    """Check a property with inputs that hypothesis draws.
 
     Args:
-        check: takes the inputs.
-        strategies: where each of them comes from.
+        check: called with the inputs.
+        strategies: the strategy for each of them.
         few: as for :func:`portions`.
         many: as for :func:`portions`.
         long: as for :func:`portions`.

@@ -51,7 +51,7 @@ class ServerSession:
 
 
 def try_to_connect(device: Any, **options: Any) -> bool:
-    """Connect a device; whether it was let in."""
+    """Connect a device; return whether it was accepted."""
     try:
         connect_device(device, **options)
     except ConnectionRefused:
@@ -63,7 +63,7 @@ def try_to_connect(device: Any, **options: Any) -> bool:
 
 
 def metric_sum(name: str, *, cloudwatch: Any = None, by_protocol: str | None = None) -> float:
-    """What a metric adds up to within the hours around now; devices' messages come by MQTT."""
+    """The sum of a metric in the hours around now; devices' messages count as MQTT."""
     if by_protocol is None and not name.startswith("ProvisionThing."):
         by_protocol = "MQTT"
     now = datetime.now(timezone.utc)
@@ -80,7 +80,7 @@ def metric_sum(name: str, *, cloudwatch: Any = None, by_protocol: str | None = N
 
 
 def metric_names(cloudwatch: Any = None) -> list[str]:
-    """The names in ``AWS/IoT``, one for each metric that list_metrics tells of."""
+    """The names in ``AWS/IoT``, one for each metric that list_metrics returns."""
     cloudwatch = cloudwatch or client(service="cloudwatch")
     listed = cloudwatch.list_metrics(Namespace="AWS/IoT")["Metrics"]
     return sorted(metric["MetricName"] for metric in listed)
@@ -90,7 +90,7 @@ def metric_names(cloudwatch: Any = None) -> list[str]:
 
 
 def events(cloudtrail: Any = None, **attribute: str) -> list[dict[str, Any]]:
-    """What LookupEvents finds, all pages; ``EventName="CreateThing"`` looks for one attribute."""
+    """All events of LookupEvents; ``EventName="CreateThing"`` selects by an attribute."""
     attributes = [{"AttributeKey": k, "AttributeValue": v} for k, v in attribute.items()]
     pages = (cloudtrail or client(service="cloudtrail")).get_paginator("lookup_events")
     return [
@@ -111,7 +111,7 @@ def record(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def log_entries(group: str = "AWSIotLogsV2", *, logs: Any = None) -> list[dict[str, Any]]:
-    """The entries of a log group, oldest first; none where there is no such group."""
+    """The entries of a log group, oldest first; none if there is no such group."""
     logs = logs or client(service="logs")
     groups = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
     if group not in [one["logGroupName"] for one in groups]:

@@ -1,4 +1,4 @@
-"""An MQTT server without sockets, threads or a clock of its own, and clients to drive it with."""
+"""An MQTT server without sockets, threads or a clock of its own, with clients to drive it."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Link:
 
     Attributes:
         server: the server's side.
-        events: what the server's side told of.
+        events: what the server's side reported.
         received: the packets that have reached the client.
-        closed: the end, as the server's side told of it.
+        closed: the end, as the server's side reported it.
     """
 
     def __init__(
@@ -90,10 +90,10 @@ class Link:
 
 
 class MemoryServer:
-    """A whole server that lets everybody do everything.
+    """A complete server that allows everything.
 
     Args:
-        source: chooses the members of shared subscriptions that receive messages.
+        source: chooses the receiving members of shared subscriptions.
     """
 
     def __init__(self, source: random.Random, limits: Limits = AWS_LIMITS) -> None:
@@ -112,11 +112,11 @@ class MemoryServer:
         )
 
     def send(self, link: Link, packet: Packet, now: float) -> None:
-        """Have a client send a packet, and do what it asks for."""
+        """Let a client send a packet, and carry out its request."""
         self._handle(link, link.send(packet, now), now)
 
     def lose(self, link: Link, now: float) -> None:
-        """Have a transport break."""
+        """Break a transport."""
         self._handle(link, link.take(link.server.peer_closed()), now)
 
     def tick(self, now: float) -> None:
@@ -197,7 +197,7 @@ class MemoryServer:
             self.publish(Message.of(will.topic, packet, now, 1), now, session.client_id)
 
     def publish(self, message: Message, now: float, publisher: str) -> None:
-        """Deliver a message to everyone whom it is for."""
+        """Deliver a message to all its receivers."""
         if message.retain and message.payload:
             self.retained[message.topic] = message
         elif message.retain:
@@ -222,7 +222,7 @@ def connected(
     connect: Connect | None = None,
     limits: Limits = AWS_LIMITS,
 ) -> Link:
-    """Return a link over which a client has been let in, at time 0."""
+    """Return the link of an accepted client, at time 0."""
     link = Link(version=version, limits=limits)
     [event] = link.send(connect or Connect("device", version))
     assert isinstance(event, ConnectReceived)

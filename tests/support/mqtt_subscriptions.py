@@ -1,4 +1,4 @@
-"""Who receives a message, for tests of the protocol without a message broker."""
+"""The receivers of messages, for tests of the protocol without a message broker."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ C = TypeVar("C", bound=Hashable)
 
 # Not generic, which a named tuple cannot be on Python 3.10.
 class Receiver(NamedTuple):
-    """Somebody whom a message is for.
+    """A receiver of a message.
 
     Attributes:
         client: the client.
@@ -36,7 +36,7 @@ class Subscriptions(Generic[C]):
     """The subscriptions of many clients.
 
     A client with several matching filters receives a message once, at the highest QoS among them.
-    Of a group that shares a subscription one member receives it.
+    One member of a group that shares a subscription receives it.
 
     Example:
         >>> subscriptions: Subscriptions[str] = Subscriptions()
@@ -50,13 +50,13 @@ class Subscriptions(Generic[C]):
         self._tree: TopicTree[object, tuple[C, Subscription] | _Group[C]] = TopicTree()
 
     def add(self, client: C, subscription: Subscription) -> bool:
-        """Add a client's subscription, in the place of an earlier one to the same filter.
+        """Add a client's subscription, replacing an earlier one to the same filter.
 
         Returns:
             Whether it is new.
 
         Raises:
-            ValueError: it is a shared subscription and has no valid name or filter.
+            ValueError: it is a shared subscription without a valid name or filter.
         """
         share_name, topic_filter = split_shared_filter(subscription.topic_filter)
         if share_name is None:
@@ -76,7 +76,7 @@ class Subscriptions(Generic[C]):
 
         Args:
             client: the client.
-            topic_filter: as it stood in the SUBSCRIBE.
+            topic_filter: as in the SUBSCRIBE.
 
         Returns:
             Whether there was one.
@@ -103,13 +103,13 @@ class Subscriptions(Generic[C]):
         publisher: C | None = None,
         choose: Callable[[Sequence[C]], C] = lambda members: members[0],
     ) -> list[Receiver]:
-        """Return whom a message is for, in the order of subscribing.
+        """Return the receivers of a message, in the order of subscribing.
 
         Args:
             topic: the message's topic.
-            publisher: the client that published it, which its subscriptions with the option No
-                Local do not bring it back to.
-            choose: picks the member of a group that receives it.
+            publisher: the client that published it, to which its subscriptions with the option No
+                Local do not return it.
+            choose: chooses the receiving member of a group.
         """
         found: dict[C, int] = {}
         shared: list[Receiver] = []

@@ -1,4 +1,4 @@
-"""How long a test waits for what is to come."""
+"""How long tests wait."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from collections.abc import Callable
 from hypothesis import HealthCheck
 
 HANG = 1800.0
-"""Seconds after which a test calls hung what it waits for.
+"""Seconds after which a test considers what it waits for hung.
 
-A limit of time in a test ends a hang, and does not measure speed: a machine that does much else at
-the moment, or a slow one, must not meet it. What is quick is shown by what happens, or by the
-processor time that it takes.
+A time limit in a test ends a hang and does not measure speed: a busy or slow machine must not reach
+it. Speed is shown by what happens, or by processor time.
 """
 
 HEALTH_CHECKS = (
@@ -20,7 +19,8 @@ HEALTH_CHECKS = (
     HealthCheck.function_scoped_fixture,
     HealthCheck.data_too_large,
 )
-"""What hypothesis is not to check where a property takes a fixture of pytest's, or much chance."""
+"""Health checks that hypothesis skips for properties with pytest fixtures, or with much randomness.
+"""
 
 _LOOK_EVERY = 0.02
 
@@ -32,13 +32,13 @@ def until(
     every: float = _LOOK_EVERY,
     required: bool = True,
 ) -> None:
-    """Wait for what another process does and nothing tells of.
+    """Wait for something that another process does without notice.
 
     Args:
         is_so: whether it has been done.
-        seconds: how long at most; what is far away has a limit of its own.
-        every: seconds between two looks.
-        required: whether it must be so in the end.
+        seconds: how long at most; longer waits set their own limit.
+        every: seconds between two checks.
+        required: whether it must be done in the end.
     """
     give_up = time.monotonic() + seconds
     while not is_so():

@@ -15,7 +15,7 @@ import conftest_plugin
 import moto_jitp
 from moto_jitp import CertificateAuthority, connect_device, mock_jitp
 
-#: Keeps what other plugins print and reorder out of the runs.
+#: Disables plugins that print or reorder.
 PLAIN = (
     *("-p", "no:randomly", "-p", "no:hypothesispytest", "-p", "no:cacheprovider"),
     *("-W", "ignore::DeprecationWarning"),
@@ -23,9 +23,9 @@ PLAIN = (
 
 
 def load_everything() -> None:
-    """Import the package, before there is a pytester: it forgets what is imported from then on.
+    """Import the package before there is a pytester, which forgets later imports.
 
-    What is imported again later would be another class of the same name.
+    A module that is imported again would have other classes of the same names.
     """
     for package in (conftest_plugin, moto_jitp):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
@@ -38,7 +38,7 @@ def load_everything() -> None:
 
 
 def needs(module: str) -> pytest.MarkDecorator:
-    """Skip where a module is not installed."""
+    """Skip if a module is not installed."""
     absent = importlib.util.find_spec(module) is None
     return pytest.mark.skipif(absent, reason=f"{module} is not installed")
 
@@ -59,7 +59,7 @@ def run(package_loaded: None, pytester: pytest.Pytester) -> Run:
 
 @pytest.fixture
 def run_apart(pytester: pytest.Pytester) -> Run:
-    """Run the text of a test module in a process of its own: ``run_apart(text, *options)``."""
+    """Run the text of a test module in a separate process: ``run_apart(text, *options)``."""
 
     def run_text(text: str, *options: str) -> pytest.RunResult:
         pytester.makepyfile(text)
@@ -68,7 +68,7 @@ def run_apart(pytester: pytest.Pytester) -> Run:
     return run_text
 
 
-#: Wants a Country, which the plugin's default template does not.
+#: Requires a Country, unlike the plugin's default template.
 TEMPLATE = {
     "Parameters": {
         "AWS::IoT::Certificate::CommonName": {"Type": "String"},

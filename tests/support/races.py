@@ -1,4 +1,4 @@
-"""What tests of many threads share: starting them, and what none of them may leave behind."""
+"""Helpers of tests with many threads: starting them, and what they must not leave behind."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ POLICY = json.dumps(
         "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}],
     }
 )
-#: What AWS answers to somebody whom another has beaten to it.
+#: AWS's errors for a caller that came second.
 EXPECTED = {
     "DeleteConflictException",
     "InvalidRequestException",
@@ -32,7 +32,7 @@ EXPECTED = {
 
 @contextmanager
 def switching_every(seconds: float) -> Iterator[None]:
-    """Have threads take turns more often than they would."""
+    """Make threads take turns more often than usual."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(seconds)
     try:
@@ -42,8 +42,8 @@ def switching_every(seconds: float) -> Iterator[None]:
 
 
 def in_threads(*works: Callable[[], object]) -> None:
-    """Do each of these in a thread of its own, all at once, and wait until they are done."""
-    # Of a deadlock the test tells; the process ends all the same.
+    """Do each of these in its own thread, all at once, and wait until they are done."""
+    # The test reports a deadlock; the process ends all the same.
     threads = [threading.Thread(target=work, daemon=True) for work in works]
     for thread in threads:
         thread.start()

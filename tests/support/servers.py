@@ -1,4 +1,4 @@
-"""What several tests of the server share: a client, a CA that provisions, a server process."""
+"""Shared helpers of server tests: a client, a CA that provisions, a server process."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def client(endpoint_url: str, service: str = "iot", **options: Any) -> Any:
             "aws_access_key_id": "testing",
             "aws_secret_access_key": "testing",
             **options,
-            # A second attempt would do twice what a slow machine is still at.
+            # A second attempt would repeat what a slow machine is still doing.
             "config": Config(read_timeout=HANG).merge(options.get("config") or Config()),
         },
     )
@@ -107,11 +107,11 @@ class ServerProcess:
         self.endpoint_url = found[0]
 
     def lines(self, count: int) -> list[str]:
-        """The lines that it writes next, each with its end."""
+        """The lines that it writes next, each with its line end."""
         return [_read_line(self.process, self.process.stdout) for _ in range(count)]
 
     def error_lines(self, count: int) -> list[str]:
-        """The lines that it writes next to standard error, which has to be a pipe."""
+        """The lines that it writes next to standard error, which must be a pipe."""
         return [_read_line(self.process, self.process.stderr) for _ in range(count)]
 
 
@@ -128,8 +128,8 @@ def clean_environment(**more: str) -> dict[str, str]:
 
 def _read_line(process: subprocess.Popen[str], stream: IO[str] | None) -> str:
     assert stream is not None
-    # A server that says nothing must not keep the tests waiting for ever; one that has spoken may
-    # be used for as long as they take.
+    # A silent server must not keep the tests waiting for ever; one that has answered may be used
+    # for as long as they take.
     guard = threading.Timer(HANG, process.kill)
     guard.start()
     try:
@@ -143,7 +143,7 @@ def _read_line(process: subprocess.Popen[str], stream: IO[str] | None) -> str:
 def serving(*arguments: str, **options: Any) -> Iterator[ServerProcess]:
     """Run ``moto-jitp serve`` on a free port until the block ends."""
     env = options.pop("env", None) or clean_environment()
-    # It is killed in the end, so that it cannot delete its temporary files.
+    # It is killed at the end, so it cannot delete its temporary files.
     with tempfile.TemporaryDirectory() as temporary:
         process = subprocess.Popen(
             program("serve", "--port", "0", *arguments),
@@ -168,7 +168,9 @@ def serving(*arguments: str, **options: Any) -> Iterator[ServerProcess]:
 
 @contextmanager
 def motos_server(config: dict[str, Any] | None = None) -> Iterator[str]:
-    """Run moto's own server over our backend: its address; stopping it takes half a second."""
+    """Run moto's own server with our backend and return its address; stopping it takes half a
+    second.
+    """
     moto_jitp.activate(config)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

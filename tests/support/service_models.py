@@ -1,7 +1,7 @@
-"""What tests ask of AWS's service models, which an older botocore does not all have.
+"""The parts of AWS's service models that tests need and an older botocore may lack.
 
-The package works with each botocore that pyproject.toml allows; a test that calls what the
-installed one does not know yet is skipped.
+The package works with every botocore that pyproject.toml allows; a test that needs more than the
+installed one has is skipped.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from botocore.errorfactory import BaseClientExceptions
 from botocore.exceptions import ParamValidationError
 from botocore.model import OperationNotFoundError, ServiceModel
 
-#: The first botocore whose models have all that the tests ask of them.
+#: The first botocore whose models have everything that the tests need.
 COMPLETE = (1, 43, 17)
 
 IS_COMPLETE = tuple(map(int, botocore.__version__.split(".")[:3])) >= COMPLETE
 
-#: For a test that looks at members which an older botocore drops from an output.
+#: For tests of members that an older botocore drops from an output.
 needs_complete_models = pytest.mark.skipif(
     not IS_COMPLETE, reason=f"botocore {botocore.__version__} does not know all of the members"
 )
@@ -31,7 +31,7 @@ needs_complete_models = pytest.mark.skipif(
 
 @contextmanager
 def skipping_what_botocore_lacks() -> Iterator[None]:
-    """Skip the test inside which an older botocore turns out not to know something."""
+    """Skip the enclosed test if an older botocore does not know something."""
     try:
         yield
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Helpers for tests of sessions: what stands behind a connection of any kind."""
+"""Helpers for tests of sessions, which are behind connections of every kind."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from moto_jitp.mqtt.transport import SIMULATED, Transport
 def outcome_of(
     device: Any, transport: Transport = SIMULATED, client_id: str | None = None
 ) -> ConnectOutcome:
-    """Connect a device over a transport, again where it has just been provisioned."""
+    """Connect a device over a transport, and again if it has just been provisioned."""
     request = request_of(device, client_id)._replace(transport=transport)
     return make_attempts(request, None, None, True)[-1]
 
@@ -21,7 +21,7 @@ def outcome_of(
 def session_of(
     device: Any, transport: Transport = SIMULATED, client_id: str | None = None
 ) -> Session:
-    """The session of a device that is let in."""
+    """The session of an accepted device."""
     outcome = outcome_of(device, transport, client_id)
     assert outcome.session is not None, outcome.attempt.message
     return outcome.session

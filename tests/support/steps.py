@@ -1,4 +1,4 @@
-"""Counts what a call does, which no slow machine changes."""
+"""Counts the steps of a call, which do not depend on the machine's speed."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 
 def steps_of(call: Callable[[], object], packages: str | tuple[str, ...] = "moto_jitp") -> int:
-    """How many lines of some packages' code a call executes.
+    """Count the lines of some packages' code that a call executes.
 
-    Those of others, such as finalizers that the garbage collector calls meanwhile, do not count.
+    Other code, such as finalizers that the garbage collector calls, does not count.
 
     Args:
-        call: what is counted.
-        packages: how the names of the modules that count begin.
+        call: the call to count.
+        packages: the prefixes of the modules that count.
     """
     steps = 0
 
@@ -39,14 +39,14 @@ def steps_of(call: Callable[[], object], packages: str | tuple[str, ...] = "moto
 
 
 def calls_of(call: Callable[[], object], packages: str | tuple[str, ...] = "") -> Counter[str]:
-    """How often a call comes to each function, those in C among them, by the function's name.
+    """Count how often a call calls each function, including those in C, by the function's name.
 
-    What threads do that begin meanwhile counts, too.
+    Threads that it starts count, too.
 
     Args:
-        call: what is counted.
-        packages: how the names of the modules that count begin; those of the caller for functions
-            in C. Without it all of them do.
+        call: the call to count.
+        packages: the prefixes of the modules that count (for functions in C, of the caller's). By
+            default all do.
     """
     calls: Counter[str] = Counter()
 

@@ -176,8 +176,8 @@ class Things:
             expected_version: the version that it must have.
 
         Raises:
+            InvalidRequest: principals are attached to it.
             ResourceNotFoundException: it does not exist, with ``strict`` off.
-            ThingStillAttached: principals are attached to it.
             VersionConflict: it has another version.
         """
         registry = self.registry

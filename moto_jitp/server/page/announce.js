@@ -1,20 +1,20 @@
-// What a screen reader is told when devices have connected.
+// Announces connected devices to screen readers.
 
 import { devicesOf, verdictOf } from "./devices.js";
 import { count } from "./dom.js";
 
-const FEW = 3; // so many devices are told one by one
+const FEW = 3; // up to this many devices are announced one by one
 
 /**
  * Says what has happened between two states.
  *
  * @param {Object} now a state.
  * @param {Object|null} before the one before it, null for none.
- * @returns {string} empty where there is nothing to tell.
+ * @returns {string} empty if there is nothing to announce.
  */
 export function announcementOf(now, before) {
   const run = (state) => state.version.split("-")[0];
-  // Another run of the server counts its connections anew.
+  // Another run of the server starts counting its connections again.
   if (!before || run(now) !== run(before)) return "";
   const known = before.totals.connections <= now.totals.connections ? last(before) : 0;
   const devices = devicesOf(now).filter(({ latest }) => latest && latest.id > known);

@@ -1,10 +1,10 @@
-// What is opened: a device with the timeline of each of its connections, or a CA with its template.
+// The open item: a device with the timeline of each of its connections, or a CA with its template.
 
 import { caName, badge, keyOf, rejectedRun, templateOf, verdictOf } from "./devices.js";
 import { el, facts, keyed, time } from "./dom.js";
 import { scrollToPlace, templateView } from "./template.js";
 
-/** What a device is and what it went through; what is unchanged keeps standing. */
+/** A device and its history; unchanged parts are kept. */
 export class DeviceDetail {
   constructor() {
     this.head = el("div");
@@ -57,7 +57,7 @@ export class DeviceDetail {
   }
 }
 
-/** How a device hangs together in the account: from its CA to the sessions that it has. */
+/** How a device is connected in the account: from its CA to its sessions. */
 function picture(certificate, ca) {
   const node = (what, ...names) =>
     el(
@@ -86,8 +86,8 @@ function sessionText({ clientId, address, port, subscriptions }) {
 }
 
 /**
- * The newest connection, the run that went before it, and where fleet provisioning is refused: what
- * is to be seen at first sight.
+ * The newest connection, the run before it, and refused fleet provisioning: everything that
+ * must be visible at first sight.
  */
 function firstStory(attempts) {
   const [newest, before] = attempts;
@@ -114,7 +114,7 @@ function templateOfRun({ provisioning, accountId, regionName }, ca, cas) {
 
 function connection({ attempt, number, template, isFollowed }, isOpen) {
   const asked = verdictOf(attempt);
-  // A device that did as it was told has nothing left to do.
+  // A device that did as advised has nothing left to do.
   const verdict =
     asked.kind === "again" && isFollowed ? { kind: "none", mark: "↻", word: "Reconnected" } : asked;
   const run = attempt.provisioning;
@@ -133,17 +133,17 @@ function connection({ attempt, number, template, isFollowed }, isOpen) {
       time(attempt.timestamp),
     ),
     decision(attempt, verdict),
-    // Where the trouble lies belongs beside what it is; else the template is a side matter.
+    // The place of a problem belongs beside its description; otherwise the template is secondary.
     isInTemplate ? [templated, timeline(attempt, verdict)] : [timeline(attempt, verdict), templated],
   );
-  // Told of those that begin unfolded, too; before, a template has no height to scroll in.
+  // Also fired for those that begin unfolded; before that, a template has no height to scroll in.
   details.addEventListener("toggle", () => {
     details.querySelectorAll("pre.template").forEach(scrollToPlace);
   });
   return el("li", {}, details);
 }
 
-/** What RegisterThing of the API did, called by boto3 or another client. */
+/** A run of RegisterThing, called by boto3 or another client. */
 export function registration(run) {
   const failed = run.status === "FAILED";
   const verdict = failed
@@ -191,7 +191,7 @@ function decision(attempt, verdict) {
   );
 }
 
-/** What to change, of an attempt or a run. */
+/** The advice of an attempt or a run. */
 function trouble(kind, { advice, message }, place, ...more) {
   return el(
     `div.decision.${kind}`,
@@ -226,7 +226,7 @@ function timeline(attempt, verdict) {
   );
 }
 
-/** RegisterThing, called over MQTT or by the API: its steps, and what came of it. */
+/** RegisterThing, called over MQTT or by the API: its steps and its outcome. */
 function registerSteps(run, giver) {
   const failed = run.status === "FAILED";
   return [
@@ -279,7 +279,7 @@ function step(kind, title, ...more) {
   );
 }
 
-/** What the template requires and what the certificate or the device offers, side by side. */
+/** The parameters that the template requires, beside those that the certificate or device provides. */
 function parameters(run, giver) {
   const others = Object.keys(run.parameters).filter((name) => !run.wanted.includes(name));
   const row = (name, isWanted) => {
@@ -364,5 +364,5 @@ function caVerdict(ca) {
     : { kind: "bad", mark: "✗", word: ca.status };
 }
 
-/** The way back, for windows that have no room for the lists beside what is open. */
+/** The way back, for windows without room for the lists beside the open item. */
 export const back = () => el("p.back", {}, el("a", { href: "#/" }, "← Back to the lists"));

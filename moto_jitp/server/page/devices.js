@@ -1,17 +1,17 @@
-// The two lists: CA certificates, and devices with what became of their newest connection.
+// The two lists: CA certificates, and devices with the outcome of their newest connection.
 
 import { count, el, keyed, setText, time } from "./dom.js";
 
 const NO_NAME = "AWS IoT Certificate"; // the common name of all certificates that AWS IoT issues
-const AGAIN = "RECONNECT_REQUIRED"; // the one refusal with which nothing is wrong
+const AGAIN = "RECONNECT_REQUIRED"; // the only refusal that is not a problem
 
-/** The run of fleet provisioning that a connection has come to, if it failed. */
+/** The failed run of fleet provisioning of a connection, if any. */
 export function rejectedRun({ fleetRuns }) {
   const last = fleetRuns.at(-1);
   return last?.status === "FAILED" ? last : null;
 }
 
-/** What an attempt came to, in three kinds. */
+/** The outcome of an attempt, in three kinds. */
 export function verdictOf(attempt) {
   if (rejectedRun(attempt)) return { kind: "bad", mark: "✗", word: "Provisioning rejected" };
   if (attempt.accepted) return { kind: "good", mark: "✓", word: "Accepted" };
@@ -64,7 +64,7 @@ export function devicesOf(state) {
   return [...devices.values()];
 }
 
-/** Account, Region and certificate id: which device or CA it is. */
+/** Account, Region and certificate id: the identity of a device or CA. */
 export const keyOf = (where) => `${where.accountId}/${where.regionName}/${where.certificateId}`;
 
 export const shortId = (id) => (id.length > 12 ? `${id.slice(0, 12)}…` : id);
@@ -86,7 +86,7 @@ export function showDevices(list, state, view) {
   return devices.length;
 }
 
-/** Tells which row of a list is the opened one. */
+/** Marks the row of the open item. */
 export function markOpened(list, opened) {
   for (const link of list.querySelectorAll("a")) {
     if (link.hash === opened) link.setAttribute("aria-current", "true");
@@ -117,7 +117,7 @@ function deviceRow(device, several) {
   );
 }
 
-/** What happened; what to do stands with the connection, when it is opened. */
+/** What happened; the advice is shown with the connection when it is open. */
 function why(attempt, verdict) {
   const rejected = rejectedRun(attempt);
   return el(
@@ -165,7 +165,7 @@ export function templateOf(ca) {
   return ca.templateBody === null ? "no template" : "its own template";
 }
 
-/** The line at the top of the page: how many there are of everything. */
+/** The line at the top of the page, with the totals. */
 export function showCounts(element, totals) {
   setText(
     element,

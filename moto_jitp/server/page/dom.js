@@ -30,20 +30,20 @@ function add(element, children) {
   }
 }
 
-/** Replaces the text of an element, if it is another: live regions speak of every change. */
+/** Replaces the text of an element if it differs: live regions announce every change. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
 /**
- * Makes a list's elements those of the items, and keeps what has not changed: its focus, what is
+ * Updates a list's elements to match the items, and keeps unchanged ones with their focus, what is
  * unfolded in it, how far it is scrolled.
  *
  * @param {HTMLElement} parent
  * @param {Array} items
  * @param {function(any): string} keyOf says which item it is.
  * @param {function(any): HTMLElement} make makes an item's element.
- * @param {function(any): string} [looksOf] differs when the item has to be made anew.
+ * @param {function(any): string} [looksOf] differs when the element must be rebuilt.
  */
 export function keyed(parent, items, keyOf, make, looksOf = JSON.stringify) {
   const focus = parent.contains(document.activeElement) ? document.activeElement : null;
@@ -57,10 +57,10 @@ export function keyed(parent, items, keyOf, make, looksOf = JSON.stringify) {
     const looks = looksOf(item);
     let element = before.get(key);
     if (element && element.looks !== looks) {
-      const anew = make(item);
-      if (place === element) place = anew;
-      element.replaceWith(anew);
-      element = anew;
+      const rebuilt = make(item);
+      if (place === element) place = rebuilt;
+      element.replaceWith(rebuilt);
+      element = rebuilt;
     }
     element ??= make(item);
     element.dataset.key = key;
@@ -68,7 +68,7 @@ export function keyed(parent, items, keyOf, make, looksOf = JSON.stringify) {
     if (element === place) place = place.nextElementSibling;
     else parent.insertBefore(element, place);
   }
-  // To move an element, or to make it anew, takes the focus away from it.
+  // Moving or rebuilding an element takes the focus away from it.
   if (focus && document.activeElement !== focus) {
     const heir = focus.isConnected
       ? focus
@@ -77,7 +77,7 @@ export function keyed(parent, items, keyOf, make, looksOf = JSON.stringify) {
   }
 }
 
-/** A time of day, with its date where that is not today's. */
+/** A time of day, with its date if that is not today. */
 export function time(iso) {
   const moment = new Date(iso);
   const date = (day) => `${day.getFullYear()}-${two(day.getMonth() + 1)}-${two(day.getDate())}`;
@@ -97,7 +97,7 @@ export function command(text) {
       await navigator.clipboard.writeText(text);
       button.textContent = "Copied";
     } catch {
-      // Browsers lend the clipboard to https and this machine only.
+      // Browsers only allow the clipboard for https and this machine.
       getSelection().selectAllChildren(code);
       button.textContent = "Press Ctrl+C";
     }
@@ -106,7 +106,7 @@ export function command(text) {
   return el("div.command", {}, el("pre", {}, code), button);
 }
 
-/** Names and values side by side; entries without a value are left out. */
+/** Names and values side by side, without entries that have no value. */
 export function facts(entries) {
   return el(
     "dl.facts",

@@ -1,4 +1,4 @@
-// The keys that the page knows besides those of every page.
+// The keys of this page, beside those of every page.
 
 /**
  * @param {{search: HTMLInputElement, isOpen: function(): boolean, close: function(): void}} page
@@ -23,7 +23,7 @@ export function listenToKeys({ search, isOpen, close }) {
   });
 }
 
-/** From the filter to the first device that it has found; returns whether the key was meant so. */
+/** From the filter to the first device found; returns whether the key was handled. */
 function leaveFilter({ key }) {
   const first = document.querySelector("#devices a.row");
   if (!first || (key !== "ArrowDown" && key !== "Enter")) return false;
@@ -32,7 +32,7 @@ function leaveFilter({ key }) {
   return true;
 }
 
-/** From one row of a list to another; returns whether the key was meant so. */
+/** From one row of a list to another; returns whether the key was handled. */
 function moveAlongList({ key, target }) {
   const row = target.closest?.("a.row");
   if (!row) return false;

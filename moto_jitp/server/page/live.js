@@ -1,6 +1,6 @@
-// Keeps what the page shows up to date: asks the server for its state, again and again.
+// Keeps the page up to date by polling the server for its state.
 
-const WAIT = 25; // seconds that the server may keep us waiting for a change
+const WAIT = 25; // seconds that the server may wait for a change
 const PATIENCE = 10; // seconds more until it counts as gone
 const PAUSE = 400; // ms between two answers, so that a fleet of devices leaves both sides time
 const RETRY = 1000; // ms between two tries while the server is away
@@ -8,7 +8,7 @@ const RETRY = 1000; // ms between two tries while the server is away
 /** The server answers, and says why there is no state. */
 export class ServerError extends Error {}
 
-/** Asks for the state. Who made the page says what to ask for, and what to do with the answer. */
+/** Polls the state. The page provides the query and handles the answer. */
 export class Live {
   /**
    * @param {function(): Object} query returns the query parameters.
@@ -24,13 +24,13 @@ export class Live {
     this.asking = null;
     this.wake = null;
     document.addEventListener("visibilitychange", () => {
-      // A page that nobody sees must not occupy one of the browser's few connections.
+      // A hidden page must not occupy one of the browser's few connections.
       if (document.hidden) this.asking?.abort();
       else this.refresh();
     });
   }
 
-  /** Asks at once, because something else is to be shown now. */
+  /** Polls at once, because something else must be shown now. */
   refresh() {
     this.version = null;
     this.asking?.abort();
@@ -50,13 +50,13 @@ export class Live {
         if (version !== null) Object.assign(query, { after: version, wait });
         this.asking = new AbortController();
         const state = await ask(query, this.asking, version === null ? 0 : wait);
-        // What was asked for in the meantime comes next; this answer would flash up before it.
+        // A newer request follows; this answer would flash up before its answer.
         if (this.asking.signal.aborted) continue;
         this.version = state.version;
         wait = this.onState(state) ?? WAIT;
         await this.pause(PAUSE);
       } catch (error) {
-        if (error.name === "AbortError") continue; // by refresh(), or because nobody looks
+        if (error.name === "AbortError") continue; // by refresh(), or because the page is hidden
         this.version = null;
         this.onGone(error);
         await this.pause(RETRY);
@@ -76,7 +76,7 @@ export class Live {
 }
 
 /**
- * Asks for the state once.
+ * Polls the state once.
  *
  * @param {Object} query the query parameters, see openapi.json.
  * @param {AbortController} [controller] ends the wait.

@@ -1,4 +1,4 @@
-// Puts the page together: what is open stands in the address, what there is comes from live.js.
+// Puts the page together: the open item is in the address, the state comes from live.js.
 
 import { announcementOf } from "./announce.js";
 import {
@@ -18,9 +18,9 @@ import { message } from "./messages.js";
 import { ruleRun } from "./rules.js";
 
 const FEW = 50; // devices at first, and as many more with each "show more"
-const MOST = 1000; // what the server gives at most
+const MOST = 1000; // the server's maximum
 const FEW_CAS = 5;
-const FEW_MESSAGES = 10; // of those that the server gives
+const FEW_MESSAGES = 10; // of those that the server sends
 const WIDE = "(min-width: 860px)"; // where the style sheet puts lists and detail side by side
 const CONNECTIONS = 100; // of an opened device
 
@@ -35,11 +35,11 @@ let messageLimit = FEW_MESSAGES;
 let view = null; // of what is open: {path, detail, asked, shown}; detail is null until it is found
 let cause = ""; // the id of the one that filters the devices
 let goneSince = null;
-let isOtherQuery = false; // and what is new in the next state need not have happened just now
+let isOtherQuery = false; // and what is new in the next state may have happened earlier
 
 const live = new Live(query, show, showGone);
 
-/** What to ask the server for. A device that was provisioned has two connections at least. */
+/** The query for the server. A provisioned device has at least two connections. */
 function query() {
   const wanted = { limit: Math.min(2 * deviceLimit, MOST) };
   if (search.value.trim()) wanted.search = search.value.trim();
@@ -64,13 +64,13 @@ function show(now) {
   by("live").classList.add("on");
   const isNothingFound = showLists() === 0;
   if (!before && !location.hash) openNewestRefused();
-  // Only as the filter is set: what changes beside it takes nothing away from who is reading.
+  // Only when the filter is set: other changes must not disturb a reader.
   if (!before && isFiltered() && isNothingFound) closeDevice();
   showOpened();
   return now.connections.some((one) => one.provisioning?.status === "IN_PROGRESS") ? 1 : undefined;
 }
 
-/** What is wrong is seen at once, where there is room for it beside the lists. */
+/** Problems are shown at once if there is room beside the lists. */
 function openNewestRefused() {
   if (!matchMedia(WIDE).matches) return;
   const refused = devicesOf(state).find(({ latest }) => latest && verdictOf(latest).kind === "bad");
@@ -79,7 +79,7 @@ function openNewestRefused() {
   markOpened(devicesList, refused.path);
 }
 
-/** What the filter has left out does not stay open beside an empty list. */
+/** An item that the filter excludes does not stay open beside an empty list. */
 function closeDevice() {
   if (!location.hash.startsWith("#/device/")) return;
   history.replaceState(null, "", "#/"); // leaves the focus in the filter
@@ -171,7 +171,7 @@ function showCauses() {
   });
 }
 
-/** The runs of rules with a key for each: several of one rule may have come in one moment. */
+/** The runs of rules, each with a key: several of one rule may share a moment. */
 function newestFirst(runs) {
   const seen = new Map();
   const keyed = runs.map((run) => {
@@ -245,7 +245,7 @@ function close() {
     .flatMap((list) => [...list.querySelectorAll("a")])
     .find((link) => link.hash === location.hash);
   location.hash = "#/";
-  // Not hidden any more in a narrow window, so that it can have the focus.
+  // No longer hidden in a narrow window, so that it can have the focus.
   document.body.classList.remove("is-open");
   (row ?? by("devices-heading")).focus();
 }

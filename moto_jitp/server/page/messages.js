@@ -1,4 +1,4 @@
-// What devices, other clients and AWS IoT have published.
+// The messages that devices, other clients and AWS IoT have published.
 
 import { count, el, time } from "./dom.js";
 

@@ -1,9 +1,9 @@
-// What topic rules did with messages.
+// The runs of topic rules.
 
 import { badge } from "./devices.js";
 import { el, time } from "./dom.js";
 
-/** The list item of a rule's run: the verdict at a glance, all of it when it is unfolded. */
+/** The list item of a rule's run: the outcome at a glance, details when unfolded. */
 export function ruleRun(run) {
   const actions = [...run.actions, ...(run.errorAction ? [run.errorAction] : [])];
   const failed = run.outcome.failed || actions.some((one) => one.error || one.functionError);

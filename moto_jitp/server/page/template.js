@@ -10,7 +10,7 @@ const TOKEN = /\s*("(?:[^"\\]|\\.)*"|[{}[\]:,]|[^\s{}[\]:,"]+)/y;
  *
  * @param {string} body the template's text; what is not JSON is shown as it is.
  * @param {string} [place] such as "Resources.thing.Properties.ThingName"; empty for none.
- * @returns {{element: HTMLElement, found: string}} "found" is how much of the place there is in it.
+ * @returns {{element: HTMLElement, found: string}} "found" is the part of the place that exists in it.
  */
 export function templateView(body, place = "") {
   const code = el("code");
@@ -91,7 +91,7 @@ function intoList(node, rest) {
 }
 
 function intoObject(node, rest) {
-  // Keys may have dots in them: the longest one that fits is meant.
+  // Keys may contain dots: the longest match counts.
   const fitting = node.items.filter(
     ({ key }) => rest.startsWith(key) && ["", ".", "["].includes(rest.charAt(key.length)),
   );
