@@ -1,19 +1,20 @@
-"""What connecting a device costs, and whether that stays so as the fleet grows.
+"""Measures the cost of connecting a device, and how it depends on the size of the fleet.
 
     python benchmarks/connections.py                      # 100,000 devices: a minute or two
     python benchmarks/connections.py --devices 5000
 
-Three processes take turns in measuring small batches, so that whatever else the machine does slows
-all three: one with the large fleet, one with a fleet of a thousand devices, and one that does *by
-hand*, with boto3 calls on plain moto, what leaves the same things behind.
+Three processes take turns in measuring small batches, so that the machine's load affects all three:
+one with the large fleet, one with a fleet of a thousand devices, and one that does *by hand*, with
+boto3 calls on plain moto, what gives the same result.
 
-Between two connections stands *the floor*, which no just-in-time provisioning in Python can do
-without: parsing the device's certificate, its DER and SHA-256, its names and dates, verifying its
-CA's signature with ``cryptography``, and the objects that moto keeps of a certificate and a thing.
+Between two connections *the floor* is measured, the work that no just-in-time provisioning in
+Python can avoid: parsing the device's certificate, its DER and SHA-256, its names and dates,
+verifying its CA's signature with ``cryptography``, and the objects that moto keeps of a certificate
+and a thing.
 
-Times are CPU times of a process, and the median of many batches stands for all of them. A full
-garbage collection is too rare to show in a median, so it is timed wherever it happens and reported
-as a cost of connecting. The collector runs as Python sets it up.
+Times are CPU times of a process, medians of many batches. A full garbage collection is too rare to
+show in a median, so it is timed wherever it happens and reported as a cost of connecting. The
+collector has Python's default settings.
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ class Figures:
 
 
 class Fleet:
-    """Devices of one CA, connected in one way. It keeps nothing of them but their number."""
+    """Devices of one CA, connected in one way. It only keeps their number."""
 
     def __init__(self, connect: Callable[[str], object]) -> None:
         self.ca = CertificateAuthority(common_name="Acme Root")
@@ -241,7 +242,7 @@ Way = Callable[[], AbstractContextManager[Fleet]]
 
 
 class Other:
-    """A fleet in a process of its own, which measures a batch when it is told to."""
+    """A fleet in a separate process, which measures a batch on request."""
 
     def __init__(self, way: Way, size: int, batch: int) -> None:
         spawning = get_context("spawn")
@@ -261,7 +262,7 @@ def serve(pipe: Connection, way: Way, size: int, batch: int) -> None:
     with way() as fleet:
         fleet.grow(size)
         pipe.send(None)
-        # Until the one who asks has gone.
+        # Until the requesting process has gone.
         with suppress(EOFError, OSError):
             while True:
                 pipe.recv()
@@ -296,7 +297,7 @@ def main() -> int:
     hand_fleet = Other(fleet_by_hand, BATCH_BY_HAND, BATCH_BY_HAND)
     collections = FullCollections()
     with jitp_fleet() as fleet:
-        # The last quarter: the collector waits for that much growth before it looks at everything.
+        # The last quarter: the collector waits for that much growth before a full collection.
         fleet.grow(arguments.devices * 3 // 4)
         quarter = fleet.size
         gc.callbacks.append(collections)

@@ -1,4 +1,4 @@
-r"""What the device endpoint costs, beside bare TLS and, where they are installed, other brokers.
+r"""Measures the device endpoint beside bare TLS and, if installed, other brokers.
 
     python benchmarks/endpoint.py                      # a few minutes
     python benchmarks/endpoint.py --quick              # seconds, for a look
@@ -67,14 +67,14 @@ _SPAWN = multiprocessing.get_context("spawn")
 
 
 class Server(NamedTuple):
-    """A server that listens, and what its clients need.
+    """A listening server, and what its clients need.
 
     Attributes:
         port: where it listens.
         root: the file of the root certificate; ``None`` for plain TCP.
         certificate: the file of a device's certificate.
         key: the file of its key.
-        process: the id of the process that serves.
+        process: the id of the server's process.
     """
 
     port: int
@@ -482,7 +482,7 @@ def ministack(python: str) -> Iterator[Server]:
 
 
 def running_peers(undo: contextlib.ExitStack, peers: dict[str, str]) -> dict[str, Server]:
-    """Start the brokers that were named; one that does not run is told of and left out."""
+    """Start the named brokers; one that does not run is reported and omitted."""
     found = {}
     for name, python in peers.items():
         start = {"amqtt": amqtt, "ministack": ministack}.get(name)
@@ -559,7 +559,7 @@ def connects_per_second(connect: Callable[[int], None], number: int, threads: in
 
 
 class Connects(NamedTuple):
-    """How many clients a server let in within a second, and what one cost.
+    """How many clients a server accepted per second, and the cost of one.
 
     Attributes:
         per_second: with clients that share the cores with the server.
@@ -583,7 +583,7 @@ _UNKNOWN = (Connects(0, 1, 0), Connects(0, 0, 0))
 
 
 def count_connects(server: Server, number: int, *, speaks_mqtt: bool = True) -> Connects:
-    """Connect so many times, from several processes that do as little as can be.
+    """Connect so many times, from several processes that do as little as possible.
 
     Args:
         server: where to.
@@ -644,7 +644,7 @@ def _connect_again_and_again(
 
 
 def _processor_time(process: int) -> float:
-    """The seconds that a process and those that it has started have used; 0 where unknown."""
+    """The processor seconds of a process and its children; 0 if unknown."""
     if sys.platform != "linux":
         return 0.0
     parents, seconds = {}, {}

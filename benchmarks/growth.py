@@ -1,15 +1,14 @@
-"""What grows with a fleet: nothing should.
+"""Checks that the cost of work does not grow with a fleet.
 
-    python benchmarks/growth.py                        # 1,000 and 10,000 of each: half an hour
-    python benchmarks/growth.py --each                 # every ratio, and not the highest alone
-    python benchmarks/growth.py --by time              # processor time, on a machine at rest
-    python benchmarks/growth.py --small 100 --large 1000 --only groups
+    python benchmarks/growth.py # 1,000 and 10,000 of each: half an hour python benchmarks/growth.py
+    --each # every ratio, not only the highest python benchmarks/growth.py --by time # processor
+    time, on an idle machine python benchmarks/growth.py --small 100 --large 1000 --only groups
 
 For each dimension two processes hold a small and a large number of it, and take turns in connecting
-a device, publishing and calling boto3. What they do is counted in lines of Python that are executed
-and calls of functions in C, which nothing else that the machine does can change; how long a single
-such call takes does not count. By time the processes' CPU times are compared, and each ratio is
-the median of the ratios of the rounds. A page of a list holds the same number of items in both.
+a device, publishing and calling boto3. Work is counted in executed lines of Python and calls of
+functions in C, which do not depend on the machine's load; the duration of such a call does not
+count. By time the processes' CPU times are compared, and each ratio is the median of the ratios of
+the rounds. A page of a list has the same number of items in both.
 """
 
 from __future__ import annotations
@@ -61,7 +60,7 @@ def document(number: int) -> str:
 
 
 class Fleet:
-    """The account of one process, with one device that is measured."""
+    """The account of one process, with one measured device."""
 
     def __init__(self) -> None:
         self.iot = boto3.client("iot", region_name="us-east-1")
@@ -81,7 +80,7 @@ class Fleet:
         self.new = 0
 
     def in_turn(self) -> Iterator[Any]:
-        """The connections that there are, again and again."""
+        """Cycle through the connections."""
         connections = self.kept or [self.device]
         while True:
             self.next = (self.next + 1) % len(connections)
@@ -164,11 +163,12 @@ DIMENSIONS: dict[str, Callable[[Fleet, int], None]] = {
     "messages": _messages,
     "rules": _rules,
 }
-"""What there is a small or a large number of. ``cas`` are CAs of one subject, ``kept`` are
-connections of one device that have ended, ``messages`` those that have been published."""
+"""The dimensions. ``cas`` are CAs of one subject, ``kept`` are ended connections of one device,
+``messages`` are published ones.
+"""
 
 MOST = {"cas": 10, "rules": 1_000}
-"""AWS allows no more of these; the small number is a tenth of it."""
+"""AWS's limits of these; the small number is a tenth."""
 
 
 MEASURES = {
@@ -178,7 +178,7 @@ MEASURES = {
 
 
 def _publish(fleet: Fleet) -> None:
-    # One alone is so short that the clock would be most of it. All take turns.
+    # A single one is so short that the clock would dominate. All take turns.
     for connection in itertools.islice(fleet.in_turn(), MESSAGES):
         connection.publish("state/measured", b"on")
 
@@ -221,7 +221,7 @@ WORK: dict[str, Callable[[Fleet], object]] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print, and return the exit code: 1 where a ratio is above ``--at-most``."""
+    """Measure, print, and return the exit code: 1 if a ratio is above ``--at-most``."""
     parser = argparse.ArgumentParser(description="What becomes dearer as a fleet grows.")
     parser.add_argument("--small", type=int, default=1_000)
     parser.add_argument("--large", type=int, default=10_000)
@@ -248,7 +248,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def in_one_line(dimension: str, small: int, large: int, ratios: dict[str, float]) -> str:
-    """Return what the page of the documentation shows of a dimension."""
+    """Return a dimension's line for the documentation."""
     calls = [ratio for work, ratio in ratios.items() if work not in ("connect", "publish")]
     dearest = max(ratios, key=ratios.__getitem__)
     return (
@@ -261,7 +261,7 @@ def in_one_line(dimension: str, small: int, large: int, ratios: dict[str, float]
 def _measure(
     dimension: str, counts: tuple[int, int], rounds: int, measure: str
 ) -> dict[str, float]:
-    """Return how much dearer each work is with the large number."""
+    """Return how much more each kind of work costs with the large number."""
     context = get_context("spawn")
     ends = []
     for count in counts:
@@ -289,7 +289,7 @@ def _serve(dimension: str, count: int, end: Connection, measure: str) -> None:
         fleet = Fleet()
         DIMENSIONS[dimension](fleet, count)
         for connection in fleet.kept:
-            connection.publish("state/measured", b"on")  # what is read once is read now
+            connection.publish("state/measured", b"on")  # one-time reading happens now
         _batch(fleet, WARM_UP, _seconds)
         end.send("ready")
         while True:
@@ -322,7 +322,7 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _steps(work: Callable[[], object]) -> float:
-    """Return how many lines of Python it executes and how many functions in C it calls."""
+    """Count the lines of Python that it executes and the functions in C that it calls."""
     steps = 0
 
     def trace(*_: Any) -> Any:
@@ -334,7 +334,7 @@ def _steps(work: Callable[[], object]) -> float:
         nonlocal steps
         steps += event == "c_call"
 
-    # What the collector calls is of earlier work.
+    # What the garbage collector calls belongs to earlier work.
     collects = gc.isenabled()
     gc.disable()
     sys.settrace(trace)

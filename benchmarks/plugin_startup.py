@@ -1,10 +1,10 @@
-"""How much longer a test session takes to start because the plugin is installed.
+"""Measures how much the installed plugin delays the start of a test session.
 
     python benchmarks/plugin_startup.py [--runs N] [--at-most RATIO]
 
-Runs pytest on one empty test with this plugin and without it, in turns, so that whatever else the
-machine does slows both alike, and compares the medians. No other plugin is loaded: in the smallest
-session the cost shows most.
+Runs pytest on one empty test with and without this plugin, in turns, so that the machine's load
+affects both alike, and compares the medians. No other plugin is loaded: the cost shows most in the
+smallest session.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _OFF: list[str] = []
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print, and return the exit code: 1 where the ratio is above ``--at-most``."""
+    """Measure, print, and return the exit code: 1 if the ratio is above ``--at-most``."""
     parser = argparse.ArgumentParser(description="The start of pytest with and without moto_jitp.")
     parser.add_argument("--runs", type=int, default=15, help="of each kind (default: 15)")
     parser.add_argument("--at-most", type=float, help="fail where the ratio is above this")

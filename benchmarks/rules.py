@@ -1,10 +1,9 @@
-"""What a message costs that one of a thousand topic rules matches.
+"""Measures the cost of a message that matches one of a thousand topic rules.
 
-    python benchmarks/rules.py                 # ten seconds or so
-    python benchmarks/rules.py --messages 100
+    python benchmarks/rules.py # about ten seconds python benchmarks/rules.py --messages 100
 
 Two accounts take turns: one with a single rule, one with a thousand of which the same one matches.
-Times are CPU times of the process, and the median of many batches stands for all of them.
+Times are CPU times of the process; the result is the median of many batches.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ ACCOUNT = "123456789012"
 
 
 def make_rules(region: str, count: int) -> Any:
-    """Make rules of which the topic devices/7/data matches the first."""
+    """Make rules, of which the first matches the topic devices/7/data."""
     iot = boto3.client("iot", region_name=region)
     function = f"arn:aws:lambda:{region}:{ACCOUNT}:function:take"
     for number in range(count):
@@ -51,7 +50,7 @@ def batch(data: Any, messages: int) -> float:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Measure, print, and say by the exit code whether the goal is met."""
+    """Measure, print, and return whether the goal is met as exit code."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--messages", type=int, default=1_000, help="in all, for each account")
     parser.add_argument("--rules", type=int, default=RULES)

@@ -1,9 +1,9 @@
-"""Runs the benchmarks and writes what they print into the page of the documentation.
+"""Runs the benchmarks and writes their output into the documentation.
 
-    python benchmarks/run.py                         # all of them: the better part of an hour
-    python benchmarks/run.py --only suite --only calls
+    python benchmarks/run.py # all of them: most of an hour python benchmarks/run.py --only suite
+    --only calls
 
-What is not run keeps what the page shows of it.
+The results of other benchmarks stay on the page.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BENCHMARKS = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run, write the page, and return the exit code: 1 where a benchmark has failed."""
+    """Run, write the page, and return the exit code: 1 if a benchmark has failed."""
     parser = argparse.ArgumentParser(description="Run the benchmarks and write their page.")
     parser.add_argument("--only", action="append", choices=BENCHMARKS, help="a benchmark")
     options = parser.parse_args(argv)
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _show(name: str, printed: str) -> None:
-    """Put what a benchmark has printed into its place in the page."""
+    """Put a benchmark's output into its place on the page."""
     page = PAGE.read_text(encoding="utf-8")
     place = rf"(<!-- figures: {name} -->\n```text\n).*?(```\n)"
     new, count = re.subn(place, lambda match: match[1] + printed + match[2], page, flags=re.DOTALL)

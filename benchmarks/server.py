@@ -1,12 +1,12 @@
-"""What the server costs: its start, a device that connects, and a fleet that does.
+"""Measures the server: its start, a connecting device, and a connecting fleet.
 
-    python benchmarks/server.py                      # a minute or so
-    python benchmarks/server.py --rounds 5 --devices 100
+    python benchmarks/server.py # about a minute python benchmarks/server.py --rounds 5 --devices
+    100
 
-The start is that of the command, until it answers, against moto's own server: the two take turns.
-A connect is one over the control route, of a device that is provisioned on it, both attempts; a
-DescribeThing is the same HTTP client's on the same server. They take turns in small batches on one
-connection. Times are those of the client, and each ratio is the median of the ratios of the rounds.
+The start is that of the command, until it answers, against moto's own server: the two take turns. A
+connect uses the control route, with a device that is provisioned, both attempts; a DescribeThing is
+sent by the same HTTP client to the same server. They take turns in small batches on one connection.
+Times are those of the client, and each ratio is the median of the ratios of the rounds.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ TEMPLATE = {
 
 @contextmanager
 def server(command: Sequence[str]) -> Iterator[tuple[int, float]]:
-    """Start a server in a process of its own; its port, and after how many seconds it answered."""
+    """Start a server in a separate process; return its port and the seconds until it answered."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
@@ -142,7 +142,7 @@ def fleet(port: int, threads: int, devices: int) -> dict[str, Any]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print, and return the exit code: 1 where ``--check`` is given and a goal missed."""
+    """Measure, print, and return the exit code: 1 if ``--check`` is given and a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=20, help="of a connect (default: 20)")
     parser.add_argument("--starts", type=int, default=5, help="of each server (default: 5)")

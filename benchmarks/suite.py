@@ -1,11 +1,11 @@
-"""What a test costs: with the decorator, with the fixture, and with plain moto.
+"""Measures the cost of a test with the decorator, with the fixture, and with plain moto.
 
     python benchmarks/suite.py [--tests N] [--rounds N] [--at-most]
 
-Runs pytest on files of small tests, each kind in a process of its own and the kinds in turns, so
-that whatever else the machine does slows all alike. A test's time is the CPU time of the process
-between its start and the next one's; the first five, which load moto and botocore, count as the
-*start*. Means, not medians: what a test leaves to the garbage collector belongs to its cost.
+Runs pytest on files of small tests, each kind in its own process and the kinds in turns, so that
+the machine's load affects all alike. A test's time is the CPU time of the process between its start
+and the next one's; the first five, which load moto and botocore, count as the *start*. Means, not
+medians: a test's garbage belongs to its cost.
 
 The start of the decorator and of plain moto is measured apart, by what one test costs a process.
 """
@@ -73,7 +73,8 @@ print(time.process_time() - start)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print, and return the exit code: 1 where ``--at-most`` finds a goal missed."""
+    """Measure, print, and return the exit code: 1 if ``--at-most`` is given and a goal is missed.
+    """
     parser = argparse.ArgumentParser(description="The cost of a test with and without moto_jitp.")
     parser.add_argument("--tests", type=int, default=50, help="of each kind (default: 50)")
     parser.add_argument("--rounds", type=int, default=2, help="of all kinds (default: 2)")

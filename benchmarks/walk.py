@@ -1,12 +1,12 @@
-"""How far one JITP connection walks through the code, and what the code's shape is in figures.
+"""Measures the way of one JITP connection through the code, and the shape of the code.
 
     python benchmarks/walk.py                   # the figures of this checkout
     python benchmarks/walk.py --files           # and every file that the connection visited
 
-One device connects by just-in-time provisioning, and connects again, under a profiler that looks at
-this package's functions alone. A *move* is a call from a function in one file to one in another.
-The caches are warm: another device has connected before. A long walk is a symptom of knowledge that
-is handed around in pieces; the figure is not a goal in itself.
+One device connects by just-in-time provisioning, and connects again, under a profiler that only
+looks at this package's functions. A *move* is a call from a function in one file to one in another.
+The caches are warm: another device has connected before. A long way is a symptom of scattered
+knowledge; the figure is not a goal in itself.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class Walk:
-    """Counts calls, files and moves of what runs while it is the profiler."""
+    """Counts calls, files and moves while it is the profiler."""
 
     def __init__(self) -> None:
         self.calls = 0

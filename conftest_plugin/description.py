@@ -118,6 +118,6 @@ def _certificate_id(device: Device) -> str:
             raise
         raise ValueError(
             "describe accepts a device, its connection, its certificate, or the certificate's id "
-            f"of 64 hexadecimal digits, and {device[:80]!r} is not one of them. What AWS IoT has "
-            "under a thing's name tells describe_thing(thingName=…) of a client for iot."
+            f"of 64 hexadecimal digits, and {device[:80]!r} is not one of them. For a thing's "
+            "name, call describe_thing(thingName=…) of a client for iot."
         ) from None

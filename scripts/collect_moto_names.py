@@ -5,8 +5,8 @@
 It finds what is imported from moto; attributes of moto's modules, classes and objects; methods of
 moto's that our subclasses override or call; what is patched; attributes of values that are known to
 be instances of a class of moto's, by an annotation, a call of the class, an account and Region of a
-service's backends, or what a function says that it returns. What cannot be seen like that is
-declared beside the code that uses it, in a tuple ``USED_OF_MOTO`` such as
+service's backends, or what a function says that it returns. Names that cannot be found in this way
+are declared beside the code that uses them, in a tuple ``USED_OF_MOTO`` such as
 ``("moto.core.models.MockAWS()._orig_creds",)``.
 """
 
@@ -32,7 +32,7 @@ PACKAGES = ("moto_jitp", "conftest_plugin")
 TARGET = ROOT / "moto_jitp" / "aws" / "moto_names.py"
 DECLARATION = "USED_OF_MOTO"
 CHECK_ON_USE = "check_names_of"
-#: Needs the extra ``server``; where that is missing, the import says so.
+#: Needs the extra ``server``; if that is missing, the import says so.
 NOT_LOOKED_FOR = ("moto.moto_server",)
 ACCOUNT = "moto.core.base_backend.AccountSpecificBackend"
 
@@ -69,13 +69,13 @@ Scope = Mapping[str, Known]
 
 @dataclass
 class OurClass:
-    """What is known of a class of ours.
+    """What is known about one of our classes.
 
     Attributes:
-        module: the module that it stands in.
+        module: its module.
         bases: the dotted names of its bases.
-        members: its methods and annotated attributes, to the annotation of what they give.
-        methods: the names of its methods alone.
+        members: its methods and annotated attributes, to the annotations of their values.
+        methods: the names of its methods.
     """
 
     module: str
@@ -86,7 +86,7 @@ class OurClass:
 
 @dataclass
 class Module:
-    """One module of ours: its tree, and what the names at its top level stand for."""
+    """One of our modules: its tree, and the meaning of its top-level names."""
 
     name: str
     tree: ast.Module
@@ -132,7 +132,7 @@ class Collector:
                 module.returns[node.name] = node.returns
 
     def our_class(self, name: str) -> OurClass | None:
-        """A class of ours by the name that it is imported under, which may re-export it."""
+        """One of our classes by the name under which it is imported, which may be a re-export."""
         module_name, _, own = name.rpartition(".")
         if name not in self.classes and module_name in self.modules:
             known = self.modules[module_name].names.get(own)
@@ -141,7 +141,7 @@ class Collector:
         return self.classes.get(name)
 
     def bases_of_moto(self, name: str) -> list[str]:
-        """The nearest classes of moto's that a class is or derives from."""
+        """The nearest moto classes that a class is or derives from."""
         if name.startswith("moto."):
             return [name]
         ours = self.our_class(name)
@@ -160,7 +160,7 @@ class Collector:
         return next((one for one in found if one is not None), None)
 
     def add(self, name: str) -> bool:
-        """Take in a name of moto's, where the installed moto has it."""
+        """Add a name of moto's, if the installed moto has it."""
         if not name.startswith("moto.") or resolve(name) is ABSENT:
             return False
         # Every class has these.
@@ -179,7 +179,7 @@ class Collector:
                 self.add(f"{base}.{method}")
 
     def typed(self, module: Module, annotation: ast.expr | None) -> Known:
-        """What an annotation says that a value is an instance of."""
+        """The class of a value according to its annotation."""
         if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
             annotation = ast.parse(annotation.value, mode="eval").body
         if isinstance(annotation, ast.BinOp):  # X | None
@@ -188,7 +188,7 @@ class Collector:
         return Instance(known.name) if isinstance(known, Object) else None
 
     def evaluated(self, module: Module, node: ast.AST | None, scope: Scope) -> Known:
-        """What an expression gives, if that is known; adds the names of moto's on the way."""
+        """The value of an expression, if known; adds the names of moto's on the way."""
         if isinstance(node, ast.Name):
             return scope[node.id] if node.id in scope else module.names.get(node.id)
         if isinstance(node, ast.Attribute):
@@ -257,7 +257,7 @@ class Collector:
 
 
 class Finder(ast.NodeVisitor):
-    """Walks through one module with what is known of its variables."""
+    """Walks through one module with what is known about its variables."""
 
     def __init__(self, collector: Collector, module: Module) -> None:
         self._all = collector
@@ -383,7 +383,7 @@ def _our_class(module: Module, node: ast.ClassDef) -> OurClass:
 
 
 def _from_arguments(node: ast.ClassDef) -> Iterator[tuple[str, ast.expr]]:
-    """The attributes that take an argument of ``__init__`` as it is, with its annotation."""
+    """The attributes that are set to an argument of ``__init__``, with its annotation."""
     for method in node.body:
         if isinstance(method, ast.FunctionDef) and method.name == "__init__":
             given = {one.arg: one.annotation for one in method.args.args}
@@ -418,7 +418,7 @@ def _patches_what_exists(call: ast.Call) -> bool:
 
 
 def _given_by(value: Any) -> Known:
-    """What a function or a property of moto's says that it returns."""
+    """The declared return value of a moto function or property."""
     function = value.fget if isinstance(value, property) else value
     try:
         answer = typing.get_type_hints(function).get("return")
@@ -435,7 +435,7 @@ def _name_of(one: type) -> str:
 
 
 def resolve(name: str) -> Any:
-    """What a dotted name of moto's stands for."""
+    """The object behind a dotted name of moto's."""
     module, path = split(name)
     if not path:
         return importlib.import_module(module)
@@ -462,7 +462,7 @@ def _is_module(name: str) -> bool:
 
 
 def listing(root: Path = ROOT) -> str:
-    """Return the text of ``moto_jitp/aws/moto_names.py`` as the code wants it.
+    """Return the text that ``moto_jitp/aws/moto_names.py`` should have.
 
     Args:
         root: the folder that the packages are in.
@@ -481,7 +481,7 @@ def _table(name: str, by_module: Mapping[str, set[str]]) -> str:
     lines = [f"{name}: Mapping[str, tuple[str, ...]] = {{"]
     for module in sorted(by_module):
         paths = sorted(_longest(by_module[module]))
-        if len(paths) == 1:  # as the formatter has it
+        if len(paths) == 1:  # as the formatter writes it
             lines.append(f'    "{module}": ("{paths[0]}",),')
         else:
             lines += [f'    "{module}": (', *(f'        "{path}",' for path in paths), "    ),"]
@@ -489,7 +489,7 @@ def _table(name: str, by_module: Mapping[str, set[str]]) -> str:
 
 
 def _longest(paths: set[str]) -> set[str]:
-    """Leave out what another path goes through."""
+    """Omit the prefixes of other paths."""
     return {
         path
         for path in paths

@@ -3,7 +3,7 @@
     python scripts/draw_layers.py
 
 The contracts in ``pyproject.toml`` are what ``lint-imports`` checks; a test compares the page with
-what this script would write, so that nobody draws it by hand.
+what this script would write, so it is never drawn by hand.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ def main() -> None:
 
 
 def with_drawing(page: str) -> str:
-    """The page with the drawing that the contracts call for in the place of its own."""
+    """The page, with its drawing replaced by that of the contracts."""
     head, _, rest = page.partition(BEGIN)
     _, _, tail = rest.partition(END)
     return f"{head}{BEGIN}\n```text\n{drawing()}\n```\n\n{END}{tail}"
 
 
 def drawing() -> str:
-    """One box for each layer, the highest first; the layers of ``iot`` stand inside its own."""
+    """One box for each layer, the highest first; the layers of ``iot`` are inside its own."""
     layers = _layers("moto_jitp")
     width = max(WIDTH, *(len("   ".join(names)) + 4 for names in layers))
     inner = _boxes(_layers("moto_jitp.iot"), width - 4, {})

@@ -2,8 +2,7 @@
 
     python scripts/list_operations.py
 
-It asks the table of operations, for every operation that the installed
-botocore knows.
+It looks up every operation of the installed botocore in the table of operations.
 """
 
 from __future__ import annotations

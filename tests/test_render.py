@@ -68,8 +68,8 @@ def test_what_the_parameters_lack_is_named() -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ("CommonName", f"CommonName does not stand for {PREFIX}CommonName here"),
-        ("CN", f"CN does not stand for {PREFIX}CommonName here"),
+        ("CommonName", f"CommonName does not mean {PREFIX}CommonName here"),
+        ("CN", f"CN does not mean {PREFIX}CommonName here"),
         ("ComonName", "ComonName is near it."),
         ("Colour", "Pass the parameter, or give it a Default. Given: Colour, "),
     ],

@@ -194,7 +194,7 @@ def test_the_canonical_form(sql: str, canonical: str | None) -> None:
         ("SELECT a # why\nFROM 't'", "no comments", 10),
         ("SELECT a,\nb c FROM 't'", "c cannot stand here", 3),
         ("SELECT (a FROM 't'", "was expected", 11),
-        ("SELECT case WHEN 1 THEN 2 END FROM 't'", "CASE needs a value behind it", 18),
+        ("SELECT case WHEN 1 THEN 2 END FROM 't'", "CASE needs a value after it", 18),
         ("SELECT CASE a END FROM 't'", "END cannot stand here", 15),
         ("SELECT a AS 'b' FROM 't'", "a name was expected", 13),
         ("SELECT * FROM 't' SET @a = 1", "SET cannot stand here", 19),

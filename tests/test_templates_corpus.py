@@ -60,7 +60,7 @@ DECIDED = {
     "034": ("PENDING_ACTIVATION", "${…} outside Fn::Sub is text, and no possible policy name"),
     "035": ("INACTIVE", "the run succeeds and leaves the certificate as the template says"),
     "046": ("REFUSED", "the certificate id is not a reference to AWS::IoT::Certificate::Id"),
-    "047": ("REFUSED", "no certificate resource: it stands beside Resources"),
+    "047": ("REFUSED", "no certificate resource: it is beside Resources"),
 }
 
 # Bodies for fleet provisioning and RegisterThing that are refused when they are registered.

@@ -368,7 +368,7 @@ def test_resources_beside_resources_are_pointed_out() -> None:
     error = refusal(template({"thing": thing()}, certificate=certificate()))
 
     assert error.reason == "Template must have certificate resource."
-    assert "certificate stands beside Resources" in error.advice
+    assert "certificate is beside Resources" in error.advice
 
 
 def test_only_one_certificate_and_one_thing_are_allowed() -> None:

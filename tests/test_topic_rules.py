@@ -435,7 +435,7 @@ def test_an_action_whose_template_has_no_result_fails_and_the_publisher_hears_no
 
     publish({"many": [1, {"b": 2}]})
 
-    assert "A substitution template failed: * stands beside other items" in error_of(mock)
+    assert "A substitution template failed: * is selected beside other items" in error_of(mock)
 
 
 # -- Lambda ---------------------------------------------------------------------------------------

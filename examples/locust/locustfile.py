@@ -1,8 +1,8 @@
 """A fleet whose devices are Locust's users; see README.md beside this file.
 
-Each process of Locust makes a CA of its own and registers it at the server, so that no key has to
-be handed to other machines. Each user is a device with a certificate of that CA: a simulated one
-over HTTP (SimulatedDevice), or a real MQTT client over mutual TLS (MqttDevice).
+Each Locust process makes its own CA and registers it at the server, so that no key has to be sent
+to other machines. Each user is a device with a certificate of that CA: a simulated one over HTTP
+(SimulatedDevice), or a real MQTT client over mutual TLS (MqttDevice).
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class MqttDevice(User):
         root.write_text(endpoint["rootCaPem"])
         self.mqtt = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=name)
         self.mqtt.tls_set(str(root), str(files.chain), str(files.private_key))
-        # Connects again by itself: the first connection provisions it, and is hung up on.
+        # It reconnects by itself: the first connection provisions it and is closed.
         self.mqtt.reconnect_delay_set(min_delay=1, max_delay=8)
         connected = threading.Event()
         self.mqtt.on_connect = lambda *_: connected.set()
@@ -145,10 +145,10 @@ class MqttDevice(User):
 
 
 class Timed:
-    """A block whose duration Locust shows, with what it raises as a failure.
+    """A block whose duration Locust shows, with its exception as a failure.
 
     Args:
-        name: what Locust calls it.
+        name: its name in Locust.
     """
 
     def __init__(self, name: str) -> None:
@@ -171,5 +171,7 @@ class Timed:
 
 
 def _named(host: str | None) -> str:
-    """The name for a host: AWS IoT registers no device that names no server, as for an address."""
+    """The name for a host: AWS IoT does not register devices that send no server name, as with an
+    address.
+    """
     return "localhost" if host in (None, "127.0.0.1", "::1") else host

@@ -44,7 +44,7 @@ class _SessionOnUse(boto3.Session):  # type: ignore[misc]
         """Do not make it yet."""
 
     def __getattr__(self, name: str) -> Any:
-        # Whoever looks for what sessions do not have must not make one.
+        # Code that looks for attributes that sessions lack must not create one.
         if name.startswith("__"):
             raise AttributeError(name)
         with _making:

@@ -16,7 +16,7 @@ from moto_jitp.mqtt.events import DisconnectReason
 
 
 def has_events(client_id: str) -> bool:
-    """Whether a client ID can stand in a topic; AWS IoT publishes no events for others."""
+    """Whether a client ID can be part of a topic; AWS IoT publishes no events for others."""
     return "#" not in client_id and "+" not in client_id
 
 

@@ -218,7 +218,8 @@ class DeviceEndpoint:
             speak = partial(ClientConnection, others=others)
             listeners.append(Listener(running.alpn_sockets, strict.link, speak))
         if running.https_sockets:
-            # Who shows no certificate may try what is not emulated, and is then told so.
+            # Clients without a certificate may try what is not emulated, and get an error that says
+            # so.
             https = TlsContext(
                 self._identity,
                 protocols=HTTP_PROTOCOLS,
@@ -257,8 +258,8 @@ class DeviceEndpoint:
     def host(self) -> str:
         """The host name for clients: ``localhost``, unless it listens on another name.
 
-        Most clients send no server name if they are given an address, and AWS IoT does not register
-        a device without one.
+        Most clients send no server name when they connect to an address, and AWS IoT does not
+        register a device without one.
         """
         return "localhost" if self._listens_on in _EVERYWHERE else self._listens_on
 
@@ -273,7 +274,7 @@ class DeviceEndpoint:
 
     @property
     def alpn_port(self) -> int | None:
-        """The port for clients that name an application protocol; ``None`` where there is none.
+        """The port for clients that name an application protocol; ``None`` if there is none.
 
         Raises:
             RuntimeError: it is not running.
@@ -283,7 +284,7 @@ class DeviceEndpoint:
 
     @property
     def https_port(self) -> int | None:
-        """The port for HTTPS; ``None`` where there is none.
+        """The port for HTTPS; ``None`` if there is none.
 
         Raises:
             RuntimeError: it is not running.
@@ -293,7 +294,7 @@ class DeviceEndpoint:
 
     @property
     def https_url(self) -> str:
-        """Where requests over HTTPS go, such as ``https://localhost:8443``.
+        """The URL for requests over HTTPS, such as ``https://localhost:8443``.
 
         Raises:
             RuntimeError: it is not running, or has no port for HTTPS.
@@ -307,7 +308,7 @@ class DeviceEndpoint:
 
     @property
     def root_ca_pem(self) -> str:
-        """The root certificate that clients have to trust, as PEM text."""
+        """The root certificate that clients must trust, as PEM text."""
         return self._identity.root_pem
 
     @property
@@ -321,9 +322,9 @@ class DeviceEndpoint:
 
     @property
     def log(self) -> tuple[str, ...]:
-        """What does not belong to a connection attempt, oldest first, such as failed handshakes.
+        """Events that are not connection attempts, oldest first, such as failed handshakes.
 
-        The last hundred; each is a line of the logger ``moto_jitp.endpoint``, too.
+        It has the last hundred; each is also a line of the logger ``moto_jitp.endpoint``.
         """
         return tuple(self._log.entries)
 
@@ -341,7 +342,7 @@ class DeviceEndpoint:
         """Return a folder with ``cert.pem``, ``key.pem`` and ``root.pem``, readable by you only.
 
         Args:
-            device: whose certificate and key.
+            device: the device.
 
         Returns:
             The folder, which lasts until :meth:`stop`.
@@ -359,7 +360,7 @@ class DeviceEndpoint:
         """Return the arguments with which ``mosquitto_pub`` and ``mosquitto_sub`` connect.
 
         Args:
-            device: as which device.
+            device: the device.
 
         Raises:
             RuntimeError: it is not running.
@@ -374,7 +375,7 @@ class DeviceEndpoint:
         """Return the arguments with which ``curl`` sends requests as a device, without the URL.
 
         Args:
-            device: as which device.
+            device: the device.
 
         Raises:
             RuntimeError: it is not running, or has no port for HTTPS.
@@ -391,7 +392,7 @@ class DeviceEndpoint:
         """Return the keyword arguments of paho-mqtt's ``tls_set`` for a device.
 
         Args:
-            device: as which device.
+            device: the device.
 
         Raises:
             RuntimeError: it is not running.
@@ -409,7 +410,7 @@ class DeviceEndpoint:
         They fit ``awsiot.mqtt_connection_builder`` (MQTT 3.1.1) and ``mqtt5_client_builder``.
 
         Args:
-            device: as which device.
+            device: the device.
 
         Raises:
             RuntimeError: it is not running.
@@ -433,7 +434,7 @@ class DeviceEndpoint:
         seconds: float | None = None,
         packets: int | None = None,
     ) -> Disturbance:
-        """Disturb connections of devices, until the endpoint stops.
+        """Disturb devices' connections until the endpoint stops.
 
         Arguments and errors are those of :meth:`moto_jitp.JitpHandle.disturb`, which is for tests
         that have a handle.
@@ -484,12 +485,12 @@ class DeviceEndpoint:
         Each happening is returned once, so that a second call waits for the next.
 
         Args:
-            kind: ``"connection"`` for a device that is let in, ``"refusal"`` for one that is not,
+            kind: ``"connection"`` for a device that is accepted, ``"refusal"`` for one that is not,
                 ``"disconnection"`` for the end of a connection, ``"message"`` for a published
                 message (lifecycle events only where ``topic`` asks for them).
             client_id: the MQTT client id of the device, or of a message's publisher; ``None`` for
                 any.
-            topic: a topic filter that the message's topic has to match; ``None`` for any.
+            topic: a topic filter that the message's topic must match; ``None`` for any.
             timeout: seconds to wait at most.
 
         Returns:
@@ -511,7 +512,7 @@ class DeviceEndpoint:
 
 
 class _Running:
-    """What an endpoint has while it runs."""
+    """The state of a running endpoint."""
 
     def __init__(
         self,

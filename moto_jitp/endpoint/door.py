@@ -1,7 +1,7 @@
-"""What the sockets need of those who decide: who is let in, and what becomes of what clients do.
+"""The interface that decides for the sockets: which clients to accept, and how to answer them.
 
-The front door of AWS IoT implements it; a test of sockets alone may use one that lets everybody do
-everything. All methods are called by worker threads, for one client one after the other.
+The front door of AWS IoT implements it; tests of only sockets may use one that allows everything.
+All methods are called by worker threads, one at a time for each client.
 """
 
 from __future__ import annotations
@@ -20,57 +20,56 @@ from .peer import Peer
 
 
 class Mailbox(Protocol):
-    """Where messages for one session are left; it may be used from every thread."""
+    """The mailbox of one session, which may be used from any thread."""
 
     def put(self, message: Message, qos: int, *, retained: bool = False) -> None:
-        """Have a message delivered.
+        """Deliver a message.
 
         Args:
             message: the message.
-            qos: of the subscription.
+            qos: that of the subscription.
             retained: whether it is delivered because it was retained.
         """
         ...
 
     def call_later(self, seconds: float, job: Callable[[], object]) -> None:
-        """Have a worker do something later, unless the endpoint has stopped.
+        """Let a worker do something later, unless the endpoint has stopped.
 
         Args:
-            seconds: how much later.
+            seconds: the delay.
             job: what to do; it must not raise.
         """
         ...
 
 
 class Line(Protocol):
-    """A client's connection, as those see it who may end it; may be used from every thread."""
+    """A client's connection, for code that may end it; may be used from any thread."""
 
     @property
     def disturbed(self) -> Disturbed:
-        """What goes wrong on it, as a test has asked."""
+        """What goes wrong on it, at a test's request."""
         ...
 
     def close(
         self, reason: DisconnectReason, details: str, code: ReasonCode, *, sends_will: bool = True
     ) -> None:
-        """End the connection; where it has ended nothing happens.
+        """End the connection; do nothing if it has ended.
 
         Args:
             reason: why, in the words of lifecycle events.
             details: a sentence for people.
             code: the reason code of MQTT 5's DISCONNECT.
-            sends_will: whether the will is to be published.
+            sends_will: whether to publish the will.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A client is not let in, or is not allowed to do something.
+    """A client is refused, or may not do something.
 
     Attributes:
-        code: what the answer says, where it has a place for it; ``None`` for no answer to a
-            CONNECT.
+        code: the code in the answer, if that has one; ``None`` for no answer to a CONNECT.
         details: a sentence for people.
     """
 
@@ -102,11 +101,11 @@ class Subscriber(Protocol):
 
 
 class Client(Protocol):
-    """A client that was let in.
+    """An accepted client.
 
     Attributes:
         place: the account and Region.
-        owner: whose sessions it may resume.
+        owner: the identity whose sessions it may resume.
     """
 
     @property
@@ -116,24 +115,24 @@ class Client(Protocol):
     def owner(self) -> str: ...
 
     def subscriber(self, earlier: Subscriber | None, mailbox: Mailbox) -> Subscriber:
-        """Return what subscribes for the client from now on; called by the sockets' thread.
+        """Return the subscriber for the client from now on; called by the sockets' thread.
 
         Args:
-            earlier: what subscribed for the session before; ``None`` for a new session.
+            earlier: the session's previous subscriber; ``None`` for a new session.
             mailbox: the session's.
         """
         ...
 
     def resumed(self) -> None:
-        """Take note that the client goes on with a session of its own."""
+        """Note that the client resumes its session."""
         ...
 
     def begin_batch(self) -> None:
-        """Take note that messages are about to be published that have arrived together."""
+        """Note that messages that arrived together are about to be published."""
         ...
 
     def publish(self, message: Message) -> Refusal | None:
-        """Publish a message; return why not, where it may not be."""
+        """Publish a message; return the refusal if it is not allowed."""
         ...
 
     def subscribe(self, subscriptions: Sequence[Subscription]) -> Grants:
@@ -145,11 +144,11 @@ class Client(Protocol):
         ...
 
     def pinged(self) -> None:
-        """The client said that it is alive."""
+        """The client sent a ping."""
         ...
 
     def ended(self, closed: Closed) -> None:
-        """The connection is over; a will is to be published."""
+        """The connection is over; publish its will."""
         ...
 
 
@@ -160,21 +159,21 @@ class Door(Protocol):
         """Decide on a CONNECT.
 
         Args:
-            peer: who is at the other end.
-            request: what it asks for.
+            peer: the peer.
+            request: its request.
             line: its connection.
         """
         ...
 
     def not_a_client(self, peer: Peer, details: str) -> None:
-        """Take note of a transport that ended before a CONNECT.
+        """Note a transport that ended before a CONNECT.
 
         Args:
-            peer: who was at the other end, as far as is known.
+            peer: the peer, as far as known.
             details: why, for people.
         """
         ...
 
     def not_connected(self, peer: Peer, version: Version, client_id: str, details: str) -> None:
-        """Take note of a CONNECT that MQTT or AWS IoT's limits forbid, whoever sends it."""
+        """Note a CONNECT that MQTT or AWS IoT's limits forbid, whoever sends it."""
         ...

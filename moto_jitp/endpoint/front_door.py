@@ -43,7 +43,7 @@ _DETAILS = {
     DisconnectReason.SERVER_INITIATED_DISCONNECT: "The state of the account was taken away",
 }
 
-# An own choice: AWS does not list the property among those that it takes.
+# Our own choice: AWS does not list the property among those that it accepts.
 _NO_DELAY = (
     "the will delay interval of {will.properties.will_delay_interval} s counts as 0: the will on "
     "{will.topic!r} is published as soon as the connection breaks. AWS IoT does not list the "
@@ -60,11 +60,11 @@ class FrontDoor:
     """Decides on clients as AWS IoT does.
 
     Args:
-        log: where is written what nobody else writes down.
-        names: the names that the endpoint is reached by.
+        log: receives events that are not connection attempts.
+        names: the names by which the endpoint is reached.
         target_port: the port that clients reach, for log entries.
-        reason_in_connack: whether a refused client is told why, which AWS IoT does not do.
-        delays_wills: whether a will waits as long as it asks for, which AWS IoT does not list.
+        reason_in_connack: whether to tell a refused client why, unlike AWS IoT.
+        delays_wills: whether a will waits for its delay, a property that AWS IoT does not list.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class FrontDoor:
             backend = backend_reached(reached)
             reached = reached._replace(disturbed=line.disturbed)
         except (CertificateError, AmbiguousEndpoint, RuntimeError, ValueError) as error:
-            # Nobody's attempt: there is no certificate, or no account whose it would be.
+            # Not an attempt of any account: there is no certificate, or its account is unknown.
             self._log.client(peer, request.client_id, str(error))
             return self._refusal(request, str(error))
         outcome = connect(backend, reached)
@@ -112,7 +112,7 @@ class FrontDoor:
         if session is None:
             is_mqtt_5 = request.connect.version is Version.MQTT_5
             if is_mqtt_5 and attempt.reason is RefusalReason.NOT_AUTHORIZED:
-                # With throttling the one refusal that AWS IoT answers.
+                # Besides throttling, the only refusal that AWS IoT answers.
                 return Refusal(ReasonCode.NOT_AUTHORIZED, attempt.message)
             if is_mqtt_5 and attempt.reason is RefusalReason.CONNECT_THROTTLED:
                 return Refusal(ReasonCode.QUOTA_EXCEEDED, attempt.message)
@@ -127,7 +127,7 @@ class FrontDoor:
         )
 
     def _count_client_error(self, peer: Peer, request: ConnectReceived) -> None:
-        """Count a CONNECT that the quotas do not allow, where it is known whose it is."""
+        """Count a CONNECT that the quotas do not allow, if its account is known."""
         with contextlib.suppress(CertificateError, AmbiguousEndpoint, RuntimeError, ValueError):
             count(backend_reached(self._request(peer, request)), "Connect.ClientError")
 
@@ -159,6 +159,6 @@ class FrontDoor:
 
 
 def _hang_up(line: Line, reason: DisconnectReason) -> None:
-    """End the connection of a session that was closed; for one that ended itself it is over."""
+    """End the connection of a closed session, unless the client ended it itself."""
     code = _CODES.get(reason, ReasonCode.UNSPECIFIED_ERROR)
     line.close(reason, _DETAILS.get(reason, "The session has ended"), code)

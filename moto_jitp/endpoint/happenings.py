@@ -1,4 +1,4 @@
-"""What has happened at the endpoint, for tests that wait for the next thing to happen."""
+"""The events at the endpoint, for tests that wait for the next one."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Happenings:
         self._entries: deque[_Entry] = deque(maxlen=_KEPT)
 
     def start(self) -> None:
-        """Take note of what happens from now on."""
+        """Begin to note events."""
         observers.append(self._attempted)
         listeners.append(self._published)
 
     def stop(self) -> None:
-        """Take no more note."""
+        """Stop noting events."""
         observers.remove(self._attempted)
         listeners.remove(self._published)
 
@@ -60,7 +60,7 @@ class Happenings:
 
         Args:
             kind: one of :data:`KINDS`.
-            client_id: of the client that it is about; ``None`` for any.
+            client_id: that of the client; ``None`` for any.
             topic: a topic filter for messages; ``None`` for any.
             timeout: seconds.
 
@@ -117,7 +117,7 @@ class _Entry:
 
     @property
     def value(self) -> ConnectionAttempt | Event:
-        """What a test is given."""
+        """The value for a test."""
         if isinstance(self.what, ConnectionAttempt):
             return self.what
         assert self.place is not None

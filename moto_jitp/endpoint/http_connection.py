@@ -17,7 +17,7 @@ from .link import Link
 if TYPE_CHECKING:
     from .server import EndpointServer
 
-# More than AWS IoT accepts. What is longer is read and forgotten, so that the client hears why;
+# More than AWS IoT accepts. A longer body is read and discarded, so that the client learns why;
 # beyond the second limit it is cut off.
 _LONGEST_BODY = 1 << 20
 _MOST_READ = 1 << 26
@@ -56,7 +56,7 @@ class HttpConnection(ClientSocket):
         self._end()
 
     def eof_received(self) -> bool:
-        return self._working  # what has been asked for is answered first
+        return self._working  # the pending request is answered first
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.connections.discard(self)
@@ -87,7 +87,7 @@ class HttpConnection(ClientSocket):
             self._answer(HttpAnswer(status, {"message": details}, "InvalidRequestException"))
 
     def _go_on(self) -> None:
-        """Take what has arrived, as far as a whole request."""
+        """Process received data, up to one whole request."""
         while not self._working and not self._over:
             event = self._http.next_event()
             if isinstance(event, h11.Request):
@@ -110,7 +110,7 @@ class HttpConnection(ClientSocket):
             self._answer(_TOO_LONG)
 
     def _ask(self) -> None:
-        """Have a worker find the answer; no more is read meanwhile."""
+        """Let a worker find the answer, and read no more meanwhile."""
         asked = self._request
         assert asked is not None
         assert self._transport is not None
@@ -144,10 +144,10 @@ class HttpConnection(ClientSocket):
             self._http.start_next_cycle()
             self._transport.resume_reading()
             self._set_timer()
-            self._receive(b"")  # what has arrived meanwhile
+            self._receive(b"")  # data received meanwhile
 
     def _answer(self, answer: HttpAnswer) -> None:
-        """Send an answer, and close where no further request can follow."""
+        """Send an answer, and close if no further request can follow."""
         self._has_answered = True
         if self._http.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self._end()
@@ -166,7 +166,7 @@ class HttpConnection(ClientSocket):
     # -- the end ------------------------------------------------------------------------------
 
     def close(self, reason: DisconnectReason, details: str, code: ReasonCode) -> None:
-        """End the connection; may be called in every thread."""
+        """End the connection; may be called in any thread."""
         self._server.call(self._end)
 
     def _end(self) -> None:
@@ -179,11 +179,11 @@ class HttpConnection(ClientSocket):
         self._loop.call_later(_LINGERS, transport.abort)
 
     def flushed(self) -> bool:
-        """Whether nothing waits to be written or to be done."""
+        """Whether nothing waits to be written or processed."""
         return self._transport is None and not self._working
 
     def _set_timer(self) -> None:
-        """Close a connection that nobody uses."""
+        """Close an idle connection."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(_IDLE, self._give_up)

@@ -1,6 +1,6 @@
-"""What the HTTPS port answers: messages are published, and credentials are given.
+"""The HTTPS port: publishes messages, and provides credentials.
 
-AWS IoT has these on two host names; here they share a port, and the path says what is meant.
+AWS IoT has these on two host names; here they share a port, and the path selects one.
 https://docs.aws.amazon.com/iot/latest/developerguide/http.html
 https://docs.aws.amazon.com/iot/latest/developerguide/authorizing-direct-aws.html
 """
@@ -50,7 +50,7 @@ _SERVED = (
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """A request as it came.
+    """A received request.
 
     Attributes:
         method: such as ``POST``.
@@ -71,7 +71,7 @@ class HttpRequest:
 
     @property
     def query(self) -> Mapping[str, str]:
-        """The parameters; of one that was sent twice the last counts."""
+        """The parameters; of duplicates the last counts."""
         return dict(parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
 
 
@@ -82,7 +82,7 @@ class HttpAnswer:
     Attributes:
         status: the HTTP status.
         body: the object.
-        error_type: AWS's name of the error; empty for none.
+        error_type: AWS's name for the error; empty for none.
         headers: further headers.
     """
 
@@ -108,13 +108,13 @@ class HttpAnswer:
 
 
 class HttpDoor:
-    """Answers what devices ask for over HTTPS; its methods are called by worker threads.
+    """Answers devices' requests over HTTPS; its methods are called by worker threads.
 
     Args:
-        log: receives what does not belong to any connection attempt.
-        names: the names that the endpoint is reached by.
+        log: receives events that are not connection attempts.
+        names: the names by which the endpoint is reached.
         target_port: the port that devices reach, for log entries.
-        mqtt_port: the port for MQTT, which those are told who try it here.
+        mqtt_port: the port for MQTT, for the error to clients that try it here.
     """
 
     def __init__(
@@ -134,8 +134,8 @@ class HttpDoor:
         """Answer a request.
 
         Args:
-            peer: who is at the other end.
-            request: what it asks for.
+            peer: the peer.
+            request: its request.
         """
         try:
             answer = self._answer(peer, request)
@@ -147,13 +147,13 @@ class HttpDoor:
                 # The credentials provider's errors have a message and nothing else.
                 return replace(answer, body={"message": refused.message})
             return answer
-        except Exception as error:  # of a handler of the test, or of ours
+        except Exception as error:  # an error of a test's handler, or of ours
             self._log.failed(error)
             return _error(500, "InternalFailureException", "Internal failure")
         return answer
 
     def not_a_client(self, peer: Peer, details: str) -> None:
-        """Take note of a connection that carried no request."""
+        """Note a connection without a request."""
         self._log.stranger(peer, details)
 
     def _answer(self, peer: Peer, request: HttpRequest) -> HttpAnswer:
@@ -168,7 +168,7 @@ class HttpDoor:
             except RequestRefused:
                 raise
             except Exception as error:
-                # What a handler of a test raises is not the device's to know.
+                # A device must not see the exception of a test's handler.
                 self._log.failed(error)
             return HttpAnswer(200, {"message": "OK", "traceId": str(uuid.uuid4())})
         if path.startswith(_ALIASES) and path.endswith(_CREDENTIALS):
@@ -189,10 +189,10 @@ class HttpDoor:
     def _reached(
         self, peer: Peer, error_type: str, message: str
     ) -> tuple[JitpIoTBackend, ConnectRequest]:
-        """The account and Region that a device has reached, and what it brings.
+        """Return the account and Region that a device has reached, and its request.
 
         Raises:
-            RequestRefused: it shows no certificate, or nobody can say whose it would be.
+            RequestRefused: it shows no certificate, or its account is unknown.
         """
         transport = Transport(peer.address, peer.port, self._target_port(), protocol="HTTP")
         try:
@@ -200,7 +200,7 @@ class HttpDoor:
             presented = self._names.request_of(peer, None, transport)
             return backend_reached(presented), presented
         except (CertificateError, AmbiguousEndpoint, RuntimeError, ValueError) as error:
-            # Nobody's attempt: there is no certificate, or no account whose it would be.
+            # Not an attempt of any account: there is no certificate, or its account is unknown.
             details = str(error)
             if not peer.chain:
                 details = (

@@ -214,7 +214,7 @@ EVENT = Shape(
     "A published message, with its payload in one of three forms.",
     (
         string("topic", "Where it was published."),
-        string("accountId", "Whose topic it is."),
+        string("accountId", "The account of the topic."),
         string("regionName", "The Region."),
         Field("payload", {"description": "AWS IoT's own."}, _event_json, left_out=True),
         *_PAYLOAD,

@@ -222,7 +222,7 @@ def write_properties(properties: Properties, place: Place) -> bytes:
         if value is None or value == ():
             continue
         if not property_type.places & place:
-            raise ValueError(f"The property {property_type.name} cannot stand in {place.name}.")
+            raise ValueError(f"The property {property_type.name} is not allowed in {place.name}.")
         for element in value if identifier in _LISTS else (value,):
             parts.append(bytes((identifier,)) + property_type.kind.write(element))
     encoded = b"".join(parts)

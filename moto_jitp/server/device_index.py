@@ -1,4 +1,4 @@
-"""Finds the devices that the page shows without looking at all the others."""
+"""Finds the devices that the page shows without walking all the others."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from moto_jitp.history.state import AccountState, part_of, state_of
 from moto_jitp.iot.models import JitpIoTBackend
 
 Devices = list[tuple[int, str]]
-"""Devices by their certificates' ids, each with the place of its newest attempt, which rises."""
+"""Devices by their certificates' ids, each with the rising place of its newest attempt."""
 
 
 class Why(NamedTuple):
-    """What refused devices can have in common.
+    """A common cause of refused devices.
 
     Attributes:
         cause_id: identifies it.
-        reason: the reason of the refusal, or the error code of what was rejected.
+        reason: the reason for the refusal, or the error code of the rejection.
         place: the place in the template, if it is there.
         message: what happened to one of the devices; messages name each device's values.
     """
@@ -37,9 +37,8 @@ class Why(NamedTuple):
 class DeviceIndex:
     """The devices that have connected to one account and Region.
 
-    Only what reads it brings it up to date, so that a connection pays nothing for it, and a page
-    that shows the state again and again reads each attempt once. The lock of the account and Region
-    is held meanwhile.
+    It is only updated when it is read, so that connections pay nothing for it, and a page that
+    polls the state reads each attempt once. The caller holds the lock of the account and Region.
 
     Attributes:
         devices: all that have connected.
@@ -63,7 +62,7 @@ class DeviceIndex:
         self._last_certificate: int | None = None
 
     def follow(self, backend: JitpIoTBackend) -> None:
-        """Read what has happened since this was last called."""
+        """Read what has happened since the last call."""
         self._state = state = state_of(backend)
         for place in range(self._attempts_read, len(state.attempts)):
             self._add(place, state.attempts[place])
@@ -81,12 +80,12 @@ class DeviceIndex:
     def newest_attempts(
         self, devices: Devices, matches: Callable[[str], bool]
     ) -> Iterator[ConnectionAttempt]:
-        """Walk the attempts of some devices, the newest first.
+        """Walk the attempts of some devices, newest first.
 
         Args:
             devices: the devices, one of the lists of this index.
-            matches: whether a device is searched for, by its certificate's id. It is asked about
-                as many as it takes.
+            matches: whether a device matches the search, by its certificate's id. It is called only
+                as often as needed.
         """
         next_attempts: list[tuple[int, str, int]] = []  # the next attempt of each device so far
         candidates = reversed(devices)
@@ -112,11 +111,11 @@ class DeviceIndex:
                 heapq.heappop(next_attempts)
 
     def attempts_of(self, device: str) -> list[ConnectionAttempt]:
-        """Return the attempts of a device, the oldest first."""
+        """Return the attempts of a device, oldest first."""
         return [self._state.attempts[place] for place in self._attempts_of[device]]
 
     def why_refused(self, device: str) -> Why:
-        """Return why the newest attempt of a device was refused, or what it was rejected for."""
+        """Return why the newest attempt of a device was refused or rejected."""
         return _why(self._state, self._state.attempts[self._attempts_of[device][-1]])
 
     def never_connected(self, backend: JitpIoTBackend) -> Iterator[str]:

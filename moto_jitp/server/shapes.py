@@ -114,7 +114,7 @@ DISTURBANCE = Shape(
         ),
         Field(
             "seconds",
-            {"type": "number", "description": "How long it takes; 0 where it takes no time."},
+            {"type": "number", "description": "How long it takes; 0 if it takes no time."},
             lambda disturbance: disturbance.asked.seconds,
         ),
         integer(
@@ -130,7 +130,7 @@ DISTURBANCE = Shape(
 
 FAILURE = Shape(
     "Failure",
-    "A failure that is asked for.",
+    "A requested failure.",
     (
         integer("id", "Its number.", attribute="number"),
         string("operation", "The API operation, such as CreateThing."),
@@ -471,7 +471,7 @@ class Requested(NamedTuple):
     disturbances: Sequence[Disturbance] = ()
 
 
-FAILURES = Shape("Failures", "The failures that are asked for.", (objects("failures", FAILURE),))
+FAILURES = Shape("Failures", "The requested failures.", (objects("failures", FAILURE),))
 
 DISTURBANCES = Shape(
     "Disturbances",

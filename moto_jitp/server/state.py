@@ -102,7 +102,7 @@ class _Part(NamedTuple):
     """What one account and Region has of the state.
 
     Attributes:
-        attempts: the newest attempts that somebody wants to see, the newest first.
+        attempts: the newest attempts of the selection, newest first.
         connected: the devices that made them, in that order.
         never_connected: devices that have made none, the oldest first.
         cas: the CAs, the oldest first.
@@ -189,7 +189,7 @@ def _key(attempt: ConnectionAttempt) -> _Key:
 
 
 def _is_shown(entry: RunEntry, selection: StateSelection) -> bool:
-    """Whether a run that no connection set off is one that somebody wants to see."""
+    """Whether a run that no connection set off is in the selection."""
     run = entry.run
     if (selection.refused or selection.cause) and run.succeeded:
         return False

@@ -171,7 +171,7 @@ def _check_call(call: tree.Call, version: Version) -> None:
     ):
         if place is not None and isinstance(call.arguments[place], tree.Variable):
             raise SqlError(
-                f"{call.name}() takes no variable for {value}; write it as a string in place of "
+                f"{call.name}() does not accept a variable for {value}; write it as a string in place of "
                 f"{shortened(call.arguments[place])}."
             )
 
@@ -219,6 +219,6 @@ def _check_cast(node: tree.Cast, version: Version) -> None:
 def _needs_v2(feature: str, *, plural: bool = False) -> SqlError:
     verb = "need" if plural else "needs"
     return SqlError(
-        f"{feature} {verb} SQL version {V2}, and the rule has {V1}, which a rule has that names "
-        f"none: set awsIotSqlVersion to {V2}."
+        f"{feature} {verb} SQL version {V2}, but the rule has {V1}, the default: set "
+        f"awsIotSqlVersion to {V2}."
     )

@@ -181,7 +181,7 @@ class Evaluation:
         if whole == b"":
             return {}  # an empty payload can have columns beside it
         raise StatementFailed(
-            f"* stands beside other items, and the payload is not a JSON object but "
+            f"* is selected beside other items, and the payload is not a JSON object but "
             f"{_described(whole)}; select encode(*, 'base64') AS data instead."
         )
 

@@ -311,7 +311,7 @@ def _expectation(expected: set[str]) -> str:
 
 def _advice(token_text: str, expected: set[str], before: str) -> str:
     if re.search(r"\bcase\s+when\s*\Z", before, re.IGNORECASE):
-        return " CASE needs a value behind it, which is compared with those behind WHEN."
+        return " CASE needs a value after it, which is compared with those after WHEN."
     foreign = _FOREIGN.get(token_text[:1])
     if foreign is not None:
         return f" {foreign}"

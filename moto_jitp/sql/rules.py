@@ -158,7 +158,7 @@ class Rule:
         if repeated:
             at.append("SELECT")
             raise StatementFailed(
-                f"{repeated[0]}() stands in it more than once, and AWS IoT ends such a rule "
+                f"{repeated[0]}() occurs in it more than once, and AWS IoT ends such a rule "
                 f"without any action; keep the answer of one call in a variable of SET."
             )
         self._assign(evaluation, scope)

@@ -201,7 +201,7 @@ def write_json(value: Value) -> str:
         )
         return f"{{{','.join(pairs)}}}"
     if isinstance(value, bytes):
-        raise BinaryValueError("The payload is not JSON, so it cannot stand in a JSON document.")
+        raise BinaryValueError("The payload is not JSON, so it cannot be part of a JSON document.")
     return str(value)
 
 

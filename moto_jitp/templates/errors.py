@@ -213,7 +213,7 @@ def missing_advice(name: str, given_names: Iterable[str], *, from_certificate: b
     ]
     if short:
         return (
-            f"{given_text} {short[0]} does not stand for {name} here: give it under its whole name."
+            f"{given_text} {short[0]} does not mean {name} here: use the full name."
         )
     if name == CERTIFICATE_PREFIX + "Id":
         return (

@@ -226,7 +226,7 @@ def _no_certificate_advice(document: Mapping[str, Node]) -> str:
         if name not in SECTIONS and isinstance(node, dict) and node.get("Type") in RESOURCE_TYPES
     ]
     if beside:
-        return f"{listed(beside)} stands beside Resources: move it inside."
+        return f"{listed(beside)} is beside Resources: move it inside."
     if "templateBody" in document:
         return "This is a whole registration config: pass the text of its templateBody."
     for name in document:

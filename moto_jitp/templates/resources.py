@@ -398,7 +398,7 @@ def _form(present_properties: Mapping[str, Node], place: str) -> str:
         raise TemplateError(
             "CACertificatePem belongs to a CertificatePem.",
             place=f"{place}.CACertificatePem",
-            found=f"it stands beside {forms[0]}",
+            found=f"it is beside {forms[0]}",
             expected="CertificatePem",
         )
     return forms[0]

@@ -12,7 +12,7 @@ from moto_jitp.server.shapes import FAILURE, FAILURES, Requested
 _NUMBER = "The failure's id."
 
 
-@route("GET", "failures", "The failures that are asked for", "Failures")
+@route("GET", "failures", "The requested failures", "Failures")
 def list_failures(request: ControlRequest) -> Answer:
     return Answer.of(FAILURES.to_json(Requested(failures=faults.planned())))
 
@@ -40,7 +40,7 @@ def add_failure(request: ControlRequest) -> Answer:
     return Answer.of(FAILURE.to_json(fault))
 
 
-@route("GET", "failures/{id}", "One failure that is asked for", "Failure", id_of=_NUMBER)
+@route("GET", "failures/{id}", "One requested failure", "Failure", id_of=_NUMBER)
 def get_failure(request: ControlRequest) -> Answer:
     return Answer.of(FAILURE.to_json(_fault(request.id)))
 
