@@ -73,8 +73,7 @@ print(time.process_time() - start)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print, and return the exit code: 1 if ``--at-most`` is given and a goal is missed.
-    """
+    """Measure, print, and return the exit code: 1 if ``--at-most`` finds a goal missed."""
     parser = argparse.ArgumentParser(description="The cost of a test with and without moto_jitp.")
     parser.add_argument("--tests", type=int, default=50, help="of each kind (default: 50)")
     parser.add_argument("--rounds", type=int, default=2, help="of all kinds (default: 2)")

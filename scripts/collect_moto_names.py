@@ -115,13 +115,13 @@ class Collector:
     def _read(self, module: Module) -> None:
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Import):
-                for one in node.names:
-                    top = one.name if one.asname else one.name.partition(".")[0]
-                    module.names[one.asname or top] = Object(top)
+                for alias in node.names:
+                    top = alias.name if alias.asname else alias.name.partition(".")[0]
+                    module.names[alias.asname or top] = Object(top)
             elif isinstance(node, ast.ImportFrom):
                 source = _source(module, node)
-                for one in node.names:
-                    module.names[one.asname or one.name] = Object(f"{source}.{one.name}")
+                for alias in node.names:
+                    module.names[alias.asname or alias.name] = Object(f"{source}.{alias.name}")
         for node in module.tree.body:
             if isinstance(node, ast.ClassDef):
                 name = f"{module.name}.{node.name}"
@@ -147,7 +147,7 @@ class Collector:
         ours = self.our_class(name)
         if ours is None:
             return []
-        every = [base for one in ours.bases for base in self.bases_of_moto(one)]
+        every = [base for own_base in ours.bases for base in self.bases_of_moto(own_base)]
         return list(dict.fromkeys(every))
 
     def member_of_ours(self, name: str, member: str) -> tuple[OurClass, ast.expr | None] | None:
@@ -269,13 +269,13 @@ class Finder(ast.NodeVisitor):
             self.generic_visit(node)
 
     def visit_Import(self, node: ast.Import) -> None:
-        for one in node.names:
-            self._import(one.name)
+        for alias in node.names:
+            self._import(alias.name)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         source = _source(self._module, node)
-        for one in node.names:
-            self._import(f"{source}.{one.name}")
+        for alias in node.names:
+            self._import(f"{source}.{alias.name}")
 
     def _import(self, name: str) -> None:
         if name.startswith("moto.") and not self._all.add(name):
@@ -306,8 +306,8 @@ class Finder(ast.NodeVisitor):
 
     def _assign(self, target: ast.expr, value: ast.expr) -> None:
         if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
-            for one, its_value in zip(target.elts, value.elts, strict=False):
-                self._assign(one, its_value)
+            for target_and_value, its_value in zip(target.elts, value.elts, strict=False):
+                self._assign(target_and_value, its_value)
         elif isinstance(target, ast.Name):
             self._scope[target.id] = self._value(value)
             if target.id == DECLARATION:
@@ -369,14 +369,14 @@ def _source(module: Module, node: ast.ImportFrom) -> str:
 def _our_class(module: Module, node: ast.ClassDef) -> OurClass:
     members: dict[str, ast.expr | None] = {}
     methods: set[str] = set()
-    for one in ast.walk(node):
-        if isinstance(one, ast.FunctionDef):
-            members[one.name] = one.returns
-            methods.add(one.name)
-        elif isinstance(one, ast.AnnAssign):
-            members[_target(one.target)] = one.annotation
-        elif isinstance(one, ast.Assign):
-            members.update({_target(target): None for target in one.targets})
+    for node_below in ast.walk(node):
+        if isinstance(node_below, ast.FunctionDef):
+            members[node_below.name] = node_below.returns
+            methods.add(node_below.name)
+        elif isinstance(node_below, ast.AnnAssign):
+            members[_target(node_below.target)] = node_below.annotation
+        elif isinstance(node_below, ast.Assign):
+            members.update({_target(target): None for target in node_below.targets})
     members.update(_from_arguments(node))
     bases = [known.name for base in node.bases if (known := _base(module, base))]
     return OurClass(module.name, bases, members, methods)
@@ -386,12 +386,12 @@ def _from_arguments(node: ast.ClassDef) -> Iterator[tuple[str, ast.expr]]:
     """The attributes that are set to an argument of ``__init__``, with its annotation."""
     for method in node.body:
         if isinstance(method, ast.FunctionDef) and method.name == "__init__":
-            given = {one.arg: one.annotation for one in method.args.args}
-            for one in ast.walk(method):
-                if isinstance(one, ast.Assign) and isinstance(one.value, ast.Name):
-                    annotation = given.get(one.value.id)
+            given = {argument.arg: argument.annotation for argument in method.args.args}
+            for node_below in ast.walk(method):
+                if isinstance(node_below, ast.Assign) and isinstance(node_below.value, ast.Name):
+                    annotation = given.get(node_below.value.id)
                     if annotation is not None:
-                        yield _target(one.targets[0]), annotation
+                        yield _target(node_below.targets[0]), annotation
 
 
 def _base(module: Module, base: ast.expr) -> Object | None:
@@ -424,9 +424,9 @@ def _given_by(value: Any) -> Known:
         answer = typing.get_type_hints(function).get("return")
     except (TypeError, NameError):
         return None
-    for one in typing.get_args(answer) or (answer,):
-        if isinstance(one, type) and one.__module__.startswith("moto."):
-            return Instance(_name_of(one))
+    for member_type in typing.get_args(answer) or (answer,):
+        if isinstance(member_type, type) and member_type.__module__.startswith("moto."):
+            return Instance(_name_of(member_type))
     return None
 
 

@@ -54,6 +54,6 @@ def test_an_attempt_still_tells_its_id_by_the_former_name(
     mocked: JitpHandle, ca: CertificateAuthority
 ) -> None:
     connection = connect_device(ca.issue(common_name="bulb-1"))
-    assert [one.attempt_id for one in connection.attempts] == [
-        one.sequence for one in mocked.connections
+    assert [attempt.attempt_id for attempt in connection.attempts] == [
+        attempt.sequence for attempt in mocked.connections
     ]

@@ -60,7 +60,7 @@ class Bench:
             self.iot.attach_policy(policyName=name, target=target or self.certificate_arn)
 
     def ask(self, action_type: str, *resources: str, **more: Any) -> dict[str, Any]:
-        info = {"actionType": action_type, "resources": [ARN + one for one in resources]}
+        info = {"actionType": action_type, "resources": [ARN + resource for resource in resources]}
         arguments = {"principal": self.certificate_arn, "authInfos": [info], **more}
         (result,) = self.iot.test_authorization(**arguments)["authResults"]
         assert result["authInfo"] == info

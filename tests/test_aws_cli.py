@@ -81,7 +81,7 @@ def test_the_guide_with_a_template_name_in_sni_only_mode(
     certificates = shell.aws(
         f"iot list-certificates-by-ca --ca-certificate-id {registered['certificateId']}"
     )
-    assert [one["status"] for one in certificates["certificates"]] == ["ACTIVE"]
+    assert [certificate["status"] for certificate in certificates["certificates"]] == ["ACTIVE"]
     listed = shell.aws("iot list-ca-certificates --template-name your-template-name")
     assert [ca["certificateId"] for ca in listed["certificates"]] == [registered["certificateId"]]
 

@@ -233,14 +233,14 @@ def test_everything_that_is_made_is_found_and_deleted() -> None:
         client.create_thing(thingName="of-somebody-else")
         run(test_something)
         left = kept[0].found()
-        others = [one["thingName"] for one in client.list_things()["things"]]
+        others = [thing["thingName"] for thing in client.list_things()["things"]]
 
     assert {one.rpartition(" ")[0] for one in made} == {
         *("CA certificate", "certificate", "thing", "thing type", "thing group", "billing group"),
         *("provisioning template", "topic rule", "role alias", "policy", "role"),
     }
     # AWS does not delete these in the first five minutes.
-    assert [one.rpartition(" ")[0] for one in left] == ["thing type"]
+    assert [leftover.rpartition(" ")[0] for leftover in left] == ["thing type"]
     assert others == ["of-somebody-else"]
 
 

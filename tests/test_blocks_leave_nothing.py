@@ -59,7 +59,7 @@ def left_over() -> dict[str, int]:
     # moto keeps the last 128 of these for the list of Regions that it has made from them.
     AccountSpecificBackend._generate_regions.cache_clear()
     gc.collect()
-    kinds = Counter(str(type(one).__module__).partition(".")[0] for one in gc.get_objects())
+    kinds = Counter(str(type(thing).__module__).partition(".")[0] for thing in gc.get_objects())
     found = {
         "objects of moto's and ours": kinds["moto"] + kinds["moto_jitp"],
         "accounts": len(iot_backends),

@@ -156,7 +156,7 @@ def test_results_are_behind_links_that_can_be_fetched() -> None:
         {"lineNumber": 2, "offset": 24, "response": {"ResourceArns": {"thing": f"{arn}1"}}},
     ]
     assert report(task, "ERRORS") == []
-    names = [one["Name"] for one in client(service="s3").list_buckets()["Buckets"]]
+    names = [bucket["Name"] for bucket in client(service="s3").list_buckets()["Buckets"]]
     assert names == ["fleet"]
 
 

@@ -118,11 +118,11 @@ def test_each_account_ends_a_transfer_in_its_own_way_alone(
     for call in (iot.accept_certificate_transfer, iot.reject_certificate_transfer):
         with refused("InvalidRequestException", 400, f"The certificate {pending} is not being"):
             call(certificateId=pending)
-    for one in (iot, theirs):
+    for account_client in (iot, theirs):
         with refused("CertificateStateException", 406, "Not allowed to update a certificate"):
-            one.update_certificate(certificateId=pending, newStatus="ACTIVE")
+            account_client.update_certificate(certificateId=pending, newStatus="ACTIVE")
         with refused("CertificateStateException", 406, f"The certificate {pending} is PENDING"):
-            one.delete_certificate(certificateId=pending, forceDelete=True)
+            account_client.delete_certificate(certificateId=pending, forceDelete=True)
     assert described(theirs, pending)["status"] == "PENDING_TRANSFER"
 
 
@@ -166,8 +166,8 @@ def test_a_device_connects_in_the_account_that_has_accepted(
 ) -> None:
     certificate_id = device.certificate_id
     mine, others = (
-        one.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
-        for one in (iot, theirs)
+        account_client.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
+        for account_client in (iot, theirs)
     )
     iot.update_certificate(certificateId=certificate_id, newStatus="ACTIVE")
     connection = connect_device(device)
@@ -191,8 +191,8 @@ def test_accounts_that_transfer_to_each_other_do_not_wait_for_each_other(
     iot: Any, theirs: Any, acme: CertificateAuthority
 ) -> None:
     accounts = {ACCOUNT: iot, OTHER: theirs}
-    for one in accounts.values():
-        one.list_certificates()  # moto makes its router with the first request, for one thread
+    for account in accounts.values():
+        account.list_certificates()  # moto makes its router with the first request, for one thread
 
     def swap(source: str, target: str) -> None:
         for at in range(10):
@@ -203,7 +203,10 @@ def test_accounts_that_transfer_to_each_other_do_not_wait_for_each_other(
             accounts[target].accept_certificate_transfer(certificateId=made.certificate_id)
 
     in_threads(partial(swap, ACCOUNT, OTHER), partial(swap, OTHER, ACCOUNT))
-    assert [len(one.list_certificates()["certificates"]) for one in accounts.values()] == [10, 10]
+    assert [len(account.list_certificates()["certificates"]) for account in accounts.values()] == [
+        10,
+        10,
+    ]
 
 
 def test_outgoing_certificates_come_in_pages_the_newest_first(
@@ -219,10 +222,10 @@ def test_outgoing_certificates_come_in_pages_the_newest_first(
     marker: dict[str, str] = {}
     while True:
         page = iot.list_outgoing_certificates(pageSize=2, **marker)
-        found += [one["certificateId"] for one in page["outgoingCertificates"]]
+        found += [certificate["certificateId"] for certificate in page["outgoingCertificates"]]
         if "nextMarker" not in page:
             break
         marker = {"marker": page["nextMarker"]}
     assert found == ids[::-1]
     page = iot.list_outgoing_certificates(ascendingOrder=True)
-    assert [one["certificateId"] for one in page["outgoingCertificates"]] == ids
+    assert [certificate["certificateId"] for certificate in page["outgoingCertificates"]] == ids

@@ -298,7 +298,9 @@ def test_render_without_a_device_only_lints(run: Run, tmp_path: Path, template: 
     template.write_text(json.dumps(document))
     wrong = run("render", template, "--json")
     assert wrong.code == 1
-    places = [one["place"] for one in wrong.json["findings"] if one["severity"] == "error"]
+    places = [
+        finding["place"] for finding in wrong.json["findings"] if finding["severity"] == "error"
+    ]
     assert any(place.startswith("Resources.thing.Properties.ThingName") for place in places)
 
 

@@ -76,7 +76,10 @@ def test_subscriptions_are_listed_page_by_page(data: Any, bulb: DeviceConnection
         bulb.subscribe(name)
     first = data.list_subscriptions(clientId="bulb-1", maxResults=2)
     more = data.list_subscriptions(clientId="bulb-1", nextToken=first["nextToken"])
-    listed = [one["topicFilter"] for one in first["subscriptions"] + more["subscriptions"]]
+    listed = [
+        subscription["topicFilter"]
+        for subscription in first["subscriptions"] + more["subscriptions"]
+    ]
     assert listed == ["a", "b/+", "c/#"]
     assert first["subscriptions"][0] == {"topicFilter": "a", "qos": 0}
 

@@ -81,15 +81,15 @@ class Stack:
     @property
     def outputs(self) -> dict[str, str]:
         outputs = self._described().get("Outputs", [])
-        return {one["OutputKey"]: one["OutputValue"] for one in outputs}
+        return {output["OutputKey"]: output["OutputValue"] for output in outputs}
 
     @property
     def failures(self) -> list[str]:
         events = self._cloudformation.describe_stack_events(StackName="fleet")["StackEvents"]
         return [
-            f"{one['LogicalResourceId']}: {one['ResourceStatusReason']}"
-            for one in events
-            if one["ResourceStatus"].endswith(("CREATE_FAILED", "UPDATE_FAILED"))
+            f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
+            for event in events
+            if event["ResourceStatus"].endswith(("CREATE_FAILED", "UPDATE_FAILED"))
         ]
 
 
@@ -273,9 +273,9 @@ KINDS: dict[str, Kind] = {
         "CLIENT_ID:bulb-1",
         {"TargetId": "CLIENT_ID:bulb-1"},
         lambda iot: _only_one(
-            one
-            for one in iot.list_v2_logging_levels()["logTargetConfigurations"]
-            if one["logTarget"]["targetType"] == "CLIENT_ID"
+            configuration
+            for configuration in iot.list_v2_logging_levels()["logTargetConfigurations"]
+            if configuration["logTarget"]["targetType"] == "CLIENT_ID"
         )["logLevel"],
         before={
             "Logging": resource(
@@ -562,7 +562,7 @@ def test_a_failed_update_brings_the_stack_back_to_where_it_was(stack: Stack, iot
     assert stack.status == "UPDATE_ROLLBACK_COMPLETE"
     assert [failure.partition(":")[0] for failure in stack.failures] == ["Bad"]
     assert json.loads(iot.get_policy(policyName="P")["policyDocument"]) == POLICY
-    assert [one["policyName"] for one in iot.list_policies()["policies"]] == ["P"]
+    assert [policy["policyName"] for policy in iot.list_policies()["policies"]] == ["P"]
 
 
 def test_a_change_set_that_fails_is_rolled_back_too(mocked: JitpHandle, iot: Any) -> None:

@@ -473,7 +473,7 @@ def test_every_attempt_is_kept_with_all_that_it_was(iot: Any, mocked: JitpHandle
         assert (attempt.account_id, attempt.region_name) == ("123456789012", "us-east-1")
         assert abs(attempt.timestamp - datetime.now(timezone.utc)) < timedelta(minutes=5)
         assert attempt.message
-    assert [one.accepted for one in mocked.connections] == [False, False, True]
+    assert [connection.accepted for connection in mocked.connections] == [False, False, True]
     assert accepted.advice is None
 
 

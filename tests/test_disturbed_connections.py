@@ -147,9 +147,9 @@ def test_nothing_gets_through_a_half_open_connection_until_its_keep_alive_has_ru
     connection.publish("bulbs/1", "lost")
     screen.publish("orders", "lost, too")
 
-    for one in (screen, connection):
+    for closed in (screen, connection):
         with pytest.raises(TimeoutError):
-            one.receive()
+            closed.receive()
     with pytest.raises(TimeoutError, match="SUBACK"):
         connection.subscribe("more")
     assert client(service="iot-data").get_connection(clientId="bulb-1")["connected"]

@@ -113,7 +113,7 @@ def test_the_site_is_built_and_asks_no_other_host_for_anything(tmp_path: Path) -
     assert pages
     elements = r"<(?:script|img|link [^>]*stylesheet)[^>]*"
     loaded = re.compile(elements + r"""(?:src|href)="?(https?:[^" >]+)""")
-    assert not {found for one in pages for found in loaded.findall(one.read_text("utf-8"))}
+    assert not {found for page in pages for found in loaded.findall(page.read_text("utf-8"))}
     assert "connect_device" in (tmp_path / "reference" / "python" / "index.html").read_text("utf-8")
 
 

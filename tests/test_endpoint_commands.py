@@ -56,7 +56,7 @@ def test_serve_says_where_devices_connect_and_where_the_root_certificate_is() ->
         endpoint = api.get("/endpoint")
         root = api.request("GET", "/endpoint/root.pem")
 
-        assert [endpoint["port"], endpoint["alpnPort"]] == [int(one) for one in ports.groups()]
+        assert [endpoint["port"], endpoint["alpnPort"]] == [int(port) for port in ports.groups()]
         assert endpoint["host"] == "localhost"
         assert told[2].strip() == f"{server.endpoint_url}/moto-api/jitp/endpoint/root.pem"
         assert root.headers["Content-Type"] == "application/x-pem-file"

@@ -60,7 +60,9 @@ def test_other_clients_are_answered_while_one_waits(place: Place, bulb: DeviceId
         with place.connect(lamp):
             pass
 
-    assert [one.client_id for one in place.jitp.connections if one.accepted] == ["lamp-1"]
+    assert [
+        connection.client_id for connection in place.jitp.connections if connection.accepted
+    ] == ["lamp-1"]
 
 
 @VERSIONS

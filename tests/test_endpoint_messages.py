@@ -44,7 +44,7 @@ KEPT = Properties(session_expiry_interval=600)
 
 def subscribed(there: RawClient, *filters: str, qos: int = 1) -> None:
     """Subscribe, and check that it is granted."""
-    there.send(Subscribe(9, tuple(Subscription(one, qos) for one in filters)))
+    there.send(Subscribe(9, tuple(Subscription(topic_filter, qos) for topic_filter in filters)))
     assert there.receive(Suback).reason_codes == (qos,) * len(filters)
 
 
@@ -91,7 +91,7 @@ def test_a_shadow_is_updated_read_and_answered(version: Version) -> None:
         packets = [there.next_packet(), there.next_packet()]
 
         assert Puback(5) in packets
-        [answer] = [one for one in packets if isinstance(one, Publish)]
+        [answer] = [packet for packet in packets if isinstance(packet, Publish)]
         assert json.loads(answer.payload)["state"] == state["state"]
         shadow = client(service="iot-data").get_thing_shadow(thingName="bulb-1")
         assert json.loads(shadow["payload"].read())["state"] == state["state"]
@@ -116,7 +116,7 @@ def test_fleet_provisioning_answers_the_device_that_asks(
             there.send(Publish(f"{topic}/{payload_format}", dump(request), 1, 5))
             packets = [there.next_packet(), there.next_packet()]
             assert Puback(5) in packets
-            [answer] = [one for one in packets if isinstance(one, Publish)]
+            [answer] = [packet for packet in packets if isinstance(packet, Publish)]
             return load(answer.payload)  # type: ignore[operator]
 
         keys = ask("$aws/certificates/create")
@@ -237,7 +237,7 @@ def test_a_message_that_several_filters_match_comes_once_at_the_highest_qos() ->
 
         received = [there.receive(Publish) for _ in range(2)]
 
-        assert [(one.payload, one.qos) for one in received] == [(b"1", 1), (b"2", 1)]
+        assert [(message.payload, message.qos) for message in received] == [(b"1", 1), (b"2", 1)]
 
 
 def test_a_device_may_keep_its_own_messages_from_itself() -> None:
@@ -290,7 +290,9 @@ def test_a_will_comes_at_once_whatever_its_delay_and_the_log_says_so() -> None:
 def _topics(place: Place) -> list[str]:
     """The published wills and lifecycle events, oldest first."""
     topics = [event.topic.removeprefix("$aws/events/presence/") for event in place.jitp.events]
-    return [one for one in topics if one in ("will", "connected/bulb-1", "disconnected/bulb-1")]
+    return [
+        topic for topic in topics if topic in ("will", "connected/bulb-1", "disconnected/bulb-1")
+    ]
 
 
 def _delayed(seconds: int) -> Will:

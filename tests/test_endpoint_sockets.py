@@ -68,7 +68,9 @@ class Running:
         self.failures: list[Exception] = []
         self.server = EndpointServer(self.door, limits=limits, report=self.failures.append)
         sockets = [listen("localhost", 0) for _ in range(3)]
-        self.port, self.alpn_port, self.plain_port = (one[0].getsockname()[1] for one in sockets)
+        self.port, self.alpn_port, self.plain_port = (
+            listening_socket[0].getsockname()[1] for listening_socket in sockets
+        )
         tls, alpn = TlsContext(identity), TlsContext(identity, require_alpn=True)
         links = (tls.link, alpn.link, PlainLink)
         self.server.start([Listener(*pair) for pair in zip(sockets, links, strict=True)])
@@ -430,7 +432,11 @@ def test_a_peer_that_stops_reading_costs_bounded_memory_and_nobody_else_anything
             other.send(Publish("flood", payload))
             assert other.receive(Publish).payload == payload
 
-        [connection] = [one for one in there.server.connections if one.client_id == "sleeper"]
+        [connection] = [
+            connection
+            for connection in there.server.connections
+            if connection.client_id == "sleeper"
+        ]
         assert connection.waiting_to_be_written < 2_000_000
         _is_served(there)
 
@@ -505,8 +511,8 @@ def test_nothing_is_left_after_stop(identity: ServerIdentity, device: DeviceIden
     assert set(threading.enumerate()) - before == set()
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", there.port), timeout=PATIENCE)
-    for one in listen("127.0.0.1", there.port):
-        one.close()
+    for listening_socket in listen("127.0.0.1", there.port):
+        listening_socket.close()
 
 
 def test_stopping_twice_does_nothing(identity: ServerIdentity) -> None:

@@ -172,8 +172,8 @@ def a_job(door: Door) -> None:
 
 def a_shared_subscription(door: Door) -> None:
     bulb, phone = provisioned(door, BULB), provisioned(door, PHONE)
-    for one in (bulb, phone):
-        one.subscribe("$share/workers/tasks/+")
+    for device in (bulb, phone):
+        device.subscribe("$share/workers/tasks/+")
     random.seed("the same by both doors")
     for number in range(8):
         bulb.publish(f"tasks/{number}", b"")

@@ -98,8 +98,8 @@ def test_the_maximum_tells_how_many_things_a_claim_has_registered(device: ClaimD
     provision(other, "4")
 
     first, second = (
-        statistics(REGISTERED, ClaimCertificateId=one.claim["certificateId"])
-        for one in (device, other)
+        statistics(REGISTERED, ClaimCertificateId=claim_device.claim["certificateId"])
+        for claim_device in (device, other)
     )
     assert first["Maximum"] == 3
     assert second["Maximum"] == 1

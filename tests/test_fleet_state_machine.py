@@ -391,8 +391,8 @@ class Fleet(RuleBasedStateMachine):
     @invariant()
     def certificates_are_those_of_the_model(self) -> None:
         found = {
-            one["certificateId"]: one["status"]
-            for one in self._iot.list_certificates()["certificates"]
+            certificate["certificateId"]: certificate["status"]
+            for certificate in self._iot.list_certificates()["certificates"]
         }
         assert found == {
             DEVICES[at].certificate_id: device.status
@@ -403,7 +403,8 @@ class Fleet(RuleBasedStateMachine):
     @invariant()
     def things_are_those_of_the_model(self) -> None:
         found = {
-            one["thingName"]: one.get("thingTypeName") for one in self._iot.list_things()["things"]
+            thing["thingName"]: thing.get("thingTypeName")
+            for thing in self._iot.list_things()["things"]
         }
         assert found == {
             name: device.thing_type
@@ -435,7 +436,7 @@ class Fleet(RuleBasedStateMachine):
                 assert len(attached) == device.has_policy
             if device.has_thing:
                 groups = self._iot.list_thing_groups_for_thing(thingName=NAMES[at])["thingGroups"]
-                assert [one["groupName"] for one in groups] == [GROUP] * device.in_group
+                assert [group["groupName"] for group in groups] == [GROUP] * device.in_group
         if self._account.has_group:
             members = self._iot.list_things_in_thing_group(thingGroupName=GROUP)["things"]
             assert set(members) == {NAMES[at] for at, device in devices if device.in_group}
@@ -450,7 +451,7 @@ class Fleet(RuleBasedStateMachine):
         }
         for at in self._account.cas:
             listed = self._iot.list_certificates_by_ca(caCertificateId=CAS[at].certificate_id)
-            assert {one["certificateId"] for one in listed["certificates"]} == {
+            assert {certificate["certificateId"] for certificate in listed["certificates"]} == {
                 DEVICES[number].certificate_id
                 for number, device in enumerate(self._account.devices)
                 if device.ca == at and device.status is not None
@@ -464,9 +465,9 @@ class Fleet(RuleBasedStateMachine):
 
     @invariant()
     def each_run_is_told_once(self) -> None:
-        told = [one for one in self._place.attempts() if one.provisioning is not None]
+        told = [attempt for attempt in self._place.attempts() if attempt.provisioning is not None]
         assert len(told) == self._account.runs
-        copied = [one for one in self._place.rule_runs() if one.matched]
+        copied = [rule_run for rule_run in self._place.rule_runs() if rule_run.matched]
         assert len(copied) == self._account.rule_runs
         assert all(action.succeeded for one in copied for action in one.actions)
 
@@ -474,7 +475,7 @@ class Fleet(RuleBasedStateMachine):
         events = self._place.client("cloudtrail").get_paginator("lookup_events")
         wanted = [{"AttributeKey": "EventName", "AttributeValue": "CreateThing"}]
         pages = events.paginate(LookupAttributes=wanted)
-        told = [json.loads(one["CloudTrailEvent"]) for page in pages for one in page["Events"]]
+        told = [json.loads(event["CloudTrailEvent"]) for page in pages for event in page["Events"]]
         made = [event for event in told if "errorCode" not in event]
         assert len(made) == self._account.creations
 

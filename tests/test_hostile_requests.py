@@ -103,13 +103,13 @@ class Target:
         )
         CA.register(iot, template_body=PLAIN_BODY)
         made = [
-            iot.register_certificate_without_ca(certificatePem=one.certificate_pem)
-            for one in DEVICES[:3]
+            iot.register_certificate_without_ca(certificatePem=device.certificate_pem)
+            for device in DEVICES[:3]
         ]
         ids, arns = ([one[key] for one in made] for key in ("certificateId", "certificateArn"))
         iot.attach_policy(policyName="p0", target=arns[0])
         iot.attach_thing_principal(thingName="t0", principal=arns[0])
-        pems = [one.certificate_pem for one in DEVICES]
+        pems = [device.certificate_pem for device in DEVICES]
         return {
             "awsJobThingName": ["t0"],
             "billingGroupName": ["b0", "n1"],
@@ -249,7 +249,9 @@ def control_request(source: random.Random, path: str, method: str) -> Request:
         if source.random() < 0.15
     ]
     # Waiting for changes that never happen would take long.
-    query = "&".join(one for one in parameters if not one.startswith(("wait", "since")))
+    query = "&".join(
+        parameter for parameter in parameters if not parameter.startswith(("wait", "since"))
+    )
     known = next(values for ending, values in SAMPLES.items() if path.endswith(ending))
     body = to_bytes(mutated_json(source, source.choice(known)))
     chance = source.random()

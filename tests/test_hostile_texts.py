@@ -132,11 +132,13 @@ def test_a_mutated_certificate_is_read_or_refused(long: bool) -> None:
         except CertificateError as error:
             str(error).encode()
             return
-        for one in chain:
-            assert all(certificate_parameters(one).values()) or certificate_parameters(one)
-            check_issuer(one, ISSUER)
-            assert one.subject_text is not None
-            assert len(one.certificate_id) == 64
+        for certificate in chain:
+            assert all(certificate_parameters(certificate).values()) or certificate_parameters(
+                certificate
+            )
+            check_issuer(certificate, ISSUER)
+            assert certificate.subject_text is not None
+            assert len(certificate.certificate_id) == 64
 
     each(120, long, check)
 
@@ -281,7 +283,9 @@ def test_json_is_nowhere_so_deep_that_python_gives_up() -> None:
             if not isinstance(node, ast.Try):
                 continue
             reads = any("json.loads(" in ast.unparse(part) for part in node.body)
-            caught = " ".join(ast.unparse(one.type) for one in node.handlers if one.type)
+            caught = " ".join(
+                ast.unparse(handler.type) for handler in node.handlers if handler.type
+            )
             if reads and "ValueError" in caught and "RecursionError" not in caught:
                 found.append(f"{path.name}:{node.lineno}")
     assert found == []

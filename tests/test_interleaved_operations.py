@@ -249,7 +249,7 @@ def test_locks_are_taken_in_the_order_of_account_and_region() -> None:
     accounts = [first, Account(locks[1], "us-west-2", first.account)]
     second = Account(locks[2], "eu-west-1")
     accounts += [second, Account(locks[3], "us-west-2", second.account)]
-    for named in itertools.permutations(backend_of(one) for one in accounts):
+    for named in itertools.permutations(backend_of(account) for account in accounts):
         with locks_held(*named):
             pass
     assert seen == {tuple(locks[:most]) for most in (2, 3, 4)}

@@ -198,7 +198,7 @@ def test_one_certificate_that_connects_a_hundred_times_at_once_is_provisioned_on
     with ThreadPoolExecutor(20) as pool:
         waiting = [pool.submit(connect_device, device, endpoint=endpoint) for _ in range(100)]
         connections = [one.result() for one in waiting]
-    assert {one.thing_name for one in connections} == {"bulb-1"}
+    assert {connection.thing_name for connection in connections} == {"bulb-1"}
     runs = [attempt for attempt in mocked.connections if attempt.provisioning is not None]
     assert len(runs) == 1
     assert len(mocked.connections) == 101

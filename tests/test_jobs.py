@@ -50,7 +50,7 @@ def test_a_new_device_gets_starts_and_finishes_its_first_job(bulb: DeviceConnect
     create()
     (notify, told), (after, following) = received(bulb)
     assert (notify, after) == ("notify", "notify-next")
-    assert [one["jobId"] for one in told["jobs"]["QUEUED"]] == ["first"]
+    assert [job["jobId"] for job in told["jobs"]["QUEUED"]] == ["first"]
     assert following["execution"]["jobDocument"] == {"operation": "reboot"}
 
     end, pending = ask(bulb, "get", clientToken="t")

@@ -154,9 +154,9 @@ class Fleet:
         for ca in self.cas:
             indexed = {one.certificate_id for one in backend.certificates.of_ca(ca.certificate_id)}
             kept = {
-                one.certificate_id
-                for one in backend.certificates.values()
-                if one.ca_certificate_id == ca.certificate_id
+                certificate.certificate_id
+                for certificate in backend.certificates.values()
+                if certificate.ca_certificate_id == ca.certificate_id
             }
             found += [f"the index of a CA differs by {one}" for one in indexed ^ kept]
         members = self.iot.list_things_in_thing_group(thingGroupName="fleet")["things"]

@@ -226,8 +226,8 @@ def test_anothers_server_name_is_logged_where_it_belongs(
 ) -> None:
     acme.register(iot, template_body=PLAIN_BODY)
     elsewhere = client("eu-west-1")
-    for one in (iot, elsewhere):
-        set_level(one, "ERROR", eventConfigurations=OPT_IN)
+    for account_client in (iot, elsewhere):
+        set_level(account_client, "ERROR", eventConfigurations=OPT_IN)
     here = iot.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
     there = elsewhere.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
     assert not try_to_connect(acme.issue(common_name="b"), endpoint=here, server_name=there)
@@ -290,8 +290,8 @@ def test_a_domain_for_another_service_is_told_of(iot: Any, ca: CertificateAuthor
 
 def test_a_domain_of_another_region_is_told_of_there(iot: Any, ca: CertificateAuthority) -> None:
     elsewhere = client("eu-west-1")
-    for one in (iot, elsewhere):
-        set_level(one, "ERROR", eventConfigurations=OPT_IN)
+    for account_client in (iot, elsewhere):
+        set_level(account_client, "ERROR", eventConfigurations=OPT_IN)
     domain(elsewhere, "theirs")
     domain_refusal(iot, ca, "theirs")
     domain_refusal(iot, ca, "nobodys")

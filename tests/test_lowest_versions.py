@@ -50,7 +50,7 @@ def test_the_constraints_are_the_lowest_versions_of_pyproject(project: dict[str,
 def test_whatever_the_package_needs_has_a_lowest_version(project: dict[str, Any]) -> None:
     extras = project["optional-dependencies"]
     needed = [*project["dependencies"]]
-    needed += (one for name in extras if name != "dev" for one in extras[name])
+    needed += (extra for name in extras if name != "dev" for extra in extras[name])
     assert [one for one in needed if ">=" not in one] == []
 
 

@@ -66,7 +66,7 @@ def test_a_listener_hears_devices_boto3_and_aws_iot_itself(
         ["update", "delta"],
         ["disconnected", "bulb"],
     ]
-    protocols = [one.publisher.protocol for one in heard if one.publisher is not None]
+    protocols = [message.publisher.protocol for message in heard if message.publisher is not None]
     assert protocols == ["MQTT", "HTTP"]
     assert topics(heard) == [event.topic for event in mocked.events]
     numbers = [message.number for message in heard]

@@ -500,11 +500,11 @@ def test_of_connections_that_share_a_subscription_one_receives_a_message(
 ) -> None:
     received: list[tuple[str, bytes]] = []
     subscriptions = {
-        one.client_id: one.subscribe(
+        device.client_id: device.subscribe(
             "$share/workers/jobs/+",
-            lambda event, name=one.client_id: received.append((name, event.payload)),
+            lambda event, name=device.client_id: received.append((name, event.payload)),
         )
-        for one in (bulb, phone)
+        for device in (bulb, phone)
     }
     for number in range(40):
         bulb.publish("jobs/x", b"%d" % number)
@@ -607,7 +607,7 @@ def test_the_list_of_retained_messages_comes_in_pages() -> None:
     more: dict[str, Any] = {}
     while True:
         answer = data.list_retained_messages(maxResults=3, **more)
-        found += [one["topic"] for one in answer["retainedTopics"]]
+        found += [topic["topic"] for topic in answer["retainedTopics"]]
         if "nextToken" not in answer:
             break
         more = {"nextToken": answer["nextToken"]}

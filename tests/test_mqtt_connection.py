@@ -222,9 +222,11 @@ def test_a_refused_client_gets_no_connack_unless_one_is_asked_for(version: Versi
 
 def test_a_reason_code_reaches_a_client_of_mqtt_5_alone() -> None:
     link, old = Link(), Link(version=V3)
-    for one in (link, old):
-        asked(one, Connect("d", one.version))
-        one.take(one.server.refuse_connect(ReasonCode.NOT_AUTHORIZED, "No policy allows it"))
+    for connection in (link, old):
+        asked(connection, Connect("d", connection.version))
+        connection.take(
+            connection.server.refuse_connect(ReasonCode.NOT_AUTHORIZED, "No policy allows it")
+        )
 
     connack = link.only(Connack)
     assert connack.reason_code == 0x87
@@ -234,15 +236,17 @@ def test_a_reason_code_reaches_a_client_of_mqtt_5_alone() -> None:
 
 def test_what_a_client_sends_before_its_connack_waits_for_it() -> None:
     link = Link()
-    stream = b"".join(encode(one, V5) for one in (Connect("d"), Publish("a", b"x"), Pingreq()))
+    stream = b"".join(
+        encode(packet, V5) for packet in (Connect("d"), Publish("a", b"x"), Pingreq())
+    )
     [event] = link.take(link.server.receive(stream, 0.0))
     assert isinstance(event, ConnectReceived)
     assert not link.server.wants_data
 
     events = link.server.accept_connect(SessionState("d", V5), 0.0)
 
-    assert [type(one) for one in events] == [PublishReceived, Pinged]
-    assert [type(one) for one in link.read()] == [Connack, Pingresp]
+    assert [type(event) for event in events] == [PublishReceived, Pinged]
+    assert [type(packet) for packet in link.read()] == [Connack, Pingresp]
 
 
 def test_a_silent_transport_is_closed() -> None:
@@ -296,7 +300,7 @@ def test_a_refused_message_is_answered_by_version_and_qos() -> None:
             )
             reason = link.closed.reason if link.closed else None
             answers[version, qos] = (
-                [(type(one).__name__, one.reason_code) for one in link.read()],  # type: ignore[union-attr]
+                [(type(packet).__name__, packet.reason_code) for packet in link.read()],  # type: ignore[union-attr]
                 reason,
             )
 
@@ -425,9 +429,9 @@ def test_a_message_that_has_expired_reaches_nobody(version: Version) -> None:
 
 def test_too_many_unacknowledged_messages_are_answered_by_version() -> None:
     link, old = connected(V5), connected(V3)
-    for one in (link, old):
+    for connection in (link, old):
         for packet_id in range(1, 102):
-            one.send(Publish("a", b"x", 1, packet_id))
+            connection.send(Publish("a", b"x", 1, packet_id))
 
     refused(link, ReasonCode.RECEIVE_MAXIMUM_EXCEEDED)
     assert old.closed is None
@@ -466,11 +470,11 @@ def test_a_granted_subscription_is_answered_and_noted(version: Version) -> None:
 
 def test_a_refused_subscription_is_answered_by_version() -> None:
     link, old = connected(V5), connected(V3)
-    for one in (link, old):
-        [event] = one.send(Subscribe(3, (Subscription("a"), Subscription("b"))))
+    for connection in (link, old):
+        [event] = connection.send(Subscribe(3, (Subscription("a"), Subscription("b"))))
         assert isinstance(event, SubscribeReceived)
         codes = [ReasonCode.SUCCESS, ReasonCode.NOT_AUTHORIZED]
-        one.take(one.server.answer_subscribe(event, codes, "Not allowed"))
+        connection.take(connection.server.answer_subscribe(event, codes, "Not allowed"))
 
     suback = link.only(Suback)
     assert suback.reason_codes == (0, 0x87)
@@ -485,7 +489,9 @@ def test_more_subscriptions_than_a_connection_may_have_fail_one_by_one() -> None
     for version, failure in ((V3, 0x80), (V5, 0x97)):
         link = connected(version)
         filters = ("a", "b", "a", "c", "d")
-        [event] = link.send(Subscribe(1, tuple(Subscription(one) for one in filters)))
+        [event] = link.send(
+            Subscribe(1, tuple(Subscription(topic_filter) for topic_filter in filters))
+        )
         assert isinstance(event, SubscribeReceived)
         codes = [ReasonCode.QUOTA_EXCEEDED if one == "d" else ReasonCode.SUCCESS for one in filters]
         link.server.answer_subscribe(event, codes)
@@ -536,7 +542,7 @@ def test_a_message_is_delivered_at_the_lower_qos(version: Version) -> None:
         for subscribed in (0, 1):
             link.server.deliver(Message("a", b"x", published), subscribed, 0.0)
 
-    assert [one.qos for one in link.read() if isinstance(one, Publish)] == [0, 0, 0, 1]
+    assert [packet.qos for packet in link.read() if isinstance(packet, Publish)] == [0, 0, 0, 1]
 
 
 def test_only_what_was_retained_carries_the_retain_flag() -> None:
@@ -544,7 +550,7 @@ def test_only_what_was_retained_carries_the_retain_flag() -> None:
     link.server.deliver(Message("a", b"x", retain=True), 0, 0.0)
     link.server.deliver(Message("a", b"x", retain=True), 0, 0.0, retained=True)
 
-    assert [one.retain for one in link.read() if isinstance(one, Publish)] == [False, True]
+    assert [packet.retain for packet in link.read() if isinstance(packet, Publish)] == [False, True]
 
 
 @VERSIONS
@@ -586,15 +592,15 @@ def test_no_more_messages_are_in_flight_than_the_client_takes() -> None:
     link = connected(connect=Connect("d", properties=Properties(receive_maximum=2)))
     for number in range(5):
         link.server.deliver(Message("a", b"%d" % number, 1), 1, 0.0)
-    received = [one for one in link.read() if isinstance(one, Publish)]
-    assert [one.payload for one in received] == [b"0", b"1"]
+    received = [packet for packet in link.read() if isinstance(packet, Publish)]
+    assert [packet.payload for packet in received] == [b"0", b"1"]
 
-    for one in received:
-        assert one.packet_id is not None
-        link.send(Puback(one.packet_id))
+    for packet in received:
+        assert packet.packet_id is not None
+        link.send(Puback(packet.packet_id))
 
-    more = [one for one in link.read() if isinstance(one, Publish)]
-    assert [one.payload for one in more] == [b"2", b"3"]
+    more = [packet for packet in link.read() if isinstance(packet, Publish)]
+    assert [packet.payload for packet in more] == [b"2", b"3"]
 
 
 @VERSIONS
@@ -626,7 +632,7 @@ def test_a_client_that_stops_reading_costs_bounded_memory() -> None:
 
     link.server.resume_sending(1.0)
 
-    payloads = [int(one.payload) for one in link.read() if isinstance(one, Publish)]
+    payloads = [int(packet.payload) for packet in link.read() if isinstance(packet, Publish)]
     assert payloads == [0, 1, 2, 3, 4]  # the newest are lost, as on AWS IoT
 
 

@@ -56,7 +56,7 @@ def join(
 
 
 def payloads(link: Link) -> list[bytes]:
-    return [one.payload for one in link.read() if isinstance(one, Publish)]
+    return [packet.payload for packet in link.read() if isinstance(packet, Publish)]
 
 
 @VERSIONS
@@ -83,7 +83,7 @@ def test_what_was_not_acknowledged_comes_again_with_the_next_connection(version:
     link, _ = join(there, persistent("lamp", version), topic_filter="light")
     for payload in (b"1", b"2"):
         there.publish(Message("light", payload, 1), 0.0, "boss")
-    first = next(one for one in link.read() if isinstance(one, Publish))
+    first = next(packet for packet in link.read() if isinstance(packet, Publish))
     assert first.packet_id is not None
     there.send(link, Puback(first.packet_id), 0.0)
     there.lose(link, 1.0)
@@ -156,7 +156,7 @@ def test_a_newer_connection_takes_the_client_id_over(version: Version) -> None:
 
     assert present
     assert older.closed is not None
-    assert [type(one) for one in older.read()] == ([Disconnect] if version is V5 else [])
+    assert [type(packet) for packet in older.read()] == ([Disconnect] if version is V5 else [])
     assert payloads(watcher) == [b"lamp"]
     there.publish(Message("light", b"on", 1), 2.0, "boss")
     assert payloads(newer) == [b"on"]
@@ -185,7 +185,7 @@ def test_a_message_that_expires_while_it_waits_is_not_delivered() -> None:
 
     again, _ = join(there, persistent("lamp", V5), 10.0)
 
-    [message] = [one for one in again.read() if isinstance(one, Publish)]
+    [message] = [packet for packet in again.read() if isinstance(packet, Publish)]
     assert message.payload == b"50"
     assert message.properties.message_expiry_interval == 40
 
@@ -219,7 +219,7 @@ def test_a_retained_message_reaches_who_subscribes_to_its_very_topic() -> None:
     there.send(exact, Subscribe(1, (Subscription("light"),)), 0.0)
     there.send(wild, Subscribe(1, (Subscription("#"),)), 0.0)
 
-    [message] = [one for one in exact.read() if isinstance(one, Publish)]
+    [message] = [packet for packet in exact.read() if isinstance(packet, Publish)]
     assert message.retain
     assert payloads(wild) == []
 
@@ -241,8 +241,11 @@ def test_a_client_may_keep_its_own_messages_from_itself() -> None:
     subscriptions.add("a", Subscription("x", no_local=True))
     subscriptions.add("b", Subscription("x"))
 
-    assert [one.client for one in subscriptions.receivers("x", publisher="a")] == ["b"]
-    assert [one.client for one in subscriptions.receivers("x", publisher="b")] == ["a", "b"]
+    assert [receiver.client for receiver in subscriptions.receivers("x", publisher="a")] == ["b"]
+    assert [receiver.client for receiver in subscriptions.receivers("x", publisher="b")] == [
+        "a",
+        "b",
+    ]
 
 
 def test_one_member_of_a_group_receives_a_message() -> None:

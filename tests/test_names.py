@@ -83,7 +83,7 @@ def test_no_other_module_measures_how_alike_names_are(package: object) -> None:
         source.relative_to(folder).as_posix()
         for source in folder.rglob("*.py")
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Import) and any(one.name == "difflib" for one in node.names)
+        if isinstance(node, ast.Import) and any(alias.name == "difflib" for alias in node.names)
     }
 
     assert measuring == ({"names.py"} if package is moto_jitp else set())

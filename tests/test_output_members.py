@@ -152,8 +152,8 @@ class Fleet:
         self.told: dict[str, set[str]] = {}
         self.iot: Any = boto3.client("iot", region_name="us-east-1")
         self.theirs = client_of("210987654321")
-        for one in (self.iot, self.theirs):
-            one.meta.events.register("after-call.iot", self._note)
+        for account_client in (self.iot, self.theirs):
+            account_client.meta.events.register("after-call.iot", self._note)
 
     def _note(self, parsed: Any, model: Any, **_: Any) -> None:
         if model.output_shape and "Error" not in parsed:

@@ -577,8 +577,8 @@ def test_a_search_finds_the_device_with_all_its_connections(
     api.connect(ca.issue(common_name="bulb-2", country="SE"))
     for text in ("BULB-1", "c=kr", bulb.certificate_id):
         state = api.get(f"/state?search={text}")
-        assert [one["certificateId"] for one in state["devices"]] == [bulb.certificate_id]
-        assert [one["accepted"] for one in state["connections"]] == [False, True]
+        assert [device["certificateId"] for device in state["devices"]] == [bulb.certificate_id]
+        assert [connection["accepted"] for connection in state["connections"]] == [False, True]
     assert api.get("/state?search=RECONNECT_REQUIRED")["connections"] == []
     assert api.get("/state")["totals"]["devices"] == 2
 
@@ -588,7 +588,9 @@ def test_a_device_that_was_mended_is_not_among_the_refused(api: Api, url: str) -
     bulb = ca.issue(common_name="bulb-1", country="KR")
     api.connect(bulb)
     state = api.get("/state?refused=true&search=not_registered")
-    assert [one["certificateId"] for one in state["connections"]] == [bulb.certificate_id]
+    assert [connection["certificateId"] for connection in state["connections"]] == [
+        bulb.certificate_id
+    ]
     assert state["totals"]["refusedDevices"] == 1
     ca.register(client(url), template_body=TEMPLATE)
     api.connect(bulb)
@@ -754,12 +756,12 @@ def test_the_server_words_how_a_connection_ended_and_what_is_wrong_with_a_ca(
     CertificateAuthority(common_name="Plain").register(client(url))
     CertificateAuthority(common_name="Off").register(client(url), active=False)
     state = api.get("/state")
-    assert {one["ending"] for one in state["connections"]} == {
+    assert {connection["ending"] for connection in state["connections"]} == {
         "The connection is dropped; the device must reconnect",
         "The connection is accepted",
         "The connection is refused",
     }
-    troubles = {one["subject"]: one["trouble"] for one in state["cas"]}
+    troubles = {ca["subject"]: ca["trouble"] for ca in state["cas"]}
     assert troubles["CN=Acme Root"] is None
     assert "no template" in troubles["CN=Plain"]
     assert troubles["CN=Off"].startswith("The CA is INACTIVE")
@@ -779,7 +781,7 @@ def test_a_cause_counts_the_devices_that_are_searched_for(
     # A selected one stays, so that it can be deselected.
     page.locator("#search").fill("no such device")
     causes.filter(has_text="0 × PROVISIONING_FAILED").wait_for()
-    assert [one["devices"] for one in api.get("/state?search=pump")["causes"]] == [1]
+    assert [cause["devices"] for cause in api.get("/state?search=pump")["causes"]] == [1]
     assert api.get("/state?search=no-such")["causes"] == []
 
 

@@ -227,7 +227,7 @@ OPERATIONS = [listing.operation for listing in listings(World("", ""))]
 
 
 def listing_of(cloud: Cloud, operation: str) -> Listing:
-    return next(one for one in listings(cloud.world) if one.operation == operation)
+    return next(listing for listing in listings(cloud.world) if listing.operation == operation)
 
 
 def check_pages(cloud: Cloud, operation: str) -> None:

@@ -61,7 +61,9 @@ def test_a_chain_is_read_in_its_order() -> None:
     leaf, issuer = read_chain(DEVICE.chain_pem)
     assert (leaf.subject_text, issuer.subject_text) == ("CN=bulb-1", "CN=Acme Root")
     assert leaf.issuer_text == issuer.subject_text
-    assert [one.certificate_id for one in read_chain(CA.certificate_pem)] == [CA.certificate_id]
+    assert [certificate.certificate_id for certificate in read_chain(CA.certificate_pem)] == [
+        CA.certificate_id
+    ]
 
 
 @pytest.mark.parametrize(
@@ -257,7 +259,7 @@ def test_an_issuer_is_told_by_name_and_by_signature() -> None:
 def test_certificates_of_a_handshake_are_read_as_those_of_a_pem_text() -> None:
     chain = read_chain(DEVICE.chain_pem)
 
-    shown = [one.certificate.public_bytes(Encoding.DER) for one in chain]
+    shown = [certificate.certificate.public_bytes(Encoding.DER) for certificate in chain]
 
     assert read_presented(shown) == chain
     assert read_presented(shown)[0].pem == chain[0].pem

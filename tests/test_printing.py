@@ -31,7 +31,7 @@ __all__ = ["run"]
 BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 #: Short, as a common name has 64 characters at most.
 FORGED = "FAKE"
-NAME = "b" + "".join(f"{one}{FORGED}" for one in BREAKS) + "\x1b[2J"
+NAME = "b" + "".join(f"{line_break}{FORGED}" for line_break in BREAKS) + "\x1b[2J"
 
 
 def forged(text: str) -> list[str]:

@@ -131,7 +131,7 @@ def refusals(iot: Any) -> dict[str, ConnectionRefused]:
     found.append(refusal_of(CA.issue()))
     ca_id = CA.register(iot, active=False, auto_registration=False)
     stranger, impostor = CertificateAuthority(common_name="x"), CertificateAuthority("Acme Root")
-    found += [refusal_of(one.issue()) for one in (stranger, impostor)]
+    found += [refusal_of(authority.issue()) for authority in (stranger, impostor)]
     found.append(refusal_of(CA.issue()))
     iot.update_ca_certificate(certificateId=ca_id, newStatus="ACTIVE")
     found.append(refusal_of(CA.issue()))

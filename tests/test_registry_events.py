@@ -66,7 +66,11 @@ def test_all_kinds_are_off_until_they_are_switched_on(iot: Any, told: Any) -> No
     switch(iot, "THING", "JOB")
     switch(iot, "JOB", on=False)
     described = iot.describe_event_configurations()
-    on = [kind for kind, one in described["eventConfigurations"].items() if one["Enabled"]]
+    on = [
+        kind
+        for kind, configuration in described["eventConfigurations"].items()
+        if configuration["Enabled"]
+    ]
     assert on == ["THING"]
     assert described["creationDate"] <= described["lastModifiedDate"]
     with refused("InvalidRequestException", 400, ""):

@@ -147,7 +147,7 @@ def test_of_two_cas_of_one_name_the_one_that_signed_is_found_everywhere() -> Non
         with pytest.raises(ConnectionRefused):
             connect_device(second)
         listed = client().list_certificates_by_ca(caCertificateId=cas[1].certificate_id)
-        assert {one["certificateId"] for one in listed["certificates"]} == {
+        assert {certificate["certificateId"] for certificate in listed["certificates"]} == {
             first.certificate_id,
             second.certificate_id,
         }

@@ -84,9 +84,9 @@ def test_runs_of_all_origins_stand_in_the_order_in_which_they_happened(
     outcome = api.connect(provisioning_ca(server.endpoint_url).issue(common_name="b", country="KR"))
     register(iot_at_server, Serial="bulb-2")
     runs = api.get("/runs")["runs"]
-    assert [one["type"] for one in runs] == ["REGISTER_THING", "JITP", "REGISTER_THING"]
+    assert [run["type"] for run in runs] == ["REGISTER_THING", "JITP", "REGISTER_THING"]
     assert runs[1]["connectionId"] == outcome["attempts"][0]["id"] == runs[1]["id"]
-    assert [one["id"] for one in runs] == sorted({one["id"] for one in runs})
+    assert [run["id"] for run in runs] == sorted({run["id"] for run in runs})
 
 
 def test_the_page_shows_registrations_by_boto3(api: Api, iot_at_server: Any) -> None:

@@ -604,9 +604,9 @@ def test_the_state_has_cas_devices_and_connections(api: Api, ca: CertificateAuth
     api.connect(good)
     api.connect(bad)
     state = api.get("/state")
-    assert [(one["subject"], one["status"]) for one in state["cas"]] == [("CN=Acme Root", "ACTIVE")]
+    assert [(ca["subject"], ca["status"]) for ca in state["cas"]] == [("CN=Acme Root", "ACTIVE")]
     assert "AWS::IoT::Thing" in state["cas"][0]["templateBody"]
-    devices = {one["certificateId"]: one for one in state["devices"]}
+    devices = {device["certificateId"]: device for device in state["devices"]}
     assert devices[good.certificate_id]["status"] == "ACTIVE"
     assert devices[good.certificate_id]["thingName"] == "bulb-1"
     assert devices[bad.certificate_id]["status"] == "PENDING_ACTIVATION"

@@ -192,4 +192,4 @@ def test_a_browser_at_the_root_is_led_to_the_page_and_an_sdk_is_not() -> None:
         assert b'href="/moto-api/jitp/"' in seen.data
         s3 = client(server.endpoint_url, "s3")
         s3.create_bucket(Bucket="files")
-        assert [one["Name"] for one in s3.list_buckets()["Buckets"]] == ["files"]
+        assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == ["files"]

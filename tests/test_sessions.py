@@ -221,7 +221,9 @@ def test_what_mqtt_5_says_of_a_message_is_carried_through(bulb: DeviceIdentity) 
     said = Properties(content_type="text/plain", user_properties=(("a", "1"), ("a", "2")))
     session.subscribe("news", heard.append)
     session.publish("news", b"good", qos=1, properties=said)
-    assert [(one.qos, one.properties, one.is_retained) for one in heard] == [(1, said, False)]
+    assert [(message.qos, message.properties, message.is_retained) for message in heard] == [
+        (1, said, False)
+    ]
     assert heard[0].publisher == ("bulb", bulb.certificate_id, "127.0.0.1", "MQTT")
 
 
@@ -230,7 +232,7 @@ def test_a_retained_message_is_marked_as_one(bulb: DeviceIdentity) -> None:
     heard: list[Message] = []
     session.publish("news", b"good", retain=True)
     session.subscribe("news", heard.append)
-    assert [(one.payload, one.is_retained) for one in heard] == [(b"good", True)]
+    assert [(message.payload, message.is_retained) for message in heard] == [(b"good", True)]
     session.subscribe("news", heard.append, with_retained=False)
     assert len(heard) == 1
 

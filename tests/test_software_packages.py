@@ -36,7 +36,9 @@ def test_a_package_is_told_as_it_was_made(iot: Any) -> None:
     assert package["creationDate"] == package["lastModifiedDate"]
     tags = iot.list_tags_for_resource(resourceArn=ARN)["tags"]
     assert tags == [{"Key": "team", "Value": "light"}]
-    assert [one["packageName"] for one in iot.list_packages()["packageSummaries"]] == ["firmware"]
+    assert [summary["packageName"] for summary in iot.list_packages()["packageSummaries"]] == [
+        "firmware"
+    ]
 
 
 @pytest.mark.usefixtures("firmware")
@@ -57,7 +59,7 @@ def test_a_version_goes_from_draft_by_published_to_deprecated_and_back(iot: Any)
         iot.update_package_version(**names, action=action)
         assert iot.get_package_version(**names)["status"] == status
     listed = iot.list_package_versions(packageName="firmware", status="PUBLISHED")
-    assert [one["versionName"] for one in listed["packageVersionSummaries"]] == ["1.0"]
+    assert [summary["versionName"] for summary in listed["packageVersionSummaries"]] == ["1.0"]
     drafts = iot.list_package_versions(packageName="firmware", status="DRAFT")
     assert drafts["packageVersionSummaries"] == []
 
@@ -135,7 +137,9 @@ def test_versions_are_listed_by_the_page(iot: Any) -> None:
     pages = iot.get_paginator("list_package_versions").paginate(
         packageName="firmware", PaginationConfig={"PageSize": 1}
     )
-    found = [[one["versionName"] for one in page["packageVersionSummaries"]] for page in pages]
+    found = [
+        [summary["versionName"] for summary in page["packageVersionSummaries"]] for page in pages
+    ]
     assert found == [["1.0"], ["2.0"]]
 
 

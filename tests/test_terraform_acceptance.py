@@ -66,7 +66,7 @@ def test_aws_iot_thing_type(iot: Any) -> None:
         },
         tags=[{"Key": "a", "Value": "1"}],
     )
-    listed = [one["thingTypeName"] for one in iot.list_thing_types()["thingTypes"]]
+    listed = [thing_type["thingTypeName"] for thing_type in iot.list_thing_types()["thingTypes"]]
     assert listed == ["type"]
     described = iot.describe_thing_type(thingTypeName="type")
     assert sorted(described["thingTypeProperties"]["searchableAttributes"]) == ["bar", "baz", "foo"]
@@ -89,7 +89,7 @@ def test_aws_iot_thing_group(iot: Any) -> None:
     assert group["thingGroupMetadata"]["creationDate"]
     assert group["thingGroupMetadata"]["parentGroupName"] == "b"
     roots = group["thingGroupMetadata"]["rootToParentThingGroups"]
-    assert [one["groupName"] for one in roots] == ["a", "b"]
+    assert [root["groupName"] for root in roots] == ["a", "b"]
 
     def update(attributes: dict[str, str]) -> Any:
         iot.update_thing_group(
@@ -116,7 +116,7 @@ def test_aws_iot_thing_group_membership(iot: Any) -> None:
     iot.create_thing(thingName="bulb")
     iot.add_thing_to_thing_group(thingGroupName="group", thingName="bulb")
     groups = iot.list_thing_groups_for_thing(thingName="bulb")["thingGroups"]
-    assert [one["groupName"] for one in groups] == ["group"]
+    assert [group["groupName"] for group in groups] == ["group"]
 
     iot.delete_thing_group(thingGroupName="group")
     assert iot.list_thing_groups_for_thing(thingName="bulb")["thingGroups"] == []
@@ -291,7 +291,9 @@ def test_aws_iot_domain_configuration(iot: Any) -> None:
         "ENABLED",
         "CUSTOMER_MANAGED",
     )
-    assert [one["serverCertificateArn"] for one in found["serverCertificates"]] == [certificate]
+    assert [certificate["serverCertificateArn"] for certificate in found["serverCertificates"]] == [
+        certificate
+    ]
     policy = found["tlsConfig"]["securityPolicy"]
     assert policy == "IoTSecurityPolicy_TLS13_1_3_2022_10"
     arn = found["domainConfigurationArn"]

@@ -41,7 +41,10 @@ def attach(iot: Any, thing: str, device: DeviceIdentity, kind: str | None = None
 
 def things_of(iot: Any, device: DeviceIdentity, **more: Any) -> dict[str, str]:
     answer = iot.list_principal_things_v2(principal=arn_of(device), **more)
-    return {one["thingName"]: one["thingPrincipalType"] for one in answer["principalThingObjects"]}
+    return {
+        attachment["thingName"]: attachment["thingPrincipalType"]
+        for attachment in answer["principalThingObjects"]
+    }
 
 
 def test_attachments_are_listed_with_their_type(iot: Any, bulb: DeviceIdentity) -> None:
@@ -96,7 +99,7 @@ def test_listings_filter_by_type_and_come_in_pages(
         attach(iot, "bulb", device)
     attach(iot, "bulb", own, EXCLUSIVE)
     pages = [
-        [one["principal"] for one in page["thingPrincipalObjects"]]
+        [attachment["principal"] for attachment in page["thingPrincipalObjects"]]
         for page in iot.get_paginator("list_thing_principals_v2").paginate(
             thingName="bulb", thingPrincipalType=SHARED, PaginationConfig={"PageSize": 2}
         )

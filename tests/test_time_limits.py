@@ -27,7 +27,7 @@ WALL_CLOCKS = frozenset({"perf_counter", "perf_counter_ns", "monotonic", "monoto
 @pytest.mark.slow
 def test_a_server_that_has_spoken_lives_until_its_test_ends() -> None:
     with serving() as server:
-        guards = [one for one in threading.enumerate() if isinstance(one, threading.Timer)]
+        guards = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
         assert guards == []
         assert server.process.poll() is None
 

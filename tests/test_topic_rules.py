@@ -367,7 +367,7 @@ def test_timestream_gets_a_record_for_each_attribute(
     from moto.timestreamwrite.models import timestreamwrite_backends
 
     records = timestreamwrite_backends[ACCOUNT][REGION].databases["db"].tables["readings"].records
-    measures = {one["MeasureName"]: one for one in records}
+    measures = {record["MeasureName"]: record for record in records}
     assert measures["t"]["MeasureValueType"] == "DOUBLE"
     assert measures["on"]["MeasureValue"] == "true"
     assert measures["n"]["MeasureValueType"] == "BIGINT"

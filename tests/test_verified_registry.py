@@ -152,7 +152,7 @@ def test_the_policies_of_parents_are_listed_where_they_are_asked_for(cloud: Clou
 
     def listed(recursive: bool) -> list[str]:
         found = cloud.iot.list_attached_policies(target=child["thingGroupArn"], recursive=recursive)
-        return [one["policyName"] for one in found["policies"]]
+        return [policy["policyName"] for policy in found["policies"]]
 
     cloud.until(lambda: listed(recursive=True) == [policy])
     assert listed(recursive=False) == []

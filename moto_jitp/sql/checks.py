@@ -171,8 +171,8 @@ def _check_call(call: tree.Call, version: Version) -> None:
     ):
         if place is not None and isinstance(call.arguments[place], tree.Variable):
             raise SqlError(
-                f"{call.name}() does not accept a variable for {value}; write it as a string in place of "
-                f"{shortened(call.arguments[place])}."
+                f"{call.name}() does not accept a variable for {value}; write it as a string "
+                f"in place of {shortened(call.arguments[place])}."
             )
 
 

@@ -212,9 +212,7 @@ def missing_advice(name: str, given_names: Iterable[str], *, from_certificate: b
         if "::" not in candidate and certificate_parameter_like(candidate) == name
     ]
     if short:
-        return (
-            f"{given_text} {short[0]} does not mean {name} here: use the full name."
-        )
+        return f"{given_text} {short[0]} does not mean {name} here: use the full name."
     if name == CERTIFICATE_PREFIX + "Id":
         return (
             "A device that connects brings its certificate's id; where no device connects, as in "

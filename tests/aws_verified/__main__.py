@@ -43,8 +43,8 @@ def sweep(account: Account, *, delete: bool) -> int:
     for one in found:
         print(f"  {one}")
     left = clean_up.run() if delete else []
-    for one in left:
-        print(f"not deleted: {one.what}: {one.why}")
+    for leftover in left:
+        print(f"not deleted: {leftover.what}: {leftover.why}")
     return 1 if left else 0
 
 

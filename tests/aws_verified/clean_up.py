@@ -152,8 +152,8 @@ class CleanUp:
         ]
 
     def _descriptions_of_cas(self) -> Iterator[Any]:
-        for one in list(self._listed("list_ca_certificates", "certificates", "certificateId")):
-            found = self.iot.describe_ca_certificate(certificateId=one)["certificateDescription"]
+        for ca in list(self._listed("list_ca_certificates", "certificates", "certificateId")):
+            found = self.iot.describe_ca_certificate(certificateId=ca)["certificateDescription"]
             if self._is_meant(read_certificate(found["certificatePem"]).common_name or ""):
                 yield found
 
@@ -190,7 +190,7 @@ class CleanUp:
         for policy in self.policies():
             arns += self.iot.list_targets_for_policy(policyName=policy)["targets"]
         ids.update(match[1] for arn in arns if (match := re.search(r":cert/(\w+)$", arn)))
-        return sorted(one for one in ids if self._is_there(one))
+        return sorted(identifier for identifier in ids if self._is_there(identifier))
 
     def _is_there(self, certificate_id: str) -> bool:
         try:
@@ -206,7 +206,11 @@ class CleanUp:
             found = self.iot.describe_certificate(certificateId=one)["certificateDescription"]
             return str(found["status"])
 
-        return [one for one in self.device_certificates() if status(one) != "INACTIVE"]
+        return [
+            device_certificate
+            for device_certificate in self.device_certificates()
+            if status(device_certificate) != "INACTIVE"
+        ]
 
     def role_aliases(self) -> list[str]:
         pages = self.iot.get_paginator("list_role_aliases").paginate()

@@ -200,10 +200,10 @@ class Cloud:
         """
         self._undo.close()
         left = self.clean_up.run()
-        for one in left:
-            if one.is_expected and self.is_on_aws:
-                warnings.warn(f"{one.what} stays for now: {one.why}", stacklevel=2)
-        return [f"{one.what}: {one.why}" for one in left if not one.is_expected]
+        for leftover in left:
+            if leftover.is_expected and self.is_on_aws:
+                warnings.warn(f"{leftover.what} stays for now: {leftover.why}", stacklevel=2)
+        return [f"{leftover.what}: {leftover.why}" for leftover in left if not leftover.is_expected]
 
 
 def _document(statement: dict[str, Any]) -> str:
@@ -253,7 +253,7 @@ def _left_behind(left: list[str]) -> str:
     return "\n".join(
         [
             "What the test has made is not all deleted:",
-            *(f"  {one}" for one in left),
+            *(f"  {leftover}" for leftover in left),
             "In the folder tests, `python -m aws_verified --delete` tries again.",
         ]
     )

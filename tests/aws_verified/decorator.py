@@ -40,7 +40,7 @@ def aws_verified(test: Callable[..., None]) -> Callable[..., None]:
         with a_cloud() as cloud:
             test(*args, cloud=cloud, **kwargs)
 
-    others = [one for name, one in signature.parameters.items() if name != "cloud"]
+    others = [parameter for name, parameter in signature.parameters.items() if name != "cloud"]
     run.__signature__ = signature.replace(parameters=others)  # type: ignore[attr-defined]
     marked: Callable[..., None] = pytest.mark.aws_verified(run)
     return marked

@@ -190,7 +190,7 @@ class MqttConnection(DeviceConnection):
     ) -> DeviceSubscription:
         subscription = MqttSubscription(self, topic_filter, handler)
         before = self._subscriptions
-        others = [one for one in before if one.topic_filter != topic_filter]
+        others = [earlier for earlier in before if earlier.topic_filter != topic_filter]
         self._subscriptions = (*others, subscription)
         try:
             answer = self._ask(Subscribe(1, (Subscription(topic_filter, 1),)), Suback)
@@ -205,7 +205,9 @@ class MqttConnection(DeviceConnection):
         if subscription not in self._subscriptions:
             return
         self._settle()  # messages for its handler go there
-        self._subscriptions = tuple(one for one in self._subscriptions if one is not subscription)
+        self._subscriptions = tuple(
+            other for other in self._subscriptions if other is not subscription
+        )
         self._ask(Unsubscribe(1, (subscription.topic_filter,)), Unsuback)
 
     def receive(self, timeout: float | None = None) -> Event:
@@ -217,7 +219,7 @@ class MqttConnection(DeviceConnection):
             return Event(message.topic, message.payload, ACCOUNT, "us-east-1")
         if self._end is not None:
             raise ConnectionError(self._end)
-        filters = ", ".join(one.topic_filter for one in self._subscriptions)
+        filters = ", ".join(subscription.topic_filter for subscription in self._subscriptions)
         raise TimeoutError(f"No message is waiting for a device subscribed to {filters}.")
 
     def disconnect(self) -> None:
@@ -263,11 +265,13 @@ class MqttConnection(DeviceConnection):
         from moto_jitp.mqtt.topic_filters import topic_matches
 
         matching = [
-            one
-            for one in self._subscriptions
-            if topic_matches(_without_share(one.topic_filter), message.topic)
+            subscription
+            for subscription in self._subscriptions
+            if topic_matches(_without_share(subscription.topic_filter), message.topic)
         ]
-        handlers = [one.handler for one in matching if one.handler is not None]
+        handlers = [
+            subscription.handler for subscription in matching if subscription.handler is not None
+        ]
         for handler in handlers:
             handler(Event(message.topic, message.payload, ACCOUNT, "us-east-1"))
         if not handlers:

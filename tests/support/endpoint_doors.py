@@ -99,12 +99,16 @@ class OpenClient:
         assert self._subscriber is not None
         retained = []
         with self._door._lock:
-            for one in subscriptions:
-                self._door._subscriptions.add(self._subscriber, one)
-                self._subscriber.filters.add(one.topic_filter)
-                if one.topic_filter in self._door._retained:
-                    retained.append((self._door._retained[one.topic_filter], one.qos))
-        return Grants([ReasonCode(one.qos) for one in subscriptions], "", retained)
+            for subscription in subscriptions:
+                self._door._subscriptions.add(self._subscriber, subscription)
+                self._subscriber.filters.add(subscription.topic_filter)
+                if subscription.topic_filter in self._door._retained:
+                    retained.append(
+                        (self._door._retained[subscription.topic_filter], subscription.qos)
+                    )
+        return Grants(
+            [ReasonCode(subscription.qos) for subscription in subscriptions], "", retained
+        )
 
     def unsubscribe(self, topic_filters: Sequence[str]) -> None:
         assert self._subscriber is not None

@@ -177,10 +177,10 @@ class MemoryServer:
             self.subscriptions.add(link.server.client_id, one)
             codes.append(ReasonCode(one.qos))
         more = link.server.answer_subscribe(event, codes, "Too many subscriptions")
-        for one in event.subscriptions:
-            message = self.retained.get(one.topic_filter)
+        for subscription in event.subscriptions:
+            message = self.retained.get(subscription.topic_filter)
             if message is not None and not message.has_expired(now):
-                link.server.deliver(message, one.qos, now, retained=True)
+                link.server.deliver(message, subscription.qos, now, retained=True)
         return more
 
     def _closed(self, link: Link, event: Closed, now: float) -> None:
