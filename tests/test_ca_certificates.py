@@ -305,6 +305,7 @@ class TestPossession:
         assert f"The verificationCertificate 'CN={code}' has the issuer 'CN={name}'; " in text
         assert "the CA certificate has the subject 'CN=Acme Root'." in text
         assert "Sign a CSR whose CN is the registration code with that CA's private key" in text
+        assert "pass the resulting certificate as verificationCertificate." in text
 
     @pytest.mark.parametrize("where", ["nowhere", "eu-west-1"])
     def test_the_code_must_be_the_one_of_this_region(

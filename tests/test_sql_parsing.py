@@ -228,9 +228,9 @@ def test_a_mistake_is_named_with_its_place(sql: str, says: str, column: int) -> 
         ("SELECT * FROM 'a/#/b'", "FROM: 'a/#/b'"),
         (
             "SET @r = 'x' SELECT get_thing_shadow('t', @r) FROM 't'",
-            "no variable for the role's ARN",
+            "not accept a variable for the role's ARN",
         ),
-        ("SET @m = 'x' SELECT transform(@m, a, b) FROM 't'", "no variable for the mode"),
+        ("SET @m = 'x' SELECT transform(@m, a, b) FROM 't'", "not accept a variable for the mode"),
         ("SELECT get_or_default(a, aws_lambda('f', *)) FROM 't'", "cannot be the default"),
         (f"SELECT {'(NOT ' * 200}a{')' * 200} FROM 't'", "nested more than 100 levels"),
     ],

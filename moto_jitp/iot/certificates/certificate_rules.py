@@ -136,7 +136,7 @@ def _not_issued(
     )
     change = (
         "Sign a CSR whose CN is the registration code with that CA's private key, and pass the "
-        "resulting certificate as {parameter}."
+        f"resulting certificate as {parameter}."
         if parameter
         else "Give the CA that signed this certificate, or sign it with that CA's private key."
     )
