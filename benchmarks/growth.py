@@ -1,8 +1,9 @@
 """Checks that the cost of work does not grow with a fleet.
 
-    python benchmarks/growth.py # 1,000 and 10,000 of each: half an hour python benchmarks/growth.py
-    --each # every ratio, not only the highest python benchmarks/growth.py --by time # processor
-    time, on an idle machine python benchmarks/growth.py --small 100 --large 1000 --only groups
+    python benchmarks/growth.py                        # 1,000 and 10,000 of each: half an hour
+    python benchmarks/growth.py --each                 # every ratio, and not the highest alone
+    python benchmarks/growth.py --by time              # processor time, on a machine at rest
+    python benchmarks/growth.py --small 100 --large 1000 --only groups
 
 For each dimension two processes hold a small and a large number of it, and take turns in connecting
 a device, publishing and calling boto3. Work is counted in executed lines of Python and calls of

@@ -1,6 +1,7 @@
 """Measures the cost of a message that matches one of a thousand topic rules.
 
-    python benchmarks/rules.py # about ten seconds python benchmarks/rules.py --messages 100
+    python benchmarks/rules.py                 # ten seconds or so
+    python benchmarks/rules.py --messages 100
 
 Two accounts take turns: one with a single rule, one with a thousand of which the same one matches.
 Times are CPU times of the process; the result is the median of many batches.

@@ -1,7 +1,7 @@
 """Runs the benchmarks and writes their output into the documentation.
 
-    python benchmarks/run.py # all of them: most of an hour python benchmarks/run.py --only suite
-    --only calls
+    python benchmarks/run.py                         # all of them: the better part of an hour
+    python benchmarks/run.py --only suite --only calls
 
 The results of other benchmarks stay on the page.
 """

@@ -1,7 +1,7 @@
 """Measures the server: its start, a connecting device, and a connecting fleet.
 
-    python benchmarks/server.py # about a minute python benchmarks/server.py --rounds 5 --devices
-    100
+    python benchmarks/server.py                      # a minute or so
+    python benchmarks/server.py --rounds 5 --devices 100
 
 The start is that of the command, until it answers, against moto's own server: the two take turns. A
 connect uses the control route, with a device that is provisioned, both attempts; a DescribeThing is

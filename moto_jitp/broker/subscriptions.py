@@ -162,7 +162,9 @@ class Subscriptions(Generic[SubscriberT]):
                 matching_subscriptions = self._found[topic] = self._tree.match(topic)
             return [
                 # A group is what receives where nobody else can.
-                match if not isinstance(match, _Group) else cast("SubscriberT", match.choose() or match)
+                match
+                if not isinstance(match, _Group)
+                else cast("SubscriberT", match.choose() or match)
                 for match in matching_subscriptions
             ]
 

@@ -297,7 +297,7 @@ class SessionSubscriber:
             retained, self._retained = self._retained, None
         if is_persistent:
             subscription.keep(session)
-        self._take_waiting(one.topic_filter)
+        self._take_waiting(options.topic_filter)
         return retained
 
     def _take_waiting(self, topic_filter: str) -> None:
