@@ -11,12 +11,14 @@ pytest.importorskip("OpenSSL", reason="the device endpoint needs the extra [mqtt
 
 from support.cloud import client
 from support.endpoint_stories import V3, V5, running
+from support.service_models import needs_complete_models
 
 from moto_jitp.mqtt.packets import Disconnect, Puback, Publish, Version
 from moto_jitp.mqtt.properties import Properties
 
 # AWS's limit of a sender's timeout, in seconds.
 SHORTEST, LONGEST = 1, 15
+pytestmark = needs_complete_models
 VERSIONS = pytest.mark.parametrize("version", [V3, V5])
 
 

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import cbor2
+import cryptography
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -142,6 +143,9 @@ def test_a_signing_request_that_aws_does_not_take_is_rejected(
     assert len(iot.list_certificates()["certificates"]) == 1  # the claim's
 
 
+@pytest.mark.skipif(
+    int(cryptography.__version__.partition(".")[0]) < 45, reason="cryptography accepts the string"
+)
 def test_a_signing_request_with_a_bad_string_is_told_which(
     device: ClaimDevice,
 ) -> None:

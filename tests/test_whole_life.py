@@ -21,6 +21,7 @@ from support.cloud import ACCOUNT, client, client_of
 from support.endpoint_clients import RawClient
 from support.endpoint_stories import Place, running
 from support.patience import HANG
+from support.service_models import needs_complete_models
 
 from moto_jitp import ConnectionRefused, DeviceConnection, DeviceIdentity, connect_device
 from moto_jitp.mqtt.packets import Disconnect, Publish, Suback, Subscribe, Subscription
@@ -173,6 +174,7 @@ def provisioned_with_a_claim(place: Place, side: InProcess | OverMqtt) -> Device
     return device
 
 
+@needs_complete_models
 @pytest.mark.parametrize("side_of", [InProcess, OverMqtt])
 @pytest.mark.parametrize("provision", [provisioned_just_in_time, provisioned_with_a_claim])
 def test_a_device_is_born_found_given_work_handed_on_and_forgotten(

@@ -38,9 +38,13 @@ def decode(form: str, payload: bytes) -> Any:
     if form == "cbor":
         cbor = _cbor()
         try:
-            return cbor.loads(payload)
+            message = cbor.loads(payload)
         except (cbor.CBORDecodeError, ValueError, RecursionError) as error:
             raise PayloadError(f"it is not CBOR ({error}).") from None
+        # cbor2 5 returns the end of a sequence that never began, which later ones refuse.
+        if message is getattr(cbor, "break_marker", cbor):
+            raise PayloadError("it is not CBOR (it begins with a break).")
+        return message
     try:
         return json.loads(payload)
     except (ValueError, RecursionError) as error:
