@@ -197,7 +197,7 @@ def test_a_moto_that_lacks_a_name_is_refused_by_that_name_and_version(
         assert things() == []
 
 
-def test_all_names_that_a_moto_lacks_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_names_that_a_moto_lacks_are_reported_together(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patching:
         patching.delattr(moto.iot.models, "FakeEndpoint")
         patching.delattr(IoTBackend, "_validation_delete")

@@ -94,7 +94,7 @@ def test_a_certificate_of_plain_moto_connects_and_counts_as_registered(
             status(iot, made["certificateId"])
 
 
-def test_text_that_is_no_certificate_is_carried_along() -> None:
+def test_text_that_is_not_a_certificate_is_carried_along() -> None:
     with mock_aws():
         iot = client()
         made = iot.register_certificate_without_ca(certificatePem="pem", status="ACTIVE")

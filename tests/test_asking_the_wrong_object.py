@@ -26,7 +26,7 @@ def test_the_handle_says_what_is_the_fixtures(name: str, instead: str) -> None:
     assert str(error.value).endswith(f"Use {instead}.")
 
 
-def test_all_that_the_fixture_alone_has_is_told_by_the_handle(jitp: Jitp) -> None:
+def test_the_handle_names_the_fixture_for_everything_that_only_the_fixture_has(jitp: Jitp) -> None:
     alone = {name for name in dir(jitp) if not name.startswith("_")} - set(dir(jitp.mock))
     for name in alone:
         with pytest.raises(AttributeError, match="belongs to the pytest fixture jitp"):

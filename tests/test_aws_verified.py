@@ -100,7 +100,7 @@ def test_a_mock_around_the_tests_is_not_taken_for_aws(asked_for: pytest.MonkeyPa
         run(nothing)
 
 
-def test_a_test_that_takes_no_cloud_is_told_so() -> None:
+def test_a_test_without_the_cloud_fixture_is_told_so() -> None:
     def test_something(iot: Any) -> None: ...
 
     with pytest.raises(TypeError, match="test_something takes no cloud"):

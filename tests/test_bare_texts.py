@@ -185,7 +185,7 @@ def shadow_by_a_device(claim: ClaimDevice) -> tuple[str, Any]:
         (shadow_by_a_device, "Invalid JSON"),
     ],
 )
-def test_devices_are_told_the_text_of_aws(ask: Any, text: str) -> None:
+def test_devices_receive_the_text_of_aws(ask: Any, text: str) -> None:
     messages = []
     for config in ({}, BARE):
         with mock_jitp(config=config):

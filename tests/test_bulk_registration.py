@@ -218,7 +218,7 @@ def test_a_task_gets_on_by_count() -> None:
 
 
 @pytest.mark.usefixtures("files")
-def test_a_task_gets_on_by_time_also_for_who_does_not_describe_it(
+def test_a_task_progresses_with_time_even_if_nobody_describes_it(
     clock: FrozenDateTimeFactory, iot: Any
 ) -> None:
     state_manager.set_transition(MODEL, {"progression": "time", "seconds": 100})

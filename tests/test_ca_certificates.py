@@ -184,7 +184,7 @@ class TestRegistration:
 
 class TestWhatIsNoCaCertificate:
     @pytest.mark.parametrize("text", ["no certificate", "-----BEGIN CERTIFICATE-----\nMIIB"])
-    def test_text_that_is_no_certificate_is_refused(
+    def test_text_that_is_not_a_certificate_is_refused(
         self, iot: Any, acme: CertificateAuthority, text: str
     ) -> None:
         with refused("CertificateValidationException", 400, "The CA certificate is not valid: "):
@@ -229,7 +229,7 @@ class TestWhatIsNoCaCertificate:
 
 
 class TestPossession:
-    def test_default_mode_wants_a_verification_certificate(
+    def test_default_mode_requires_a_verification_certificate(
         self, iot: Any, acme: CertificateAuthority
     ) -> None:
         for mode in (None, "DEFAULT"):
@@ -241,7 +241,9 @@ class TestPossession:
             ):
                 register(iot, acme, verificationCertificate=None, certificateMode=mode)
 
-    def test_sni_only_mode_wants_none(self, iot: Any, acme: CertificateAuthority) -> None:
+    def test_sni_only_mode_requires_no_verification_certificate(
+        self, iot: Any, acme: CertificateAuthority
+    ) -> None:
         with refused(
             "InvalidRequestException",
             400,
@@ -256,7 +258,7 @@ class TestPossession:
         with refused("InvalidRequestException", 400, "1 validation error detected: Value 'SNI'"):
             register(iot, acme, certificateMode="SNI")
 
-    def test_text_that_is_no_verification_certificate_is_refused(
+    def test_text_that_is_not_a_verification_certificate_is_refused(
         self, iot: Any, acme: CertificateAuthority
     ) -> None:
         with refused(

@@ -87,7 +87,7 @@ def test_files_that_exist_are_kept_unless_forced(run: Run, tmp_path: Path) -> No
     assert (tmp_path / "certificate.pem").read_text() != before
 
 
-def test_an_intermediate_ca_stands_under_its_parent(run: Run, tmp_path: Path) -> None:
+def test_an_intermediate_ca_is_signed_by_its_parent(run: Run, tmp_path: Path) -> None:
     run("ca", "new", tmp_path / "root", "--common-name", "Root", "--key", "rsa")
     run("ca", "new", tmp_path / "sub", "--common-name", "Sub", "--parent", tmp_path / "root")
     root, sub = (
@@ -311,7 +311,7 @@ def test_render_takes_a_registration_config(run: Run, tmp_path: Path, template: 
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "[" * 100_000, '{"templateBody": 5}', "\x00"])
-def test_render_refuses_what_is_no_template(run: Run, tmp_path: Path, text: str) -> None:
+def test_render_refuses_what_is_not_a_template(run: Run, tmp_path: Path, text: str) -> None:
     path = tmp_path / "no-template.json"
     path.write_text(text)
     assert run("render", path).code == 1

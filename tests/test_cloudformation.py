@@ -420,7 +420,7 @@ def test_a_device_of_a_ca_in_a_stack_is_provisioned(stack: Stack) -> None:
     assert connect_device(DEVICE).thing_name == "bulb-1"
 
 
-def test_a_refused_device_is_told_which_stack_was_to_make_what_it_misses(
+def test_the_refusal_of_a_device_names_the_stack_that_should_have_created_what_is_missing(
     stack: Stack, iot: Any
 ) -> None:
     body = json.loads(PLAIN_BODY)
@@ -618,7 +618,7 @@ def test_an_unknown_choice_for_stacks_is_refused() -> None:
         ("Logging", {"AccountId": "1", "RoleArn": ROLE, "DefaultLogLevel": "INFO"}, ACCOUNT),
     ],
 )
-def test_a_mistake_in_a_property_is_told(
+def test_a_mistake_in_a_property_is_reported(
     kind: str, properties: Any, text: str, stack: Stack
 ) -> None:
     stack.create(It=resource(kind, properties))
@@ -667,7 +667,7 @@ def test_references_to_what_is_declared_are_followed(stack: Stack, iot: Any) -> 
     assert iot.describe_thing(thingName="fleet-1")
 
 
-def test_a_package_goes_with_the_versions_that_others_made(stack: Stack, iot: Any) -> None:
+def test_a_package_is_deleted_with_the_versions_that_others_made(stack: Stack, iot: Any) -> None:
     stack.create(It=resource("SoftwarePackage", {"PackageName": "firmware"}))
     for number in range(101):
         iot.create_package_version(packageName="firmware", versionName=f"1.{number}")

@@ -466,7 +466,7 @@ def test_a_step_that_changes_only_the_type_sent_only_the_type(
 
 
 @pytest.mark.parametrize("merges", [True, False])
-def test_an_update_is_told_as_the_same_call_by_boto3_has_the_same_effect(
+def test_an_update_is_recorded_like_the_call_by_boto3_with_the_same_effect(
     iot: Any, acme: CertificateAuthority, merges: bool
 ) -> None:
     thing = {

@@ -158,7 +158,7 @@ def test_at_the_endpoint_of_another_region_nobody_knows_the_device(iot: Any) -> 
         "a1b2c3d4e5f6g7-ats.iot.us-east-1.amazonaws.com",
     ],
 )
-def test_what_is_no_endpoint_is_a_value_error(iot: Any, wrong: str) -> None:
+def test_what_is_not_an_endpoint_is_a_value_error(iot: Any, wrong: str) -> None:
     register(iot)
     with pytest.raises(ValueError, match=r"is not an endpoint: pass what describe_endpoint"):
         connect_device(CA.issue(), endpoint=wrong)
@@ -402,7 +402,7 @@ def test_a_url_as_endpoint_gives_its_host_as_server_name(iot: Any) -> None:
     assert connection.attempts[-1].server_name == address
 
 
-def test_a_client_id_has_128_bytes_at_most(iot: Any) -> None:
+def test_a_client_id_has_at_most_128_bytes(iot: Any) -> None:
     register(iot)
     assert connect_device(CA.issue(), client_id="x" * 128).client_id == "x" * 128
     with pytest.raises(ValueError, match="130 bytes"):

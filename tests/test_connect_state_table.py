@@ -263,7 +263,7 @@ def test_a_certificate_on_its_way_to_another_account_is_refused() -> None:
     assert "cancel_certificate_transfer" in str(refusal)
 
 
-def test_a_deleted_certificate_is_registered_anew(iot: Any) -> None:
+def test_a_deleted_certificate_is_registered_again(iot: Any) -> None:
     register(iot)
     device = CA.issue(common_name="bulb-1")
     connection = connect_device(device)
@@ -299,7 +299,7 @@ def test_time_that_passes_makes_a_device_valid_and_lets_it_expire(iot: Any) -> N
     assert status_of(iot, device) == "ACTIVE"
 
 
-def test_a_stranger_is_told_that_nobody_knows_it_before_that_it_expired(iot: Any) -> None:
+def test_an_unknown_device_is_refused_as_unknown_rather_than_as_expired(iot: Any) -> None:
     device = CA.issue(not_after=NOW - DAY)
     refused_for("DEVICE_CERTIFICATE_NOT_REGISTERED", device)
 
@@ -410,7 +410,7 @@ def test_a_ca_that_names_a_deleted_template_provisions_nobody_until_it_is_back(i
     connect_device(device)
 
 
-def test_a_template_that_was_made_anew_for_fleets_provisions_nobody(iot: Any) -> None:
+def test_a_template_that_was_created_again_for_fleets_provisions_nobody(iot: Any) -> None:
     template = {
         "templateName": "bulbs",
         "templateBody": PLAIN_BODY,

@@ -159,7 +159,7 @@ def test_the_production_devices_provision_side_by_side_under_all_their_signers(i
 
 
 @freeze_time(WHEN)
-def test_an_organization_with_a_space_is_no_attribute_value(iot: Any) -> None:
+def test_an_organization_with_a_space_is_not_an_attribute_value(iot: Any) -> None:
     path = next(path for path in DEVICES if signer_of(load(path)) is not None)
     signer = signer_of(load(path))
     assert signer is not None

@@ -214,7 +214,7 @@ def test_models_of_the_users_own_are_found(monkeypatch: pytest.MonkeyPatch, tmp_
         assert "bulbs" in session.get_available_services()
 
 
-def test_a_profile_that_is_not_there_is_told_where_boto3_is_called(
+def test_a_missing_profile_is_reported_where_boto3_is_called(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "gone")

@@ -179,7 +179,7 @@ class TestRegisterCertificate:
             assert caught.response["resourceArn"] == arn
 
     @pytest.mark.parametrize("text", ["no certificate", "-----BEGIN CERTIFICATE-----\nMIIB"])
-    def test_text_that_is_no_certificate_is_refused(self, iot: Any, text: str) -> None:
+    def test_text_that_is_not_a_certificate_is_refused(self, iot: Any, text: str) -> None:
         for register_text in (iot.register_certificate, iot.register_certificate_without_ca):
             with refused("CertificateValidationException", 400, "The certificate is not valid: "):
                 register_text(certificatePem=text)

@@ -120,12 +120,12 @@ def test_its_certificate_has_the_names_that_it_is_given() -> None:
     assert ssl.PEM_cert_to_DER_cert(one.root_pem)
 
 
-def test_a_name_that_cannot_stand_in_a_certificate_is_refused() -> None:
+def test_a_name_that_a_certificate_cannot_hold_is_refused() -> None:
     with pytest.raises(ValueError, match="cannot be put in the endpoint's certificate"):
         _ = ServerIdentity(["a" * 70 + ".lan"]).server_certificates
 
 
-def test_names_beside_an_identity_are_refused_and_not_forgotten() -> None:
+def test_names_beside_an_identity_are_refused_and_not_ignored() -> None:
     with pytest.raises(ValueError, match="give ServerIdentity the names"):
         DeviceEndpoint(names=["lamps.example"], identity=identity())
 

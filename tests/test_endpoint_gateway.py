@@ -172,7 +172,7 @@ def _body() -> str:
     return BODY
 
 
-def test_a_name_that_is_nobodys_is_misused() -> None:
+def test_a_server_name_of_nobody_is_misdirected() -> None:
     with running() as place:
         bulb = place.device()
         with place.open(bulb, server_name=None) as there:
@@ -444,7 +444,7 @@ def test_presence_tells_the_devices_own_address_and_log_entries_its_port() -> No
 
 
 @VERSIONS
-def test_a_client_that_asks_for_a_custom_authorizer_is_told_that_there_is_none(
+def test_a_client_that_asks_for_a_custom_authorizer_learns_that_there_is_none(
     version: Version,
 ) -> None:
     with running() as place:

@@ -194,7 +194,7 @@ def test_a_certificate_that_is_not_active_may_not_publish(
     assert metric_sum("Connection.AuthNError", by_protocol="HTTP") == 1
 
 
-def test_a_stranger_and_somebody_without_a_certificate_may_not(place: Place) -> None:
+def test_unknown_devices_and_clients_without_a_certificate_cannot_publish(place: Place) -> None:
     stranger = CertificateAuthority(common_name="Stranger").issue(common_name="x")
 
     assert publish(place, stranger, "/topics/a").status == 403
@@ -266,7 +266,7 @@ def test_policies_decide_where_they_are_enforced() -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_said(
+def test_the_response_says_what_is_wrong(
     place: Place, path: str, options: tuple[str, ...], expected: tuple[int, str], says: str
 ) -> None:
     answer = publish(place, place.device("lamp-1"), path, *options)
@@ -276,7 +276,7 @@ def test_what_is_wrong_is_said(
     place.until_logged(says)
 
 
-def test_whoever_has_no_certificate_is_told_what_is_not_emulated(place: Place) -> None:
+def test_a_client_without_a_certificate_is_told_what_is_not_emulated(place: Place) -> None:
     upgrade = ("-H", "Upgrade: websocket", "-H", "Connection: Upgrade")
 
     assert curl(place, None, "/mqtt", *upgrade).status == 501
@@ -367,7 +367,7 @@ def test_the_port_for_alpn_speaks_https_to_devices_that_name_it() -> None:
         assert not place.endpoint.log
 
 
-def test_who_speaks_another_protocol_than_was_named_is_told_so() -> None:
+def test_a_client_that_speaks_another_protocol_than_it_named_is_told_so() -> None:
     with running(alpn_port=0) as place:
         device = place.device("lamp-1")
         with _named(place, device, "x-amzn-http-ca") as connection:

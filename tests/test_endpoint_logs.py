@@ -41,7 +41,7 @@ def test_a_message_that_waits_for_a_client_is_logged_as_queued() -> None:
         assert entry["clientId"] == "bulb-1"
 
 
-def test_a_ping_is_logged_where_somebody_asks_for_it() -> None:
+def test_a_ping_is_logged_at_level_debug() -> None:
     with running() as place:
         place.iot.set_v2_logging_options(
             roleArn=ROLE,

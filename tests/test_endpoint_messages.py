@@ -57,7 +57,7 @@ def said(there: RawClient) -> bytes:
 
 
 @VERSIONS
-def test_a_device_hears_boto3_simulated_devices_and_aws_and_they_hear_it(version: Version) -> None:
+def test_a_device_exchanges_messages_with_boto3_simulated_devices_and_aws(version: Version) -> None:
     with running() as place:
         heard: list[Any] = []
         place.jitp.subscribe("from/real", heard.append)
@@ -171,7 +171,7 @@ def test_the_connection_of_a_claim_is_over_after_five_minutes_though_it_pings(
 
 
 @VERSIONS
-def test_a_retained_message_is_there_for_who_names_its_topic(version: Version) -> None:
+def test_a_retained_message_is_there_for_clients_that_name_its_topic(version: Version) -> None:
     with running() as place:
         there = place.connect(place.device(), version)
         there.send(Publish("state", b"on", 1, 3, retain=True))
@@ -227,7 +227,7 @@ def test_what_mqtt_5_carries_reaches_other_devices_of_mqtt_5() -> None:
         assert old.receive(Publish) == Publish("t", b"x")
 
 
-def test_a_message_that_several_filters_match_comes_once_at_the_highest_qos() -> None:
+def test_a_message_that_several_filters_match_is_delivered_once_at_the_highest_qos() -> None:
     with running() as place:
         there = place.connect(place.device())
         there.send(Subscribe(1, (Subscription("a/#", 0), Subscription("a/+", 1))))
@@ -240,7 +240,7 @@ def test_a_message_that_several_filters_match_comes_once_at_the_highest_qos() ->
         assert [(message.payload, message.qos) for message in received] == [(b"1", 1), (b"2", 1)]
 
 
-def test_a_device_may_keep_its_own_messages_from_itself() -> None:
+def test_a_device_can_exclude_its_own_messages() -> None:
     with running() as place:
         there = place.connect(place.device())
         there.send(Subscribe(1, (Subscription("a", 0, no_local=True),)))
@@ -277,7 +277,7 @@ def test_a_will_is_published_when_the_connection_breaks_and_not_after_a_disconne
         assert retained["payload"] == b"gone"
 
 
-def test_a_will_comes_at_once_whatever_its_delay_and_the_log_says_so() -> None:
+def test_a_will_is_published_at_once_whatever_its_delay_and_the_log_says_so() -> None:
     with running() as place:
         bulb = place.device()
         will = Will("will", b"gone", properties=Properties(will_delay_interval=3600))
@@ -304,7 +304,7 @@ def _leaves(place: Place, there: RawClient) -> None:
     place.endpoint.wait_for("disconnection", client_id="bulb-1")
 
 
-def test_a_will_comes_after_its_delay_where_that_is_asked_for() -> None:
+def test_a_will_is_published_after_its_delay_where_the_endpoint_delays_wills() -> None:
     with running(delays_wills=True) as place:
         _leaves(place, place.connect(place.device(), will=_delayed(1), properties=KEPT))
 
@@ -312,7 +312,7 @@ def test_a_will_comes_after_its_delay_where_that_is_asked_for() -> None:
         assert not place.endpoint.log
 
 
-def test_a_delayed_will_comes_when_its_session_ends_before_that() -> None:
+def test_a_delayed_will_is_published_when_its_session_ends_earlier() -> None:
     with running(delays_wills=True) as place:
         bulb = place.device()
         _leaves(place, place.connect(bulb, will=_delayed(3600), properties=KEPT))
@@ -603,7 +603,7 @@ def test_the_51st_subscription_is_refused_and_the_others_stay() -> None:
 
 
 @VERSIONS
-def test_of_those_who_share_a_subscription_one_receives_a_message(version: Version) -> None:
+def test_of_clients_that_share_a_subscription_one_receives_a_message(version: Version) -> None:
     with running() as place:
         workers = [place.connect(place.device(f"worker-{n}"), version) for n in range(3)]
         for worker in workers:
@@ -648,7 +648,7 @@ def test_more_shared_subscriptions_than_an_account_may_have_are_refused(
 
 
 @VERSIONS
-def test_messages_for_those_who_are_all_away_wait_for_the_first_who_comes(
+def test_messages_for_members_that_are_all_away_wait_for_the_first_that_comes(
     version: Version,
 ) -> None:
     options: dict[str, Any] = {"clean_start": False}

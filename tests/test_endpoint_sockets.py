@@ -163,7 +163,7 @@ def _has_ipv6() -> bool:
 
 
 @pytest.mark.parametrize("protocol", ["x-amzn-mqtt-ca", "mqtt"])
-def test_a_port_with_alpn_serves_who_names_mqtt(
+def test_a_port_with_alpn_serves_clients_that_name_mqtt(
     there: Running, device: DeviceIdentity, protocol: str
 ) -> None:
     context = client_context(there.identity.root_pem, device, alpn=protocol)
@@ -391,7 +391,7 @@ def test_a_client_that_never_comes_to_its_connect_is_closed(
             assert client.is_closed()
 
 
-def test_who_sends_byte_by_byte_keeps_nobody_waiting(there: Running) -> None:
+def test_a_client_that_sends_byte_by_byte_keeps_nobody_waiting(there: Running) -> None:
     with there.plain(V3) as slow:
         for byte in encode(Connect("slow", V3), V3):
             slow.socket.sendall(bytes((byte,)))

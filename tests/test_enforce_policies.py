@@ -347,7 +347,7 @@ def test_a_handler_is_not_called_with_what_may_not_be_received(
 
 
 @BOTH_DOORS
-def test_a_permission_taken_away_is_missed_at_once(
+def test_a_permission_that_is_removed_is_missed_at_once(
     bulb: Bulb, connection: DeviceConnection
 ) -> None:
     bulb.allow("p", ("Allow", "iot:Publish", "*"))

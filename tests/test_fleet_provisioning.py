@@ -507,7 +507,7 @@ def test_a_parameter_that_was_not_sent_is_named_with_advice(device: ClaimDevice)
     assert "Send 'SerialNumber' in the" in run.advice
 
 
-def test_a_pseudo_parameter_is_no_parameter(device: ClaimDevice, iot: Any) -> None:
+def test_a_pseudo_parameter_is_not_a_parameter(device: ClaimDevice, iot: Any) -> None:
     thing = {"Type": "AWS::IoT::Thing", "Properties": {"ThingName": {"Ref": "AWS::Region"}}}
     with pytest.raises(iot.exceptions.InvalidRequestException, match="AWS::Region"):
         make_template("regional", resized(thing=thing))

@@ -298,7 +298,7 @@ def test_user_properties_that_are_none_are_refused(iot: Any, properties: str) ->
         data.publish(topic="a", payload=b"x", userProperties=properties)
 
 
-def test_a_token_of_the_trail_that_is_none_is_refused(iot: Any) -> None:
+def test_an_invalid_token_of_the_trail_is_refused(iot: Any) -> None:
     trail = boto3.client("cloudtrail", "us-east-1")
     token = base64.b64encode(DEEP[1].encode()).decode()
     with pytest.raises(trail.exceptions.InvalidNextTokenException):

@@ -313,7 +313,7 @@ def test_tags_may_have_letters_and_digits_of_every_script(iot: Any, value: str) 
 
 
 @pytest.mark.parametrize("value", ["a!b", "a€b", "a\u200bb", "a\u0301b"])
-def test_tags_may_have_nothing_else(iot: Any, value: str) -> None:
+def test_tags_may_have_no_other_characters(iot: Any, value: str) -> None:
     text = refused_text("CreateThingGroup", {"thingGroupName": "g", "tags": [{"Key": value}]})
     assert f"Value '{value}' at 'tags.1.Key'" in text or "tags.1.member.Key" in text
 
@@ -421,7 +421,7 @@ def test_without_strict_a_missing_member_is_named_and_the_rest_is_accepted() -> 
     "content_type",
     ["application/x-www-form-urlencoded", "application/x-amz-json-1.0", "text/plain", ""],
 )
-def test_a_body_counts_whatever_its_content_type(server: str, content_type: str) -> None:
+def test_a_body_is_read_whatever_its_content_type(server: str, content_type: str) -> None:
     """By default curl sends that of a form."""
     headers = {"Content-Type": content_type}
     name = f"bulb-{len(content_type)}"

@@ -128,7 +128,7 @@ REFUSED = [(operation, name) for operation, names in UNSUPPORTED_MEMBERS.items()
 
 
 @pytest.mark.parametrize(("operation", "name"), REFUSED)
-def test_a_member_that_nobody_carries_out_is_refused_by_name(
+def test_a_member_that_is_not_emulated_is_refused_by_name(
     iot: Any, operation: str, name: str
 ) -> None:
     session = boto3.Session("testing", "testing", region_name="us-east-1")

@@ -76,7 +76,7 @@ def test_a_good_policy_is_kept_to_the_letter_and_its_new_default_counts(iot: Any
     assert iot.get_policy(policyName="p")["policyDocument"] == other
 
 
-def test_a_version_is_no_default_unless_asked_for(iot: Any) -> None:
+def test_a_version_is_not_the_default_unless_asked_for(iot: Any) -> None:
     iot.create_policy(policyName="p", policyDocument=GOOD)
     version = iot.create_policy_version(policyName="p", policyDocument=statement(Effect="Deny"))
     assert version["isDefaultVersion"] is False
@@ -132,7 +132,7 @@ def test_the_quota_of_certificates_does_not_hold_for_thing_groups(iot: Any) -> N
     assert len(iot.list_attached_policies(target=group)["policies"]) == 11
 
 
-def test_what_cannot_have_policies_is_told_from_what_does_not_exist(
+def test_what_cannot_have_policies_is_told_apart_from_what_does_not_exist(
     iot: Any, certificate_arn: str
 ) -> None:
     iot.create_policy(policyName="p", policyDocument=GOOD)

@@ -254,7 +254,7 @@ def test_also_a_declared_parameter_that_nothing_uses_must_be_offered(iot: Any) -
     assert connect_device(device).thing_name == "bulb-1"
 
 
-def test_an_empty_attribute_is_no_value(iot: Any) -> None:
+def test_an_empty_attribute_is_not_a_value(iot: Any) -> None:
     organization = "AWS::IoT::Certificate::Organization"
     register(iot, body(thing=thing(AttributePayload={"maker": {"Ref": organization}})))
     assert organization in str(failed_run(CA.issue(organization="")).message)
@@ -269,7 +269,7 @@ def test_certificate_parameters_need_no_declaration(iot: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["bulb 1", "bulb.1", "bulb@home", "a=b", "전구"])
-def test_a_common_name_that_is_no_thing_name_fails_the_run(iot: Any, name: str) -> None:
+def test_a_common_name_that_is_not_a_valid_thing_name_fails_the_run(iot: Any, name: str) -> None:
     register(iot, PLAIN_BODY)
     device = CA.issue(common_name=name)
     run = failed_run(device)
@@ -331,7 +331,7 @@ def test_all_that_is_missing_is_listed_in_aws_order_and_nothing_is_created(iot: 
     assert iot.describe_thing(thingName="bulb-1")["billingGroupName"] == "cost-centre"
 
 
-def test_mending_the_cause_and_connecting_again_succeeds(iot: Any) -> None:
+def test_fixing_the_cause_and_connecting_again_succeeds(iot: Any) -> None:
     register(iot, GUIDE_BODY)
     device = CA.issue(common_name="bulb-1", country="KR")
     first, again = failed_run(device), failed_run(device)
@@ -376,7 +376,7 @@ def test_a_run_that_stops_half_way_leaves_what_it_made_and_the_next_one_goes_on(
 # A thing of that name exists.
 
 
-def test_a_thing_that_is_as_the_template_wants_it_is_taken(iot: Any) -> None:
+def test_a_thing_that_is_as_the_template_describes_it_is_accepted(iot: Any) -> None:
     iot.create_thing(thingName="bulb-1", attributePayload={"attributes": {"version": "v1"}})
     register(iot, body(thing=thing(AttributePayload={"version": "v1"})))
     connection = connect_device(CA.issue(common_name="bulb-1"))

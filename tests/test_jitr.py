@@ -175,7 +175,7 @@ def test_topic_filters_follow_mqtt(
 
 
 @pytest.mark.parametrize("wrong", ["", "a/#/b", "a/b#", "a+/b", "#/a", "++"])
-def test_what_is_no_topic_filter_is_a_value_error(mocked: JitpHandle, wrong: str) -> None:
+def test_what_is_not_a_topic_filter_is_a_value_error(mocked: JitpHandle, wrong: str) -> None:
     with pytest.raises(ValueError, match="not a valid topic filter"):
         mocked.subscribe(wrong, print)
 
@@ -195,7 +195,7 @@ def test_a_handler_may_take_topic_and_payload(iot: Any, mocked: JitpHandle) -> N
     assert payload["certificateId"] == device.certificate_id
 
 
-def test_a_handler_that_is_cancelled_hears_no_more(iot: Any, mocked: JitpHandle) -> None:
+def test_a_cancelled_handler_is_no_longer_called(iot: Any, mocked: JitpHandle) -> None:
     CA.register(iot)
     heard: list[Event] = []
     subscription = mocked.subscribe(REGISTERED + "+", heard.append)
@@ -206,7 +206,7 @@ def test_a_handler_that_is_cancelled_hears_no_more(iot: Any, mocked: JitpHandle)
     assert len(heard) == 1
 
 
-def test_what_a_handler_raises_reaches_the_test_and_the_others_have_heard(
+def test_what_a_handler_raises_reaches_the_test_after_the_others_were_called(
     iot: Any, mocked: JitpHandle
 ) -> None:
     CA.register(iot)

@@ -115,7 +115,7 @@ def test_a_connection_is_announced_and_so_is_its_end(presence: Listener) -> None
     }
 
 
-def test_the_connection_that_provisions_is_no_presence(presence: Listener) -> None:
+def test_the_connection_that_provisions_does_not_count_as_presence(presence: Listener) -> None:
     device = authority().issue(common_name="bulb-1")
     with pytest.raises(ConnectionRefused):
         connect_device(device, reconnect=False)
@@ -157,7 +157,7 @@ def test_each_connection_of_a_client_id_has_the_next_version(presence: Listener)
 
 
 @pytest.mark.parametrize(("minutes", "version"), [(59, 1), (61, 0)])
-def test_the_version_begins_anew_after_an_hour_without_connection(
+def test_the_version_starts_again_after_an_hour_without_connection(
     presence: Listener, minutes: int, version: int
 ) -> None:
     device = authority().issue(common_name="bulb-1")

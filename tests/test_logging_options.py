@@ -206,7 +206,7 @@ def test_accounts_and_regions_are_configured_for_themselves(logging: Any) -> Non
             other.get_v2_logging_options()
 
 
-def test_a_block_within_goes_on_with_the_options(logging: Any) -> None:
+def test_an_inner_block_keeps_the_logging_options(logging: Any) -> None:
     logging.set_v2_logging_options(disableAllLogs=True)
     with mock_jitp():
         assert options(client())["disableAllLogs"] is True

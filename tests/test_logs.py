@@ -221,7 +221,7 @@ def test_no_server_name_no_entry(iot: Any, ca: CertificateAuthority) -> None:
     assert event_types() == []
 
 
-def test_anothers_server_name_is_logged_where_it_belongs(
+def test_another_accounts_server_name_is_logged_in_that_account(
     iot: Any, acme: CertificateAuthority
 ) -> None:
     acme.register(iot, template_body=PLAIN_BODY)
@@ -257,7 +257,7 @@ def domain_refusal(iot: Any, ca: CertificateAuthority, name: str) -> str:
     return str(refusal)
 
 
-def test_a_disabled_domain_is_told_of_where_it_belongs(iot: Any, ca: CertificateAuthority) -> None:
+def test_a_disabled_domain_is_logged_in_its_own_account(iot: Any, ca: CertificateAuthority) -> None:
     set_level(iot, "ERROR", eventConfigurations=OPT_IN)
     domain(iot, "off")
     iot.update_domain_configuration(
@@ -276,7 +276,7 @@ def test_a_disabled_domain_is_told_of_where_it_belongs(iot: Any, ca: Certificate
     assert "domainConfigurationStatus='ENABLED'" in text
 
 
-def test_a_domain_for_another_service_is_told_of(iot: Any, ca: CertificateAuthority) -> None:
+def test_a_domain_for_another_service_is_logged(iot: Any, ca: CertificateAuthority) -> None:
     set_level(iot, "ERROR", eventConfigurations=OPT_IN)
     domain(iot, "jobs", serviceType="JOBS")
     text = domain_refusal(iot, ca, "jobs")
@@ -288,7 +288,7 @@ def test_a_domain_for_another_service_is_told_of(iot: Any, ca: CertificateAuthor
     assert "whose service type is JOBS" in text
 
 
-def test_a_domain_of_another_region_is_told_of_there(iot: Any, ca: CertificateAuthority) -> None:
+def test_a_domain_of_another_region_is_logged_there(iot: Any, ca: CertificateAuthority) -> None:
     elsewhere = client("eu-west-1")
     for account_client in (iot, elsewhere):
         set_level(account_client, "ERROR", eventConfigurations=OPT_IN)
@@ -555,7 +555,7 @@ def test_a_groups_level_counts_for_its_things_and_those_below(
     assert clients_logged() == ["bulb"]
 
 
-def test_a_childs_level_goes_before_its_parents(iot: Any, grouped: Any) -> None:
+def test_a_childs_level_takes_precedence_over_its_parents(iot: Any, grouped: Any) -> None:
     set_group_level(iot, "lights", "INFO")
     set_group_level(iot, "bulbs", "ERROR")
     connect_device(grouped["bulb"])

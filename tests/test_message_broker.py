@@ -44,7 +44,7 @@ def topics(messages: list[Message]) -> list[str]:
     return [message.topic for message in messages]
 
 
-def test_a_listener_hears_devices_boto3_and_aws_iot_itself(
+def test_a_listener_receives_messages_of_devices_boto3_and_aws_iot_itself(
     bulb: DeviceIdentity, heard: list[Message], mocked: JitpHandle
 ) -> None:
     connection = connect_device(bulb)

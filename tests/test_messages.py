@@ -264,7 +264,7 @@ def test_what_aws_iot_publishes_is_json_text_for_devices_and_a_dict_for_the_test
 
 
 @BOTH_DOORS
-def test_a_cancelled_subscription_hears_nothing_more(bulb: DeviceConnection) -> None:
+def test_a_cancelled_subscription_receives_nothing_more(bulb: DeviceConnection) -> None:
     subscription = bulb.subscribe("a")
     bulb.publish("a", b"1")
     subscription.cancel()
@@ -275,7 +275,7 @@ def test_a_cancelled_subscription_hears_nothing_more(bulb: DeviceConnection) -> 
 
 
 @pytest.mark.usefixtures("jitp")
-def test_accounts_and_regions_hear_nothing_of_each_other(bulb: DeviceConnection) -> None:
+def test_accounts_and_regions_receive_nothing_of_each_other(bulb: DeviceConnection) -> None:
     authority().register(client("iot", "eu-west-1"), template_body=TEMPLATE)
     endpoint = client("iot", "eu-west-1").describe_endpoint(endpointType="iot:Data-ATS")
     elsewhere = connect_device(
@@ -359,7 +359,7 @@ def test_a_newer_connection_of_the_same_client_id_takes_over(
 
 
 @BOTH_DOORS
-def test_other_client_ids_are_no_takeover(door: Door, phone: DeviceConnection) -> None:
+def test_other_client_ids_do_not_take_over(door: Door, phone: DeviceConnection) -> None:
     device = authority().issue(common_name="bulb")
     older = door.connect(device)
     door.connect(device, client_id="another")
@@ -451,7 +451,7 @@ def test_the_longest_topic_and_payload_pass(bulb: DeviceConnection) -> None:
 
 @pytest.mark.parametrize("qos", [0, 1])
 @BOTH_DOORS
-def test_boto3_publishes_with_the_qualities_of_service_that_aws_iot_has(
+def test_boto3_publishes_with_the_qos_levels_that_aws_iot_has(
     bulb: DeviceConnection, qos: int
 ) -> None:
     bulb.subscribe("a")
@@ -460,7 +460,7 @@ def test_boto3_publishes_with_the_qualities_of_service_that_aws_iot_has(
 
 
 @pytest.mark.parametrize("qos", [2, 3])
-def test_another_quality_of_service_is_refused(bulb: DeviceConnection, qos: int) -> None:
+def test_another_qos_level_is_refused(bulb: DeviceConnection, qos: int) -> None:
     bulb.subscribe("a")
     data = client("iot-data")
     with pytest.raises(data.exceptions.InvalidRequestException, match=f"Value '{qos}' at 'qos'"):
@@ -518,7 +518,7 @@ def test_of_connections_that_share_a_subscription_one_receives_a_message(
 
 
 @BOTH_DOORS
-def test_a_connection_has_50_subscriptions_at_most(bulb: DeviceConnection) -> None:
+def test_a_connection_has_at_most_50_subscriptions(bulb: DeviceConnection) -> None:
     subscriptions = [bulb.subscribe(f"a/{number}") for number in range(50)]
     with pytest.raises(ValueError, match="50 subscriptions"):
         bulb.subscribe("b")
@@ -531,7 +531,7 @@ def test_a_connection_has_50_subscriptions_at_most(bulb: DeviceConnection) -> No
 
 
 @BOTH_DOORS
-def test_basic_ingest_goes_past_the_subscribers(bulb: DeviceConnection) -> None:
+def test_basic_ingest_bypasses_the_subscribers(bulb: DeviceConnection) -> None:
     bulb.subscribe("$aws/rules/#")
     bulb.publish("$aws/rules/store/state", b"1")
     assert published() == [("$aws/rules/store/state", b"1")]
@@ -542,7 +542,7 @@ def test_basic_ingest_goes_past_the_subscribers(bulb: DeviceConnection) -> None:
 
 
 @BOTH_DOORS
-def test_a_retained_message_waits_for_who_subscribes_to_exactly_its_topic(
+def test_a_retained_message_waits_for_subscribers_to_exactly_its_topic(
     bulb: DeviceConnection, phone: DeviceConnection
 ) -> None:
     bulb.publish("state/bulb", b"off", retain=True)
@@ -556,7 +556,7 @@ def test_a_retained_message_waits_for_who_subscribes_to_exactly_its_topic(
 
 
 @BOTH_DOORS
-def test_who_is_subscribed_already_receives_it_once_like_any_message(
+def test_a_client_that_is_subscribed_already_receives_it_once_like_any_message(
     bulb: DeviceConnection, phone: DeviceConnection
 ) -> None:
     phone.subscribe("state/bulb")
@@ -598,7 +598,7 @@ def test_boto3_retains_and_reads_what_is_retained(bulb: DeviceConnection) -> Non
 
 
 @pytest.mark.usefixtures("jitp")
-def test_the_list_of_retained_messages_comes_in_pages() -> None:
+def test_the_list_of_retained_messages_is_paged() -> None:
     data = client("iot-data")
     topics = ["a", "a/b", "c d", "é"]
     for topic in topics:

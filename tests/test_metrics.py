@@ -85,7 +85,7 @@ def test_a_run_that_aws_itself_fails_is_a_server_error(
     assert metric_sum(SUCCESS) + metric_sum(CLIENT_ERROR) + metric_sum(SERVER_ERROR) == 1
 
 
-def test_registration_without_a_template_is_no_provisioning(
+def test_registration_without_a_template_is_not_provisioning(
     iot: Any, acme: CertificateAuthority
 ) -> None:
     acme.register(iot)
@@ -95,7 +95,7 @@ def test_registration_without_a_template_is_no_provisioning(
     assert not [name for name in metric_names() if name.startswith("ProvisionThing")]
 
 
-def test_register_thing_by_boto3_is_no_just_in_time_provisioning(
+def test_register_thing_by_boto3_is_not_just_in_time_provisioning(
     iot: Any, ca: CertificateAuthority
 ) -> None:
     bulb = ca.issue(common_name="bulb")
@@ -143,7 +143,7 @@ def test_a_device_without_a_server_name_is_not_counted(ca: CertificateAuthority)
     assert metric_names() == []
 
 
-def test_a_device_with_anothers_server_name_counts_where_the_name_belongs(
+def test_a_device_with_another_accounts_server_name_counts_in_that_account(
     iot: Any, acme: CertificateAuthority
 ) -> None:
     acme.register(iot, template_body=PLAIN_BODY, certificate_mode="SNI_ONLY")

@@ -40,7 +40,7 @@ def test_the_list_is_what_the_code_uses(collecting: ModuleType) -> None:
     assert written == collecting.listing(), f"The list is out of date. Run: {COMMAND}"
 
 
-def test_the_installed_moto_has_all_that_is_listed() -> None:
+def test_the_installed_moto_has_every_name_that_is_listed() -> None:
     lacking = [
         f"{module}.{path}"
         for names in (MOTO_NAMES, NAMES_ON_USE)

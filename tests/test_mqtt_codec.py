@@ -219,7 +219,7 @@ def test_a_packet_that_is_too_large_is_refused_before_it_is_held() -> None:
         decoder.next_packet()
 
 
-def test_the_largest_packet_that_is_taken_is_taken() -> None:
+def test_a_packet_of_the_largest_size_is_accepted() -> None:
     packet = Publish("a", b"x" * 994)
     data = encode(packet, V3)
     decoder = Decoder(version=V3, max_packet_size=len(data))

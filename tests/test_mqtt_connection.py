@@ -121,7 +121,7 @@ def test_the_keep_alive_is_brought_between_aws_limits(asked_for: int, counts: in
         (2**32 - 1, 3600, 3600),
     ],
 )
-def test_a_session_expiry_beyond_the_quota_is_lowered_and_told(
+def test_a_session_expiry_beyond_the_quota_is_lowered_and_reported(
     asked_for: int | None, counts: int, told: int | None
 ) -> None:
     link = Link()
@@ -702,7 +702,7 @@ def test_a_disconnect_may_change_how_long_the_session_is_kept() -> None:
     refused(after(0, 50), ReasonCode.PROTOCOL_ERROR)
 
 
-def test_a_client_may_want_no_reason_strings() -> None:
+def test_a_client_can_ask_for_no_reason_strings() -> None:
     connect = Connect("d", properties=Properties(request_problem_information=0))
     link = connected(connect=connect)
     link.send(Pubrel(1))

@@ -210,7 +210,7 @@ def test_stored_messages_can_come_as_slowly_as_on_aws() -> None:
     assert received == 25
 
 
-def test_a_retained_message_reaches_who_subscribes_to_its_very_topic() -> None:
+def test_a_retained_message_reaches_subscribers_to_exactly_its_topic() -> None:
     there = server()
     boss, _ = join(there, Connect("boss"))
     there.send(boss, Publish("light", b"on", retain=True), 0.0)
@@ -236,7 +236,7 @@ def test_overlapping_filters_bring_a_message_once_at_the_highest_qos() -> None:
     assert subscriptions.receivers("x/1") == [Receiver("a", 1), Receiver("b", 0)]
 
 
-def test_a_client_may_keep_its_own_messages_from_itself() -> None:
+def test_a_client_can_exclude_its_own_messages() -> None:
     subscriptions: Subscriptions[str] = Subscriptions()
     subscriptions.add("a", Subscription("x", no_local=True))
     subscriptions.add("b", Subscription("x"))

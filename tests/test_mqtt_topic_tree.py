@@ -98,7 +98,7 @@ def test_a_second_subscription_of_one_client_to_a_filter_replaces_the_first() ->
     assert len(tree) == 2
 
 
-def test_a_filter_of_very_many_levels_does_no_harm() -> None:
+def test_a_filter_with_very_many_levels_is_harmless() -> None:
     tree: TopicTree[str, str] = TopicTree()
     deep = "/".join(["+"] * 30_000)
     tree.put(deep, "device", "found")

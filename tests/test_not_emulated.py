@@ -128,7 +128,7 @@ def test_what_is_emulated_works_over_http(server: str) -> None:
     assert "Unable to find template named bulbs" in str(caught.value)
 
 
-def test_a_path_that_is_no_operation_is_refused_in_json(server: str) -> None:
+def test_a_path_that_is_not_an_operation_is_refused_in_json(server: str) -> None:
     credential = "Credential=testing/20200101/us-east-1/iot/aws4_request"
     headers = {"Authorization": f"AWS4-HMAC-SHA256 {credential}"}
     request = urllib.request.Request(f"{server}/no-such-thing", headers=headers)

@@ -31,11 +31,13 @@ from moto_jitp.iot.registry.tags import Tags
         ("CreateAuditSuppression", Emulation.REFUSED),
     ],
 )
-def test_who_carries_an_operation_out_can_be_looked_up(name: str, emulation: Emulation) -> None:
+def test_the_module_that_carries_out_an_operation_can_be_looked_up(
+    name: str, emulation: Emulation
+) -> None:
     assert emulation_of(name) is emulation
 
 
-def test_every_operation_of_the_model_stands_somewhere() -> None:
+def test_every_operation_of_the_model_is_in_the_table() -> None:
     names = get_service_model("iot").operation_names
     assert {emulation_of(name) for name in names} == set(Emulation)
 
@@ -48,7 +50,7 @@ def test_every_operation_of_the_model_stands_somewhere() -> None:
         ("iot-jobs-data", "StartCommandExecution", Emulation.REFUSED),
     ],
 )
-def test_the_operations_of_devices_stand_in_the_same_table(
+def test_the_operations_of_devices_are_in_the_same_table(
     service: str, name: str, emulation: Emulation
 ) -> None:
     assert emulation_of(name, service) is emulation

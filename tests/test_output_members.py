@@ -505,7 +505,9 @@ def is_absent(operation: str, path: str) -> bool:
 
 
 @pytest.mark.parametrize("operation", ANSWERING)
-def test_an_operation_tells_all_that_is_known(operation: str, told: dict[str, set[str]]) -> None:
+def test_an_operation_is_described_with_all_that_is_known(
+    operation: str, told: dict[str, set[str]]
+) -> None:
     shape = MODEL.operation_model(operation).output_shape
     members = {
         path

@@ -171,7 +171,7 @@ def test_a_device_appears_as_it_connects(
     assert page.title() == "(1 refused) moto_jitp"
 
 
-def test_an_opened_device_goes_on_while_it_is_looked_at(
+def test_an_open_device_is_updated_while_it_is_looked_at(
     opened: Opener, api: Api, ca: CertificateAuthority
 ) -> None:
     bulb = ca.issue(common_name="bulb-1", country="KR")
@@ -583,7 +583,7 @@ def test_a_search_finds_the_device_with_all_its_connections(
     assert api.get("/state")["totals"]["devices"] == 2
 
 
-def test_a_device_that_was_mended_is_not_among_the_refused(api: Api, url: str) -> None:
+def test_a_device_that_was_fixed_is_not_among_the_refused(api: Api, url: str) -> None:
     ca = CertificateAuthority(common_name="Acme Root")
     bulb = ca.issue(common_name="bulb-1", country="KR")
     api.connect(bulb)

@@ -123,7 +123,7 @@ def test_a_self_signed_ca_is_a_ca() -> None:
     assert key.public_key() == ca.certificate.public_key()
 
 
-def test_an_intermediate_is_signed_by_its_parent_and_stands_in_the_chain() -> None:
+def test_an_intermediate_is_signed_by_its_parent_and_is_in_the_chain() -> None:
     root = CertificateAuthority(common_name="Root", key="rsa")
     line = CertificateAuthority(common_name="Line 4", parent=root)
     device = line.issue(common_name="bulb-1")
@@ -230,7 +230,7 @@ def test_a_ca_with_a_key_of_a_kind_that_aws_does_not_take_is_refused() -> None:
         CertificateAuthority.from_pem(pem, key_pem)
 
 
-def test_text_that_is_no_ca_certificate_is_refused() -> None:
+def test_text_that_is_not_a_ca_certificate_is_refused() -> None:
     with pytest.raises(CertificateError, match=r"Expected a PEM certificate"):
         CertificateAuthority.from_pem("Acme Root")
 
@@ -242,7 +242,7 @@ def test_the_signatures_are_of_a_kind_that_aws_takes() -> None:
         assert isinstance(algorithm, hashes.SHA256)
 
 
-def test_what_x509_refuses_is_told_by_the_arguments_name() -> None:
+def test_what_x509_refuses_is_named_by_its_argument() -> None:
     ca = CertificateAuthority(common_name="Acme")
     with pytest.raises(TypeError, match=r"subject= is an x509\.Name"):
         ca.issue(subject="CN=bulb")  # type: ignore[arg-type]

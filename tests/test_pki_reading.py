@@ -90,7 +90,7 @@ def test_der_bytes_are_recognised() -> None:
         read_certificate(der_of(DEVICE.certificate_pem))
 
 
-def test_something_that_is_no_text_is_a_type_error() -> None:
+def test_something_that_is_not_text_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="PEM text or bytes, not int"):
         read_certificate(5)  # type: ignore[arg-type]
 
@@ -171,7 +171,7 @@ def unusual(change: Callable[[bytes], bytes], **fields: str) -> str:
     return pem_of(changed)
 
 
-def test_a_serial_number_of_zero_is_taken_also_where_warnings_are_errors() -> None:
+def test_a_serial_number_of_zero_is_accepted_even_where_warnings_are_errors() -> None:
     pem = unusual(lambda der: der.replace(b"\x02\x01\x7a", b"\x02\x01\x00", 1))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -242,7 +242,7 @@ def test_special_characters_arrive_escaped_as_on_aws() -> None:
     assert parameters[PREFIX + "Organization"] == 'a\\,b\\"c\\\\d\\+e\\<f\\>g\\;h i'
 
 
-def test_an_issuer_is_told_by_name_and_by_signature() -> None:
+def test_an_issuer_is_recognized_by_name_and_by_signature() -> None:
     impostor = CertificateAuthority(common_name="Acme Root")
     other = CertificateAuthority(common_name="Other", key="rsa")
 

@@ -197,7 +197,7 @@ def test_a_wrong_marker_says_what_is_right(run: Run, arguments: str, said: str) 
     result.stdout.fnmatch_lines([said])
 
 
-def test_a_wrong_marker_is_told_on_a_test_without_the_fixtures_too(run: Run) -> None:
+def test_a_wrong_marker_is_reported_on_a_test_without_the_fixtures_too(run: Run) -> None:
     result = run("import pytest\n@pytest.mark.jitp(tmplate=1)\ndef test_it(): pass")
     result.assert_outcomes(errors=1)
 

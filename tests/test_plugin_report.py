@@ -51,14 +51,14 @@ def test_a_failure_tells_device_decision_reason_steps_and_what_to_change(run: Ru
 
 
 @needs("xdist")
-def test_it_is_told_under_xdist_too(run_apart: Run) -> None:
+def test_it_is_reported_under_xdist_too(run_apart: Run) -> None:
     result = run_apart(SWALLOWED, "-n", "2")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(TOLD)
 
 
 @pytest.mark.parametrize("shown", ["no", "stdout", "all"])
-def test_it_is_told_once_whatever_captured_output_is_shown(run: Run, shown: str) -> None:
+def test_it_is_reported_once_whatever_captured_output_is_shown(run: Run, shown: str) -> None:
     result = run(SWALLOWED, f"--show-capture={shown}")
     lines = [line for line in result.stdout.lines if "- JITP connections -" in line]
     assert len(lines) == 1
@@ -98,7 +98,7 @@ def test_a_success_story_is_short(run: Run) -> None:
     result.stdout.no_fnmatch_line("*fix:*")
 
 
-def test_a_device_that_does_not_come_back_is_told_to(run: Run) -> None:
+def test_a_device_that_does_not_reconnect_is_told_to(run: Run) -> None:
     result = run(
         """
         import pytest
@@ -115,7 +115,7 @@ def test_a_device_that_does_not_come_back_is_told_to(run: Run) -> None:
     )
 
 
-def test_only_failed_tests_are_told_of_and_each_of_its_own_connections(run: Run) -> None:
+def test_only_failed_tests_are_reported_each_with_its_own_connections(run: Run) -> None:
     result = run(
         """
         import pytest
@@ -140,12 +140,12 @@ def test_only_failed_tests_are_told_of_and_each_of_its_own_connections(run: Run)
     assert "CN=one" not in second
 
 
-def test_no_connection_at_all_is_told_too(run: Run) -> None:
+def test_no_connection_at_all_is_reported_too(run: Run) -> None:
     result = run("def test_it(jitp): assert jitp.connections")
     result.stdout.fnmatch_lines([TITLE, "No device connected in this test."])
 
 
-def test_of_many_connections_the_last_ten_are_told_and_all_are_counted(run: Run) -> None:
+def test_of_many_connections_the_last_ten_are_shown_and_all_are_counted(run: Run) -> None:
     result = run(
         """
         def test_it(jitp):
@@ -165,7 +165,7 @@ def test_of_many_connections_the_last_ten_are_told_and_all_are_counted(run: Run)
     result.stdout.no_fnmatch_line("*CN=bulb-14*")
 
 
-def test_a_connection_in_a_fixture_is_told_when_the_fixture_fails(run: Run) -> None:
+def test_a_connection_in_a_fixture_is_reported_when_the_fixture_fails(run: Run) -> None:
     result = run(
         """
         import pytest
@@ -241,7 +241,7 @@ def test_unittest_classes_are_explained_too(run: Run) -> None:
     result.stdout.fnmatch_lines(["E *ConnectionRefused: *NOT_REGISTERED: *", "E *fix: *"])
 
 
-def test_connections_before_a_reset_are_told(run: Run) -> None:
+def test_connections_before_a_reset_are_reported(run: Run) -> None:
     result = run(
         """
         def test_it(jitp):
@@ -270,7 +270,7 @@ def test_a_run_that_is_not_finished_yet_does_not_stop_the_report(run: Run) -> No
     result.stdout.fnmatch_lines([TITLE, "1. CN=bulb-1: refused,*"])
 
 
-def test_a_fleet_provisioning_that_failed_is_told_with_the_connection_it_came_over(
+def test_a_fleet_provisioning_that_failed_is_reported_with_its_connection(
     run: Run,
 ) -> None:
     result = run(
@@ -338,7 +338,7 @@ REFUSED = """
 
 
 @pytest.mark.parametrize("ci", ["", "true"], ids=["at a desk", "in CI"])
-def test_a_refused_connection_is_told_once_below_the_line_that_made_it(
+def test_a_refused_connection_is_explained_once_below_the_line_that_made_it(
     run: Run, monkeypatch: pytest.MonkeyPatch, ci: str
 ) -> None:
     monkeypatch.setenv("CI", ci)  # there pytest's summary shows messages whole
@@ -359,7 +359,7 @@ def test_a_refused_connection_is_told_once_below_the_line_that_made_it(
 
 
 @pytest.mark.parametrize("ci", ["", "true"], ids=["at a desk", "in CI"])
-def test_a_run_that_failed_is_told_within_a_screen(
+def test_a_run_that_failed_is_explained_within_a_screen(
     run: Run, monkeypatch: pytest.MonkeyPatch, ci: str
 ) -> None:
     monkeypatch.setenv("CI", ci)  # there pytest's summary shows messages whole
@@ -386,7 +386,7 @@ def test_the_summary_tells_it_all_in_ci_where_tracebacks_are_off(
     )
 
 
-def test_connections_that_the_error_does_not_tell_of_are_told_beside_it(run: Run) -> None:
+def test_connections_that_the_error_does_not_cover_are_reported_beside_it(run: Run) -> None:
     result = run(
         """
         def test_two(jitp):

@@ -355,7 +355,7 @@ def test_it_is_ready_after_about_a_second_of_work(run: Run, pytester: pytest.Pyt
     assert (int(user) + int(system)) / os.sysconf("SC_CLK_TCK") < 10
 
 
-def test_a_failure_tells_of_fleet_provisioning_at_the_server(run: Run) -> None:
+def test_a_failure_report_includes_fleet_provisioning_at_the_server(run: Run) -> None:
     result = run(
         """
         import json

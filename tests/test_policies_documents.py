@@ -54,7 +54,7 @@ def test_a_policy_keeps_its_statements_in_order() -> None:
     assert [s.index for s in policy.statements] == [0, 1]
 
 
-def test_a_single_statement_may_stand_without_a_list() -> None:
+def test_a_single_statement_may_be_given_without_a_list() -> None:
     text = json.dumps({"Statement": {"Effect": "Deny", "Action": "iot:*", "Resource": "*"}})
     policy = parse_policy(text)
     assert policy.version == "2008-10-17"
@@ -103,7 +103,7 @@ def test_resources_are_arns_or_a_star(resource: str) -> None:
         '["arn:aws:iot:eu-central-1:111122223333:client/x"]',
     ],
 )
-def test_a_resource_that_is_no_arn_is_named(resource: str) -> None:
+def test_a_resource_that_is_not_an_arn_is_named(resource: str) -> None:
     message = refusal(document(Resource=resource))
     assert f"The resource {resource} is not in valid ARN format" in message
     assert "Statement[0].Resource" in message
@@ -209,7 +209,7 @@ def test_white_space_does_not_count_towards_the_size() -> None:
     assert str(LONGEST_DOCUMENT + 1) in message
 
 
-def test_something_that_is_no_text_is_refused_in_words() -> None:
+def test_something_that_is_not_text_is_refused_in_words() -> None:
     with pytest.raises(MalformedPolicyError, match=r"json\.dumps"):
         parse_policy({"Version": "2012-10-17"})  # type: ignore[arg-type]
 

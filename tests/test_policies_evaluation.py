@@ -642,7 +642,7 @@ def test_variables_in_a_document_of_the_old_version_are_said_to_be_plain_text(
     assert evaluate([("bulbs", parse_policy(json.dumps(document)))], request).allowed
 
 
-def test_a_topic_resource_is_no_mistake_for_publish() -> None:
+def test_a_topic_resource_is_not_a_mistake_for_publish() -> None:
     decision = decide(
         statement(Action="iot:Publish", Resource=topic_arn(*HERE, "a/*")),
         action="iot:Publish",

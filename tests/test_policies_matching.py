@@ -104,7 +104,7 @@ def test_a_filter_with_mqtt_wildcards_is_compared_as_text() -> None:
     assert may_subscribe("house/#")
 
 
-def test_what_a_variable_brings_in_is_no_wildcard() -> None:
+def test_what_a_variable_brings_in_is_not_a_wildcard() -> None:
     assert allows("${iot:ClientId}/x", "*/x", client_id="*")
     assert not allows("${iot:ClientId}/x", "other/x", client_id="*")
     assert not allows("${iot:ClientId}/x", "a/x", client_id="?")

@@ -130,7 +130,7 @@ def test_a_token_that_another_request_uses_up_while_the_hook_decides_is_not_used
         {"allowProvisioning": True, "parameterOverrides": "Seoul"},
     ],
 )
-def test_an_answer_that_is_none_of_a_hook_is_said_to_be_so(hooked: Any, result: Any) -> None:
+def test_an_answer_of_the_wrong_form_is_an_invalid_result(hooked: Any, result: Any) -> None:
     queue(result)
     outcome, answer = register(SerialNumber="1")
     assert (outcome, answer["errorCode"]) == ("rejected", "InvalidResult")
@@ -170,7 +170,7 @@ def advice_of(device: ClaimDevice) -> str:
     return str(run.advice)
 
 
-def test_who_has_queued_no_result_is_told_to(hooked: Any) -> None:
+def test_a_test_that_has_queued_no_result_is_told_to(hooked: Any) -> None:
     device = ClaimDevice()
     assert register(device, SerialNumber="1")[1]["errorCode"] == "AccessDenied"
     assert "POST /moto-api/static/lambda-simple/response" in advice_of(device)
@@ -268,7 +268,7 @@ def test_a_function_that_fails_refuses_the_device(monkeypatch: pytest.MonkeyPatc
     assert "{'lambda': {'use_docker': False}}" in advice
 
 
-def test_why_a_hook_refused_stands_in_the_log(hooked: Any) -> None:
+def test_the_log_says_why_a_hook_refused(hooked: Any) -> None:
     client().set_v2_logging_options(roleArn=ROLE, defaultLogLevel="ERROR")
     queue({"allowProvisioning": False})
     register(SerialNumber="1")

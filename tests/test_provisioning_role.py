@@ -110,7 +110,9 @@ def test_every_way_of_writing_the_trust_is_understood(
 @pytest.mark.parametrize(
     "arn", ["arn:aws:iam::123456789012:user/JITPRole", "arn:nowhere" + ROLE[7:]]
 )
-def test_an_arn_that_is_no_roles_is_refused(iot: Any, acme: CertificateAuthority, arn: str) -> None:
+def test_an_arn_that_is_not_a_roles_is_refused(
+    iot: Any, acme: CertificateAuthority, arn: str
+) -> None:
     create_role()
     with refused("InvalidRequestException", 400, "AWS IoT (iot.amazonaws.com) is unable to assume"):
         acme.register(iot, template_body=PLAIN_BODY, role_arn=arn)
@@ -293,7 +295,7 @@ def test_an_attached_managed_policy_grants_in_its_default_version(
 
 
 @pytest.mark.slow
-def test_aws_own_managed_policy_has_all_that_a_run_needs(acme: CertificateAuthority) -> None:
+def test_the_managed_policy_of_aws_has_all_that_a_run_needs(acme: CertificateAuthority) -> None:
     config = {**ENFORCED, "iam": {"load_aws_managed_policies": True}}
     with mock_jitp(config=config):
         iot = client()
@@ -423,7 +425,7 @@ def test_a_second_device_needs_the_permissions_of_the_first(
     )
 
 
-def test_a_roles_path_is_no_part_of_its_session(iot: Any, acme: CertificateAuthority) -> None:
+def test_a_roles_path_is_not_part_of_its_session(iot: Any, acme: CertificateAuthority) -> None:
     arn = create_role(RoleName="Pathful", Path="/service-role/")
     acme.register(iot, template_body=PLAIN_BODY, role_arn=arn)
     run = every_step.failed_run(acme.issue())

@@ -89,7 +89,7 @@ class TestCreate:
         found = iot.describe_provisioning_template_version(templateName="bulbs", versionId=1)
         assert found["templateBody"] == text
 
-    def test_a_name_is_taken_once(self, iot: Any) -> None:
+    def test_a_name_is_used_once(self, iot: Any) -> None:
         arn = create(iot)["templateArn"]
         text = "Template with name bulbs already exists"
         with refused("ResourceAlreadyExistsException", 409, text) as caught:
@@ -203,7 +203,7 @@ class TestCreate:
         arn = create(iot, tags=tags)["templateArn"]
         assert iot.list_tags_for_resource(resourceArn=arn)["tags"] == tags
 
-    def test_an_account_has_256_fleet_templates_at_most(self, iot: Any) -> None:
+    def test_an_account_has_at_most_256_fleet_templates(self, iot: Any) -> None:
         for number in range(256):
             create(iot, f"fleet-{number}", type="FLEET_PROVISIONING")
         with refused("LimitExceededException", 410, "The account already has 256 fleet"):
@@ -282,7 +282,7 @@ class TestUpdate:
         assert after["lastModifiedDate"] > before["lastModifiedDate"]
         assert after["creationDate"] == before["creationDate"]
 
-    def test_a_description_can_be_taken_away(self, iot: Any) -> None:
+    def test_a_description_can_be_removed(self, iot: Any) -> None:
         create(iot, "never-had-one", description="")
         assert "description" not in described(iot, "never-had-one")
         create(iot, description="old")
@@ -404,7 +404,7 @@ class TestVersions:
 
 
 class TestDelete:
-    def test_a_template_goes_with_all_its_versions(self, iot: Any) -> None:
+    def test_a_template_is_deleted_with_all_its_versions(self, iot: Any) -> None:
         create(iot)
         add_version(iot)
         iot.delete_provisioning_template(templateName="bulbs")

@@ -93,7 +93,7 @@ def test_things_come_and_go_while_groups_do(iot: Any) -> None:
 
 
 @pytest.mark.slow
-def test_what_lists_walk_stays_as_it_is_meanwhile(iot: Any) -> None:
+def test_what_a_list_iterates_over_does_not_change_meanwhile(iot: Any) -> None:
     for number in range(MANY):
         iot.create_thing(thingName=f"kept-{number}")
         iot.create_thing_group(thingGroupName=f"kept-{number}")

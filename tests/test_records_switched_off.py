@@ -82,7 +82,7 @@ def test_without_metrics_it_is_not_counted(
 
 
 @pytest.mark.parametrize("happens", HAPPENINGS)
-def test_without_the_trail_it_is_not_told(
+def test_without_the_trail_it_is_not_recorded(
     iot: Any, ca: CertificateAuthority, happens: Callable[[Any, CertificateAuthority], None]
 ) -> None:
     before = names(events())

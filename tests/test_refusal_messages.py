@@ -35,7 +35,7 @@ def is_one_plain_sentence(text: str) -> bool:
     return text.endswith(".") and "\n" not in text and not re.search(r"(?<!\.)\. ", text)
 
 
-def test_a_failed_run_is_told_from_the_device_to_the_advice(iot: Any) -> None:
+def test_a_failed_run_is_explained_from_the_device_to_the_advice(iot: Any) -> None:
     make_guide_resources(iot)
     ca_id = CA.register(iot, template_body=GUIDE_BODY, role_arn=ROLE)
     device = CA.issue(common_name="bulb-2", organization="Acme", certificate_serial=4711)
@@ -82,7 +82,7 @@ def test_a_stored_template_is_named(iot: Any) -> None:
     assert "3. DescribeThingType thingtype/lightBulb-versionA: FAILED (ResourceNotFound" in text
 
 
-def test_a_device_that_its_template_left_inactive_is_told_the_whole_story(iot: Any) -> None:
+def test_a_device_that_its_template_left_inactive_gets_the_whole_explanation(iot: Any) -> None:
     sealed = {
         "Type": "AWS::IoT::Certificate",
         "Properties": {"CertificateId": {"Ref": f"{PREFIX}Id"}, "Status": "INACTIVE"},
@@ -105,7 +105,7 @@ def test_a_device_that_its_template_left_inactive_is_told_the_whole_story(iot: A
         ({"common_name": "bulbC=US"}, [r"bulbC\\+=US"]),
     ],
 )
-def test_a_value_that_aws_does_not_take_is_shown_with_its_place_and_what_is_allowed(
+def test_a_value_that_aws_does_not_accept_is_shown_with_its_place_and_what_is_allowed(
     iot: Any, fields: dict[str, Any], words: list[str]
 ) -> None:
     template = body(
@@ -174,7 +174,7 @@ def test_every_refusal_names_reason_device_endpoint_and_one_sentence_of_advice(
         assert last.message.endswith((".", "}")), last.message
 
 
-def test_the_advice_names_the_call_that_mends_it(iot: Any) -> None:
+def test_the_advice_names_the_call_that_fixes_it(iot: Any) -> None:
     found = refusals(iot)
     (ca,) = iot.list_ca_certificates()["certificates"]
     ca_id = ca["certificateId"]
@@ -191,7 +191,7 @@ def test_the_advice_names_the_call_that_mends_it(iot: Any) -> None:
         assert words in advice_of(found[reason])
 
 
-def test_an_unknown_device_is_told_what_comes_nearest(iot: Any) -> None:
+def test_an_unknown_device_learns_which_ca_comes_closest(iot: Any) -> None:
     device = CA.issue()
     nothing = str(refusal_of(device))
     assert "No CA certificate is registered in account 123456789012, Region us-east-1" in nothing
@@ -205,7 +205,7 @@ def test_an_unknown_device_is_told_what_comes_nearest(iot: Any) -> None:
     assert "its key did not sign the device's certificate" in twin
 
 
-def test_a_self_signed_device_is_told_so(iot: Any) -> None:
+def test_the_refusal_of_a_self_signed_device_says_so(iot: Any) -> None:
     CA.register(iot)
     alone = CertificateAuthority(common_name="bulb-1")
     text = str(refusal_of(alone.certificate_pem))
@@ -213,7 +213,7 @@ def test_a_self_signed_device_is_told_so(iot: Any) -> None:
     assert "issued by a registered CA" in text
 
 
-def test_a_refusal_survives_the_way_between_test_processes(iot: Any) -> None:
+def test_a_refusal_can_be_sent_between_test_processes(iot: Any) -> None:
     for refusal in refusals(iot).values():
         again = pickle.loads(pickle.dumps(refusal))
         assert str(again) == str(refusal)

@@ -89,7 +89,7 @@ def make_groups(iot: Any, *names: str) -> None:
 
 
 class TestWhatItDoes:
-    def test_thing_policy_and_certificate_are_made_and_joined(
+    def test_thing_policy_and_certificate_are_created_and_attached(
         self, iot: Any, bulb: DeviceIdentity
     ) -> None:
         iot.create_thing_type(thingTypeName="lightbulb")
@@ -129,7 +129,7 @@ class TestWhatItDoes:
         assert iot.get_policy(policyName=policy)["policyDocument"] == DOCUMENT
         assert status(iot, bulb.certificate_id) == "ACTIVE"
 
-    def test_the_guides_template_runs(self, iot: Any, bulb: DeviceIdentity) -> None:
+    def test_the_template_of_awss_guide_runs(self, iot: Any, bulb: DeviceIdentity) -> None:
         iot.create_thing_type(thingTypeName="lightBulb-versionA")
         make_groups(iot, "v1-lightbulbs", "KR")
         prefix = "AWS::IoT::Certificate::"
@@ -176,7 +176,7 @@ class TestWhatItDoes:
         digest = hashlib.sha1(DOCUMENT.encode()).hexdigest().upper()
         assert sorted(p["policyName"] for p in attached) == sorted(["mine", digest])
 
-    def test_a_policy_document_is_made_once_for_all_devices(self, iot: Any) -> None:
+    def test_a_policy_document_becomes_one_policy_for_all_devices(self, iot: Any) -> None:
         ca = CertificateAuthority()
         ca.register(iot)
         for number in range(3):
@@ -269,7 +269,7 @@ class TestCertificateForms:
         assert answer["resourceArns"]["certificate"] == f"{ARN}cert/{certificate_id}"
         assert status(iot, certificate_id) == "ACTIVE"
 
-    def test_text_that_is_no_csr_fails(self, iot: Any) -> None:
+    def test_text_that_is_not_a_csr_fails(self, iot: Any) -> None:
         with refused("ResourceRegistrationFailureException", 400, TERMINATED):
             run(iot, template(certificate={"CertificateSigningRequest": {"Ref": "csr"}}), csr="x")
 
@@ -338,7 +338,7 @@ class TestWhatIsMissing:
             remedy()
         run(iot, body, id=bulb.certificate_id)
 
-    def test_nothing_is_made_while_something_is_missing(self, iot: Any) -> None:
+    def test_nothing_is_created_while_something_is_missing(self, iot: Any) -> None:
         ca = CertificateAuthority()
         ca.register(iot)
         body = template(
@@ -381,7 +381,7 @@ class TestWrongTemplates:
             (template({}, overrides={"BillingGroup": "REPLACE"}), ""),
         ],
     )
-    def test_the_request_is_invalid_and_nothing_is_made(
+    def test_the_request_is_invalid_and_nothing_is_created(
         self, iot: Any, bulb: DeviceIdentity, body: str, text: str
     ) -> None:
         with refused("InvalidRequestException", 400, INVALID + text):
@@ -399,7 +399,9 @@ class TestWrongTemplates:
             run(iot, body, id=bulb.certificate_id)
         assert iot.list_things()["things"] == []
 
-    def test_a_missing_package_version_is_told_before_anything_is_made(self, iot: Any) -> None:
+    def test_a_missing_package_version_is_reported_before_anything_is_created(
+        self, iot: Any
+    ) -> None:
         ca = CertificateAuthority()
         ca.register(iot)
         body = template(
@@ -468,7 +470,7 @@ class TestExistingThing:
         assert self.state(iot) == before
         assert status(iot, bulb.certificate_id) == "ACTIVE"
 
-    def test_a_template_without_wishes_takes_the_thing_as_it_is(
+    def test_a_template_without_properties_accepts_the_thing_as_it_is(
         self, iot: Any, bulb: DeviceIdentity
     ) -> None:
         before = self.state(iot)
@@ -578,7 +580,7 @@ class TestExistingThing:
         with refused("ResourceRegistrationFailureException", 400, text):
             run(iot, template({"BillingGroup": "busan"}), id=bulb.certificate_id)
 
-    def test_a_thing_is_not_in_two_groups_of_one_hierarchy(
+    def test_a_thing_is_in_at_most_one_group_of_a_hierarchy(
         self, iot: Any, bulb: DeviceIdentity
     ) -> None:
         iot.create_thing_group(thingGroupName="child", parentGroupName="old-group")
@@ -611,7 +613,7 @@ class TestExistingCertificate:
         iot.update_certificate(certificateId=bulb.certificate_id, newStatus="ACTIVE")
         run(iot, body, id=bulb.certificate_id)
 
-    def test_a_certificate_has_ten_policies_at_most(self, iot: Any, bulb: DeviceIdentity) -> None:
+    def test_a_certificate_has_at_most_ten_policies(self, iot: Any, bulb: DeviceIdentity) -> None:
         target = f"{ARN}cert/{bulb.certificate_id}"
         for number in range(10):
             iot.create_policy(policyName=f"p{number}", policyDocument=DOCUMENT)
@@ -664,7 +666,7 @@ class TestExclusiveThing:
             run(iot, template({}, certificate=wrong), id=bulb.certificate_id)
 
 
-def test_a_declared_parameter_without_a_value_is_to_be_delivered(iot: Any) -> None:
+def test_a_declared_parameter_without_a_value_must_be_provided(iot: Any) -> None:
     declared = {"SerialNumber": {"Type": "String"}, f"{PREFIX}Id": {"Type": "String"}}
     document = json.loads(PLAIN_BODY) | {"Parameters": declared}
     document["Resources"]["thing"]["Properties"]["ThingName"] = {"Ref": "SerialNumber"}
@@ -681,7 +683,7 @@ def test_a_body_is_required(iot: Any) -> None:
         iot.register_thing(templateBody="")
 
 
-def test_a_value_has_4096_characters_at_most(iot: Any) -> None:
+def test_a_value_has_at_most_4096_characters(iot: Any) -> None:
     with refused("InvalidRequestException", 400, "1 validation error detected: "):
         iot.register_thing(templateBody=PLAIN_BODY, parameters={"p": "x" * 4097})
     with refused("InvalidRequestException", 400, "1 validation error detected: "):

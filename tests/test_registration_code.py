@@ -60,7 +60,7 @@ def test_a_verification_certificate_is_worth_nothing_once_its_code_is_deleted(
         assert needed in caught.response["Error"]["Message"]
 
 
-def test_a_verification_certificate_without_a_name_is_told_which_it_needs(
+def test_the_refusal_of_a_verification_certificate_without_a_name_says_which_it_needs(
     iot: Any, acme: CertificateAuthority
 ) -> None:
     code = code_of(iot)

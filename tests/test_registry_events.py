@@ -77,7 +77,9 @@ def test_all_kinds_are_off_until_they_are_switched_on(iot: Any, told: Any) -> No
         switch(iot, "THINGS")
 
 
-def test_a_thing_tells_of_its_life(clock: FrozenDateTimeFactory, iot: Any, told: Any) -> None:
+def test_a_thing_publishes_events_of_its_life(
+    clock: FrozenDateTimeFactory, iot: Any, told: Any
+) -> None:
     switch(iot, "THING", "THING_TYPE_ASSOCIATION")
     for name in ("Lamp", "Fan"):
         iot.create_thing_type(thingTypeName=name)
@@ -125,7 +127,7 @@ def test_a_thing_tells_of_its_life(clock: FrozenDateTimeFactory, iot: Any, told:
     assert events[-1][1]["thingTypeName"] is None
 
 
-def test_what_is_refused_is_not_told(iot: Any, told: Any) -> None:
+def test_what_is_refused_publishes_no_event(iot: Any, told: Any) -> None:
     switch(iot, *ALL)
     iot.create_thing(thingName="a")
     told()
@@ -136,7 +138,9 @@ def test_what_is_refused_is_not_told(iot: Any, told: Any) -> None:
     assert told() == []
 
 
-def test_a_thing_type_tells_of_its_life(clock: FrozenDateTimeFactory, iot: Any, told: Any) -> None:
+def test_a_thing_type_publishes_events_of_its_life(
+    clock: FrozenDateTimeFactory, iot: Any, told: Any
+) -> None:
     switch(iot, "THING_TYPE")
     properties = {"thingTypeDescription": "A lamp", "searchableAttributes": ["watts"]}
     iot.create_thing_type(thingTypeName="Lamp", thingTypeProperties=properties)
@@ -153,7 +157,9 @@ def test_a_thing_type_tells_of_its_life(clock: FrozenDateTimeFactory, iot: Any, 
     assert (second["isDeprecated"], second["deprecationDate"]) == (True, deprecated)
 
 
-def test_groups_tell_of_their_life_their_place_and_their_members(iot: Any, told: Any) -> None:
+def test_groups_publish_events_of_their_life_their_parent_and_their_members(
+    iot: Any, told: Any
+) -> None:
     switch(iot, "THING_GROUP", "THING_GROUP_HIERARCHY", "THING_GROUP_MEMBERSHIP")
     house = iot.create_thing_group(thingGroupName="house")
     hall = iot.create_thing_group(thingGroupName="hall", parentGroupName="house")
@@ -196,7 +202,7 @@ def test_groups_tell_of_their_life_their_place_and_their_members(iot: Any, told:
     ]
 
 
-def test_a_provisioning_run_is_told_of_like_the_calls_that_it_makes(
+def test_a_provisioning_run_publishes_the_events_of_the_calls_that_it_makes(
     iot: Any, told: Any, acme: CertificateAuthority, mocked: JitpHandle
 ) -> None:
     switch(iot, *ALL)
@@ -226,7 +232,7 @@ def test_a_provisioning_run_is_told_of_like_the_calls_that_it_makes(
     assert heard == ["lamp"]
 
 
-def test_a_device_receives_the_events_it_wants(bulb: DeviceConnection, iot: Any) -> None:
+def test_a_device_receives_the_events_it_subscribes_to(bulb: DeviceConnection, iot: Any) -> None:
     switch(iot, "THING")
     bulb.subscribe("$aws/events/thing/#")
     iot.create_thing(thingName="other")
@@ -235,7 +241,7 @@ def test_a_device_receives_the_events_it_wants(bulb: DeviceConnection, iot: Any)
     assert json.loads(event.payload)["thingName"] == "other"
 
 
-def test_jobs_and_executions_tell_how_they_end(
+def test_jobs_and_executions_publish_how_they_end(
     clock: FrozenDateTimeFactory, iot: Any, told: Any
 ) -> None:
     switch(iot, "JOB", "JOB_EXECUTION")
@@ -296,7 +302,7 @@ def test_jobs_and_executions_tell_how_they_end(
     ]
 
 
-def test_with_strict_off_the_registry_tells_of_changes_too() -> None:
+def test_with_strict_off_the_registry_publishes_events_too() -> None:
     with mock_jitp(config={"jitp": {"strict": False}}) as jitp:
         iot = client()
         switch(iot, *ALL)

@@ -19,7 +19,7 @@ DOCUMENT = json.dumps(
 
 
 @mock_jitp
-def test_what_goes_and_comes_between_pages_neither_hides_nor_repeats_anything() -> None:
+def test_what_is_deleted_and_created_between_pages_neither_hides_nor_repeats_anything() -> None:
     iot = boto3.client("iot", "us-east-1")
     for at in range(9):
         iot.create_thing(thingName=f"t{at}")
@@ -118,7 +118,7 @@ def test_groups_below_a_group_count_where_it_is_asked_for() -> None:
     assert {policy["policyName"] for policy in inherited} == {"p-low", "p-top"}
 
 
-def test_with_strict_off_moto_lists_as_ever() -> None:
+def test_with_strict_off_moto_lists_as_before() -> None:
     with mock_jitp(config={"jitp": {"strict": False}}):
         iot = boto3.client("iot", "us-east-1")
         for at in range(60):

@@ -804,7 +804,7 @@ def test_rule(name: str, iot: Any) -> None:
     RULES[name](iot)
 
 
-def test_a_type_can_be_deleted_by_what_acts_five_minutes_later() -> None:
+def test_a_type_can_be_deleted_by_a_tool_that_waits_five_minutes() -> None:
     with mock_jitp():
         iot = client()
         iot.create_thing_type(thingTypeName="lamp")

@@ -31,7 +31,7 @@ def test_a_device_is_rendered_from_its_certificate(presented: object) -> None:
     assert "iot:Publish" in policy.document
 
 
-def test_parameters_alone_will_do() -> None:
+def test_parameters_alone_are_enough() -> None:
     parameters = {PREFIX + "CommonName": "bulb-9", PREFIX + "Id": "0" * 64}
     plan = render(PLAIN_BODY, parameters)
     assert plan.thing is not None
@@ -50,7 +50,7 @@ def test_parameters_render_what_just_in_time_provisioning_does_not_take() -> Non
         render(json.dumps(template), BULB)
 
 
-def test_what_a_certificate_lacks_is_named_with_what_it_offers() -> None:
+def test_what_a_certificate_lacks_is_named_with_what_it_provides() -> None:
     device = CA.issue(common_name="bulb-1")
     with pytest.raises(TemplateError) as info:
         render(GUIDE_BODY, device)
@@ -74,7 +74,7 @@ def test_what_the_parameters_lack_is_named() -> None:
         ("Colour", "Pass the parameter, or give it a Default. Given: Colour, "),
     ],
 )
-def test_parameters_that_do_not_do_are_told_apart_from_a_certificate(
+def test_parameters_that_are_not_enough_are_told_apart_from_a_certificate(
     given: str, words: str
 ) -> None:
     with pytest.raises(TemplateError) as info:
@@ -92,13 +92,13 @@ def test_a_parameter_of_nearly_the_right_name_is_pointed_out() -> None:
         render(template, {"Rooms": "kitchen", PREFIX + "Id": "0" * 64})
 
 
-def test_a_template_is_rendered_as_the_object_that_it_is_too() -> None:
+def test_a_template_can_be_rendered_from_an_object_too() -> None:
     assert render(json.loads(GUIDE_BODY), BULB) == render(GUIDE_BODY, BULB)
     with pytest.raises(TemplateError, match="must have certificate resource"):
         render({"Resources": {}}, BULB)
 
 
-def test_a_value_that_is_no_text_is_refused_by_name() -> None:
+def test_a_value_that_is_not_text_is_refused_by_name() -> None:
     parameters = {PREFIX + "CommonName": 9, PREFIX + "Id": "0" * 64}
     with pytest.raises(TypeError, match="CommonName is int: 9"):
         render(PLAIN_BODY, parameters)  # type: ignore[arg-type]
@@ -110,12 +110,12 @@ def test_without_a_device_the_id_is_a_parameter_like_the_others() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["", "[]", "{", "{}", '{"Resources": []}'])
-def test_a_body_that_is_no_template_is_refused(wrong: str) -> None:
+def test_a_body_that_is_not_a_template_is_refused(wrong: str) -> None:
     with pytest.raises(TemplateError):
         render(wrong, BULB)
 
 
-def test_text_that_is_no_certificate_is_refused() -> None:
+def test_text_that_is_not_a_certificate_is_refused() -> None:
     with pytest.raises(CertificateError, match="Expected a PEM certificate"):
         render(PLAIN_BODY, "bulb-1")
 

@@ -215,7 +215,7 @@ def test_a_conditions_value_may_have_a_default_value(ca: CertificateAuthority) -
     assert connect_device(ca.issue(common_name="bulb")).thing_name == "bulb"
 
 
-def test_a_policys_name_is_no_regular_expression(iot: Any, acme: CertificateAuthority) -> None:
+def test_a_policys_name_is_not_a_regular_expression(iot: Any, acme: CertificateAuthority) -> None:
     create_role()
     iot.create_policy(policyName="a+b", policyDocument=every_step.DOCUMENT)
     named = {"Type": "AWS::IoT::Policy", "Properties": {"PolicyName": "a+b"}}
@@ -409,7 +409,7 @@ def test_a_deny_in_the_trust_policy_is_named_as_the_cause(
     ],
     ids=str,
 )
-def test_a_deny_that_does_not_concern_aws_iot_does_no_harm(
+def test_a_deny_that_does_not_concern_aws_iot_is_ignored(
     iot: Any, acme: CertificateAuthority, deny: Any
 ) -> None:
     iam().create_role(RoleName="JITPRole", AssumeRolePolicyDocument=document(TRUST, deny))

@@ -66,7 +66,7 @@ def register_thing(device: DeviceIdentity, **resources: dict[str, Any]) -> dict[
     return {"templateBody": json.dumps({"Resources": body})}
 
 
-def test_an_eleventh_policy_is_refused_by_both_or_by_neither(
+def test_an_eleventh_policy_is_refused_by_api_and_run_or_by_neither(
     cloud: Any, bulb: DeviceIdentity
 ) -> None:
     for number in range(12):
@@ -101,7 +101,7 @@ def test_a_template_with_eleven_policies_is_refused_as_eleven_calls_are(
     ("first", "second"),
     [("NON_EXCLUSIVE_THING", "EXCLUSIVE_THING"), ("EXCLUSIVE_THING", "NON_EXCLUSIVE_THING")],
 )
-def test_an_exclusive_thing_is_refused_by_both_or_by_neither(
+def test_an_exclusive_thing_is_refused_by_api_and_run_or_by_neither(
     cloud: Any, bulb: DeviceIdentity, first: str, second: str
 ) -> None:
     for name in ("lamp", "one", "two"):
@@ -175,7 +175,7 @@ def test_a_registration_config_says_in_one_way_which_template_applies(
     assert (source.is_given, source.name) == (is_given, name)
 
 
-def test_the_exception_and_the_report_tell_an_attempt_by_the_same_lines() -> None:
+def test_the_exception_and_the_report_describe_an_attempt_by_the_same_lines() -> None:
     body = {
         "Parameters": {COUNTRY: {"Type": "String"}},
         "Resources": {

@@ -77,7 +77,7 @@ def test_a_body_that_cannot_be_read_is_a_failed_run(api: Api, iot_at_server: Any
     assert found["parameters"] == {}
 
 
-def test_runs_of_all_origins_stand_in_the_order_in_which_they_happened(
+def test_runs_of_all_origins_are_listed_in_the_order_in_which_they_happened(
     server: ThreadedJitpServer, api: Api, iot_at_server: Any
 ) -> None:
     register(iot_at_server, Serial="bulb-1")
@@ -108,7 +108,7 @@ def test_a_reset_forgets_the_runs(api: Api, iot_at_server: Any, server: Threaded
     assert api.get("/runs")["runs"] == []
 
 
-def test_the_report_of_a_failed_test_tells_of_registrations_by_boto3(run: Run) -> None:
+def test_the_report_of_a_failed_test_shows_registrations_by_boto3(run: Run) -> None:
     result = run(
         f"""
         def test_register(jitp):

@@ -148,7 +148,7 @@ class TestQuery:
             ("thingName:*" + "a" * 100, "111 characters"),
         ],
     )
-    def test_one_that_is_not_valid_is_refused_with_what_is_wrong(
+    def test_a_query_that_is_not_valid_is_refused_with_what_is_wrong(
         self, indexed: Any, query: str, named: str
     ) -> None:
         with refused("InvalidQueryException", 400, "The ") as caught:

@@ -33,7 +33,7 @@ def ca(server: ThreadedJitpServer) -> CertificateAuthority:
 # ------------------------------------------------------------------------------------- connect
 
 
-def test_a_device_is_provisioned_and_its_outcome_is_told(
+def test_a_device_is_provisioned_and_its_outcome_is_answered(
     server: ThreadedJitpServer, api: Api, ca: CertificateAuthority
 ) -> None:
     bulb = ca.issue(common_name="bulb-1", country="KR")
@@ -80,7 +80,7 @@ def test_a_certificate_with_a_bit_string_as_a_name_is_the_clients_mistake(
     assert "is a BIT STRING" in answer["message"]
 
 
-def test_curls_default_media_type_does_no_harm(api: Api, ca: CertificateAuthority) -> None:
+def test_curls_default_media_type_is_accepted(api: Api, ca: CertificateAuthority) -> None:
     body = json.dumps({"certificatePem": ca.issue(country="KR").certificate_pem})
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     answer = api.request("POST", "/connect", body=body, headers=form)
@@ -91,7 +91,7 @@ def test_a_chain_may_follow_the_leaf(api: Api, ca: CertificateAuthority) -> None
     assert api.connect(ca.issue(country="KR").chain_pem)["accepted"] is True
 
 
-def test_without_reconnecting_a_provisioned_device_is_told_to(
+def test_without_reconnecting_a_provisioned_device_is_asked_to_reconnect(
     api: Api, ca: CertificateAuthority
 ) -> None:
     outcome = api.connect(ca.issue(country="KR"), reconnect=False)
@@ -159,7 +159,7 @@ def test_an_endpoint_must_be_named_where_several_are_meant(
         (b'{"certificatePem": "x", "colour": 1}', "Unknown field 'colour'"),
     ],
 )
-def test_a_wrong_body_is_refused_with_a_sentence_and_the_server_lives_on(
+def test_a_wrong_body_is_refused_with_a_sentence_and_the_server_goes_on(
     api: Api, body: bytes, said: str
 ) -> None:
     answer = api.request("POST", "/connect", body=body)
@@ -218,7 +218,7 @@ def test_no_text_is_more_than_the_server_can_answer(
     assert api.request("GET", "/events").status == 200
 
 
-def test_a_huge_body_is_refused_and_the_server_lives_on(api: Api) -> None:
+def test_a_huge_body_is_refused_and_the_server_goes_on(api: Api) -> None:
     huge = b" " * (3 * 1024 * 1024)
     answer = api.request("POST", "/connect", body=huge)
     assert answer.status == 413
@@ -237,7 +237,7 @@ def test_a_huge_body_is_refused_and_the_server_lives_on(api: Api) -> None:
         ("POST", "/", "GET"),
     ],
 )
-def test_a_wrong_method_is_told_the_right_one(
+def test_the_refusal_of_a_wrong_method_names_the_right_one(
     api: Api, method: str, path: str, allowed: str
 ) -> None:
     answer = api.request(method, path)
@@ -250,7 +250,7 @@ def test_a_wrong_method_is_told_the_right_one(
     "path",
     ["/nothing", "/connections/x", "/connections/0/", "/page/__init__.py", "/..%2findex.html"],
 )
-def test_an_unknown_path_is_told_the_known_ones(api: Api, path: str) -> None:
+def test_the_refusal_of_an_unknown_path_names_the_known_ones(api: Api, path: str) -> None:
     answer = api.request("GET", path)
     assert answer.status == 404
     assert "connections/{id}" in json.loads(answer.data)["message"]
@@ -359,7 +359,7 @@ def test_a_device_subscribes_and_receives(api: Api, ca: CertificateAuthority) ->
     assert api.post(f"{session}/receive", {})["message"] is None
 
 
-def test_where_nothing_need_be_said_the_body_may_be_empty(
+def test_the_body_may_be_empty_where_no_member_is_required(
     api: Api, ca: CertificateAuthority
 ) -> None:
     session = f"/connections/{api.connect(ca.issue(country='KR'))['connectionId']}"
@@ -510,7 +510,7 @@ def test_connections_are_disturbed_on_demand(api: Api) -> None:
     assert api.request("GET", "/disturbances/999999999").status == 404
 
 
-def test_motos_reset_takes_failures_away(server: ThreadedJitpServer, api: Api) -> None:
+def test_motos_reset_removes_failures(server: ThreadedJitpServer, api: Api) -> None:
     body = {"operation": "ListThings", "error": "InvalidRequestException", "times": None}
     api.post("/failures", body)
     moto_reset = post(f"{server.endpoint_url}/moto-api/reset")
@@ -583,7 +583,7 @@ def test_a_wrong_setting_is_named_and_changes_nothing(api: Api, body: Any, said:
     assert api.get("/config")["strict"] is True
 
 
-def test_motos_reset_clears_what_the_routes_tell(
+def test_motos_reset_clears_what_the_routes_list(
     server: ThreadedJitpServer, api: Api, ca: CertificateAuthority
 ) -> None:
     outcome = api.connect(ca.issue(country="KR"))
@@ -618,7 +618,7 @@ def test_the_state_has_cas_devices_and_connections(api: Api, ca: CertificateAuth
     assert newest["totals"] == state["totals"]
 
 
-def test_who_waits_for_changes_is_woken_by_the_next(
+def test_a_client_that_waits_for_changes_is_woken_by_the_next(
     server: ThreadedJitpServer, api: Api, ca: CertificateAuthority
 ) -> None:
     before = api.get("/state")

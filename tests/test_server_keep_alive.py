@@ -78,7 +78,7 @@ def test_the_connection_stays_open_for_the_next_request(
         assert connection.sock.getsockname()[1] == port
 
 
-def test_requests_that_are_sent_at_once_are_answered_in_their_order(
+def test_requests_that_are_sent_together_are_answered_in_their_order(
     server: ThreadedJitpServer,
 ) -> None:
     head = "GET {} HTTP/1.1\r\nHost: localhost\r\n{}\r\n"
@@ -100,7 +100,7 @@ def test_requests_that_are_sent_at_once_are_answered_in_their_order(
         ("Content-Length: +2", b"{}"),
     ],
 )
-def test_what_may_be_left_of_a_body_is_not_taken_for_a_request(
+def test_the_rest_of_a_body_is_not_taken_for_a_request(
     server: ThreadedJitpServer, head: str, rest: bytes
 ) -> None:
     begin = f"POST {CONNECT} HTTP/1.1\r\nHost: localhost\r\n{head}\r\n\r\n".encode()

@@ -165,7 +165,7 @@ def test_a_connection_ends_with_its_subscriptions_and_with_a_reset_as_in_process
 
 
 @pytest.mark.usefixtures("server")
-def test_what_the_device_may_not_receive_is_told_as_in_process() -> None:
+def test_what_the_device_may_not_receive_is_reported_as_in_process() -> None:
     document = {
         "Version": "2012-10-17",
         "Statement": [
@@ -251,7 +251,7 @@ def settings_of(server: ThreadedJitpServer) -> dict[str, Any]:
     return Api(server.endpoint_url).get("/config")
 
 
-def test_a_blocks_settings_count_at_the_server_until_it_ends(server: ThreadedJitpServer) -> None:
+def test_a_blocks_settings_apply_at_the_server_until_it_ends(server: ThreadedJitpServer) -> None:
     before = settings_of(server)
     with mock_jitp(config={"jitp": {"enforce_policies": True}}):
         ca = CertificateAuthority()
@@ -288,7 +288,7 @@ def test_the_settings_of_blocks_that_overlap_end_with_each(
         assert settings_of(server) == wanted
 
 
-def test_a_block_ends_also_where_its_server_has(server_mode: pytest.MonkeyPatch) -> None:
+def test_a_block_ends_even_if_its_server_has_stopped(server_mode: pytest.MonkeyPatch) -> None:
     with ThreadedJitpServer() as server:
         server_mode.setenv("TEST_SERVER_MODE_ENDPOINT", server.endpoint_url)
         server_mode.setenv("MOTO_CALL_RESET_API", "false")
@@ -309,7 +309,7 @@ def test_a_handler_that_would_never_be_called_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("server")
-def test_rules_run_at_the_server_and_tell_of_it_here() -> None:
+def test_rules_run_at_the_server_and_their_runs_are_listed_here() -> None:
     with mock_jitp() as jitp:
         boto3.client("iot", region_name="us-east-1").create_topic_rule(
             ruleName="hot",
@@ -327,7 +327,7 @@ def test_rules_run_at_the_server_and_tell_of_it_here() -> None:
 
 
 @pytest.mark.usefixtures("server")
-def test_failures_that_are_still_to_come_stay_over_a_reset() -> None:
+def test_failures_that_are_still_to_come_survive_a_reset() -> None:
     with mock_jitp() as jitp:
         iot = boto3.client("iot", region_name="us-east-1", config=ONE_ATTEMPT)
         used_up = jitp.fail("CreateThing", "InvalidRequestException")

@@ -60,7 +60,7 @@ def test_a_taken_port_is_an_error_at_once() -> None:
         assert Api(second.endpoint_url).get("/ready")["status"] == "ready"
 
 
-def test_starting_twice_is_an_error_and_stopping_twice_is_none() -> None:
+def test_starting_twice_is_an_error_and_stopping_twice_is_fine() -> None:
     server = ThreadedJitpServer()
     server.stop()
     with server:
@@ -82,7 +82,7 @@ def test_a_wrong_setting_is_named(arguments: Any, said: str) -> None:
         ThreadedJitpServer(**arguments)
 
 
-def test_a_number_that_is_no_port_is_named() -> None:
+def test_a_number_that_is_not_a_port_is_named() -> None:
     with pytest.raises(ValueError, match="70000 is not a valid port"):
         ThreadedJitpServer(port=70000).start()
 
@@ -122,7 +122,7 @@ def test_https_answers_though_another_client_says_nothing() -> None:
             assert Api(server.endpoint_url).get("/ready")["status"] == "ready"
 
 
-def test_https_refuses_plain_http_and_lives_on() -> None:
+def test_https_refuses_plain_http_and_goes_on() -> None:
     with ThreadedJitpServer(ssl_context=generate_adhoc_ssl_context()) as server:
         with socket.create_connection(("127.0.0.1", server.port), timeout=HANG) as plain:
             plain.sendall(b"GET / HTTP/1.0\r\n\r\n")
@@ -136,7 +136,7 @@ def test_https_refuses_plain_http_and_lives_on() -> None:
             assert b"200" in secured.recv(100)
 
 
-def test_stopping_does_not_wait_for_those_who_wait_for_changes() -> None:
+def test_stopping_does_not_wait_for_clients_that_wait_for_changes() -> None:
     server = ThreadedJitpServer().start()
     api = Api(server.endpoint_url)
     version = api.get("/state")["version"]
@@ -183,7 +183,7 @@ def test_many_devices_connect_at_once() -> None:
         assert len(api.get("/runs")["runs"]) == 40
 
 
-def test_a_browser_at_the_root_is_led_to_the_page_and_an_sdk_is_not() -> None:
+def test_a_browser_at_the_root_is_redirected_to_the_page_and_an_sdk_is_not() -> None:
     http = urllib3.PoolManager(retries=False)
     with ThreadedJitpServer() as server:
         url = f"{server.endpoint_url}/"

@@ -112,7 +112,7 @@ def test_a_body_that_takes_its_time_but_comes_is_taken() -> None:
 
 
 @pytest.mark.parametrize("path", ["/things/one", CONNECT], ids=["AWS IoT", "control route"])
-def test_a_body_that_is_said_to_be_too_long_is_answered_413_before_it_is_sent(path: str) -> None:
+def test_a_body_that_is_announced_as_too_long_is_answered_413_before_it_is_sent(path: str) -> None:
     start = head("POST", path, Authorization=SIGNED, Content_Length=str(200 * 1024 * 1024))
     with ThreadedJitpServer() as server, sending(server, start) as large:
         status, body = answer(large)
@@ -142,7 +142,7 @@ def test_boto3_reads_that_a_body_is_too_long() -> None:
 
 
 @pytest.mark.slow
-def test_how_long_a_body_may_be_is_said_on_the_command_line() -> None:
+def test_how_long_a_body_may_be_is_set_on_the_command_line() -> None:
     with serving("--max-body-bytes", "1000") as server:
         data = client(server.endpoint_url, "iot-data")
         data.publish(topic="a", payload=b"x" * 1000)
@@ -183,7 +183,7 @@ def test_what_is_broken_off_or_badly_chunked_is_answered_400_and_logged_in_one_l
 
 
 @broken
-def test_a_client_that_is_gone_is_logged_in_one_line(
+def test_a_client_that_has_gone_is_logged_in_one_line(
     request_: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
@@ -195,7 +195,7 @@ def test_a_client_that_is_gone_is_logged_in_one_line(
 
 
 @pytest.mark.parametrize("length", ["²", "-1", "x", "1e3"])
-def test_a_length_that_is_not_a_number_is_none(length: str) -> None:
+def test_a_content_length_that_is_not_a_number_is_refused(length: str) -> None:
     start = head("POST", CONNECT).replace(b"\r\n\r\n", b"\r\n")
     start += b"Content-Length: " + length.encode("latin-1") + b"\r\n\r\n"
     with ThreadedJitpServer() as server, sending(server, start) as odd:

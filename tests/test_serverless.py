@@ -85,7 +85,7 @@ def test_a_device_calls_the_function_of_a_sam_template(mocked: JitpHandle, iot: 
 
 
 @needs_the_library
-def test_what_the_macro_refuses_is_told_before_a_stack_is_made(mocked: JitpHandle) -> None:
+def test_what_the_macro_refuses_is_reported_before_a_stack_is_created(mocked: JitpHandle) -> None:
     with pytest.raises(ClientError, match="Invalid Serverless Application Specification document"):
         deploy(TEMPLATE.replace("Handler: index.handler", "Handlers: index.handler"))
 

@@ -163,7 +163,7 @@ def test_a_connection_does_not_come_back_with_the_next_block(acme: CertificateAu
         assert not connection.connected
 
 
-def test_who_asks_too_late_is_told_at_once(bulb: DeviceIdentity) -> None:
+def test_a_handler_added_too_late_is_called_at_once(bulb: DeviceIdentity) -> None:
     session = session_of(bulb)
     session.close(DisconnectReason.CONNECTION_LOST)
     assert Closings(session).reasons == [DisconnectReason.CONNECTION_LOST]
@@ -215,7 +215,7 @@ def test_messages_without_a_handler_wait_in_the_queue(bulb: DeviceIdentity) -> N
     assert session.queue.empty()
 
 
-def test_what_mqtt_5_says_of_a_message_is_carried_through(bulb: DeviceIdentity) -> None:
+def test_the_mqtt_5_properties_of_a_message_are_passed_on(bulb: DeviceIdentity) -> None:
     session = session_of(bulb)
     heard: list[Message] = []
     said = Properties(content_type="text/plain", user_properties=(("a", "1"), ("a", "2")))
@@ -237,7 +237,7 @@ def test_a_retained_message_is_marked_as_one(bulb: DeviceIdentity) -> None:
     assert len(heard) == 1
 
 
-def test_events_and_log_entries_tell_where_a_client_is(
+def test_events_and_log_entries_have_the_address_of_a_client(
     iot: Any, bulb: DeviceIdentity, mocked: JitpHandle
 ) -> None:
     iot.set_v2_logging_options(roleArn=ROLE, defaultLogLevel="INFO")

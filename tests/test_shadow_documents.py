@@ -50,7 +50,7 @@ def told(jitp: JitpHandle, topic: str) -> list[Any]:
 
 
 @pytest.mark.usefixtures("bulb")
-def test_null_takes_a_section_away_and_the_delta_with_it(mocked: JitpHandle, data: Any) -> None:
+def test_null_removes_a_section_and_the_delta_with_it(mocked: JitpHandle, data: Any) -> None:
     update(data, {"desired": {"color": "red"}, "reported": {"color": "blue"}})
     answer = update(data, {"desired": None, "reported": {"color": "red"}})
     assert answer["state"] == {"desired": None, "reported": {"color": "red"}}
@@ -65,7 +65,7 @@ def test_null_takes_a_section_away_and_the_delta_with_it(mocked: JitpHandle, dat
 
 
 @pytest.mark.usefixtures("bulb")
-def test_null_takes_a_key_away_at_any_depth_with_its_timestamp(data: Any) -> None:
+def test_null_removes_a_key_at_any_depth_with_its_timestamp(data: Any) -> None:
     update(data, {"reported": {"light": {"on": True, "level": 3}, "name": "hall"}})
     answer = update(data, {"reported": {"light": {"on": None}, "name": None}})
     assert answer["state"] == {"reported": {"light": {"on": None}, "name": None}}
@@ -107,7 +107,7 @@ def test_only_what_an_update_names_has_a_new_timestamp(data: Any) -> None:
 
 
 @pytest.mark.usefixtures("bulb")
-def test_a_value_of_another_kind_takes_the_place_with_its_metadata(data: Any) -> None:
+def test_a_value_of_another_kind_replaces_the_old_one_with_its_metadata(data: Any) -> None:
     for value in (1, {"x": 1}, [1, 2], {"x": {"y": 1}}, "text"):
         update(data, {"reported": {"a": value}})
         document = stored(data)
@@ -166,7 +166,7 @@ def test_the_delta_has_what_is_desired_and_not_reported(
     ],
 )
 @pytest.mark.usefixtures("bulb")
-def test_a_wrong_update_is_an_error_of_the_service_and_is_not_told_on_topics(
+def test_a_wrong_update_is_an_error_of_the_service_and_is_not_published_on_topics(
     mocked: JitpHandle, data: Any, payload: str | bytes, code: str, status: int, text: str
 ) -> None:
     with pytest.raises(ClientError) as info:
@@ -218,7 +218,7 @@ def test_a_new_shadow_counts_on_from_one_deleted_within_48_hours(
 
 
 @pytest.mark.usefixtures("bulb")
-def test_a_deleted_named_shadow_is_listed_no_more(data: Any) -> None:
+def test_a_deleted_named_shadow_is_no_longer_listed(data: Any) -> None:
     for name in ("kept", "gone"):
         data.update_thing_shadow(thingName="bulb-1", shadowName=name, payload='{"state": {}}')
     data.delete_thing_shadow(thingName="bulb-1", shadowName="gone")

@@ -201,7 +201,7 @@ def test_a_wrong_update_is_rejected_and_changes_nothing(
 
 @pytest.mark.parametrize("version", [0, 1, 3])
 @BOTH_DOORS
-def test_no_version_is_the_present_one_of_a_shadow_that_is_not_there(
+def test_no_version_matches_a_shadow_that_does_not_exist(
     bulb: DeviceConnection, version: int
 ) -> None:
     request = {"state": {"reported": {"a": 1}}, "version": version}
@@ -255,7 +255,9 @@ def test_a_name_that_no_shadow_can_have_is_refused(bulb: DeviceConnection, name:
 
 
 @BOTH_DOORS
-def test_an_escaped_half_of_a_surrogate_pair_is_told_as_it_came(bulb: DeviceConnection) -> None:
+def test_an_escaped_half_of_a_surrogate_pair_is_published_as_it_came(
+    bulb: DeviceConnection,
+) -> None:
     request = '{"state": {"reported": {"a": "\\ud800"}}, "clientToken": "\\udc00"}'
     accepted = dict(ask(bulb, f"{CLASSIC}/update", request))["accepted"]
     assert accepted["state"] == {"reported": {"a": "\ud800"}}
@@ -280,7 +282,7 @@ def test_boto3_can_ask_over_the_topics_too(bulb: DeviceConnection) -> None:
 
 
 @BOTH_DOORS
-def test_what_boto3_does_to_a_shadow_is_told_on_its_topics(bulb: DeviceConnection) -> None:
+def test_what_boto3_does_to_a_shadow_is_published_on_its_topics(bulb: DeviceConnection) -> None:
     bulb.subscribe(f"{CLASSIC}/#")
     data = client(service="iot-data")
     data.update_thing_shadow(

@@ -28,7 +28,7 @@ def publish(iot: Any, version: str = "1.0") -> None:
 
 
 @pytest.mark.usefixtures("firmware")
-def test_a_package_is_told_as_it_was_made(iot: Any) -> None:
+def test_a_package_is_described_as_it_was_created(iot: Any) -> None:
     package = iot.get_package(packageName="firmware")
     assert package["packageArn"] == ARN
     assert package["description"] == "For bulbs"
@@ -103,7 +103,7 @@ def test_the_default_version_is_a_published_one_and_is_not_deleted(iot: Any) -> 
 
 
 @pytest.mark.usefixtures("firmware")
-def test_what_exists_or_is_missing_is_told_with_the_errors_of_the_family(iot: Any) -> None:
+def test_what_exists_or_is_missing_gets_the_errors_of_the_packages_api(iot: Any) -> None:
     with refused("ConflictException", 409, "The software package firmware already exists") as error:
         iot.create_package(packageName="firmware")
     assert error.response["resourceId"] == ARN
@@ -160,7 +160,7 @@ def test_a_provisioned_thing_has_the_package_versions_of_its_template(iot: Any) 
     }
 
 
-def test_a_template_that_names_a_missing_version_makes_nothing_and_says_so(iot: Any) -> None:
+def test_a_template_that_names_a_missing_version_creates_nothing_and_says_so(iot: Any) -> None:
     ca = CertificateAuthority()
     ca.register(iot, template_body=BODY)
     with pytest.raises(ConnectionRefused) as caught:

@@ -79,7 +79,7 @@ def test_a_template_costs_as_much_for_each_part_however_many_it_has(part: str) -
     assert most - more < 2.1 * (more - few) + 20
 
 
-def test_the_payloads_columns_are_set_once_however_often_a_statement_names_them() -> None:
+def test_the_columns_of_the_payload_are_set_once_however_often_a_statement_names_them() -> None:
     payload = {f"k{number}": number for number in range(500)}
     rule = Rule.parse("SELECT *, 0 AS k3, *, 1 AS k4, * FROM 't'", V2)
     outcome = rule.apply(Message("t", json.dumps(payload).encode()), Environment())

@@ -242,7 +242,7 @@ def test_what_the_reference_forbids_is_refused_when_the_rule_is_made(sql: str, s
     assert says in str(error.value)
 
 
-def test_ten_variables_and_no_more() -> None:
+def test_a_statement_has_at_most_ten_variables() -> None:
     def sql(count: int) -> str:
         return f"SET {', '.join(f'@v{n} = {n}' for n in range(count))} SELECT @v9 FROM 't'"
 
@@ -265,7 +265,7 @@ def test_ten_variables_and_no_more() -> None:
         "cast(a as bool)",
     ],
 )
-def test_what_came_with_the_second_version_is_refused_in_the_first(expression: str) -> None:
+def test_what_the_second_version_added_is_refused_in_the_first(expression: str) -> None:
     sql = f"SELECT {expression} AS x FROM 't'"
 
     Rule.parse(sql, V2)

@@ -192,7 +192,7 @@ def test_set() -> None:
     assert "cannot hold" in str(apply("SET @raw = * SELECT @raw FROM 'plant/+'", b"\xff"))
 
 
-def test_a_variable_holds_128_kib_at_most() -> None:
+def test_a_variable_holds_at_most_128_kib() -> None:
     sql = "SET @a = text, @b = text SELECT 1 AS one FROM 'plant/+'"
 
     assert apply(sql, {"text": "x" * 60_000}).matched

@@ -107,7 +107,7 @@ def test_tags_given_at_the_creation_are_listed(iot: Any, make: Make) -> None:
 
 
 @pytest.mark.parametrize("make", KINDS)
-def test_tags_are_added_changed_and_taken_away(iot: Any, make: Make) -> None:
+def test_tags_are_added_changed_and_removed(iot: Any, make: Make) -> None:
     arn = make(iot, [TAG])
     iot.tag_resource(resourceArn=arn, tags=[MORE, {"Key": "line", "Value": "plugs"}])
     assert tags_of(iot, arn) == [{"Key": "line", "Value": "plugs"}, MORE]
@@ -115,14 +115,14 @@ def test_tags_are_added_changed_and_taken_away(iot: Any, make: Make) -> None:
     assert tags_of(iot, arn) == [MORE]
 
 
-def test_a_resource_that_is_made_anew_does_not_inherit_tags(iot: Any) -> None:
+def test_a_resource_that_is_created_again_does_not_inherit_tags(iot: Any) -> None:
     thing_group(iot, [TAG])
     iot.delete_thing_group(thingGroupName="g")
     assert tags_of(iot, thing_group(iot, [])) == []
 
 
 @pytest.mark.parametrize("make", DELETED)
-def test_tags_are_gone_with_their_resource(iot: Any, make: Make) -> None:
+def test_tags_are_deleted_with_their_resource(iot: Any, make: Make) -> None:
     arn = make(iot, [TAG])
     DELETED[make](iot)
     with refused("ResourceNotFoundException", 404, f"No resource with the ARN {arn} "):
@@ -175,7 +175,7 @@ def test_a_resource_of_another_region_is_not_found(iot: Any) -> None:
         iot.list_tags_for_resource(resourceArn=arn)
 
 
-def test_a_resource_has_50_tags_at_most(iot: Any) -> None:
+def test_a_resource_has_at_most_50_tags(iot: Any) -> None:
     fifty = [{"Key": f"k{number}", "Value": "v"} for number in range(50)]
     arn = template(iot, fifty)
     iot.tag_resource(resourceArn=arn, tags=fifty)
@@ -190,7 +190,7 @@ def test_a_resource_has_50_tags_at_most(iot: Any) -> None:
     assert iot.list_ca_certificates()["certificates"] == []
 
 
-def test_a_key_has_128_characters_at_most(iot: Any) -> None:
+def test_a_key_has_at_most_128_characters(iot: Any) -> None:
     arn = template(iot, [{"Key": "k" * 128, "Value": "v"}])
     with refused("InvalidRequestException", 400, "1 validation error detected: "):
         iot.tag_resource(resourceArn=arn, tags=[{"Key": "k" * 129, "Value": "v"}])

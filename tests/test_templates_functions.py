@@ -131,7 +131,7 @@ def test_a_reference_without_a_value_fails_at_the_device(expression: Any) -> Non
     assert error.place.startswith("DeviceConfiguration.x")
 
 
-def test_a_certificate_without_the_field_is_told_which_one() -> None:
+def test_the_error_for_a_certificate_without_the_field_names_it() -> None:
     name = "AWS::IoT::Certificate::Country"
     parsed = parse_template(body(DeviceConfiguration={"x": {"Ref": name}}))
 
@@ -159,7 +159,7 @@ def test_a_function_that_finds_nothing_fails_at_the_device(expression: Any) -> N
     assert error.expected
 
 
-def test_a_huge_or_foreign_index_is_no_index() -> None:
+def test_an_index_that_is_not_a_valid_number_is_refused() -> None:
     for index in ("9" * 4_000, "٠", "-1", "0x0"):
         parsed = parse_template(
             body(DeviceConfiguration={"x": {"Fn::Select": [{"Ref": "Name"}, ["a"]]}})
@@ -222,7 +222,7 @@ def test_a_function_in_the_wrong_case_is_explained(written: str, right: str) -> 
     assert f"write {right}" in error.advice
 
 
-def test_a_misspelt_map_is_suggested() -> None:
+def test_the_right_name_is_suggested_for_a_misspelt_map() -> None:
     assert "Places" in refused({"Fn::FindInMap": ["places", "Seattle", "Url"]}).advice
 
 
@@ -275,11 +275,11 @@ def test_a_short_template_cannot_ask_for_gigabytes(expression: Any, function: st
     assert caught.value.expected == "at most 404600 characters"
 
 
-def test_variables_within_variables_cost_no_more_than_they_are_many() -> None:
+def test_variables_within_variables_cost_in_proportion_to_their_number() -> None:
     assert evaluated(swollen_by_variables(18, "")) == ""
 
 
-def test_a_document_as_object_becomes_json_without_spaces_in_the_template_s_order() -> None:
+def test_a_document_as_object_becomes_json_without_spaces_in_the_templates_order() -> None:
     document: Any = {
         "Version": "2012-10-17",
         "Statement": [],
@@ -328,7 +328,7 @@ def test_policy_variables_survive_untouched(variable: str) -> None:
     assert json.loads(planned(document).policies[0].document or "") == document
 
 
-def test_a_policy_variable_in_sub_is_told_how_to_survive() -> None:
+def test_the_error_for_a_policy_variable_in_sub_says_how_to_escape_it() -> None:
     with pytest.raises(TemplateError, match=r"write \$\{!iot:ClientId\}"):
         planned({"Resource": {"Fn::Sub": "client/${iot:ClientId}"}})
 

@@ -49,7 +49,7 @@ def test_a_good_template_has_no_findings() -> None:
 
 
 @pytest.mark.parametrize("body", ["", "{", "[]", "7", "[" * 100_000, "x" * 20_000])
-def test_a_body_that_is_no_template_is_one_error(body: str) -> None:
+def test_a_body_that_is_not_a_template_is_one_error(body: str) -> None:
     (finding,) = lint(body)
 
     assert (finding.rule, finding.severity) == ("template-format", "error")
@@ -61,7 +61,7 @@ def test_a_body_that_was_escaped_twice_is_named_so() -> None:
     assert finding.rule == "escaped-json"
 
 
-def test_every_reference_to_nothing_is_found() -> None:
+def test_every_reference_to_an_unknown_name_is_found() -> None:
     groups = [{"Ref": "CommonName"}, {"Fn::Sub": "${OrganizationName}"}]
 
     found = findings(template({"ThingGroups": groups}))
@@ -77,7 +77,7 @@ def test_every_reference_to_nothing_is_found() -> None:
     assert "AWS::IoT::Certificate::Organization" in found[1].message
 
 
-def test_names_given_to_sub_itself_are_no_references() -> None:
+def test_names_given_to_sub_itself_are_not_references() -> None:
     sub = {"Fn::Sub": ["${a}${!b}", {"a": {"Ref": COMMON_NAME}}]}
 
     assert findings(template(DeviceConfiguration={"x": sub})) == []
@@ -141,7 +141,7 @@ def test_parameters_of_a_fleet_template_are_its_own() -> None:
         ({"AttributePayload": {"two words": "a"}}, "AttributePayload.two words"),
     ],
 )
-def test_a_value_that_no_device_can_mend_is_an_error(thing: dict[str, Any], place: str) -> None:
+def test_a_value_that_no_device_can_correct_is_an_error(thing: dict[str, Any], place: str) -> None:
     finding = only(template(thing))
 
     assert (finding.rule, finding.severity) == ("invalid-value", "error")
@@ -171,7 +171,9 @@ def test_an_impossible_policy_name_is_an_error() -> None:
         ("[]", "a list"),
     ],
 )
-def test_a_document_that_is_no_json_object_is_an_escaping_error(document: str, hint: str) -> None:
+def test_a_document_that_is_not_a_json_object_is_an_escaping_error(
+    document: str, hint: str
+) -> None:
     finding = only(template(policy={"PolicyDocument": document}))
 
     assert (finding.rule, finding.severity) == ("escaped-json", "error")
@@ -179,7 +181,7 @@ def test_a_document_that_is_no_json_object_is_an_escaping_error(document: str, h
     assert hint in finding.message
 
 
-def test_keys_in_the_wrong_case_are_named_with_the_right_one() -> None:
+def test_keys_in_the_wrong_case_are_named_with_the_right_spelling() -> None:
     document = template({"thingTypeName": "t", "ThingGroups": [{"REF": COMMON_NAME}]})
     document["Resources"]["policy"]["properties"] = document["Resources"]["policy"].pop(
         "Properties"
@@ -197,11 +199,11 @@ def test_keys_in_the_wrong_case_are_named_with_the_right_one() -> None:
     assert any("ThingTypeName" in finding.message for finding in found)
 
 
-def test_one_mistake_is_said_once() -> None:
+def test_one_mistake_is_reported_once() -> None:
     assert only(template({"thingTypeName": "t"})).rule == "wrong-case-key"
 
 
-def test_the_documented_spellings_of_overrides_are_no_mistake() -> None:
+def test_the_documented_spellings_of_overrides_are_not_mistakes() -> None:
     document = template()
     document["Resources"]["thing"]["OverrideSettings"] = {"THING_GROUPS": "MERGE"}
     document["Resources"]["certificate"]["OverrideSettings"] = {"STATUS": "REPLACE"}
@@ -209,7 +211,7 @@ def test_the_documented_spellings_of_overrides_are_no_mistake() -> None:
     assert findings(document) == []
 
 
-def test_other_structural_mistakes_are_the_parser_s() -> None:
+def test_other_structural_mistakes_are_those_of_the_parser() -> None:
     document = template()
     del document["Resources"]["certificate"]
     document["certificate"] = {"Type": "AWS::IoT::Certificate"}

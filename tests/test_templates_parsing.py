@@ -113,7 +113,7 @@ def test_a_long_body_is_cut_as_on_aws_and_not_echoed_to_people() -> None:
     ("body", "found"),
     [("[]", "a list"), ('"text"', "a string"), ("7", "a number"), ("null", "a constant")],
 )
-def test_a_body_that_is_no_object_is_refused(body: str, found: str) -> None:
+def test_a_body_that_is_not_an_object_is_refused(body: str, found: str) -> None:
     with pytest.raises(TemplateSyntaxError) as caught:
         parse_template(body)
 
@@ -191,7 +191,7 @@ def test_a_hostile_body_is_refused_quickly(body: str) -> None:
     assert time.thread_time() - start < 1
 
 
-def test_a_key_that_stands_twice_is_named() -> None:
+def test_a_duplicate_key_is_named() -> None:
     with pytest.raises(TemplateSyntaxError, match='"Status" stands twice'):
         parse_template('{"Resources": {"c": {"Status": 1, "Status": 2}}}')
 
@@ -218,7 +218,7 @@ def test_declared_parameters_are_known_with_their_defaults() -> None:
     assert parsed.parameters["Size"].default is None
 
 
-def test_a_template_wants_what_it_declares_then_what_it_uses() -> None:
+def test_a_template_requires_what_it_declares_then_what_it_uses() -> None:
     parsed = parse(
         template(
             {"thing": thing(ThingTypeName={"Ref": COUNTRY}), "certificate": certificate()},
@@ -293,7 +293,7 @@ def test_there_are_eight_certificate_parameters_and_they_need_no_declaration() -
         ("Serial", "SerialNumber"),
     ],
 )
-def test_a_reference_to_nothing_suggests_what_was_meant(name: str, meant: str) -> None:
+def test_a_reference_to_an_unknown_name_suggests_what_was_meant(name: str, meant: str) -> None:
     resources = {"thing": thing(ThingTypeName={"Ref": name}), "certificate": certificate()}
     parameters = {"SerialNumber": {"Type": "String"}} if "erial" in name else {}
 
@@ -307,7 +307,7 @@ def test_a_reference_to_nothing_suggests_what_was_meant(name: str, meant: str) -
 
 
 @pytest.mark.parametrize("name", ["Locality", "Email", "NotAfter"])
-def test_what_no_certificate_gives_is_told_apart_from_a_slip_of_the_pen(name: str) -> None:
+def test_what_no_certificate_provides_is_told_apart_from_a_typo(name: str) -> None:
     wrong = f"AWS::IoT::Certificate::{name}"
     resources = {"thing": thing(ThingTypeName={"Ref": wrong}), "certificate": certificate()}
 
@@ -328,7 +328,7 @@ def test_the_message_starts_with_the_reason_and_names_place_and_advice() -> None
     assert error.advice in error.message
 
 
-def test_an_error_survives_the_way_to_another_process() -> None:
+def test_an_error_can_be_sent_to_another_process() -> None:
     error = refusal(template({"thing": thing(ThingName={"Ref": "a"}), "c": certificate()}))
 
     twin = pickle.loads(pickle.dumps(error))
@@ -343,7 +343,9 @@ def test_a_reference_to_a_resource_or_a_pseudo_parameter_is_explained() -> None:
         assert word in refusal(template(resources)).advice
 
 
-def test_a_declared_name_that_no_certificate_gives_is_taken_and_missing_at_the_device() -> None:
+def test_a_declared_name_that_no_certificate_provides_is_accepted_and_missing_at_the_device() -> (
+    None
+):
     resources = {"thing": thing(ThingName={"Ref": "CommonName"}), "certificate": certificate()}
     parsed = parse(template(resources, Parameters={"CommonName": {"Type": "String"}}))
 
@@ -455,7 +457,9 @@ def test_another_form_of_certificate_is_for_register_thing_only(
     )
 
 
-def test_a_provisioning_template_must_say_the_status_and_a_ca_certificate_s_need_not() -> None:
+def test_a_provisioning_template_must_have_the_status_and_that_of_a_ca_certificate_need_not() -> (
+    None
+):
     silent = certificate()
     del silent["Properties"]["Status"]
     parsed = parse(template({"certificate": silent}))
@@ -577,7 +581,7 @@ def test_a_certificate_takes_a_status_override(value: str) -> None:
     assert planned.status_override.value == value
 
 
-def test_merge_is_no_status_override() -> None:
+def test_merge_is_not_a_status_override() -> None:
     resource = {**certificate(), "OverrideSettings": {"Status": "MERGE"}}
 
     assert "AttributePayload and ThingGroups" in refusal(template({"c": resource})).advice

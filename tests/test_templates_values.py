@@ -53,7 +53,7 @@ def refusal(thing: dict[str, Any], **values: str) -> TemplateError:
     return caught.value
 
 
-def test_a_full_template_says_all_about_a_device() -> None:
+def test_a_full_template_describes_everything_about_a_device() -> None:
     resources = {
         "bulb": {
             "Type": "AWS::IoT::Thing",
@@ -121,7 +121,7 @@ def test_a_thing_needs_a_name() -> None:
 
 
 @pytest.mark.parametrize("name", ["a", "A:b_c-9", "x" * 128])
-def test_a_possible_thing_name_is_taken(name: str) -> None:
+def test_a_valid_thing_name_is_accepted(name: str) -> None:
     assert planned({}, **{COMMON_NAME: name}).name == name
     assert planned({"ThingName": name}).name == name
 
@@ -138,7 +138,7 @@ def test_an_impossible_thing_name_fails_at_the_device(name: str) -> None:
     str(error).encode()
 
 
-def test_an_impossible_fixed_name_is_taken_at_registration_and_fails_at_each_device() -> None:
+def test_an_impossible_fixed_name_is_accepted_at_registration_and_fails_at_each_device() -> None:
     for _ in range(2):
         error = refusal({"ThingName": "my bulb"})
         assert error.found == '"my bulb", with a space'
@@ -168,7 +168,7 @@ def test_an_impossible_value_fails_at_its_place(key: str, value: Any) -> None:
     assert refusal({key: value}).place.startswith(f"Resources.thing.Properties.{key}")
 
 
-def test_possible_attributes_are_taken() -> None:
+def test_valid_attributes_are_accepted() -> None:
     attributes = {"a" * 128: "x" * 800, "_.,@/:#-": "_.,@/:#=[]-", "empty": ""}
 
     assert planned({"AttributePayload": attributes}).attributes == attributes
@@ -183,7 +183,7 @@ def test_booleans_and_numbers_become_text_as_real_templates_need() -> None:
 
 
 @pytest.mark.parametrize("value", [None, ["a"], {"a": "b"}])
-def test_an_attribute_is_one_text(value: Any) -> None:
+def test_an_attribute_is_a_single_text(value: Any) -> None:
     place = "Resources.thing.Properties.AttributePayload.a"
 
     assert refusal({"AttributePayload": {"a": value}}).place == place
@@ -289,7 +289,7 @@ def test_a_policy_name_that_turns_out_empty_counts_as_none() -> None:
         ("[" * 9_000, "deep"),
     ],
 )
-def test_a_document_that_is_no_json_object_fails_at_the_device(document: str, hint: str) -> None:
+def test_a_document_that_is_not_a_json_object_fails_at_the_device(document: str, hint: str) -> None:
     with pytest.raises(TemplateError, match=hint) as caught:
         resolve(None, {"PolicyDocument": document})
     assert caught.value.place == "Resources.policy0.Properties.PolicyDocument"

@@ -125,7 +125,7 @@ def test_terraform_applies_plans_nothing_more_and_destroys(
         assert destroyed == 0, output
 
 
-def test_the_page_about_terraform_leads_to_a_device_that_connects(
+def test_the_steps_of_the_page_about_terraform_make_a_device_that_connects(
     tmp_path: Path, initialized: None
 ) -> None:
     done = run(run_by(__file__, ROOT / "docs" / "how-to" / "terraform.md"), tmp_path)

@@ -82,7 +82,9 @@ def test_the_type_goes_with_the_attachment(iot: Any, bulb: DeviceIdentity) -> No
     assert things_of(iot, bulb) == {"bulb": SHARED}
 
 
-def test_a_second_attachment_without_a_type_leaves_it(iot: Any, bulb: DeviceIdentity) -> None:
+def test_a_second_attachment_without_a_type_keeps_the_first_type(
+    iot: Any, bulb: DeviceIdentity
+) -> None:
     attach(iot, "bulb", bulb, EXCLUSIVE)
     attach(iot, "bulb", bulb)
     assert things_of(iot, bulb) == {"bulb": EXCLUSIVE}

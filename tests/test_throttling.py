@@ -110,7 +110,7 @@ def test_a_quota_fills_up_as_time_passes(iot: Any, clock: FrozenDateTimeFactory)
     assert how_many(iot.describe_endpoint, 20) == 10
 
 
-def test_a_clock_that_is_set_back_neither_fills_nor_empties(
+def test_setting_the_clock_back_neither_fills_nor_empties_a_quota(
     iot: Any, clock: FrozenDateTimeFactory
 ) -> None:
     assert how_many(iot.describe_endpoint, 4) == 4

@@ -118,7 +118,7 @@ def test_calls_about_something_else_do_not_count(
     assert iot.list_things()["things"] != []
 
 
-def test_a_device_that_connects_again_counts_as_a_look(bulb: DeviceIdentity) -> None:
+def test_a_device_that_connects_again_counts_as_a_poll(bulb: DeviceIdentity) -> None:
     after_looks(2)
     set_off(bulb)
     attempt = set_off(bulb)
@@ -256,7 +256,7 @@ def test_runs_end_in_the_order_in_which_they_were_due(
 # How a run ends.
 
 
-def test_the_attempt_that_set_the_run_off_tells_how_it_ended(
+def test_the_attempt_that_started_the_run_shows_how_it_ended(
     iot: Any, mocked: JitpHandle, bulb: DeviceIdentity
 ) -> None:
     after_looks(2)
@@ -322,7 +322,7 @@ def test_a_certificate_deleted_meanwhile_fails_its_run(
     assert run.advice
 
 
-def test_a_device_registers_anew_where_its_certificate_was_deleted_meanwhile(
+def test_a_device_registers_again_after_its_certificate_was_deleted_during_the_run(
     clock: FrozenDateTimeFactory, iot: Any, mocked: JitpHandle, bulb: DeviceIdentity
 ) -> None:
     after_seconds(3)
@@ -369,16 +369,14 @@ def test_a_device_without_a_resolvable_thing_name_is_deferred_too(
     assert "CommonName" in str(run.message)
 
 
-def test_runs_in_progress_end_when_the_setting_is_taken_back(
-    iot: Any, bulb: DeviceIdentity
-) -> None:
+def test_runs_in_progress_end_when_the_setting_is_removed(iot: Any, bulb: DeviceIdentity) -> None:
     after_looks(100)
     set_off(bulb)
     state_manager.unset_transition(MODEL)
     assert status_of(iot, bulb) == "ACTIVE"
 
 
-def test_the_setting_and_the_runs_are_gone_with_the_block(acme: CertificateAuthority) -> None:
+def test_the_setting_and_the_runs_end_with_the_block(acme: CertificateAuthority) -> None:
     bulb = acme.issue(common_name="bulb")
     with mock_jitp() as jitp:
         acme.register(client(), template_body=PLAIN_BODY)
@@ -544,7 +542,7 @@ def test_a_device_can_update_the_shadow_of_the_new_thing_too(
             assert lamp.receive().topic == f"{update}/{outcome}"
 
 
-def test_a_device_that_subscribes_comes_after_what_time_has_finished(
+def test_a_device_subscribes_after_the_runs_that_time_has_finished(
     clock: FrozenDateTimeFactory, iot: Any, ca: CertificateAuthority, bulb: DeviceIdentity
 ) -> None:
     lamp = connect_device(ca.issue(common_name="lamp"))
@@ -559,7 +557,7 @@ def test_a_device_that_subscribes_comes_after_what_time_has_finished(
     assert status_of(iot, bulb) == "ACTIVE"
 
 
-def test_a_run_that_is_found_late_carries_the_time_at_which_it_was_due(
+def test_a_run_that_is_noticed_late_has_the_time_at_which_it_was_due(
     clock: FrozenDateTimeFactory, iot: Any, bulb: DeviceIdentity
 ) -> None:
     iot.set_v2_logging_options(roleArn=ROLE, defaultLogLevel="INFO")
@@ -600,7 +598,7 @@ def test_a_policy_that_a_late_run_makes_is_dated_when_it_was_due(
 
 
 @pytest.mark.parametrize("days", [13, 15, 400])
-def test_a_run_is_logged_however_late_it_is_found(
+def test_a_run_is_logged_however_late_it_is_noticed(
     clock: FrozenDateTimeFactory, iot: Any, bulb: DeviceIdentity, days: int
 ) -> None:
     iot.set_v2_logging_options(roleArn=ROLE, defaultLogLevel="INFO")
@@ -612,7 +610,7 @@ def test_a_run_is_logged_however_late_it_is_found(
     assert entry["timestamp"] == due.timestamp() * 1000
 
 
-def test_a_call_that_changes_the_cloud_comes_after_what_was_due_before_it(
+def test_a_call_that_changes_the_cloud_is_made_after_what_was_due_before_it(
     clock: FrozenDateTimeFactory, acme: CertificateAuthority
 ) -> None:
     with mock_jitp(config={"jitp": {"enforce_role": True}}):
@@ -680,7 +678,7 @@ def test_quotas_count_each_run_when_it_was_due(
         assert [run is not None and run.succeeded for run in runs] == [True] * 5
 
 
-def test_too_many_runs_of_one_moment_are_throttled_though_they_are_found_late(
+def test_too_many_runs_of_one_moment_are_throttled_though_they_are_noticed_late(
     clock: FrozenDateTimeFactory, acme: CertificateAuthority
 ) -> None:
     with mock_jitp(config={"jitp": {"throttling": {"RegisterThing": 2}}}) as jitp:

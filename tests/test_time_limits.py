@@ -25,14 +25,14 @@ WALL_CLOCKS = frozenset({"perf_counter", "perf_counter_ns", "monotonic", "monoto
 
 
 @pytest.mark.slow
-def test_a_server_that_has_spoken_lives_until_its_test_ends() -> None:
+def test_a_server_that_has_answered_runs_until_its_test_ends() -> None:
     with serving() as server:
         guards = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
         assert guards == []
         assert server.process.poll() is None
 
 
-def test_hypothesis_takes_its_time() -> None:
+def test_hypothesis_has_no_deadline() -> None:
     assert settings.default is not None
     assert settings.default.deadline is None
     assert HealthCheck.too_slow in settings.default.suppress_health_check

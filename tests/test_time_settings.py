@@ -66,7 +66,7 @@ def broken(bulb: DeviceIdentity) -> DeviceIdentity:
         ["immediate"],
     ],
 )
-def test_an_amount_that_is_none_is_refused_with_what_it_can_be(
+def test_an_invalid_amount_is_refused_with_what_it_can_be(
     bulb: DeviceIdentity, setting: Any
 ) -> None:
     devices_are_ready(setting)
@@ -107,14 +107,14 @@ def test_a_broken_setting_leaves_other_services_alone(
     assert run.status == "IN_PROGRESS"
 
 
-def test_what_waited_under_a_broken_setting_is_carried_out_under_a_right_one(
+def test_what_waited_under_a_broken_setting_is_carried_out_under_a_valid_one(
     broken: DeviceIdentity,
 ) -> None:
     devices_are_ready({"progression": "immediate"})
     assert status(broken) == "ACTIVE"
 
 
-def test_a_block_ends_with_a_broken_setting_as_with_a_right_one(
+def test_a_block_ends_with_a_broken_setting_as_with_a_valid_one(
     acme: CertificateAuthority,
 ) -> None:
     heard: list[Any] = []
@@ -141,7 +141,7 @@ def test_a_block_ends_with_a_broken_setting_as_with_a_right_one(
 # The settings of a block that begins or ends meanwhile.
 
 
-def test_a_run_is_checked_by_the_settings_of_the_block_that_set_it_off(
+def test_a_run_is_checked_by_the_settings_of_the_block_that_started_it(
     acme: CertificateAuthority,
 ) -> None:
     with mock_jitp():

@@ -90,7 +90,7 @@ def test_a_wrong_handler_is_wrong_usage(given: str, says: str) -> None:
     assert says in done.stderr
 
 
-def test_a_run_survives_its_way_as_json(mocked: JitpHandle, iot: Any) -> None:
+def test_a_run_can_be_sent_as_json(mocked: JitpHandle, iot: Any) -> None:
     make_rule(iot, "SELECT t FROM 'a' WHERE t > 5", {"lambda": {"functionArn": FUNCTION}})
     data = client_of("iot-data")
     for payload in (b'{"t": 6}', b'{"t": 1}', b"\xff"):

@@ -38,7 +38,7 @@ def numbers(taken: list[Any]) -> list[int]:
     return [event["n"] for event in taken]
 
 
-def test_rules_follow_after_the_time_that_is_set(mocked: JitpHandle, clock: Any) -> None:
+def test_rules_run_after_the_time_that_is_set(mocked: JitpHandle, clock: Any) -> None:
     taken: list[Any] = []
     make_rule(mocked, taken)
     state_manager.set_transition("iot::rule", LATER)
@@ -59,7 +59,7 @@ def test_rules_follow_after_the_time_that_is_set(mocked: JitpHandle, clock: Any)
     assert taken[1]["at"] - taken[0]["at"] == 2000
 
 
-def test_what_has_changed_meanwhile_counts(mocked: JitpHandle, clock: Any) -> None:
+def test_rules_run_with_what_has_changed_meanwhile(mocked: JitpHandle, clock: Any) -> None:
     taken: list[Any] = []
     make_rule(mocked, taken)
     state_manager.set_transition("iot::rule", LATER)
@@ -90,7 +90,7 @@ def test_the_setting_ends_with_its_block() -> None:
         {"progression": "time", "seconds": -1},
     ],
 )
-def test_an_unusable_setting_is_said_to_who_publishes(
+def test_an_unusable_setting_is_reported_to_the_publisher(
     mocked: JitpHandle, setting: dict[str, Any]
 ) -> None:
     make_rule(mocked, [])

@@ -112,7 +112,7 @@ def test_at_the_level_error_only_what_failed_is_logged() -> None:
 
 
 @pytest.mark.slow
-def test_the_report_of_a_failed_test_tells_what_rules_did(pytester: pytest.Pytester) -> None:
+def test_the_report_of_a_failed_test_shows_what_rules_did(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
         def test_it(jitp):

@@ -62,7 +62,7 @@ def test_an_unusable_transition_is_an_error_of_aws_iot_until_it_is_corrected(
             state_manager.unset_transition(MODEL)
 
 
-def test_a_page_of_messages_puts_no_others_together(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_of_messages_builds_no_other_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     put_together: list[Message] = []
     plain = Message.as_event
 

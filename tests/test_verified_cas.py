@@ -69,7 +69,7 @@ def test_the_verification_certificate_must_be_of_this_ca_and_have_the_code(cloud
 
 
 @aws_verified
-def test_sni_only_mode_needs_none_and_takes_none(cloud: Cloud) -> None:
+def test_sni_only_mode_needs_no_verification_certificate_and_takes_none(cloud: Cloud) -> None:
     ca, other = cloud.ca(), cloud.ca("other")
     ca.register(cloud.iot, certificate_mode="SNI_ONLY")
     assert described(cloud, ca)["certificateMode"] == "SNI_ONLY"
@@ -84,7 +84,7 @@ def test_sni_only_mode_needs_none_and_takes_none(cloud: Cloud) -> None:
 
 
 @aws_verified
-def test_a_ca_is_registered_once(cloud: Cloud) -> None:
+def test_a_ca_is_registered_only_once(cloud: Cloud) -> None:
     ca = cloud.ca()
     ca.register(cloud.iot)
     with refused("ResourceAlreadyExistsException", 409, "") as error:
@@ -101,7 +101,7 @@ def test_the_registration_code_stays_the_same(cloud: Cloud) -> None:
 
 
 @aws_verified
-def test_what_is_not_a_certificate_is_refused(cloud: Cloud) -> None:
+def test_text_that_is_not_a_certificate_is_refused(cloud: Cloud) -> None:
     for mode in ("DEFAULT", "SNI_ONLY"):
         with refused("CertificateValidationException", 400, ""):
             cloud.iot.register_ca_certificate(

@@ -81,7 +81,7 @@ def test_the_first_connection_is_dropped_and_provisions_the_device(cloud: Cloud)
 
 
 @aws_verified
-def test_a_device_without_what_the_template_wants_stays_pending(cloud: Cloud) -> None:
+def test_a_device_without_what_the_template_requires_stays_pending(cloud: Cloud) -> None:
     ca, _ = registered_with_template(cloud, needs_country=True)
     name = cloud.name("bulb")
     bulb = ca.issue(common_name=name)
@@ -115,7 +115,7 @@ def test_a_device_of_a_ca_that_registers_nobody_leaves_no_trace(cloud: Cloud) ->
 
 
 @aws_verified
-def test_just_in_time_registration_tells_of_a_certificate_that_the_user_activates(
+def test_just_in_time_registration_publishes_an_event_for_a_certificate_that_the_user_activates(
     cloud: Cloud,
 ) -> None:
     policy = cloud.policy("everything")
@@ -151,7 +151,7 @@ def test_just_in_time_registration_tells_of_a_certificate_that_the_user_activate
 
 
 @aws_verified
-def test_a_pending_certificate_is_told_of_at_each_connection(cloud: Cloud) -> None:
+def test_a_pending_certificate_publishes_an_event_at_each_connection(cloud: Cloud) -> None:
     listener = cloud.device(cloud.certificate(), cloud.name("listener"))
     ca = cloud.ca()
     ca.register(cloud.iot)

@@ -15,7 +15,9 @@ from support.cloud import refused
 
 
 @aws_verified
-def test_the_same_thing_again_is_no_error_and_another_configuration_is(cloud: Cloud) -> None:
+def test_creating_the_same_thing_again_is_fine_and_with_another_configuration_an_error(
+    cloud: Cloud,
+) -> None:
     name = cloud.name("bulb")
     given: dict[str, Any] = {"thingName": name, "attributePayload": {"attributes": {"a": "1"}}}
     made = cloud.iot.create_thing(**given)
@@ -30,7 +32,7 @@ def test_the_same_thing_again_is_no_error_and_another_configuration_is(cloud: Cl
 
 
 @aws_verified
-def test_a_version_begins_with_one_rises_and_can_be_expected(cloud: Cloud) -> None:
+def test_a_version_starts_at_one_rises_and_can_be_expected(cloud: Cloud) -> None:
     name = cloud.name("bulb")
 
     def version() -> int:
@@ -109,7 +111,7 @@ def test_a_thing_type_is_deprecated_five_minutes_before_it_is_deleted(cloud: Clo
 
 
 @aws_verified
-def test_a_thing_is_in_no_two_groups_of_one_hierarchy(cloud: Cloud) -> None:
+def test_a_thing_is_in_at_most_one_group_of_a_hierarchy(cloud: Cloud) -> None:
     thing, top, left, right = (cloud.name(stem) for stem in ("bulb", "top", "left", "right"))
     cloud.iot.create_thing(thingName=thing)
     cloud.iot.create_thing_group(thingGroupName=top)
@@ -176,7 +178,7 @@ def test_a_policy_that_is_attached_is_not_deleted(cloud: Cloud) -> None:
 
 
 @aws_verified
-def test_a_role_alias_is_made_once(cloud: Cloud) -> None:
+def test_a_role_alias_is_created_only_once(cloud: Cloud) -> None:
     given = {"roleAlias": cloud.name("alias"), "roleArn": cloud.role()}
     made = cloud.iot.create_role_alias(**given, credentialDurationSeconds=900)
     assert made["roleAliasArn"] == cloud.arn(f"rolealias/{given['roleAlias']}")
@@ -240,7 +242,7 @@ def test_a_shadow_needs_no_thing(cloud: Cloud) -> None:
 
 
 @aws_verified
-def test_nobody_publishes_to_topics_of_aws(cloud: Cloud) -> None:
+def test_clients_cannot_publish_to_topics_of_aws(cloud: Cloud) -> None:
     with pytest.raises(ClientError) as refusal:
         cloud.iot_data.publish(topic="$aws/events/presence/connected/x", payload=b"{}")
     assert refusal.value.response["Error"]["Message"].startswith("Topic can't start with $")

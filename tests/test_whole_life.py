@@ -177,7 +177,7 @@ def provisioned_with_a_claim(place: Place, side: InProcess | OverMqtt) -> Device
 @needs_complete_models
 @pytest.mark.parametrize("side_of", [InProcess, OverMqtt])
 @pytest.mark.parametrize("provision", [provisioned_just_in_time, provisioned_with_a_claim])
-def test_a_device_is_born_found_given_work_handed_on_and_forgotten(
+def test_a_device_is_provisioned_found_given_a_job_transferred_and_deleted(
     side_of: type[InProcess] | type[OverMqtt], provision: Any
 ) -> None:
     with begun() as place:
