@@ -47,7 +47,7 @@ def test_those_that_ask_at_the_same_moment_are_given_the_same_state(mocked: Jitp
 
     in_threads(*[ask] * 8)
     assert len(found) == 8
-    assert all(one is found[0] for one in found)
+    assert all(state is found[0] for state in found)
 
 
 def test_an_attempt_still_tells_its_id_by_the_former_name(

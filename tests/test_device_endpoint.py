@@ -111,13 +111,13 @@ def test_describe_endpoint_answers_with_the_local_address_where_that_is_wanted()
 
 
 def test_its_certificate_has_the_names_that_it_is_given() -> None:
-    one = ServerIdentity(["bulbs.example", "10.0.0.7", "*.lan"])
+    identity = ServerIdentity(["bulbs.example", "10.0.0.7", "*.lan"])
 
     for name in ("localhost", "LOCALHOST", "127.0.0.1", "::1", "bulbs.example", "a.lan"):
-        assert one.serves(name), name
+        assert identity.serves(name), name
     for name in ("10.0.0.8", "x.bulbs.example", "lan", "a.b.lan", ""):
-        assert not one.serves(name), name
-    assert ssl.PEM_cert_to_DER_cert(one.root_pem)
+        assert not identity.serves(name), name
+    assert ssl.PEM_cert_to_DER_cert(identity.root_pem)
 
 
 def test_a_name_that_a_certificate_cannot_hold_is_refused() -> None:

@@ -288,9 +288,9 @@ class FleetProvisioner:
 @pytest.fixture(params=[3, 5], ids=["3.1.1", "5"])
 def provisioner(place: Place, request: pytest.FixtureRequest) -> Iterator[FleetProvisioner]:
     pytest.importorskip("awsiot", reason="the Python package awsiotsdk is not installed")
-    one = FleetProvisioner(place, request.param)
-    yield one
-    one.stop()
+    provisioner = FleetProvisioner(place, request.param)
+    yield provisioner
+    provisioner.stop()
 
 
 @pytest.mark.parametrize("with_csr", [False, True], ids=["keys", "CSR"])

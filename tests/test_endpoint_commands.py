@@ -144,7 +144,7 @@ def test_wills_wait_at_a_server_where_that_is_asked_for(
                 listener.send(Publish("wills", b"no will has come", 1, 2))
                 packets = [listener.next_packet() for _ in range(2)]
 
-    [heard] = [one.payload for one in packets if isinstance(one, Publish)]
+    [heard] = [packet.payload for packet in packets if isinstance(packet, Publish)]
     assert heard == b"no will has come"
 
 

@@ -281,8 +281,8 @@ def test_a_taken_port_is_an_error_at_once() -> None:
     [taken, *more] = listen("localhost", 0)
     with pytest.raises(OSError, match=r"(?i)in use|address"):
         listen("localhost", taken.getsockname()[1])
-    for one in (taken, *more):
-        one.close()
+    for listener in (taken, *more):
+        listener.close()
 
 
 @pytest.mark.parametrize("port", [-1, 65_536])
@@ -309,7 +309,7 @@ def test_messages_pass_between_devices_of_both_versions(
         received = [old.next_packet() for _ in range(3)]
 
     assert Puback(7) in received
-    assert {one.payload for one in received if isinstance(one, Publish)} == {
+    assert {packet.payload for packet in received if isinstance(packet, Publish)} == {
         b"from old",
         b"from new",
     }
@@ -466,8 +466,8 @@ def test_a_subscribe_bomb_is_bounded(there: Running) -> None:
 def test_many_half_open_sockets_keep_nobody_out(there: Running) -> None:
     sleeping = [socket.create_connection(("127.0.0.1", there.port)) for _ in range(200)]
     _is_served(there)
-    for one in sleeping:
-        one.close()
+    for connection in sleeping:
+        connection.close()
 
 
 def test_random_bytes_never_reach_anybody_else(there: Running) -> None:
@@ -504,9 +504,9 @@ def test_nothing_is_left_after_stop(identity: ServerIdentity, device: DeviceIden
         old.connect("old")
         assert set(threading.enumerate()) - before
     assert client.receive(Disconnect).reason_code == 0x8B
-    for one in (client, old, silent):
-        assert one.is_closed()
-        one.close()
+    for connection in (client, old, silent):
+        assert connection.is_closed()
+        connection.close()
 
     assert set(threading.enumerate()) - before == set()
     with pytest.raises(OSError):

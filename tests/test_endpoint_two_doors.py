@@ -350,7 +350,7 @@ def _with_ids_numbered(record: dict[str, Any]) -> dict[str, Any]:
         return numbers.setdefault(match[0], f"certificate {next(count)}")
 
     told = {
-        part: [re.sub("[0-9a-f]{64}", number, repr(one)) for one in found]
+        part: [re.sub("[0-9a-f]{64}", number, repr(value)) for value in found]
         for part, found in record.items()
     }
     # Entries of one moment have no order: by MQTT, a request is carried out before it is handed on.

@@ -307,7 +307,7 @@ def test_a_run_whose_register_thing_is_made_to_fail_fails_with_that_very_error(
     run = every_step.failed_run(bulb)
 
     found = client(service="cloudtrail").lookup_events()["Events"]
-    (event,) = (one for one in found if one["EventName"] == "RegisterThing")
+    (event,) = (event for event in found if event["EventName"] == "RegisterThing")
     told = json.loads(event["CloudTrailEvent"])
     assert (run.error_code, run.message) == ("LimitExceededException", "full")
     assert (told["errorCode"], told["errorMessage"]) == ("LimitExceededException", "full")

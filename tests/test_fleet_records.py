@@ -132,7 +132,9 @@ def test_a_fleet_has_its_own_metrics_and_not_those_of_just_in_time_provisioning(
     provision(device, "1")
 
     listed = client(service="cloudwatch").list_metrics(Namespace="AWS/IoT")["Metrics"]
-    dimensions = {one["MetricName"]: [d["Name"] for d in one["Dimensions"]] for one in listed}
+    dimensions = {
+        metric["MetricName"]: [d["Name"] for d in metric["Dimensions"]] for metric in listed
+    }
     assert dimensions[KEYS_FAILED] == []
     assert dimensions[REGISTER_FAILED] == ["TemplateName"]
     assert dimensions[REGISTERED] == ["ClaimCertificateId"]

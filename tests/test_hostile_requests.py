@@ -106,7 +106,10 @@ class Target:
             iot.register_certificate_without_ca(certificatePem=device.certificate_pem)
             for device in DEVICES[:3]
         ]
-        ids, arns = ([one[key] for one in made] for key in ("certificateId", "certificateArn"))
+        ids, arns = (
+            [certificate[key] for certificate in made]
+            for key in ("certificateId", "certificateArn")
+        )
         iot.attach_policy(policyName="p0", target=arns[0])
         iot.attach_thing_principal(thingName="t0", principal=arns[0])
         pems = [device.certificate_pem for device in DEVICES]

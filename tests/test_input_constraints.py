@@ -162,14 +162,14 @@ def breaks(shape: Shape, where: str, *, travels_as_text: bool = False) -> Iterat
     if kind == "structure":
         yield from breaks_of_members(shape, f"{where}." if where else "")
     elif kind == "list":
-        one = sample(shape.member)
+        member = sample(shape.member)
         for broken in breaks(shape.member, f"{where}.1.member"):
             of_scalar = shape.member.type_name == "string" and broken.what != "type"
             yield broken._replace(where=where if of_scalar else broken.where, value=[broken.value])
         if "max" in limits and limits["max"] < 1000:
-            yield Break("too long", where, [one] * (limits["max"] + 1))
+            yield Break("too long", where, [member] * (limits["max"] + 1))
         if limits.get("min"):
-            yield Break("too short", where, [one] * (limits["min"] - 1))
+            yield Break("too short", where, [member] * (limits["min"] - 1))
     elif kind == "map":
         key, item = sample(shape.key), sample(shape.value)
         for broken in breaks(shape.key, where):

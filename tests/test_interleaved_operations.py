@@ -263,13 +263,13 @@ def raised_in_threads(*works: Callable[[], object]) -> list[BaseException]:
     """Do each of these in its own thread, and return their exceptions."""
     raised: list[BaseException] = []
 
-    def work(one: Callable[[], object]) -> None:
+    def do(work: Callable[[], object]) -> None:
         try:
-            one()
+            work()
         except BaseException as error:
             raised.append(error)
 
-    in_threads(*(partial(work, one) for one in works))
+    in_threads(*(partial(do, work) for work in works))
     return raised
 
 

@@ -236,7 +236,7 @@ def test_a_handler_may_connect_the_device_again(iot: Any, mocked: JitpHandle) ->
 
     mocked.subscribe(REGISTERED + "+", activate)
     refused_for("DEVICE_CERTIFICATE_PENDING_ACTIVATION", device)
-    assert [one.connected for one in connected] == [True]
+    assert [attempt.connected for attempt in connected] == [True]
     assert [attempt.accepted for attempt in mocked.connections] == [False, True]
 
 

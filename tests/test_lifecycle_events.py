@@ -141,7 +141,7 @@ def test_a_takeover_ends_the_older_connection(presence: Listener) -> None:
     assert ended["clientInitiatedDisconnect"] is False
     assert ended["sessionIdentifier"] == first["sessionIdentifier"]
     assert second["sessionIdentifier"] != first["sessionIdentifier"]
-    assert [one["versionNumber"] for one in (first, ended, second)] == [0, 0, 1]
+    assert [event["versionNumber"] for event in (first, ended, second)] == [0, 0, 1]
 
 
 def test_each_connection_of_a_client_id_has_the_next_version(presence: Listener) -> None:

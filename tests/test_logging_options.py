@@ -29,8 +29,8 @@ def options(iot: Any, **arguments: Any) -> dict[str, Any]:
 def levels(iot: Any, **arguments: Any) -> list[tuple[str, str | None, str]]:
     listed = iot.list_v2_logging_levels(**arguments)["logTargetConfigurations"]
     return [
-        (one["logTarget"]["targetType"], one["logTarget"].get("targetName"), one["logLevel"])
-        for one in listed
+        (level["logTarget"]["targetType"], level["logTarget"].get("targetName"), level["logLevel"])
+        for level in listed
     ]
 
 

@@ -21,10 +21,10 @@ HERE = "MOTO_JITP_LOWEST_VERSIONS"
 def lowest(requirements: list[str]) -> dict[str, Version]:
     """The lowest version of each requirement that has one."""
     return {
-        requirement.name: Version(one.version)
+        requirement.name: Version(specifier.version)
         for requirement in map(Requirement, requirements)
-        for one in requirement.specifier
-        if one.operator in (">=", "==")
+        for specifier in requirement.specifier
+        if specifier.operator in (">=", "==")
     }
 
 
@@ -43,7 +43,9 @@ def project() -> dict[str, Any]:
 
 def test_the_constraints_are_the_lowest_versions_of_pyproject(project: dict[str, Any]) -> None:
     extras = project["optional-dependencies"].values()
-    declared = lowest([*project["dependencies"], *(one for extra in extras for one in extra)])
+    declared = lowest(
+        [*project["dependencies"], *(requirement for extra in extras for requirement in extra)]
+    )
     assert constraints() == declared, f"{CONSTRAINTS.name} is not what pyproject.toml allows"
 
 

@@ -493,7 +493,9 @@ def test_more_subscriptions_than_a_connection_may_have_fail_one_by_one() -> None
             Subscribe(1, tuple(Subscription(topic_filter) for topic_filter in filters))
         )
         assert isinstance(event, SubscribeReceived)
-        codes = [ReasonCode.QUOTA_EXCEEDED if one == "d" else ReasonCode.SUCCESS for one in filters]
+        codes = [
+            ReasonCode.QUOTA_EXCEEDED if level == "d" else ReasonCode.SUCCESS for level in filters
+        ]
         link.server.answer_subscribe(event, codes)
 
         assert link.only(Suback).reason_codes == (0, 0, 0, 0, failure)

@@ -292,11 +292,11 @@ def test_many_devices_from_one_seed_lose_nothing_that_was_acknowledged(
 ) -> None:
     steps = 20_000 if long else 700
     first, second = Simulation(seed), Simulation(seed)
-    for one in (first, second):
+    for simulation in (first, second):
         for _ in range(steps):
-            one.step()
-        one.settle()
-        one.check()
+            simulation.step()
+        simulation.settle()
+        simulation.check()
 
     assert first.transcript == second.transcript
     assert first.delivered > steps / 20

@@ -76,7 +76,9 @@ def test_one_slip_is_understood_at_every_door() -> None:
         )
 
 
-@pytest.mark.parametrize("package", [moto_jitp, conftest_plugin], ids=lambda one: one.__name__)
+@pytest.mark.parametrize(
+    "package", [moto_jitp, conftest_plugin], ids=lambda package: package.__name__
+)
 def test_no_other_module_measures_how_alike_names_are(package: object) -> None:
     folder = Path(str(package.__file__)).parent  # type: ignore[attr-defined]
     measuring = {

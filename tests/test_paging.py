@@ -173,7 +173,7 @@ class Cloud(NamedTuple):
     def page(self, listing: Listing, **page: Any) -> tuple[list[str], str | None]:
         answer = self.method(listing.operation)(**listing.given, **page)
         found = answer[listing.items]
-        names = [str(one if listing.name is None else one[listing.name]) for one in found]
+        names = [str(item if listing.name is None else item[listing.name]) for item in found]
         return names, answer.get(tokens_of(listing.operation)[1])
 
     def walk(self, listing: Listing, size: int, **given: Any) -> list[list[str]]:
@@ -314,7 +314,7 @@ def test_paginators_of_botocore_find_everything(in_process: Cloud, operation: st
         pytest.skip("botocore has no paginator for it")
     paginator = in_process.iot.get_paginator(methods[operation])
     pages = paginator.paginate(**listing.given, PaginationConfig={"PageSize": 3})
-    found = [one for page in pages for one in page[listing.items]]
+    found = [item for page in pages for item in page[listing.items]]
     ((*all_names,),) = in_process.walk(listing, 100)
     assert len(found) == len(all_names)
 

@@ -31,7 +31,7 @@ def advice_of(refusal: ConnectionRefused) -> str:
 
 
 def is_one_plain_sentence(text: str) -> bool:
-    """One sentence: a full stop at its end and nowhere before a space, and no line breaks."""
+    """Whether it is one sentence: one full stop, at its end, and no line breaks."""
     return text.endswith(".") and "\n" not in text and not re.search(r"(?<!\.)\. ", text)
 
 

@@ -1,4 +1,4 @@
-"""RegisterThing: the template language, executed for parameters that the caller gives."""
+"""RegisterThing executes a template with the parameters that the caller provides."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def template(
     certificate_overrides: dict[str, str] | None = None,
     **policies: dict[str, Any],
 ) -> str:
-    """A body whose thing is named bulb-1 and whose certificate is that of the parameter ``id``."""
+    """A body with the thing bulb-1 and the certificate whose id is the parameter ``id``."""
     resources: dict[str, Any] = {
         "certificate": {
             "Type": "AWS::IoT::Certificate",

@@ -1,4 +1,4 @@
-"""AWS IoT tells of what changes in the registry and among jobs, where its events are on."""
+"""AWS IoT publishes events about the registry and jobs, where they are switched on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists of the registry: what comes and goes between pages, filters, groups below groups."""
+"""Lists of the registry: changes between pages, filters, and groups below groups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of the registry: one table, in which each rule has its page and is tried by boto3.
+"""The rules of the registry, in one table: each with its page, and tried with boto3.
 
 The pages are those of AWS IoT's API reference (``API_…``), developer guide and quotas. A rule
 that AWS does not write down says "own choice".
@@ -26,7 +26,7 @@ ARN = f"arn:aws:iot:us-east-1:{ACCOUNT}:"
 
 
 def rule(page: str) -> Callable[[Rule], Rule]:
-    """Enter a rule into the table, under its page and its own words."""
+    """Enter a rule into the table, with its page and a sentence that states it."""
 
     def enter(function: Rule) -> Rule:
         RULES[f"{page}: {function.__name__.replace('_', ' ')}"] = function
@@ -762,7 +762,7 @@ def a_domain_configuration_asks_for_nothing_that_is_not_emulated(iot: Any) -> No
         with refused("InvalidRequestException", 400, text):
             iot.update_domain_configuration(domainConfigurationName="made", **wrong)
     listed = iot.list_domain_configurations()["domainConfigurations"]
-    assert [one["domainConfigurationName"] for one in listed] == ["made"]
+    assert [domain["domainConfigurationName"] for domain in listed] == ["made"]
 
 
 @rule(DOMAINS)

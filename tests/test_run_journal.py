@@ -1,4 +1,4 @@
-"""Every provisioning run stands in one list, whatever set it off: also RegisterThing by boto3."""
+"""Every provisioning run is in one list, whatever started it: also RegisterThing by boto3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fleet indexing finds what is there: things, groups, shadows, and who is connected."""
+"""Fleet indexing finds things, groups, shadows, and which devices are connected."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def found(iot: Any, query: str, **more: Any) -> list[str]:
 
 
 def with_lamps(iot: Any) -> Any:
-    """Three lamps that differ in everything, indexed wholly."""
+    """Three lamps that differ in everything, with everything indexed."""
     index(iot, **EVERYTHING)
     iot.create_thing_type(thingTypeName="Lamp")
     iot.create_thing_group(thingGroupName="Hall")

@@ -1,4 +1,4 @@
-"""A web page of somebody else can neither drive nor read a server on this machine."""
+"""A web page from elsewhere can neither control nor read a server on this machine."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def cors_headers(answer: Any) -> list[str]:
         ({"Origin": "http://[broken"}, "ForeignOrigin"),
         ({"Host": "evil.example"}, "ForeignHost"),
         ({"Host": "127.0.0.1.evil.example:5000"}, "ForeignHost"),
-        # The name of the page made to lead here: origin and host agree.
+        # DNS rebinding: the page's own name leads here, so origin and host agree.
         ({"Host": "evil.example:5000", "Origin": f"{EVIL}:5000"}, "ForeignHost"),
     ],
     ids=lambda value: " ".join(value.values()) if isinstance(value, dict) else None,
@@ -136,7 +136,7 @@ def test_the_command_line_takes_allowed_hosts() -> None:
     ],
 )
 def test_another_spelling_of_a_path_is_not_a_way_in(url: str, target: str) -> None:
-    """No browser sends each of these; a page that could would find it closed."""
+    """Browsers do not send all of these; a page that could would be refused."""
     client(url).create_thing(thingName="kept")
     host, port = urlsplit(url).hostname, urlsplit(url).port
     connection = http.client.HTTPConnection(host or "", port, timeout=HANG)

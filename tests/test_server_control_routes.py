@@ -293,9 +293,9 @@ def test_connections_are_listed_in_pages_and_read_by_id(api: Api, ca: Certificat
     assert [item["id"] for item in older["connections"]] == ids[3::-1]
     of_one = api.get(f"/connections?certificateId={bulbs[1].certificate_id}")
     assert [item["id"] for item in of_one["connections"]] == ids[2:4]
-    one = api.get(f"/connections/{ids[3]}")
-    assert one["certificateId"] == bulbs[1].certificate_id
-    assert one["connected"] is True
+    connection = api.get(f"/connections/{ids[3]}")
+    assert connection["certificateId"] == bulbs[1].certificate_id
+    assert connection["connected"] is True
     assert api.request("GET", "/connections/999999999").status == 404
 
 
@@ -631,7 +631,7 @@ def test_a_client_that_waits_for_changes_is_woken_by_the_next(
     api.connect(ca.issue(country="KR"))
     waiting.join(HANG)
     assert answers[0]["version"] != before["version"]
-    # What boto3 does is a change, too.
+    # A call by boto3 is a change, too.
     version = api.get("/state")["version"]
     client(server.endpoint_url).create_thing(thingName="one")
     assert api.get(f"/state?after={version}&wait=5")["version"] != version

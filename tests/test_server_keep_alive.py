@@ -1,4 +1,4 @@
-"""A client's connection stays open from one request to the next, and nothing goes astray on it."""
+"""A client's connection stays open between requests, and each gets its own response."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def ask(
     return answer.status, answer.read()
 
 
-#: Requests of every kind, and the status that each is answered with.
+#: Requests of every kind, and the status of the response to each.
 DOORS: dict[str, tuple[tuple[Any, ...], int]] = {
     "a control route": (("GET", READY), 200),
     "its head": (("HEAD", READY), 200),

@@ -283,8 +283,8 @@ def test_the_settings_of_blocks_that_overlap_end_with_each(
             blocks[name].start()
             active.append(name)
         wanted = dict(before)
-        for one in active:
-            wanted.update(keys[one])
+        for active_name in active:
+            wanted.update(keys[active_name])
         assert settings_of(server) == wanted
 
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document says what the control routes really do."""
+"""The OpenAPI document describes what the control routes really do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PREFIX = "/moto-api/jitp"
 
 
 class Checker:
-    """Makes requests, and checks each answer against the served document."""
+    """Makes requests, and checks each response against the served document."""
 
     def __init__(self, api: Api) -> None:
         self.api = api

@@ -1,4 +1,4 @@
-"""``ThreadedJitpServer``: a server for the time of a ``with`` block."""
+"""``ThreadedJitpServer``: a server that runs during a ``with`` block."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_taken_port_is_an_error_at_once() -> None:
             second.start()
         assert raised.value.errno == errno.EADDRINUSE
         assert Api(first.endpoint_url).get("/ready")["status"] == "ready"
-    # Nothing of the second one is left behind: it can start now.
+    # The second one has left nothing behind: it can start now.
     with second:
         assert Api(second.endpoint_url).get("/ready")["status"] == "ready"
 
@@ -143,10 +143,10 @@ def test_stopping_does_not_wait_for_clients_that_wait_for_changes() -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=HANG) as waiting:
         path = f"/moto-api/jitp/state?after={version}&wait=30"
         waiting.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
-        # Connections are accepted in their order: when this is answered, that has been.
+        # Connections are accepted in order: once this one is answered, that one has been accepted.
         Api(server.endpoint_url).get("/ready")
         server.stop()
-        # Who waits is answered at once: stopping cuts off what is not answered after a while.
+        # A waiting client is answered at once: after a while, stopping would cut it off.
         answer = b"".join(iter(lambda: waiting.recv(65536), b""))
     assert b" 200 " in answer.partition(b"\r\n")[0]
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["version"] == version

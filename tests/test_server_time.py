@@ -1,4 +1,4 @@
-"""Provisioning that takes its time, at a server: set through moto's own route."""
+"""Provisioning that takes time, at a server: set through moto's own route."""
 
 from __future__ import annotations
 

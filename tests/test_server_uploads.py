@@ -1,4 +1,4 @@
-"""No client stops the server with what it sends, sends half of, or does not send."""
+"""No client stops the server with a body that is wrong, incomplete or missing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CONNECT = "/moto-api/jitp/connect"
 FORM = "application/x-www-form-urlencoded"
 SIGNED = "AWS4-HMAC-SHA256 Credential=testing/20260101/us-east-1/iot/aws4_request, Signature=x"
 
-# moto before 5.2.5 takes a form that says nothing of its service for one of S3's, and breaks down.
+# moto before 5.2.5 takes a form that does not name its service for one of S3's, and fails.
 TO_STS = SIGNED.replace("/iot/", "/sts/")
 
 
@@ -40,7 +40,7 @@ def sending(server: ThreadedJitpServer, *parts: bytes) -> Iterator[socket.socket
 
 
 def answer(connection: socket.socket) -> tuple[int, bytes]:
-    """The status and body of what is answered."""
+    """The status and body of the response."""
     everything = b"".join(iter(lambda: connection.recv(65536), b""))
     start, _, body = everything.partition(b"\r\n\r\n")
     return int(start.split()[1]), body
@@ -74,7 +74,7 @@ def test_a_client_that_sends_half_a_body_keeps_nobody_waiting(half: bytes, rest:
     with ThreadedJitpServer(body_timeout=HANG) as server, sending(server, half) as slow:
         assert Api(server.endpoint_url).get("/ready")["status"] == "ready"
         client(server.endpoint_url).create_thing(thingName="another")
-        # It has not been given up: the others have really been answered while it was at it.
+        # Its connection is still open: the others have really been answered while it was sending.
         slow.sendall(rest)
         status, _ = answer(slow)
         assert status != 408
@@ -94,7 +94,7 @@ def test_a_body_that_does_not_arrive_in_time_is_answered_408(half: bytes, rest: 
 def test_a_body_that_trickles_on_is_answered_408_too() -> None:
     start = head("POST", CONNECT, Content_Length="100000")
     with ThreadedJitpServer(body_timeout=0.3) as server, sending(server, start) as slow:
-        # Never long without a byte, and far from 500 a second.
+        # Never long without a byte, and much slower than 500 a second.
         while not select.select([slow], [], [], 0.05)[0]:
             slow.sendall(b" ")
         assert slow.recv(20).split()[1] == b"408"
@@ -104,10 +104,10 @@ def test_a_body_that_takes_its_time_but_comes_is_taken() -> None:
     body = b'{"thingTypeName": "' + b"x" * 10 + b'"}'
     start = head("POST", "/things/one", Authorization=SIGNED, Content_Length=str(len(body)))
     with ThreadedJitpServer(body_timeout=HANG) as server, sending(server, start) as slow:
-        for one in body:
+        for byte in body:
             select.select([slow], [], [], 0.001)
-            slow.sendall(bytes([one]))
-        # The thing type is not there, which says that the body has been read.
+            slow.sendall(bytes([byte]))
+        # The thing type does not exist: that answer shows that the body has been read.
         assert answer(slow)[0] == 404
 
 

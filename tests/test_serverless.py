@@ -1,4 +1,4 @@
-"""SAM templates: the rule of a function's ``IoTRule`` event is made, and runs."""
+"""SAM templates: the rule of a function's ``IoTRule`` event is created, and runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A session is closed, and says so, whatever ends it; and it tells where its client is."""
+"""A session is closed, and says so, whatever ends it; and it knows its client's address."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def bulb(iot: Any, acme: CertificateAuthority) -> DeviceIdentity:
 
 
 class Closings:
-    """What a session says of its end."""
+    """What a session reports about its end."""
 
     def __init__(self, session: Session) -> None:
         self.reasons: list[DisconnectReason] = []

@@ -1,4 +1,4 @@
-"""What an update makes of a shadow's document, and how boto3 hears that one is refused."""
+"""What an update does to a shadow's document, and which errors boto3 gets for a wrong one."""
 
 from __future__ import annotations
 
@@ -137,7 +137,9 @@ def test_the_delta_has_what_is_desired_and_not_reported(
 ) -> None:
     update(data, {"desired": desired, "reported": reported})
     assert stored(data)["state"].get("delta") == delta
-    assert [one["state"] for one in told(mocked, "update/delta")] == ([delta] if delta else [])
+    assert [update["state"] for update in told(mocked, "update/delta")] == (
+        [delta] if delta else []
+    )
 
 
 # What boto3 is refused.

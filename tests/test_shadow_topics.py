@@ -1,4 +1,4 @@
-"""Devices read and write shadows over MQTT, and boto3 sees the same ones."""
+"""Devices read and write shadows over MQTT, and boto3 sees the same shadows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def ask(bulb: DeviceConnection, topic: str, message: Any) -> list[tuple[str, Any
 
 
 def below(section: str, levels: int) -> str:
-    """An update with so many names below each other in a section."""
+    """An update with this many nested names in a section."""
     value: Any = 1
     for _ in range(levels):
         value = {"k": value}
@@ -234,7 +234,7 @@ def test_what_a_shadow_has_already_counts_for_its_size(bulb: DeviceConnection) -
     ask(bulb, f"{CLASSIC}/update", {"state": {"reported": {"a": half}}})
     ((end, answer),) = ask(bulb, f"{CLASSIC}/update", {"state": {"reported": {"b": half}}})
     assert (end, answer["code"]) == ("rejected", 413)
-    # What takes the place of something does not count beside it.
+    # What replaces something is not counted in addition to it.
     request = {"state": {"reported": {"a": None, "b": half}}}
     assert ask(bulb, f"{CLASSIC}/update", request)[0][0] == "accepted"
 

@@ -1,4 +1,4 @@
-"""Software packages and their versions, and the ones that a provisioning template names."""
+"""Software packages and their versions, also those that a provisioning template names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People learn which clause dropped a message, in Python and at the command line."""
+"""Users learn which clause dropped a message, in Python and at the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A statement costs what it is long, and one that is longer than AWS takes is refused unread."""
+"""A statement costs in proportion to its length; one that AWS would refuse is not even parsed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def numbered(part: str) -> Callable[[int], str]:
     return lambda count: ", ".join(part.format(number) for number in range(count))
 
 
-#: Statements by their kinds, each with one part as often as it is told.
+#: Statements by kind, each of which repeats one part a given number of times.
 KINDS: dict[str, tuple[str, Callable[[int], str]]] = {
     "conditions": ("SELECT * FROM 't' WHERE {}", many("a = 2", " OR ")),
     "columns": ("SELECT {} FROM 't'", numbered("a AS b{}")),
@@ -138,7 +138,7 @@ def test_an_error_shows_the_beginning_of_a_long_name(sql: str) -> None:
 
 
 def test_queries_inside_queries_of_one_array_end_the_rule() -> None:
-    """Each level would go through the array again for each element of the level above."""
+    """Each level would iterate over the array again for each element of the level above."""
     query = "1 AS x"
     for level in range(6):
         query = f"(SELECT {query} FROM @all) AS level_{level}"

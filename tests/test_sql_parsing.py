@@ -1,4 +1,4 @@
-"""Any text gives a tree that prints back to SQL, or an error that says what to change."""
+"""Any text becomes a tree that prints back to SQL, or an error that says what to change."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ def larger(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     ).map(tuple)
     selections = st.one_of(
         st.builds(tree.Selection, items),
-        st.builds(lambda one: tree.Selection((tree.Item(one),), value=True), with_star),
+        st.builds(
+            lambda expression: tree.Selection((tree.Item(expression),), value=True), with_star
+        ),
     )
     queries = st.builds(tree.Query, selections, inner, st.none() | WORDS, st.none() | inner)
     two = st.lists(inner, min_size=2, max_size=3).map(tuple)
@@ -86,7 +88,7 @@ STATEMENTS = st.builds(
             max_size=3,
         ).map(tuple),
     )
-    | EXPRESSIONS.map(lambda one: tree.Selection((tree.Item(one),), value=True)),
+    | EXPRESSIONS.map(lambda expression: tree.Selection((tree.Item(expression),), value=True)),
     st.none() | st.sampled_from(["a/+/b", "$aws/events/#", "it's"]),
     st.none() | EXPRESSIONS,
     st.lists(st.builds(tree.Assignment, VARIABLES, EXPRESSIONS), max_size=2).map(tuple),

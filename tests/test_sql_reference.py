@@ -1,4 +1,4 @@
-"""A rule's SQL gives what AWS's reference says: its pages, restated as cases of our own.
+"""A rule's SQL gives what AWS's reference says, whose pages are restated as our own cases.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-reference.html
 """
@@ -28,7 +28,7 @@ def apply(
 
 
 def value_of(expression: str, payload: Any = None, *, version: str = V2, **about: Any) -> Any:
-    """The value of one expression, as it stands in the document that actions get."""
+    """The value of one expression, as it is in the document that actions get."""
     outcome = apply(
         f"SELECT {expression} AS result FROM 'plant/+'", payload, version=version, **about
     )

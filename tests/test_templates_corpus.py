@@ -52,7 +52,7 @@ NO_FORM = "CertificateId must contain a reference to AWS::IoT::Certificate::Id"
 NO_POLICY = "Neither policyName nor policyDocument is present in the Template."
 UNDECLARED = "Cannot resolve reference value: "
 
-# What the corpus leaves open ("UNSURE"), and what the documents make of it.
+# What the corpus leaves open ("UNSURE"), and how AWS's documentation decides it.
 DECIDED = {
     "010": ("REFUSED", "no certificate resource, which every provisioning template must have"),
     "026": ("ACTIVE", "AWS accepts AWS::IoT::Certificate::Id without a declaration"),
@@ -72,7 +72,7 @@ REFUSED = {
     "094": NO_POLICY,
     "095": NO_POLICY,
     "118": NO_CERTIFICATE,
-    "121": UNDECLARED + "{Ref=ThingName}",  # an excerpt: the documents leave Parameters out
+    "121": UNDECLARED + "{Ref=ThingName}",  # an excerpt: the documentation leaves Parameters out
     "127": NO_FORM,  # a certificate with a Status and nothing else
     "128": NO_CERTIFICATE,
     "133": NO_CERTIFICATE,
@@ -155,7 +155,7 @@ def as_expected(resources: dict[str, Any]) -> dict[str, Any]:
     for name, resource in json.loads(text).items():
         properties = {key: value for key, value in resource["Properties"].items() if value}
         if isinstance(properties.get("ThingGroups"), str):
-            # One name as a plain string: real templates write it, and we take it.
+            # One name as a plain string: real templates have it, and it is accepted.
             properties["ThingGroups"] = [properties["ThingGroups"]]
         if resource["Type"] == "AWS::IoT::Certificate":
             properties["Status"] = properties.get("Status", "ACTIVE").upper()
@@ -220,7 +220,7 @@ def test_a_real_template_resolves_with_a_value_for_every_parameter(number: str) 
     # The one name that selects a row in all of their Mappings.
     values = dict.fromkeys(parsed.wanted, "Seattle")
     findings = lint(parsed.body)
-    # Placeholders that no device can mend: the linter says so beforehand.
+    # Placeholders that no device can replace: the linter says so beforehand.
     hopeless = {finding.place for finding in findings if finding.severity == "error"}
 
     if hopeless:

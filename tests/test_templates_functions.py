@@ -44,7 +44,7 @@ def body(resources: dict[str, Any] | None = None, **sections: Any) -> str:
 
 
 def evaluated(expression: Any, **values: str) -> str:
-    """What the expression gives as an entry of DeviceConfiguration, which takes any text."""
+    """The expression's value as an entry of DeviceConfiguration, which accepts any text."""
     parsed = parse_template(body(DeviceConfiguration={"x": expression}))
     return parsed.resolve({**VALUES, **values}).device_configuration["x"]
 

@@ -1,4 +1,4 @@
-"""The linter names what is worth mending in a template, all at once and without a device."""
+"""The linter names what to fix in a template, all at once and without a device."""
 
 import json
 from typing import Any

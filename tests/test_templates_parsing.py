@@ -1,4 +1,4 @@
-"""The structure of a provisioning template: what is taken, what is refused, and how it is said."""
+"""The structure of a provisioning template: what is accepted, what is refused, and how."""
 
 import json
 import pickle

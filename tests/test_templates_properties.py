@@ -1,4 +1,4 @@
-"""What holds for every template, value and piece of JSON."""
+"""Properties that hold for every template, value and piece of JSON."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ from moto_jitp.templates import TemplateError, lint, parse_template
 
 ID = "AWS::IoT::Certificate::Id"
 NAMES = ("A", "B", "C")
-SETTINGS = settings(deadline=None)  # a busy machine is not a mistake of the language
+SETTINGS = settings(deadline=None)  # a busy machine is not a fault of the language
 
 anything = st.recursive(
     st.none()
@@ -44,7 +44,7 @@ anything = st.recursive(
 
 
 def shaped(leaf: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Templates that look right and hold anything."""
+    """Templates of the right shape, with arbitrary contents."""
 
     def properties(*names: str) -> st.SearchStrategy[Any]:
         return st.fixed_dictionaries({}, optional=dict.fromkeys(names, leaf)) | leaf
@@ -133,14 +133,14 @@ def text_expressions() -> st.SearchStrategy[Any]:
                 st.text(min_size=1, max_size=2),
                 text,
             )
-            | st.builds(lambda one: {"Fn::Sub": ["${x}-${A}", {"x": one}]}, text)
+            | st.builds(lambda value: {"Fn::Sub": ["${x}-${A}", {"x": value}]}, text)
         ),
         max_leaves=12,
     )
 
 
 def meaning(expression: Any, values: dict[str, str]) -> str:
-    """A second, slow reading of the language."""
+    """A second, slow implementation of the language."""
     if isinstance(expression, str):
         return expression
     ((name, argument),) = expression.items()
@@ -152,8 +152,8 @@ def meaning(expression: Any, values: dict[str, str]) -> str:
         return f"{meaning(argument[1]['x'], values)}-{values['A']}"
     index, items = argument
     if isinstance(items, dict):
-        delimiter, one = items["Fn::Split"]
-        return meaning(one, values).split(str(delimiter))[int(index)]
+        delimiter, joined = items["Fn::Split"]
+        return meaning(joined, values).split(str(delimiter))[int(index)]
     return meaning(items[index], values)
 
 

@@ -1,4 +1,4 @@
-"""What a template says for one device, and which values it cannot take."""
+"""What a template describes for one device, and which values it refuses."""
 
 import hashlib
 import json
@@ -105,8 +105,8 @@ def test_a_full_template_describes_everything_about_a_device() -> None:
 
 
 def test_two_devices_get_plans_of_their_own() -> None:
-    one = planned({"AttributePayload": {"a": "b"}})
-    one.attributes["a"] = "changed"
+    first = planned({"AttributePayload": {"a": "b"}})
+    first.attributes["a"] = "changed"
 
     assert planned({"AttributePayload": {"a": "b"}}).attributes == {"a": "b"}
 

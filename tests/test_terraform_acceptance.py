@@ -1,7 +1,7 @@
 """What the acceptance tests of Terraform's AWS provider expect of AWS IoT, in boto3's words.
 
-The provider reads a resource back after each change and compares; what differs would be a plan that
-is never empty. The real command runs in ``test_terraform.py`` where the provider is at hand.
+The provider reads a resource back after each change and compares; a difference makes a plan that
+is never empty. The real command runs in ``test_terraform.py`` where the provider is available.
 https://github.com/hashicorp/terraform-provider-aws/tree/main/internal/service/iot
 """
 
@@ -26,7 +26,7 @@ POLICY = {
 
 
 def gone(read: Any, **arguments: Any) -> bool:
-    """Whether reading a resource says so, in the one way that the provider takes for it."""
+    """Whether reading a resource fails in the one way that the provider recognizes as gone."""
     with pytest.raises(ClientError) as told:
         read(**arguments)
     return bool(told.value.response["Error"]["Code"] == "ResourceNotFoundException")
@@ -175,11 +175,11 @@ def test_aws_iot_policy_attachment(iot: Any) -> None:
         iot.create_policy(policyName=name, policyDocument=json.dumps(POLICY))
         iot.attach_policy(policyName=name, target=target)
     attached = iot.list_attached_policies(target=target, pageSize=250)["policies"]
-    assert sorted(one["policyName"] for one in attached) == ["one", "two"]
+    assert sorted(policy["policyName"] for policy in attached) == ["one", "two"]
 
     iot.detach_policy(policyName="one", target=target)
     left = iot.list_attached_policies(target=target, pageSize=250)["policies"]
-    assert [one["policyName"] for one in left] == ["two"]
+    assert [policy["policyName"] for policy in left] == ["two"]
 
 
 def test_aws_iot_certificate(iot: Any) -> None:

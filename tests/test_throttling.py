@@ -48,7 +48,7 @@ def how_many(call: Any, tries: int) -> int:
 
 
 def power_on(devices: list[DeviceIdentity]) -> list[DeviceIdentity]:
-    """Connect all devices in one moment; return those that were not let in."""
+    """Connect all devices at one moment; return those that were refused."""
     left = []
     for device in devices:
         try:
@@ -136,7 +136,7 @@ def test_a_test_sets_quotas_of_its_own(clock: FrozenDateTimeFactory) -> None:
         assert how_many(iot.describe_endpoint, 5) == 0
         clock.tick(1)
         assert how_many(iot.describe_endpoint, 5) == 1
-        assert how_many(iot.list_ca_certificates, 50) == 50  # no quota but the test's
+        assert how_many(iot.list_ca_certificates, 50) == 50  # no quota other than the test's
 
 
 def test_a_test_changes_one_of_aws_quotas(clock: FrozenDateTimeFactory) -> None:

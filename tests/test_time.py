@@ -1,4 +1,4 @@
-"""Runs that take their time (``iot::jitp`` of moto's state manager), and certificates' clock."""
+"""Runs that take time (``iot::jitp`` of moto's state manager), and the clock of certificates."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def after_seconds(seconds: float) -> None:
 
 
 def set_off(device: DeviceIdentity) -> ConnectionAttempt:
-    """Connect a device whose provisioning takes its time; return the refused attempt."""
+    """Connect a device whose provisioning takes time; return the refused attempt."""
     with pytest.raises(ConnectionRefused) as refusal:
         connect_device(device)
     assert refusal.value.reason == "DEVICE_CERTIFICATE_PENDING_ACTIVATION"
@@ -448,7 +448,7 @@ def test_a_certificate_that_expires_while_in_progress_is_refused(
 
 @pytest.mark.slow
 def test_holding_the_clock_spoils_no_certificate_afterwards() -> None:
-    """cryptography keeps the datetime class that it sees first; it must not be freezegun's."""
+    """cryptography keeps the first datetime class that it sees; it must not be freezegun's."""
     import subprocess
     import sys
 

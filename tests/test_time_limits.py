@@ -1,4 +1,4 @@
-"""The tests pass on a machine that does much else: none has a limit of time that it could meet."""
+"""The tests pass on a busy machine: none has a time limit that it could exceed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_hypothesis_has_no_deadline() -> None:
 def test_no_limit_of_time_is_one_that_a_slow_machine_meets(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     found = [f"{path.name}:{line}: {what}" for line, what in _tight_limits(tree)]
-    assert not found, "\n".join([*found, "Take patience.HANG, which ends a hang and no more."])
+    assert not found, "\n".join([*found, "Use patience.HANG, which only ends a hang."])
 
 
 def _tight_limits(tree: ast.Module) -> Iterator[tuple[int, str]]:

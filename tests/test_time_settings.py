@@ -1,4 +1,4 @@
-"""What a run that takes its time goes by: the state manager's setting, and the block's settings."""
+"""What decides when a run ends: the state manager's setting, and the block's settings."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def status(device: DeviceIdentity) -> str:
 
 @pytest.fixture
 def broken(bulb: DeviceIdentity) -> DeviceIdentity:
-    """A device that is being provisioned, when the setting is changed to one that is none."""
+    """A device that is being provisioned when the setting is changed to an invalid one."""
     devices_are_ready(AFTER_TEN_SECONDS)
     set_off(bulb)
     devices_are_ready(BROKEN)

@@ -1,4 +1,4 @@
-"""What happens after a device speaks: rules run, and each action's effect can be read back."""
+"""What follows a device's message: rules run, and each action's effect can be read back."""
 
 from __future__ import annotations
 

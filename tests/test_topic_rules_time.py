@@ -1,4 +1,4 @@
-"""Rules that follow their messages by time, as on AWS, where a test wants to see that."""
+"""Rules that run some time after their messages, as on AWS, where a test asks for it."""
 
 from __future__ import annotations
 

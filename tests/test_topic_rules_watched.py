@@ -1,4 +1,4 @@
-"""CloudWatch and the report of a failed test tell what topic rules did."""
+"""CloudWatch and the report of a failed test show what topic rules did."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_with_metrics_off_nothing_is_counted() -> None:
 
 
 def entries(level: str) -> list[dict[str, Any]]:
-    """What the log has of rules, at a level of the account."""
+    """The log entries about rules, at a log level of the account."""
     with mock_jitp() as mock:
         client("iot").set_v2_logging_options(roleArn=ROLE, defaultLogLevel=level)
         run_rules(mock)

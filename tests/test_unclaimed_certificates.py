@@ -1,4 +1,4 @@
-"""Certificates of fleet provisioning that no device has made its own within the hour."""
+"""Certificates of fleet provisioning that no device has registered within an hour."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.fleet import CREATE_KEYS, ClaimDevice, identity, make_template
 
 @pytest.fixture
 def issued(clock: FrozenDateTimeFactory, iot: Any) -> dict[str, Any]:
-    """What a device was given 3599 seconds ago, and has not used."""
+    """A certificate that a device received 3599 seconds ago and has not used."""
     make_template()
     answer = ClaimDevice().accepted(CREATE_KEYS)
     clock.tick(3599)

@@ -1,4 +1,4 @@
-"""What nobody could go by is refused by name, where it is set or where it would count."""
+"""Unusable settings are refused by name, where they are set or where they would apply."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ OWN_ID = {"Ref": "AWS::IoT::Certificate::Id"}
 
 
 class Claim:
-    """A device with a claim certificate that may do what AWS's guide lets it do, and no more."""
+    """A device whose claim certificate has just the permissions that AWS's guide gives it."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud

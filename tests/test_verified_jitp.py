@@ -76,7 +76,7 @@ def test_the_first_connection_is_dropped_and_provisions_the_device(cloud: Cloud)
     assert cloud.iot.describe_thing(thingName=name)["thingName"] == name
     assert cloud.iot.list_thing_principals(thingName=name)["principals"] == [arn]
     attached = cloud.iot.list_attached_policies(target=arn)["policies"]
-    assert [one["policyName"] for one in attached] == [policy]
+    assert [attachment["policyName"] for attachment in attached] == [policy]
     cloud.until(device.connect)
 
 

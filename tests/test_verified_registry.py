@@ -1,4 +1,4 @@
-"""The registry and the data plane, in the mock or on AWS: what users have reported of them."""
+"""The registry and the data plane, in the mock or on AWS: behaviour that users have reported."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The whole life of a device, from its first connection to the end of its thing.
 
-It is told once for each way in: over a connection in the test's process, and over MQTT and TLS; the
-device provisions itself just in time, or with a provisioning claim.
+It runs once for each way in: over a connection in the test's process, and over MQTT and TLS; with
+just-in-time provisioning, and with a provisioning claim.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def address(iot: Any) -> str:
 
 @contextlib.contextmanager
 def begun() -> Iterator[Place]:
-    """An account that tells of everything, indexes everything, and knows lamps in a hall."""
+    """An account with all events and indexing on, and a group of lamps in a hall."""
     with running({}, register=False) as place:
         iot = place.iot
         iot.update_event_configurations(
@@ -186,7 +186,7 @@ def test_a_device_is_provisioned_found_given_a_job_transferred_and_deleted(
         for topic_filter in ("$aws/events/thing/#", "$aws/events/+/thingGroup/hall/thing/#"):
             place.jitp.subscribe(topic_filter, lambda event: events.append(event.topic))
 
-        # It provisions itself: a thing with a type, in its group, of which AWS IoT tells.
+        # It provisions itself: a thing with a type, in its group; AWS IoT publishes events of that.
         device = provision(place, side)
         thing = iot.describe_thing(thingName=NAME)
         assert thing["thingTypeName"] == "Lamp"
@@ -215,7 +215,7 @@ def test_a_device_is_provisioned_found_given_a_job_transferred_and_deleted(
         side.disconnect()
         assert iot.search_index(queryString="connectivity.connected:true")["things"] == []
 
-        # Its certificate goes to another account, where it connects; here it does not any more.
+        # Its certificate is transferred to another account: it connects there, and no longer here.
         certificate_id = device.certificate_id
         described = iot.describe_certificate(certificateId=certificate_id)
         arn = described["certificateDescription"]["certificateArn"]
@@ -229,7 +229,7 @@ def test_a_device_is_provisioned_found_given_a_job_transferred_and_deleted(
         assert moved["certificateDescription"]["previousOwnedBy"] == ACCOUNT
         assert connect_device(device, endpoint=address(theirs)).connected
 
-        # Its thing is deleted, and found no more.
+        # Its thing is deleted, and no longer found.
         events.clear()
         iot.delete_thing(thingName=NAME)
         assert sorted(events) == [f"$aws/events/thing/{NAME}/deleted", f"{member}/removed"]
