@@ -21,6 +21,7 @@ from .values import (
     from_double,
     is_number,
     number,
+    require_size,
     to_boolean,
     to_decimal,
     to_string,
@@ -212,9 +213,12 @@ class Evaluation:
         if function.lazy is not None:
             return function.lazy(self, call.arguments, scope)
         assert function.body is not None
-        return function.body(
+        result = function.body(
             self, [self.value_of(arguments, scope) for arguments in call.arguments]
         )
+        if isinstance(result, str):
+            require_size(len(result))
+        return result
 
     def _logical(self, node: tree.Logical, scope: Scope) -> Value:
         values = [to_boolean(self.value_of(operand, scope)) for operand in node.operands]

@@ -16,6 +16,7 @@ from .values import (
     equal,
     is_number,
     number,
+    require_size,
     to_decimal,
     to_string,
 )
@@ -43,7 +44,10 @@ def apply(operation: str, left: Value, right: Value) -> Value:
         return _contains(right, left)
     if operation == "+" and (isinstance(left, str) or isinstance(right, str)):
         texts = [to_string(left), to_string(right)]
-        return UNDEFINED if UNDEFINED in texts else "".join(texts)
+        if UNDEFINED in texts:
+            return UNDEFINED
+        require_size(len(texts[0]) + len(texts[1]))
+        return "".join(texts)
     if operation == "+" and not (is_number(left) and is_number(right)):
         return UNDEFINED
     left, right = to_decimal(left), to_decimal(right)

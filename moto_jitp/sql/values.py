@@ -15,11 +15,16 @@ import re
 from decimal import Decimal
 from typing import Any, Final, Literal, final
 
+from .errors import StatementFailed
+
 Value = Any
 
 Version = Literal["2015-10-08", "2016-03-23"]
 V1: Final = "2015-10-08"
 V2: Final = "2016-03-23"
+
+LARGEST_VALUE = 16 * 1024 * 1024
+"""Characters and elements of a value while a statement is evaluated; AWS names no limit."""
 
 DIGITS = 34
 LARGEST_EXPONENT = 999
@@ -184,7 +189,50 @@ def write_json(value: Value) -> str:
 
     Raises:
         BinaryValueError: it contains a payload that is not JSON.
+        StatementFailed: it is larger than :data:`LARGEST_VALUE`.
     """
+    if isinstance(value, list | dict):
+        require_size(_size_of(value, {}))
+    return _write(value)
+
+
+def require_size(size: int) -> None:
+    """Refuse a value that is much larger than a message can be.
+
+    A statement that names a large variable many times would fill the memory.
+
+    Args:
+        size: its characters and elements.
+
+    Raises:
+        StatementFailed: it is larger than :data:`LARGEST_VALUE`.
+    """
+    if size > LARGEST_VALUE:
+        raise StatementFailed(
+            f"one of its values has {size:,} characters and elements; {LARGEST_VALUE:,} are "
+            "possible here, and AWS IoT takes messages of 128 KB."
+        )
+
+
+def _size_of(value: Value, sizes: dict[int, int]) -> int:
+    """Count characters and elements, looking at what occurs several times only once.
+
+    Args:
+        value: the value.
+        sizes: what is known of arrays and objects, by their ``id``.
+    """
+    if isinstance(value, str | bytes):
+        return len(value)
+    if not isinstance(value, list | dict):
+        return 1
+    size = sizes.get(id(value))
+    if size is None:
+        parts = value if isinstance(value, list) else [*value.keys(), *value.values()]
+        size = sizes[id(value)] = len(parts) + sum(_size_of(part, sizes) for part in parts)
+    return size
+
+
+def _write(value: Value) -> str:
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if value is None:
@@ -192,10 +240,10 @@ def write_json(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return f"[{','.join(write_json(item) for item in value if item is not UNDEFINED)}]"
+        return f"[{','.join(_write(item) for item in value if item is not UNDEFINED)}]"
     if isinstance(value, dict):
         pairs = (
-            f"{json.dumps(key, ensure_ascii=False)}:{write_json(item)}"
+            f"{json.dumps(key, ensure_ascii=False)}:{_write(item)}"
             for key, item in value.items()
             if item is not UNDEFINED
         )

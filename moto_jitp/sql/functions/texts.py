@@ -20,6 +20,7 @@ from moto_jitp.sql.values import (
     Value,
     floor,
     is_number,
+    require_size,
     to_decimal,
     to_string,
 )
@@ -43,10 +44,15 @@ of_texts("rtrim", 1)(lambda text: text.rstrip(_WHITE))
 of_texts("trim", 1)(lambda text: text.strip(_WHITE))
 of_texts("startswith", 2)(str.startswith)
 of_texts("endswith", 2)(str.endswith)
-of_texts("replace", 3)(str.replace)
 of_texts("indexof", 2, since=V2)(str.find)
 of_texts("length", 1, since=V2)(len)
 of_texts("numbytes", 1, since=V2)(lambda text: len(text.encode("utf-8", "replace")))
+
+
+@of_texts("replace", 3)
+def replace(text: str, old: str, new: str) -> Value:
+    require_size(len(text) + text.count(old) * (len(new) - len(old)))
+    return text.replace(old, new)
 
 
 @of_number("chr")
@@ -76,12 +82,16 @@ def concat(_: Evaluation, arguments: Sequence[Value]) -> Value:
     if len(arguments) == 1:
         return arguments[0]
     if any(isinstance(argument, list) for argument in arguments):
+        require_size(sum(len(one) for one in arguments if isinstance(one, list)))
         joined: list[Value] = []
         for argument in arguments:
             joined.extend(argument if isinstance(argument, list) else [argument])
         return [item for item in joined if item is not UNDEFINED]
     texts = [to_string(argument) for argument in arguments]
-    return UNDEFINED if UNDEFINED in texts else "".join(texts)
+    if UNDEFINED in texts:
+        return UNDEFINED
+    require_size(sum(map(len, texts)))
+    return "".join(texts)
 
 
 @function("substring", 2, 3)
@@ -152,8 +162,14 @@ def regexp_replace(text: str, pattern: str, replacement: str) -> Value:
     if compiled is None or pieces is None:
         return UNDEFINED
 
+    size = len(text)
+
     def replaced(match: regex.Match[str]) -> str:
-        return "".join((match[piece] or "") if group else str(piece) for group, piece in pieces)
+        nonlocal size
+        new = "".join((match[piece] or "") if group else str(piece) for group, piece in pieces)
+        size += len(new)
+        require_size(size)
+        return new
 
     return _within_limit(
         "regexp_replace",
