@@ -86,6 +86,7 @@ class DeviceConnection(ABC):
                 clients cannot publish on it.
             TypeError: topic or payload has the wrong type.
             ModuleNotFoundError: the topic asks for CBOR, and the extra ``[mqtt]`` is not installed.
+            TimeoutError: the PUBACK is lost, on demand.
 
         Examples:
             >>> connect_device(bulb).publish("sensors/1", b"21", retain=True)
@@ -125,6 +126,7 @@ class DeviceConnection(ABC):
             ValueError: the filter is not a valid topic filter, or is a shared subscription;
                 or it would be the connection's 51st, for which AWS IoT ends the connection.
             TypeError: the filter is not text, or the handler cannot be called.
+            TimeoutError: the SUBACK is lost, as the connection is half-open on demand.
 
         Examples:
             >>> connection, heard = connect_device(bulb), []

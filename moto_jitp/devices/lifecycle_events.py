@@ -59,7 +59,11 @@ class LifecycleEvent(Message):
         return self.attempt.timestamp
 
     def details(self) -> dict[str, Any]:
-        """Return the members that only messages of this type have."""
+        """Return the members that only messages of this type have.
+
+        Raises:
+            NotImplementedError: the subclass does not override it.
+        """
         raise NotImplementedError
 
 

@@ -377,6 +377,7 @@ class Session:
             NotAuthorized: policies are enforced and do not allow it.
             ValueError: topic or payload is not valid for a client of AWS IoT.
             ModuleNotFoundError: the topic asks for CBOR, and the extra ``[mqtt]`` is not installed.
+            TimeoutError: the PUBACK is lost, on demand.
         """
         if looks_at_the_clock:
             self.look_at_the_clock()
@@ -445,6 +446,7 @@ class Session:
                 the setting ``throttling``, a shared one changes too often.
             ValueError: the filter is not valid.
             TypeError: the filter is not text.
+            TimeoutError: the SUBACK is lost, as the connection is half-open on demand.
         """
         self._begin()
         backend, attempt = self.backend, self.attempt

@@ -101,11 +101,19 @@ class ClientSocket(asyncio.Protocol):
             self._transport.write(data)
 
     def close(self, reason: DisconnectReason, details: str, code: ReasonCode) -> None:
-        """End the connection; may be called in any thread."""
+        """End the connection; may be called in any thread.
+
+        Raises:
+            NotImplementedError: the subclass does not override it.
+        """
         raise NotImplementedError
 
     def flushed(self) -> bool:
-        """Whether nothing waits to be written or processed."""
+        """Whether nothing waits to be written or processed.
+
+        Raises:
+            NotImplementedError: the subclass does not override it.
+        """
         raise NotImplementedError
 
     def abort(self) -> None:

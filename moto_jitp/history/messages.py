@@ -78,12 +78,20 @@ class Message:
 
     @property
     def topic(self) -> str:
-        """The topic that it is published on."""
+        """The topic that it is published on.
+
+        Raises:
+            NotImplementedError: the subclass does not override it.
+        """
         raise NotImplementedError
 
     @property
     def payload(self) -> bytes | dict[str, Any]:
-        """The payload: bytes, or a dict for what AWS IoT publishes as JSON."""
+        """The payload: bytes, or a dict for what AWS IoT publishes as JSON.
+
+        Raises:
+            NotImplementedError: the subclass does not override it.
+        """
         raise NotImplementedError
 
     @property

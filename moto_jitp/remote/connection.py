@@ -82,6 +82,7 @@ def connect_at(
         ConnectionRefused: AWS IoT does not accept the device.
         RuntimeError: the server has no just-in-time provisioning.
         ConnectionError: the server does not answer.
+        ValueError: the server refused an argument, or the error that the server names for it.
     """
     body = connect_body(device, endpoint, server_name, client_id, reconnect, mqtt_version)
     try:

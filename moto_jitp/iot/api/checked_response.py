@@ -92,7 +92,11 @@ class CheckedResponse(BaseResponse):
 
     @classmethod
     def answering(cls, operation: Operation) -> Callable[[Any], Any]:
-        """Return the method with which moto carries out an operation of the table."""
+        """Return the method with which moto carries out an operation of the table.
+
+        Raises:
+            NotImplementedError: the subclass does not override it.
+        """
         raise NotImplementedError
 
     @property
@@ -110,7 +114,11 @@ class CheckedResponse(BaseResponse):
         return self._operation
 
     def any_backend(self) -> Any:
-        """Return the backend of the request's account and Region."""
+        """Return the backend of the request's account and Region.
+
+        Raises:
+            NotImplementedError: the subclass does not override it.
+        """
         raise NotImplementedError
 
     def call_action(self) -> Any:

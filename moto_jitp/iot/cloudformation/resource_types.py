@@ -69,7 +69,11 @@ class ResourceType:
         return generated.replace("-", "_") if with_underscores else generated
 
     def create(self, iot: InternalCaller, name: str, properties: Properties) -> PhysicalResource:
-        """Make the resource."""
+        """Create the resource.
+
+        Raises:
+            NotImplementedError: the subclass does not override it.
+        """
         raise NotImplementedError
 
     def update(
@@ -89,7 +93,11 @@ class ResourceType:
     def delete(
         self, iot: InternalCaller, resource: PhysicalResource, properties: Properties
     ) -> None:
-        """Delete the resource, unless it is already gone."""
+        """Delete the resource, unless it is already gone.
+
+        Raises:
+            NotImplementedError: the subclass does not override it.
+        """
         raise NotImplementedError
 
 

@@ -208,7 +208,11 @@ class Registry:
             )
 
     def principal(self, principal_arn: str) -> Any:
-        """Return a certificate, a thing group or a Cognito identity."""
+        """Return a certificate, a thing group or a Cognito identity.
+
+        Raises:
+            ResourceNotFoundException: moto's, if it does not exist.
+        """
         if ":cert/" in principal_arn:
             certificate = self.certificates.get(principal_arn.rpartition("/")[2])
             if certificate is not None and certificate.arn == principal_arn:
