@@ -15,9 +15,9 @@ RUN useradd --system --create-home --uid 10001 jitp
 USER jitp
 WORKDIR /home/jitp
 ENV PATH=/opt/moto_jitp/bin:$PATH PYTHONUNBUFFERED=1
-# 8883 and 8443 where it is told to serve devices: --mqtt-port 8883 --https-port 8443
+# 8883 and 8443 are for devices: --mqtt-port 8883 --https-port 8443
 EXPOSE 5000 8443 8883
-# The image has no curl; urllib raises for whatever is not 200.
+# The image has no curl; urllib raises if the answer is an error.
 HEALTHCHECK --interval=2s --timeout=5s --start-period=30s --retries=15 \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:5000/moto-api/jitp/ready')"]
 ENTRYPOINT ["moto-jitp", "serve", "--host", "0.0.0.0", "--port", "5000"]

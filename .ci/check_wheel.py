@@ -13,9 +13,9 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-#: Folder of the checkout, and what it is in the wheel.
+#: Folders of the checkout, and their names in the wheel.
 FOLDERS = {"moto_jitp": "moto_jitp", "conftest_plugin": "moto_jitp/pytest_plugin"}
-#: Stands in a checkout for the second folder.
+#: Represents the second folder in a checkout.
 LEFT_OUT = "moto_jitp/pytest_plugin.py"
 
 
@@ -36,7 +36,7 @@ def wheel_contents() -> set[str]:
 
 
 def wrong_contents(names: set[str]) -> list[str]:
-    """Compare with the checkout: every file of the folders, and nothing besides."""
+    """Compare with the checkout: every file of the folders, and nothing else."""
     expected = {
         f"{package}/{path.relative_to(ROOT / folder).as_posix()}"
         for folder, package in FOLDERS.items()
@@ -56,7 +56,7 @@ def wrong_contents(names: set[str]) -> list[str]:
 def wrong_installation() -> list[str]:
     """Use the installed package, from a folder where the checkout is not importable."""
     if importlib.util.find_spec("flask") is not None:
-        return ["This environment has Flask, so it cannot show that the package works without."]
+        return ["This environment has Flask, so it cannot show that the package works without it."]
     wrong = []
     with tempfile.TemporaryDirectory() as folder:
         for statement in (

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A device provisions itself, seen from a shell: the AWS CLI and OpenSSL speak to `moto-jitp serve`.
+# A device provisions itself, from a shell: the AWS CLI and OpenSSL with `moto-jitp serve`.
 # Needs: moto-jitp, aws, openssl, curl. Writes its files into the current folder.
 set -euo pipefail
 
@@ -58,7 +58,7 @@ moto-jitp connect bulb.pem --key bulb.key --endpoint-url "$url"
 aws iot describe-thing --thing-name bulb-1
 aws iot list-thing-principals --thing-name bulb-1
 
-# One without a country is refused, and says why.
+# A device without a country is refused, and the output says why.
 openssl genrsa -out other.key 2048
 openssl req -new -key other.key -subj '/CN=bulb-2' -out other.csr
 openssl x509 -req -in other.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 365 -out other.pem

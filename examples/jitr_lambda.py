@@ -22,7 +22,7 @@ POLICY = {
 
 
 def handler(event: dict[str, Any], context: Any) -> None:
-    """Let a device in whose certificate AWS IoT has just registered."""
+    """Activate a certificate that AWS IoT has just registered, with a policy for its device."""
     iot = boto3.client("iot")
     certificate_id = event["certificateId"]
     described = iot.describe_certificate(certificateId=certificate_id)["certificateDescription"]
@@ -48,7 +48,7 @@ def test_a_device_registers_itself() -> None:
         )
         bulb = ca.issue(common_name="bulb-1")
 
-        # The first connection registers the certificate, which is pending then.
+        # The first connection registers the certificate, which is then pending.
         with pytest.raises(ConnectionRefused):
             connect_device(bulb)
         # AWS IoT has published that, the rule has invoked the function, and it has activated the

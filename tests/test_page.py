@@ -701,7 +701,7 @@ def test_messages_have_their_place_the_newest_first(
     assert first.locator("pre").inner_text() == f"on {MARKUP}"
     binary = messages.filter(has_text="lights/b")
     binary.locator("summary").click()
-    assert "2 bytes that are not text" in binary.inner_text()
+    assert "2 bytes, not text" in binary.inner_text()
     assert binary.locator("pre").count() == 0
     cut = messages.filter(has_text="lights/c")
     cut.locator("summary").click()

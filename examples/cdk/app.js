@@ -31,7 +31,7 @@ const TEMPLATE = {
 };
 
 const app = new App();
-// Without the bootstrap stack: its roles and its bucket are not needed for a test.
+// No bootstrap stack: a test does not need its roles and its bucket.
 const stack = new Stack(app, "Fleet", { synthesizer: new LegacyStackSynthesizer() });
 
 const policy = new iot.CfnPolicy(stack, "Policy", {

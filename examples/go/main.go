@@ -1,6 +1,6 @@
-// A device provisions itself, seen from Go: the AWS SDK speaks to `moto-jitp serve`.
+// A device provisions itself, in Go: the AWS SDK with `moto-jitp serve`.
 //
-// Not run here: the tests of this project have no Go. It needs the modules config, credentials and
+// The project's tests do not run it, as they have no Go. It needs the modules config, credentials and
 // service/iot of github.com/aws/aws-sdk-go-v2:
 //
 //	moto-jitp serve &
@@ -43,7 +43,7 @@ const template = `{
   }
 }`
 
-// Outcome is what the server answers to a device that connects, as far as this example reads it.
+// Outcome has the members of the server's answer to a connecting device that this example reads.
 type Outcome struct {
 	Accepted    bool   `json:"accepted"`
 	ThingName   string `json:"thingName"`

@@ -1,6 +1,6 @@
-// A device provisions itself, seen from Java: the AWS SDK speaks to `moto-jitp serve`.
+// A device provisions itself, in Java: the AWS SDK with `moto-jitp serve`.
 //
-// Not run here: the tests of this project have no Java. It needs software.amazon.awssdk:iot
+// The project's tests do not run it, as they have no Java. It needs software.amazon.awssdk:iot
 // (version 2) and Java 17:
 //
 //   moto-jitp serve &

@@ -1,4 +1,4 @@
-// A device provisions itself, seen from JavaScript: the AWS SDK speaks to `moto-jitp serve`.
+// A device provisions itself, in JavaScript: the AWS SDK with `moto-jitp serve`.
 //
 // Once:    npm install
 // Then:    moto-jitp serve &

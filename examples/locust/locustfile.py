@@ -124,13 +124,13 @@ class MqttDevice(User):
         self.mqtt.reconnect_delay_set(min_delay=1, max_delay=8)
         connected = threading.Event()
         self.mqtt.on_connect = lambda *_: connected.set()
-        # An endpoint that listens everywhere calls itself localhost; it is where the server is.
+        # An endpoint that listens on all addresses is called localhost; its host is the server's.
         host = urlsplit(self.host).hostname if endpoint["host"] == "localhost" else endpoint["host"]
         with Timed("connect"):
             self.mqtt.connect(_named(host), endpoint["port"])
             self.mqtt.loop_start()
             if not connected.wait(_ANSWERS_WITHIN):
-                raise TimeoutError(f"{name} was not let in; the server's page tells why.")
+                raise TimeoutError(f"{name} was not accepted; the server's page says why.")
 
     @task
     def publish(self) -> None:

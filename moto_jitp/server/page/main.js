@@ -145,7 +145,7 @@ function showMessages() {
   keyed(by("published"), newest.slice(0, messageLimit), ({ id }) => String(id), message);
   const isMore = newest.length > messageLimit;
   by("messages-more").hidden = !isMore;
-  const all = "The newest messages; all of them are in events, at the foot of this page.";
+  const all = "Only the newest messages; events, at the foot of this page, has all of them.";
   setText(by("messages-hint"), isMore || newest.length <= FEW_MESSAGES ? "" : all);
 }
 
@@ -211,7 +211,7 @@ async function showOpened({ moveFocus = false } = {}) {
     now = await ask({ search: kind === "device" ? certificateId : "", limit: CONNECTIONS });
   } catch {
     if (view === mine && !view.detail) {
-      opened.replaceChildren(back(), el("p", {}, "It cannot be shown now: the server is away."));
+      opened.replaceChildren(back(), el("p", {}, "It cannot be shown now: the server does not answer."));
     }
     return;
   }
@@ -301,7 +301,7 @@ const server = `--endpoint-url ${location.origin}${
 by("start").append(
   el("p", {}, "Five made-up devices, one of which is refused, and a CA for them:"),
   command(`moto-jitp fleet --devices 5 --without-country 20 ${server}`),
-  el("p", {}, "Your own device, by its certificate:"),
+  el("p", {}, "Your own device, with its certificate:"),
   command(`moto-jitp connect certificate.pem ${server}`),
   el("p", {}, "The same over plain HTTP, as a test in any language can:"),
   command(

@@ -2,11 +2,11 @@
 
 import { count, el, time } from "./dom.js";
 
-/** The list item of a message: topic, sender and time at a glance, the payload when it is unfolded. */
-export function message(one) {
-  const size = count(one.bytes, "byte");
-  const text = one.payloadText;
-  const isCut = text !== null && new TextEncoder().encode(text).length < one.bytes;
+/** The list item of a message: topic, sender and time at a glance, the payload when unfolded. */
+export function message(published) {
+  const size = count(published.bytes, "byte");
+  const text = published.payloadText;
+  const isCut = text !== null && new TextEncoder().encode(text).length < published.bytes;
   return el(
     "li",
     {},
@@ -16,17 +16,17 @@ export function message(one) {
       el(
         "summary",
         {},
-        el("code.topic", {}, one.topic),
+        el("code.topic", {}, published.topic),
         " ",
-        el("span.reason", {}, one.sender),
-        time(one.timestamp),
+        el("span.reason", {}, published.sender),
+        time(published.timestamp),
       ),
       text ? el("pre.payload", { tabindex: "0", "aria-label": "Payload" }, text) : null,
       el(
         "p.hint",
         {},
-        text === null ? `${size} that are not text` : isCut ? `the beginning of ${size}` : size,
-        ` · ${one.accountId}, ${one.regionName}`,
+        text === null ? `${size}, not text` : isCut ? `the beginning of ${size}` : size,
+        ` · ${published.accountId}, ${published.regionName}`,
       ),
     ),
   );

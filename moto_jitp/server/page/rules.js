@@ -6,7 +6,7 @@ import { el, time } from "./dom.js";
 /** The list item of a rule's run: the outcome at a glance, details when unfolded. */
 export function ruleRun(run) {
   const actions = [...run.actions, ...(run.errorAction ? [run.errorAction] : [])];
-  const failed = run.outcome.failed || actions.some((one) => one.error || one.functionError);
+  const failed = run.outcome.failed || actions.some((action) => action.error || action.functionError);
   return el(
     "li",
     {},
