@@ -112,9 +112,9 @@ def question(name: str, shown: Callable[[str], str] = str) -> str:
     return f"Did you mean {shown(name)}?"
 
 
-def are_alike(one: str, other: str) -> bool:
+def are_alike(first: str, second: str) -> bool:
     """Whether one name may be a misspelling of the other, by the measure of :func:`nearest`."""
-    return nearest(one, [other]) is not None
+    return nearest(first, [second]) is not None
 
 
 def _key(name: str) -> str:

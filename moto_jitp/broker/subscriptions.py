@@ -38,15 +38,17 @@ class _Group(Generic[SubscriberT]):
     def choose(self) -> SubscriberT | None:
         """Return a member at random that is not away; ``None`` where all are."""
         members = list(self.members.values())
-        present = [one for one in members if not getattr(one, "is_away", False)]
+        present = [member for member in members if not getattr(member, "is_away", False)]
         return random.choice(present) if present else None
 
     def receive(self, message: Message) -> None:
-        """Keep a message, unless a member has come meanwhile, or none asked for QoS 1."""
+        """Keep a message, unless a member has connected meanwhile, or none asked for QoS 1."""
         with self._lock:
             member: Any = self.choose()
             if member is None:
-                if message.qos and any(getattr(one, "qos", 0) for one in self.members.values()):
+                if message.qos and any(
+                    getattr(subscriber, "qos", 0) for subscriber in self.members.values()
+                ):
                     self.waiting.keep(message)
                 return
         member.receive(message)
@@ -55,8 +57,9 @@ class _Group(Generic[SubscriberT]):
 class Subscriptions(Generic[SubscriberT]):
     """Subscribers by topic filter; may be used by several threads.
 
-    Of those who share a subscription (``$share/<name>/<topic filter>``) one receives a message, at
-    random. Where all of them are away, a message of QoS 1 waits for who comes first.
+    Of the members of a shared subscription (``$share/<name>/<topic filter>``) one receives a
+    message, at random. Where all of them are away, a message of QoS 1 waits for the first that
+    connects.
     https://docs.aws.amazon.com/iot/latest/developerguide/mqtt.html#mqtt5-shared-subscription
 
     The cost of a look-up depends on the topic and the number of matching subscribers, not on the

@@ -39,12 +39,12 @@ class WaitingMessages:
             most: how many; ``None`` for all.
         """
         now = acting_moment().timestamp()
-        taken: list[Message] = []
-        while self._messages and (most is None or len(taken) < most):
+        messages: list[Message] = []
+        while self._messages and (most is None or len(messages) < most):
             message = _what_is_left(self._messages.popleft(), now)
             if message is not None:
-                taken.append(message)
-        return taken
+                messages.append(message)
+        return messages
 
 
 def _what_is_left(message: Message, now: float) -> Message | None:

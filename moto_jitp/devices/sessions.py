@@ -471,7 +471,7 @@ class Session:
         subscription = SessionSubscription(self, topic_filter, handler, qos)
         with lock_of(backend):
             other_subscriptions = {
-                key: one for key, one in self.subscriptions.items() if key != topic_filter
+                key: other for key, other in self.subscriptions.items() if key != topic_filter
             }
             self.subscriptions = {**other_subscriptions, topic_filter: subscription}
             if self.closed_by is None:
@@ -521,7 +521,7 @@ class Session:
         subscription.end()
         with lock_of(self.backend):
             self.subscriptions = {
-                key: one for key, one in self.subscriptions.items() if one is not subscription
+                key: other for key, other in self.subscriptions.items() if other is not subscription
             }
 
     def require_open(self) -> None:
@@ -763,8 +763,8 @@ def open_session(
     sessions.by_attempt_id[session.attempt_id] = session
     sessions.by_client[client_id] = session
     if isinstance(certificate, ClaimCertificate):
-        open_ones = (one for one in sessions.of_claims if one.is_open)
-        sessions.of_claims = (*open_ones, session)
+        open_sessions = (earlier for earlier in sessions.of_claims if earlier.is_open)
+        sessions.of_claims = (*open_sessions, session)
     certificate_id = certificate.certificate_id
     connected_clients = sessions.clients_of_certificates.get(certificate_id, ())
     if client_id not in connected_clients:
@@ -851,7 +851,10 @@ class _ConnectedClients(Clients):
             session.attempt.timestamp,
             session.ended,
             None if reason is None else reason.value,
-            tuple((one.topic_filter, one.qos) for one in session.subscriptions.values()),
+            tuple(
+                (subscription.topic_filter, subscription.qos)
+                for subscription in session.subscriptions.values()
+            ),
         )
 
     def delete(self, backend: JitpIoTBackend, deletion: ConnectionDeletion) -> bool:
@@ -905,7 +908,9 @@ def end_silent_sessions() -> None:
         return
     now = datetime.now(timezone.utc)
     due = [session for moment, session in _silent if moment <= now]
-    _silent[:] = [(moment, one) for moment, one in _silent if moment > now and one.is_open]
+    _silent[:] = [
+        (moment, session) for moment, session in _silent if moment > now and session.is_open
+    ]
     for session in due:
         session.close(DisconnectReason.MQTT_KEEP_ALIVE_TIMEOUT)
 

@@ -108,55 +108,55 @@ class Happenings:
 class _Entry:
     """One happening."""
 
-    __slots__ = ("is_taken", "place", "what")
+    __slots__ = ("content", "is_taken", "place")
 
-    def __init__(self, place: tuple[str, str] | None, what: ConnectionAttempt | Message) -> None:
+    def __init__(self, place: tuple[str, str] | None, content: ConnectionAttempt | Message) -> None:
         self.place = place
-        self.what = what
+        self.content = content
         self.is_taken = False
 
     @property
     def value(self) -> ConnectionAttempt | Event:
         """The value for a test."""
-        if isinstance(self.what, ConnectionAttempt):
-            return self.what
+        if isinstance(self.content, ConnectionAttempt):
+            return self.content
         assert self.place is not None
-        return self.what.as_event(*self.place)
+        return self.content.as_event(*self.place)
 
     @property
     def told(self) -> str:
         """One line for people."""
-        what = self.what
-        if isinstance(what, ConnectionAttempt):
-            outcome = "connected" if what.accepted else f"was refused: {what.reason}"
-            return f"client {what.client_id!r} {outcome}"
-        payload = repr(what.payload)
-        return f"message on {what.topic!r}: {payload[:120]}"
+        content = self.content
+        if isinstance(content, ConnectionAttempt):
+            outcome = "connected" if content.accepted else f"was refused: {content.reason}"
+            return f"client {content.client_id!r} {outcome}"
+        payload = repr(content.payload)
+        return f"message on {content.topic!r}: {payload[:120]}"
 
 
 def _wanted(kind: str, client_id: str | None, topic: str | None) -> Callable[[_Entry], bool]:
     if kind in ("connection", "refusal"):
 
         def is_attempt(entry: _Entry) -> bool:
-            what = entry.what
+            content = entry.content
             return (
-                isinstance(what, ConnectionAttempt)
-                and what.accepted is (kind == "connection")
-                and client_id in (None, what.client_id)
+                isinstance(content, ConnectionAttempt)
+                and content.accepted is (kind == "connection")
+                and client_id in (None, content.client_id)
             )
 
         return is_attempt
 
     def is_message(entry: _Entry) -> bool:
-        what = entry.what
-        if isinstance(what, ConnectionAttempt):
+        content = entry.content
+        if isinstance(content, ConnectionAttempt):
             return False
-        name = what.topic
+        name = content.topic
         if kind == "disconnection":
             return name.startswith(_DISCONNECTED) and client_id in (None, _of(name))
         if topic is None and name.startswith("$aws/events/"):
             return False
-        publisher = what.publisher
+        publisher = content.publisher
         sender = None if publisher is None else publisher.client_id
         return (topic is None or topic_matches(topic, name)) and client_id in (None, sender)
 

@@ -319,9 +319,9 @@ class SessionSubscriber:
         subscription = self._subscriptions.pop(topic_filter, None)
         if subscription is not None:
             subscription.forget()
-        listed = session.subscriptions.get(topic_filter)
-        if listed is not None:
-            session.unsubscribe(listed)
+        session_subscription = session.subscriptions.get(topic_filter)
+        if session_subscription is not None:
+            session.unsubscribe(session_subscription)
 
     def list_in_session(self) -> None:
         """Let the session of a new connection list the existing subscriptions."""

@@ -170,8 +170,8 @@ class Evaluation:
             elif isinstance(item.expression, tree.Star):
                 selected.put_payload(self._columns(value))
             elif isinstance(item.expression, tree.ObjectLiteral):
-                for name, one in value.items():
-                    selected.put((name,), one)
+                for name, member in value.items():
+                    selected.put((name,), member)
             else:
                 selected.put((column_name(item.expression, place),), value)
         return selected.columns

@@ -131,6 +131,6 @@ def _difference(desired: Mapping[str, Any], reported: Mapping[str, Any]) -> dict
     return delta
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(first: Any, second: Any) -> bool:
     # In Python 1 equals True; in JSON it does not.
-    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+    return bool(first == second) and isinstance(first, bool) == isinstance(second, bool)

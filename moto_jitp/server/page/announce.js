@@ -30,4 +30,4 @@ export function announcementOf(now, before) {
     .join(" ");
 }
 
-const last = (state) => Math.max(0, ...state.connections.map((one) => one.id));
+const last = (state) => Math.max(0, ...state.connections.map((attempt) => attempt.id));

@@ -107,9 +107,9 @@ function issuerOf(certificate, cas) {
 function templateOfRun({ provisioning, accountId, regionName }, ca, cas) {
   const name = provisioning.templateName;
   const candidates = name
-    ? cas.filter((one) => one.accountId === accountId && one.regionName === regionName)
+    ? cas.filter((other) => other.accountId === accountId && other.regionName === regionName)
     : [ca];
-  return candidates.find((one) => one && one.templateName === name)?.templateBody ?? null;
+  return candidates.find((candidate) => candidate && candidate.templateName === name)?.templateBody ?? null;
 }
 
 function connection({ attempt, number, template, isFollowed }, isOpen) {

@@ -82,7 +82,7 @@ def concat(_: Evaluation, arguments: Sequence[Value]) -> Value:
     if len(arguments) == 1:
         return arguments[0]
     if any(isinstance(argument, list) for argument in arguments):
-        require_size(sum(len(one) for one in arguments if isinstance(one, list)))
+        require_size(sum(len(array) for array in arguments if isinstance(array, list)))
         joined: list[Value] = []
         for argument in arguments:
             joined.extend(argument if isinstance(argument, list) else [argument])
