@@ -82,18 +82,20 @@ def pack_steps(steps: Iterable[ProvisioningStep]) -> PackedSteps:
 
 
 def pack_parameters(parameters: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return steps, with their calls, in the form that a run keeps.
+    """Return the parameters of a step's API action in the form that a run keeps.
 
     Args:
         parameters: texts, truth values and dicts of them, by name.
     """
     # This is done for each step of each device, and few parameters are dicts themselves.
     entries = tuple(chain.from_iterable(parameters.items()))
-    if dict in map(type, entries):
-        return tuple(
-            [pack_parameters(entry) if type(entry) is dict else entry for entry in entries]
-        )
-    return entries
+    if dict not in map(type, entries):
+        return entries
+    if dict not in map(type, entries[:-1]):  # as in CreateThing
+        return (*entries[:-1], pack_parameters(entries[-1]))
+    return tuple(
+        [pack_parameters(entry) if isinstance(entry, dict) else entry for entry in entries]
+    )
 
 
 def _unpacked(entries: tuple[Any, ...]) -> dict[str, Any]:

@@ -6,9 +6,9 @@ https://www.itu.int/rec/T-REC-X.690
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 _VERSION = 0xA0
+_LONG = 0x80
 
 
 def elements(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -21,7 +21,7 @@ def elements(data: bytes) -> Iterator[tuple[int, bytes]]:
     while at + 2 <= len(data):
         tag, length = data[at], data[at + 1]
         at += 2
-        if length & 0x80:
+        if length & _LONG:
             size = length & 0x7F
             if not 0 < size <= 4:
                 return
@@ -33,52 +33,49 @@ def elements(data: bytes) -> Iterator[tuple[int, bytes]]:
         at += length
 
 
-class Outline(NamedTuple):
-    """Parts of a certificate, as they are encoded there (RFC 5280, 4.1).
-
-    Attributes:
-        signed_part: what the issuer has signed, the TBSCertificate.
-        issuer: the issuer's name.
-        key_algorithm: the kind of the public key, for an EC key with its curve.
-    """
-
-    signed_part: bytes
-    issuer: bytes
-    key_algorithm: bytes
-
-
-def outline_of(certificate: bytes) -> Outline:
-    """Return parts of a certificate.
+def outline_of(certificate: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return parts of a certificate, as they are encoded there (RFC 5280, 4.1).
 
     Args:
         certificate: the DER of a certificate that ``cryptography`` has parsed, so that its
             outermost elements are whole.
+
+    Returns:
+        The part that the issuer has signed (TBSCertificate), the issuer's name, and the algorithm
+        of the public key, for an EC key with its curve.
     """
-    signed_part = _begin(certificate, 0)
-    at = _begin(certificate, signed_part)
-    if certificate[at] == _VERSION:
-        at = _end(certificate, at)
-    issuer = _end(certificate, _end(certificate, at))  # after serial number and signature algorithm
-    validity = _end(certificate, issuer)
-    key = _end(certificate, _end(certificate, validity))  # after validity and subject
-    algorithm = _begin(certificate, key)
-    return Outline(
-        certificate[signed_part : _end(certificate, signed_part)],
-        certificate[issuer:validity],
-        certificate[algorithm : _end(certificate, algorithm)],
-    )
+    data = certificate
+    signed_part = _begin(data, 0)
+    at = _begin(data, signed_part)
+    if data[at] == _VERSION:
+        at = _end(data, at)
+    # What is short, as nearly all of this is, needs no call: each device comes by here.
+    size = data[at + 1]
+    at = at + 2 + size if size < _LONG else _end(data, at)  # the serial number
+    size = data[at + 1]
+    issuer = at + 2 + size if size < _LONG else _end(data, at)  # after the signature algorithm
+    size = data[issuer + 1]
+    at = validity = issuer + 2 + size if size < _LONG else _end(data, issuer)
+    size = data[at + 1]
+    at = at + 2 + size if size < _LONG else _end(data, at)
+    size = data[at + 1]
+    key = at + 2 + size if size < _LONG else _end(data, at)  # after the subject
+    at = key + 2 if data[key + 1] < _LONG else _begin(data, key)
+    size = data[at + 1]
+    end = at + 2 + size if size < _LONG else _end(data, at)
+    return data[signed_part : _end(data, signed_part)], data[issuer:validity], data[at:end]
 
 
 def _begin(data: bytes, at: int) -> int:
     """Where the content of the element at a place begins."""
     length = data[at + 1]
-    return at + 2 if length < 0x80 else at + 2 + (length & 0x7F)
+    return at + 2 if length < _LONG else at + 2 + (length & 0x7F)
 
 
 def _end(data: bytes, at: int) -> int:
     """Where the element at a place ends."""
     length = data[at + 1]
-    if length < 0x80:
+    if length < _LONG:
         return at + 2 + length
     begin = _begin(data, at)
     return begin + int.from_bytes(data[at + 2 : begin], "big")

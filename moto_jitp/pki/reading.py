@@ -85,7 +85,7 @@ class PresentedCertificate:
             der = certificate.public_bytes(Encoding.DER)
         # Cut out of the bytes at hand: the library would encode them again.
         self.signed_part, issuer, self.key_algorithm = outline_of(der)
-        """What the issuer has signed, and the kind of the public key; see :class:`.der.Outline`."""
+        """What the issuer has signed, and the kind of the key; see :func:`.der.outline_of`."""
         issuer_key = _issuer_keys.get(issuer)
         self.issuer_key = (
             _read_issuer_key(certificate, issuer) if issuer_key is None else issuer_key

@@ -153,6 +153,7 @@ class Endpoints:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
+        self._data_address = self.address()
 
     def describe_endpoint(self, endpoint_type: str) -> FakeEndpoint:
         """Return an endpoint, as DescribeEndpoint does.
@@ -193,6 +194,8 @@ class Endpoints:
             server_name: the name.
             credentials: whether to check the endpoints of the credentials provider instead.
         """
+        if server_name == self._data_address and not credentials:
+            return True
         address = parse_endpoint(server_name)
         if address is not None:
             account_and_region = (self._registry.account_id, self._registry.region_name)

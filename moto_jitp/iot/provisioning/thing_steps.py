@@ -80,8 +80,10 @@ class ThingSteps:
         else:
             self.thing_id = thing.thing_id
             self._update_thing(thing, plan)
-        self._join_billing_group(thing, plan.billing_group)
-        self._report_packages(plan)
+        if plan.billing_group is not None:
+            self._join_billing_group(thing, plan.billing_group)
+        if plan.package_versions:
+            self._report_packages(plan)
         return thing
 
     def _update_thing(self, thing: FakeThing, plan: PlannedThing) -> None:
@@ -165,9 +167,7 @@ class ThingSteps:
                 {"thingGroupName": name, "thingName": thing.thing_name},
             )
 
-    def _join_billing_group(self, thing: FakeThing, name: str | None) -> None:
-        if name is None:
-            return
+    def _join_billing_group(self, thing: FakeThing, name: str) -> None:
         resource = f"billinggroup/{name}"
         parameters = {"billingGroupName": name, "thingName": thing.thing_name}
         existing = thing.billing_group_name
@@ -192,8 +192,6 @@ class ThingSteps:
         template's PackageVersions does; we take it to mean this.
         https://docs.aws.amazon.com/iot/latest/developerguide/associating-package-version.html
         """
-        if not plan.package_versions:
-            return
         reported: dict[str, Any] = {}
         for package_name, version_name in plan.package_versions.items():
             package_version = self._parts.packages.version(package_name, version_name)

@@ -61,10 +61,12 @@ class Memberships:
         """
         if not settings.current().strict:
             return
+        paths = [group.metadata.get("rootToParentThingGroups") for group in groups]
+        if len(groups) <= GROUPS_PER_THING and not any(paths):
+            return  # each is the root of its own hierarchy
         roots: dict[str, str] = {}
-        for group in groups:
+        for group, path in zip(groups, paths, strict=True):
             name = group.thing_group_name
-            path = group.metadata.get("rootToParentThingGroups")
             root = path[0]["groupName"] if path else name
             if root in roots:
                 raise MembershipRefused(
