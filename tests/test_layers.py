@@ -42,6 +42,37 @@ def test_one_module_asks_whether_aws_is_a_server() -> None:
     assert asking == {"moto_jitp/where.py"}
 
 
+def _modules_that_import_each_other() -> set[tuple[str, str]]:
+    """The pairs, also where they do so for types alone or inside a function."""
+    paths = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in (ROOT / "moto_jitp").rglob("*.py")
+    }
+    imported: dict[str, set[str]] = {}
+    for module, path in paths.items():
+        package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+        names: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                above = package.split(".")[: 1 - node.level or None] if node.level else []
+                base = ".".join([*above, *filter(None, [node.module])])
+                names.update([base, *(f"{base}.{alias.name}" for alias in node.names)])
+        imported[module] = names & paths.keys()
+    return {
+        (one, other)
+        for one in paths
+        for other in imported[one]
+        # A package collects the names of its modules, which import one another through it.
+        if one < other and one in imported[other] and not other.startswith(f"{one}.")
+    }
+
+
+def test_no_two_modules_need_each_other_to_be_understood() -> None:
+    assert _modules_that_import_each_other() == set()
+
+
 def test_what_test_modules_share_is_in_a_package_of_its_own() -> None:
     """A test module imported from another would bring its fixtures and conditions along."""
     importing = [

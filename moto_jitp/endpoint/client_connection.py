@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from socket import IPPROTO_TCP, TCP_NODELAY
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto_jitp import disturbances
 from moto_jitp.disturbances import UNDISTURBED
@@ -27,9 +27,7 @@ from moto_jitp.mqtt.server_connection import Phase, ServerConnection
 from .client_socket import ClientSocket
 from .door import Client, Refusal, Subscriber
 from .link import Link
-
-if TYPE_CHECKING:
-    from .server import EndpointServer
+from .serving import Serving
 
 # How much may wait to be written before QoS 0 is dropped and QoS 1 waits in the session.
 _HIGH_WATER = 1 << 20
@@ -41,7 +39,7 @@ _LINGERS = 2.0
 
 _COUNTED = (PublishReceived, SubscribeReceived, UnsubscribeReceived, Pinged)
 
-Speaks = Callable[["EndpointServer", Link], ClientSocket]
+Speaks = Callable[[Serving, Link], ClientSocket]
 
 _NO_OTHERS: Mapping[str, Speaks] = MappingProxyType({})
 
@@ -60,7 +58,7 @@ class ClientConnection(ClientSocket):
 
     def __init__(
         self,
-        server: EndpointServer,
+        server: Serving,
         link: Link,
         others: Mapping[str, Speaks] = _NO_OTHERS,
     ) -> None:

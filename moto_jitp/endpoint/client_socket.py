@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from .link import HandshakeFailed, Link
 from .peer import Peer
+from .serving import Serving
 
 if TYPE_CHECKING:
     from moto_jitp.mqtt.events import DisconnectReason
     from moto_jitp.mqtt.reason_codes import ReasonCode
-
-    from .server import EndpointServer
 
 
 class ClientSocket(asyncio.Protocol):
@@ -23,7 +22,7 @@ class ClientSocket(asyncio.Protocol):
         link: TLS, or none.
     """
 
-    def __init__(self, server: EndpointServer, link: Link) -> None:
+    def __init__(self, server: Serving, link: Link) -> None:
         self._server = server
         self._link = link
         self._loop = server.loop

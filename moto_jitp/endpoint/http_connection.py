@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import h11
 
@@ -13,9 +12,7 @@ from moto_jitp.mqtt.reason_codes import ReasonCode
 from .client_socket import ClientSocket
 from .http_door import HttpAnswer, HttpDoor, HttpRequest
 from .link import Link
-
-if TYPE_CHECKING:
-    from .server import EndpointServer
+from .serving import Serving
 
 # More than AWS IoT accepts. A longer body is read and discarded, so that the client learns why;
 # beyond the second limit it is cut off.
@@ -39,7 +36,7 @@ class HttpConnection(ClientSocket):
         door: answers requests, in a worker's thread.
     """
 
-    def __init__(self, server: EndpointServer, link: Link, door: HttpDoor) -> None:
+    def __init__(self, server: Serving, link: Link, door: HttpDoor) -> None:
         super().__init__(server, link)
         self._door = door
         self._http = h11.Connection(h11.SERVER)

@@ -23,6 +23,7 @@ from .client_socket import ClientSocket
 from .door import Client, Door, Subscriber
 from .link import Link
 from .real_time import real_monotonic
+from .serving import Served, ServedSession
 from .workers import Workers
 
 _BACKLOG = 1024
@@ -67,13 +68,13 @@ class EndpointServer:
         self.door = door
         self.limits = limits
         self.report = report
-        self.loop = _Loop()
-        self.connections: set[ClientSocket] = set()
+        self.loop: asyncio.SelectorEventLoop = _Loop()
+        self.connections: set[Served] = set()
         name = f"moto_jitp endpoint {next(_threads)}"
         self.workers = Workers(f"{name} worker")
         self._stores: dict[tuple[str, str], SessionStore] = {}
         self._subscribers: dict[int, Subscriber] = {}
-        self._connected: dict[int, ClientConnection] = {}
+        self._connected: dict[int, ServedSession] = {}
         self._mail: deque[tuple[SessionState, Message, int, bool]] = deque()
         self._mail_is_called_for = False
         self._batch = threading.local()
@@ -149,7 +150,7 @@ class EndpointServer:
     # -- sessions -----------------------------------------------------------------------------
 
     def open_session(
-        self, event: ConnectReceived, client: Client, connection: ClientConnection
+        self, event: ConnectReceived, client: Client, connection: ServedSession
     ) -> tuple[SessionState, bool]:
         """Open or resume the session of an accepted client.
 
@@ -284,7 +285,7 @@ class EndpointServer:
         # First: messages added from now on call again.
         self._mail_is_called_for = False
         now = self.loop.time()
-        touched: dict[ClientConnection, None] = {}
+        touched: dict[ServedSession, None] = {}
         for _ in range(len(self._mail)):
             session, message, qos, retained = self._mail.popleft()
             connection = self._connected.get(id(session))
