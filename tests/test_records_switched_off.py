@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from moto.moto_api import state_manager
+from support.bodies import ROLE
 from support.cloud import client
 from support.fleet import CREATE_KEYS, ClaimDevice, make_template
 from support.monitoring import events, metric_names, names, try_to_connect
@@ -44,6 +46,30 @@ def provision_from_a_fleet(iot: Any, ca: CertificateAuthority) -> None:
     assert device.register(token, SerialNumber="7")[0] == "accepted"
 
 
+def register_in_bulk(iot: Any, ca: CertificateAuthority) -> None:
+    """A task registers a thing; AWS IoT calls its API with the task's role."""
+    s3 = client(service="s3")
+    s3.create_bucket(Bucket="fleet")
+    s3.put_object(Bucket="fleet", Key="things.json", Body=json.dumps({"ThingName": "bulb-3"}))
+    iot.start_thing_registration_task(
+        templateBody=json.dumps(
+            {
+                "Parameters": {"ThingName": {"Type": "String"}},
+                "Resources": {
+                    "thing": {
+                        "Type": "AWS::IoT::Thing",
+                        "Properties": {"ThingName": {"Ref": "ThingName"}},
+                    }
+                },
+            }
+        ),
+        inputFileBucket="fleet",
+        inputFileKey="things.json",
+        roleArn=ROLE,
+    )
+    assert iot.describe_thing(thingName="bulb-3")
+
+
 def publish(iot: Any, ca: CertificateAuthority) -> None:
     client(service="iot-data").publish(topic="a", payload=b"on")
 
@@ -58,6 +84,7 @@ HAPPENINGS: list[Callable[[Any, CertificateAuthority], None]] = [
     be_refused,
     reach_another_account,
     provision_from_a_fleet,
+    register_in_bulk,
     publish,
     call_the_api,
 ]

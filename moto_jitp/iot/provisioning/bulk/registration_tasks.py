@@ -40,6 +40,7 @@ from moto_jitp.iot.provisioning.run_steps import ProvisioningFailure
 from moto_jitp.iot.provisioning.state_transitions import UnusableTransition, transition_of
 from moto_jitp.iot.provisioning.template_execution import RunParts, TemplateExecution
 from moto_jitp.locks import new_lock
+from moto_jitp.monitoring import follow_settings
 from moto_jitp.templates import TemplateError, UnresolvedReferenceError, parse_template
 
 from .input_file import BadLine, InputFile, Line, UnreadableFile
@@ -238,8 +239,9 @@ class RegistrationTask:
         with acting_at(moment):
             run, failure = self._register(parameters)
             outcome = run.outcome(failure)
-            runs = state_of(self._parts.registry.moto).runs
-            runs.enter(RunOrigin.BULK_REGISTRATION, outcome, moment)
+            backend = self._parts.registry.moto
+            entry = state_of(backend).runs.enter(RunOrigin.BULK_REGISTRATION, outcome, moment)
+            follow_settings(backend, entry.id)
         if failure is not None:
             self._note_error(place, *code_and_message(failure.error))
             return
