@@ -61,7 +61,9 @@ class JitpSettings:
     local_endpoint: bool = False
 
 
-_CHOICES: Mapping[str, tuple[str, ...]] = {"stacks": ("refuse", "warn")}
+CHOICES: Mapping[str, tuple[str, ...]] = {"stacks": ("refuse", "warn")}
+"""The texts that a setting may be, where it is a text."""
+
 KEYS = tuple(field.name for field in fields(JitpSettings))
 
 
@@ -112,9 +114,9 @@ def _checked(key: Any, value: Any) -> Any:
         for operation, rate in value.items():
             _check_quota(operation, rate)
         return dict(value)
-    if key in _CHOICES:
-        if value not in _CHOICES[key]:
-            choices = " or ".join(map(repr, _CHOICES[key]))
+    if key in CHOICES:
+        if value not in CHOICES[key]:
+            choices = " or ".join(map(repr, CHOICES[key]))
             raise ValueError(f'"{SECTION}.{key}" must be {choices}, not {value!r}.')
         return value
     if not isinstance(value, bool):

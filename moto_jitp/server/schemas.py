@@ -11,6 +11,7 @@ from moto_jitp.history.json_form import ATTEMPT, ERROR, EVENT, LISTED_RUN, RUN, 
 from moto_jitp.history.rule_json import ACTION_RUN, RULE_RUN
 from moto_jitp.history.rule_json import OUTCOME as RULE_OUTCOME
 from moto_jitp.json_shapes import Schema, Shape, list_of, object_schema, of, or_null
+from moto_jitp.settings import CHOICES, JitpSettings
 
 from .shapes import (
     CA,
@@ -132,32 +133,42 @@ _DISTURBANCE_REQUEST: Schema = object_schema(
 
 _NOTHING: Schema = object_schema("An empty object.", {})
 
+_DEFAULTS = JitpSettings()
+
 CONFIG: Schema = object_schema(
     "The settings of the section `jitp`.",
     {
-        "strict": of("boolean", "Make every check that AWS makes.", default=True),
-        "enforce_policies": of("boolean", "Devices need IoT policies.", default=False),
-        "enforce_role": of("boolean", "The provisioning role is checked.", default=False),
+        "strict": of("boolean", "Make every check that AWS makes.", default=_DEFAULTS.strict),
+        "enforce_policies": of(
+            "boolean", "Devices need IoT policies.", default=_DEFAULTS.enforce_policies
+        ),
+        "enforce_role": of(
+            "boolean", "The provisioning role is checked.", default=_DEFAULTS.enforce_role
+        ),
         "throttling": {
             "type": ["boolean", "object"],
             "description": "true for AWS's quotas, or operation name to calls per second; with the "
             "key *, operations that are not named have AWS's quotas, else none.",
             "properties": {"*": {"const": True}},
             "additionalProperties": {"type": "number", "exclusiveMinimum": 0},
-            "default": False,
+            "default": _DEFAULTS.throttling,
         },
-        "metrics": of("boolean", "Write CloudWatch metrics.", default=True),
-        "trail": of("boolean", "Write CloudTrail events.", default=True),
+        "metrics": of("boolean", "Write CloudWatch metrics.", default=_DEFAULTS.metrics),
+        "trail": of("boolean", "Write CloudTrail events.", default=_DEFAULTS.trail),
         "stacks": {
             "type": "string",
-            "enum": ["refuse", "warn"],
+            "enum": list(CHOICES["stacks"]),
             "description": "What becomes of a CloudFormation stack with AWS::IoT types that are "
             "not emulated.",
-            "default": "refuse",
+            "default": _DEFAULTS.stacks,
         },
-        "bare_texts": of("boolean", "Errors of the API have AWS's text alone.", default=False),
+        "bare_texts": of(
+            "boolean", "Errors of the API have AWS's text alone.", default=_DEFAULTS.bare_texts
+        ),
         "local_endpoint": of(
-            "boolean", "describe_endpoint answers with the local device endpoint.", default=False
+            "boolean",
+            "describe_endpoint answers with the local device endpoint.",
+            default=_DEFAULTS.local_endpoint,
         ),
     },
 )
