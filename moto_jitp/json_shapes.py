@@ -59,7 +59,8 @@ class Shape:
         name: the name of the schema in a document.
         description: what the object is.
         fields: its members, in the order in which they are written.
-        alternatives: the names of members of which each object has exactly one.
+        alternatives: the names of members of which each object has exactly one: the first that has
+            a value.
     """
 
     def __init__(
@@ -78,6 +79,10 @@ class Shape:
         """Return a value as a JSON object."""
         document: Json = {}
         for field in self.fields:
+            if field.name in self._alternatives and not document.keys().isdisjoint(
+                self._alternatives
+            ):
+                continue
             member = field.value_of(value)
             if member is not None or not field.left_out:
                 document[field.name] = member

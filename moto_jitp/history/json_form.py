@@ -158,24 +158,15 @@ def attempt_from_json(document: Mapping[str, Any]) -> ConnectionAttempt:
     return ConnectionAttempt(**ATTEMPT.arguments(document))
 
 
-def _text_of(payload: bytes) -> str | None:
-    try:
-        return payload.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
-
-
 def _event_json(event: Event) -> dict[str, Any] | None:
     return None if isinstance(event.payload, bytes) else event.payload
 
 
 def _event_text(event: Event) -> str | None:
-    return _text_of(event.payload) if isinstance(event.payload, bytes) else None
-
-
-def _event_bytes(event: Event) -> bytes | None:
-    is_other = isinstance(event.payload, bytes) and _text_of(event.payload) is None
-    return event.payload if is_other else None
+    try:
+        return event.payload.decode("utf-8") if isinstance(event.payload, bytes) else None
+    except UnicodeDecodeError:
+        return None
 
 
 def _bytes_to_json(payload: bytes) -> str:
@@ -201,13 +192,15 @@ _PAYLOAD = (
     Field(
         "payloadBase64",
         of("string", "What a device sent otherwise, in base64."),
-        _event_bytes,
+        lambda event: event.payload,
         _bytes_to_json,
         _bytes_from_json,
         "payload",
         left_out=True,
     ),
 )
+
+_SENT = Shape("Payload", "What a device sends.", _PAYLOAD)
 
 EVENT = Shape(
     "Event",
@@ -234,7 +227,7 @@ def payload_from_json(document: Mapping[str, Any]) -> bytes:
     Raises:
         ValueError: the former cannot be encoded as UTF-8, or the latter is not base64.
     """
-    payload: bytes = Shape("Payload", "A payload.", _PAYLOAD).arguments(document)["payload"]
+    payload: bytes = _SENT.arguments(document)["payload"]
     return payload
 
 

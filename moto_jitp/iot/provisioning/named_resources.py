@@ -4,7 +4,7 @@ anything.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from moto_jitp.aws.declared_resources import declaration_of
 from moto_jitp.iot.exceptions import ResourceRegistrationFailure
@@ -46,45 +46,37 @@ def require_named_resources(
     """
     missing: list[tuple[str, str]] = []
 
-    def miss(action: str, resource: str, text: str) -> None:
-        missing.append((resource, text))
-        steps.fail(action, resource, "ResourceNotFoundException", text)
+    def look(
+        action: str, resource: str, found: object, text: Callable[..., str], *about: str
+    ) -> None:
+        if found is not None:
+            steps.found(action, resource)
+            return
+        missing.append((resource, text(*about)))
+        steps.fail(action, resource, "ResourceNotFoundException", missing[-1][1])
 
-    thing = plan.thing
+    thing, not_found = plan.thing, registry.not_found
     if thing is not None:
         name = thing.thing_type
         if name is not None:
-            if registry.find_thing_type(name) is not None:
-                steps.found("DescribeThingType", f"thingtype/{name}")
-            else:
-                text = registry.not_found("Thing Type", name)
-                miss("DescribeThingType", f"thingtype/{name}", text)
+            found: object = registry.find_thing_type(name)
+            look("DescribeThingType", f"thingtype/{name}", found, not_found, "Thing Type", name)
         for name in thing.groups:
-            if registry.find_thing_group(name) is not None:
-                steps.found("DescribeThingGroup", f"thinggroup/{name}")
-            else:
-                text = registry.not_found("ThingGroup", name)
-                miss("DescribeThingGroup", f"thinggroup/{name}", text)
+            found = registry.find_thing_group(name)
+            look("DescribeThingGroup", f"thinggroup/{name}", found, not_found, "ThingGroup", name)
         name = thing.billing_group
         if name is not None:
-            if registry.billing_groups.get(name) is not None:
-                steps.found("DescribeBillingGroup", f"billinggroup/{name}")
-            else:
-                text = registry.not_found("BillingGroup", name)
-                miss("DescribeBillingGroup", f"billinggroup/{name}", text)
+            found = registry.billing_groups.get(name)
+            resource = f"billinggroup/{name}"
+            look("DescribeBillingGroup", resource, found, not_found, "BillingGroup", name)
         for name, version in thing.package_versions.items():
+            found = packages.find_version(name, version)
             resource = f"package/{name}/version/{version}"
-            if packages.find_version(name, version) is not None:
-                steps.found("GetPackageVersion", resource)
-            else:
-                miss("GetPackageVersion", resource, _NO_VERSION.format(name, version))
+            look("GetPackageVersion", resource, found, _NO_VERSION.format, name, version)
     for policy in plan.policies:
         if policy.name is not None:
-            resource = f"policy/{policy.name}"
-            if registry.policies.get(policy.name) is not None:
-                steps.found("GetPolicy", resource)
-            else:
-                miss("GetPolicy", resource, _NO_POLICY)
+            found = registry.policies.get(policy.name)
+            look("GetPolicy", f"policy/{policy.name}", found, _NO_POLICY.format)
     if missing:
         raise ProvisioningFailure(
             ResourceRegistrationFailure(TERMINATED + missing[0][1]),
